@@ -4,12 +4,24 @@
 //!
 //! The only clock is the **optimizer update**, counted from 0: the rate at update `i` is the rate that update `i` uses.
 //! An **epoch** is `ceil(examples / batch)` updates, with the examples counted after the validation cut.
+//!
+//! - [`Spec`]: a policy as text, or made of typed [`policy`] values; [`units`] has its lengths.
+//! - [`Schedule`]: the spec for a run whose length is known: `at(update)` is the rate.
+//! - [`seam`]: what is trained, as the experiments see it.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod error;
 mod hyper;
+pub mod policy;
+mod schedule;
 pub mod seam;
+pub mod spec;
+pub mod units;
 
+pub use error::Error;
 pub use hyper::Hyper;
+pub use schedule::{Position, Schedule};
+pub use spec::{Spec, SpecError, SpecErrorKind};

@@ -233,7 +233,7 @@ pub struct Evaluation {
     /// The figures over the whole split.
     pub metrics: Metrics,
     /// Which examples were classified correctly, in the split's own fixed order, where the trainer can say. Paired
-    /// tests between two states of a run (McNemar) need it.
+    /// tests between two states of a run (`McNemar`) need it.
     pub correct: Option<Vec<bool>>,
 }
 

@@ -1,0 +1,144 @@
+use alloc::string::String;
+
+use crate::units::Length;
+
+/// Why a policy, a spec or a schedule cannot exist. Every variant carries the values it is about.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A number lies outside its range, or is not finite.
+    #[error("{key} = {value} is out of range: it must be {allowed}")]
+    OutOfRange {
+        /// The key in the spec grammar.
+        key: &'static str,
+        /// The number that was given.
+        value: f64,
+        /// The range, in words.
+        allowed: &'static str,
+    },
+    /// A lower bound lies above its upper bound.
+    #[error("{low_key} = {low} is above {high_key} = {high}: give {low_key} <= {high_key}")]
+    Crossed {
+        /// The key of the lower bound.
+        low_key: &'static str,
+        /// The lower bound that was given.
+        low: f64,
+        /// The key of the upper bound.
+        high_key: &'static str,
+        /// The upper bound that was given.
+        high: f64,
+    },
+    /// A length is shorter than it may be.
+    #[error("{key} = {length} is too short: it must be longer than 0")]
+    ZeroLength {
+        /// The key in the spec grammar.
+        key: &'static str,
+        /// The length that was given.
+        length: Length,
+    },
+    /// A list of lengths is empty or does not rise.
+    #[error("{key} must list at least one update, each after the one before it: {reason}")]
+    NotRising {
+        /// The key in the spec grammar.
+        key: &'static str,
+        /// The values that are out of order.
+        reason: String,
+    },
+    /// A length does not fit into the updates that there are.
+    #[error("{key} takes {taken} of {updates} updates: make it shorter or the run longer")]
+    TooLong {
+        /// The key in the spec grammar.
+        key: &'static str,
+        /// The updates that it would take.
+        taken: f64,
+        /// The updates of its stage.
+        updates: f64,
+    },
+    /// A length in epochs was given for a run whose epoch is unknown.
+    #[error(
+        "{length} needs the length of an epoch: give the number of examples and the batch size"
+    )]
+    UnknownEpoch {
+        /// The length that was given.
+        length: Length,
+    },
+    /// The stages end before the run does, or after it.
+    #[error(
+        "the stages last {filled} updates and the run {updates}: make the lengths fill the run, \
+         or leave out the last stage's `for`"
+    )]
+    Unfilled {
+        /// The updates that the stages last.
+        filled: f64,
+        /// The updates of the run.
+        updates: u64,
+    },
+    /// A stage starts only after the run is over, or a warm-up has nothing to lead into.
+    #[error(
+        "stage {stage} has no updates left of the run's {updates}: shorten the stages before it"
+    )]
+    EmptyStage {
+        /// The stage, counted from 1.
+        stage: usize,
+        /// The updates of the run.
+        updates: u64,
+    },
+    /// The order of the stages means nothing.
+    #[error("{reason}")]
+    Sequence {
+        /// What is wrong and what to write.
+        reason: &'static str,
+    },
+    /// A rate grows past every number before the run ends.
+    #[error(
+        "the rate is {lr} at update {update}: the policy grows too fast for a run of this length"
+    )]
+    Overflow {
+        /// The last update of the stage.
+        update: u64,
+        /// The rate there.
+        lr: f64,
+    },
+}
+
+/// `value`, if it is a finite rate of at least 0.
+pub(crate) fn rate(key: &'static str, value: f64) -> Result<f64, Error> {
+    in_range(key, value, "a finite number of at least 0", |v| v >= 0.0)
+}
+
+/// `value`, if it is finite and above 0.
+pub(crate) fn above_zero(key: &'static str, value: f64) -> Result<f64, Error> {
+    in_range(key, value, "a finite number above 0", |v| v > 0.0)
+}
+
+/// `value`, if it is finite and `allowed` (in words, `words`).
+pub(crate) fn in_range(
+    key: &'static str,
+    value: f64,
+    words: &'static str,
+    allowed: impl Fn(f64) -> bool,
+) -> Result<f64, Error> {
+    if value.is_finite() && allowed(value) {
+        Ok(value)
+    } else {
+        Err(Error::OutOfRange {
+            key,
+            value,
+            allowed: words,
+        })
+    }
+}
+
+/// Refuses a lower bound above its upper bound.
+pub(crate) fn ordered(low: (&'static str, f64), high: (&'static str, f64)) -> Result<(), Error> {
+    if low.1 <= high.1 {
+        Ok(())
+    } else {
+        Err(Error::Crossed {
+            low_key: low.0,
+            low: low.1,
+            high_key: high.0,
+            high: high.1,
+        })
+    }
+}

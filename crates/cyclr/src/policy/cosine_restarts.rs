@@ -1,0 +1,162 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, in_range, ordered, rate};
+use crate::policy::cosine::half_cosine;
+use crate::policy::{Resolver, positive};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a longer period.
+///
+/// `lr(i) = min + (max - min)/2 · (1 + cos(π·(i - S)/(period·mult^c)))`, with `c` the 0-based cycle that `i` lies in and
+/// `S = period·(mult^c - 1)/(mult - 1)` its first update (`period·c` where `mult = 1`)
+///
+/// Ranges: `0 <= min <= max`, `max` above 0; `period` longer than 0; `mult` at least 1. At 0 and at each restart: `max`;
+/// past the end it holds its value at the end. Equals torch's `CosineAnnealingWarmRestarts`. Source: Loshchilov &
+/// Hutter, [SGDR](https://arxiv.org/abs/1608.03983), section 3.
+#[doc = include_str!("../../doc/cosine_restarts.svg")]
+/// ```
+/// use cyclr::{Spec, policy::CosineRestarts, units::{Horizon, Updates}};
+///
+/// let policy = CosineRestarts::new(1.0, 0.0, Updates(10))?.with_mult(2.0)?;
+/// let schedule = Spec::from(policy).schedule(&Horizon::of_updates(70)?)?;
+/// assert_eq!([0, 10, 30].map(|i| schedule.at(i).lr), [1.0; 3]);
+/// assert_eq!(schedule.troughs().collect::<Vec<_>>(), [10, 30, 70]);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct CosineRestarts<L = Length> {
+    max: f64,
+    min: f64,
+    period: L,
+    mult: f64,
+}
+
+impl CosineRestarts {
+    /// Periods of equal length.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    pub fn new(max: f64, min: f64, period: impl Into<Length>) -> Result<Self, Error> {
+        let (max, min) = (above_zero("max", max)?, rate("min", min)?);
+        ordered(("min", min), ("max", max))?;
+        Ok(Self {
+            max,
+            min,
+            period: positive("period", period)?,
+            mult: 1.0,
+        })
+    }
+
+    /// Makes each period `mult` times as long as the one before it.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `mult` is below 1 or not finite.
+    pub fn with_mult(self, mult: f64) -> Result<Self, Error> {
+        Ok(Self {
+            mult: in_range("mult", mult, "a finite number of at least 1", |m| m >= 1.0)?,
+            ..self
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["max", "min", "period", "mult"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        let policy = Self::new(
+            args.number("max")?,
+            args.number("min")?,
+            args.length("period")?,
+        )?;
+        Ok(policy.with_mult(args.number_or("mult", 1.0)?)?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![
+            Field::number("max", self.max),
+            Field::number("min", self.min),
+            Field::length("period", self.period),
+        ];
+        if self.mult != 1.0 {
+            fields.push(Field::number("mult", self.mult));
+        }
+        fields
+    }
+
+    pub(super) fn words(&self) -> String {
+        let longer = if self.mult == 1.0 {
+            String::new()
+        } else {
+            format!(
+                ", each period {} times as long as the one before",
+                number(self.mult)
+            )
+        };
+        let (max, min, period) = (number(self.max), number(self.min), self.period.words());
+        format!(
+            "the rate falls along half a cosine from {max} to {min} over {period} and restarts{longer}"
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<CosineRestarts<f64>, Error> {
+        let period = to.updates("period", self.period)?;
+        Ok(CosineRestarts {
+            max: self.max,
+            min: self.min,
+            period,
+            mult: self.mult,
+        })
+    }
+
+    /// The length of the first four periods, where `updates` knows the first.
+    pub(super) fn four_periods(&self, updates: impl Fn(Length) -> Option<f64>) -> Option<f64> {
+        let period = updates(self.period)?;
+        Some(
+            CosineRestarts {
+                max: self.max,
+                min: self.min,
+                period,
+                mult: self.mult,
+            }
+            .restart(4),
+        )
+    }
+}
+
+impl CosineRestarts<f64> {
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        let (_, phase) = self.cycle(i);
+        Hyper::lr(half_cosine(self.max, self.min, phase))
+    }
+
+    /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..1`.
+    pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
+        let periods = i / self.period;
+        let guess = if self.mult == 1.0 {
+            periods
+        } else {
+            libm::log1p(periods * (self.mult - 1.0)) / libm::log(self.mult)
+        };
+        let mut cycle = guess as u64;
+        // The logarithm may land on the wrong side of a restart, by rounding.
+        if self.restart(cycle) > i {
+            cycle = cycle.saturating_sub(1);
+        } else if self.restart(cycle + 1) <= i {
+            cycle += 1;
+        }
+        let start = self.restart(cycle);
+        (
+            cycle,
+            ((i - start) / (self.restart(cycle + 1) - start)).clamp(0.0, 1.0),
+        )
+    }
+
+    /// The first update of the 0-based cycle.
+    pub(super) fn restart(&self, cycle: u64) -> f64 {
+        if self.mult == 1.0 {
+            self.period * cycle as f64
+        } else {
+            self.period * (libm::pow(self.mult, cycle as f64) - 1.0) / (self.mult - 1.0)
+        }
+    }
+}

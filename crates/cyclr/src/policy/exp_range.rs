@@ -1,0 +1,127 @@
+use alloc::{format, string::String, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, in_range};
+use crate::policy::{Resolver, Wave};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// As [`Triangular`](crate::policy::Triangular), declining by a factor at every update.
+///
+/// `lr(i) = base + (max - base)·tri(i)·gamma^i` where the amplitude decays (`decays=amplitude`, as torch, Keras and
+/// TF-addons do), `lr(i) = gamma^i·(base + (max - base)·tri(i))` where both bounds do (`decays=bounds`, as the paper's
+/// words have it), with `tri` of [`Wave`]
+///
+/// Ranges: those of [`Wave`]; `gamma` above 0 and at most 1. At 0: `base`; past the end it holds its value at the end.
+/// Equals torch's `CyclicLR(mode="exp_range")` under `amplitude`. Momentum decays with the amplitude, and not at all
+/// under `bounds`. Source: Smith, [Cyclical learning rates](https://arxiv.org/abs/1506.01186), section 3.1.
+#[doc = include_str!("../../doc/exp_range.svg")]
+/// ```
+/// use cyclr::{Spec, policy::{Decays, ExpRange, Wave}, units::{Horizon, Updates}};
+///
+/// let wave = Wave::new(0.001, 0.006, Updates(2000))?;
+/// let policy = ExpRange::new(wave, 0.99994, Decays::Bounds)?;
+/// let schedule = Spec::from(policy).schedule(&Horizon::of_updates(8000)?)?;
+/// assert!((schedule.at(4000).lr - 0.000786622197).abs() < 1e-12);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpRange<L = Length> {
+    wave: Wave<L>,
+    gamma: f64,
+    decays: Decays,
+}
+
+/// What declines in [`ExpRange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decays {
+    /// The height above the base; the base stays.
+    Amplitude,
+    /// Both bounds.
+    Bounds,
+}
+
+impl Decays {
+    const WORDS: &[(&'static str, Self)] =
+        &[("amplitude", Self::Amplitude), ("bounds", Self::Bounds)];
+}
+
+impl ExpRange {
+    /// The policy over a wave.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `gamma` is not above 0 and at most 1.
+    pub fn new(wave: Wave, gamma: f64, decays: Decays) -> Result<Self, Error> {
+        let gamma = in_range("gamma", gamma, "above 0 and at most 1", |g| {
+            g > 0.0 && g <= 1.0
+        })?;
+        Ok(Self {
+            wave,
+            gamma,
+            decays,
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &[
+        "base", "max", "step", "up", "down", "gamma", "decays", "momentum",
+    ];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        let decays = args
+            .choice("decays", Decays::WORDS)?
+            .unwrap_or(Decays::Amplitude);
+        Ok(Self::new(Wave::read(args)?, args.number("gamma")?, decays)?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = self.wave.fields();
+        fields.push(Field::number("gamma", self.gamma));
+        if self.decays == Decays::Bounds {
+            fields.push(Field::choice("decays", Decays::WORDS, self.decays));
+        }
+        fields
+    }
+
+    pub(super) fn words(&self) -> String {
+        let what = match self.decays {
+            Decays::Amplitude => "the amplitude",
+            Decays::Bounds => "both bounds",
+        };
+        format!(
+            "{}, with {what} multiplied by {} at every update",
+            self.wave.words(),
+            number(self.gamma)
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<ExpRange<f64>, Error> {
+        Ok(ExpRange {
+            wave: self.wave.resolve(to)?,
+            gamma: self.gamma,
+            decays: self.decays,
+        })
+    }
+}
+
+impl<L> ExpRange<L> {
+    pub(super) fn wave(&self) -> &Wave<L> {
+        &self.wave
+    }
+}
+
+impl ExpRange<f64> {
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        let (_, height) = self.wave.cycle_and_height(i);
+        let decay = libm::pow(self.gamma, i);
+        match self.decays {
+            Decays::Amplitude => self.wave.above_base(height * decay),
+            Decays::Bounds => {
+                let undecayed = self.wave.above_base(height);
+                Hyper {
+                    lr: decay * undecayed.lr,
+                    ..undecayed
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, rate};
+use crate::spec::{Args, Fault, Field, number};
+
+/// The rate is multiplied by a factor at every update.
+///
+/// `lr(i) = lr · gamma^i`
+///
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0 (above 1 the rate rises, as in an exponential range
+/// test). At 0: `lr`; past the end it holds its value at the end. Equals torch's `ExponentialLR` and Caffe's `exp`.
+#[doc = include_str!("../../doc/exponential.svg")]
+/// ```
+/// use cyclr::{Spec, policy::Exponential, units::Horizon};
+///
+/// let schedule = Spec::from(Exponential::new(1.0, 0.5)?).schedule(&Horizon::of_updates(100)?)?;
+/// assert_eq!(schedule.at(3).lr, 0.125);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exponential {
+    lr: f64,
+    gamma: f64,
+}
+
+impl Exponential {
+    /// # Errors
+    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    pub fn new(lr: f64, gamma: f64) -> Result<Self, Error> {
+        Ok(Self {
+            lr: rate("lr", lr)?,
+            gamma: above_zero("gamma", gamma)?,
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["lr", "gamma"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        Ok(Self::new(args.number("lr")?, args.number("gamma")?)?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("lr", self.lr),
+            Field::number("gamma", self.gamma),
+        ]
+    }
+
+    pub(super) fn words(&self) -> String {
+        format!(
+            "the rate starts at {} and is multiplied by {} at every update",
+            number(self.lr),
+            number(self.gamma)
+        )
+    }
+
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        Hyper::lr(self.lr * libm::pow(self.gamma, i))
+    }
+}

@@ -1,0 +1,65 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, rate};
+use crate::spec::{Args, Fault, Field, number};
+
+/// The rate falls as a power of the update.
+///
+/// `lr(i) = lr · (1 + gamma·i)^(-power)`
+///
+/// Ranges: `lr` finite and at least 0; `gamma` and `power` finite and above 0. At 0: `lr`; past the end it holds its
+/// value at the end. Equals Caffe's `inv`.
+#[doc = include_str!("../../doc/inv.svg")]
+/// ```
+/// use cyclr::{Spec, policy::Inv, units::Horizon};
+///
+/// let schedule = Spec::from(Inv::new(1.0, 1.0, 2.0)?).schedule(&Horizon::of_updates(100)?)?;
+/// assert_eq!(schedule.at(1).lr, 0.25);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inv {
+    lr: f64,
+    gamma: f64,
+    power: f64,
+}
+
+impl Inv {
+    /// # Errors
+    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    pub fn new(lr: f64, gamma: f64, power: f64) -> Result<Self, Error> {
+        Ok(Self {
+            lr: rate("lr", lr)?,
+            gamma: above_zero("gamma", gamma)?,
+            power: above_zero("power", power)?,
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["lr", "gamma", "power"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        Ok(Self::new(
+            args.number("lr")?,
+            args.number("gamma")?,
+            args.number("power")?,
+        )?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("lr", self.lr),
+            Field::number("gamma", self.gamma),
+            Field::number("power", self.power),
+        ]
+    }
+
+    pub(super) fn words(&self) -> String {
+        let (lr, gamma, power) = (number(self.lr), number(self.gamma), number(self.power));
+        format!("the rate starts at {lr} and falls as (1 + {gamma}·i)^-{power}")
+    }
+
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        Hyper::lr(self.lr * libm::pow(1.0 + self.gamma * i, -self.power))
+    }
+}

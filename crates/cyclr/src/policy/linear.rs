@@ -1,0 +1,97 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, rate};
+use crate::policy::{Resolver, Rise, rise_words};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// The rate moves in a straight line to its end value: with the default, linear-to-zero.
+///
+/// `lr(i) = lr + (end - lr)·(i - W)/(N - W)`, with `N` the horizon and `W` the warm-up, where `lr(i) = lr·i/W`
+///
+/// Ranges: `lr` and `end` finite and at least 0, either the larger; `warmup` shorter than the horizon. At 0: `lr` (0 with
+/// a warm-up); at `N`, one past the last update, and beyond: `end`. Equals torch's `LinearLR` with `total_iters = N`
+/// and Hugging Face's `get_linear_schedule_with_warmup`. Linear-to-zero is the baseline that any new schedule must be
+/// held against ([2310.07831](https://arxiv.org/abs/2310.07831), [2502.15938](https://arxiv.org/abs/2502.15938)).
+#[doc = include_str!("../../doc/linear.svg")]
+/// ```
+/// use cyclr::{Spec, policy::Linear, units::{Horizon, Updates}};
+///
+/// let policy = Linear::new(1.0, 0.0)?.with_warmup(Updates(20))?;
+/// let schedule = Spec::from(policy).schedule(&Horizon::of_updates(100)?)?;
+/// assert_eq!([0, 10, 20, 60, 100].map(|i| schedule.at(i).lr), [0.0, 0.5, 1.0, 0.5, 0.0]);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear<L = Length> {
+    lr: f64,
+    end: f64,
+    rise: Rise<L>,
+}
+
+impl Linear {
+    /// # Errors
+    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    pub fn new(lr: f64, end: f64) -> Result<Self, Error> {
+        Ok(Self {
+            lr: rate("lr", lr)?,
+            end: rate("end", end)?,
+            rise: Rise::NONE,
+        })
+    }
+
+    /// Rises from 0 over `warmup` first.
+    ///
+    /// # Errors
+    /// [`Error::ZeroLength`] where it has no length.
+    pub fn with_warmup(self, warmup: impl Into<Length>) -> Result<Self, Error> {
+        Ok(Self {
+            rise: Rise::new(warmup)?,
+            ..self
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["lr", "end", "warmup"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        let policy = Self::new(args.number("lr")?, args.number_or("end", 0.0)?)?;
+        Ok(Self {
+            rise: Rise::read(args)?,
+            ..policy
+        })
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::number("lr", self.lr)];
+        if self.end != 0.0 {
+            fields.push(Field::number("end", self.end));
+        }
+        fields.extend(self.rise.fields());
+        fields
+    }
+
+    pub(super) fn words(&self) -> String {
+        let (lr, end) = (number(self.lr), number(self.end));
+        format!(
+            "{}the rate goes in a straight line from {lr} to {end} at the end",
+            rise_words(&self.rise)
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<Linear<f64>, Error> {
+        Ok(Linear {
+            lr: self.lr,
+            end: self.end,
+            rise: self.rise.resolve(to)?,
+        })
+    }
+}
+
+impl Linear<f64> {
+    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
+            self.lr + (self.end - self.lr) * (i / (horizon - from))
+        }))
+    }
+}

@@ -1,0 +1,128 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, rate};
+use crate::policy::Resolver;
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// The rate drops by a factor at each of the listed updates.
+///
+/// `lr(i) = lr · gamma^k`, with `k` the number of entries of `at` that are at most `i`
+///
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `at` not empty, each entry later than the one before
+/// it. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
+#[doc = include_str!("../../doc/multistep.svg")]
+/// ```
+/// use cyclr::{Spec, policy::MultiStep, units::{Horizon, Length, Updates}};
+///
+/// let policy = MultiStep::new(1.0, 0.1, [Length::from(Updates(60)), Length::from(Updates(65))])?;
+/// let schedule = Spec::from(policy).schedule(&Horizon::of_updates(70)?)?;
+/// assert_eq!([59, 60].map(|i| schedule.at(i).lr), [1.0, 0.1]);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiStep<L = Length> {
+    lr: f64,
+    gamma: f64,
+    at: Vec<L>,
+}
+
+impl MultiStep {
+    /// # Errors
+    /// [`Error::OutOfRange`] where a value lies outside the ranges above; [`Error::NotRising`] where `at` is empty or
+    /// entries of one unit do not rise. Entries of different units are compared once the run is known.
+    pub fn new(lr: f64, gamma: f64, at: impl IntoIterator<Item = Length>) -> Result<Self, Error> {
+        let at: Vec<Length> = at.into_iter().collect();
+        let falls = |pair: &&[Length]| !rises(pair[0], pair[1]);
+        if let Some(pair) = at.windows(2).find(falls) {
+            return Err(not_rising(format!("{} comes before {}", pair[0], pair[1])));
+        }
+        if at.is_empty() {
+            return Err(not_rising(String::from("it is empty")));
+        }
+        Ok(Self {
+            lr: rate("lr", lr)?,
+            gamma: above_zero("gamma", gamma)?,
+            at,
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["lr", "gamma", "at"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        Ok(Self::new(
+            args.number("lr")?,
+            args.number("gamma")?,
+            args.lengths("at")?,
+        )?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("lr", self.lr),
+            Field::number("gamma", self.gamma),
+            Field::lengths("at", &self.at),
+        ]
+    }
+
+    pub(super) fn words(&self) -> String {
+        let at: Vec<String> = self.at.iter().map(|length| length.words()).collect();
+        let (lr, gamma) = (number(self.lr), number(self.gamma));
+        format!(
+            "the rate starts at {lr} and is multiplied by {gamma} at {}",
+            at.join(", ")
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<MultiStep<f64>, Error> {
+        let at = self
+            .at
+            .iter()
+            .map(|&length| to.fraction(length))
+            .collect::<Result<Vec<f64>, Error>>()?;
+        if let Some(pair) = at.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(not_rising(format!(
+                "{} updates comes before {}",
+                pair[0], pair[1]
+            )));
+        }
+        Ok(MultiStep {
+            lr: self.lr,
+            gamma: self.gamma,
+            at,
+        })
+    }
+
+    /// The last drop.
+    pub(super) fn last(&self) -> Length {
+        self.at[self.at.len() - 1]
+    }
+}
+
+impl MultiStep<f64> {
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        let drops = self.at.partition_point(|&at| at <= i);
+        Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
+    }
+
+    /// The rate of each constant step and the update at which it begins, up to (not at) update `end`.
+    pub(crate) fn steps(&self, end: f64) -> Vec<(f64, f64)> {
+        let starts =
+            core::iter::once(0.0).chain(self.at.iter().copied().filter(|&at| at > 0.0 && at < end));
+        starts.map(|start| (start, self.at(start).lr)).collect()
+    }
+}
+
+fn rises(a: Length, b: Length) -> bool {
+    match (a, b) {
+        (Length::Updates(a), Length::Updates(b)) => a < b,
+        (Length::Epochs(a), Length::Epochs(b)) => a < b,
+        (Length::Percent(a), Length::Percent(b)) => a < b,
+        _ => true,
+    }
+}
+
+fn not_rising(reason: String) -> Error {
+    Error::NotRising { key: "at", reason }
+}

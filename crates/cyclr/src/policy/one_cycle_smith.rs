@@ -1,0 +1,135 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, ordered, rate};
+use crate::policy::{Momentum, Resolver, positive};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// One cycle as its author ran it: up to the maximum, down to 0, then a tail far below the base.
+///
+/// With `s` the step size: `lr(i) = base + (max - base)·i/s` where `i <= s`; `max·(2s - i)/s` where `s < i < 2s`;
+/// `base/1000` from `2s` on. Momentum, where given, goes `hi`, `lo`, `hi` in straight lines and stays at `hi`.
+///
+/// Ranges: `0 <= base <= max`, `max` above 0; `step` longer than 0. At 0: `base`; at `s`: `max`; past the end it holds
+/// its value at the end. Source: the author's logs (lnsmith54/hyperParam1); Smith,
+/// [A disciplined approach](https://arxiv.org/abs/1803.09820), section 4.1.
+#[doc = include_str!("../../doc/one_cycle_smith.svg")]
+/// ```
+/// use cyclr::{Spec, policy::OneCycleSmith, units::{Horizon, Updates}};
+///
+/// let policy = OneCycleSmith::new(0.1, 3.0, Updates(40))?;
+/// let schedule = Spec::from(policy).schedule(&Horizon::of_updates(100)?)?;
+/// assert_eq!([0, 40, 60, 80].map(|i| schedule.at(i).lr), [0.1, 3.0, 1.5, 0.0001]);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneCycleSmith<L = Length> {
+    base: f64,
+    max: f64,
+    step: L,
+    momentum: Option<Momentum>,
+}
+
+/// The tail's share of the base.
+const TAIL: f64 = 1000.0;
+
+impl OneCycleSmith {
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    pub fn new(base: f64, max: f64, step: impl Into<Length>) -> Result<Self, Error> {
+        let (base, max) = (rate("base", base)?, above_zero("max", max)?);
+        ordered(("base", base), ("max", max))?;
+        Ok(Self {
+            base,
+            max,
+            step: positive("step", step)?,
+            momentum: None,
+        })
+    }
+
+    /// Moves momentum against the rate.
+    pub fn with_momentum(self, momentum: Momentum) -> Self {
+        Self {
+            momentum: Some(momentum),
+            ..self
+        }
+    }
+
+    pub(super) const KEYS: &[&str] = &["base", "max", "step", "momentum"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        let policy = Self::new(
+            args.number("base")?,
+            args.number("max")?,
+            args.length("step")?,
+        )?;
+        Ok(Self {
+            momentum: args.momentum()?,
+            ..policy
+        })
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![
+            Field::number("base", self.base),
+            Field::number("max", self.max),
+            Field::length("step", self.step),
+        ];
+        fields.extend(self.momentum.map(super::Momentum::field));
+        fields
+    }
+
+    pub(super) fn words(&self) -> String {
+        let (base, max, tail) = (
+            number(self.base),
+            number(self.max),
+            number(self.base / TAIL),
+        );
+        let (step, momentum) = (
+            self.step.words(),
+            self.momentum
+                .map_or_else(String::new, super::Momentum::words),
+        );
+        format!(
+            "the rate rises from {base} to {max} over {step}, falls to 0 over as many and stays at {tail}{momentum}"
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<OneCycleSmith<f64>, Error> {
+        let step = to.updates("step", self.step)?;
+        Ok(OneCycleSmith {
+            base: self.base,
+            max: self.max,
+            step,
+            momentum: self.momentum,
+        })
+    }
+
+    pub(super) fn step(&self) -> Length {
+        self.step
+    }
+}
+
+impl OneCycleSmith<f64> {
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        let s = self.step;
+        let (lr, height) = if i <= s {
+            (self.base + (self.max - self.base) * (i / s), i / s)
+        } else if i < 2.0 * s {
+            (self.max * ((2.0 * s - i) / s), (2.0 * s - i) / s)
+        } else {
+            (self.base / TAIL, 0.0)
+        };
+        Hyper {
+            lr,
+            momentum: self.momentum.map(|momentum| momentum.against(height)),
+            weight_decay: None,
+        }
+    }
+
+    /// The end of the cycle, where the tail begins.
+    pub(super) fn end(&self) -> f64 {
+        2.0 * self.step
+    }
+}

@@ -1,0 +1,98 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, rate};
+use crate::policy::{Resolver, positive};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// The rate drops by a factor after every so many updates.
+///
+/// `lr(i) = lr · gamma^floor(i / every)`
+///
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `every` longer than 0. At 0: `lr`; past the end it
+/// holds its value at the end. Equals torch's `StepLR` and Caffe's `step`.
+#[doc = include_str!("../../doc/step.svg")]
+/// ```
+/// use cyclr::{Spec, policy::Step, units::{Horizon, Updates}};
+///
+/// let schedule = Spec::from(Step::new(1.0, 0.5, Updates(10))?).schedule(&Horizon::of_updates(30)?)?;
+/// assert_eq!([0, 9, 10, 20].map(|i| schedule.at(i).lr), [1.0, 1.0, 0.5, 0.25]);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step<L = Length> {
+    lr: f64,
+    gamma: f64,
+    every: L,
+}
+
+impl Step {
+    /// # Errors
+    /// [`Error::OutOfRange`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    pub fn new(lr: f64, gamma: f64, every: impl Into<Length>) -> Result<Self, Error> {
+        Ok(Self {
+            lr: rate("lr", lr)?,
+            gamma: above_zero("gamma", gamma)?,
+            every: positive("every", every)?,
+        })
+    }
+
+    pub(super) const KEYS: &[&str] = &["lr", "gamma", "every"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        Ok(Self::new(
+            args.number("lr")?,
+            args.number("gamma")?,
+            args.length("every")?,
+        )?)
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("lr", self.lr),
+            Field::number("gamma", self.gamma),
+            Field::length("every", self.every),
+        ]
+    }
+
+    pub(super) fn words(&self) -> String {
+        let (lr, gamma, every) = (number(self.lr), number(self.gamma), self.every);
+        format!(
+            "the rate starts at {lr} and is multiplied by {gamma} after every {}",
+            every.words()
+        )
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<Step<f64>, Error> {
+        Ok(Step {
+            lr: self.lr,
+            gamma: self.gamma,
+            every: to.updates("every", self.every)?,
+        })
+    }
+
+    pub(super) fn every(&self) -> Length {
+        self.every
+    }
+}
+
+impl Step<f64> {
+    pub(super) fn at(&self, i: f64) -> Hyper {
+        let drops = (i / self.every) as u64;
+        Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
+    }
+
+    /// The rate of each constant step and the update at which it begins, up to (not at) update `end`.
+    pub(crate) fn steps(&self, end: f64) -> Vec<(f64, f64)> {
+        let count = libm::ceil(end / self.every) as u64;
+        (0..count)
+            .map(|k| {
+                (
+                    k as f64 * self.every,
+                    self.lr * libm::pow(self.gamma, k as f64),
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,166 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::Hyper;
+use crate::error::{Error, above_zero, ordered, rate};
+use crate::policy::{Momentum, Resolver, positive};
+use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
+
+/// The triangle wave that the cyclical policies share: from `base` up to `max` and back, cycle after cycle.
+///
+/// With `T = up + down`, `c = floor(i/T)` (the 0-based cycle) and `p = i - c·T`:
+/// `tri(i) = p/up` where `p <= up`, else `(T - p)/down`. With equal halves that is `1 - |p/step - 1|`.
+///
+/// Ranges: `0 <= base <= max`, `max` above 0; `up` and `down` longer than 0. Momentum, where given, moves against the
+/// rate: `hi - (hi - lo)·tri`, times the amplitude's decay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wave<L = Length> {
+    pub(super) base: f64,
+    pub(super) max: f64,
+    pub(super) up: L,
+    pub(super) down: L,
+    pub(super) momentum: Option<Momentum>,
+}
+
+impl Wave {
+    /// A wave whose halves both last `step` (the paper's step size).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    pub fn new(base: f64, max: f64, step: impl Into<Length>) -> Result<Self, Error> {
+        let step = positive("step", step)?;
+        Self::with_halves(base, max, step, step)
+    }
+
+    /// A wave that rises over `up` and falls over `down`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    pub fn with_halves(
+        base: f64,
+        max: f64,
+        up: impl Into<Length>,
+        down: impl Into<Length>,
+    ) -> Result<Self, Error> {
+        let (base, max) = (rate("base", base)?, above_zero("max", max)?);
+        ordered(("base", base), ("max", max))?;
+        Ok(Self {
+            base,
+            max,
+            up: positive("up", up)?,
+            down: positive("down", down)?,
+            momentum: None,
+        })
+    }
+
+    /// Moves momentum against the rate.
+    pub fn with_momentum(self, momentum: Momentum) -> Self {
+        Self {
+            momentum: Some(momentum),
+            ..self
+        }
+    }
+
+    pub(super) const KEYS: &[&str] = &["base", "max", "step", "up", "down", "momentum"];
+
+    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+        let (base, max) = (args.number("base")?, args.number("max")?);
+        let wave = match (args.optional_length("up")?, args.optional_length("down")?) {
+            (None, None) => Self::new(base, max, args.length("step")?)?,
+            _ if args.has("step") => return Err(args.excludes("step", "up and down")),
+            _ => Self::with_halves(base, max, args.length("up")?, args.length("down")?)?,
+        };
+        Ok(Self {
+            momentum: args.momentum()?,
+            ..wave
+        })
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![
+            Field::number("base", self.base),
+            Field::number("max", self.max),
+        ];
+        if self.up == self.down {
+            fields.push(Field::length("step", self.up));
+        } else {
+            fields.extend([
+                Field::length("up", self.up),
+                Field::length("down", self.down),
+            ]);
+        }
+        fields.extend(self.momentum.map(super::Momentum::field));
+        fields
+    }
+
+    pub(super) fn words(&self) -> String {
+        let (base, max) = (number(self.base), number(self.max));
+        let halves = if self.up == self.down {
+            format!(
+                "rises from {base} to {max} over {} and falls back over as many",
+                self.up.words()
+            )
+        } else {
+            format!(
+                "rises from {base} to {max} over {} and falls back over {}",
+                self.up.words(),
+                self.down.words()
+            )
+        };
+        let momentum = self
+            .momentum
+            .map_or_else(String::new, super::Momentum::words);
+        format!("the rate {halves}, again and again{momentum}")
+    }
+
+    pub(super) fn resolve(&self, to: &Resolver) -> Result<Wave<f64>, Error> {
+        let (up, down) = (to.updates("up", self.up)?, to.updates("down", self.down)?);
+        Ok(Wave {
+            base: self.base,
+            max: self.max,
+            up,
+            down,
+            momentum: self.momentum,
+        })
+    }
+
+    /// The two halves of a cycle.
+    pub(super) fn halves(&self) -> (Length, Length) {
+        (self.up, self.down)
+    }
+}
+
+impl Wave<f64> {
+    pub(super) fn period(&self) -> f64 {
+        self.up + self.down
+    }
+
+    /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
+    pub(super) fn cycle_and_height(&self, i: f64) -> (u64, f64) {
+        let period = self.period();
+        let cycle = (i / period) as u64;
+        let past = (i - cycle as f64 * period).clamp(0.0, period);
+        let height = if past <= self.up {
+            past / self.up
+        } else {
+            (period - past) / self.down
+        };
+        (cycle, height)
+    }
+
+    /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
+    pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
+        let cycle = (i / self.period()) as u64;
+        (cycle, (i / self.period() - cycle as f64).clamp(0.0, 1.0))
+    }
+
+    /// The rate at an amplitude, in `0..=1`, above the base, and the momentum against it.
+    pub(super) fn above_base(&self, amplitude: f64) -> Hyper {
+        let momentum = self.momentum.map(|momentum| momentum.against(amplitude));
+        Hyper {
+            lr: self.base + (self.max - self.base) * amplitude,
+            momentum,
+            weight_decay: None,
+        }
+    }
+}
