@@ -89,7 +89,7 @@ impl Wave {
                 Field::length("down", self.down),
             ]);
         }
-        fields.extend(self.momentum.map(super::Momentum::field));
+        fields.extend(self.momentum.map(Momentum::field));
         fields
     }
 
@@ -109,7 +109,7 @@ impl Wave {
         };
         let momentum = self
             .momentum
-            .map_or_else(String::new, super::Momentum::words);
+            .map_or_else(String::new, Momentum::words);
         format!("the rate {halves}, again and again{momentum}")
     }
 
