@@ -22,9 +22,13 @@ fn wave() -> impl Strategy<Value = String> {
         length().prop_map(|s| format!("step={s}")),
         (length(), length()).prop_map(|(up, down)| format!("up={up}, down={down}")),
     ];
-    let momentum = prop_oneof![Just(String::new()), Just(String::from(", momentum=0.85..0.95"))];
-    (rate(), 1.0..10.0, halves, momentum)
-        .prop_map(|(base, ratio, halves, momentum)| format!("base={base}, max={}, {halves}{momentum}", base * ratio))
+    let momentum = prop_oneof![
+        Just(String::new()),
+        Just(String::from(", momentum=0.85..0.95"))
+    ];
+    (rate(), 1.0..10.0, halves, momentum).prop_map(|(base, ratio, halves, momentum)| {
+        format!("base={base}, max={}, {halves}{momentum}", base * ratio)
+    })
 }
 
 /// The text of one policy.
@@ -32,23 +36,30 @@ fn policy() -> impl Strategy<Value = String> {
     let lr = rate;
     prop_oneof![
         lr().prop_map(|lr| format!("fixed(lr={lr})")),
-        (lr(), 0.01..1.0, length()).prop_map(|(lr, g, s)| format!("step(lr={lr}, gamma={g}, every={s})")),
-        (lr(), 0.01..1.0).prop_map(|(lr, g)| format!("multistep(lr={lr}, gamma={g}, at=[3, 40, 41])")),
+        (lr(), 0.01..1.0, length())
+            .prop_map(|(lr, g, s)| format!("step(lr={lr}, gamma={g}, every={s})")),
+        (lr(), 0.01..1.0)
+            .prop_map(|(lr, g)| format!("multistep(lr={lr}, gamma={g}, at=[3, 40, 41])")),
         (lr(), 0.9..1.0).prop_map(|(lr, g)| format!("exponential(lr={lr}, gamma={g})")),
-        (lr(), 0.001..1.0, 0.1..3.0).prop_map(|(lr, g, p)| format!("inv(lr={lr}, gamma={g}, power={p})")),
+        (lr(), 0.001..1.0, 0.1..3.0)
+            .prop_map(|(lr, g, p)| format!("inv(lr={lr}, gamma={g}, power={p})")),
         (lr(), length()).prop_map(|(lr, at)| format!("sigmoid(lr={lr}, gamma=-0.1, at={at})")),
         (lr(), 0.1..3.0).prop_map(|(lr, p)| format!("poly(lr={lr}, power={p})")),
         (lr(), lr()).prop_map(|(lr, end)| format!("linear(lr={lr}, end={end}, warmup=5%)")),
         lr().prop_map(|lr| format!("cosine(lr={lr}, warmup=3)")),
-        (lr(), length(), 1..4u32).prop_map(|(lr, s, m)| format!("cosine_restarts(max={lr}, min=0, period={s}, mult={m})")),
+        (lr(), length(), 1..4u32).prop_map(|(lr, s, m)| format!(
+            "cosine_restarts(max={lr}, min=0, period={s}, mult={m})"
+        )),
         lr().prop_map(|lr| format!("wsd(lr={lr}, cooldown=30%, shape=cos)")),
         lr().prop_map(|lr| format!("rex(lr={lr})")),
         wave().prop_map(|w| format!("triangular({w})")),
         wave().prop_map(|w| format!("triangular2({w})")),
         (wave(), 0.99..1.0).prop_map(|(w, g)| format!("exp_range({w}, gamma={g})")),
         (wave(), 0.99..1.0).prop_map(|(w, g)| format!("exp_range({w}, gamma={g}, decays=bounds)")),
-        (lr(), 2..3u32).prop_map(|(lr, p)| format!("one_cycle(max={lr}, phases={p}, momentum=0.85..0.95)")),
-        (lr(), length()).prop_map(|(lr, s)| format!("one_cycle_smith(base={}, max={lr}, step={s})", lr / 10.0)),
+        (lr(), 2..3u32)
+            .prop_map(|(lr, p)| format!("one_cycle(max={lr}, phases={p}, momentum=0.85..0.95)")),
+        (lr(), length())
+            .prop_map(|(lr, s)| format!("one_cycle_smith(base={}, max={lr}, step={s})", lr / 10.0)),
     ]
 }
 
@@ -57,27 +68,48 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         policy(),
         policy().prop_map(|p| format!("warmup(4%) then {p}")),
-        (policy(), 2..40u32, policy()).prop_map(|(a, percent, b)| format!("{a} for {percent}% then {b}")),
-        (policy(), policy(), policy()).prop_map(|(a, b, c)| format!("{a} for 30% then warmup(1%) then {b} for 29% then {c} for 40%")),
+        (policy(), 2..40u32, policy())
+            .prop_map(|(a, percent, b)| format!("{a} for {percent}% then {b}")),
+        (policy(), policy(), policy()).prop_map(|(a, b, c)| format!(
+            "{a} for 30% then warmup(1%) then {b} for 29% then {c} for 40%"
+        )),
     ]
 }
 
 fn run(updates: u64) -> Horizon {
-    Horizon::of_updates(updates).unwrap().with_epoch(100, 7).unwrap()
+    Horizon::of_updates(updates)
+        .unwrap()
+        .with_epoch(100, 7)
+        .unwrap()
 }
 
 fn schedule(text: &str, updates: u64) -> Schedule {
-    text.parse::<Spec>().unwrap_or_else(|e| panic!("{e}")).schedule(&run(updates)).unwrap()
+    text.parse::<Spec>()
+        .unwrap_or_else(|e| panic!("{e}"))
+        .schedule(&run(updates))
+        .unwrap()
 }
 
 /// The largest and the smallest rate that the numbers of a spec's text allow.
 fn bounds(text: &str) -> (f64, f64) {
     let numbers = |key: &str| -> Vec<f64> {
-        let found = text.match_indices(key).filter(|(at, _)| !text[..*at].ends_with(char::is_alphabetic));
-        let value = |at: usize| text[at + key.len()..].split([',', ')']).next().unwrap().parse().unwrap();
+        let found = text
+            .match_indices(key)
+            .filter(|(at, _)| !text[..*at].ends_with(char::is_alphabetic));
+        let value = |at: usize| {
+            text[at + key.len()..]
+                .split([',', ')'])
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
         found.map(|(at, _)| value(at)).collect()
     };
-    let highs: Vec<f64> = ["lr=", "max=", "end="].iter().flat_map(|key| numbers(key)).collect();
+    let highs: Vec<f64> = ["lr=", "max=", "end="]
+        .iter()
+        .flat_map(|key| numbers(key))
+        .collect();
     (0.0, highs.into_iter().fold(0.0, f64::max))
 }
 
@@ -152,8 +184,8 @@ proptest! {
         let past = i % (2 * step);
         prop_assert!((schedule.at(2 * step - past).lr - here).abs() <= rounding);
         let slope = schedule.at(i + 1).lr - here;
-        let rises = past < step;
-        prop_assert!(if rises { slope >= -rounding } else { slope <= rounding });
+        let upward = if past < step { slope } else { -slope };
+        prop_assert!(upward >= -rounding, "{} at {}", slope, i);
         prop_assert!(slope.abs() <= (max - base) / step as f64 + rounding);
     }
 
@@ -194,12 +226,24 @@ proptest! {
 
 #[test]
 fn horizons_of_any_length_are_total() {
-    for text in ["exponential(lr=1, gamma=0.5)", "triangular2(base=0, max=1, step=1)", "cosine_restarts(max=1, min=0, period=1, mult=2)", "rex(lr=1)"] {
+    for text in [
+        "exponential(lr=1, gamma=0.5)",
+        "triangular2(base=0, max=1, step=1)",
+        "cosine_restarts(max=1, min=0, period=1, mult=2)",
+        "rex(lr=1)",
+    ] {
         let run = Horizon::of_updates(cyclr::units::MAX_UPDATES).unwrap();
         let schedule = text.parse::<Spec>().unwrap().schedule(&run).unwrap();
         for update in [0, 1, 1 << 52, (1 << 53) - 1, 1 << 53, u64::MAX] {
-            assert!((0.0..=1.0).contains(&schedule.at(update).lr), "{text} at {update}");
-            assert!(schedule.position(update).is_none_or(|p| (0.0..=1.0).contains(&p.phase)));
+            assert!(
+                (0.0..=1.0).contains(&schedule.at(update).lr),
+                "{text} at {update}"
+            );
+            assert!(
+                schedule
+                    .position(update)
+                    .is_none_or(|p| (0.0..=1.0).contains(&p.phase))
+            );
         }
     }
 }
@@ -208,13 +252,22 @@ fn horizons_of_any_length_are_total() {
 fn warm_up_inside_and_in_front_are_the_same() {
     for (inside, front) in [
         ("linear(lr=1, warmup=10%)", "warmup(10%) then linear(lr=1)"),
-        ("cosine(lr=1, min=0.1, warmup=77)", "warmup(77) then cosine(lr=1, min=0.1)"),
+        (
+            "cosine(lr=1, min=0.1, warmup=77)",
+            "warmup(77) then cosine(lr=1, min=0.1)",
+        ),
         ("wsd(lr=1, warmup=2ep)", "warmup(2ep) then wsd(lr=1)"),
-        ("wsd(lr=1, cooldown=33%, shape=linear, warmup=10%)", "warmup(10%) then wsd(lr=1, cooldown=33%, shape=linear)"),
+        (
+            "wsd(lr=1, cooldown=33%, shape=linear, warmup=10%)",
+            "warmup(10%) then wsd(lr=1, cooldown=33%, shape=linear)",
+        ),
     ] {
         let (inside, front) = (schedule(inside, 1000), schedule(front, 1000));
         for update in 0..1010 {
-            assert!((inside.at(update).lr - front.at(update).lr).abs() < 1e-15, "at {update}");
+            assert!(
+                (inside.at(update).lr - front.at(update).lr).abs() < 1e-15,
+                "at {update}"
+            );
         }
     }
 }
@@ -224,7 +277,10 @@ fn what_cannot_be_is_refused() {
     let kind = |text: &str| text.parse::<Spec>().unwrap_err().kind().clone();
     let out_of_range = |text: &str, name: &str| {
         let kind = kind(text);
-        assert!(matches!(&kind, SpecErrorKind::Value(Error::OutOfRange { key, .. }) if *key == name), "{text}: {kind:?}");
+        assert!(
+            matches!(&kind, SpecErrorKind::Value(Error::OutOfRange { key, .. }) if *key == name),
+            "{text}: {kind:?}"
+        );
     };
     out_of_range("fixed(lr=-0.1)", "lr");
     out_of_range("fixed(lr=1e999)", "lr");
@@ -236,22 +292,67 @@ fn what_cannot_be_is_refused() {
     out_of_range("triangular(base=0, max=1, step=-5)", "step");
     out_of_range("triangular(base=0, max=1, step=130%)", "percent");
     out_of_range("one_cycle(max=1, phases=4)", "phases");
-    out_of_range("triangular(base=0, max=1, step=1, momentum=0.5..1)", "momentum");
-    assert!(matches!(kind("triangular(base=2, max=1, step=1)"), SpecErrorKind::Value(Error::Crossed { .. })));
-    assert!(matches!(kind("cosine(lr=1, min=2)"), SpecErrorKind::Value(Error::Crossed { .. })));
-    assert!(matches!(kind("triangular(base=0, max=1, step=0)"), SpecErrorKind::Value(Error::ZeroLength { .. })));
-    assert!(matches!(kind("multistep(lr=1, gamma=0.1, at=[])"), SpecErrorKind::Value(Error::NotRising { .. })));
-    assert!(matches!(kind("multistep(lr=1, gamma=0.1, at=[5, 5])"), SpecErrorKind::Value(Error::NotRising { .. })));
-    assert!(matches!(kind("fixed(lr=nan)"), SpecErrorKind::WrongKind { .. }));
-    assert!(matches!(kind("fixed(lr=8ep)"), SpecErrorKind::WrongKind { .. }));
-    assert!(matches!(kind("fixed(lr=1, lr=2)"), SpecErrorKind::DoubledKey { .. }));
-    assert!(matches!(kind("fixed(lr=1, momentum=0.8..0.9)"), SpecErrorKind::UnknownKey { .. }));
+    out_of_range(
+        "triangular(base=0, max=1, step=1, momentum=0.5..1)",
+        "momentum",
+    );
+    assert!(matches!(
+        kind("triangular(base=2, max=1, step=1)"),
+        SpecErrorKind::Value(Error::Crossed { .. })
+    ));
+    assert!(matches!(
+        kind("cosine(lr=1, min=2)"),
+        SpecErrorKind::Value(Error::Crossed { .. })
+    ));
+    assert!(matches!(
+        kind("triangular(base=0, max=1, step=0)"),
+        SpecErrorKind::Value(Error::ZeroLength { .. })
+    ));
+    assert!(matches!(
+        kind("multistep(lr=1, gamma=0.1, at=[])"),
+        SpecErrorKind::Value(Error::NotRising { .. })
+    ));
+    assert!(matches!(
+        kind("multistep(lr=1, gamma=0.1, at=[5, 5])"),
+        SpecErrorKind::Value(Error::NotRising { .. })
+    ));
+    assert!(matches!(
+        kind("fixed(lr=nan)"),
+        SpecErrorKind::WrongKind { .. }
+    ));
+    assert!(matches!(
+        kind("fixed(lr=8ep)"),
+        SpecErrorKind::WrongKind { .. }
+    ));
+    assert!(matches!(
+        kind("fixed(lr=1, lr=2)"),
+        SpecErrorKind::DoubledKey { .. }
+    ));
+    assert!(matches!(
+        kind("fixed(lr=1, momentum=0.8..0.9)"),
+        SpecErrorKind::UnknownKey { .. }
+    ));
     assert!(matches!(kind("fixed()"), SpecErrorKind::MissingKey { .. }));
-    assert!(matches!(kind("triangular(base=0, max=1, step=1, up=1, down=1)"), SpecErrorKind::ExcludedKey { .. }));
-    assert!(matches!(kind("tringular(base=0)"), SpecErrorKind::UnknownPolicy { nearest: Some("triangular"), .. }));
-    assert!(matches!(kind("step(lr=1, gamma=0.1, every=3weeks)"), SpecErrorKind::Syntax { .. }));
+    assert!(matches!(
+        kind("triangular(base=0, max=1, step=1, up=1, down=1)"),
+        SpecErrorKind::ExcludedKey { .. }
+    ));
+    assert!(matches!(
+        kind("tringular(base=0)"),
+        SpecErrorKind::UnknownPolicy {
+            nearest: Some("triangular"),
+            ..
+        }
+    ));
+    assert!(matches!(
+        kind("step(lr=1, gamma=0.1, every=3weeks)"),
+        SpecErrorKind::Syntax { .. }
+    ));
     assert!(matches!(kind(""), SpecErrorKind::Syntax { .. }));
-    assert!(matches!(kind(&"x".repeat(1 << 17)), SpecErrorKind::TooLong { .. }));
+    assert!(matches!(
+        kind(&"x".repeat(1 << 17)),
+        SpecErrorKind::TooLong { .. }
+    ));
     for text in [
         "fixed(lr=1) then fixed(lr=2)",
         "warmup(10)",
@@ -260,29 +361,74 @@ fn what_cannot_be_is_refused() {
         "fixed(lr=1) for 60% then fixed(lr=2) for 30%",
         "fixed(lr=1) for 100% then fixed(lr=2)",
     ] {
-        assert!(matches!(kind(text), SpecErrorKind::Value(Error::Sequence { .. })), "{text}");
+        assert!(
+            matches!(kind(text), SpecErrorKind::Value(Error::Sequence { .. })),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_does_not_fit_the_run_is_refused() {
-    let refuse = |text: &str| text.parse::<Spec>().unwrap().schedule(&Horizon::of_updates(100).unwrap()).unwrap_err();
-    assert!(matches!(refuse("fixed(lr=1) for 50 then fixed(lr=2) for 51"), Error::Unfilled { .. }));
-    assert!(matches!(refuse("fixed(lr=1) for 50 then fixed(lr=2) for 49"), Error::Unfilled { .. }));
-    assert!(matches!(refuse("fixed(lr=1) for 100 then fixed(lr=2)"), Error::EmptyStage { stage: 2, .. }));
-    assert!(matches!(refuse("fixed(lr=1) for 120 then fixed(lr=2)"), Error::Unfilled { .. }));
-    assert!(matches!(refuse("triangular(base=0, max=1, step=2ep)"), Error::UnknownEpoch { .. }));
-    assert!(matches!(refuse("linear(lr=1, warmup=100)"), Error::TooLong { .. }));
-    assert!(matches!(refuse("wsd(lr=1, cooldown=60, warmup=50)"), Error::TooLong { .. }));
-    assert!(matches!(refuse("one_cycle(max=1, warmup=60%, phases=3)"), Error::TooLong { .. }));
-    assert!(matches!(refuse("exponential(lr=1, gamma=1e300)"), Error::Overflow { .. }));
-    assert!(matches!(refuse("multistep(lr=1, gamma=0.1, at=[70, 60%])"), Error::NotRising { .. }));
+    let refuse = |text: &str| {
+        text.parse::<Spec>()
+            .unwrap()
+            .schedule(&Horizon::of_updates(100).unwrap())
+            .unwrap_err()
+    };
+    assert!(matches!(
+        refuse("fixed(lr=1) for 50 then fixed(lr=2) for 51"),
+        Error::Unfilled { .. }
+    ));
+    assert!(matches!(
+        refuse("fixed(lr=1) for 50 then fixed(lr=2) for 49"),
+        Error::Unfilled { .. }
+    ));
+    assert!(matches!(
+        refuse("fixed(lr=1) for 100 then fixed(lr=2)"),
+        Error::EmptyStage { stage: 2, .. }
+    ));
+    assert!(matches!(
+        refuse("fixed(lr=1) for 120 then fixed(lr=2)"),
+        Error::Unfilled { .. }
+    ));
+    assert!(matches!(
+        refuse("triangular(base=0, max=1, step=2ep)"),
+        Error::UnknownEpoch { .. }
+    ));
+    assert!(matches!(
+        refuse("linear(lr=1, warmup=100)"),
+        Error::TooLong { .. }
+    ));
+    assert!(matches!(
+        refuse("wsd(lr=1, cooldown=60, warmup=50)"),
+        Error::TooLong { .. }
+    ));
+    assert!(matches!(
+        refuse("one_cycle(max=1, warmup=60%, phases=3)"),
+        Error::TooLong { .. }
+    ));
+    assert!(matches!(
+        refuse("exponential(lr=1, gamma=1e300)"),
+        Error::Overflow { .. }
+    ));
+    assert!(matches!(
+        refuse("multistep(lr=1, gamma=0.1, at=[70, 60%])"),
+        Error::NotRising { .. }
+    ));
 }
 
 #[test]
 fn serde_reads_and_writes_the_same_text_and_nothing_invalid() {
     let spec: Spec = serde_json::from_str("\"triangular(base=0.1, max=1, step=5)\"").unwrap();
-    assert_eq!(serde_json::to_string(&spec).unwrap(), "\"triangular(base=0.1, max=1, step=5)\"");
-    let refused = serde_json::from_str::<Spec>("\"triangular(base=2, max=1, step=5)\"").unwrap_err();
-    assert!(refused.to_string().contains("base = 2 is above max = 1"), "{refused}");
+    assert_eq!(
+        serde_json::to_string(&spec).unwrap(),
+        "\"triangular(base=0.1, max=1, step=5)\""
+    );
+    let refused =
+        serde_json::from_str::<Spec>("\"triangular(base=2, max=1, step=5)\"").unwrap_err();
+    assert!(
+        refused.to_string().contains("base = 2 is above max = 1"),
+        "{refused}"
+    );
 }

@@ -88,8 +88,7 @@ impl OneCycleSmith {
         );
         let (step, momentum) = (
             self.step.words(),
-            self.momentum
-                .map_or_else(String::new, Momentum::words),
+            self.momentum.map_or_else(String::new, Momentum::words),
         );
         format!(
             "the rate rises from {base} to {max} over {step}, falls to 0 over as many and stays at {tail}{momentum}"

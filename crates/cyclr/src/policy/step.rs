@@ -4,7 +4,7 @@ use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, round_down};
 
 /// The rate drops by a factor after every so many updates.
 ///
@@ -79,7 +79,7 @@ impl Step {
 
 impl Step<f64> {
     pub(super) fn at(&self, i: f64) -> Hyper {
-        let drops = (i / self.every) as u64;
+        let drops = round_down(i / self.every);
         Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
     }
 
