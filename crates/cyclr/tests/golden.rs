@@ -1,5 +1,5 @@
 //! The schedules against tables made by the libraries that people move from (golden/schedules).
-#![expect(missing_docs, reason = "an integration test")]
+#![expect(clippy::unwrap_used, reason = "an integration test")]
 
 use std::path::Path;
 

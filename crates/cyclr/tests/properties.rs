@@ -1,5 +1,5 @@
 //! What holds for every schedule, over random specs.
-#![expect(missing_docs, reason = "an integration test")]
+#![expect(clippy::unwrap_used, reason = "an integration test")]
 
 use cyclr::{Error, Schedule, Spec, SpecErrorKind, units::Horizon};
 use proptest::prelude::*;
