@@ -150,7 +150,10 @@ impl Curve {
         if at.is_empty() {
             Box::new(0..self.schedule.updates())
         } else {
-            Box::new(at.to_vec().into_iter())
+            {
+                let at = at.to_vec();
+                Box::new(at.into_iter())
+            }
         }
     }
 
