@@ -1,5 +1,4 @@
 //! Nanoseconds per `at()`, for each policy. `cargo bench -p cyclr --bench at`; beside torch: `bench/schedules/run.sh`.
-#![expect(missing_docs, reason = "a benchmark")]
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use cyclr::{Spec, units::Horizon};
@@ -41,7 +40,11 @@ fn main() {
 
 #[divan::bench(args = SPECS)]
 fn at(bencher: Bencher, spec: &str) {
-    let schedule = spec.parse::<Spec>().unwrap().schedule(&Horizon::of_updates(100_000).unwrap()).unwrap();
+    let schedule = spec
+        .parse::<Spec>()
+        .unwrap()
+        .schedule(&Horizon::of_updates(100_000).unwrap())
+        .unwrap();
     bencher.counter(ItemsCount::new(CALLS)).bench_local(|| {
         for update in 0..CALLS {
             black_box(schedule.at(black_box(update * 97)));

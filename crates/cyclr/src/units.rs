@@ -203,15 +203,16 @@ impl Horizon {
 
 /// The first whole number not below `x`, where a rounding error of the arithmetic that led to `x` counts for nothing.
 pub(crate) fn round_up(x: f64) -> u64 {
-    let floor = x as u64;
+    let floor = x as i64;
     let excess = x - floor as f64;
-    floor + u64::from(excess > ROUNDING * x.max(1.0))
+    floor as u64 + u64::from(excess > ROUNDING * x.max(1.0))
 }
 
 /// The last whole number not above `x`, with the same leniency.
 #[inline]
 pub(crate) fn round_down(x: f64) -> u64 {
-    (x + ROUNDING * x.max(1.0)) as u64
+    // By way of i64, whose conversion is an instruction; `x` is at most 2^53.
+    (x * (1.0 + ROUNDING)) as i64 as u64
 }
 
 /// The relative error that a few operations on doubles may leave.

@@ -65,6 +65,7 @@ impl<L> Triangular2<L> {
 }
 
 impl Triangular2<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let (cycle, height) = self.wave.cycle_and_height(i);
         self.wave.above_base(height * halved(cycle))

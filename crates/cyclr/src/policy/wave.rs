@@ -129,21 +129,23 @@ impl Wave {
 }
 
 impl Wave<f64> {
+    #[inline]
     pub(super) fn period(&self) -> f64 {
         self.up + self.down
     }
 
     /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
+    #[inline]
     pub(super) fn cycle_and_height(&self, i: f64) -> (u64, f64) {
         let period = self.period();
         let cycle = round_down(i / period);
-        let past = (i - cycle as f64 * period).clamp(0.0, period);
-        let height = if past <= self.up {
-            past / self.up
+        let past = (i - cycle as i64 as f64 * period).max(0.0).min(period);
+        let (way, half) = if past <= self.up {
+            (past, self.up)
         } else {
-            (period - past) / self.down
+            (period - past, self.down)
         };
-        (cycle, height)
+        (cycle, way / half)
     }
 
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
@@ -153,6 +155,7 @@ impl Wave<f64> {
     }
 
     /// The rate at an amplitude, in `0..=1`, above the base, and the momentum against it.
+    #[inline]
     pub(super) fn above_base(&self, amplitude: f64) -> Hyper {
         let momentum = self.momentum.map(|momentum| momentum.against(amplitude));
         Hyper {
