@@ -11,5 +11,6 @@ extern crate alloc;
 
 mod hyper;
 pub mod seam;
+pub mod stats;
 
 pub use hyper::Hyper;
