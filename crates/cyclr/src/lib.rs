@@ -22,6 +22,7 @@ mod schedule;
 pub mod seam;
 pub mod spec;
 pub mod units;
+pub mod stats;
 
 pub use error::Error;
 pub use hyper::Hyper;
