@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod hyper;
+pub mod range;
 pub mod seam;
 
 pub use hyper::Hyper;
