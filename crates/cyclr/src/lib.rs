@@ -18,11 +18,12 @@ pub mod advice;
 mod error;
 mod hyper;
 pub mod policy;
+pub mod range;
 mod schedule;
 pub mod seam;
 pub mod spec;
-pub mod units;
 pub mod stats;
+pub mod units;
 
 pub use error::Error;
 pub use hyper::Hyper;
