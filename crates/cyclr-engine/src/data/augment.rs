@@ -1,4 +1,5 @@
-use super::{Shape, keyed::Keyed};
+use super::Shape;
+use crate::rng::{Purpose, Rng};
 
 /// Random changes to training images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,7 +21,7 @@ impl Augment {
     /// How each of the `count` images of an update is seen: a function of the seed, the update and the position in the
     /// batch.
     pub fn views(self, seed: u64, update: u64, count: usize) -> Vec<View> {
-        let mut numbers = Keyed::new(seed, AUGMENT_STREAM, update);
+        let mut numbers = Rng::new(seed, Purpose::Augment, update);
         (0..count)
             .map(|_| View {
                 down: self.shift(&mut numbers),
@@ -30,7 +31,7 @@ impl Augment {
             .collect()
     }
 
-    fn shift(self, numbers: &mut Keyed) -> i32 {
+    fn shift(self, numbers: &mut Rng) -> i32 {
         let pad = u32::from(self.pad);
         numbers.below(2 * pad + 1).cast_signed() - pad.cast_signed()
     }
@@ -81,5 +82,3 @@ fn moved(at: usize, shift: i32, size: usize) -> Option<usize> {
     at.checked_add_signed(shift as isize)
         .filter(|&from| from < size)
 }
-
-const AUGMENT_STREAM: u64 = 2;

@@ -1,4 +1,5 @@
-use super::{DataError, keyed::Keyed};
+use super::DataError;
+use crate::rng::{Purpose, Rng};
 
 /// The order in which training examples come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +63,7 @@ impl Batches {
         if self.epoch != Some(epoch) {
             self.permutation.clear();
             self.permutation.extend(0..self.examples);
-            Keyed::new(self.seed, ORDER_STREAM, epoch).shuffle(&mut self.permutation);
+            Rng::new(self.seed, Purpose::Shuffle, epoch).shuffle(&mut self.permutation);
             self.epoch = Some(epoch);
         }
         let batch = self.batch as usize;
@@ -81,5 +82,3 @@ impl Batches {
         &self.permutation
     }
 }
-
-const ORDER_STREAM: u64 = 1;

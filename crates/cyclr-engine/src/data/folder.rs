@@ -19,7 +19,6 @@ pub(super) const FORMAT: &str = "a folder of images for each class";
 const TEST_NAMES: [&str; 4] = ["test", "val", "valid", "validation"];
 /// One in so many images is held out where there is no test folder.
 const TEST_SHARE: usize = 5;
-const TEST_STREAM: u64 = 4;
 
 struct Labelled {
     path: PathBuf,
@@ -169,7 +168,7 @@ fn hold_out(
         &labels,
         &split::share(&counts, held),
         data_seed,
-        TEST_STREAM,
+        split::Cut::Test,
     );
     let mut cut = cut.into_iter();
     Ok(pool.into_iter().partition(|_| cut.next() == Some(false)))

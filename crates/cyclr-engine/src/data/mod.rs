@@ -29,7 +29,6 @@ mod file;
 mod folder;
 mod idx;
 mod image;
-mod keyed;
 mod normalization;
 mod open;
 mod resize;

@@ -1,4 +1,5 @@
-use super::{DataError, Dataset, Examples, Part, keyed::Keyed};
+use super::{DataError, Dataset, Examples, Part};
+use crate::rng::{Purpose, Rng};
 
 /// The three views that training, deciding and the final figure read.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl Dataset {
         }
         let counts = whole.class_counts();
         let quotas = self.quotas(&counts, validation)?;
-        let cut = cut(&self.0.train.labels, &quotas, data_seed, VALIDATION_STREAM);
+        let cut = cut(&self.0.train.labels, &quotas, data_seed, Cut::Validation);
         let places = |held: bool| {
             (0..cut.len() as u32)
                 .filter(|&place| cut[place as usize] == held)
@@ -101,20 +102,27 @@ pub(super) fn share(counts: &[usize], held: usize) -> Vec<usize> {
     quotas
 }
 
-/// Which of the labelled examples are held out, `quotas[label]` of each class, chosen by the seed.
-pub(super) fn cut(labels: &[u16], quotas: &[usize], data_seed: u64, stream: u64) -> Vec<bool> {
+/// Which of the labelled examples are held out, `quotas[label]` of each class, chosen by the data seed for one of the two
+/// cuts there can be.
+pub(super) fn cut(labels: &[u16], quotas: &[usize], data_seed: u64, which: Cut) -> Vec<bool> {
     let mut members = vec![Vec::new(); quotas.len()];
     for (place, &label) in labels.iter().enumerate() {
-        members[usize::from(label)].push(place as u32);
+        members[usize::from(label)].push(place);
     }
+    let mut numbers = Rng::new(data_seed, Purpose::Validation, which as u64);
     let mut held = vec![false; labels.len()];
-    for (class, (mut members, &quota)) in members.into_iter().zip(quotas).enumerate() {
-        Keyed::new(data_seed, stream, class as u64).shuffle(&mut members);
+    for (members, &quota) in members.iter_mut().zip(quotas) {
+        numbers.shuffle(members);
         for &place in &members[..quota] {
-            held[place as usize] = true;
+            held[place] = true;
         }
     }
     held
 }
 
-const VALIDATION_STREAM: u64 = 3;
+/// What is cut out of the examples; the number is the index of its random numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Cut {
+    Validation = 0,
+    Test = 1,
+}
