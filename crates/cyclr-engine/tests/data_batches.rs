@@ -1,4 +1,5 @@
 //! Splits, orders and views: properties, and brute force where there is a formula.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::collections::BTreeSet;
 
@@ -122,15 +123,15 @@ proptest! {
         let train = data.split(0, 0).unwrap().train;
         let mut found = vec![0.0; shape.values()];
         train.fill_views(&[1], &[View { down, right, mirrored }], &Normalization::unit(shape), &mut found);
-        let padded = |y: i32, x: i32, c: usize| {
-            let inside = (0..height as i32).contains(&y) && (0..width as i32).contains(&x);
-            if inside { image[(y as usize * width + x as usize) * channels + c] } else { 0 }
+        let padded = |y: isize, x: isize, c: usize| {
+            let inside = (0..height.cast_signed()).contains(&y) && (0..width.cast_signed()).contains(&x);
+            if inside { image[(y.cast_unsigned() * width + x.cast_unsigned()) * channels + c] } else { 0 }
         };
         for y in 0..height {
             for x in 0..width {
                 for c in 0..channels {
                     let column = if mirrored { width - 1 - x } else { x };
-                    let expected = padded(y as i32 + down, column as i32 + right, c);
+                    let expected = padded(y.cast_signed() + down as isize, column.cast_signed() + right as isize, c);
                     prop_assert_eq!(found[(y * width + x) * channels + c], f32::from(expected) * (1.0 / 255.0));
                 }
             }

@@ -1,4 +1,5 @@
 //! Whatever the bytes, reading them neither panics nor takes memory beyond what such files can hold.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 #![expect(
     unsafe_code,
     reason = "an allocator that counts is the only way to see what was asked for"

@@ -1,5 +1,7 @@
 //! Files written here byte by byte are read back, and broken ones are refused with the right error.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+
 use std::{
     fs,
     io::Write as _,
@@ -9,6 +11,14 @@ use std::{
 use cyclr_engine::data::{Color, DataError, Dataset, Examples, OpenOptions, Shape};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
+
+/// Asserts which error it is, and shows it where it is another.
+macro_rules! check_error {
+    ($error:expr, $pattern:pat $(if $guard:expr)?) => {
+        let error = $error;
+        assert!(matches!(&error, $pattern $(if $guard)?), "{error}");
+    };
+}
 
 /// A folder with these files, which disappears with the value.
 fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
@@ -140,121 +150,92 @@ fn idx_is_read_back() {
 fn broken_idx_is_refused() {
     let with = |name, content| refused(&idx_set(name, content));
     let images = idx_images(5, 1);
-    let error = with(TRAIN_IMAGES, images[..images.len() - 1].to_vec());
-    assert!(
-        matches!(
-            error,
-            DataError::Truncated {
-                promised: 76,
-                possible: 75,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, images[..images.len() - 1].to_vec()),
+        DataError::Truncated {
+            promised: 76,
+            possible: 75,
+            ..
+        }
     );
-    let error = with(TRAIN_IMAGES, images[..10].to_vec());
-    assert!(
-        matches!(
-            error,
-            DataError::Truncated {
-                promised: 16,
-                possible: 10,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, images[..10].to_vec()),
+        DataError::Truncated {
+            promised: 16,
+            possible: 10,
+            ..
+        }
     );
-    let error = with(TRAIN_IMAGES, Vec::new());
-    assert!(
-        matches!(error, DataError::Truncated { possible: 0, .. }),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, Vec::new()),
+        DataError::Truncated { possible: 0, .. }
     );
-    let error = with(TRAIN_IMAGES, [&images[..], &[0]].concat());
-    assert!(
-        matches!(error, DataError::TooLong { promised: 76, .. }),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, [&images[..], &[0]].concat()),
+        DataError::TooLong { promised: 76, .. }
     );
-    let error = with(TRAIN_IMAGES, idx(0x0d03, &[5, 3, 4], &noise(240, 1)));
-    assert!(
-        matches!(
-            error,
-            DataError::Magic {
-                found: 0x0d03,
-                expected: 0x803,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, idx(0x0d03, &[5, 3, 4], &noise(240, 1))),
+        DataError::Magic {
+            found: 0x0d03,
+            expected: 0x803,
+            ..
+        }
     );
-    let error = with(TRAIN_LABELS, images.clone());
-    assert!(
-        matches!(
-            error,
-            DataError::Magic {
-                found: 0x803,
-                expected: 0x801,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TRAIN_LABELS, images.clone()),
+        DataError::Magic {
+            found: 0x803,
+            expected: 0x801,
+            ..
+        }
     );
-    let error = with(TRAIN_LABELS, idx_labels(&[0, 1, 2, 0]));
-    assert!(
-        matches!(
-            error,
-            DataError::CountMismatch {
-                images: 5,
-                labels: 4,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TRAIN_LABELS, idx_labels(&[0, 1, 2, 0])),
+        DataError::CountMismatch {
+            images: 5,
+            labels: 4,
+            ..
+        }
     );
-    let error = with(TEST_LABELS, idx_labels(&[1, 3]));
-    assert!(
-        matches!(
-            error,
-            DataError::LabelRange {
-                record: 1,
-                label: 3,
-                classes: 3,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(TEST_LABELS, idx_labels(&[1, 3])),
+        DataError::LabelRange {
+            record: 1,
+            label: 3,
+            classes: 3,
+            ..
+        }
     );
-    let error = with(TRAIN_LABELS, idx_labels(&[0; 5]));
-    assert!(
-        matches!(error, DataError::OneClass { images: 5, .. }),
-        "{error}"
+    check_error!(
+        with(TRAIN_LABELS, idx_labels(&[0; 5])),
+        DataError::OneClass { images: 5, .. }
     );
-    let error = with(TRAIN_IMAGES, idx(0x803, &[0, 3, 4], &[]));
-    assert!(
-        matches!(error, DataError::Header { count: 0, .. }),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, idx(0x803, &[0, 3, 4], &[])),
+        DataError::Header { count: 0, .. }
     );
-    let error = with(TRAIN_IMAGES, idx(0x803, &[5, 3, 0], &[]));
-    assert!(
-        matches!(error, DataError::Header { width: 0, .. }),
-        "{error}"
+    check_error!(
+        with(TRAIN_IMAGES, idx(0x803, &[5, 3, 0], &[])),
+        DataError::Header { width: 0, .. }
     );
-    let error = with(TEST_IMAGES, idx(0x803, &[2, 4, 3], &noise(24, 1)));
-    assert!(matches!(error, DataError::ShapeMismatch { .. }), "{error}");
+    check_error!(
+        with(TEST_IMAGES, idx(0x803, &[2, 4, 3], &noise(24, 1))),
+        DataError::ShapeMismatch { .. }
+    );
 }
 
 #[test]
 fn headers_that_promise_too_much_are_refused() {
     let huge = idx(0x803, &[u32::MAX, 1 << 16, 1 << 16], &[1; 1000]);
-    let error = refused(&idx_set(TRAIN_IMAGES, huge.clone()));
-    assert!(
-        matches!(error, DataError::Truncated { possible: 1016, .. }),
-        "{error}"
+    check_error!(
+        refused(&idx_set(TRAIN_IMAGES, huge.clone())),
+        DataError::Truncated { possible: 1016, .. }
     );
     let mut files = idx_set(TRAIN_IMAGES, huge.clone());
     files.retain(|(name, _)| *name != TRAIN_IMAGES);
     files.push(("train-images-idx3-ubyte.gz", gzip(&huge)));
-    let error = refused(&files);
-    assert!(matches!(error, DataError::Truncated { .. }), "{error}");
+    check_error!(refused(&files), DataError::Truncated { .. });
     // A bomb: ten megabytes of zeros after a header that promises 60 bytes are not unpacked.
     files.pop();
     let bomb = idx(0x803, &[5, 3, 4], &vec![0; 10_000_000]);
@@ -285,10 +266,9 @@ fn broken_gzip_is_refused() {
         let mut files = idx_set(TRAIN_IMAGES, Vec::new());
         files.retain(|(name, _)| *name != TRAIN_IMAGES);
         files.push(("train-images-idx3-ubyte.gz", content));
-        let error = refused(&files);
-        assert!(
-            matches!(error, DataError::Gzip { .. } | DataError::Magic { .. }),
-            "{error}"
+        check_error!(
+            refused(&files),
+            DataError::Gzip { .. } | DataError::Magic { .. }
         );
     }
 }
@@ -297,18 +277,10 @@ fn broken_gzip_is_refused() {
 fn missing_and_doubled_files_are_named() {
     let mut files = idx_set(TEST_LABELS, idx_labels(&[1, 2]));
     files.push(("fashion-train-images-idx3-ubyte", idx_images(5, 1)));
-    let error = refused(&files);
-    assert!(
-        matches!(&error, DataError::Several { found, .. } if found.len() == 2),
-        "{error}"
-    );
+    check_error!(refused(&files), DataError::Several { found, .. } if found.len() == 2);
     files.pop();
     files.retain(|(name, _)| *name != TEST_LABELS);
-    let error = refused(&files);
-    assert!(
-        matches!(&error, DataError::MissingFile { name, .. } if name.contains(TEST_LABELS)),
-        "{error}"
-    );
+    check_error!(refused(&files), DataError::MissingFile { name, .. } if name.contains(TEST_LABELS));
 }
 
 const CIFAR10: [&str; 6] = [
@@ -362,17 +334,13 @@ fn cifar10_is_read_back() {
     ));
     assert_eq!(open(&folder(&files)).unwrap().classes()[9], "j");
     files.last_mut().unwrap().1.truncate(5);
-    let error = refused(&files);
-    assert!(
-        matches!(
-            error,
-            DataError::ClassNames {
-                found: 3,
-                expected: 10,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        refused(&files),
+        DataError::ClassNames {
+            found: 3,
+            expected: 10,
+            ..
+        }
     );
 }
 
@@ -402,63 +370,58 @@ fn cifar100_reads_fine_labels() {
 }
 
 #[test]
+fn files_that_are_not_read_are_named() {
+    let mut files = cifar10_set();
+    files.push(("readme.html", vec![1]));
+    let ignored = open(&folder(&files)).unwrap().summary().ignored;
+    assert!(
+        matches!(&ignored[..], [one] if one.ends_with("readme.html")),
+        "{ignored:?}"
+    );
+    let mut files = idx_set(TEST_LABELS, idx_labels(&[1, 2]));
+    let names: Vec<String> = (0..30).map(|n| format!("note{n:02}.txt")).collect();
+    files.extend(names.iter().map(|name| (name.as_str(), vec![1])));
+    let ignored = open(&folder(&files)).unwrap().summary().ignored;
+    assert_eq!((ignored.len(), ignored[20].as_str()), (21, "and 10 more"));
+}
+
+#[test]
 fn broken_cifar_is_refused() {
     let with = |at: usize, change: &dyn Fn(&mut Vec<u8>)| {
         let mut files = cifar10_set();
         change(&mut files[at].1);
         refused(&files)
     };
-    let error = with(2, &|file| file.truncate(1000));
-    assert!(
-        matches!(
-            error,
-            DataError::Records {
-                bytes: 1000,
-                record: 3073,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(2, &|file| file.truncate(1000)),
+        DataError::Records {
+            bytes: 1000,
+            record: 3073,
+            ..
+        }
     );
-    let error = with(2, &|file| file.push(0));
-    assert!(matches!(error, DataError::Records { .. }), "{error}");
-    let error = with(5, &Vec::clear);
-    assert!(
-        matches!(error, DataError::Records { bytes: 0, .. }),
-        "{error}"
+    check_error!(with(2, &|file| file.push(0)), DataError::Records { .. });
+    check_error!(with(5, &Vec::clear), DataError::Records { bytes: 0, .. });
+    check_error!(
+        with(4, &|file| file.truncate(3073 * 69)),
+        DataError::UnequalFiles {
+            found: 69,
+            expected: 70,
+            ..
+        }
     );
-    let error = with(4, &|file| file.truncate(3073 * 69));
-    assert!(
-        matches!(
-            error,
-            DataError::UnequalFiles {
-                found: 69,
-                expected: 70,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    let error = with(1, &|file| file[3073 * 68] = 10);
-    assert!(
-        matches!(
-            error,
-            DataError::LabelRange {
-                record: 68,
-                label: 10,
-                classes: 10,
-                ..
-            }
-        ),
-        "{error}"
+    check_error!(
+        with(1, &|file| file[3073 * 68] = 10),
+        DataError::LabelRange {
+            record: 68,
+            label: 10,
+            classes: 10,
+            ..
+        }
     );
     let mut files = cifar10_set();
     files.remove(3);
-    let error = refused(&files);
-    assert!(
-        matches!(&error, DataError::MissingFile { name, .. } if name == "data_batch_4.bin"),
-        "{error}"
-    );
+    check_error!(refused(&files), DataError::MissingFile { name, .. } if name == "data_batch_4.bin");
 }
 
 /// A PNG of one colour.
@@ -472,6 +435,22 @@ fn png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
         .unwrap();
     writer.finish().unwrap();
     bytes
+}
+
+#[test]
+fn wide_png_values_lose_their_low_byte() {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    let mut writer = encoder.write_header().unwrap();
+    let wide = [1, 255, 2, 255, 3, 255, 4, 0, 5, 0, 6, 0];
+    writer.write_image_data(&wide).unwrap();
+    writer.finish().unwrap();
+    let files =
+        ["train/a/1.png", "train/b/1.png", "test/a/1.png"].map(|name| (name, bytes.clone()));
+    let train = open(&folder(&files)).unwrap().split(0, 0).unwrap().train;
+    assert_eq!(train.image(0), [1, 2, 3, 4, 5, 6]);
 }
 
 fn class_files(class: &str, count: u8, red: u8) -> Vec<(String, Vec<u8>)> {
@@ -576,35 +555,19 @@ fn image_folder_without_test_part_is_cut_by_the_data_seed() {
 
 #[test]
 fn broken_image_folders_are_refused() {
-    let error = open(&image_folder(&[("a", 3, 1), ("b", 1, 2)])).unwrap_err();
-    assert!(
-        matches!(&error, DataError::ClassTooSmall { class, .. } if class == "b"),
-        "{error}"
-    );
-    let error = open(&image_folder(&[("a", 5, 1)])).unwrap_err();
-    assert!(
-        matches!(&error, DataError::OneClass { class, .. } if class == "a"),
-        "{error}"
-    );
-    let error = open(&image_folder(&[
+    check_error!(open(&image_folder(&[("a", 3, 1), ("b", 1, 2)])).unwrap_err(), DataError::ClassTooSmall { class, .. } if class == "b");
+    check_error!(open(&image_folder(&[("a", 5, 1)])).unwrap_err(), DataError::OneClass { class, .. } if class == "a");
+    check_error!(open(&image_folder(&[
         ("train/a", 3, 1),
         ("train/b", 3, 1),
         ("test/c", 1, 2),
     ]))
-    .unwrap_err();
-    assert!(
-        matches!(&error, DataError::UnknownClass { path } if path.ends_with("test/c")),
-        "{error}"
-    );
+    .unwrap_err(), DataError::UnknownClass { path } if path.ends_with("test/c"));
 
     let two = || image_folder(&[("a", 3, 1), ("b", 3, 2)]);
     let place = two();
     fs::create_dir(place.path().join("empty")).unwrap();
-    let error = open(&place).unwrap_err();
-    assert!(
-        matches!(&error, DataError::EmptyClass { path } if path.ends_with("empty")),
-        "{error}"
-    );
+    check_error!(open(&place).unwrap_err(), DataError::EmptyClass { path } if path.ends_with("empty"));
 
     let bad = |content: &[u8]| {
         let place = two();
@@ -618,23 +581,11 @@ fn broken_image_folders_are_refused() {
         &sound[..sound.len() / 2],
         &sound[..sound.len() - 14],
     ] {
-        let error = bad(content);
-        assert!(
-            matches!(&error, DataError::Image { path, .. } if path.ends_with("b/bad.png")),
-            "{error}"
-        );
+        check_error!(bad(content), DataError::Image { path, .. } if path.ends_with("b/bad.png"));
     }
     let jpeg = include_bytes!("data_golden/full.jpg");
-    let error = bad(&jpeg[..jpeg.len() / 2]);
-    assert!(
-        matches!(&error, DataError::Image { path, .. } if path.ends_with("b/bad.png")),
-        "{error}"
-    );
-    let error = bad(&png(5, 3, [1, 2, 3]));
-    assert!(
-        matches!(&error, DataError::ShapeMismatch { path, .. } if path.ends_with("b/bad.png")),
-        "{error}"
-    );
+    check_error!(bad(&jpeg[..jpeg.len() / 2]), DataError::Image { path, .. } if path.ends_with("b/bad.png"));
+    check_error!(bad(&png(5, 3, [1, 2, 3])), DataError::ShapeMismatch { path, .. } if path.ends_with("b/bad.png"));
     // The header of a small file promises 65,535 × 65,535 pixels.
     let mut bomb = sound.clone();
     bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
