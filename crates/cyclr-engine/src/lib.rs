@@ -1,3 +1,10 @@
-//! The embedded engine: nets, CPU kernels, optimizers and data sets behind the seam of [`cyclr`].
+//! The embedded engine: nets for image classification that train on a CPU, fast and bit-for-bit reproducibly.
+//!
+//! [`kernels`] hold the arithmetic: convolutions, pooling, normalisation, loss, each forward and backward. They run on
+//! a [`cpu::Cpu`], which says how many threads to use and which instructions; results are the same bits for any number
+//! of threads.
+#![deny(unsafe_code)]
 
+pub mod cpu;
+pub mod kernels;
 pub mod rng;
