@@ -2,9 +2,10 @@
 //!
 //! [`kernels`] hold the arithmetic: convolutions, pooling, normalisation, loss, each forward and backward. They run on
 //! a [`cpu::Cpu`], which says how many threads to use and which instructions; results are the same bits for any number
-//! of threads.
+//! of threads. [`data`] reads image data sets and hands out their batches. [`rng`] is where all chance comes from.
 #![deny(unsafe_code)]
 
 pub mod cpu;
+pub mod data;
 pub mod kernels;
 pub mod rng;

@@ -23,7 +23,8 @@ pub enum Purpose {
     Augment = 3,
     /// Dropout masks; indexed by the update.
     Dropout = 4,
-    /// The cut of the validation split; keyed by the data's own seed, index 0.
+    /// Cuts of the data, keyed by the data's own seed: the validation split (index 0), and the test part of a folder of
+    /// images that comes without one (index 1).
     Validation = 5,
 }
 
