@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::Shape;
 use crate::rng::{Purpose, Rng};
 
@@ -50,35 +52,31 @@ pub struct View {
 
 impl View {
     pub(super) fn render(self, shape: Shape, image: &[u8], out: &mut [u8]) {
-        let row_values = shape.width * shape.channels;
-        for (y, row) in out.chunks_exact_mut(row_values).enumerate() {
-            match moved(y, self.down, shape.height) {
-                Some(from) => {
-                    self.render_row(shape, &image[from * row_values..][..row_values], row);
-                }
-                None => row.fill(0),
-            }
+        let (channels, row_values) = (shape.channels, shape.width * shape.channels);
+        let (top, rows) = inside(self.down, shape.height);
+        let (left, columns) = inside(self.right, shape.width);
+        out.fill(0);
+        if columns.is_empty() {
+            return;
         }
-    }
-
-    fn render_row(self, shape: Shape, image: &[u8], row: &mut [u8]) {
-        let channels = shape.channels;
-        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-            let x = if self.mirrored {
-                shape.width - 1 - x
-            } else {
-                x
-            };
-            match moved(x, self.right, shape.width) {
-                Some(from) => pixel.copy_from_slice(&image[from * channels..][..channels]),
-                None => pixel.fill(0),
+        for y in rows {
+            let from = y.wrapping_add_signed(top) * row_values;
+            let first = columns.start.wrapping_add_signed(left) * channels;
+            let seen = &image[from + first..][..columns.len() * channels];
+            let row = &mut out[y * row_values..][..row_values];
+            row[columns.start * channels..columns.end * channels].copy_from_slice(seen);
+            if self.mirrored {
+                row.reverse();
+                row.chunks_exact_mut(channels).for_each(<[u8]>::reverse);
             }
         }
     }
 }
 
-/// The row or column that position `at` of the window shows, if it is inside the image.
-fn moved(at: usize, shift: i32, size: usize) -> Option<usize> {
-    at.checked_add_signed(shift as isize)
-        .filter(|&from| from < size)
+/// The shift as an index, and the rows (or columns) of a window moved by it that show a part of the image.
+fn inside(shift: i32, size: usize) -> (isize, Range<usize>) {
+    let (shift, size) = (shift as isize, size.cast_signed());
+    let start = (-shift).clamp(0, size);
+    let end = (size - shift).clamp(start, size);
+    (shift, start.cast_unsigned()..end.cast_unsigned())
 }

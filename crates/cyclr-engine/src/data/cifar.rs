@@ -60,17 +60,19 @@ impl Version {
         })
     }
 
-    pub(super) fn read(&self, folder: &Path) -> Result<Contents, DataError> {
+    pub(super) fn read(&self, folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataError> {
         let train: Vec<PathBuf> = self.train.iter().map(|name| folder.join(name)).collect();
-        let test = folder.join(self.test);
+        let (test, names) = (folder.join(self.test), folder.join(self.names));
+        let mut read: Vec<&Path> = train.iter().map(PathBuf::as_path).collect();
+        read.extend([test.as_path(), &names]);
         Ok(Contents {
             source: show(folder),
             format: self.format,
             shape: SHAPE,
-            classes: self.class_names(&folder.join(self.names))?,
+            classes: self.class_names(&names)?,
             train: self.read_part(&train)?,
-            test: self.read_part(&[test])?,
-            ignored: Vec::new(),
+            test: self.read_part(std::slice::from_ref(&test))?,
+            ignored: file::unread(paths, &read),
         })
     }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::DataError;
+use super::{DataError, Summary};
 
 /// Opens a regular file (anything else could block for ever) and gives its length.
 pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
@@ -55,4 +55,20 @@ pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
 
 pub(super) fn show(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// The names of those paths that were not read.
+pub(super) fn unread(paths: &[PathBuf], read: &[&Path]) -> Vec<String> {
+    let others = paths.iter().filter(|path| !read.contains(&path.as_path()));
+    shorten(others.map(|path| show(path)).collect())
+}
+
+/// The first names, and how many more there are.
+pub(super) fn shorten(mut names: Vec<String>) -> Vec<String> {
+    if names.len() > Summary::IGNORED_LISTED {
+        let more = names.len() - Summary::IGNORED_LISTED;
+        names.truncate(Summary::IGNORED_LISTED);
+        names.push(format!("and {more} more"));
+    }
+    names
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Color, Contents, DataError, Images, OpenOptions, Shape, Summary,
+    Color, Contents, DataError, Images, OpenOptions, Shape,
     file::{self, show},
     image, resize, split,
 };
@@ -84,7 +84,7 @@ pub(super) fn read(
         classes: classes.into_keys().collect(),
         train: train_images,
         test: test_images,
-        ignored: shorten(ignored),
+        ignored: file::shorten(ignored),
     })
 }
 
@@ -285,13 +285,4 @@ fn read_one(
         });
     }
     Ok(image.pixels)
-}
-
-fn shorten(mut names: Vec<String>) -> Vec<String> {
-    if names.len() > Summary::IGNORED_LISTED {
-        let more = names.len() - Summary::IGNORED_LISTED;
-        names.truncate(Summary::IGNORED_LISTED);
-        names.push(format!("and {more} more"));
-    }
-    names
 }

@@ -23,7 +23,7 @@ const MOST_PER_COMPRESSED_BYTE: u64 = 1032;
 const MOST_SIDE: u32 = 1 << 16;
 
 /// The four files of a set.
-pub(super) struct Files {
+struct Files {
     train: (PathBuf, PathBuf),
     test: (PathBuf, PathBuf),
 }
@@ -41,20 +41,9 @@ pub(super) fn is_meant(paths: &[PathBuf]) -> bool {
         .any(|path| role(path).is_some_and(|(_, kind)| kind.contains("idx")))
 }
 
-/// Finds the four files by the ends of their names, so that prefixes (`emnist-letters-`) and both spellings in use
-/// (`images-idx3`, `images.idx3`) are found. Where a file lies there both plain and compressed, the plain one is taken.
-pub(super) fn find(folder: &Path, paths: &[PathBuf]) -> Result<Files, DataError> {
-    let one = |part: Part, kind: &'static str| find_one(folder, paths, part, kind);
-    Ok(Files {
-        train: (
-            one(Part::Train, IMAGES_KIND)?,
-            one(Part::Train, LABELS_KIND)?,
-        ),
-        test: (one(Part::Test, IMAGES_KIND)?, one(Part::Test, LABELS_KIND)?),
-    })
-}
-
-pub(super) fn read(folder: &Path, files: &Files) -> Result<Contents, DataError> {
+/// Reads the set in a folder with these files.
+pub(super) fn read(folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataError> {
+    let files = find(folder, paths)?;
     let train = read_files(&files.train)?;
     let test = read_files(&files.test)?;
     if train.shape != test.shape {
@@ -73,7 +62,7 @@ pub(super) fn read(folder: &Path, files: &Files) -> Result<Contents, DataError> 
         classes: (0..classes).map(|label| label.to_string()).collect(),
         train: train.images,
         test: test.images,
-        ignored: Vec::new(),
+        ignored: file::unread(paths, &files.all()),
     })
 }
 
@@ -211,6 +200,25 @@ impl<'a> Stream<'a> {
             possible,
         }
     }
+}
+
+impl Files {
+    fn all(&self) -> [&Path; 4] {
+        [&self.train.0, &self.train.1, &self.test.0, &self.test.1].map(PathBuf::as_path)
+    }
+}
+
+/// Finds the four files by the ends of their names, so that prefixes (`emnist-letters-`) and both spellings in use
+/// (`images-idx3`, `images.idx3`) are found. Where a file lies there both plain and compressed, the plain one is taken.
+fn find(folder: &Path, paths: &[PathBuf]) -> Result<Files, DataError> {
+    let one = |part: Part, kind: &'static str| find_one(folder, paths, part, kind);
+    Ok(Files {
+        train: (
+            one(Part::Train, IMAGES_KIND)?,
+            one(Part::Train, LABELS_KIND)?,
+        ),
+        test: (one(Part::Test, IMAGES_KIND)?, one(Part::Test, LABELS_KIND)?),
+    })
 }
 
 fn read_files((images, labels): &(PathBuf, PathBuf)) -> Result<Pair, DataError> {

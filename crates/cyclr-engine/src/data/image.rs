@@ -31,7 +31,8 @@ const MOST_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
 /// Reads an image, going by its first bytes rather than by its name.
 ///
-/// Transparency is dropped and 16-bit values lose their low byte, as Pillow's `convert("RGB")` does it.
+/// Transparency is dropped, as by Pillow's `convert("RGB")`; 16-bit values lose their low byte; an orientation stored
+/// beside the pixels is not applied.
 pub(super) fn read(path: &Path, color: Color) -> Result<Image, DataError> {
     let bytes = read_bytes(path)?;
     decode(&bytes, color).map_err(|reason| DataError::Image {

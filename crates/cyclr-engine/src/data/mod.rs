@@ -152,7 +152,6 @@ impl Dataset {
             });
         }
         check_part(&contents, "training", &contents.train)?;
-        check_part(&contents, "test", &contents.test)?;
         let first = contents.train.labels[0];
         if contents.train.labels.iter().all(|&label| label == first) {
             return Err(DataError::OneClass {
@@ -161,6 +160,7 @@ impl Dataset {
                 images: contents.train.labels.len(),
             });
         }
+        check_part(&contents, "test", &contents.test)?;
         Ok(Self(Arc::new(contents)))
     }
 

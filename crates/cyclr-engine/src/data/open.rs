@@ -106,9 +106,9 @@ impl Format {
         options: &OpenOptions,
     ) -> Result<Contents, DataError> {
         match self {
-            Self::Cifar10 => CIFAR10.read(path),
-            Self::Cifar100 => CIFAR100.read(path),
-            Self::Idx => idx::read(path, &idx::find(path, paths)?),
+            Self::Cifar10 => CIFAR10.read(path, paths),
+            Self::Cifar100 => CIFAR100.read(path, paths),
+            Self::Idx => idx::read(path, paths),
             Self::Images => folder::read(path, paths, options),
         }
     }
