@@ -8,4 +8,9 @@
 pub mod cpu;
 pub mod data;
 pub mod kernels;
+pub mod net;
+mod optim;
 pub mod rng;
+mod tensors;
+
+pub use optim::Optimizer;
