@@ -14,12 +14,14 @@
 
 mod conv;
 mod dense;
+mod lanes;
 mod loss;
 mod lrn;
 mod norm;
 mod pixels;
 mod pointwise;
 mod pool;
+mod tiles;
 
 pub use conv::{Conv2d, Conv2dSpec, ConvBackward, ConvForward};
 pub use dense::{Dense, DenseBackward, DenseForward};
