@@ -6,7 +6,7 @@ use super::lanes::{Lanes, at_level};
 use super::tiles::{
     Gather, Outer, Segment, add_unpacked, gather, outer, pack, pack_rows, panels_len,
 };
-use super::{GeometryError, checked_len, images, nonzero};
+use super::{GeometryError, checked_len, images, images_a_task, nonzero};
 use crate::cpu::{Cpu, Scratch};
 
 /// The sizes of a convolution. Pairs are (vertical, horizontal).
@@ -163,7 +163,7 @@ impl Conv2d {
             .map(|p| (p * s.out_c) as u32)
             .collect();
         let segments: Vec<Segment> = source.rows(s.kernel).collect();
-        let many = batch.div_ceil(FORWARD_TASKS).max(1);
+        let many = images_a_task(batch);
         let tasks = input
             .x
             .chunks(many * self.in_len())
@@ -292,9 +292,6 @@ impl Conv2d {
         }
     }
 }
-
-/// How many tasks the images of a batch are dealt to on the way forward.
-const FORWARD_TASKS: usize = 32;
 
 /// How many tasks the images of a batch are dealt to on the way back. Each has its own sums of the weights' gradient,
 /// so this number, like every order of summation, must not depend on the number of threads.

@@ -98,6 +98,11 @@ fn images(len: usize, image: usize) -> usize {
     len / image
 }
 
+/// How many images of a batch one task takes, where results do not depend on it.
+fn images_a_task(batch: usize) -> usize {
+    batch.div_ceil(32).max(1)
+}
+
 /// The product of sizes, none of them 0.
 fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {
     sizes
