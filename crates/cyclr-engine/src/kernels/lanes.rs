@@ -35,6 +35,9 @@ pub(super) trait Lanes: Copy {
     /// The larger of 0 and each number; NaN stays.
     fn relu(v: Self::V) -> Self::V;
 
+    /// Where `v` is larger than `best`, or the first NaN: `yes`, and elsewhere `no`. Returns the larger too.
+    fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V);
+
     /// Reads the first `n` of eight numbers (1 to 8); the others are 0.
     ///
     /// # Safety
@@ -121,6 +124,19 @@ impl Lanes for Portable {
     fn relu(v: Self::V) -> Self::V {
         map(v, v, |v, _| if v <= 0.0 { 0.0 } else { v })
     }
+
+    #[inline(always)]
+    fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V) {
+        let mut larger = best;
+        let mut chosen = no;
+        for i in 0..8 {
+            if v[i] > best[i] || (v[i].is_nan() && !best[i].is_nan()) {
+                larger[i] = v[i];
+                chosen[i] = yes[i];
+            }
+        }
+        (larger, chosen)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -129,7 +145,8 @@ pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
+        __m256, _CMP_NLE_UQ, _CMP_ORD_Q, _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps,
+        _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
         _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
     };
 
@@ -189,6 +206,20 @@ mod avx2 {
             // The second operand is returned where one is NaN.
             // SAFETY: this type is used only where the processor has AVX2 and FMA.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), v) }
+        }
+
+        #[inline(always)]
+        fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V) {
+            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            unsafe {
+                let not_smaller = _mm256_cmp_ps::<_CMP_NLE_UQ>(v, best);
+                let ordered = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
+                let take = _mm256_and_ps(not_smaller, ordered);
+                (
+                    _mm256_blendv_ps(best, v, take),
+                    _mm256_blendv_ps(no, yes, take),
+                )
+            }
         }
     }
 }

@@ -344,39 +344,38 @@ fn max_forward_image<L: Lanes>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], arg
         let eights = y.chunks_mut(EIGHT).zip(argmax.chunks_mut(EIGHT));
         for (block, (y, argmax)) in eights.enumerate() {
             let lanes = y.len();
-            let mut best = [f32::NEG_INFINITY; EIGHT];
-            let mut cells = [g.cell(window, (rows.start, columns.start)) as i32; EIGHT];
+            let mut best = L::splat(f32::NEG_INFINITY);
+            let mut winner = L::splat(g.cell(window, (rows.start, columns.start)) as f32);
             for iy in rows.clone() {
                 for ix in columns.clone() {
                     let x = &x[(iy * g.spec.in_w + ix) * c + block * EIGHT..][..lanes];
-                    let cell = g.cell(window, (iy, ix)) as i32;
-                    if let Ok(x) = <&[f32; EIGHT]>::try_from(x) {
-                        take_larger(&mut best, &mut cells, x, cell);
-                    } else {
-                        let mut padded = [f32::NEG_INFINITY; EIGHT];
-                        padded[..lanes].copy_from_slice(x);
-                        take_larger(&mut best, &mut cells, &padded, cell);
-                    }
+                    // SAFETY: the slice has that many numbers.
+                    let x = unsafe {
+                        if lanes == EIGHT {
+                            L::load(x.as_ptr())
+                        } else {
+                            L::load_first(x.as_ptr(), lanes)
+                        }
+                    };
+                    let cell = L::splat(g.cell(window, (iy, ix)) as f32);
+                    (best, winner) = L::take_larger(x, best, cell, winner);
                 }
             }
-            y.copy_from_slice(&best[..lanes]);
-            argmax.copy_from_slice(&cells.map(|cell| cell as u8)[..lanes]);
+            let mut cells = [0.0; EIGHT];
+            // SAFETY: the array has eight numbers, and `y` as many as it has lanes.
+            unsafe {
+                L::store(cells.as_mut_ptr(), winner);
+                L::store_first(y.as_mut_ptr(), best, lanes);
+            }
+            for (argmax, cell) in argmax.iter_mut().zip(cells) {
+                *argmax = cell as u8;
+            }
         }
     }
 }
 
 /// Channels that are looked at together.
 const EIGHT: usize = 8;
-
-/// Takes each candidate that is larger, or the first NaN.
-#[inline(always)]
-fn take_larger(best: &mut [f32; EIGHT], cells: &mut [i32; EIGHT], x: &[f32; EIGHT], cell: i32) {
-    for i in 0..EIGHT {
-        let take = (x[i] > best[i]) | (x[i].is_nan() & !best[i].is_nan());
-        best[i] = if take { x[i] } else { best[i] };
-        cells[i] = if take { cell } else { cells[i] };
-    }
-}
 
 at_level! {
     fn max_backward(g: &Geometry, over: &Windows, dy: &[f32], argmax: &[u8], dx: &mut [f32]) = max_backward_image
