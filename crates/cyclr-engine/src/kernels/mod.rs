@@ -14,12 +14,14 @@
 
 mod conv;
 mod dense;
+mod lanes;
 mod loss;
 mod lrn;
 mod norm;
 mod pixels;
 mod pointwise;
 mod pool;
+mod tiles;
 
 pub use conv::{Conv2d, Conv2dSpec, ConvBackward, ConvForward};
 pub use dense::{Dense, DenseBackward, DenseForward};
@@ -94,6 +96,11 @@ fn images(len: usize, image: usize) -> usize {
         "a slice of {len} elements does not hold whole images of {image}"
     );
     len / image
+}
+
+/// How many images of a batch one task takes, where results do not depend on it.
+fn images_a_task(batch: usize) -> usize {
+    batch.div_ceil(32).max(1)
 }
 
 /// The product of sizes, none of them 0.
