@@ -121,8 +121,11 @@ proptest! {
         let train = Images { pixels: [&image[..], &image[..]].concat(), labels: vec![0, 1] };
         let data = Dataset::new(shape, vec!["a".into(), "b".into()], train, Images::default()).unwrap();
         let train = data.split(0, 0).unwrap().train;
-        let mut found = vec![0.0; shape.values()];
-        train.fill_views(&[1], &[View { down, right, mirrored }], &Normalization::unit(shape), &mut found);
+        let mut found = vec![0.0; 2 * shape.values()];
+        let views = [View::default(), View { down, right, mirrored }];
+        train.fill_views(&[0, 1], &views, &Normalization::unit(shape), &mut found);
+        let (unmoved, found) = found.split_at(shape.values());
+        prop_assert!(unmoved.iter().zip(&image).all(|(&found, &pixel)| found == f32::from(pixel) * (1.0 / 255.0)));
         let padded = |y: isize, x: isize, c: usize| {
             let inside = (0..height.cast_signed()).contains(&y) && (0..width.cast_signed()).contains(&x);
             if inside { image[(y.cast_unsigned() * width + x.cast_unsigned()) * channels + c] } else { 0 }
@@ -215,6 +218,10 @@ fn impossible_batches_and_splits_are_refused() {
         matches!(&error, DataError::ClassTooSmall { class, images: 1, .. } if class == "1"),
         "{error}"
     );
+    // Exact shares are 0.09, 0.09, 4.27 and 2.56: the small classes' one each is taken from the third, which is best off.
+    let labels = [vec![0; 2], vec![1; 2], vec![2; 100], vec![3; 60]].concat();
+    let validation = numbered(&labels, 4).split(7, 0).unwrap().validation;
+    assert_eq!(validation.class_counts(), [1, 1, 3, 2]);
     // A class without any example is no hindrance.
     assert_eq!(
         numbered(&[0, 0, 2, 2], 3)

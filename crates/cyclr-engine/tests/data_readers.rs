@@ -437,6 +437,17 @@ fn png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
+/// A sound PNG header, and hardly any pixels.
+fn header_only(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = png::Encoder::new(&mut bytes, width, height)
+        .write_header()
+        .unwrap();
+    writer.write_chunk(png::chunk::IDAT, &[0x78, 0x9c]).unwrap();
+    drop(writer);
+    bytes
+}
+
 #[test]
 fn wide_png_values_lose_their_low_byte() {
     let mut bytes = Vec::new();
@@ -586,10 +597,12 @@ fn broken_image_folders_are_refused() {
     let jpeg = include_bytes!("data_golden/full.jpg");
     check_error!(bad(&jpeg[..jpeg.len() / 2]), DataError::Image { path, .. } if path.ends_with("b/bad.png"));
     check_error!(bad(&png(5, 3, [1, 2, 3])), DataError::ShapeMismatch { path, .. } if path.ends_with("b/bad.png"));
-    // The header of a small file promises 65,535 × 65,535 pixels.
-    let mut bomb = sound.clone();
-    bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
-    assert!(matches!(bad(&bomb), DataError::Image { .. }));
+    // All but the end marker of a PNG, and a JPEG without its last rows.
+    for content in [&sound[..sound.len() - 12], &jpeg[..jpeg.len() - 40]] {
+        check_error!(bad(content), DataError::Image { .. });
+    }
+    let bomb = header_only(65_535, 65_535);
+    check_error!(bad(&bomb), DataError::Image { reason, .. } if reason.contains("65535×65535"));
 }
 
 #[test]
@@ -681,6 +694,10 @@ fn odd_names_and_files_do_no_harm() {
     let path = place.path().join(TEST_LABELS);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
+    check_error!(open(&place).unwrap_err(), DataError::Io { .. });
+    // A device, which could be endless.
+    fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
     assert!(matches!(open(&place), Err(DataError::Io { .. })));
 }
 
