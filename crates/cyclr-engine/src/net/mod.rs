@@ -25,8 +25,8 @@ pub use layer::{
 };
 pub(crate) use model::{Model, Pass};
 pub(crate) use plan::Plan;
-pub(crate) use weights::Weights;
 pub use weights::WeightsError;
+pub(crate) use weights::{Weights, export, start};
 
 use crate::kernels::GeometryError;
 

@@ -93,9 +93,9 @@ impl Model {
         self.dropouts.extend((0..layers).map(stream));
     }
 
-    /// Where the input of `n` images goes.
-    pub(crate) fn input(&mut self, n: usize) -> &mut [f32] {
-        &mut self.values[0][..n * self.plan.values[0]]
+    /// Where the input of `n` images goes, and what can fill it.
+    pub(crate) fn input(&mut self, n: usize) -> (&Cpu, &mut [f32]) {
+        (&self.cpu, &mut self.values[0][..n * self.plan.values[0]])
     }
 
     /// Computes the values of `n` images.

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     /// The gradient buffer of each value, where it has a gradient.
     pub(crate) slot_of: Vec<Option<usize>>,
     pub(crate) dropouts: usize,
+    /// Whether a batch norm sees one pixel an image.
+    pub(crate) norm_of_single_pixels: bool,
 }
 
 /// One step: `y` from `x`, and on the way back the gradient of `x` from that of `y`.
@@ -107,6 +109,7 @@ impl Plan {
                 slots: Vec::new(),
                 slot_of: Vec::new(),
                 dropouts: 0,
+                norm_of_single_pixels: false,
             },
             at: At { value: 0, image },
             shared: 0,
@@ -135,9 +138,9 @@ impl Plan {
         self.values.len() - 1
     }
 
-    /// Whether examples of a batch affect each other, so that a batch cannot be divided without changing the result.
-    pub(crate) fn mixes_examples(&self) -> bool {
-        !self.stats.is_empty()
+    /// How many examples of a batch to take through the net at a time.
+    pub(crate) fn micro_batch(&self, batch: usize) -> usize {
+        batch
     }
 
     /// See [`Net::flops`].
@@ -389,7 +392,8 @@ impl Builder<'_> {
     }
 
     fn batch_norm(&mut self, name: &str) -> Result<(), NetError> {
-        let channels = self.at.image.2;
+        let (height, width, channels) = self.at.image;
+        self.plan.norm_of_single_pixels |= height * width == 1;
         let norm = self.fit(name, BatchNorm::new(channels, 1e-5, 0.1))?;
         let ones = super::param(Init::Constant(1.0));
         let vector = Layout::Vector(channels);
