@@ -241,7 +241,8 @@ struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     fn split_off(&mut self, len: usize) -> Self {
         let part = |slice: &mut &'a mut [f32]| {
-            let (part, rest) = std::mem::take(slice).split_at_mut(len.min(slice.len()));
+            let len = len.min(slice.len());
+            let (part, rest) = std::mem::take(slice).split_at_mut(len);
             *slice = rest;
             part
         };
