@@ -4,6 +4,8 @@
 //! the order of every sum follow from the shapes alone.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -113,6 +115,8 @@ pub enum CpuError {
 pub struct Cpu {
     level: Level,
     pool: Option<rayon::ThreadPool>,
+    /// Working memory that is not in use at the moment.
+    idle: Mutex<Vec<Vec<f32>>>,
 }
 
 impl Cpu {
@@ -136,7 +140,11 @@ impl Cpu {
                     })?,
             ),
         };
-        Ok(Self { level, pool })
+        Ok(Self {
+            level,
+            pool,
+            idle: Mutex::new(Vec::new()),
+        })
     }
 
     /// Uses `threads` threads at the level of [`Level::from_environment`].
@@ -168,5 +176,59 @@ impl Cpu {
             }
             _ => tasks.into_iter().for_each(work),
         }
+    }
+
+    /// Working memory of at least `len` numbers that start on a cache line and hold anything. It is kept for the next
+    /// kernel when dropped, so that training does not allocate.
+    pub(crate) fn scratch(&self, len: usize) -> Scratch<'_> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let needed = len + LINE;
+        // The smallest that is large enough, or else the largest, which grows.
+        let fits = (0..idle.len())
+            .filter(|&i| idle[i].len() >= needed)
+            .min_by_key(|&i| idle[i].len());
+        let chosen = fits.or_else(|| (0..idle.len()).max_by_key(|&i| idle[i].len()));
+        let mut memory = chosen.map(|i| idle.swap_remove(i)).unwrap_or_default();
+        drop(idle);
+        if memory.len() < needed {
+            memory = vec![0.0; needed];
+        }
+        let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
+        Scratch {
+            cpu: self,
+            memory,
+            range: start..start + len,
+        }
+    }
+}
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+
+/// Working memory on loan from a [`Cpu`].
+pub(crate) struct Scratch<'a> {
+    cpu: &'a Cpu,
+    memory: Vec<f32>,
+    range: std::ops::Range<usize>,
+}
+
+impl Deref for Scratch<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.memory[self.range.clone()]
+    }
+}
+
+impl DerefMut for Scratch<'_> {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[self.range.clone()]
+    }
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.cpu.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(std::mem::take(&mut self.memory));
     }
 }

@@ -5,7 +5,17 @@
 //! of threads. [`data`] reads image data sets and hands out their batches. [`rng`] is where all chance comes from.
 #![deny(unsafe_code)]
 
+mod config;
 pub mod cpu;
 pub mod data;
 pub mod kernels;
+mod lab;
+pub mod net;
+mod optim;
 pub mod rng;
+mod state;
+mod tensors;
+
+pub use config::{EngineConfig, EngineError};
+pub use lab::{EngineLab, EngineRun};
+pub use optim::Optimizer;

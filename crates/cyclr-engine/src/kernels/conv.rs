@@ -1,6 +1,7 @@
 //! Two-dimensional convolution.
 
-use super::{GeometryError, checked_len, images, nonzero};
+use super::winograd::Filter;
+use super::{GeometryError, checked_len, direct, images, nonzero, tiled};
 use crate::cpu::Cpu;
 
 /// The sizes of a convolution. Pairs are (vertical, horizontal).
@@ -81,7 +82,18 @@ impl Conv2d {
             &[spec.kernel.0, spec.kernel.1, spec.in_c, spec.out_c],
         )?;
         let padded = (spec.in_h + 2 * spec.pad.0, spec.in_w + 2 * spec.pad.1);
-        checked_len("the padded input", &[padded.0, padded.1, spec.in_c])?;
+        let padded = checked_len("the padded input", &[padded.0, padded.1, spec.in_c])?;
+        let reach = (
+            out_h + spec.in_h + spec.kernel.0,
+            out_w + spec.in_w + spec.kernel.1,
+        );
+        let padded_gradient = checked_len("the padded gradient", &[reach.0, reach.1, spec.out_c])?;
+        // Places inside a padded image are kept in 32 bits.
+        if padded.max(padded_gradient) > u32::MAX as usize {
+            return Err(GeometryError::TooLarge {
+                what: "one padded image",
+            });
+        }
         Ok(Self { spec, out_h, out_w })
     }
 
@@ -132,12 +144,10 @@ impl Conv2d {
         if let Some(bias) = input.bias {
             assert_eq!(bias.len(), self.spec.out_c, "the length of the bias");
         }
-        let tasks = input
-            .x
-            .chunks(self.in_len())
-            .zip(y.chunks_mut(self.out_len()))
-            .collect();
-        cpu.run(tasks, |(x, y)| self.forward_image(x, &input, y));
+        match self.filter() {
+            Some(filter) => tiled::forward(cpu, self, filter, &input, y),
+            None => direct::forward(cpu, self, &input, y),
+        }
     }
 
     /// Computes the gradients: of the input into `dx` (where it is needed), and adds those of the weights and the bias
@@ -166,82 +176,48 @@ impl Conv2d {
             self.weights_len(),
             "the length of the weights' gradient"
         );
-        let _ = cpu;
-        let mut dy = input.dy.to_vec();
         if let Some(y) = input.relu_y {
-            assert_eq!(y.len(), dy.len(), "the length of the output");
-            super::relu_backward(cpu, y, &mut dy);
+            assert_eq!(y.len(), input.dy.len(), "the length of the output");
         }
-        if let Some(db) = db {
-            assert_eq!(
-                db.len(),
-                self.spec.out_c,
-                "the length of the bias's gradient"
-            );
-            for pixel in dy.chunks(self.spec.out_c) {
-                for (db, d) in db.iter_mut().zip(pixel) {
-                    *db += d;
-                }
-            }
-        }
-        self.each_term(batch, |x, w, y| dw[w] += input.x[x] * dy[y]);
-        if let Some(dx) = dx {
+        if let Some(dx) = &dx {
             assert_eq!(
                 dx.len(),
                 input.x.len(),
                 "the length of the input's gradient"
             );
-            dx.fill(0.0);
-            self.each_term(batch, |x, w, y| dx[x] += input.w[w] * dy[y]);
+        }
+        if let Some(db) = &db {
+            assert_eq!(
+                db.len(),
+                self.spec.out_c,
+                "the length of the bias's gradient"
+            );
+        }
+        if batch == 0 {
+            return;
+        }
+        match self.filter() {
+            Some(filter) => tiled::backward(cpu, self, filter, &input, dx, dw, db),
+            None => direct::backward(cpu, self, &input, dx, dw, db),
         }
     }
 
-    fn forward_image(&self, x: &[f32], input: &ConvForward<'_>, y: &mut [f32]) {
-        for pixel in y.chunks_mut(self.spec.out_c) {
-            match input.bias {
-                Some(bias) => pixel.copy_from_slice(bias),
-                None => pixel.fill(0.0),
-            }
-        }
-        self.each_term(1, |i, w, o| y[o] += x[i] * input.w[w]);
-        if input.relu {
-            for y in y.iter_mut() {
-                *y = if *y > 0.0 { *y } else { 0.0 };
-            }
-        }
+    /// Weights of one output.
+    pub(super) fn depth(&self) -> usize {
+        self.spec.kernel.0 * self.spec.kernel.1 * self.spec.in_c
     }
 
-    fn each_term(&self, batch: usize, mut term: impl FnMut(usize, usize, usize)) {
+    /// The way with fewer multiplications, where there is one and it is faster.
+    fn filter(&self) -> Option<Filter> {
         let s = &self.spec;
-        for n in 0..batch {
-            for oy in 0..self.out_h {
-                for ox in 0..self.out_w {
-                    for ky in 0..s.kernel.0 {
-                        for kx in 0..s.kernel.1 {
-                            let (iy, ix) = (oy * s.stride.0 + ky, ox * s.stride.1 + kx);
-                            if iy < s.pad.0
-                                || ix < s.pad.1
-                                || iy - s.pad.0 >= s.in_h
-                                || ix - s.pad.1 >= s.in_w
-                            {
-                                continue;
-                            }
-                            for i in 0..s.in_c {
-                                for o in 0..s.out_c {
-                                    term(
-                                        ((n * s.in_h + iy - s.pad.0) * s.in_w + ix - s.pad.1)
-                                            * s.in_c
-                                            + i,
-                                        ((ky * s.kernel.1 + kx) * s.in_c + i) * s.out_c + o,
-                                        ((n * self.out_h + oy) * self.out_w + ox) * s.out_c + o,
-                                    );
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        let filter = Filter {
+            taps: s.kernel.0,
+            in_c: s.in_c,
+            out_c: s.out_c,
+        };
+        let square = s.kernel.0 == s.kernel.1 && s.stride == (1, 1);
+        let within = s.pad.0 < s.kernel.0 && s.pad.1 < s.kernel.1;
+        (square && within && filter.pays()).then_some(filter)
     }
 }
 

@@ -1,5 +1,9 @@
 //! The fully connected layer.
 
+use super::relu_backward;
+use super::tiles::{
+    Gather, Outer, Segment, add_unpacked, gather, outer, pack, pack_rows, panels_len,
+};
 use super::{GeometryError, checked_len, images, nonzero};
 use crate::cpu::Cpu;
 
@@ -47,6 +51,12 @@ impl Dense {
             ("the number of outputs", outputs),
         ])?;
         checked_len("the weights", &[inputs, outputs])?;
+        // Places inside a task are kept in 32 bits.
+        if inputs.max(outputs) > u32::MAX as usize / EXAMPLES {
+            return Err(GeometryError::TooLarge {
+                what: "one task's examples",
+            });
+        }
         Ok(Self { inputs, outputs })
     }
 
@@ -74,27 +84,19 @@ impl Dense {
             self.weights_len(),
             "the length of the weights"
         );
-        let tasks = input
-            .x
-            .chunks(self.inputs)
-            .zip(y.chunks_mut(self.outputs))
-            .collect();
-        cpu.run(tasks, |(x, y): (&[f32], &mut [f32])| {
-            match input.bias {
-                Some(bias) => y.copy_from_slice(bias),
-                None => y.fill(0.0),
-            }
-            for (x, w) in x.iter().zip(input.w.chunks(self.outputs)) {
-                for (y, w) in y.iter_mut().zip(w) {
-                    *y += x * w;
-                }
-            }
-            if input.relu {
-                for y in y.iter_mut() {
-                    *y = if *y > 0.0 { *y } else { 0.0 };
-                }
-            }
-        });
+        if let Some(bias) = input.bias {
+            assert_eq!(bias.len(), self.outputs, "the length of the bias");
+        }
+        let mut panels = cpu.scratch(panels_len(self.inputs, self.outputs));
+        pack_rows(self.outputs, input.w, &mut panels);
+        let product = Product {
+            inputs: self.inputs,
+            outputs: self.outputs,
+            panels: &panels,
+            bias: input.bias,
+            relu: input.relu,
+        };
+        product.run(cpu, input.x, y);
     }
 
     /// Computes the gradients: of the input into `dx` (where it is needed), and adds those of the weights and the bias
@@ -123,35 +125,119 @@ impl Dense {
             self.weights_len(),
             "the length of the weights' gradient"
         );
-        let mut dy = input.dy.to_vec();
+        let mut dy = cpu.scratch(input.dy.len() + 8);
+        let passed = &mut dy[..input.dy.len()];
+        passed.copy_from_slice(input.dy);
         if let Some(y) = input.relu_y {
-            super::relu_backward(cpu, y, &mut dy);
-        }
-        for (x, dy) in input.x.chunks(self.inputs).zip(dy.chunks(self.outputs)) {
-            for (x, dw) in x.iter().zip(dw.chunks_mut(self.outputs)) {
-                for (dw, d) in dw.iter_mut().zip(dy) {
-                    *dw += x * d;
-                }
-            }
+            relu_backward(cpu, y, passed);
         }
         if let Some(db) = db {
-            for dy in dy.chunks(self.outputs) {
+            assert_eq!(db.len(), self.outputs, "the length of the bias's gradient");
+            for dy in passed.chunks_exact(self.outputs) {
                 for (db, d) in db.iter_mut().zip(dy) {
                     *db += d;
                 }
             }
         }
+        self.weight_gradient(cpu, input.x, &dy, dw);
         if let Some(dx) = dx {
             assert_eq!(
                 dx.len(),
                 input.x.len(),
                 "the length of the inputs' gradient"
             );
-            for (dx, dy) in dx.chunks_mut(self.inputs).zip(dy.chunks(self.outputs)) {
-                for (dx, w) in dx.iter_mut().zip(input.w.chunks(self.outputs)) {
-                    *dx = w.iter().zip(dy).map(|(w, d)| w * d).sum();
+            let mut panels = cpu.scratch(panels_len(self.outputs, self.inputs));
+            pack(self.outputs, self.inputs, &mut panels, |o, first, lanes| {
+                for (i, lane) in lanes.iter_mut().enumerate() {
+                    *lane = input.w[(first + i) * self.outputs + o];
                 }
-            }
+            });
+            let product = Product {
+                inputs: self.outputs,
+                outputs: self.inputs,
+                panels: &panels,
+                bias: None,
+                relu: false,
+            };
+            product.run(cpu, &dy[..input.dy.len()], dx);
         }
     }
+
+    /// Adds the weights' gradient. The tasks are runs of inputs, so that each sum is made by one of them; `dy` goes on
+    /// for 8 numbers after its end.
+    fn weight_gradient(&self, cpu: &Cpu, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        let batch = x.len() / self.inputs;
+        if batch == 0 {
+            return;
+        }
+        let many = self.inputs.div_ceil(16).next_multiple_of(12);
+        let tasks = dw.chunks_mut(many * self.outputs).enumerate().collect();
+        cpu.run(tasks, |(n, dw): (usize, &mut [f32])| {
+            let inputs = dw.len() / self.outputs;
+            let offsets: Vec<u32> = (0..inputs as u32).collect();
+            let mut sums = cpu.scratch(panels_len(inputs, self.outputs));
+            sums.fill(0.0);
+            let o = Outer {
+                x: &x[n * many..],
+                dy,
+                grid: (1, batch),
+                x_steps: (0, self.inputs),
+                dy_steps: (0, self.outputs),
+                offsets: &offsets,
+                outs: self.outputs,
+            };
+            outer(cpu.level(), &o, &mut sums);
+            add_unpacked(inputs, self.outputs, &sums, 0, dw);
+        });
+    }
 }
+
+/// A product of examples and packed weights.
+struct Product<'a> {
+    inputs: usize,
+    outputs: usize,
+    panels: &'a [f32],
+    bias: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Product<'_> {
+    fn run(&self, cpu: &Cpu, x: &[f32], y: &mut [f32]) {
+        let segments: Vec<Segment> = (0..self.inputs)
+            .step_by(SEGMENT)
+            .map(|start| Segment {
+                start,
+                len: SEGMENT.min(self.inputs - start),
+            })
+            .collect();
+        let starts = |step: usize| {
+            (0..EXAMPLES)
+                .map(|n| (n * step) as u32)
+                .collect::<Vec<u32>>()
+        };
+        let (from, to) = (starts(self.inputs), starts(self.outputs));
+        let tasks = x
+            .chunks(EXAMPLES * self.inputs)
+            .zip(y.chunks_mut(EXAMPLES * self.outputs));
+        cpu.run(tasks.collect(), |(x, y)| {
+            let examples = x.len() / self.inputs;
+            let g = Gather {
+                x,
+                from: &from[..examples],
+                to: &to[..examples],
+                segments: &segments,
+                panels: self.panels,
+                outs: self.outputs,
+                bias: self.bias,
+                relu: self.relu,
+            };
+            gather(cpu.level(), &g, y);
+        });
+    }
+}
+
+/// Examples in a task of a product.
+const EXAMPLES: usize = 24;
+
+/// Inputs that are walked through at a time, so that their weights stay in the first-level cache.
+const SEGMENT: usize = 256;

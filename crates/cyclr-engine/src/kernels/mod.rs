@@ -14,12 +14,18 @@
 
 mod conv;
 mod dense;
+mod direct;
+mod lanes;
 mod loss;
 mod lrn;
 mod norm;
+mod padded;
 mod pixels;
 mod pointwise;
 mod pool;
+mod tiled;
+mod tiles;
+mod winograd;
 
 pub use conv::{Conv2d, Conv2dSpec, ConvBackward, ConvForward};
 pub use dense::{Dense, DenseBackward, DenseForward};
@@ -95,6 +101,15 @@ fn images(len: usize, image: usize) -> usize {
     );
     len / image
 }
+
+/// How many images of a batch one task takes, where results do not depend on it.
+fn images_a_task(batch: usize) -> usize {
+    batch.div_ceil(32).max(1)
+}
+
+/// How many tasks the images of a batch are dealt to on the way back. Each has its own sums of the weights' gradient,
+/// so this number, like every order of summation, must not depend on the number of threads.
+const BACKWARD_TASKS: usize = 10;
 
 /// The product of sizes, none of them 0.
 fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {

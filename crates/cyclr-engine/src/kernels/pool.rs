@@ -1,6 +1,9 @@
 //! Max and average pooling.
 
-use super::{GeometryError, checked_len, images, nonzero};
+use std::ops::Range;
+
+use super::lanes::{Lanes, at_level};
+use super::{GeometryError, checked_len, images, images_a_task, nonzero};
 use crate::cpu::Cpu;
 
 /// The sizes of a pool. Pairs are (vertical, horizontal).
@@ -87,28 +90,18 @@ impl MaxPool {
         let batch = images(x.len(), self.in_len());
         assert_eq!(y.len(), batch * self.out_len(), "the length of the output");
         assert_eq!(argmax.len(), y.len(), "the length of the cells");
-        let tasks = x
-            .chunks(self.in_len())
-            .zip(
-                y.chunks_mut(self.out_len())
-                    .zip(argmax.chunks_mut(self.out_len())),
-            )
-            .collect();
-        let g = &self.geometry;
+        let many = images_a_task(batch);
+        let (image_in, image_out) = (many * self.in_len(), many * self.out_len());
+        let outs = y.chunks_mut(image_out).zip(argmax.chunks_mut(image_out));
         cpu.run(
-            tasks,
-            |(x, (y, argmax)): (&[f32], (&mut [f32], &mut [u8]))| {
-                y.fill(f32::NEG_INFINITY);
-                argmax.fill(0);
-                let mut seen = vec![false; y.len()];
-                g.each_cell(|input, output, cell| {
-                    for c in 0..g.spec.channels {
-                        let (v, o) = (x[input + c], output + c);
-                        if !seen[o] || v > y[o] || (v.is_nan() && !y[o].is_nan()) {
-                            (y[o], argmax[o], seen[o]) = (v, cell as u8, true);
-                        }
-                    }
-                });
+            x.chunks(image_in).zip(outs).collect(),
+            |(x, (y, argmax))| {
+                let outs = y
+                    .chunks_mut(self.out_len())
+                    .zip(argmax.chunks_mut(self.out_len()));
+                for (x, (y, argmax)) in x.chunks(self.in_len()).zip(outs) {
+                    max_forward(cpu.level(), &self.geometry, x, y, argmax);
+                }
             },
         );
     }
@@ -122,22 +115,17 @@ impl MaxPool {
             "the length of the output's gradient"
         );
         assert_eq!(argmax.len(), dy.len(), "the length of the cells");
-        let g = &self.geometry;
-        let tasks = dx
-            .chunks_mut(self.in_len())
-            .zip(dy.chunks(self.out_len()).zip(argmax.chunks(self.out_len())))
-            .collect();
+        let many = images_a_task(batch);
+        let (image_in, image_out) = (many * self.in_len(), many * self.out_len());
+        let outs = dy.chunks(image_out).zip(argmax.chunks(image_out));
+        let over = self.geometry.windows_over_pixels();
         cpu.run(
-            tasks,
-            |(dx, (dy, argmax)): (&mut [f32], (&[f32], &[u8]))| {
-                dx.fill(0.0);
-                g.each_cell(|input, output, cell| {
-                    for c in 0..g.spec.channels {
-                        if usize::from(argmax[output + c]) == cell {
-                            dx[input + c] += dy[output + c];
-                        }
-                    }
-                });
+            dx.chunks_mut(image_in).zip(outs).collect(),
+            |(dx, (dy, argmax))| {
+                let outs = dy.chunks(self.out_len()).zip(argmax.chunks(self.out_len()));
+                for (dx, (dy, argmax)) in dx.chunks_mut(self.in_len()).zip(outs) {
+                    max_backward(cpu.level(), &self.geometry, &over, dy, argmax, dx);
+                }
             },
         );
     }
@@ -196,21 +184,14 @@ impl AvgPool {
     pub fn forward(&self, cpu: &Cpu, x: &[f32], y: &mut [f32]) {
         let batch = images(x.len(), self.in_len());
         assert_eq!(y.len(), batch * self.out_len(), "the length of the output");
-        let g = &self.geometry;
+        let many = images_a_task(batch);
+        let factors = self.factors();
         let tasks = x
-            .chunks(self.in_len())
-            .zip(y.chunks_mut(self.out_len()))
-            .collect();
-        cpu.run(tasks, |(x, y): (&[f32], &mut [f32])| {
-            y.fill(0.0);
-            g.each_cell(|input, output, _| {
-                for c in 0..g.spec.channels {
-                    y[output + c] += x[input + c];
-                }
-            });
-            for (pixel, y) in y.chunks_mut(g.spec.channels).enumerate() {
-                let factor = self.factor(pixel);
-                y.iter_mut().for_each(|y| *y *= factor);
+            .chunks(many * self.in_len())
+            .zip(y.chunks_mut(many * self.out_len()));
+        cpu.run(tasks.collect(), |(x, y)| {
+            for (x, y) in x.chunks(self.in_len()).zip(y.chunks_mut(self.out_len())) {
+                average_forward(cpu.level(), &self.geometry, &factors, x, y);
             }
         });
     }
@@ -223,20 +204,24 @@ impl AvgPool {
             batch * self.out_len(),
             "the length of the output's gradient"
         );
-        let g = &self.geometry;
+        let many = images_a_task(batch);
+        let factors = self.factors();
+        let over = self.geometry.windows_over_pixels();
         let tasks = dx
-            .chunks_mut(self.in_len())
-            .zip(dy.chunks(self.out_len()))
-            .collect();
-        cpu.run(tasks, |(dx, dy): (&mut [f32], &[f32])| {
-            dx.fill(0.0);
-            g.each_cell(|input, output, _| {
-                let factor = self.factor(output / g.spec.channels);
-                for c in 0..g.spec.channels {
-                    dx[input + c] += dy[output + c] * factor;
-                }
-            });
+            .chunks_mut(many * self.in_len())
+            .zip(dy.chunks(many * self.out_len()));
+        cpu.run(tasks.collect(), |(dx, dy)| {
+            for (dx, dy) in dx.chunks_mut(self.in_len()).zip(dy.chunks(self.out_len())) {
+                average_backward(cpu.level(), &self.geometry, &over, &factors, dy, dx);
+            }
         });
+    }
+
+    /// What each window's sum is multiplied by.
+    fn factors(&self) -> Vec<f32> {
+        (0..self.out_h() * self.out_w())
+            .map(|pixel| self.factor(pixel))
+            .collect()
     }
 
     /// What a window's sum is multiplied by.
@@ -303,28 +288,170 @@ impl Geometry {
         self.out_h * self.out_w * self.spec.channels
     }
 
-    /// Calls with (offset of the input pixel, offset of the output pixel, cell) for each cell of each window that lies
-    /// inside the image.
-    fn each_cell(&self, mut cell: impl FnMut(usize, usize, usize)) {
+    /// The part of a window inside the image: rows, and columns.
+    fn inside(&self, oy: usize, ox: usize) -> (Range<usize>, Range<usize>) {
         let s = &self.spec;
-        for oy in 0..self.out_h {
-            for ox in 0..self.out_w {
-                for ky in 0..s.kernel.0 {
-                    for kx in 0..s.kernel.1 {
-                        let (iy, ix) = (oy * s.stride.0 + ky, ox * s.stride.1 + kx);
-                        if iy < s.pad.0
-                            || ix < s.pad.1
-                            || iy - s.pad.0 >= s.in_h
-                            || ix - s.pad.1 >= s.in_w
-                        {
-                            continue;
+        let part = |o: usize, size: usize, window: usize, stride: usize, pad: usize| {
+            (o * stride).saturating_sub(pad)..(o * stride + window - pad).min(size)
+        };
+        (
+            part(oy, s.in_h, s.kernel.0, s.stride.0, s.pad.0),
+            part(ox, s.in_w, s.kernel.1, s.stride.1, s.pad.1),
+        )
+    }
+
+    /// A pixel's cell in a window over it.
+    fn cell(&self, (oy, ox): (usize, usize), (iy, ix): (usize, usize)) -> usize {
+        let s = &self.spec;
+        (iy + s.pad.0 - oy * s.stride.0) * s.kernel.1 + ix + s.pad.1 - ox * s.stride.1
+    }
+
+    fn windows_over_pixels(&self) -> Windows {
+        let s = &self.spec;
+        let over = |size: usize, window: usize, stride: usize, pad: usize, out: usize| {
+            let first = move |i: usize| (i + pad + 1).saturating_sub(window).div_ceil(stride);
+            (0..size)
+                .map(|i| first(i)..((i + pad) / stride + 1).min(out))
+                .collect()
+        };
+        Windows {
+            rows: over(s.in_h, s.kernel.0, s.stride.0, s.pad.0, self.out_h),
+            columns: over(s.in_w, s.kernel.1, s.stride.1, s.pad.1, self.out_w),
+        }
+    }
+}
+
+/// The windows over each row and each column of the input.
+struct Windows {
+    rows: Vec<Range<usize>>,
+    columns: Vec<Range<usize>>,
+}
+
+at_level! {
+    fn max_forward(g: &Geometry, x: &[f32], y: &mut [f32], argmax: &mut [u8]) = max_forward_image
+}
+
+#[inline(always)]
+fn max_forward_image<L: Lanes>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
+    let c = g.spec.channels;
+    for (pixel, (y, argmax)) in y
+        .chunks_exact_mut(c)
+        .zip(argmax.chunks_exact_mut(c))
+        .enumerate()
+    {
+        let window = (pixel / g.out_w, pixel % g.out_w);
+        let (rows, columns) = g.inside(window.0, window.1);
+        let eights = y.chunks_mut(EIGHT).zip(argmax.chunks_mut(EIGHT));
+        for (block, (y, argmax)) in eights.enumerate() {
+            let lanes = y.len();
+            let mut best = L::splat(f32::NEG_INFINITY);
+            let mut winner = L::splat(g.cell(window, (rows.start, columns.start)) as f32);
+            for iy in rows.clone() {
+                for ix in columns.clone() {
+                    let x = &x[(iy * g.spec.in_w + ix) * c + block * EIGHT..][..lanes];
+                    // SAFETY: the slice has that many numbers.
+                    let x = unsafe {
+                        if lanes == EIGHT {
+                            L::load(x.as_ptr())
+                        } else {
+                            L::load_first(x.as_ptr(), lanes)
                         }
-                        cell(
-                            ((iy - s.pad.0) * s.in_w + ix - s.pad.1) * s.channels,
-                            (oy * self.out_w + ox) * s.channels,
-                            ky * s.kernel.1 + kx,
-                        );
-                    }
+                    };
+                    let cell = L::splat(g.cell(window, (iy, ix)) as f32);
+                    (best, winner) = L::take_larger(x, best, cell, winner);
+                }
+            }
+            let mut cells = [0.0; EIGHT];
+            // SAFETY: the array has eight numbers, and `y` as many as it has lanes.
+            unsafe {
+                L::store(cells.as_mut_ptr(), winner);
+                L::store_first(y.as_mut_ptr(), best, lanes);
+            }
+            for (argmax, cell) in argmax.iter_mut().zip(cells) {
+                *argmax = cell as u8;
+            }
+        }
+    }
+}
+
+/// Channels that are looked at together.
+const EIGHT: usize = 8;
+
+at_level! {
+    fn max_backward(g: &Geometry, over: &Windows, dy: &[f32], argmax: &[u8], dx: &mut [f32]) = max_backward_image
+}
+
+#[inline(always)]
+fn max_backward_image<L: Lanes>(
+    _: L,
+    g: &Geometry,
+    over: &Windows,
+    dy: &[f32],
+    argmax: &[u8],
+    dx: &mut [f32],
+) {
+    let c = g.spec.channels;
+    for (pixel, dx) in dx.chunks_exact_mut(c).enumerate() {
+        let place = (pixel / g.spec.in_w, pixel % g.spec.in_w);
+        dx.fill(0.0);
+        for oy in over.rows[place.0].clone() {
+            for ox in over.columns[place.1].clone() {
+                let cell = g.cell((oy, ox), place) as u8;
+                let start = (oy * g.out_w + ox) * c;
+                let outs = dy[start..][..c].iter().zip(&argmax[start..][..c]);
+                for (dx, (dy, winner)) in dx.iter_mut().zip(outs) {
+                    *dx += if *winner == cell { *dy } else { 0.0 };
+                }
+            }
+        }
+    }
+}
+
+at_level! {
+    fn average_forward(g: &Geometry, factors: &[f32], x: &[f32], y: &mut [f32]) = average_forward_image
+}
+
+#[inline(always)]
+fn average_forward_image<L: Lanes>(_: L, g: &Geometry, factors: &[f32], x: &[f32], y: &mut [f32]) {
+    let c = g.spec.channels;
+    for (pixel, y) in y.chunks_exact_mut(c).enumerate() {
+        let (rows, columns) = g.inside(pixel / g.out_w, pixel % g.out_w);
+        y.fill(0.0);
+        for iy in rows {
+            for ix in columns.clone() {
+                for (y, x) in y.iter_mut().zip(&x[(iy * g.spec.in_w + ix) * c..][..c]) {
+                    *y += x;
+                }
+            }
+        }
+        for y in y.iter_mut() {
+            *y *= factors[pixel];
+        }
+    }
+}
+
+at_level! {
+    fn average_backward(g: &Geometry, over: &Windows, factors: &[f32], dy: &[f32], dx: &mut [f32]) = average_backward_image
+}
+
+#[inline(always)]
+fn average_backward_image<L: Lanes>(
+    _: L,
+    g: &Geometry,
+    over: &Windows,
+    factors: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    let c = g.spec.channels;
+    for (pixel, dx) in dx.chunks_exact_mut(c).enumerate() {
+        dx.fill(0.0);
+        for oy in over.rows[pixel / g.spec.in_w].clone() {
+            for ox in over.columns[pixel % g.spec.in_w].clone() {
+                let window = oy * g.out_w + ox;
+                let factor = factors[window];
+                for (dx, dy) in dx.iter_mut().zip(&dy[window * c..][..c]) {
+                    *dx += dy * factor;
                 }
             }
         }
