@@ -19,6 +19,7 @@ mod error;
 mod hyper;
 pub mod policy;
 mod schedule;
+pub mod range;
 pub mod seam;
 pub mod spec;
 pub mod units;
