@@ -18,10 +18,11 @@ pub mod advice;
 mod error;
 mod hyper;
 pub mod policy;
-mod schedule;
 pub mod range;
+mod schedule;
 pub mod seam;
 pub mod spec;
+pub mod stats;
 pub mod units;
 
 pub use error::Error;
