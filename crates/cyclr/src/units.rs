@@ -208,11 +208,18 @@ pub(crate) fn round_up(x: f64) -> u64 {
     floor as u64 + u64::from(excess > ROUNDING * x.max(1.0))
 }
 
-/// The last whole number not above `x`, with the same leniency.
+/// The last whole number not above `x`, with the same leniency; `x` is at least 0.
 #[inline]
-pub(crate) fn round_down(x: f64) -> u64 {
-    // By way of i64, whose conversion is an instruction; `x` is at most 2^53.
-    (x * (1.0 + ROUNDING)) as i64 as u64
+pub(crate) fn round_down(x: f64) -> f64 {
+    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over integers.
+    const WHOLE: f64 = (1_u64 << 52) as f64;
+    let lenient = x * (1.0 + ROUNDING);
+    let nearest = (lenient + WHOLE) - WHOLE;
+    if nearest > lenient {
+        nearest - 1.0
+    } else {
+        nearest
+    }
 }
 
 /// The relative error that a few operations on doubles may leave.
@@ -259,6 +266,21 @@ mod tests {
             (1e15 + 0.5, 1_000_000_000_000_000),
         ] {
             assert_eq!(round_up(x), up, "{x}");
+        }
+    }
+
+    #[test]
+    fn rounding_down_ignores_rounding_errors() {
+        let below_three = 3.0_f64.next_down();
+        for (x, down) in [
+            (0.0, 0.0),
+            (0.5, 0.0),
+            (1.5, 1.0),
+            (2.5, 2.0),
+            (below_three, 3.0),
+            (2.999_999, 2.0),
+        ] {
+            assert_eq!(round_down(x), down, "{x}");
         }
     }
 

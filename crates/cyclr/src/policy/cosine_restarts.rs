@@ -145,7 +145,7 @@ impl CosineRestarts<f64> {
         } else {
             self.mult.exponent(1.0 + periods * (mult - 1.0))
         };
-        let mut cycle = round_down(guess);
+        let mut cycle = round_down(guess) as u64;
         // The logarithm may land on the wrong side of a restart, by rounding.
         if self.restart(cycle) > i {
             cycle = cycle.saturating_sub(1);

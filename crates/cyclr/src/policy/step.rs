@@ -81,7 +81,7 @@ impl Step {
 impl Step<f64> {
     #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
-        let drops = round_down(i / self.every);
+        let drops = round_down(i / self.every) as u64;
         Hyper::lr(self.lr * self.gamma.stepped(drops))
     }
 

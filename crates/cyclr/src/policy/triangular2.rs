@@ -73,7 +73,7 @@ impl Triangular2<f64> {
 }
 
 /// `2^-times`, and 0 where that is below every normal number.
-fn halved(times: u64) -> f64 {
+fn halved(times: f64) -> f64 {
     // The exponent field of a double counts from 1023; a power of two has no other bits.
-    f64::from_bits(1023_u64.saturating_sub(times) << 52)
+    f64::from_bits(1023_u64.saturating_sub(times as u64) << 52)
 }

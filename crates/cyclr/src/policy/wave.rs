@@ -136,11 +136,12 @@ impl Wave<f64> {
 
     /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
     #[inline]
-    pub(super) fn cycle_and_height(&self, i: f64) -> (u64, f64) {
+    pub(super) fn cycle_and_height(&self, i: f64) -> (f64, f64) {
         let period = self.period();
         let cycle = round_down(i / period);
-        let past = (i - cycle as i64 as f64 * period).max(0.0).min(period);
-        let (way, half) = if past <= self.up {
+        let past = (i - cycle * period).max(0.0).min(period);
+        let rising = past <= self.up;
+        let (way, half) = if rising {
             (past, self.up)
         } else {
             (period - past, self.down)
@@ -151,7 +152,7 @@ impl Wave<f64> {
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
     pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
         let cycle = round_down(i / self.period());
-        (cycle, (i / self.period() - cycle as f64).clamp(0.0, 1.0))
+        (cycle as u64, (i / self.period() - cycle).clamp(0.0, 1.0))
     }
 
     /// The rate at an amplitude, in `0..=1`, above the base, and the momentum against it.
