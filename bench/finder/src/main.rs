@@ -188,16 +188,25 @@ fn summary(cases: &[Case], rule: &Rule) {
 /// The constants that matter for max_lr, chosen without each problem in turn and tried on it.
 fn leave_one_out(cases: &[Case]) {
     let mut rules = Vec::new();
-    for reach in [0.2, 0.3, 0.45] {
+    for reach in [0.2, 0.3, 0.45, 0.6] {
         for least in [8, 12, 18] {
-            for top in [0.65, 0.7, 0.75, 0.8, 0.85] {
-                rules.push(Rule {
-                    reach,
-                    least,
-                    top,
-                    slowing: top + 0.1,
-                    ..Rule::default()
-                });
+            for (top, slowing) in [
+                (0.6, 0.8),
+                (0.65, 0.85),
+                (0.7, 0.88),
+                (0.75, 0.9),
+                (0.8, 0.92),
+            ] {
+                for below_divergence in [2.0, 3.0, 4.0] {
+                    rules.push(Rule {
+                        reach,
+                        least,
+                        top,
+                        slowing,
+                        below_divergence,
+                        ..Rule::default()
+                    });
+                }
             }
         }
     }
@@ -221,8 +230,12 @@ fn leave_one_out(cases: &[Case]) {
                 (0..rules.len()).min_by(|&a, &b| others(&table[a]).total_cmp(&others(&table[b])));
             if let Some((i, regret)) = chosen.and_then(|i| Some((i, *table[i].get(name)?))) {
                 println!(
-                    "{kind} {name:24} {regret:5.2} with reach {} least {} top {} slowing {:.2}",
-                    rules[i].reach, rules[i].least, rules[i].top, rules[i].slowing
+                    "{kind} {name:24} {regret:5.2} with reach {} least {} top {} slowing {} below_divergence {}",
+                    rules[i].reach,
+                    rules[i].least,
+                    rules[i].top,
+                    rules[i].slowing,
+                    rules[i].below_divergence
                 );
                 held_out.push(regret);
             }

@@ -128,7 +128,8 @@ fn t_975(df: usize) -> f64 {
     let (z2, d) = (z * z, df as f64);
     let first = z * (z2 + 1.0) / 4.0;
     let second = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
-    z + first / d + second / (d * d)
+    let third = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
+    z + first / d + second / (d * d) + third / (d * d * d)
 }
 
 #[cfg(test)]

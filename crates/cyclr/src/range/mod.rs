@@ -70,6 +70,9 @@ pub struct Bounds {
     pub max_lr: Estimate,
     /// Where the intervals come from.
     pub interval: Interval,
+    /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by [`Rule::below_divergence`] rather
+    /// than read from the curves. Its interval then ends at its value, or is nothing but its value.
+    pub held_by: Option<f64>,
 }
 
 /// Where an interval comes from, and so what it covers.
@@ -126,10 +129,11 @@ fn answer(
         }
     };
     let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
-    let limit = diverged.fold(f64::INFINITY, f64::min) / rule.below_divergence;
+    let diverged = diverged.fold(f64::INFINITY, f64::min);
+    let limit = diverged / rule.below_divergence;
     if base_lr.value >= limit {
         return Err(NoAnswer::DivergesAtOnce {
-            diverged: limit * rule.below_divergence,
+            diverged,
             base_lr: base_lr.value,
         });
     }
@@ -137,6 +141,7 @@ fn answer(
         base_lr,
         max_lr: max_lr.capped(limit),
         interval,
+        held_by: (max_lr.value > limit).then_some(diverged),
     })
 }
 
@@ -210,7 +215,7 @@ pub enum NoAnswer {
     },
     /// The figure was rising from the first points on, so that there is no plateau to leave.
     #[error(
-        "the sweep starts too high or too coarsely: at its second or third rate, {learning_at:.3e}, the net already learns"
+        "the sweep starts too high or too coarsely: its first rate is {first_lr:.3e}, and at {learning_at:.3e} the net already learns"
     )]
     StartsTooHigh {
         /// The first rate above 0.

@@ -26,14 +26,14 @@ pub struct Rule {
 impl Default for Rule {
     fn default() -> Self {
         Self {
-            reach: 0.3,
+            reach: 0.45,
             least: 12,
-            top: 0.75,
+            top: 0.7,
             slowing: 0.9,
             leaving: 0.1,
             clear_rise: 6.0,
             beyond: 2.0,
-            below_divergence: 2.0,
+            below_divergence: 3.0,
             agreement: 0.7,
         }
     }
