@@ -35,6 +35,16 @@ pub enum Error {
         /// Momentum or weight decay.
         what: &'static str,
     },
+    /// The run in the folder was made by a lab with other data or abilities.
+    #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
+    OtherLab {
+        /// The folder.
+        path: PathBuf,
+        /// The facts of the run.
+        was: String,
+        /// The facts of the lab.
+        is: String,
+    },
     /// A change of horizon that is none or cannot be made.
     #[error("the run cannot go on to {updates} updates: {reason}")]
     BadHorizon {
@@ -109,6 +119,10 @@ impl Error {
     /// For `map_err` on file operations.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
