@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use cyclr::seam::TrainableError;
 
+use crate::find::CurveError;
+
 /// Why something could not be done, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +54,20 @@ pub enum Error {
         updates: u64,
         /// Why not, and what would work.
         reason: String,
+    },
+    /// A sweep that cannot be made or read.
+    #[error("the range test cannot be made: {reason}")]
+    BadSweep {
+        /// Why not, and what would work.
+        reason: String,
+    },
+    /// A file that is no curve of a range test.
+    #[error("{}: {error}", path.display())]
+    BadCurve {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: CurveError,
     },
     /// Somebody asked for a stop; everything up to `made` is kept where the run has a folder.
     #[error("interrupted after {made} updates")]

@@ -5,6 +5,7 @@
 //! prints: the work emits [`Event`]s, and whoever watches shows them.
 //!
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
+//! - [`find`]: the range test.
 //! - [`record`]: what a run leaves in its folder.
 //! - [`bowl`]: a net that fits in a page, for tests and examples.
 //!
@@ -24,6 +25,7 @@ pub mod bowl;
 mod crc;
 mod error;
 mod event;
+pub mod find;
 mod interrupt;
 mod parallel;
 pub mod record;

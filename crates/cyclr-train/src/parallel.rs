@@ -70,7 +70,7 @@ mod tests {
     #[should_panic(expected = "a scoped thread panicked")]
     fn a_panic_goes_on() {
         side_by_side(2, 4, &mut |_, (): &()| {}, |job, _| {
-            assert!(job != 2, "job 2 fails")
+            assert!(job != 2, "job 2 fails");
         });
     }
 }

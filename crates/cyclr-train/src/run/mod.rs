@@ -105,20 +105,20 @@ impl<'a, 'w> Run<'a, 'w> {
             if let (Some(seconds), Some(seconds_per_update)) =
                 (self.plan.seconds(), seconds_per_update)
             {
-                self.emit(Event::Timed {
+                self.emit(&Event::Timed {
                     seconds,
                     seconds_per_update,
                     updates: horizon,
                 })?;
             }
             if end != horizon {
-                self.emit(Event::Adjusted {
+                self.emit(&Event::Adjusted {
                     budget: horizon,
                     end,
                 })?;
             }
         }
-        self.emit(Event::Started {
+        self.emit(&Event::Started {
             made: self.progress.made,
             end,
             updates_per_epoch: self.plan.facts.updates_per_epoch(),
@@ -187,7 +187,7 @@ impl<'a, 'w> Run<'a, 'w> {
             let finite = metrics.is_finite();
             self.progress.made += 1;
             self.progress.compute_seconds += seconds;
-            self.emit(Event::Updated {
+            self.emit(&Event::Updated {
                 update,
                 hyper,
                 metrics,
@@ -217,7 +217,7 @@ impl<'a, 'w> Run<'a, 'w> {
             metrics: evaluation.metrics,
             compute_seconds: self.progress.compute_seconds,
         };
-        self.emit(Event::Read(reading.clone()))?;
+        self.emit(&Event::Read(reading.clone()))?;
         let ending = self.decide(&reading, evaluation.correct.as_deref())?;
         if reading.trough.is_some() {
             self.progress.trough_correct = evaluation.correct;
@@ -271,14 +271,14 @@ impl<'a, 'w> Run<'a, 'w> {
             .ending
             .clone()
             .expect("a run that is finished has ended");
-        self.emit(Event::Ended {
+        self.emit(&Event::Ended {
             ending: ending.clone(),
             made,
         })?;
         let diverged = matches!(ending, Ending::Diverged { .. });
         let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
-            self.emit(Event::Tested {
+            self.emit(&Event::Tested {
                 metrics: metrics.clone(),
             })?;
             Some(metrics)
@@ -323,7 +323,7 @@ impl<'a, 'w> Run<'a, 'w> {
         };
         folder.save(&self.progress, &self.net.state()?)?;
         self.saved = Instant::now();
-        self.emit(Event::Saved {
+        self.emit(&Event::Saved {
             made: self.progress.made,
         })
     }
@@ -333,11 +333,11 @@ impl<'a, 'w> Run<'a, 'w> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
-    fn emit(&mut self, event: Event) -> Result<(), Error> {
+    fn emit(&mut self, event: &Event) -> Result<(), Error> {
         if let Some(folder) = self.folder.as_deref_mut() {
-            folder.record(&event)?;
+            folder.record(event)?;
         }
-        (self.watch.observer)(&event);
+        (self.watch.observer)(event);
         Ok(())
     }
 }

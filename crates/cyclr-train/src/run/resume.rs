@@ -49,7 +49,7 @@ pub fn resume(
         net.restore(&state)?;
     }
     if let Some(change) = change {
-        plan = plan.changed(change, progress.made, progress.ending.take())?;
+        plan = plan.changed(change, progress.made, progress.ending.take().as_ref())?;
         record.change(change, progress.made, &plan);
         files.replace(&record)?;
     }
@@ -57,7 +57,7 @@ pub fn resume(
     run.before = progress.wall_seconds;
     run.progress = progress;
     if change.is_some() && run.progress.made > 0 && plan.end != plan.horizon {
-        run.emit(Event::Adjusted {
+        run.emit(&Event::Adjusted {
             budget: plan.horizon,
             end: plan.end,
         })?;
@@ -78,7 +78,7 @@ fn check_same(record: &RunRecord, facts: &Facts, folder: &Path) -> Result<(), Er
 }
 
 impl Plan {
-    fn changed(self, change: Change, made: u64, ending: Option<Ending>) -> Result<Self, Error> {
+    fn changed(self, change: Change, made: u64, ending: Option<&Ending>) -> Result<Self, Error> {
         let (Change::KeepShape { updates } | Change::Stretch { updates }) = change;
         let refuse = |reason| Err(Error::BadHorizon { updates, reason });
         if let Some(Ending::Diverged { update }) = ending {
@@ -100,7 +100,7 @@ impl Plan {
                 } else {
                     updates
                 };
-                Self { end, task, ..self }
+                Self { task, end, ..self }
             }
             Change::KeepShape { .. } if self.schedule.at(self.horizon).lr == 0.0 => {
                 return refuse(format!(
