@@ -356,3 +356,120 @@ fn adam(chunk: &mut Chunk<'_>, rates: &Rates, (beta2, eps): (f64, f64), coupled:
         *w -= step * (*m / (s.sqrt() / root + eps));
     });
 }
+
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        common::{golden, list, numbers},
+        *,
+    };
+    use crate::cpu::Level;
+
+    const PARAMS: usize = 40;
+
+    /// Parameters after the updates that the golden file shows, with the rates and momenta of `make.py`.
+    fn shown(rule: Optimizer, moving: bool, wd: f64, show: &[f64]) -> Vec<Vec<f32>> {
+        let cpu = Cpu::new(Level::Portable, 2).unwrap();
+        let group = |range: Range<usize>| Group {
+            range,
+            lr_mult: 1.0,
+            decay_mult: 1.0,
+        };
+        let mut optim = Optim::new(rule, wd, vec![group(0..15), group(15..PARAMS)]);
+        let mut w = numbers(PARAMS, 1, 1.0);
+        let mut found = Vec::new();
+        for step in 0..30_u32 {
+            let mut g = numbers(PARAMS, 100 + step, 1.0);
+            let hyper = Hyper {
+                lr: 0.01 * f64::from(1 + step % 7),
+                momentum: moving.then_some(0.8 + 0.01 * f64::from(step % 5)),
+                weight_decay: None,
+            };
+            let number = u64::from(step) + 1;
+            optim.step(&cpu, &mut w, &mut g, hyper, (number, 1.0));
+            assert!(g.iter().all(|&g| g == 0.0));
+            if show.contains(&(number as f64)) {
+                found.push(w.clone());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn rules_are_those_of_torch_and_caffe() {
+        let file = golden("optimizers.json");
+        let (wd, show) = (file["weight_decay"].as_f64().unwrap(), list(&file["shown"]));
+        let (momentum, eps) = (0.9, 1e-8);
+        let (beta1, beta2) = (0.9, 0.99);
+        let sgd = |nesterov| Optimizer::Sgd { momentum, nesterov };
+        let caffe = |nesterov| Optimizer::CaffeSgd { momentum, nesterov };
+        let rms = |momentum| Optimizer::RmsProp {
+            alpha: 0.95,
+            eps,
+            momentum,
+        };
+        let cases = [
+            ("sgd", sgd(false), true),
+            ("nesterov", sgd(true), true),
+            ("caffe_sgd", caffe(false), true),
+            ("caffe_nesterov", caffe(true), true),
+            ("adam", Optimizer::Adam { beta1, beta2, eps }, true),
+            ("adamw", Optimizer::AdamW { beta1, beta2, eps }, true),
+            ("rmsprop", rms(momentum), true),
+            ("rmsprop_plain", rms(0.0), false),
+            ("adagrad", Optimizer::AdaGrad { eps: 1e-10 }, false),
+            (
+                "adadelta",
+                Optimizer::AdaDelta {
+                    rho: 0.9,
+                    eps: 1e-6,
+                },
+                false,
+            ),
+        ];
+        assert_eq!(file["cases"].as_object().unwrap().len(), cases.len());
+        for (name, rule, moving) in cases {
+            let found = shown(rule, moving, wd, &show);
+            for (at, found) in found.iter().enumerate() {
+                let expected = list(&file["cases"][name][at]);
+                for (found, expected) in found.iter().zip(&expected) {
+                    // 30 roundings of values up to some units.
+                    let apart = (f64::from(*found) - expected).abs();
+                    assert!(
+                        apart < 3e-6,
+                        "{name} after {}: {found} for {expected}",
+                        show[at]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn multipliers_are_those_of_the_parameter() {
+        let cpu = Cpu::new(Level::Portable, 1).unwrap();
+        let rule = Optimizer::Sgd {
+            momentum: 0.0,
+            nesterov: false,
+        };
+        let group = |range, lr_mult, decay_mult| Group {
+            range,
+            lr_mult,
+            decay_mult,
+        };
+        let groups = vec![
+            group(0..1, 1.0, 1.0),
+            group(1..2, 2.0, 0.0),
+            group(2..3, 0.5, 4.0),
+        ];
+        let mut optim = Optim::new(rule, 0.5, groups);
+        let (mut w, mut g) = ([1.0; 3], [1.0; 3]);
+        optim.step(&cpu, &mut w, &mut g, Hyper::lr(0.125), (1, 2.0));
+        // 1 - lr · lr_mult · (2 · 1 + 0.5 · decay_mult · 1)
+        assert_eq!(w, [0.6875, 0.5, 0.75]);
+    }
+}
