@@ -1,6 +1,8 @@
 //! What may be written on the command line.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -11,6 +13,7 @@ use cyclr::{
 };
 
 use crate::exit::Usage;
+use crate::lab::LabArgs;
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
 #[derive(Parser)]
@@ -26,6 +29,14 @@ pub(crate) enum Command {
     Schedule(ScheduleArgs),
     /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped schedule
     Advise(AdviseArgs),
+    /// Find the bounds of a cyclical policy by a learning-rate range test
+    Find(FindArgs),
+    /// Train under a policy; without one, under triangular2 from a range test
+    Train(TrainArgs),
+    /// Go on with an interrupted run
+    Resume(ResumeArgs),
+    /// Say what a data set holds
+    Data(DataArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -83,6 +94,177 @@ pub(crate) struct AdviseArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct FindArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// Read curves that were recorded elsewhere, as CSV: update,lr,loss,correct,count or update,lr,loss; several are
+    /// repeats of one test
+    #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test")]
+    pub(crate) from: Vec<PathBuf>,
+    /// The training that the bounds are for, as in 2000 (updates) or 30ep
+    #[arg(long, value_name = "LENGTH", default_value = "30ep", help_heading = "The test")]
+    pub(crate) budget: String,
+    /// What all sweeps may cost, in per cent of the budget
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, help_heading = "The test")]
+    pub(crate) share: f64,
+    /// Make one linear sweep over so many epochs, as the paper does, from --min-lr to --max-lr
+    #[arg(long, value_name = "E", requires = "max_lr", help_heading = "The test")]
+    pub(crate) epochs: Option<f64>,
+    /// Where that sweep starts
+    #[arg(long, value_name = "LR", default_value_t = 0.0, requires = "epochs", help_heading = "The test")]
+    pub(crate) min_lr: f64,
+    /// Where that sweep ends
+    #[arg(long, value_name = "LR", requires = "epochs", help_heading = "The test")]
+    pub(crate) max_lr: Option<f64>,
+    /// Let that sweep rise exponentially
+    #[arg(long, requires = "epochs", help_heading = "The test")]
+    pub(crate) exponential: bool,
+    /// Runs of the test, each with its own weights and order of the data
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "The test")]
+    pub(crate) repeats: u32,
+    /// The seed of the first repeat
+    #[arg(long, default_value_t = 0, help_heading = "The test")]
+    pub(crate) seed: u64,
+    /// What is measured: training batches, or the held-out images at chosen points
+    #[arg(long, value_enum, default_value_t, help_heading = "The test")]
+    pub(crate) on: On,
+    /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
+    pub(crate) over: Option<String>,
+    /// Keep the curves: this folder gets one CSV for each repeat
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs side by side [default: one for each core]
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+    /// Say what would be done, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a range test measures.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum On {
+    #[default]
+    Train,
+    Val,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// The policy: a spec, or a file such as winner.toml whose `spec` is one [default: triangular2 from a range test]
+    #[arg(long, value_name = "SPEC|FILE")]
+    pub(crate) policy: Option<String>,
+    /// The budget in updates
+    #[arg(long, value_name = "N", group = "budget")]
+    pub(crate) updates: Option<u64>,
+    /// The budget in epochs [default: 24]
+    #[arg(long, value_name = "E", group = "budget")]
+    pub(crate) epochs: Option<f64>,
+    /// The budget by the clock, as in 90s, 10m or 1h30m
+    #[arg(long, value_name = "TIME", group = "budget", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Decides the initial weights, the order of the data, and dropout
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Read the held-out images also after every so many updates
+    #[arg(long, value_name = "N")]
+    pub(crate) read_every: Option<NonZeroU64>,
+    /// End a cyclical run when a whole cycle brought no gain
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) stop_when: Option<StopWhen>,
+    /// End when the validation accuracy is at least this, at a trough
+    #[arg(long, value_name = "ACC")]
+    pub(crate) target: Option<f64>,
+    /// Leave the test split alone
+    #[arg(long)]
+    pub(crate) no_test: bool,
+    /// The folder of the run [default: the next runs/train-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads of the run; the results do not depend on them [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum StopWhen {
+    /// The same held-out images show no gain from one trough to the next
+    Flat,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ResumeArgs {
+    /// The folder of the run
+    pub(crate) folder: PathBuf,
+    /// Another budget, in updates: say with --keep-shape or --stretch what becomes of the curve
+    #[arg(long, value_name = "N", requires = "change")]
+    pub(crate) updates: Option<u64>,
+    /// The rate of every update stays what it was
+    #[arg(long, group = "change", requires = "updates")]
+    pub(crate) keep_shape: bool,
+    /// The schedule is made anew for the new budget
+    #[arg(long, group = "change", requires = "updates")]
+    pub(crate) stretch: bool,
+    /// Threads of the run [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
+    #[arg(long)]
+    pub(crate) allow_inexact: bool,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct DataArgs {
+    /// The folder; without it, the embedded data
+    pub(crate) folder: Option<PathBuf>,
+    /// The side that a folder's images are resized to
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) size: Option<u32>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `90s`, `10m`, `1h30m`: numbers with units that fall.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");
+    let (mut rest, mut seconds) = (text, 0.0);
+    for (unit, length) in [('h', 3600.0), ('m', 60.0), ('s', 1.0)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            seconds += length * number.parse::<f64>().map_err(|_| refuse())?;
+            rest = after;
+        }
+    }
+    let known = rest.is_empty() && seconds > 0.0;
+    if known { Duration::try_from_secs_f64(seconds).map_err(|_| refuse()) } else { Err(refuse()) }
+}
+
+/// A length in updates or epochs, in updates.
+pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
+    let refuse = || Usage::error(format!("`{text}` is no budget: write it as in 2000 (updates) or 30ep"));
+    let updates = match text.strip_suffix("ep") {
+        Some(epochs) => {
+            let epochs = Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
+            (epochs.get() * updates_per_epoch as f64).round() as u64
+        }
+        None => text.parse().map_err(|_| refuse())?,
+    };
+    if updates == 0 { Err(refuse()) } else { Ok(updates) }
 }
 
 /// The facts of a run that lengths in epochs and per cent need.

@@ -23,18 +23,33 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// There is no reliable answer; the reason and what to try have been said.
+#[derive(Debug)]
+pub(crate) struct NoReliableAnswer;
+
+impl fmt::Display for NoReliableAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no reliable answer")
+    }
+}
+
+impl std::error::Error for NoReliableAnswer {}
+
 /// Says what went wrong, and with what code the process ends.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let reader_left = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
     };
     if error.chain().any(reader_left) {
         return ExitCode::SUCCESS;
     }
+    if error.is::<NoReliableAnswer>() {
+        return ExitCode::from(3);
+    }
     eprintln!("error: {error:#}");
-    if error.is::<Usage>() {
+    if matches!(error.downcast_ref(), Some(cyclr_train::Error::Interrupted { .. })) {
+        ExitCode::from(130)
+    } else if error.is::<Usage>() {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

@@ -8,7 +8,9 @@
 mod args;
 mod command;
 mod exit;
+mod lab;
 mod plot;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,10 @@
 
 mod advise;
 mod completions;
+mod data;
+mod find;
+mod resume;
+mod train;
 mod schedule;
 
 use crate::args::Command;
@@ -10,6 +14,10 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Schedule(args) => schedule::run(&args),
         Command::Advise(args) => advise::run(&args),
+        Command::Find(args) => find::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Resume(args) => resume::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Completions { shell } => completions::run(shell),
     }
 }
