@@ -227,6 +227,8 @@ impl Product<'_> {
                 to: &to[..examples],
                 segments: &segments,
                 panels: self.panels,
+                depth: self.inputs,
+                skip: 0,
                 outs: self.outputs,
                 bias: self.bias,
                 relu: self.relu,

@@ -35,6 +35,8 @@ pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &ConvForward<'_>, y: &mut
                 to: &to,
                 segments: &segments,
                 panels: &panels,
+                depth: conv.depth(),
+                skip: 0,
                 outs: s.out_c,
                 bias: input.bias,
                 relu: input.relu,
@@ -117,10 +119,17 @@ struct Back<'a> {
 /// The input pixels that see the same weights: with a stride of 2, every other one. Their gradient is a convolution of
 /// the padded output gradient with those weights, flipped.
 struct Phase<'a> {
+    bands: Vec<Band>,
+    segments: Vec<Segment>,
+    depth: usize,
+    panels: Scratch<'a>,
+}
+
+/// Pixels of neighbouring rows that see the same rows of the window over the output; the other rows are padding.
+struct Band {
+    taps: Range<usize>,
     from: Vec<u32>,
     to: Vec<u32>,
-    segments: Vec<Segment>,
-    panels: Scratch<'a>,
 }
 
 impl<'a> Back<'a> {
@@ -162,7 +171,7 @@ impl<'a> Back<'a> {
             for y in 0..s.stride.0.min(s.kernel.0) {
                 for x in 0..s.stride.1.min(s.kernel.1) {
                     let phase = back.phase(cpu, input.w, (y, x));
-                    back.phases.extend((!phase.to.is_empty()).then_some(phase));
+                    back.phases.push(phase);
                 }
             }
         }
@@ -181,15 +190,30 @@ impl<'a> Back<'a> {
                 .filter(move |i| (i + pad) % stride == first)
                 .map(move |i| (i, (i + pad) / stride))
         };
-        let (mut from, mut to) = (Vec::new(), Vec::new());
+        let mut bands: Vec<Band> = Vec::new();
+        let before = self.output.before;
         for (iy, oy) in places(y, s.in_h, s.stride.0, s.pad.0) {
+            // Tap t of the flipped window lies on row oy + 1 - taps + t of the output.
+            let first = (taps.0 - 1).saturating_sub(oy);
+            let inside = first
+                ..(self.output.size.0 + taps.0 - 1 - oy.min(self.output.size.0 + taps.0 - 1))
+                    .min(taps.0)
+                    .max(first);
+            if bands.last().is_none_or(|band| band.taps != inside) {
+                bands.push(Band {
+                    taps: inside,
+                    from: Vec::new(),
+                    to: Vec::new(),
+                });
+            }
+            let band = bands
+                .last_mut()
+                .expect("one was pushed where there was none");
             for (ix, ox) in places(x, s.in_w, s.stride.1, s.pad.1) {
-                let before = self.output.before;
-                from.push(
-                    self.output
-                        .at(oy + before.0 + 1 - taps.0, ox + before.1 + 1 - taps.1),
-                );
-                to.push(((iy * s.in_w + ix) * s.in_c) as u32);
+                let row = oy + before.0 + 1 - taps.0;
+                band.from
+                    .push(self.output.at(row, ox + before.1 + 1 - taps.1));
+                band.to.push(((iy * s.in_w + ix) * s.in_c) as u32);
             }
         }
         let depth = taps.0 * taps.1 * s.out_c;
@@ -204,9 +228,9 @@ impl<'a> Back<'a> {
             }
         });
         Phase {
-            from,
-            to,
+            bands,
             segments: self.output.rows(taps).collect(),
+            depth,
             panels,
         }
     }
@@ -255,17 +279,22 @@ impl<'a> Back<'a> {
             dx.fill(0.0);
         }
         for phase in &self.phases {
-            let g = Gather {
-                x: dy,
-                from: &phase.from,
-                to: &phase.to,
-                segments: &phase.segments,
-                panels: &phase.panels,
-                outs: self.conv.spec().in_c,
-                bias: None,
-                relu: false,
-            };
-            gather(cpu.level(), &g, dx);
+            let row = phase.depth / phase.segments.len();
+            for band in &phase.bands {
+                let g = Gather {
+                    x: dy,
+                    from: &band.from,
+                    to: &band.to,
+                    segments: &phase.segments[band.taps.clone()],
+                    panels: &phase.panels,
+                    depth: phase.depth,
+                    skip: band.taps.start * row,
+                    outs: self.conv.spec().in_c,
+                    bias: None,
+                    relu: false,
+                };
+                gather(cpu.level(), &g, dx);
+            }
         }
     }
 }

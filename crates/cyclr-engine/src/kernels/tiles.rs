@@ -111,6 +111,9 @@ pub(super) struct Gather<'a> {
     pub(super) segments: &'a [Segment],
     /// The weights, packed.
     pub(super) panels: &'a [f32],
+    /// The depth of the packed weights, of which those from `skip` on are used.
+    pub(super) depth: usize,
+    pub(super) skip: usize,
     pub(super) outs: usize,
     pub(super) bias: Option<&'a [f32]>,
     pub(super) relu: bool,
@@ -123,7 +126,7 @@ at_level! {
 
 #[inline(always)]
 fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
-    let depth = g.segments.iter().map(|s| s.len).sum::<usize>();
+    let used = g.segments.iter().map(|s| s.len).sum::<usize>();
     let reach = g
         .segments
         .iter()
@@ -145,7 +148,7 @@ fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
         "the outputs lie inside their slice"
     );
     assert!(
-        g.panels.len() >= panels_len(depth, g.outs),
+        g.skip + used <= g.depth && g.panels.len() >= panels_len(g.depth, g.outs),
         "the weights are complete"
     );
     assert!(
@@ -156,9 +159,9 @@ fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
         // SAFETY: the assertions above hold for every pixel, segment and block.
         unsafe {
             match block.vectors {
-                1 => gather_block::<L, 8, 1>(g, block, depth, y),
-                2 => gather_block::<L, 6, 2>(g, block, depth, y),
-                _ => gather_block::<L, 4, 3>(g, block, depth, y),
+                1 => gather_block::<L, 8, 1>(g, block, y),
+                2 => gather_block::<L, 6, 2>(g, block, y),
+                _ => gather_block::<L, 4, 3>(g, block, y),
             }
         }
     }
@@ -170,10 +173,9 @@ fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
 unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
     g: &Gather<'_>,
     block: Block,
-    depth: usize,
     y: &mut [f32],
 ) {
-    let mut panel = g.panels[depth * block.first..].as_ptr();
+    let mut panel = g.panels[g.depth * block.first + g.skip * NV * 8..].as_ptr();
     let mut left = g.segments;
     let mut part = Part {
         first: true,
@@ -300,6 +302,117 @@ unsafe fn store_lanes<L: Lanes, const NV: usize>(to: *mut f32, values: [L::V; NV
                 L::store(to.add(8 * v), value);
             } else {
                 L::store_first(to.add(8 * v), value, tail);
+            }
+        }
+    }
+}
+
+/// `y[row][o] = Σ x[row][k] · w[k][o]`: a [`Gather`] of rows that follow each other, for short sums.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product<'a> {
+    pub(super) x: &'a [f32],
+    /// How far apart the rows of `x` are.
+    pub(super) x_width: usize,
+    pub(super) rows: usize,
+    /// The weights, packed.
+    pub(super) panels: &'a [f32],
+    pub(super) depth: usize,
+    /// How far apart the rows of `y` are: the number of outputs, filled up to whole vectors.
+    pub(super) outs: usize,
+}
+
+at_level! {
+    /// Computes the product.
+    pub(super) fn product(p: &Product<'_>, y: &mut [f32]) = product_all
+}
+
+#[inline(always)]
+fn product_all<L: Lanes>(_: L, p: &Product<'_>, y: &mut [f32]) {
+    if p.rows == 0 {
+        return;
+    }
+    assert!(
+        (p.rows - 1) * p.x_width + p.depth <= p.x.len(),
+        "the inputs lie inside their slice"
+    );
+    assert!(
+        p.outs.is_multiple_of(8) && p.rows * p.outs <= y.len(),
+        "the outputs lie inside their slice"
+    );
+    assert!(
+        p.panels.len() >= panels_len(p.depth, p.outs),
+        "the weights are complete"
+    );
+    for block in blocks(p.outs) {
+        let panel = p.panels[p.depth * block.first..].as_ptr();
+        // SAFETY: the assertions above hold for every row and block.
+        unsafe {
+            let y = y.as_mut_ptr().add(block.first);
+            match block.vectors {
+                1 => product_block::<L, 8, 1>(p, panel, y),
+                2 => product_block::<L, 6, 2>(p, panel, y),
+                _ => product_block::<L, 4, 3>(p, panel, y),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The assertions of [`product_all`] hold; the panel has a block of `NV` vectors, and `y` is where its outputs start.
+#[inline(always)]
+unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
+    p: &Product<'_>,
+    panel: *const f32,
+    y: *mut f32,
+) {
+    let mut row = 0;
+    // SAFETY: as for this function; only rows that exist are computed.
+    unsafe {
+        while row + MR <= p.rows {
+            product_tile::<L, MR, NV>(p, panel, row, y);
+            row += MR;
+        }
+        if row + 4 <= p.rows {
+            product_tile::<L, 4, NV>(p, panel, row, y);
+            row += 4;
+        }
+        if row + 2 <= p.rows {
+            product_tile::<L, 2, NV>(p, panel, row, y);
+            row += 2;
+        }
+        if row < p.rows {
+            product_tile::<L, 1, NV>(p, panel, row, y);
+        }
+    }
+}
+
+/// # Safety
+/// As [`product_block`]; rows `row..row + MR` exist.
+#[inline(always)]
+unsafe fn product_tile<L: Lanes, const MR: usize, const NV: usize>(
+    p: &Product<'_>,
+    panel: *const f32,
+    row: usize,
+    y: *mut f32,
+) {
+    // SAFETY: the assertions of `product_all` cover every row, depth and output.
+    unsafe {
+        let mut acc = [[L::splat(0.0); NV]; MR];
+        let x: [*const f32; MR] = std::array::from_fn(|i| p.x.as_ptr().add((row + i) * p.x_width));
+        let mut w = panel;
+        for k in 0..p.depth {
+            let weights: [L::V; NV] = std::array::from_fn(|v| L::load(w.add(8 * v)));
+            w = w.add(8 * NV);
+            for i in 0..MR {
+                let input = L::splat(*x[i].add(k));
+                for v in 0..NV {
+                    acc[i][v] = L::mul_add(input, weights[v], acc[i][v]);
+                }
+            }
+        }
+        for i in 0..MR {
+            for v in 0..NV {
+                L::store(y.add((row + i) * p.outs + 8 * v), acc[i][v]);
             }
         }
     }

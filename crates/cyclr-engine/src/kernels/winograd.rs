@@ -9,7 +9,7 @@
 //! Each of the 16 or 49 *points* is a product of matrices: (tiles × input channels) · (input channels × outputs).
 
 use super::lanes::{Lanes, at_level};
-use super::tiles::{Gather, Outer, Segment, add_unpacked, gather, outer, pack_rows, panels_len};
+use super::tiles::{Outer, Product, add_unpacked, outer, pack_rows, panels_len, product};
 use crate::cpu::{Cpu, Level, Scratch};
 
 /// How weights of three taps become 4 points.
@@ -43,9 +43,10 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Whether there is such a filter, and it is faster than the plain sum.
+    /// Whether there is such a filter, and it is faster than the plain sum: with few channels the transforms cost more
+    /// than they save.
     pub(super) fn pays(&self) -> bool {
-        (self.taps == 3 || self.taps == 5) && self.in_c >= 16 && self.out_c >= 16
+        (self.taps == 3 || self.taps == 5) && self.in_c >= 32 && self.out_c >= 32
     }
 
     fn matrix(&self) -> &'static [&'static [f32]] {
@@ -232,8 +233,6 @@ impl Filter {
         let group = self.group(pass.tiles.len());
         let mut inputs = Points::new(cpu, self.points(), group, self.in_c);
         let mut outputs = Points::new(cpu, self.points(), group, self.out_c);
-        let starts = |width: usize| (0..group).map(|n| (n * width) as u32).collect::<Vec<u32>>();
-        let (from, to) = (starts(inputs.width), starts(outputs.width));
         let panel = panels_len(self.in_c, self.out_c);
         for tiles in pass.tiles.chunks(group) {
             read_inputs(
@@ -245,21 +244,16 @@ impl Filter {
                 &mut inputs,
             );
             for point in 0..self.points() {
-                let g = Gather {
+                let p = Product {
                     x: inputs.point(point),
-                    from: &from[..tiles.len()],
-                    to: &to[..tiles.len()],
-                    segments: &[Segment {
-                        start: 0,
-                        len: self.in_c,
-                    }],
+                    x_width: inputs.width,
+                    rows: tiles.len(),
                     panels: &pass.panels[point * panel..][..panel],
+                    depth: self.in_c,
                     outs: outputs.width,
-                    bias: None,
-                    relu: false,
                 };
                 let (stride, memory) = (outputs.stride, &mut outputs.memory);
-                gather(cpu.level(), &g, &mut memory[point * stride..][..stride]);
+                product(cpu.level(), &p, &mut memory[point * stride..][..stride]);
             }
             write_outputs(cpu.level(), self.taps, &outputs, pass, tiles, y);
         }
@@ -341,25 +335,49 @@ fn inputs_of<L: Lanes, const N: usize, const T: usize>(
     );
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            let lanes = (channels - first).min(8);
-            let to = n * points.width + first;
             // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
             unsafe {
                 let from = x.as_ptr().add(tile.from as usize + first);
-                let to = points.memory.as_mut_ptr().add(to);
-                let rows: [[L::V; T]; N] = std::array::from_fn(|row| {
-                    spread_inputs::<L, N, T>(std::array::from_fn(|column| {
-                        load::<L>(from.add(row * row_len + column * channels), lanes)
-                    }))
-                });
-                for column in 0..T {
-                    let spread =
-                        spread_inputs::<L, N, T>(std::array::from_fn(|row| rows[row][column]));
-                    for (row, v) in spread.into_iter().enumerate() {
-                        L::store(to.add((row * T + column) * points.stride), v);
-                    }
+                let to = points.memory.as_mut_ptr().add(n * points.width + first);
+                if channels - first >= 8 {
+                    input_tile::<L, N, T>((from, source, 8), (to, points.stride));
+                } else {
+                    input_tile::<L, N, T>((from, source, channels - first), (to, points.stride));
                 }
             }
+        }
+    }
+}
+
+/// # Safety
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+#[inline(always)]
+unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
+    (from, source, lanes): (*const f32, Picture, usize),
+    (to, stride): (*mut f32, usize),
+) {
+    let mut rows = [[L::splat(0.0); T]; N];
+    for (row, points) in rows.iter_mut().enumerate() {
+        let mut pixels = [L::splat(0.0); N];
+        for (column, pixel) in pixels.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for the pixel.
+            *pixel = unsafe {
+                load::<L>(
+                    from.add(row * source.row_len + column * source.channels),
+                    lanes,
+                )
+            };
+        }
+        *points = spread_inputs::<L, N, T>(pixels);
+    }
+    for column in 0..T {
+        let mut pixels = [L::splat(0.0); N];
+        for (pixel, row) in pixels.iter_mut().zip(&rows) {
+            *pixel = row[column];
+        }
+        for (row, v) in spread_inputs::<L, N, T>(pixels).into_iter().enumerate() {
+            // SAFETY: the caller vouches for the point.
+            unsafe { L::store(to.add((row * T + column) * stride), v) };
         }
     }
 }
@@ -483,15 +501,10 @@ fn outputs_of<L: Lanes, const T: usize>(
             // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
             unsafe {
                 let from = points.memory.as_ptr().add(n * points.width + first);
-                let rows: [[L::V; 2]; T] = std::array::from_fn(|row| {
-                    gather_outputs::<L, T>(std::array::from_fn(|column| {
-                        L::load(from.add((row * T + column) * points.stride))
-                    }))
-                });
-                for column in 0..usize::from(tile.inside.1) {
-                    let ends = gather_outputs::<L, T>(std::array::from_fn(|row| rows[row][column]));
-                    for row in 0..usize::from(tile.inside.0) {
-                        let v = L::add(ends[row], bias);
+                let tile_outputs = output_tile::<L, T>(from, points.stride);
+                for (row, outputs) in tile_outputs.iter().enumerate().take(tile.inside.0.into()) {
+                    for (column, v) in outputs.iter().enumerate().take(tile.inside.1.into()) {
+                        let v = L::add(*v, bias);
                         let v = if pass.relu { L::relu(v) } else { v };
                         let to = tile.to as usize + row * row_len + column * channels + first;
                         let to = y.as_mut_ptr().add(to);
@@ -505,6 +518,31 @@ fn outputs_of<L: Lanes, const T: usize>(
             }
         }
     }
+}
+
+/// # Safety
+/// The tile's points are valid for reading 8 numbers.
+#[inline(always)]
+unsafe fn output_tile<L: Lanes, const T: usize>(from: *const f32, stride: usize) -> [[L::V; 2]; 2] {
+    let mut rows = [[L::splat(0.0); 2]; T];
+    for (row, pair) in rows.iter_mut().enumerate() {
+        let mut points = [L::splat(0.0); T];
+        for (column, point) in points.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for the point.
+            *point = unsafe { L::load(from.add((row * T + column) * stride)) };
+        }
+        *pair = gather_outputs::<L, T>(points);
+    }
+    let mut columns = [[L::splat(0.0); T]; 2];
+    for (row, pair) in rows.iter().enumerate() {
+        columns[0][row] = pair[0];
+        columns[1][row] = pair[1];
+    }
+    let (left, right) = (
+        gather_outputs::<L, T>(columns[0]),
+        gather_outputs::<L, T>(columns[1]),
+    );
+    [[left[0], right[0]], [left[1], right[1]]]
 }
 
 at_level! {
@@ -550,23 +588,43 @@ fn gradients_of<L: Lanes, const T: usize>(
     );
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            let lanes = (channels - first).min(8);
             // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
             unsafe {
                 let from = dy.as_ptr().add(tile.to as usize + first);
                 let to = points.memory.as_mut_ptr().add(n * points.width + first);
-                let rows: [[L::V; T]; 2] = std::array::from_fn(|row| {
-                    spread_gradients::<L, T>(std::array::from_fn(|column| {
-                        load::<L>(from.add(row * row_len + column * channels), lanes)
-                    }))
-                });
-                for column in 0..T {
-                    let spread = spread_gradients::<L, T>([rows[0][column], rows[1][column]]);
-                    for (row, v) in spread.into_iter().enumerate() {
-                        L::store(to.add((row * T + column) * points.stride), v);
-                    }
+                if channels - first >= 8 {
+                    gradient_tile::<L, T>((from, target, 8), (to, points.stride));
+                } else {
+                    gradient_tile::<L, T>((from, target, channels - first), (to, points.stride));
                 }
             }
+        }
+    }
+}
+
+/// # Safety
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+#[inline(always)]
+unsafe fn gradient_tile<L: Lanes, const T: usize>(
+    (from, target, lanes): (*const f32, Picture, usize),
+    (to, stride): (*mut f32, usize),
+) {
+    let mut rows = [[L::splat(0.0); T]; 2];
+    for (row, points) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the pixels.
+        *points = unsafe {
+            let from = from.add(row * target.row_len);
+            spread_gradients::<L, T>([
+                load::<L>(from, lanes),
+                load::<L>(from.add(target.channels), lanes),
+            ])
+        };
+    }
+    for column in 0..T {
+        let spread = spread_gradients::<L, T>([rows[0][column], rows[1][column]]);
+        for (row, v) in spread.into_iter().enumerate() {
+            // SAFETY: the caller vouches for the point.
+            unsafe { L::store(to.add((row * T + column) * stride), v) };
         }
     }
 }
