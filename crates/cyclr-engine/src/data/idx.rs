@@ -301,13 +301,9 @@ fn role(path: &Path) -> Option<(Part, &'static str)> {
         .replace(".idx", "-idx");
     [IMAGES_KIND, LABELS_KIND].into_iter().find_map(|kind| {
         let part = name.strip_suffix(kind)?.strip_suffix('-')?;
-        let ends = |word: &str| {
-            part.strip_suffix(word)
-                .is_some_and(|before| before.is_empty() || before.ends_with(['-', '_', '.']))
-        };
-        if ends("train") {
+        if part.ends_with("train") {
             Some((Part::Train, kind))
-        } else if ends("t10k") || ends("test") {
+        } else if part.ends_with("t10k") || part.ends_with("test") {
             Some((Part::Test, kind))
         } else {
             None

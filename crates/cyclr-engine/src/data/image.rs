@@ -90,7 +90,6 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
         .ok_or("it is too large for memory")?;
     let mut pixels = vec![0; size];
     let frame = reader.next_frame(&mut pixels).map_err(said)?;
-    reader.finish().map_err(said)?;
     pixels.truncate(frame.buffer_size());
     let channels = match frame.color_type {
         ColorType::Grayscale => 1,
