@@ -83,11 +83,6 @@ fn row(
         pad: (pad, pad),
     })
     .expect("a convolution that exists");
-    let fill = |len: usize| {
-        (0..len)
-            .map(|i| (i % 17) as f32 / 17.0 - 0.4)
-            .collect::<Vec<f32>>()
-    };
     let (x, w, b) = (
         numbers(BATCH * conv.in_len()),
         numbers(conv.weights_len()),
@@ -252,7 +247,7 @@ fn dense(cpu: &Cpu) {
                         relu: true,
                     },
                     &mut y,
-                )
+                );
             },
             || {
                 let back = DenseBackward {

@@ -1,6 +1,6 @@
 //! The engine behind the seam: a lab that makes runs, and a run that is driven update by update.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use cyclr::{
     Hyper,
@@ -9,7 +9,7 @@ use cyclr::{
 
 use crate::{
     config::{EngineConfig, EngineError},
-    cpu::{Cpu, Level},
+    cpu::{Cpu, CpuError, Level},
     data::{Augment, Batches, Examples, Order, Splits},
     kernels::{self, LossSum, SoftmaxCrossEntropy},
     net::{self, Model, NetError, Pass, Plan, Weights},
@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// Makes runs of one net on one data set. Its runs share the pixels.
-#[derive(Debug)]
 pub struct EngineLab {
     config: EngineConfig,
     splits: Splits,
@@ -64,6 +63,9 @@ impl EngineLab {
             Some(level) => level,
             None => Level::from_environment()?,
         };
+        if config.threads == 0 {
+            return Err(CpuError::NoThreads.into());
+        }
         Cpu::new(level, 1)?;
         let weights = config.weights.as_deref();
         let weights = weights
@@ -139,6 +141,16 @@ impl EngineLab {
             snapshots: true,
             given_weights: self.weights.is_some(),
         }
+    }
+}
+
+impl fmt::Debug for EngineLab {
+    /// Without the data and its normalisation, which would fill pages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lab = &mut f.debug_struct("EngineLab");
+        lab.field("level", &self.level)
+            .field("threads", &self.config.threads);
+        lab.field("run", &self.fingerprint).finish_non_exhaustive()
     }
 }
 

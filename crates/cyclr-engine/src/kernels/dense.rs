@@ -1,9 +1,9 @@
 //! The fully connected layer.
 
+use super::outer::{Outer, outer};
+use super::panels::{add_unpacked, pack, pack_rows, panels_len};
 use super::relu_backward;
-use super::tiles::{
-    Gather, Outer, Segment, add_unpacked, gather, outer, pack, pack_rows, panels_len,
-};
+use super::tiles::{Gather, Segment, gather};
 use super::{GeometryError, checked_len, images, nonzero};
 use crate::cpu::Cpu;
 

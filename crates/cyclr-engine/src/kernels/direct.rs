@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::conv::{Conv2d, ConvBackward, ConvForward};
+use super::outer::{Outer, outer};
 use super::padded::{Padded, Staged, stage};
-use super::tiles::{
-    Gather, Outer, Segment, add_unpacked, gather, outer, pack, pack_rows, panels_len,
-};
+use super::panels::{add_unpacked, pack, pack_rows, panels_len};
+use super::tiles::{Gather, Segment, gather};
 use super::{BACKWARD_TASKS, images_a_task};
 use crate::cpu::{Cpu, Scratch};
 
@@ -195,10 +195,8 @@ impl<'a> Back<'a> {
         for (iy, oy) in places(y, s.in_h, s.stride.0, s.pad.0) {
             // Tap t of the flipped window lies on row oy + 1 - taps + t of the output.
             let first = (taps.0 - 1).saturating_sub(oy);
-            let inside = first
-                ..(self.output.size.0 + taps.0 - 1 - oy.min(self.output.size.0 + taps.0 - 1))
-                    .min(taps.0)
-                    .max(first);
+            let last = (self.output.size.0 + taps.0).saturating_sub(oy + 1);
+            let inside = first..last.clamp(first, taps.0);
             if bands.last().is_none_or(|band| band.taps != inside) {
                 bands.push(Band {
                     taps: inside,

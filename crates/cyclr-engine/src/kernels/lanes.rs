@@ -29,9 +29,6 @@ pub(super) trait Lanes: Copy {
     /// `a - b`.
     fn sub(a: Self::V, b: Self::V) -> Self::V;
 
-    /// `a · b`.
-    fn mul(a: Self::V, b: Self::V) -> Self::V;
-
     /// The larger of 0 and each number; NaN stays.
     fn relu(v: Self::V) -> Self::V;
 
@@ -116,11 +113,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn mul(a: Self::V, b: Self::V) -> Self::V {
-        map(a, b, |a, b| a * b)
-    }
-
-    #[inline(always)]
     fn relu(v: Self::V) -> Self::V {
         map(v, v, |v, _| if v <= 0.0 { 0.0 } else { v })
     }
@@ -146,8 +138,8 @@ pub(super) use avx2::Avx2;
 mod avx2 {
     use std::arch::x86_64::{
         __m256, _CMP_NLE_UQ, _CMP_ORD_Q, _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps,
-        _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
-        _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
+        _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
     };
 
     use super::Lanes;
@@ -193,12 +185,6 @@ mod avx2 {
         fn sub(a: Self::V, b: Self::V) -> Self::V {
             // SAFETY: this type is used only where the processor has AVX2 and FMA.
             unsafe { _mm256_sub_ps(a, b) }
-        }
-
-        #[inline(always)]
-        fn mul(a: Self::V, b: Self::V) -> Self::V {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
-            unsafe { _mm256_mul_ps(a, b) }
         }
 
         #[inline(always)]

@@ -11,6 +11,10 @@
     unsafe_code,
     reason = "vector instructions and register tiles need raw pointers; safe functions check every length"
 )]
+#![expect(
+    clippy::inline_always,
+    reason = "a generic body takes on the instructions of the function that it is inlined into"
+)]
 
 mod conv;
 mod dense;
@@ -19,8 +23,11 @@ mod lanes;
 mod loss;
 mod lrn;
 mod norm;
+mod outer;
 mod padded;
+mod panels;
 mod pixels;
+mod points;
 mod pointwise;
 mod pool;
 mod tiled;

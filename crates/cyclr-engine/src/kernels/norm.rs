@@ -113,12 +113,12 @@ impl BatchNorm {
         &self,
         cpu: &Cpu,
         input: BatchNormForward<'_>,
-        running: (&mut [f32], &mut [f32]),
+        (running_mean, running_var): (&mut [f32], &mut [f32]),
         batch: &mut BatchStatistics,
         y: &mut [f32],
     ) {
         let n = images(input.x.len(), self.channels) as f64;
-        let lengths = (running.0.len(), running.1.len());
+        let lengths = (running_mean.len(), running_var.len());
         assert_eq!(
             lengths,
             (self.channels, self.channels),
@@ -141,8 +141,8 @@ impl BatchNorm {
             let follow = |running: &mut f32, value: f64| {
                 *running = (f64::from(*running) * (1.0 - momentum) + momentum * value) as f32;
             };
-            follow(&mut running.0[c], mean);
-            follow(&mut running.1[c], spread / (n - 1.0));
+            follow(&mut running_mean[c], mean);
+            follow(&mut running_var[c], spread / (n - 1.0));
         }
         self.apply(cpu, &input, &batch.mean, &batch.inv_std, y);
     }

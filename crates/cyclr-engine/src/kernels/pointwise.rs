@@ -8,8 +8,9 @@ const CHUNK: usize = 16_384;
 /// `y = max(x, 0)` in place; NaN stays.
 pub fn relu(cpu: &Cpu, y: &mut [f32]) {
     cpu.run(y.chunks_mut(CHUNK).collect(), |y: &mut [f32]| {
-        y.iter_mut()
-            .for_each(|y| *y = if *y <= 0.0 { 0.0 } else { *y });
+        for y in y.iter_mut() {
+            *y = if *y <= 0.0 { 0.0 } else { *y };
+        }
     });
 }
 
@@ -51,7 +52,9 @@ pub fn axpy(cpu: &Cpu, a: f32, x: &[f32], y: &mut [f32]) {
 /// `y *= a`.
 pub fn scale(cpu: &Cpu, a: f32, y: &mut [f32]) {
     cpu.run(y.chunks_mut(CHUNK).collect(), |y: &mut [f32]| {
-        y.iter_mut().for_each(|y| *y *= a);
+        for y in y.iter_mut() {
+            *y *= a;
+        }
     });
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::conv::{Conv2d, ConvBackward, ConvForward};
 use super::direct::add_biases;
 use super::padded::{Padded, Staged, stage};
-use super::winograd::{Filter, Forward, Picture, Tile, tiles};
+use super::points::{End, Picture, Tile, tiles};
+use super::winograd::{Filter, Forward};
 use super::{BACKWARD_TASKS, images_a_task};
 use crate::cpu::{Cpu, Scratch};
 
@@ -47,11 +48,13 @@ pub(super) fn forward(
                 source: picture(&source),
                 tiles: &tiles[..x.len() / conv.in_len() * (tiles.len() / together)],
                 panels: &panels,
-                bias: input.bias,
-                relu: input.relu,
-                target: Picture {
-                    row_len: size.1 * filter.out_c,
-                    channels: filter.out_c,
+                end: End {
+                    bias: input.bias,
+                    relu: input.relu,
+                    target: Picture {
+                        row_len: size.1 * filter.out_c,
+                        channels: filter.out_c,
+                    },
                 },
             };
             filter.forward(cpu, &pass, y);
@@ -210,11 +213,13 @@ impl<'a> Back<'a> {
                     source: picture(&self.output),
                     tiles: &gradient.tiles[..gradient.tiles.len() / self.together * (last - first)],
                     panels: &gradient.panels,
-                    bias: None,
-                    relu: false,
-                    target: Picture {
-                        row_len: conv.spec().in_w * conv.spec().in_c,
-                        channels: conv.spec().in_c,
+                    end: End {
+                        bias: None,
+                        relu: false,
+                        target: Picture {
+                            row_len: conv.spec().in_w * conv.spec().in_c,
+                            channels: conv.spec().in_c,
+                        },
                     },
                 };
                 gradient.filter.forward(cpu, &pass, dx);

@@ -446,3 +446,120 @@ fn source(pixel: usize, from: Image, to: Image, stride: usize) -> usize {
     let (row, column) = (pixel / to.1, pixel % to.1);
     (row * stride * from.1 + column * stride) * from.2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cpu::Level,
+        net::{Init, Layer, Net, Shortcut, batch_norm, conv, dense, param, start, window, zeros},
+    };
+
+    const IMAGES: usize = 4;
+
+    /// Every kind of step, and every way for gradients to meet.
+    fn net() -> Net {
+        let he = param(Init::He);
+        let same = window(3).pad(1);
+        let layers = vec![
+            conv("conv1", 4, same, he, zeros()),
+            Layer::Lrn {
+                size: 3,
+                alpha: 0.3,
+                beta: 0.75,
+            },
+            Layer::Residual {
+                // Its first layer must not work in place: the shortcut reads the same value.
+                body: vec![Layer::Relu, conv("conv2", 4, same, he, zeros())],
+                shortcut: Shortcut::Identity,
+            },
+            Layer::MaxPool(window(2).stride(2)),
+            Layer::Relu,
+            Layer::Residual {
+                body: vec![
+                    conv("conv3", 6, same.stride(2), he, None),
+                    batch_norm("bn3"),
+                ],
+                shortcut: Shortcut::Subsample { stride: 2, out: 6 },
+            },
+            Layer::Relu,
+            Layer::Residual {
+                body: vec![conv("conv4", 6, same, he, None), batch_norm("bn4")],
+                shortcut: Shortcut::Identity,
+            },
+            Layer::Dropout { p: 0.3 },
+            Layer::AvgPool(window(2)),
+            dense("fc1", 9, he, zeros()),
+            Layer::Relu,
+            dense("fc2", 3, he, zeros()),
+        ];
+        Net::new("everything", layers)
+    }
+
+    /// The sum of the outputs, each times a number of its own.
+    fn objective(model: &mut Model) -> f64 {
+        model.begin_update(5, 11);
+        for (i, x) in model.input(IMAGES).1.iter_mut().enumerate() {
+            *x = (i as f32 * 0.37).sin();
+        }
+        model.forward(IMAGES, Pass::Train);
+        let (y, dy) = model.output(IMAGES);
+        for (i, dy) in dy.iter_mut().enumerate() {
+            *dy = (i as f32 * 1.3).cos();
+        }
+        y.iter()
+            .zip(dy)
+            .map(|(y, d)| f64::from(*y) * f64::from(*d))
+            .sum()
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let plan = Arc::new(Plan::new(&net(), (8, 10, 2)).expect("the net fits"));
+        let cpu = Cpu::new(Level::Portable, 2).expect("two threads");
+        let mut model = Model::new(plan.clone(), IMAGES, cpu);
+        start(&plan, 1, &mut model.params, &mut model.stats);
+        objective(&mut model);
+        model.backward(IMAGES);
+        let (params, grads) = (model.params.clone(), model.grads.clone());
+        // For each parameter, the slope along its own gradient: f32 leaves that about three digits, and a small step
+        // crosses few of the kinks of ReLU and max pool.
+        for info in &plan.params {
+            let squares = grads[info.range.clone()]
+                .iter()
+                .map(|g| f64::from(*g).powi(2));
+            let norm = squares.sum::<f64>().sqrt();
+            assert!(norm > 1e-3, "{} has no gradient", info.name);
+            let mut along = |step: f64| {
+                model.params.copy_from_slice(&params);
+                for i in info.range.clone() {
+                    model.params[i] += (step * f64::from(grads[i]) / norm) as f32;
+                }
+                objective(&mut model)
+            };
+            let h = 1e-3;
+            let slope = (along(h) - along(-h)) / (2.0 * h);
+            assert!(
+                (slope / norm - 1.0).abs() < 0.01,
+                "{}: {slope} for {norm}",
+                info.name
+            );
+        }
+    }
+
+    #[test]
+    fn evaluation_uses_the_running_statistics_and_no_dropout() {
+        let plan = Arc::new(Plan::new(&net(), (8, 10, 2)).expect("the net fits"));
+        let cpu = Cpu::new(Level::Portable, 1).expect("one thread");
+        let mut model = Model::new(plan.clone(), IMAGES, cpu);
+        start(&plan, 1, &mut model.params, &mut model.stats);
+        objective(&mut model);
+        let stats = model.stats.clone();
+        model.forward(IMAGES, Pass::Evaluate);
+        let together = model.output(IMAGES).0.to_vec();
+        assert_eq!(model.stats, stats);
+        // Without batch statistics each image's output is its own.
+        model.forward(1, Pass::Evaluate);
+        assert_eq!(model.output(1).0, &together[..3]);
+    }
+}

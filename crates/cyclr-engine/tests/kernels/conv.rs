@@ -48,7 +48,7 @@ fn each_product(conv: &Conv2d, batch: usize, mut product: impl FnMut(usize, usiz
 }
 
 fn check(spec: Conv2dSpec, batch: usize, relu: bool, tolerance: f64) {
-    let conv = Conv2d::new(spec).unwrap();
+    let conv = Conv2d::new(spec).expect("a geometry that exists");
     let mut numbers = Numbers::new(spec.out_c as u64 + 100 * spec.in_h as u64);
     let x = numbers.values(batch * conv.in_len());
     let w = numbers.values(conv.weights_len());
@@ -61,7 +61,7 @@ fn check(spec: Conv2dSpec, batch: usize, relu: bool, tolerance: f64) {
         y.add(i, f64::from(b[i % spec.out_c]));
     }
     each_product(&conv, batch, |i, j, k| {
-        y.add(k, f64::from(x[i]) * f64::from(w[j]))
+        y.add(k, f64::from(x[i]) * f64::from(w[j]));
     });
 
     at_all_levels(
@@ -99,7 +99,9 @@ fn check(spec: Conv2dSpec, batch: usize, relu: bool, tolerance: f64) {
             let name = |what: &str| format!("{level} {spec:?} batch {batch} relu {relu}: {what}");
             let mut expected = y.value.clone();
             if relu {
-                expected.iter_mut().for_each(|y| *y = y.max(0.0));
+                for y in &mut expected {
+                    *y = y.max(0.0);
+                }
             }
             assert_close(&name("y"), &got[0], &expected, &y.magnitude, tolerance);
             let mut dx = Sums::new(x.len());

@@ -3,7 +3,7 @@ use cyclr_engine::kernels::{Dense, DenseBackward, DenseForward};
 use crate::{Numbers, assert_close, at_all_levels};
 
 fn check(inputs: usize, outputs: usize, batch: usize, relu: bool) {
-    let layer = Dense::new(inputs, outputs).unwrap();
+    let layer = Dense::new(inputs, outputs).expect("a layer that exists");
     let mut n = Numbers::new((inputs * 1000 + outputs) as u64);
     let (x, w) = (n.values(batch * inputs), n.values(inputs * outputs));
     let (b, dy) = (n.values(outputs), n.values(batch * outputs));

@@ -59,10 +59,10 @@ pub(crate) fn at_all_levels(
     check: impl Fn(Level, &[Vec<f32>]),
 ) {
     for level in levels() {
-        let first = run(&Cpu::new(level, 1).unwrap());
+        let first = run(&Cpu::new(level, 1).expect("the level and threads"));
         check(level, &first);
         for threads in [2, 3, 8] {
-            let again = run(&Cpu::new(level, threads).unwrap());
+            let again = run(&Cpu::new(level, threads).expect("the level and threads"));
             for (a, b) in first.iter().zip(&again) {
                 let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
                 assert!(

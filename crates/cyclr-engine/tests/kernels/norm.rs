@@ -1,3 +1,4 @@
+use cyclr_engine::cpu::Cpu;
 use cyclr_engine::kernels::{
     BatchNorm, BatchNormBackward, BatchNormForward, BatchNormGradients, BatchStatistics,
 };
@@ -34,8 +35,62 @@ fn plain(all: &[f64], c: usize, relu: bool) -> Vec<f64> {
         .collect()
 }
 
+struct Case {
+    norm: BatchNorm,
+    x: Vec<f32>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+    residual: Option<Vec<f32>>,
+    relu: bool,
+    dy: Vec<f32>,
+}
+
+impl Case {
+    /// Both passes: output, running mean and variance, evaluation, and the gradients.
+    fn run(&self, cpu: &Cpu) -> Vec<Vec<f32>> {
+        let c = self.norm.channels();
+
+        let input = BatchNormForward {
+            x: &self.x,
+            gamma: &self.gamma,
+            beta: &self.beta,
+            residual: self.residual.as_deref(),
+            relu: self.relu,
+        };
+        let mut running = (vec![0.5; c], vec![2.0; c]);
+        let mut batch = BatchStatistics::default();
+        let (mut y, mut eval) = (vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]);
+        self.norm.forward_train(
+            cpu,
+            input,
+            (&mut running.0, &mut running.1),
+            &mut batch,
+            &mut y,
+        );
+        self.norm
+            .forward_eval(cpu, input, (&running.0, &running.1), &mut eval);
+        let (mut dx, mut dresidual) = (vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]);
+        let (mut dgamma, mut dbeta) = (vec![1.0; c], vec![2.0; c]);
+        let back = BatchNormBackward {
+            x: &self.x,
+            gamma: &self.gamma,
+            batch: &batch,
+            dy: &self.dy,
+            relu_y: self.relu.then_some(&y),
+        };
+        let to = BatchNormGradients {
+            dx: &mut dx,
+            dgamma: &mut dgamma,
+            dbeta: &mut dbeta,
+            dresidual: self.residual.is_some().then_some(&mut dresidual),
+        };
+        self.norm.backward(cpu, back, to);
+        vec![y, running.0, running.1, eval, dx, dgamma, dbeta, dresidual]
+    }
+}
+
 fn check(c: usize, pixels: usize, relu: bool, with_residual: bool, offset: f32) {
-    let norm = BatchNorm::new(c, EPS as f32, 0.1).unwrap();
+    let norm = BatchNorm::new(c, EPS as f32, 0.1).expect("a normalisation that exists");
     let mut n = Numbers::new(7 + c as u64);
     let x: Vec<f32> = n.values(c * pixels).iter().map(|x| offset + x).collect();
     let (gamma, beta, dy) = (n.values(c), n.values(c), n.values(x.len()));
@@ -51,44 +106,17 @@ fn check(c: usize, pixels: usize, relu: bool, with_residual: bool, offset: f32) 
     let y = plain(&all, c, relu);
     // Differences take the square of the length.
     let gradients = (x.len() < 800).then(|| differences(&all, &dy, |all| plain(all, c, relu)));
+    let case = Case {
+        norm,
+        x,
+        gamma,
+        beta,
+        residual: with_residual.then_some(residual),
+        relu,
+        dy,
+    };
     at_all_levels(
-        |cpu| {
-            let input = BatchNormForward {
-                x: &x,
-                gamma: &gamma,
-                beta: &beta,
-                residual: with_residual.then_some(&residual),
-                relu,
-            };
-            let mut running = (vec![0.5; c], vec![2.0; c]);
-            let mut batch = BatchStatistics::default();
-            let (mut y, mut eval) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
-            norm.forward_train(
-                cpu,
-                input,
-                (&mut running.0, &mut running.1),
-                &mut batch,
-                &mut y,
-            );
-            norm.forward_eval(cpu, input, (&running.0, &running.1), &mut eval);
-            let (mut dx, mut dresidual) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
-            let (mut dgamma, mut dbeta) = (vec![1.0; c], vec![2.0; c]);
-            let back = BatchNormBackward {
-                x: &x,
-                gamma: &gamma,
-                batch: &batch,
-                dy: &dy,
-                relu_y: relu.then_some(&y),
-            };
-            let to = BatchNormGradients {
-                dx: &mut dx,
-                dgamma: &mut dgamma,
-                dbeta: &mut dbeta,
-                dresidual: with_residual.then_some(&mut dresidual),
-            };
-            norm.backward(cpu, back, to);
-            vec![y, running.0, running.1, eval, dx, dgamma, dbeta, dresidual]
-        },
+        |cpu| case.run(cpu),
         |level, got| {
             let tolerance = 4e-6 * (1.0 + f64::from(offset));
             let compare = |what: &str, got: &[f32], expected: &[f64], tolerance: f64| {
@@ -102,7 +130,7 @@ fn check(c: usize, pixels: usize, relu: bool, with_residual: bool, offset: f32) 
                 );
             };
             compare("y", &got[0], &y, tolerance);
-            let moments = moments(&wide(&x), c);
+            let moments = moments(&wide(&case.x), c);
             let unbiased = pixels as f64 / (pixels as f64 - 1.0);
             let mean: Vec<f64> = moments.iter().map(|m| 0.5 * 0.9 + 0.1 * m.0).collect();
             let var: Vec<f64> = moments
@@ -111,18 +139,18 @@ fn check(c: usize, pixels: usize, relu: bool, with_residual: bool, offset: f32) 
                 .collect();
             compare("running mean", &got[1], &mean, tolerance);
             compare("running var", &got[2], &var, tolerance);
-            let eval: Vec<f64> = (0..x.len())
+            let eval: Vec<f64> = (0..case.x.len())
                 .map(|i| {
-                    let hat = (f64::from(x[i]) - mean[i % c]) / (var[i % c] + EPS).sqrt();
-                    let y = hat * f64::from(gamma[i % c])
-                        + f64::from(beta[i % c])
-                        + f64::from(residual[i]);
+                    let hat = (f64::from(case.x[i]) - mean[i % c]) / (var[i % c] + EPS).sqrt();
+                    let y = hat * f64::from(case.gamma[i % c])
+                        + f64::from(case.beta[i % c])
+                        + case.residual.as_ref().map_or(0.0, |r| f64::from(r[i]));
                     if relu { y.max(0.0) } else { y }
                 })
                 .collect();
             compare("eval", &got[3], &eval, tolerance);
             if let Some(gradients) = &gradients {
-                let (dx, rest) = gradients.split_at(x.len());
+                let (dx, rest) = gradients.split_at(case.x.len());
                 compare("dx", &got[4], dx, 10.0 * tolerance);
                 let more =
                     |g: &[f64], start: f64| g.iter().map(|g| g + start).collect::<Vec<f64>>();

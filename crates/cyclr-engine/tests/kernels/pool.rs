@@ -1,13 +1,13 @@
 use cyclr_engine::kernels::{AvgPool, Divisor, GeometryError, MaxPool, PoolSpec};
 
-use crate::{Numbers, assert_close, at_all_levels, wide};
+use crate::{Numbers, assert_close, at_all_levels};
 
 /// The output size, by the definition: the windows whose start lies before the image's end (padding included on the
 /// near side), and which fit (floor) or at least begin before the padded image's last full window ends (ceil).
 fn out_size(image: usize, window: usize, stride: usize, pad: usize, ceil: bool) -> usize {
     let fits = |start: usize| start + window <= image + 2 * pad;
-    (0..)
-        .map(|n| n * stride)
+    (0..image + 2 * pad)
+        .step_by(stride)
         .take_while(|&start| {
             let leaves_a_rest = start == 0 || start - stride + window < image + 2 * pad;
             fits(start) || (ceil && leaves_a_rest && start < image + pad)
@@ -15,8 +15,14 @@ fn out_size(image: usize, window: usize, stride: usize, pad: usize, ceil: bool) 
         .count()
 }
 
-/// Every window: its output pixel and, for each cell inside the image, (cell, input pixel); then the divisor's area.
-fn windows(s: &PoolSpec) -> Vec<(Vec<(usize, usize)>, usize, usize)> {
+/// A window: the cells inside the image, as (cell, input pixel), and how many lie inside the padded image.
+struct Window {
+    cells: Vec<(usize, usize)>,
+    padded: usize,
+}
+
+/// Every window, in the order of the outputs.
+fn windows(s: &PoolSpec) -> Vec<Window> {
     let h = out_size(s.in_h, s.kernel.0, s.stride.0, s.pad.0, s.ceil);
     let w = out_size(s.in_w, s.kernel.1, s.stride.1, s.pad.1, s.ceil);
     let mut all = Vec::new();
@@ -30,8 +36,7 @@ fn windows(s: &PoolSpec) -> Vec<(Vec<(usize, usize)>, usize, usize)> {
                 cells.push((ky * s.kernel.1 + kx, y * s.in_w + x));
             }
         }
-        let inside = cells.len();
-        all.push((cells, padded, inside));
+        all.push(Window { cells, padded });
     }
     all
 }
@@ -81,7 +86,7 @@ fn max_pool_equals_the_plain_loop() {
         let dy = n.values(batch * pool.out_len());
         let mut expected = [vec![0.0; dy.len()], vec![0.0; dy.len()], vec![0.0; x.len()]];
         for image in 0..batch {
-            for (o, (cells, ..)) in windows.iter().enumerate() {
+            for (o, Window { cells, .. }) in windows.iter().enumerate() {
                 for channel in 0..c {
                     let at = |pixel: usize| image * pool.in_len() + pixel * c + channel;
                     let out = image * pool.out_len() + o * c + channel;
@@ -131,19 +136,19 @@ fn average_pool_equals_the_plain_loop() {
             let dy = n.values(batch * pool.out_len());
             let (mut y, mut dx) = (vec![0.0; dy.len()], vec![0.0; x.len()]);
             for image in 0..batch {
-                for (o, (cells, padded, inside)) in windows(&spec).iter().enumerate() {
+                for (o, Window { cells, padded }) in windows(&spec).iter().enumerate() {
                     let area = if divisor == Divisor::Padded {
-                        padded
+                        *padded
                     } else {
-                        inside
+                        cells.len()
                     };
                     for (channel, &(_, pixel)) in
                         (0..c).flat_map(|c| cells.iter().map(move |p| (c, p)))
                     {
                         let i = image * pool.in_len() + pixel * c + channel;
                         let out = image * pool.out_len() + o * c + channel;
-                        y[out] += f64::from(x[i]) / *area as f64;
-                        dx[i] += f64::from(dy[out]) / *area as f64;
+                        y[out] += f64::from(x[i]) / area as f64;
+                        dx[i] += f64::from(dy[out]) / area as f64;
                     }
                 }
             }
