@@ -89,6 +89,22 @@ pub enum Error {
         /// What is wrong and what to write.
         reason: &'static str,
     },
+    /// A schedule that should be a sequence of constant steps is something else.
+    #[error(
+        "the schedule is not made of constant steps alone, at most {most}: give a step, multistep or fixed policy, or stages of them"
+    )]
+    NotStepped {
+        /// The most steps that are taken on.
+        most: usize,
+    },
+    /// There are too few updates for what was asked.
+    #[error("{updates} updates are too few for cycles: give at least {fewest}")]
+    TooShort {
+        /// The updates that there are.
+        updates: u64,
+        /// The fewest that would do.
+        fewest: u64,
+    },
     /// A rate grows past every number before the run ends.
     #[error(
         "the rate is {lr} at update {update}: the policy grows too fast for a run of this length"

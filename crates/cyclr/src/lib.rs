@@ -7,18 +7,22 @@
 //!
 //! - [`Spec`]: a policy as text, or made of typed [`policy`] values; [`units`] has its lengths.
 //! - [`Schedule`]: the spec for a run whose length is known: `at(update)` is the rate.
+//! - [`advice`]: step size, cycles, budget, and the cyclical equivalent of a stepped schedule.
 //! - [`seam`]: what is trained, as the experiments see it.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod advice;
 mod error;
 mod hyper;
 pub mod policy;
+pub mod range;
 mod schedule;
 pub mod seam;
 pub mod spec;
+pub mod stats;
 pub mod units;
 
 pub use error::Error;

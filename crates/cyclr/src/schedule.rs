@@ -176,9 +176,9 @@ impl Schedule {
         })
     }
 
-    /// The constant steps of the run, where it is nothing else: each one's rate, first update and the update after its
-    /// last.
-    pub(crate) fn constant_steps(&self) -> Option<Vec<(f64, u64, u64)>> {
+    /// The constant steps of the run, where it is nothing else and they are at most `most`: each one's rate, first update
+    /// and the update after its last.
+    pub(crate) fn constant_steps(&self, most: usize) -> Option<Vec<(f64, u64, u64)>> {
         let Source::Stages(stages) = &self.source else {
             return None;
         };
@@ -187,7 +187,7 @@ impl Schedule {
             let Part::Policy(policy) = &stage.part else {
                 return None;
             };
-            for (lr, from) in policy.steps(stage.horizon)? {
+            for (from, lr) in policy.steps(stage.horizon, most + 1)? {
                 let start = stage.start + round_up(from);
                 if let Some(before) = steps.last_mut() {
                     before.2 = start;
@@ -195,7 +195,7 @@ impl Schedule {
                 steps.push((lr, start, stage.end));
             }
         }
-        Some(steps)
+        (steps.len() <= most).then_some(steps)
     }
 }
 

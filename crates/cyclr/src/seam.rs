@@ -81,6 +81,10 @@ pub trait Trainable: Send {
 
 /// What a run trains on and what it can vary.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four abilities that a trainer has or lacks, in any combination"
+)]
 pub struct Facts {
     /// Training examples, counted after the validation cut; at least 1.
     pub examples: u64,

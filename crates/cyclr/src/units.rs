@@ -205,8 +205,17 @@ impl Horizon {
 pub(crate) fn round_up(x: f64) -> u64 {
     let floor = x as u64;
     let excess = x - floor as f64;
-    floor + u64::from(excess > 1e-12 * x.max(1.0))
+    floor + u64::from(excess > ROUNDING * x.max(1.0))
 }
+
+/// The last whole number not above `x`, with the same leniency.
+#[inline]
+pub(crate) fn round_down(x: f64) -> u64 {
+    (x + ROUNDING * x.max(1.0)) as u64
+}
+
+/// The relative error that a few operations on doubles may leave.
+const ROUNDING: f64 = 1e-15;
 
 fn updates_per_epoch(examples: u64, batch: u64) -> Result<u64, Error> {
     above_zero("examples", examples as f64)?;

@@ -5,7 +5,7 @@ use crate::error::{Error, above_zero, in_range, ordered, rate};
 use crate::policy::cosine::half_cosine;
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, round_down};
 
 /// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a longer period.
 ///
@@ -137,7 +137,7 @@ impl CosineRestarts<f64> {
         } else {
             libm::log1p(periods * (self.mult - 1.0)) / libm::log(self.mult)
         };
-        let mut cycle = guess as u64;
+        let mut cycle = round_down(guess);
         // The logarithm may land on the wrong side of a restart, by rounding.
         if self.restart(cycle) > i {
             cycle = cycle.saturating_sub(1);

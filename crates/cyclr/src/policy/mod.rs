@@ -272,12 +272,13 @@ impl Policy<f64> {
         }
     }
 
-    /// Where the rate is a sequence of constant steps: each one's rate and the update of the stage at which it begins.
-    pub(crate) fn steps(&self, horizon: f64) -> Option<Vec<(f64, f64)>> {
+    /// Where the rate is a sequence of constant steps: the update of the stage at which each begins, and its rate.
+    /// No more than `most` of them.
+    pub(crate) fn steps(&self, horizon: f64, most: usize) -> Option<Vec<(f64, f64)>> {
         match self {
             Self::Fixed(policy) => Some(alloc::vec![(0.0, policy.at().lr)]),
-            Self::Step(policy) => Some(policy.steps(horizon)),
-            Self::MultiStep(policy) => Some(policy.steps(horizon)),
+            Self::Step(policy) => Some(policy.steps(horizon, most)),
+            Self::MultiStep(policy) => Some(policy.steps(horizon, most)),
             _ => None,
         }
     }

@@ -34,9 +34,12 @@ impl MultiStep {
     /// entries of one unit do not rise. Entries of different units are compared once the run is known.
     pub fn new(lr: f64, gamma: f64, at: impl IntoIterator<Item = Length>) -> Result<Self, Error> {
         let at: Vec<Length> = at.into_iter().collect();
-        let falls = |pair: &&[Length]| !rises(pair[0], pair[1]);
-        if let Some(pair) = at.windows(2).find(falls) {
-            return Err(not_rising(format!("{} comes before {}", pair[0], pair[1])));
+        if let Some((a, b)) = at
+            .iter()
+            .zip(at.iter().skip(1))
+            .find(|&(&a, &b)| !rises(a, b))
+        {
+            return Err(not_rising(format!("{a} comes before {b}")));
         }
         if at.is_empty() {
             return Err(not_rising(String::from("it is empty")));
@@ -81,11 +84,8 @@ impl MultiStep {
             .iter()
             .map(|&length| to.fraction(length))
             .collect::<Result<Vec<f64>, Error>>()?;
-        if let Some(pair) = at.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(not_rising(format!(
-                "{} updates comes before {}",
-                pair[0], pair[1]
-            )));
+        if let Some((a, b)) = at.iter().zip(at.iter().skip(1)).find(|(a, b)| a >= b) {
+            return Err(not_rising(format!("{a} updates comes before {b}")));
         }
         Ok(MultiStep {
             lr: self.lr,
@@ -106,11 +106,14 @@ impl MultiStep<f64> {
         Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
     }
 
-    /// The rate of each constant step and the update at which it begins, up to (not at) update `end`.
-    pub(crate) fn steps(&self, end: f64) -> Vec<(f64, f64)> {
-        let starts =
-            core::iter::once(0.0).chain(self.at.iter().copied().filter(|&at| at > 0.0 && at < end));
-        starts.map(|start| (start, self.at(start).lr)).collect()
+    /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.
+    pub(super) fn steps(&self, end: f64, most: usize) -> Vec<(f64, f64)> {
+        let inside = self.at.iter().copied().filter(|&at| at > 0.0 && at < end);
+        core::iter::once(0.0)
+            .chain(inside)
+            .take(most)
+            .map(|start| (start, self.at(start).lr))
+            .collect()
     }
 }
 

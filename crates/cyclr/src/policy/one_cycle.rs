@@ -167,7 +167,7 @@ impl OneCycle {
         if self.phases == Phases::Three {
             fields.push(Field::number("phases", 3.0));
         }
-        fields.extend(self.momentum.map(super::Momentum::field));
+        fields.extend(self.momentum.map(Momentum::field));
         fields
     }
 
@@ -177,9 +177,7 @@ impl OneCycle {
             self.warmup.words(),
             number(self.max / self.div / self.final_div),
         );
-        let momentum = self
-            .momentum
-            .map_or_else(String::new, super::Momentum::words);
+        let momentum = self.momentum.map_or_else(String::new, Momentum::words);
         format!(
             "the rate rises from {initial} to {max} over {warmup} and falls to {last} at the end{momentum}"
         )

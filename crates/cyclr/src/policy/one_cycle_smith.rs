@@ -76,7 +76,7 @@ impl OneCycleSmith {
             Field::number("max", self.max),
             Field::length("step", self.step),
         ];
-        fields.extend(self.momentum.map(super::Momentum::field));
+        fields.extend(self.momentum.map(Momentum::field));
         fields
     }
 
@@ -88,8 +88,7 @@ impl OneCycleSmith {
         );
         let (step, momentum) = (
             self.step.words(),
-            self.momentum
-                .map_or_else(String::new, super::Momentum::words),
+            self.momentum.map_or_else(String::new, Momentum::words),
         );
         format!(
             "the rate rises from {base} to {max} over {step}, falls to 0 over as many and stays at {tail}{momentum}"

@@ -4,7 +4,7 @@ use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, round_down, round_up};
 
 /// The rate drops by a factor after every so many updates.
 ///
@@ -79,13 +79,13 @@ impl Step {
 
 impl Step<f64> {
     pub(super) fn at(&self, i: f64) -> Hyper {
-        let drops = (i / self.every) as u64;
+        let drops = round_down(i / self.every);
         Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
     }
 
-    /// The rate of each constant step and the update at which it begins, up to (not at) update `end`.
-    pub(crate) fn steps(&self, end: f64) -> Vec<(f64, f64)> {
-        let count = libm::ceil(end / self.every) as u64;
+    /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.
+    pub(super) fn steps(&self, end: f64, most: usize) -> Vec<(f64, f64)> {
+        let count = round_up(end / self.every).min(most as u64);
         (0..count)
             .map(|k| {
                 (

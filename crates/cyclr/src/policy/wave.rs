@@ -4,7 +4,7 @@ use crate::Hyper;
 use crate::error::{Error, above_zero, ordered, rate};
 use crate::policy::{Momentum, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, round_down};
 
 /// The triangle wave that the cyclical policies share: from `base` up to `max` and back, cycle after cycle.
 ///
@@ -89,7 +89,7 @@ impl Wave {
                 Field::length("down", self.down),
             ]);
         }
-        fields.extend(self.momentum.map(super::Momentum::field));
+        fields.extend(self.momentum.map(Momentum::field));
         fields
     }
 
@@ -107,9 +107,7 @@ impl Wave {
                 self.down.words()
             )
         };
-        let momentum = self
-            .momentum
-            .map_or_else(String::new, super::Momentum::words);
+        let momentum = self.momentum.map_or_else(String::new, Momentum::words);
         format!("the rate {halves}, again and again{momentum}")
     }
 
@@ -138,7 +136,7 @@ impl Wave<f64> {
     /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
     pub(super) fn cycle_and_height(&self, i: f64) -> (u64, f64) {
         let period = self.period();
-        let cycle = (i / period) as u64;
+        let cycle = round_down(i / period);
         let past = (i - cycle as f64 * period).clamp(0.0, period);
         let height = if past <= self.up {
             past / self.up
@@ -150,7 +148,7 @@ impl Wave<f64> {
 
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
     pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
-        let cycle = (i / self.period()) as u64;
+        let cycle = round_down(i / self.period());
         (cycle, (i / self.period() - cycle as f64).clamp(0.0, 1.0))
     }
 

@@ -51,7 +51,7 @@ pub enum SpecErrorKind {
     #[error(transparent)]
     Value(#[from] Error),
     /// No policy has that name.
-    #[error("there is no policy `{name}`{}", suggestion(nearest, names))]
+    #[error("there is no policy `{name}`{}", suggestion(*nearest, names))]
     UnknownPolicy {
         /// The name that was given.
         name: String,
@@ -61,7 +61,7 @@ pub enum SpecErrorKind {
         names: &'static [&'static str],
     },
     /// The policy does not take that key.
-    #[error("{policy} has no key `{key}`{}", suggestion(nearest, keys))]
+    #[error("{policy} has no key `{key}`{}", suggestion(*nearest, keys))]
     UnknownKey {
         /// The policy.
         policy: String,
@@ -168,7 +168,7 @@ impl SpecError {
 }
 
 /// Says the nearest name, or all of them.
-fn suggestion(nearest: &Option<&'static str>, all: &[&str]) -> String {
+fn suggestion(nearest: Option<&str>, all: &[&str]) -> String {
     match nearest {
         Some(nearest) => format!(": did you mean `{nearest}`?"),
         None => format!(": there are {}", all.join(", ")),

@@ -144,11 +144,6 @@ impl Spec {
         Schedule::of_stages(&self.stages, run)
     }
 
-    /// The stages, in order.
-    pub(crate) fn stages(&self) -> &[Stage] {
-        &self.stages
-    }
-
     /// The policy, where there is just one for the whole run.
     pub fn policy(&self) -> Option<&Policy> {
         match self.stages.as_slice() {

@@ -51,7 +51,11 @@ impl Field {
     }
 
     /// One of a set of words, which holds the value.
-    pub(crate) fn choice<T: PartialEq>(key: &'static str, words: &[(&str, T)], value: T) -> Self {
+    pub(crate) fn choice<T: Copy + PartialEq>(
+        key: &'static str,
+        words: &[(&str, T)],
+        value: T,
+    ) -> Self {
         let word = words
             .iter()
             .find(|(_, v)| *v == value)

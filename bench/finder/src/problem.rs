@@ -1,0 +1,159 @@
+//! Recorded problems: repeats of range tests, and the grid of trainings that is their truth.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+use cyclr::range::{Point, Sweep};
+use cyclr::seam::Direction;
+
+pub struct Problem {
+    pub name: String,
+    /// Repeats by test: `exp`, `lin`, …
+    pub tests: BTreeMap<String, Vec<Sweep>>,
+    pub truth: Truth,
+}
+
+/// Accuracy in points against ln max_lr.
+pub struct Truth {
+    cells: Vec<(f64, f64)>,
+    /// At the best max_lr, for each base_lr in rising order: updates needed to come within a point of the best base's
+    /// final accuracy (1.2 times the whole training where that was not reached). Empty where it was not recorded.
+    bases: Vec<(f64, f64)>,
+}
+
+impl Problem {
+    pub fn read(folder: &Path) -> Result<Self> {
+        let name = folder.file_name().context("a folder without a name")?;
+        let mut files: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+        files.sort_by_key(fs::DirEntry::file_name);
+        let mut tests = BTreeMap::<String, Vec<Sweep>>::new();
+        for file in files {
+            let file_name = file.file_name().to_string_lossy().into_owned();
+            if let Some((test, _)) = file_name
+                .strip_suffix(".csv")
+                .and_then(|n| n.split_once('-'))
+            {
+                let sweep = sweep(&fs::read_to_string(file.path())?).context(file_name.clone())?;
+                tests.entry(test.to_owned()).or_default().push(sweep);
+            }
+        }
+        ensure!(!tests.is_empty(), "{} holds no sweeps", folder.display());
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            tests,
+            truth: Truth::read(&fs::read_to_string(folder.join("grid.json"))?)?,
+        })
+    }
+}
+
+/// A sweep from `update,lr,loss,correct,count` lines.
+pub fn sweep(csv: &str) -> Result<Sweep> {
+    let line = |line: &str| -> Result<Point> {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [_, lr, loss, correct, count] = cells[..] else {
+            anyhow::bail!("not five cells: {line}");
+        };
+        Ok(Point::accuracy(
+            lr.parse()?,
+            loss.parse()?,
+            correct.parse()?,
+            count.parse()?,
+        ))
+    };
+    let points = csv.lines().skip(1).map(line).collect::<Result<_>>()?;
+    Ok(Sweep::new(points, Direction::Higher)?)
+}
+
+impl Truth {
+    fn read(json: &str) -> Result<Self> {
+        let json: serde_json::Value = serde_json::from_str(json)?;
+        let mut cells = Vec::new();
+        for (lr, seeds) in json["accuracy"].as_object().context("no accuracy")? {
+            cells.push((lr.parse::<f64>()?.ln(), 100.0 * cell(&numbers(seeds)?)));
+        }
+        cells.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(Self {
+            cells,
+            bases: bases(&json["base"]).unwrap_or_default(),
+        })
+    }
+
+    pub fn best_lr(&self) -> f64 {
+        let best = self.cells.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        best.map_or(f64::NAN, |c| c.0.exp())
+    }
+
+    /// Points of accuracy lost against the grid's best, interpolated in ln rate, constant beyond its ends.
+    pub fn regret(&self, max_lr: f64) -> f64 {
+        let best = self.cells.iter().map(|c| c.1).fold(f64::MIN, f64::max);
+        best - interpolate(&self.cells, max_lr.ln())
+    }
+
+    /// The share of the best base's updates that this base needs more.
+    pub fn updates_lost(&self, base_lr: f64) -> Option<f64> {
+        let best = self.bases.iter().map(|c| c.1).reduce(f64::min)?;
+        Some(interpolate(&self.bases, base_lr.ln()) / best - 1.0)
+    }
+}
+
+/// The mean over seeds; a cell where a seed diverged (fell more than 20 points behind) counts at its worst.
+fn cell(seeds: &[f64]) -> f64 {
+    let low = seeds.iter().copied().fold(f64::MAX, f64::min);
+    let high = seeds.iter().copied().fold(f64::MIN, f64::max);
+    if high - low > 0.2 {
+        low
+    } else {
+        seeds.iter().sum::<f64>() / seeds.len() as f64
+    }
+}
+
+fn bases(json: &serde_json::Value) -> Result<Vec<(f64, f64)>> {
+    let at = numbers(&json["at_updates"])?;
+    let mut curves = Vec::new();
+    for (lr, seeds) in json["accuracy"].as_object().context("no bases")? {
+        let seeds: Vec<Vec<f64>> = seeds
+            .as_array()
+            .context("no seeds")?
+            .iter()
+            .map(numbers)
+            .collect::<Result<_>>()?;
+        let mean = |i: usize| seeds.iter().map(|s| s[i]).sum::<f64>() / seeds.len() as f64;
+        curves.push((
+            lr.parse::<f64>()?.ln(),
+            (0..at.len()).map(mean).collect::<Vec<f64>>(),
+        ));
+    }
+    let target = curves
+        .iter()
+        .filter_map(|c| c.1.last().copied())
+        .fold(f64::MIN, f64::max)
+        - 0.01;
+    let reached = |curve: &[f64]| {
+        let point = curve.iter().position(|&a| a >= target);
+        point.map_or(1.2 * at[at.len() - 1], |i| at[i])
+    };
+    let mut cells: Vec<_> = curves
+        .iter()
+        .map(|(lr, curve)| (*lr, reached(curve)))
+        .collect();
+    cells.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(cells)
+}
+
+fn numbers(json: &serde_json::Value) -> Result<Vec<f64>> {
+    let array = json.as_array().context("not an array")?;
+    array
+        .iter()
+        .map(|v| v.as_f64().context("not a number"))
+        .collect()
+}
+
+fn interpolate(cells: &[(f64, f64)], x: f64) -> f64 {
+    let after = cells.partition_point(|c| c.0 < x);
+    match (after.checked_sub(1).map(|i| cells[i]), cells.get(after)) {
+        (Some(a), Some(b)) => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
+        (Some(end), None) => end.1,
+        (None, Some(start)) => start.1,
+        (None, None) => f64::NAN,
+    }
+}

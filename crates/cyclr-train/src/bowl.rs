@@ -1,0 +1,254 @@
+//! A noisy quadratic bowl behind the seam: a net that fits in a page, for tests, examples and simulations.
+//!
+//! With weights `w`, curvatures `h_j` spread evenly from `curvature / 10` to `curvature`, and noise `e` of standard
+//! deviation `noise`, an update is `v = momentum·v + h·w + e + weight_decay·w; w = w - lr·v`. The loss is
+//! `sum_j(h_j·w_j²) / (2·dimensions)`; example `k` is classified correctly where its difficulty, fixed by the data, is
+//! below `1 / (1 + loss)`. What is known of it exactly: without momentum and weight decay it diverges for rates above
+//! `2 / curvature`; with momentum, above `2·(1 + momentum) / curvature`. A larger rate arrives sooner and stays further
+//! from the minimum, so that schedules matter.
+//!
+//! It uses no transcendental function, and gives the same bits on every machine.
+
+use cyclr::Hyper;
+use cyclr::seam::{
+    Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError,
+};
+
+use crate::crc::crc32c;
+
+/// A noisy quadratic bowl; each of its runs starts elsewhere and meets noise of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bowl {
+    /// Weights; at least 1.
+    pub dimensions: usize,
+    /// The largest curvature; above 0.
+    pub curvature: f64,
+    /// Standard deviation of the gradient's noise; at least 0.
+    pub noise: f64,
+    /// The momentum that is used where a schedule does not set it, in `0..1`.
+    pub momentum: f64,
+    /// What the runs say of themselves. Sizes of the data decide how finely accuracy is measured, and nothing else.
+    pub facts: Facts,
+}
+
+impl Default for Bowl {
+    /// 8 dimensions, curvature 1, noise 0.3, momentum 0.9; 1,000 examples in batches of 50, 500 held out twice.
+    fn default() -> Self {
+        Self {
+            dimensions: 8,
+            curvature: 1.0,
+            noise: 0.3,
+            momentum: 0.9,
+            facts: Facts {
+                examples: 1000,
+                batch: 50,
+                validation: 500,
+                test: 500,
+                momentum: true,
+                weight_decay: true,
+                snapshots: true,
+                given_weights: false,
+            },
+        }
+    }
+}
+
+impl Lab for Bowl {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+        let mut noise = Noise(seed);
+        Ok(Box::new(BowlRun {
+            weights: (0..self.dimensions).map(|_| 3.0 * noise.normal()).collect(),
+            velocity: vec![0.0; self.dimensions],
+            noise,
+            bowl: self,
+        }))
+    }
+}
+
+/// One descent into a [`Bowl`].
+#[derive(Clone, Debug)]
+struct BowlRun<'a> {
+    bowl: &'a Bowl,
+    weights: Vec<f64>,
+    velocity: Vec<f64>,
+    noise: Noise,
+}
+
+impl BowlRun<'_> {
+    fn curvature(&self, j: usize) -> f64 {
+        let last = (self.bowl.dimensions - 1).max(1) as f64;
+        self.bowl.curvature * (1.0 - 0.9 * j as f64 / last)
+    }
+
+    fn loss(&self) -> f64 {
+        let of = |(j, w): (usize, &f64)| self.curvature(j) * w * w;
+        let sum: f64 = self.weights.iter().enumerate().map(of).sum();
+        sum / (2.0 * self.weights.len() as f64)
+    }
+
+    /// The difficulties below this are classified correctly.
+    fn skill(&self) -> f64 {
+        1.0 / (1.0 + self.loss())
+    }
+}
+
+impl Trainable for BowlRun<'_> {
+    fn facts(&self) -> &Facts {
+        &self.bowl.facts
+    }
+
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+        let (loss, skill, batch) = (self.loss(), self.skill(), self.bowl.facts.batch);
+        let correct = (0..batch).filter(|_| self.noise.uniform() < skill).count() as u64;
+        let momentum = hyper.momentum.unwrap_or(self.bowl.momentum);
+        let decay = hyper.weight_decay.unwrap_or(0.0);
+        for j in 0..self.weights.len() {
+            let w = self.weights[j];
+            let gradient = self.curvature(j) * w + self.bowl.noise * self.noise.normal();
+            self.velocity[j] = momentum * self.velocity[j] + gradient + decay * w;
+            self.weights[j] = w - hyper.lr * self.velocity[j];
+        }
+        Ok(Metrics::new([
+            Metric::loss(loss, batch),
+            Metric::accuracy(correct, batch),
+        ]))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+        let (count, data_seed) = match split {
+            Split::Validation => (self.bowl.facts.validation, 1),
+            Split::Test => (self.bowl.facts.test, 2),
+        };
+        if count == 0 {
+            return Err(TrainableError::Unsupported {
+                what: "evaluate",
+                reason: format!("the {split:?} split is empty"),
+            });
+        }
+        let mut difficulty = Noise(data_seed);
+        let skill = self.skill();
+        let correct: Vec<bool> = (0..count).map(|_| difficulty.uniform() < skill).collect();
+        let sum = correct.iter().filter(|&&c| c).count() as u64;
+        Ok(Evaluation {
+            metrics: Metrics::new([Metric::loss(self.loss(), count), Metric::accuracy(sum, count)]),
+            correct: Some(correct),
+        })
+    }
+
+    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+        let floats = self.weights.iter().chain(&self.velocity);
+        let mut bytes = self.noise.0.to_le_bytes().to_vec();
+        bytes.extend(floats.flat_map(|x| x.to_le_bytes()));
+        bytes.extend(crc32c(&bytes).to_le_bytes());
+        Ok(bytes)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+        let bad = |reason: String| TrainableError::BadState { reason };
+        let expected = 8 + 16 * self.weights.len() + 4;
+        if state.len() != expected {
+            return Err(bad(format!("{} bytes, not {expected}", state.len())));
+        }
+        let (words, checksum) = state.split_at(expected - 4);
+        if crc32c(words).to_le_bytes() != checksum {
+            return Err(bad("its checksum is wrong: it is damaged".into()));
+        }
+        let (noise, floats) = words.split_at(8);
+        self.noise = Noise(u64::from_le_bytes(eight(noise)));
+        let slots = self.weights.iter_mut().chain(&mut self.velocity);
+        for (slot, bytes) in slots.zip(floats.chunks_exact(8)) {
+            *slot = f64::from_le_bytes(eight(bytes));
+        }
+        Ok(())
+    }
+}
+
+fn eight(bytes: &[u8]) -> [u8; 8] {
+    bytes.try_into().expect("the length was checked")
+}
+
+/// Random numbers: Steele, Lea and Flood's `SplitMix64` (2014).
+#[derive(Clone, Debug)]
+struct Noise(u64);
+
+impl Noise {
+    fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// In `0..1`.
+    fn uniform(&mut self) -> f64 {
+        (self.word() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Nearly normal, with mean 0 and variance 1: the sum of twelve uniform numbers, less 6.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn final_loss(bowl: &Bowl, lr: f64, updates: u64) -> f64 {
+        let mut run = bowl.start(1).unwrap();
+        let mut loss = f64::NAN;
+        for _ in 0..updates {
+            let metrics = run.update(Hyper::lr(lr)).unwrap();
+            loss = metrics.loss().unwrap().value;
+        }
+        loss
+    }
+
+    #[test]
+    fn it_diverges_just_above_the_rate_that_theory_gives() {
+        for momentum in [0.0, 0.9] {
+            let bowl = Bowl { momentum, curvature: 4.0, ..Bowl::default() };
+            let edge = 2.0 * (1.0 + momentum) / 4.0;
+            assert!(final_loss(&bowl, 0.97 * edge, 3000) < 100.0, "momentum {momentum}");
+            assert!(final_loss(&bowl, 1.03 * edge, 3000) > 1e6, "momentum {momentum}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_rate_comes_closer_in_the_end_and_a_larger_one_sooner() {
+        let bowl = Bowl { momentum: 0.0, ..Bowl::default() };
+        assert!(final_loss(&bowl, 0.01, 5000) < 0.2 * final_loss(&bowl, 0.5, 5000));
+        assert!(final_loss(&bowl, 0.5, 20) < 0.2 * final_loss(&bowl, 0.01, 20));
+    }
+
+    #[test]
+    fn a_restored_run_goes_on_as_the_first() {
+        let bowl = Bowl::default();
+        let mut first = bowl.start(3).unwrap();
+        for _ in 0..137 {
+            first.update(Hyper::lr(0.1)).unwrap();
+        }
+        let state = first.state().unwrap();
+        let mut second = bowl.start(99).unwrap();
+        second.restore(&state).unwrap();
+        for _ in 0..50 {
+            assert_eq!(first.update(Hyper::lr(0.1)).unwrap(), second.update(Hyper::lr(0.1)).unwrap());
+        }
+        assert_eq!(first.state().unwrap(), second.state().unwrap());
+    }
+
+    #[test]
+    fn bytes_that_are_no_state_are_refused_and_change_nothing() {
+        let bowl = Bowl::default();
+        let mut run = bowl.start(3).unwrap();
+        let good = run.state().unwrap();
+        for damage in [&good[..good.len() - 1], &[], &[7; 140], &[&good[..], &[0]].concat()] {
+            assert!(matches!(run.restore(damage), Err(TrainableError::BadState { .. })));
+        }
+        let mut flipped = good.clone();
+        flipped[20] ^= 1;
+        assert!(run.restore(&flipped).is_err());
+        assert_eq!(run.state().unwrap(), good);
+    }
+}

@@ -1,0 +1,114 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cyclr::seam::TrainableError;
+
+/// Why something could not be done, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The trainer failed or refused.
+    #[error(transparent)]
+    Trainable(#[from] TrainableError),
+    /// The spec does not fit the run.
+    #[error(transparent)]
+    Schedule(#[from] cyclr::Error),
+    /// A budget that leaves nothing to do.
+    #[error("a budget of {budget} is too short: {reason}")]
+    BudgetTooShort {
+        /// The budget, with its unit.
+        budget: String,
+        /// What does not fit into it.
+        reason: String,
+    },
+    /// An option that decides something, without anything to decide by.
+    #[error("{option} needs {needed}")]
+    Undecidable {
+        /// The option.
+        option: &'static str,
+        /// What is missing and how to get it.
+        needed: &'static str,
+    },
+    /// The schedule moves what the trainer does not obey.
+    #[error("the schedule sets {what}, which this trainer does not obey: leave it out of the spec")]
+    NotObeyed {
+        /// Momentum or weight decay.
+        what: &'static str,
+    },
+    /// A change of horizon that is none or cannot be made.
+    #[error("the run cannot go on to {updates} updates: {reason}")]
+    BadHorizon {
+        /// The updates asked for.
+        updates: u64,
+        /// Why not, and what would work.
+        reason: String,
+    },
+    /// Somebody asked for a stop; everything up to `made` is kept where the run has a folder.
+    #[error("interrupted after {made} updates")]
+    Interrupted {
+        /// The updates made.
+        made: u64,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}; what was saved before is kept", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process is at work in the folder.
+    #[error("{} is in use by process {pid}: wait for it, or choose another folder", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// The process, as it wrote itself down; `?` where it has not yet.
+        pid: String,
+    },
+    /// The folder for a new run has something in it.
+    #[error("{} {found}: choose another folder{}", path.display(), hint)]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        found: &'static str,
+        /// What else could be done.
+        hint: &'static str,
+    },
+    /// The folder is not a run's.
+    #[error("{} is not the folder of a run: it has no {missing}", path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// The file that a run's folder has.
+        missing: &'static str,
+    },
+    /// A record that is damaged or of another kind.
+    #[error("{} is not a record that can be read: {reason}", path.display())]
+    BadRecord {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A record of another version.
+    #[error("{} is of version {found} and this program reads version {known}: use the cyclr that wrote it", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version that can be read.
+        known: u32,
+    },
+}
+
+impl Error {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}

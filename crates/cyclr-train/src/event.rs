@@ -1,0 +1,86 @@
+use std::path::PathBuf;
+
+use cyclr::Hyper;
+use cyclr::seam::Metrics;
+
+use crate::Interrupt;
+use crate::run::{Ending, Reading};
+
+/// Who looks on while work is done, and who may stop it.
+#[expect(missing_debug_implementations, reason = "an observer is a closure")]
+pub struct Watch<'a> {
+    /// Is shown everything that happens, in order, by the thread that does the work.
+    pub observer: &'a mut dyn FnMut(&Event),
+    /// Is heeded between updates.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What happens during a run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A budget of time has been turned into updates.
+    Timed {
+        /// The budget.
+        seconds: f64,
+        /// What an update took, measured.
+        seconds_per_update: f64,
+        /// The updates that fit, readings and the test included.
+        updates: u64,
+    },
+    /// A cyclical run will end at a trough, and so not where its budget does.
+    Adjusted {
+        /// The updates of the budget.
+        budget: u64,
+        /// The updates that will be made: the last trough within the budget.
+        end: u64,
+    },
+    /// Training begins, or goes on after it was stopped.
+    Started {
+        /// Updates made before.
+        made: u64,
+        /// The update count at which the run ends, unless something ends it earlier.
+        end: u64,
+        /// Updates in an epoch.
+        updates_per_epoch: u64,
+        /// Whether the run can be stopped and resumed at any update; where not, it starts over.
+        resumable: bool,
+    },
+    /// A checkpoint could not be used and the one before it is taken instead; updates are lost, results are not.
+    Damaged {
+        /// The checkpoint.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An update was made.
+    Updated {
+        /// The update, counted from 0.
+        update: u64,
+        /// What it used.
+        hyper: Hyper,
+        /// Its training batch, as it was before the update. Not finite where training diverged.
+        metrics: Metrics,
+        /// What it took.
+        seconds: f64,
+    },
+    /// The validation split was read.
+    Read(Reading),
+    /// A checkpoint was written.
+    Saved {
+        /// The updates made.
+        made: u64,
+    },
+    /// Training is over.
+    Ended {
+        /// Why.
+        ending: Ending,
+        /// The updates made.
+        made: u64,
+    },
+    /// The test split was read, once, after the end.
+    Tested {
+        /// The figures over the whole split.
+        metrics: Metrics,
+    },
+}

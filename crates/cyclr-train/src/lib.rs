@@ -1,0 +1,37 @@
+//! Runs and experiments over the [seam](cyclr::seam): training under any schedule, the learning-rate range test, and
+//! their records.
+//!
+//! This crate knows nothing of nets: whatever implements [`Lab`](cyclr::seam::Lab) is trained and tested. It never
+//! prints: the work emits [`Event`]s, and whoever watches shows them.
+//!
+//! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
+//! - [`find`]: the range test.
+//! - [`record`]: what a run leaves in its folder.
+//! - [`bowl`]: a net that fits in a page, for tests and examples.
+//!
+//! ```
+//! use cyclr_train::{Budget, Interrupt, Task, Watch, bowl::Bowl, train};
+//!
+//! let spec = "triangular2(base=0.01, max=0.3, step=5ep)".parse().unwrap();
+//! let task = Task::new(spec, 1, Budget::Updates(800));
+//! let watch = Watch { observer: &mut |event| println!("{event:?}"), interrupt: &Interrupt::new() };
+//! let outcome = train(&Bowl::default(), &task, watch)?;
+//! assert_eq!(outcome.readings.iter().map(|r| r.made).collect::<Vec<_>>(), [200, 400, 600, 800]);
+//! # Ok::<(), cyclr_train::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod bowl;
+mod crc;
+mod error;
+mod event;
+mod interrupt;
+pub mod record;
+mod run;
+
+pub use error::Error;
+pub use event::{Event, Watch};
+pub use interrupt::Interrupt;
+pub use run::{
+    Budget, Change, Ending, Outcome, Plan, Reading, Task, resume, train, train_in,
+};

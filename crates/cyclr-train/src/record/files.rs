@@ -1,0 +1,104 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+use crate::record::VERSION;
+
+/// Replaces a file by `bytes`, or leaves it as it is.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let temporary = path.with_file_name(name);
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_folder(path)
+    };
+    write().map_err(|source| {
+        // What is half written helps nobody, and on a full disk it is in the way.
+        let _ = fs::remove_file(&temporary);
+        Error::io("write", path)(source)
+    })
+}
+
+/// Makes a rename last through a power cut.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(record).map_err(bad(path))?;
+    text.push(b'\n');
+    write_atomically(path, &text)
+}
+
+/// Reads a record, whose version comes first.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let text = fs::read(path).map_err(Error::io("read", path))?;
+    let Versioned { version } = serde_json::from_slice(&text).map_err(bad(path))?;
+    check_version(path, version)?;
+    serde_json::from_slice(&text).map_err(bad(path))
+}
+
+pub(super) fn check_version(path: &Path, found: u32) -> Result<(), Error> {
+    if found == VERSION {
+        return Ok(());
+    }
+    Err(Error::Version { path: path.to_owned(), found, known: VERSION })
+}
+
+/// For `map_err` on a record that cannot be read or made.
+pub(super) fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
+    move |error| Error::BadRecord { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// A file that only grows, but for being cut back to where a checkpoint was made.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    file: BufWriter<File>,
+    length: u64,
+}
+
+impl Log {
+    /// Opens the log, made if need be, cut to `length` bytes.
+    pub(super) fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
+        let open = || {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::Start(length))?;
+            Ok(BufWriter::new(file))
+        };
+        let file = open().map_err(Error::io("open", &path))?;
+        Ok(Self { path, file, length })
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.length += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(Error::io("append to", &self.path))
+    }
+
+    /// Makes everything so far last, and says how long the log is.
+    pub(super) fn sync(&mut self) -> Result<u64, Error> {
+        let sync = |file: &mut BufWriter<File>| {
+            file.flush()?;
+            file.get_ref().sync_data()
+        };
+        sync(&mut self.file).map_err(Error::io("write", &self.path))?;
+        Ok(self.length)
+    }
+}

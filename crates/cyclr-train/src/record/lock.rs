@@ -1,0 +1,51 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use crate::Error;
+
+/// The right to write into a folder, held by one process at a time.
+///
+/// It is a lock of the operating system on the file `.lock`, so that it ends with the process, even when that is killed.
+/// The file holds the number of the process, for the message.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// The name of the file in the folder.
+    pub const FILE: &str = ".lock";
+
+    /// Takes the lock of a folder that exists.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another holder has it; [`Error::Io`] where the folder cannot be written to.
+    pub fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(Self::FILE);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::io("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let _ = file.read_to_string(&mut pid);
+                let pid = if pid.is_empty() { "?".into() } else { pid };
+                return Err(Error::Locked { path: folder.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        }
+        let mut write_down = || {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(std::process::id().to_string().as_bytes())
+        };
+        write_down().map_err(Error::io("write", &path))?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,264 @@
+//! Training under a schedule, from the first update to the test.
+
+use std::path::Path;
+use std::time::Instant;
+
+use cyclr::Hyper;
+use cyclr::seam::{Direction, Lab, Metric, Metrics, Split, Trainable, TrainableError};
+
+use crate::record::{Progress, RunFolder};
+use crate::{Error, Event, Watch};
+
+mod flat;
+mod outcome;
+mod plan;
+mod resume;
+
+pub use outcome::{Ending, Outcome, Reading};
+pub use plan::{Budget, Plan, TIMED, Task};
+pub use resume::{Change, resume};
+
+/// Trains, and keeps nothing but the outcome.
+///
+/// # Errors
+/// Those of [`Plan::new`]; [`Error::Trainable`] where the trainer fails; [`Error::Interrupted`].
+pub fn train(lab: &dyn Lab, task: &Task, watch: Watch) -> Result<Outcome, Error> {
+    let net = lab.start(task.seed)?;
+    let plan = Plan::of(lab, net.facts(), task)?;
+    Run::new(&plan, net, None, watch).announce().go()
+}
+
+/// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit for bit. `lab_record`
+/// is stored with it: whatever the caller needs to make the lab again.
+///
+/// # Errors
+/// As [`train`]; besides, [`Error::Occupied`] where the folder holds something, [`Error::Locked`], and [`Error::Io`].
+pub fn train_in(
+    folder: &Path,
+    lab: &dyn Lab,
+    lab_record: serde_json::Value,
+    task: &Task,
+    watch: Watch,
+) -> Result<Outcome, Error> {
+    let net = lab.start(task.seed)?;
+    let plan = Plan::of(lab, net.facts(), task)?;
+    let mut folder = RunFolder::create(folder, &plan, lab_record)?;
+    Run::new(&plan, net, Some(&mut folder), watch).announce().go()
+}
+
+/// A run on its way.
+struct Run<'a> {
+    plan: &'a Plan,
+    net: Box<dyn Trainable + 'a>,
+    progress: Progress,
+    folder: Option<&'a mut RunFolder>,
+    watch: Watch<'a>,
+    /// When this sitting began, and the seconds of those before it.
+    began: Instant,
+    before: f64,
+    saved: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        plan: &'a Plan,
+        net: Box<dyn Trainable + 'a>,
+        folder: Option<&'a mut RunFolder>,
+        watch: Watch<'a>,
+    ) -> Self {
+        let (progress, now) = (Progress::default(), Instant::now());
+        Self { plan, net, progress, folder, watch, began: now, before: 0.0, saved: now }
+    }
+
+    fn go(mut self) -> Result<Outcome, Error> {
+        self.emit(Event::Started {
+            made: self.progress.made,
+            end: self.plan.end,
+            updates_per_epoch: self.plan.facts.updates_per_epoch(),
+            resumable: self.plan.facts.snapshots,
+        })?;
+        let ending = loop {
+            let stop = self.plan.next_stop(self.progress.made);
+            if let Some(ending) = self.update_until(stop)? {
+                break ending;
+            }
+            if let Some(ending) = self.read()? {
+                break ending;
+            }
+            if stop == self.plan.end {
+                break Ending::Whole;
+            }
+            if self.plan.trough(stop).is_some() {
+                if self.next_trough_is_too_far() {
+                    break Ending::OutOfTime;
+                }
+                self.save()?;
+            }
+        };
+        self.finish(ending)
+    }
+
+    /// Makes the updates up to the count `stop`. An ending where training diverges.
+    fn update_until(&mut self, stop: u64) -> Result<Option<Ending>, Error> {
+        while self.progress.made < stop {
+            self.heed_interrupt()?;
+            let hypers = self.next_hypers(stop);
+            let began = Instant::now();
+            let made = self.net.updates(&hypers)?;
+            let seconds = began.elapsed().as_secs_f64() / made.len().max(1) as f64;
+            if let Some(ending) = self.count(&hypers, made, seconds)? {
+                return Ok(Some(ending));
+            }
+            if self.saved.elapsed() >= self.plan.task.save_every && self.progress.made < stop {
+                self.save()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rates of the next updates: as many as take about a twentieth of a second, so that an interrupt is heeded soon
+    /// and a trainer in another process is not asked for each one.
+    fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
+        const SECONDS: f64 = 0.05;
+        let Progress { made, compute_seconds, .. } = self.progress;
+        let fit = (SECONDS * made as f64 / compute_seconds) as u64;
+        let last = stop.min(made + fit.clamp(1, 100));
+        (made..last).map(|update| self.plan.schedule.at(update)).collect()
+    }
+
+    /// Takes note of updates that were made with the first of `hypers`.
+    fn count(
+        &mut self,
+        hypers: &[Hyper],
+        made: Vec<Metrics>,
+        seconds: f64,
+    ) -> Result<Option<Ending>, Error> {
+        let (asked, answered) = (hypers.len(), made.len());
+        for (&hyper, metrics) in hypers.iter().zip(made) {
+            let update = self.progress.made;
+            let finite = metrics.is_finite();
+            self.progress.made += 1;
+            self.progress.compute_seconds += seconds;
+            self.emit(Event::Updated { update, hyper, metrics, seconds })?;
+            if !finite {
+                return Ok(Some(Ending::Diverged { update }));
+            }
+        }
+        if answered < asked {
+            let reason = format!("it made {answered} of {asked} updates, all of them finite");
+            return Err(TrainableError::Failed { reason }.into());
+        }
+        Ok(None)
+    }
+
+    /// Reads the validation split, and says whether what it shows ends the run.
+    fn read(&mut self) -> Result<Option<Ending>, Error> {
+        if self.plan.facts.validation == 0 {
+            return Ok(None);
+        }
+        let evaluation = self.net.evaluate(Split::Validation)?;
+        let made = self.progress.made;
+        let reading = Reading {
+            made,
+            trough: self.plan.trough(made),
+            metrics: evaluation.metrics,
+            compute_seconds: self.progress.compute_seconds,
+        };
+        self.emit(Event::Read(reading.clone()))?;
+        let ending = if !reading.metrics.is_finite() {
+            Some(Ending::Diverged { update: made })
+        } else if self.plan.decides_at(made) && self.reaches_target(&reading.metrics) {
+            Some(Ending::Target)
+        } else if reading.trough.is_some() {
+            let flat = self.progress.is_flat(&reading, evaluation.correct.as_deref());
+            (self.plan.task.stop_when_flat && flat).then_some(Ending::Flat)
+        } else {
+            None
+        };
+        if reading.trough.is_some() {
+            self.progress.trough_correct = evaluation.correct;
+        }
+        self.progress.readings.push(reading);
+        Ok(ending)
+    }
+
+    fn reaches_target(&self, metrics: &Metrics) -> bool {
+        let reached = |metric: &Metric, target: f64| match metric.direction {
+            Direction::Higher => metric.value >= target,
+            Direction::Lower => metric.value <= target,
+        };
+        match (metrics.deciding(), self.plan.task.target) {
+            (Some(metric), Some(target)) => reached(metric, target),
+            _ => false,
+        }
+    }
+
+    /// Whether the budget of time, if there is one, will be over before the next trough.
+    fn next_trough_is_too_far(&self) -> bool {
+        let (Some(seconds), made) = (self.plan.seconds(), self.progress.made) else {
+            return false;
+        };
+        let spent = self.spent();
+        let next = self.plan.next_trough(made).unwrap_or(self.plan.end);
+        spent + (next - made) as f64 * spent / made as f64 > seconds
+    }
+
+    /// Tests, stores the result, and hands it back.
+    fn finish(mut self, ending: Ending) -> Result<Outcome, Error> {
+        let made = self.progress.made;
+        self.emit(Event::Ended { ending: ending.clone(), made })?;
+        let diverged = matches!(ending, Ending::Diverged { .. });
+        let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
+            let metrics = self.net.evaluate(Split::Test)?.metrics;
+            self.emit(Event::Tested { metrics: metrics.clone() })?;
+            Some(metrics)
+        } else {
+            None
+        };
+        let outcome = Outcome {
+            ending,
+            made,
+            test,
+            compute_seconds: self.progress.compute_seconds,
+            wall_seconds: self.spent(),
+            readings: self.progress.readings.clone(),
+        };
+        if let Some(folder) = self.folder.as_deref_mut() {
+            folder.finish(&outcome, self.net.model()?)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Stops, saved, if somebody asked for it.
+    fn heed_interrupt(&mut self) -> Result<(), Error> {
+        if !self.watch.interrupt.is_requested() {
+            return Ok(());
+        }
+        self.save()?;
+        Err(Error::Interrupted { made: self.progress.made })
+    }
+
+    /// Writes a checkpoint, where the run has a folder and the trainer can be saved.
+    fn save(&mut self) -> Result<(), Error> {
+        self.progress.wall_seconds = self.spent();
+        let Some(folder) = self.folder.as_deref_mut().filter(|_| self.plan.facts.snapshots) else {
+            return Ok(());
+        };
+        folder.save(&self.progress, &self.net.state()?)?;
+        self.saved = Instant::now();
+        self.emit(Event::Saved { made: self.progress.made })
+    }
+
+    /// Seconds, all sittings together.
+    fn spent(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn emit(&mut self, event: Event) -> Result<(), Error> {
+        if let Some(folder) = self.folder.as_deref_mut() {
+            folder.record(&event)?;
+        }
+        (self.watch.observer)(&event);
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+use cyclr::seam::Metrics;
+
+/// What the validation split showed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The updates made before it.
+    pub made: u64,
+    /// Which trough of the schedule this is, counted from 1, if it is one: the run could be stopped here.
+    pub trough: Option<u64>,
+    /// The figures over the whole split.
+    pub metrics: Metrics,
+    /// What the updates so far took, in seconds, without readings and saving.
+    pub compute_seconds: f64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// All planned updates were made.
+    Whole,
+    /// A whole cycle brought no gain.
+    Flat,
+    /// The target was reached.
+    Target,
+    /// The next trough did not fit into the budget of time any more.
+    OutOfTime,
+    /// The loss was not finite at this update, counted from 0, or in a reading after so many updates.
+    Diverged {
+        /// The update.
+        update: u64,
+    },
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Why it ended. Divergence is an outcome like any other.
+    pub ending: Ending,
+    /// The updates made.
+    pub made: u64,
+    /// What the validation split showed at each stop.
+    pub readings: Vec<Reading>,
+    /// What the test split showed after the end; `None` where there is none, it was not asked for, or training diverged.
+    pub test: Option<Metrics>,
+    /// What the updates took, in seconds, without readings and saving: the time to compare policies by.
+    pub compute_seconds: f64,
+    /// What everything took, in seconds, all sittings of a resumed run together.
+    pub wall_seconds: f64,
+}
+
+impl Outcome {
+    /// The last reading of the validation split.
+    pub fn last(&self) -> Option<&Reading> {
+        self.readings.last()
+    }
+
+    /// Whether training diverged.
+    pub fn diverged(&self) -> bool {
+        matches!(self.ending, Ending::Diverged { .. })
+    }
+}

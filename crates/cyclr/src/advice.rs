@@ -1,0 +1,291 @@
+//! How long a cycle should be, how many there should be, and what replaces a stepped schedule.
+//!
+//! The rules are Smith's ([CLR] section 3.2): a step size of 2 to 10 epochs, of which 8 is only slightly better than 2;
+//! at least 3 cycles, 4 being better; a run that stops at the end of a cycle, where the rate is at its minimum.
+//!
+//! [CLR]: https://arxiv.org/abs/1506.01186
+
+use alloc::vec::Vec;
+
+use crate::error::{Error, above_zero, in_range};
+use crate::policy::{Triangular2, Wave};
+use crate::spec::{Spec, Stage};
+use crate::units::{Horizon, Length, Updates};
+
+/// The fewest cycles that a run should have.
+pub const FEWEST_CYCLES: u64 = 3;
+/// The number of cycles that a run should rather have.
+pub const GOOD_CYCLES: u64 = 4;
+/// The shortest and the longest step size that the paper advises, in epochs.
+pub const STEP_EPOCHS: (u64, u64) = (2, 10);
+/// The step size for a run that has room for more than [`GOOD_CYCLES`] of the longest, in epochs.
+const AMPLE_STEP_EPOCHS: u64 = 8;
+/// The most constant steps of a schedule that [`cyclical`] takes on.
+const MOST_STEPS: usize = 1000;
+
+/// A step size, a number of cycles, and the budget that they fill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cycles {
+    /// Half a cycle, in updates; at least 1.
+    pub step: u64,
+    /// Whole cycles.
+    pub cycles: u64,
+    /// The budget that ends at the last trough: `2·step·cycles`, at most the updates that were given.
+    pub updates: u64,
+    /// The step size in epochs.
+    pub step_epochs: f64,
+    /// Whether the budget is too short for [`FEWEST_CYCLES`] cycles of the shortest advised step size.
+    pub short: bool,
+}
+
+/// The step size and the number of cycles for a run.
+///
+/// Four cycles where the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, where the run is
+/// longer; three where it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised.
+///
+/// ```
+/// use cyclr::{advice, units::{Epochs, Horizon}};
+///
+/// // 50,000 examples in batches of 100, 32 epochs: four cycles of 2 × 4 epochs.
+/// let advice = advice::cycles(&Horizon::of_epochs(Epochs::new(32.0)?, 50_000, 100)?)?;
+/// assert_eq!((advice.step, advice.cycles, advice.updates, advice.short), (2_000, 4, 16_000, false));
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::UnknownEpoch`] where the run's epoch is unknown; [`Error::TooShort`] where it has fewer than 6 updates.
+pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
+    let unknown = Length::Updates(Updates(run.updates()));
+    let epoch = run
+        .updates_per_epoch()
+        .ok_or(Error::UnknownEpoch { length: unknown })?;
+    let updates = run.updates();
+    let cycles = if updates > 2 * GOOD_CYCLES * STEP_EPOCHS.1 * epoch {
+        updates / (2 * AMPLE_STEP_EPOCHS * epoch)
+    } else if updates >= 2 * GOOD_CYCLES * STEP_EPOCHS.0 * epoch {
+        GOOD_CYCLES
+    } else {
+        FEWEST_CYCLES
+    };
+    let step = updates / (2 * cycles);
+    if step == 0 {
+        return Err(Error::TooShort {
+            updates,
+            fewest: 2 * FEWEST_CYCLES,
+        });
+    }
+    let short = step < STEP_EPOCHS.0 * epoch;
+    Ok(Cycles {
+        step,
+        cycles,
+        updates: 2 * step * cycles,
+        step_epochs: step as f64 / epoch as f64,
+        short,
+    })
+}
+
+/// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to `max/3` for several
+/// cycles, `max/20` to `max/10` for a single one ([CLR] section 3.3).
+///
+/// ```
+/// assert_eq!(cyclr::advice::base_from_max(0.012, 4)?, (0.003, 0.004));
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::OutOfRange`] where `max_lr` is not finite and above 0.
+///
+/// [CLR]: https://arxiv.org/abs/1506.01186
+pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
+    let max_lr = above_zero("max", max_lr)?;
+    Ok(if cycles == 1 {
+        (max_lr / 20.0, max_lr / 10.0)
+    } else {
+        (max_lr / 4.0, max_lr / 3.0)
+    })
+}
+
+/// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three cycles of
+/// `triangular2` in place of each constant step, with the step's rate as their base and `ratio` times it as their
+/// maximum (5 in the paper).
+///
+/// A step of `L` updates becomes `max(3, L / 16 epochs)` cycles; what does not divide is left off its end, so that every
+/// stage ends at a trough. The lengths of the result say how long it is.
+///
+/// ```
+/// use cyclr::{Spec, advice, units::Horizon};
+///
+/// let stepped: Spec = "multistep(lr=0.001, gamma=0.1, at=[12000, 18000])".parse().unwrap();
+/// let run = Horizon::of_updates(24_000)?.with_epoch(50_000, 100)?;
+/// assert_eq!(
+///     advice::cyclical(&stepped, &run, 5.0)?.to_string(),
+///     "triangular2(base=0.001, max=0.005, step=2000) for 12000 then \
+///      triangular2(base=0.0001, max=0.0005, step=1000) for 6000 then \
+///      triangular2(base=1e-5, max=5e-5, step=1000) for 6000"
+/// );
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::NotStepped`] where the spec is not made of constant steps alone (or of more than a thousand);
+/// [`Error::TooShort`] where a step has fewer than 6 updates; those of [`Spec::schedule`] and [`cycles`].
+pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error> {
+    let ratio = in_range("ratio", ratio, "a finite number above 1", |r| r > 1.0)?;
+    let steps = stepped
+        .schedule(run)?
+        .constant_steps(MOST_STEPS)
+        .ok_or(Error::NotStepped { most: MOST_STEPS })?;
+    let unknown = Length::Updates(Updates(run.updates()));
+    let epoch = run
+        .updates_per_epoch()
+        .ok_or(Error::UnknownEpoch { length: unknown })?;
+    let stages: Result<Vec<Stage>, Error> = steps
+        .iter()
+        .map(|&(lr, start, end)| replaced(rounded(lr), end - start, epoch, ratio))
+        .collect();
+    Spec::new(stages?)
+}
+
+/// The cycles that replace one constant step.
+fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Error> {
+    let cycles = (updates / (2 * AMPLE_STEP_EPOCHS * epoch)).max(FEWEST_CYCLES);
+    let step = updates / (2 * cycles);
+    if step == 0 {
+        return Err(Error::TooShort {
+            updates,
+            fewest: 2 * FEWEST_CYCLES,
+        });
+    }
+    let wave = Wave::new(lr, rounded(lr * ratio), Updates(step))?;
+    Stage::lasting(Triangular2::new(wave), Updates(2 * step * cycles))
+}
+
+/// The rate to 12 digits: `gamma^k` leaves rounding errors that no one wants to read.
+fn rounded(lr: f64) -> f64 {
+    alloc::format!("{lr:.11e}").parse().unwrap_or(lr)
+}
+
+/// The form in which the range test's paper is often retold: a 1-based formula over an `epochCounter`.
+///
+/// `cycle = floor(1 + epochCounter/(2·stepsize))`; `x = |epochCounter/stepsize - 2·cycle + 1|`;
+/// `lr = base + (max - base)·max(0, 1 - x)`
+///
+/// It equals [`Triangular`](crate::policy::Triangular) wherever both counters have the same unit, and holds for any unit.
+/// The retellings slip twice. They call "training examples / batch size" the running counter, where it is the constant
+/// number of updates in an epoch; and they write "step size = (2..10) × number of epochs", where 2 to 10 times the
+/// *updates per epoch* is meant. So a step size in epochs meets a counter in updates, and the cycle comes out hundreds
+/// of times too short. Elsewhere in this crate the two cannot meet: see [`units`](crate::units).
+///
+/// ```
+/// // Update 1 of a step size of 2000 updates.
+/// assert_eq!(cyclr::advice::retold_triangular(1.0, 2000.0, 0.001, 0.006), 0.0010025);
+/// ```
+pub fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
+    let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
+    let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();
+    base_lr + (max_lr - base_lr) * (1.0 - x).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use super::*;
+    use crate::units::Epochs;
+
+    fn advised(epochs: f64) -> Cycles {
+        cycles(&Horizon::of_epochs(Epochs::new(epochs).unwrap(), 1_000, 10).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn cycles_follow_the_papers_rules() {
+        // (epochs, step size in updates, cycles, short)
+        for (epochs, step, cycles, short) in [
+            (6.0, 100, 3, true),
+            (12.0, 200, 3, false),
+            (16.0, 200, 4, false),
+            (80.0, 1000, 4, false),
+            (160.0, 800, 10, false),
+        ] {
+            let advice = advised(epochs);
+            assert_eq!(
+                (advice.step, advice.cycles, advice.short),
+                (step, cycles, short),
+                "{epochs} epochs"
+            );
+            assert_eq!(advice.updates, 2 * step * cycles);
+        }
+    }
+
+    #[test]
+    fn the_advised_budget_is_at_most_the_given_one_and_ends_at_a_trough() {
+        for tenths in 10..2_000 {
+            let run = Horizon::of_epochs(Epochs::new(f64::from(tenths) / 10.0).unwrap(), 777, 10)
+                .unwrap();
+            let advice = cycles(&run).unwrap();
+            assert!(advice.updates <= run.updates() && advice.cycles >= FEWEST_CYCLES);
+            let wave = Wave::new(0.1, 1.0, Updates(advice.step)).unwrap();
+            let schedule = Spec::from(Triangular2::new(wave))
+                .schedule(&Horizon::of_updates(advice.updates).unwrap())
+                .unwrap();
+            assert_eq!(schedule.troughs().last(), Some(advice.updates));
+        }
+    }
+
+    #[test]
+    fn the_retold_formula_is_triangular() {
+        for (step, base, max) in [(2000, 0.001, 0.006), (7, 0.0, 1.0), (1, 0.5, 0.5)] {
+            let wave = Wave::new(base, max, Updates(step)).unwrap();
+            let spec = Spec::from(crate::policy::Triangular::new(wave));
+            let schedule = spec
+                .schedule(&Horizon::of_updates(100_000).unwrap())
+                .unwrap();
+            for update in (0..100_000).step_by(37) {
+                let retold = retold_triangular(update as f64, step as f64, base, max);
+                assert!(
+                    (schedule.at(update).lr - retold).abs() <= 1e-12 * max,
+                    "{update}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_constant_steps_have_an_equivalent() {
+        let run = Horizon::of_updates(1_000)
+            .unwrap()
+            .with_epoch(100, 10)
+            .unwrap();
+        let equivalent = |text: &str| cyclical(&text.parse().unwrap(), &run, 5.0);
+        assert!(matches!(
+            equivalent("linear(lr=1)"),
+            Err(Error::NotStepped { .. })
+        ));
+        assert!(matches!(
+            equivalent("step(lr=1, gamma=0.9, every=3)"),
+            Err(Error::TooShort { .. })
+        ));
+        let mixed =
+            equivalent("fixed(lr=1) for 50% then step(lr=0.1, gamma=0.5, every=25%)").unwrap();
+        let stages: Vec<String> = mixed
+            .to_string()
+            .split(" then ")
+            .map(String::from)
+            .collect();
+        assert_eq!(stages.len(), 5);
+        assert_eq!(stages[0], "triangular2(base=1, max=5, step=83) for 498");
+        assert_eq!(
+            stages[4],
+            "triangular2(base=0.0125, max=0.0625, step=20) for 120"
+        );
+        let everlasting = Horizon::of_updates(1 << 50)
+            .unwrap()
+            .with_epoch(100, 10)
+            .unwrap();
+        let many: Spec = "step(lr=1, gamma=0.9, every=1)".parse().unwrap();
+        assert!(matches!(
+            cyclical(&many, &everlasting, 5.0),
+            Err(Error::NotStepped { .. })
+        ));
+    }
+}

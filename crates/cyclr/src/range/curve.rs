@@ -1,0 +1,136 @@
+use alloc::{vec, vec::Vec};
+
+use super::{NoAnswer, Rule, Sweep, smooth::Smoother};
+use crate::seam::Direction;
+
+/// The fewest points with finite figures that bounds are read from.
+pub(super) const FEWEST_POINTS: usize = 16;
+
+/// Longer sweeps are read from means over equally many neighbouring updates, at most this many.
+const MOST_BINS: usize = 400;
+
+/// A sweep made ready for reading: ln rates, and the deciding figure turned so that more is better.
+pub(super) struct Curve {
+    pub(super) ln_rates: Vec<f64>,
+    pub(super) values: Vec<f64>,
+    pub(super) smoothed: Vec<f64>,
+    /// The standard error of each smoothed value.
+    pub(super) errors: Vec<f64>,
+    pub(super) smoother: Smoother,
+    /// Whether ln rate, rather than the rate, rises steadily.
+    pub(super) exponential: bool,
+    pub(super) stability: Stability,
+}
+
+/// Up to which rate training was stable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stability {
+    /// The largest rate whose loss was no worse than the losses before learning began.
+    pub largest_stable: f64,
+    /// The next rate, at which the loss was worse or not finite and did not recover. `None` where the sweep ended
+    /// before that, so that the largest stable rate is at least the one given.
+    pub diverged: Option<f64>,
+}
+
+impl Curve {
+    pub(super) fn new(sweep: &Sweep, rule: &Rule) -> Result<Self, NoAnswer> {
+        let n = sweep.points().len();
+        let stability = stability(sweep).filter(|_| n >= FEWEST_POINTS);
+        let stability = stability.ok_or(NoAnswer::TooFewPoints {
+            points: n,
+            needed: FEWEST_POINTS,
+        })?;
+        let (rates, values, counts) = binned(sweep);
+        let ln_rates = ln_rates(&rates);
+        let least = rule.least.min(rates.len() * rule.least / 200).max(3);
+        let smoother = Smoother::new(&ln_rates, &counts, rule.reach, least);
+        let smoothed = smoother.smooth(&values);
+        let noise = noise(&values);
+        Ok(Self {
+            errors: smoother.errors().iter().map(|e| e * noise).collect(),
+            exponential: is_exponential(&rates),
+            ln_rates,
+            values,
+            smoothed,
+            smoother,
+            stability,
+        })
+    }
+
+    /// The ln rate at which `smoothed` passes `level` between points `i` and `i + 1`.
+    pub(super) fn crossing(&self, smoothed: &[f64], i: usize, level: f64) -> f64 {
+        let (x, y) = (&self.ln_rates[i..i + 2], &smoothed[i..i + 2]);
+        let share = (level - y[0]) / (y[1] - y[0]);
+        let share = if share.is_finite() { share } else { 0.5 };
+        x[0] + share.clamp(0.0, 1.0) * (x[1] - x[0])
+    }
+}
+
+/// Where the losses last were no worse than the worst of the opening; `None` for a sweep without points.
+pub(super) fn stability(sweep: &Sweep) -> Option<Stability> {
+    let points = sweep.points();
+    let losses: Vec<f64> = sweep.losses().collect();
+    let worst = losses[..opening(losses.len())]
+        .iter()
+        .fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+    let last = losses.iter().rposition(|&loss| loss <= worst)?;
+    let next = points.get(last + 1).map(|p| p.lr);
+    Some(Stability {
+        largest_stable: points[last].lr,
+        diverged: next.or(sweep.broke_at()),
+    })
+}
+
+/// The points at the start of a sweep that are taken as untouched by learning.
+fn opening(points: usize) -> usize {
+    (points / 20).max(5).min(points)
+}
+
+/// Rates, values (more is better, none worse than the opening's worst) and counts.
+fn binned(sweep: &Sweep) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let sign = match sweep.direction() {
+        Direction::Higher => 1.0,
+        Direction::Lower => -1.0,
+    };
+    let values: Vec<f64> = sweep.deciding().map(|v| sign * v).collect();
+    let floor = values[..opening(values.len())]
+        .iter()
+        .fold(f64::INFINITY, |a, &b| a.min(b));
+    let size = values.len().div_ceil(MOST_BINS).max(1);
+    let (mut rates, mut means, mut counts) = (vec![], vec![], vec![]);
+    for (points, values) in sweep.points().chunks(size).zip(values.chunks(size)) {
+        let count: f64 = points.iter().map(|p| p.count as f64).sum();
+        let weighted = |(p, v): (&super::Point, &f64)| v.max(floor) * (p.count as f64 / count);
+        means.push(points.iter().zip(values).map(weighted).sum());
+        rates.push(points.iter().map(|p| p.lr / points.len() as f64).sum());
+        counts.push(count);
+    }
+    (rates, means, counts)
+}
+
+/// The logarithms of the rates. A sweep that starts from 0 has its first point where half the second rate is.
+fn ln_rates(rates: &[f64]) -> Vec<f64> {
+    let mut logs: Vec<f64> = rates.iter().map(|&lr| libm::log(lr)).collect();
+    if rates[0] == 0.0 {
+        logs[0] = logs[1] - core::f64::consts::LN_2;
+    }
+    logs
+}
+
+/// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one the arithmetic mean.
+fn is_exponential(rates: &[f64]) -> bool {
+    let (first, last) = (rates[0], rates[rates.len() - 1]);
+    let share = (rates.len() / 2) as f64 / (rates.len() - 1) as f64;
+    let middle = rates[rates.len() / 2];
+    let linear = first + share * (last - first);
+    let exponential = first * libm::pow(last / first, share);
+    // For a sweep from 0 the second is not a number, and the comparison false.
+    libm::fabs(libm::log(middle / exponential)) < libm::fabs(libm::log(middle / linear))
+}
+
+/// The noise of one point, from the differences of neighbours: their mean size, times that of a normal deviate.
+fn noise(values: &[f64]) -> f64 {
+    let total: f64 = values.windows(2).map(|w| libm::fabs(w[1] - w[0])).sum();
+    let half_sqrt_pi = 0.886_226_925_452_758;
+    half_sqrt_pi * total / (values.len() - 1) as f64
+}

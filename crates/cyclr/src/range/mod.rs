@@ -1,0 +1,258 @@
+//! Reads a cyclical policy's bounds from recorded learning-rate range tests.
+//!
+//! A range test trains while the rate rises, linearly or exponentially, and records loss and accuracy of every update
+//! (Smith, arXiv 1506.01186, section 3.3). [`read_bounds`] takes repeats of one test and gives `base_lr` and `max_lr` with
+//! intervals, or the reason why there is no reliable answer. It has no clock, no random source of its own and does no
+//! IO: the same sweeps give the same answer.
+//!
+//! ```
+//! use cyclr::range::{Point, Rule, Sweep, read_bounds};
+//! use cyclr::seam::Direction;
+//!
+//! // A loss that falls from 2.3 to 0.3 around the rate 0.01, and explodes at 1.
+//! let loss = |lr: f64| 0.3 + 2.0 / (1.0 + (lr / 0.01).powi(2)) + (lr / 0.7).powi(8);
+//! let points = (0..200).map(|i| 1e-5 * 1.06_f64.powi(i)).map(|lr| Point::loss(lr, loss(lr)));
+//! let sweep = Sweep::new(points.collect(), Direction::Lower)?;
+//! let bounds = read_bounds(&[sweep], &Rule::default()).answer?;
+//! assert!((0.001..0.01).contains(&bounds.base_lr.value));
+//! assert!((0.03..0.3).contains(&bounds.max_lr.value));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod curve;
+mod interval;
+mod picks;
+mod reading;
+mod rule;
+mod smooth;
+mod sweep;
+
+use alloc::vec::Vec;
+
+use curve::Curve;
+use reading::LnPair;
+
+pub use curve::Stability;
+pub use interval::Estimate;
+pub use picks::Picks;
+pub use reading::Pair;
+pub use rule::Rule;
+pub use sweep::{Point, Sweep, SweepError};
+
+/// What a range test says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The bounds, or why there is no reliable answer.
+    pub answer: Result<Bounds, NoAnswer>,
+    /// What each repeat says by itself, in the order given.
+    pub repeats: Vec<Result<Pair, NoAnswer>>,
+    /// Up to which rate each repeat was stable; `None` where not even its first loss was finite.
+    pub stability: Vec<Option<Stability>>,
+    /// What other tools' rules pick from each repeat; `None` where it is too short for them.
+    pub picks: Vec<Option<Picks>>,
+}
+
+impl Reading {
+    /// The largest rate at which every repeat was stable; `None` where a repeat never was.
+    pub fn largest_stable(&self) -> Option<f64> {
+        let all: Option<Vec<_>> = self.stability.iter().copied().collect();
+        let rates = all?.into_iter().map(|s| s.largest_stable);
+        rates.reduce(f64::min)
+    }
+}
+
+/// The two bounds of a cyclical policy; `base_lr` is below `max_lr`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Where the figure starts to leave the sweep's own first plateau.
+    pub base_lr: Estimate,
+    /// Where it slows, turns ragged or falls, safely below where a repeat diverged.
+    pub max_lr: Estimate,
+    /// Where the intervals come from.
+    pub interval: Interval,
+}
+
+/// Where an interval comes from, and so what it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// 95 %, Student's t on ln rate over this many readable repeats: other seeds.
+    Repeats(usize),
+    /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
+    Bootstrap,
+}
+
+/// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it is worth.
+///
+/// More than half of the repeats must be readable. Each bound is the geometric mean over those that are.
+pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> Reading {
+    let curves: Vec<_> = sweeps.iter().map(|s| Curve::new(s, rule)).collect();
+    let read = |curve: &Result<Curve, NoAnswer>| {
+        let curve = curve.as_ref().map_err(|&reason| reason)?;
+        reading::read(curve, &curve.values, &curve.smoothed, rule)
+    };
+    let repeats: Vec<Result<LnPair, NoAnswer>> = curves.iter().map(read).collect();
+    let stability: Vec<_> = sweeps.iter().map(curve::stability).collect();
+    Reading {
+        answer: answer(&curves, &repeats, &stability, rule),
+        repeats: repeats.iter().map(|r| r.map(LnPair::rates)).collect(),
+        stability,
+        picks: sweeps.iter().map(Picks::of).collect(),
+    }
+}
+
+fn answer(
+    curves: &[Result<Curve, NoAnswer>],
+    repeats: &[Result<LnPair, NoAnswer>],
+    stability: &[Option<Stability>],
+    rule: &Rule,
+) -> Result<Bounds, NoAnswer> {
+    let read: Vec<LnPair> = repeats.iter().filter_map(|r| r.ok()).collect();
+    if 2 * read.len() <= repeats.len() {
+        return Err(commonest_reason(repeats));
+    }
+    let (bases, maxes): (Vec<f64>, Vec<f64>) = read.iter().map(|p| (p.base, p.max)).unzip();
+    let (base_lr, max_lr, interval) = if let [only] = read[..] {
+        let curve = curves.iter().zip(repeats).find(|(_, r)| r.is_ok());
+        let Some((Ok(curve), _)) = curve else {
+            return Err(commonest_reason(repeats));
+        };
+        let (base, max) = interval::by_bootstrap(curve, only, rule);
+        (base, max, Interval::Bootstrap)
+    } else {
+        agree(&maxes, rule)?;
+        let (base, max) = (
+            interval::over_repeats(&bases),
+            interval::over_repeats(&maxes),
+        );
+        (base, max, Interval::Repeats(read.len()))
+    };
+    let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
+    let limit = diverged.fold(f64::INFINITY, f64::min) / rule.below_divergence;
+    if base_lr.value >= limit {
+        return Err(NoAnswer::DivergesAtOnce {
+            diverged: limit * rule.below_divergence,
+            base_lr: base_lr.value,
+        });
+    }
+    Ok(Bounds {
+        base_lr,
+        max_lr: max_lr.capped(limit),
+        interval,
+    })
+}
+
+fn agree(ln_rates: &[f64], rule: &Rule) -> Result<(), NoAnswer> {
+    if interval::deviation(ln_rates) <= rule.agreement {
+        return Ok(());
+    }
+    let fold = |f: fn(f64, f64) -> f64| {
+        ln_rates
+            .iter()
+            .copied()
+            .reduce(f)
+            .map_or(f64::NAN, libm::exp)
+    };
+    Err(NoAnswer::RepeatsDisagree {
+        lowest: fold(f64::min),
+        highest: fold(f64::max),
+    })
+}
+
+/// The reason of most unreadable repeats; of equally common ones the first.
+fn commonest_reason(repeats: &[Result<LnPair, NoAnswer>]) -> NoAnswer {
+    let reasons: Vec<NoAnswer> = repeats.iter().filter_map(|r| r.err()).collect();
+    let alike = |a: &NoAnswer| {
+        let same = |b: &&NoAnswer| core::mem::discriminant(a) == core::mem::discriminant(*b);
+        reasons.iter().filter(same).count()
+    };
+    let first = NoAnswer::TooFewPoints {
+        points: 0,
+        needed: curve::FEWEST_POINTS,
+    };
+    let best = reasons.iter().rev().max_by_key(|r| alike(r));
+    best.copied().unwrap_or(first)
+}
+
+/// Why a range test gives no reliable answer.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// Too few updates with finite figures.
+    #[error("the sweep has {points} usable points of at least {needed}")]
+    TooFewPoints {
+        /// The points with finite figures.
+        points: usize,
+        /// The fewest that are read.
+        needed: usize,
+    },
+    /// The figure never rose clearly above its own noise.
+    #[error(
+        "nothing was learnt: the best stretch stands out by {clearness:.1} standard errors of at least {needed}"
+    )]
+    NothingLearnt {
+        /// The rise of the smoothed figure in its standard errors.
+        clearness: f64,
+        /// The least that counts.
+        needed: f64,
+    },
+    /// The figure was rising from the first points on, so that there is no plateau to leave.
+    #[error(
+        "the sweep starts too high or too coarsely: at its second or third rate, {learning_at:.3e}, the net already learns"
+    )]
+    StartsTooHigh {
+        /// The first rate above 0.
+        first_lr: f64,
+        /// Where the figure leaves what it started from.
+        learning_at: f64,
+    },
+    /// The figure was still rising at the end.
+    #[error(
+        "the sweep ends at {last_lr:.3e}, before any slowing: the figure was still rising near {still_rising_at:.3e}"
+    )]
+    EndsBeforeSlowing {
+        /// The largest rate.
+        last_lr: f64,
+        /// A rate close to the end up to which the figure rose.
+        still_rising_at: f64,
+    },
+    /// The repeats' readings of `max_lr` lie too far apart.
+    #[error("the repeats disagree about max_lr: {lowest:.3e} to {highest:.3e}")]
+    RepeatsDisagree {
+        /// The lowest reading.
+        lowest: f64,
+        /// The highest reading.
+        highest: f64,
+    },
+    /// A repeat diverged hardly above the rate at which learning begins.
+    #[error(
+        "a repeat diverged at {diverged:.3e}, too close to base_lr = {base_lr:.3e} for any max_lr between"
+    )]
+    DivergesAtOnce {
+        /// The lowest rate at which a repeat diverged.
+        diverged: f64,
+        /// The rate at which learning begins.
+        base_lr: f64,
+    },
+}
+
+impl NoAnswer {
+    /// What to try.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::TooFewPoints { .. } => "sweep over more updates, or end at a lower rate",
+            Self::NothingLearnt { .. } => {
+                "sweep to higher rates or over more updates, use larger batches, and check that the data and labels fit"
+            }
+            Self::StartsTooHigh { .. } => {
+                "start the sweep at a tenth of its first rate or lower, or sweep exponentially over more updates"
+            }
+            Self::EndsBeforeSlowing { .. } => "sweep to a rate ten times as high",
+            Self::RepeatsDisagree { .. } => {
+                "sweep over more updates, use larger batches, or add repeats"
+            }
+            Self::DivergesAtOnce { .. } => {
+                "warm the net up first, clip gradients, or normalise the data"
+            }
+        }
+    }
+}

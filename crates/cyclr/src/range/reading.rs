@@ -1,0 +1,139 @@
+use super::{NoAnswer, Rule, curve::Curve};
+
+/// What one repeat says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// Where the figure leaves its first plateau.
+    pub base_lr: f64,
+    /// Where it stops gaining.
+    pub max_lr: f64,
+}
+
+/// The logarithms of a pair.
+#[derive(Clone, Copy)]
+pub(super) struct LnPair {
+    pub(super) base: f64,
+    pub(super) max: f64,
+}
+
+impl LnPair {
+    pub(super) fn rates(self) -> Pair {
+        Pair {
+            base_lr: libm::exp(self.base),
+            max_lr: libm::exp(self.max),
+        }
+    }
+}
+
+/// The rise of a smoothed curve from its plateau to its best.
+struct Rise {
+    plateau: f64,
+    height: f64,
+    /// The last point before the rise that has made no more than [`Rule::leaving`] of it.
+    left: usize,
+}
+
+impl Rise {
+    fn level(&self, share: f64) -> f64 {
+        self.plateau + share * self.height
+    }
+}
+
+/// Reads the bounds from the curve with its values replaced by `values` and their smoothing.
+pub(super) fn read(
+    curve: &Curve,
+    values: &[f64],
+    smoothed: &[f64],
+    rule: &Rule,
+) -> Result<LnPair, NoAnswer> {
+    let rise = rise(curve, values, smoothed, rule)?;
+    let base = curve.crossing(smoothed, rise.left, rise.level(rule.leaving));
+    if rise.left < 2 {
+        return Err(NoAnswer::StartsTooHigh {
+            first_lr: libm::exp(curve.ln_rates[0]),
+            learning_at: libm::exp(base),
+        });
+    }
+    let max = max_lr(curve, smoothed, &rise, rule)?;
+    Ok(LnPair { base, max })
+}
+
+/// The plateau is the mean of all points before the rise, which depends on the plateau: three rounds settle it.
+fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<Rise, NoAnswer> {
+    let best = (0..smoothed.len()).fold(0, |best, i| {
+        if smoothed[i] > smoothed[best] {
+            i
+        } else {
+            best
+        }
+    });
+    let mut plateau = mean(&values[..4]);
+    let mut left = 0;
+    for _ in 0..3 {
+        let height = smoothed[best] - plateau;
+        let half = plateau + 0.5 * height;
+        let middle = smoothed[..best].iter().position(|&y| y >= half);
+        let low = plateau + rule.leaving * height;
+        let before = &smoothed[..middle.unwrap_or(best)];
+        left = before.iter().rposition(|&y| y <= low).unwrap_or(0);
+        if left >= 4 {
+            plateau = mean(&values[..left]);
+        }
+    }
+    let height = smoothed[best] - plateau;
+    let clearness = height / curve.errors[best];
+    // A clearness that is not a number is not clear either.
+    let is_clear = best > 0 && clearness >= rule.clear_rise;
+    if !is_clear {
+        let needed = rule.clear_rise;
+        return Err(NoAnswer::NothingLearnt { clearness, needed });
+    }
+    Ok(Rise {
+        plateau,
+        height,
+        left,
+    })
+}
+
+/// The ln of the rate at which the figure stops gaining.
+fn max_lr(curve: &Curve, smoothed: &[f64], rise: &Rise, rule: &Rule) -> Result<f64, NoAnswer> {
+    let last = smoothed.len() - 1;
+    let first_at = |share: f64| {
+        let level = rise.level(share);
+        let above = smoothed
+            .iter()
+            .skip(rise.left + 1)
+            .position(|&y| y >= level);
+        let before = rise.left + above.unwrap_or(last - rise.left - 1);
+        curve.crossing(smoothed, before, level)
+    };
+    let top = rise.level(rule.top);
+    let until = smoothed.iter().rposition(|&y| y >= top).unwrap_or(last);
+    let diverged = curve.stability.diverged.is_some();
+    let falls = until < last || diverged;
+    if curve.exponential && falls {
+        let end = if until < last {
+            curve.crossing(smoothed, until, top)
+        } else {
+            curve.ln_rates[last]
+        };
+        return Ok(0.5 * (first_at(rule.top) + end));
+    }
+    let slowing = first_at(if curve.exponential {
+        rule.slowing_exponential
+    } else {
+        rule.slowing
+    });
+    let beyond = curve.ln_rates[last] - slowing;
+    if !falls && beyond < libm::log(rule.beyond) {
+        return Err(NoAnswer::EndsBeforeSlowing {
+            last_lr: libm::exp(curve.ln_rates[last]),
+            still_rising_at: libm::exp(slowing),
+        });
+    }
+    Ok(slowing)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}

@@ -1,0 +1,114 @@
+//! Statistics of small samples: intervals, paired comparisons with a verdict, and how soon a target is reached.
+//!
+//! Everything here is a pure function of numbers and knows nothing of training. The level is fixed throughout: intervals
+//! hold 95 % ([`CONFIDENCE`]) and a claim is made at an error of 5 % ([`ALPHA`]).
+//!
+//! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a logarithmic scale.
+//! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the same seeds.
+//! - [`compare`]: several arms against one reference, adjusted by [`holm`], each with a [`Verdict`].
+//! - [`seeds_to_decide`]: how many seeds would settle what these could not.
+//! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
+//! - [`time_ratio`]: how much sooner a target is reached, where some runs never reach it.
+//! - [`student_cdf`] and its neighbours: the distributions that all of these read.
+//!
+//! Values must be finite; NaN is refused, never skipped.
+
+mod distributions;
+mod holm;
+mod mcnemar;
+mod paired;
+mod seeds;
+mod soon;
+mod special;
+mod summary;
+mod verdict;
+
+pub use distributions::{
+    binomial_tail, chi_square_cdf, chi_square_quantile, student_cdf, student_quantile,
+};
+pub use holm::holm;
+pub use mcnemar::{McNemar, mcnemar};
+pub use paired::{Paired, TTest, Tost};
+pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
+pub use soon::{Median, Time, TimeRatio, median_time, time_ratio};
+pub use summary::{Interval, LogSummary, Summary};
+pub use verdict::{Comparison, Obstacle, Rules, Verdict, compare};
+
+/// The chance of a wrong claim that is accepted, family-wise.
+pub const ALPHA: f64 = 0.05;
+
+/// The share of samples whose interval holds the true value.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The largest size of a value. The square of anything larger would not fit an `f64`.
+const LARGEST: f64 = 1e100;
+
+/// Why a statistic could not be computed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatsError {
+    /// A sample is too small.
+    #[error("{n} values are too few: at least {needed} are needed")]
+    TooFew {
+        /// The size of the sample.
+        n: usize,
+        /// The smallest size that would do.
+        needed: usize,
+    },
+    /// A value is NaN, infinite or too large.
+    #[error("value {value} at index {index} is not a finite number of at most 1e100 in size")]
+    NotFinite {
+        /// Its place in the sample, from 0.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A rate or a time is not a positive number.
+    #[error("value {value} at index {index} is not a number in 1e-100..=1e100")]
+    NotPositive {
+        /// Its place in the sample, from 0.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Two samples that should be paired have different sizes.
+    #[error("{arm} values cannot be paired with {reference}: give one of each for every pair")]
+    Unpaired {
+        /// The size of the first sample.
+        arm: usize,
+        /// The size of the second.
+        reference: usize,
+    },
+    /// A t-test of differences that are all the same: their spread is 0, and so it says nothing of other seeds.
+    #[error("all {n} differences are {value}: a test needs differences that vary")]
+    NoSpread {
+        /// The number of differences.
+        n: usize,
+        /// What each of them is.
+        value: f64,
+    },
+    /// An argument that is one number is outside its range.
+    #[error("{name} is {value}, and should be in {range}")]
+    Range {
+        /// What the argument is.
+        name: &'static str,
+        /// The value that was given.
+        value: f64,
+        /// The values that are allowed.
+        range: &'static str,
+    },
+}
+
+/// Refuses a value outside `allowed`, NaN included.
+fn check_range(
+    name: &'static str,
+    value: f64,
+    allowed: core::ops::RangeInclusive<f64>,
+    range: &'static str,
+) -> Result<f64, StatsError> {
+    if allowed.contains(&value) {
+        Ok(value)
+    } else {
+        Err(StatsError::Range { name, value, range })
+    }
+}

@@ -1,0 +1,106 @@
+//! How many seeds would settle a comparison.
+
+use libm::{ceil, fabs, sqrt};
+
+use super::{
+    ALPHA, StatsError, Summary, check_range,
+    distributions::{chi_square_quantile, student_at},
+    paired::check_margin,
+};
+
+/// The chance to reach a verdict that the number of seeds is planned for.
+pub const POWER: f64 = 0.8;
+
+/// The search for a number of seeds stops here; a count that reaches it means "so many or more".
+pub const SEED_CAP: u64 = 1_000;
+
+/// A range for the number of seeds, in all, that would decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedRange {
+    /// Where the true standard deviation is at the lower end of its interval. More than the seeds already run.
+    pub low: u64,
+    /// Where it is at the upper end; [`SEED_CAP`] stands for that many or more.
+    pub high: u64,
+}
+
+/// The seeds that would decide where the true difference is the one that was seen.
+///
+/// The true standard deviation lies in the 80 % interval sd·√((n-1)/χ²(0.9)) to sd·√((n-1)/χ²(0.1)), both quantiles with
+/// n - 1 degrees of freedom; its upper end is the 90 % limit that Browne (1995) plans by. For each end, the smaller of
+/// [`seeds_to_detect`] at |mean|/sd and [`seeds_to_equate`] at (margin - |mean|)/sd is the number that decides one way or
+/// the other. The range is wide for few seeds, and it leaves out that the mean is uncertain as well: a guide, not a promise.
+///
+/// # Errors
+/// [`StatsError::TooFew`] for one seed, [`StatsError::NoSpread`] where the standard deviation is 0, [`StatsError::Range`]
+/// where the margin is not in 1e-100..=1e100 or there is no comparison.
+pub fn seeds_to_decide(
+    difference: &Summary,
+    margin: f64,
+    comparisons: usize,
+) -> Result<SeedRange, StatsError> {
+    check_margin(margin)?;
+    let (n, mean) = (difference.n, fabs(difference.mean));
+    let sd = difference.sd.ok_or(StatsError::TooFew { n, needed: 2 })?;
+    if sd == 0.0 {
+        let value = difference.mean;
+        return Err(StatsError::NoSpread { n, value });
+    }
+    let df = (n - 1) as f64;
+    let seeds_at = |p: f64| -> Result<u64, StatsError> {
+        let sd = sd * sqrt(df / chi_square_quantile(p, df)?);
+        let detect = seeds_to_detect(mean / sd, comparisons)?;
+        let equate = seeds_to_equate((margin - mean).max(0.0) / sd, comparisons)?;
+        Ok(detect.min(equate))
+    };
+    let low = seeds_at(0.9)?.max(n as u64 + 1);
+    let high = seeds_at(0.1)?.max(low);
+    Ok(SeedRange { low, high })
+}
+
+/// The seeds at which a true difference of `effect` standard deviations (of the paired differences) is called better or
+/// worse with a chance of about 80 %: the smallest n >= 2 with n >= ((t(1 - α/2m) + t(0.8))/effect)², both quantiles with
+/// n - 1 degrees of freedom, α = 0.05, m comparisons (Bonferroni's share, the strictest that Holm asks for).
+///
+/// No more than [`SEED_CAP`], which an effect of 0 gives. The exact number, by the noncentral t, is at most one off.
+///
+/// # Errors
+/// [`StatsError::Range`] where the effect is negative or NaN, or there is no comparison.
+pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsError> {
+    let share = share_of_alpha(effect, comparisons)?;
+    Ok(smallest(effect, 1.0 - share / 2.0, POWER))
+}
+
+/// The seeds at which equivalence is shown with a chance of at least about 80 % where the nearer margin is `room` standard
+/// deviations (of the paired differences) away from the true difference: the smallest n >= 2 with
+/// n >= ((t(1 - α/m) + t(0.9))/room)², as [`seeds_to_detect`]. Half of the remaining chance goes to each side, which is
+/// what a true difference of 0 needs and more than enough for any other.
+///
+/// # Errors
+/// [`StatsError::Range`] where the room is negative or NaN, or there is no comparison.
+pub fn seeds_to_equate(room: f64, comparisons: usize) -> Result<u64, StatsError> {
+    let share = share_of_alpha(room, comparisons)?;
+    Ok(smallest(room, 1.0 - share, f64::midpoint(1.0, POWER)))
+}
+
+fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {
+    check_range("the effect", effect, 0.0..=f64::INFINITY, "0..=inf")?;
+    let family = comparisons as f64;
+    check_range("the number of comparisons", family, 1.0..=1e6, "1..=1e6")?;
+    Ok(ALPHA / family)
+}
+
+/// The smallest n whose quantiles ask for no more than n. What they ask for falls with n, so what they ask for at the cap is
+/// a lower bound, a few steps below the answer.
+fn smallest(effect: f64, p_claim: f64, p_power: f64) -> u64 {
+    let asked = |n: u64| {
+        let df = (n - 1) as f64;
+        let root = (student_at(p_claim, df) + student_at(p_power, df)) / effect;
+        root * root
+    };
+    let cap = SEED_CAP as f64;
+    let mut n = ceil(asked(SEED_CAP).clamp(2.0, cap)) as u64;
+    while n < SEED_CAP && asked(n) > n as f64 {
+        n += 1;
+    }
+    n
+}

@@ -1,0 +1,160 @@
+//! A sample in three figures: mean, standard deviation and the interval of the mean.
+
+use alloc::vec::Vec;
+
+use libm::{exp, fabs, log, sqrt};
+
+use super::{ALPHA, LARGEST, StatsError, distributions::student_at};
+
+/// A closed range of values, in the unit of the sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end, at least `low`.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Whether it holds the value; both ends belong to it.
+    pub fn contains(&self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+}
+
+/// Size, mean, standard deviation and 95 % interval of a sample.
+///
+/// ```
+/// let summary = cyclr::stats::Summary::of(&[71.0, 72.0, 73.0])?;
+/// assert_eq!((summary.n, summary.mean, summary.sd), (3, 72.0, Some(1.0)));
+/// # Ok::<(), cyclr::stats::StatsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// The number of values, at least 1.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation, with the divisor n - 1; `None` for one value.
+    pub sd: Option<f64>,
+    /// The 95 % interval of the true mean, mean ± t(0.975, n - 1)·sd/√n (Student 1908); `None` for one value.
+    ///
+    /// It assumes independent values that are near normal. Where all values are the same it is that one point, and
+    /// then it must not be read as certainty.
+    pub interval: Option<Interval>,
+}
+
+impl Summary {
+    /// Summarizes a sample.
+    ///
+    /// # Errors
+    /// [`StatsError::TooFew`] where there is no value, [`StatsError::NotFinite`] where one is NaN, infinite or above
+    /// 1e100 in size.
+    pub fn of(values: &[f64]) -> Result<Self, StatsError> {
+        check_finite(values)?;
+        let n = values.len();
+        let mean = mean(values);
+        if n == 1 {
+            return Ok(Self {
+                n,
+                mean,
+                sd: None,
+                interval: None,
+            });
+        }
+        let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+        let df = (n - 1) as f64;
+        let sd = sqrt(squares / df);
+        let half = student_at(1.0 - ALPHA / 2.0, df) * sd / sqrt(n as f64);
+        Ok(Self {
+            n,
+            mean,
+            sd: Some(sd),
+            interval: Some(Interval {
+                low: mean - half,
+                high: mean + half,
+            }),
+        })
+    }
+
+    /// The standard error of the mean, sd/√n; `None` for one value.
+    pub fn standard_error(&self) -> Option<f64> {
+        self.sd.map(|sd| sd / sqrt(self.n as f64))
+    }
+}
+
+/// The same on a logarithmic scale, for positive quantities that vary by factors, such as learning rates.
+///
+/// ```
+/// let rates = cyclr::stats::LogSummary::of(&[0.001, 0.002, 0.004])?;
+/// assert!((rates.mean - 0.002).abs() < 1e-15);
+/// # Ok::<(), cyclr::stats::StatsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogSummary {
+    /// The number of values, at least 1.
+    pub n: usize,
+    /// Their geometric mean, in the unit of the values.
+    pub mean: f64,
+    /// The standard deviation of their natural logarithms, with the divisor n - 1; `None` for one value.
+    pub ln_sd: Option<f64>,
+    /// The 95 % t-interval of the mean logarithm, turned back into the unit of the values; `None` for one value. Two
+    /// values that differ by many powers of ten can have an interval that ends at 0 or infinity.
+    pub interval: Option<Interval>,
+}
+
+impl LogSummary {
+    /// Summarizes a sample of positive values.
+    ///
+    /// # Errors
+    /// [`StatsError::TooFew`] where there is no value, [`StatsError::NotPositive`] where one is outside 1e-100..=1e100.
+    pub fn of(values: &[f64]) -> Result<Self, StatsError> {
+        for (index, &value) in values.iter().enumerate() {
+            check_positive(index, value)?;
+        }
+        let logarithms: Vec<f64> = values.iter().map(|&x| log(x)).collect();
+        let summary = Summary::of(&logarithms)?;
+        Ok(Self {
+            n: summary.n,
+            mean: exp(summary.mean),
+            ln_sd: summary.sd,
+            interval: summary.interval.map(|interval| Interval {
+                low: exp(interval.low),
+                high: exp(interval.high),
+            }),
+        })
+    }
+}
+
+/// Refuses a value that is not in 1e-100..=1e100.
+pub(super) fn check_positive(index: usize, value: f64) -> Result<f64, StatsError> {
+    if (1.0 / LARGEST..=LARGEST).contains(&value) {
+        Ok(value)
+    } else {
+        Err(StatsError::NotPositive { index, value })
+    }
+}
+
+/// Refuses an empty sample, NaN, and sizes whose squares would overflow.
+pub(super) fn check_finite(values: &[f64]) -> Result<(), StatsError> {
+    if values.is_empty() {
+        return Err(StatsError::TooFew { n: 0, needed: 1 });
+    }
+    match values
+        .iter()
+        .position(|x| !x.is_finite() || fabs(*x) > LARGEST)
+    {
+        Some(index) => Err(StatsError::NotFinite {
+            index,
+            value: values[index],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The mean, with the rounding of the first pass taken out by a second.
+fn mean(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let first = values.iter().sum::<f64>() / n;
+    first + values.iter().map(|x| x - first).sum::<f64>() / n
+}

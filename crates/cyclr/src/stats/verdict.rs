@@ -1,0 +1,154 @@
+//! Several arms against one reference, and what may be said of each.
+
+use alloc::vec::Vec;
+
+use super::{
+    ALPHA, Paired, SeedRange, StatsError, Summary, TTest, Tost, holm, paired::check_margin,
+    seeds_to_decide,
+};
+use crate::seam::Direction;
+
+/// What a comparison was told before it began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// Differences smaller than this do not matter, in the unit of the values; above 0.
+    pub margin: f64,
+    /// Whether more or less of the value is better.
+    pub direction: Direction,
+}
+
+/// What may be said of an arm beside the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// Better than the reference. [`Comparison::within_margin`] tells whether the difference is shown to be too small to
+    /// matter.
+    Better,
+    /// Worse than the reference, likewise.
+    Worse,
+    /// Not shown to differ, and shown to differ by less than the margin.
+    Equivalent,
+    /// None of these could be shown, which does not say that the arms are the same.
+    Undecided(Obstacle),
+}
+
+/// What stood in the way of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Obstacle {
+    /// One seed has no spread to judge a difference by.
+    OneSeed,
+    /// The difference was the same at every seed, so nothing shows how it would vary at others. Two arms that are the
+    /// same by construction end here, with a difference of 0.
+    NoSpread,
+    /// The differences vary too much for this number of seeds; about so many in all would decide.
+    TooFewSeeds(SeedRange),
+}
+
+/// One arm beside the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// The paired differences, arm less reference. The interval is this comparison's own, not widened for the number of
+    /// arms, so it can exclude 0 where the verdict, which is adjusted, is undecided.
+    pub difference: Summary,
+    /// The test for a difference; `None` where one seed or no spread leaves nothing to test.
+    pub t_test: Option<TTest>,
+    /// Its p-value after [`holm`] over all arms; 1 where there was no test.
+    pub adjusted_p: f64,
+    /// The test for equivalence; `None` as above.
+    pub tost: Option<Tost>,
+    /// Its p-value after [`holm`] over all arms; 1 where there was no test.
+    pub adjusted_tost_p: f64,
+    /// Whether the difference is shown to be smaller than the margin: `adjusted_tost_p` < 0.05.
+    pub within_margin: bool,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Compares each arm with the reference on the same seeds. The arms given here are one family.
+///
+/// 1. Of each arm a paired t-test (two-sided) and a TOST with the margin. An arm that cannot be tested counts with p = 1.
+/// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs.
+/// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted TOST p < 0.05:
+///    equivalent. Else undecided.
+///
+/// So the chance that any arm is wrongly called better or worse is at most 5 %, and so is the chance that any arm whose
+/// true difference is the margin or more is called equivalent, whatever the number of arms. Both are adjusted since both
+/// are claims, and each further arm is a further chance to be wrong. Both tests can succeed at once where the spread is
+/// small: then the difference is real and small, better or worse stands, and [`Comparison::within_margin`] is set.
+///
+/// The seeds are the population: the values of one seed are means over the same test examples, and nothing here speaks
+/// of new examples.
+///
+/// ```
+/// use cyclr::{seam::Direction, stats};
+/// let rules = stats::Rules { margin: 0.5, direction: Direction::Higher };
+/// let found = stats::compare(&[71.0, 72.0, 71.5], &[&[73.1, 74.0, 73.6]], rules)?;
+/// assert_eq!(found[0].verdict, stats::Verdict::Better);
+/// # Ok::<(), stats::StatsError>(())
+/// ```
+///
+/// # Errors
+/// As [`Paired::new`] for any arm; [`StatsError::Range`] where the margin is not in 1e-100..=1e100.
+pub fn compare(
+    reference: &[f64],
+    arms: &[&[f64]],
+    rules: Rules,
+) -> Result<Vec<Comparison>, StatsError> {
+    check_margin(rules.margin)?;
+    let pairs = arms
+        .iter()
+        .map(|arm| Paired::new(arm, reference))
+        .collect::<Result<Vec<_>, _>>()?;
+    let t_tests: Vec<_> = pairs.iter().map(|pair| pair.t_test().ok()).collect();
+    let tosts: Vec<_> = pairs
+        .iter()
+        .map(|pair| pair.tost(rules.margin).ok())
+        .collect();
+    let adjusted = holm(&or_one(t_tests.iter().map(|test| test.map(|t| t.p))))?;
+    let adjusted_tost = holm(&or_one(tosts.iter().map(|test| test.map(|t| t.p))))?;
+    (0..arms.len())
+        .map(|i| {
+            let mut comparison = Comparison {
+                difference: *pairs[i].differences(),
+                t_test: t_tests[i],
+                adjusted_p: adjusted[i],
+                tost: tosts[i],
+                adjusted_tost_p: adjusted_tost[i],
+                within_margin: adjusted_tost[i] < ALPHA,
+                verdict: Verdict::Equivalent,
+            };
+            comparison.verdict = comparison.judge(rules, arms.len())?;
+            Ok(comparison)
+        })
+        .collect()
+}
+
+impl Comparison {
+    /// The third step of [`compare`], of whose family this is one.
+    fn judge(&self, rules: Rules, family: usize) -> Result<Verdict, StatsError> {
+        if self.adjusted_p < ALPHA {
+            return Ok(side(self.difference.mean, rules.direction));
+        }
+        if self.within_margin {
+            return Ok(Verdict::Equivalent);
+        }
+        Ok(Verdict::Undecided(if self.difference.n == 1 {
+            Obstacle::OneSeed
+        } else if self.t_test.is_none() {
+            Obstacle::NoSpread
+        } else {
+            Obstacle::TooFewSeeds(seeds_to_decide(&self.difference, rules.margin, family)?)
+        }))
+    }
+}
+
+fn or_one(p_values: impl Iterator<Item = Option<f64>>) -> Vec<f64> {
+    p_values.map(|p| p.unwrap_or(1.0)).collect()
+}
+
+fn side(difference: f64, direction: Direction) -> Verdict {
+    if (difference > 0.0) == (direction == Direction::Higher) {
+        Verdict::Better
+    } else {
+        Verdict::Worse
+    }
+}
