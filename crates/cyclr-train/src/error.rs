@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use cyclr::seam::TrainableError;
 
+use crate::find::CurveError;
+
 /// Why something could not be done, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +37,16 @@ pub enum Error {
         /// Momentum or weight decay.
         what: &'static str,
     },
+    /// The run in the folder was made by a lab with other data or abilities.
+    #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
+    OtherLab {
+        /// The folder.
+        path: PathBuf,
+        /// The facts of the run.
+        was: String,
+        /// The facts of the lab.
+        is: String,
+    },
     /// A change of horizon that is none or cannot be made.
     #[error("the run cannot go on to {updates} updates: {reason}")]
     BadHorizon {
@@ -42,6 +54,20 @@ pub enum Error {
         updates: u64,
         /// Why not, and what would work.
         reason: String,
+    },
+    /// A sweep that cannot be made or read.
+    #[error("the range test cannot be made: {reason}")]
+    BadSweep {
+        /// Why not, and what would work.
+        reason: String,
+    },
+    /// A file that is no curve of a range test.
+    #[error("{}: {error}", path.display())]
+    BadCurve {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: CurveError,
     },
     /// Somebody asked for a stop; everything up to `made` is kept where the run has a folder.
     #[error("interrupted after {made} updates")]
@@ -109,6 +135,10 @@ impl Error {
     /// For `map_err` on file operations.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }

@@ -8,9 +8,9 @@ use crate::run::{Ending, Reading};
 
 /// Who looks on while work is done, and who may stop it.
 #[expect(missing_debug_implementations, reason = "an observer is a closure")]
-pub struct Watch<'a> {
+pub struct Watch<'a, E = Event> {
     /// Is shown everything that happens, in order, by the thread that does the work.
-    pub observer: &'a mut dyn FnMut(&Event),
+    pub observer: &'a mut dyn FnMut(&E),
     /// Is heeded between updates.
     pub interrupt: &'a Interrupt,
 }

@@ -14,7 +14,7 @@
 //!
 //! let spec = "triangular2(base=0.01, max=0.3, step=5ep)".parse().unwrap();
 //! let task = Task::new(spec, 1, Budget::Updates(800));
-//! let watch = Watch { observer: &mut |event| println!("{event:?}"), interrupt: &Interrupt::new() };
+//! let watch = Watch { observer: &mut |_event| {}, interrupt: &Interrupt::new() };
 //! let outcome = train(&Bowl::default(), &task, watch)?;
 //! assert_eq!(outcome.readings.iter().map(|r| r.made).collect::<Vec<_>>(), [200, 400, 600, 800]);
 //! # Ok::<(), cyclr_train::Error>(())
@@ -25,13 +25,14 @@ pub mod bowl;
 mod crc;
 mod error;
 mod event;
+pub mod find;
 mod interrupt;
+mod parallel;
 pub mod record;
 mod run;
 
 pub use error::Error;
 pub use event::{Event, Watch};
 pub use interrupt::Interrupt;
-pub use run::{
-    Budget, Change, Ending, Outcome, Plan, Reading, Task, resume, train, train_in,
-};
+pub use parallel::side_by_side;
+pub use run::{Budget, Change, Ending, Outcome, Plan, Reading, Task, resume, train, train_in};

@@ -72,11 +72,22 @@ impl EventRecord {
     /// The line for an event; `None` where it concerns one sitting only.
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
-            &Event::Timed { seconds, seconds_per_update, updates } => {
-                Self::Timed { seconds, seconds_per_update, updates }
-            }
+            &Event::Timed {
+                seconds,
+                seconds_per_update,
+                updates,
+            } => Self::Timed {
+                seconds,
+                seconds_per_update,
+                updates,
+            },
             &Event::Adjusted { budget, end } => Self::Adjusted { budget, end },
-            Event::Updated { update, hyper, metrics, seconds } => Self::Updated {
+            Event::Updated {
+                update,
+                hyper,
+                metrics,
+                seconds,
+            } => Self::Updated {
                 update: *update,
                 lr: hyper.lr,
                 momentum: hyper.momentum,
@@ -85,8 +96,13 @@ impl EventRecord {
                 seconds: *seconds,
             },
             Event::Read(reading) => Self::Read(reading.into()),
-            Event::Ended { ending, made } => Self::Ended { ending: ending.into(), made: *made },
-            Event::Tested { metrics } => Self::Tested { metrics: metric_records(metrics) },
+            Event::Ended { ending, made } => Self::Ended {
+                ending: ending.into(),
+                made: *made,
+            },
+            Event::Tested { metrics } => Self::Tested {
+                metrics: metric_records(metrics),
+            },
             Event::Started { .. } | Event::Damaged { .. } | Event::Saved { .. } => return None,
         })
     }
@@ -105,7 +121,6 @@ pub fn read_events(
     let lines = BufReader::new(file).lines().enumerate();
     Ok(lines.map(move |(n, line)| {
         let line = line.map_err(Error::io("read", &path))?;
-        serde_json::from_str(&line)
-            .map_err(|error| bad(&path)(format!("line {}: {error}", n + 1)))
+        serde_json::from_str(&line).map_err(|error| bad(&path)(format!("line {}: {error}", n + 1)))
     }))
 }

@@ -57,12 +57,19 @@ pub(super) fn check_version(path: &Path, found: u32) -> Result<(), Error> {
     if found == VERSION {
         return Ok(());
     }
-    Err(Error::Version { path: path.to_owned(), found, known: VERSION })
+    Err(Error::Version {
+        path: path.to_owned(),
+        found,
+        known: VERSION,
+    })
 }
 
 /// For `map_err` on a record that cannot be read or made.
 pub(super) fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
-    move |error| Error::BadRecord { path: path.to_owned(), reason: error.to_string() }
+    move |error| Error::BadRecord {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 /// A file that only grows, but for being cut back to where a checkpoint was made.
@@ -74,22 +81,42 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens the log, made if need be, cut to `length` bytes.
-    pub(super) fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
+    /// Opens the log at its end, made if need be.
+    pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
         let open = || {
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-            file.set_len(length)?;
-            file.seek(SeekFrom::Start(length))?;
-            Ok(BufWriter::new(file))
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
+            let length = file.seek(SeekFrom::End(0))?;
+            Ok((BufWriter::new(file), length))
         };
-        let file = open().map_err(Error::io("open", &path))?;
+        let (file, length) = open().map_err(Error::io("open", &path))?;
         Ok(Self { path, file, length })
+    }
+
+    /// Its bytes, those included that are not yet on the disk.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Drops what comes after the first `length` bytes; it is at least as long.
+    pub(super) fn cut(&mut self, length: u64) -> Result<(), Error> {
+        let cut = |file: &mut BufWriter<File>| {
+            file.seek(SeekFrom::Start(length))?;
+            file.get_ref().set_len(length)
+        };
+        cut(&mut self.file).map_err(Error::io("cut", &self.path))?;
+        self.length = length;
+        Ok(())
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.length += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(Error::io("append to", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(Error::io("append to", &self.path))
     }
 
     /// Makes everything so far last, and says how long the log is.

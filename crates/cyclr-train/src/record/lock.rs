@@ -36,7 +36,10 @@ impl Lock {
                 let mut pid = String::new();
                 let _ = file.read_to_string(&mut pid);
                 let pid = if pid.is_empty() { "?".into() } else { pid };
-                return Err(Error::Locked { path: folder.to_owned(), pid });
+                return Err(Error::Locked {
+                    path: folder.to_owned(),
+                    pid,
+                });
             }
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }

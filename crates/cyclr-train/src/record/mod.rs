@@ -24,11 +24,10 @@ mod run;
 mod tensorboard;
 
 pub use event::{EventRecord, read_events};
-pub(crate) use files::write_atomically;
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
-pub use result::{EndingRecord, MetricRecord, ReadingRecord, ResultRecord, read_result};
+pub use result::{Better, EndingRecord, MetricRecord, ReadingRecord, ResultRecord, read_result};
 pub use run::{BudgetRecord, ChangeRecord, FactsRecord, RunRecord, read_run};
 
 /// The version of all records in a run's folder.

@@ -98,7 +98,11 @@ pub enum Better {
 /// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
 pub fn read_result(folder: &Path) -> Result<Option<ResultRecord>, Error> {
     let path = folder.join(ResultRecord::FILE);
-    if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
+    if path.exists() {
+        read_json(&path).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 impl ResultRecord {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::VERSION;
 use crate::record::files::{bad, read_json};
-use crate::{Budget, Error, Plan, Task};
+use crate::{Budget, Change, Error, Plan, Task};
 
 /// `run.json`: what was asked of a run and what was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub struct RunRecord {
     pub horizon: u64,
     /// The updates that will be made, unless something ends the run earlier.
     pub end: u64,
+    /// Where the budget is time: what an update took when it was turned into updates.
+    pub seconds_per_update: Option<f64>,
     /// The changes of the horizon that were asked for on the way.
     pub changes: Vec<ChangeRecord>,
     /// What the caller needs to make the lab again.
@@ -106,7 +108,10 @@ pub struct FactsRecord {
 pub fn read_run(folder: &Path) -> Result<RunRecord, Error> {
     let path = folder.join(RunRecord::FILE);
     if !path.exists() {
-        return Err(Error::NotARun { path: folder.to_owned(), missing: RunRecord::FILE });
+        return Err(Error::NotARun {
+            path: folder.to_owned(),
+            missing: RunRecord::FILE,
+        });
     }
     read_json(&path)
 }
@@ -131,9 +136,27 @@ impl RunRecord {
             facts: (&plan.facts).into(),
             horizon: plan.horizon,
             end: plan.end,
+            seconds_per_update: plan.seconds_per_update,
             changes: Vec::new(),
             lab,
         }
+    }
+
+    /// Takes note of a change that leads to `plan`.
+    pub(crate) fn change(&mut self, change: Change, made: u64, plan: &Plan) {
+        let how = match change {
+            Change::KeepShape { .. } => "keep_shape",
+            Change::Stretch { .. } => "stretch",
+        };
+        let (horizon, end) = (self.horizon, self.end);
+        self.changes.push(ChangeRecord {
+            made,
+            how: how.into(),
+            horizon,
+            end,
+        });
+        self.budget = plan.task.budget.into();
+        (self.horizon, self.end, self.seconds_per_update) = (plan.horizon, plan.end, None);
     }
 
     /// The task that the run was given.

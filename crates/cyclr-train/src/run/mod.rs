@@ -4,18 +4,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Lab, Metric, Metrics, Split, Trainable, TrainableError};
+use cyclr::seam::{Direction, Lab, Metrics, Split, Trainable, TrainableError};
 
-use crate::record::{Progress, RunFolder};
+use crate::record::RunFolder;
 use crate::{Error, Event, Watch};
 
 mod flat;
 mod outcome;
 mod plan;
+mod progress;
 mod resume;
 
 pub use outcome::{Ending, Outcome, Reading};
-pub use plan::{Budget, Plan, TIMED, Task};
+pub use plan::{Budget, Plan, Task};
+pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
 
 /// Trains, and keeps nothing but the outcome.
@@ -25,7 +27,7 @@ pub use resume::{Change, resume};
 pub fn train(lab: &dyn Lab, task: &Task, watch: Watch) -> Result<Outcome, Error> {
     let net = lab.start(task.seed)?;
     let plan = Plan::of(lab, net.facts(), task)?;
-    Run::new(&plan, net, None, watch).announce().go()
+    Run::new(&plan, net, None, watch).go()
 }
 
 /// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit for bit. `lab_record`
@@ -43,59 +45,99 @@ pub fn train_in(
     let net = lab.start(task.seed)?;
     let plan = Plan::of(lab, net.facts(), task)?;
     let mut folder = RunFolder::create(folder, &plan, lab_record)?;
-    Run::new(&plan, net, Some(&mut folder), watch).announce().go()
+    Run::new(&plan, net, Some(&mut folder), watch).go()
 }
 
 /// A run on its way.
-struct Run<'a> {
+struct Run<'a, 'w> {
     plan: &'a Plan,
     net: Box<dyn Trainable + 'a>,
     progress: Progress,
     folder: Option<&'a mut RunFolder>,
-    watch: Watch<'a>,
+    watch: Watch<'w>,
     /// When this sitting began, and the seconds of those before it.
     began: Instant,
     before: f64,
     saved: Instant,
 }
 
-impl<'a> Run<'a> {
+impl<'a, 'w> Run<'a, 'w> {
     fn new(
         plan: &'a Plan,
         net: Box<dyn Trainable + 'a>,
         folder: Option<&'a mut RunFolder>,
-        watch: Watch<'a>,
+        watch: Watch<'w>,
     ) -> Self {
         let (progress, now) = (Progress::default(), Instant::now());
-        Self { plan, net, progress, folder, watch, began: now, before: 0.0, saved: now }
+        Self {
+            plan,
+            net,
+            progress,
+            folder,
+            watch,
+            began: now,
+            before: 0.0,
+            saved: now,
+        }
     }
 
     fn go(mut self) -> Result<Outcome, Error> {
-        self.emit(Event::Started {
-            made: self.progress.made,
-            end: self.plan.end,
-            updates_per_epoch: self.plan.facts.updates_per_epoch(),
-            resumable: self.plan.facts.snapshots,
-        })?;
-        let ending = loop {
+        self.announce()?;
+        while self.progress.ending.is_none() {
             let stop = self.plan.next_stop(self.progress.made);
-            if let Some(ending) = self.update_until(stop)? {
-                break ending;
-            }
-            if let Some(ending) = self.read()? {
-                break ending;
-            }
-            if stop == self.plan.end {
-                break Ending::Whole;
-            }
-            if self.plan.trough(stop).is_some() {
-                if self.next_trough_is_too_far() {
-                    break Ending::OutOfTime;
-                }
+            self.progress.ending = self.train_to(stop)?;
+            if self.progress.ending.is_some() || self.plan.trough(stop).is_some() {
                 self.save()?;
             }
-        };
-        self.finish(ending)
+        }
+        self.finish()
+    }
+
+    /// Says what will be done.
+    fn announce(&mut self) -> Result<(), Error> {
+        let Plan {
+            horizon,
+            end,
+            seconds_per_update,
+            ..
+        } = *self.plan;
+        if self.progress.made == 0 {
+            if let (Some(seconds), Some(seconds_per_update)) =
+                (self.plan.seconds(), seconds_per_update)
+            {
+                self.emit(&Event::Timed {
+                    seconds,
+                    seconds_per_update,
+                    updates: horizon,
+                })?;
+            }
+            if end != horizon {
+                self.emit(&Event::Adjusted {
+                    budget: horizon,
+                    end,
+                })?;
+            }
+        }
+        self.emit(&Event::Started {
+            made: self.progress.made,
+            end,
+            updates_per_epoch: self.plan.facts.updates_per_epoch(),
+            resumable: self.plan.facts.snapshots,
+        })
+    }
+
+    /// Trains up to the count of updates `stop` and reads there. Gives an ending where the run ends by that.
+    fn train_to(&mut self, stop: u64) -> Result<Option<Ending>, Error> {
+        if let Some(diverged) = self.update_until(stop)? {
+            return Ok(Some(diverged));
+        }
+        if let Some(decided) = self.read()? {
+            return Ok(Some(decided));
+        }
+        if stop == self.plan.end {
+            return Ok(Some(Ending::Whole));
+        }
+        Ok(self.is_last_trough_in_time().then_some(Ending::OutOfTime))
     }
 
     /// Makes the updates up to the count `stop`. An ending where training diverges.
@@ -120,10 +162,16 @@ impl<'a> Run<'a> {
     /// and a trainer in another process is not asked for each one.
     fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
         const SECONDS: f64 = 0.05;
-        let Progress { made, compute_seconds, .. } = self.progress;
+        let Progress {
+            made,
+            compute_seconds,
+            ..
+        } = self.progress;
         let fit = (SECONDS * made as f64 / compute_seconds) as u64;
         let last = stop.min(made + fit.clamp(1, 100));
-        (made..last).map(|update| self.plan.schedule.at(update)).collect()
+        (made..last)
+            .map(|update| self.plan.schedule.at(update))
+            .collect()
     }
 
     /// Takes note of updates that were made with the first of `hypers`.
@@ -139,7 +187,12 @@ impl<'a> Run<'a> {
             let finite = metrics.is_finite();
             self.progress.made += 1;
             self.progress.compute_seconds += seconds;
-            self.emit(Event::Updated { update, hyper, metrics, seconds })?;
+            self.emit(&Event::Updated {
+                update,
+                hyper,
+                metrics,
+                seconds,
+            })?;
             if !finite {
                 return Ok(Some(Ending::Diverged { update }));
             }
@@ -164,17 +217,8 @@ impl<'a> Run<'a> {
             metrics: evaluation.metrics,
             compute_seconds: self.progress.compute_seconds,
         };
-        self.emit(Event::Read(reading.clone()))?;
-        let ending = if !reading.metrics.is_finite() {
-            Some(Ending::Diverged { update: made })
-        } else if self.plan.decides_at(made) && self.reaches_target(&reading.metrics) {
-            Some(Ending::Target)
-        } else if reading.trough.is_some() {
-            let flat = self.progress.is_flat(&reading, evaluation.correct.as_deref());
-            (self.plan.task.stop_when_flat && flat).then_some(Ending::Flat)
-        } else {
-            None
-        };
+        self.emit(&Event::Read(reading.clone()))?;
+        let ending = self.decide(&reading, evaluation.correct.as_deref())?;
         if reading.trough.is_some() {
             self.progress.trough_correct = evaluation.correct;
         }
@@ -182,35 +226,61 @@ impl<'a> Run<'a> {
         Ok(ending)
     }
 
+    /// Whether a reading ends the run.
+    fn decide(&self, reading: &Reading, correct: Option<&[bool]>) -> Result<Option<Ending>, Error> {
+        if !reading.metrics.is_finite() {
+            return Ok(Some(Ending::Diverged {
+                update: reading.made,
+            }));
+        }
+        if self.plan.decides_at(reading.made) && self.reaches_target(&reading.metrics) {
+            return Ok(Some(Ending::Target));
+        }
+        let may_be_flat = self.plan.task.stop_when_flat && reading.trough.is_some();
+        if may_be_flat && self.progress.is_flat(reading, correct)? {
+            return Ok(Some(Ending::Flat));
+        }
+        Ok(None)
+    }
+
     fn reaches_target(&self, metrics: &Metrics) -> bool {
-        let reached = |metric: &Metric, target: f64| match metric.direction {
+        let (Some(metric), Some(target)) = (metrics.deciding(), self.plan.task.target) else {
+            return false;
+        };
+        match metric.direction {
             Direction::Higher => metric.value >= target,
             Direction::Lower => metric.value <= target,
-        };
-        match (metrics.deciding(), self.plan.task.target) {
-            (Some(metric), Some(target)) => reached(metric, target),
-            _ => false,
         }
     }
 
-    /// Whether the budget of time, if there is one, will be over before the next trough.
-    fn next_trough_is_too_far(&self) -> bool {
-        let (Some(seconds), made) = (self.plan.seconds(), self.progress.made) else {
+    /// Whether this is a trough and the budget of time, if there is one, will be over before the next.
+    fn is_last_trough_in_time(&self) -> bool {
+        let made = self.progress.made;
+        let (Some(seconds), Some(_)) = (self.plan.seconds(), self.plan.trough(made)) else {
             return false;
         };
-        let spent = self.spent();
         let next = self.plan.next_trough(made).unwrap_or(self.plan.end);
-        spent + (next - made) as f64 * spent / made as f64 > seconds
+        self.spent() * next as f64 / made as f64 > seconds
     }
 
     /// Tests, stores the result, and hands it back.
-    fn finish(mut self, ending: Ending) -> Result<Outcome, Error> {
+    fn finish(mut self) -> Result<Outcome, Error> {
         let made = self.progress.made;
-        self.emit(Event::Ended { ending: ending.clone(), made })?;
+        let ending = self
+            .progress
+            .ending
+            .clone()
+            .expect("a run that is finished has ended");
+        self.emit(&Event::Ended {
+            ending: ending.clone(),
+            made,
+        })?;
         let diverged = matches!(ending, Ending::Diverged { .. });
         let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
-            self.emit(Event::Tested { metrics: metrics.clone() })?;
+            self.emit(&Event::Tested {
+                metrics: metrics.clone(),
+            })?;
             Some(metrics)
         } else {
             None
@@ -221,10 +291,11 @@ impl<'a> Run<'a> {
             test,
             compute_seconds: self.progress.compute_seconds,
             wall_seconds: self.spent(),
-            readings: self.progress.readings.clone(),
+            readings: self.progress.readings,
         };
-        if let Some(folder) = self.folder.as_deref_mut() {
-            folder.finish(&outcome, self.net.model()?)?;
+        if let Some(folder) = self.folder {
+            let model = if diverged { None } else { self.net.model()? };
+            folder.finish(&outcome, model.as_deref())?;
         }
         Ok(outcome)
     }
@@ -235,18 +306,26 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.save()?;
-        Err(Error::Interrupted { made: self.progress.made })
+        Err(Error::Interrupted {
+            made: self.progress.made,
+        })
     }
 
     /// Writes a checkpoint, where the run has a folder and the trainer can be saved.
     fn save(&mut self) -> Result<(), Error> {
         self.progress.wall_seconds = self.spent();
-        let Some(folder) = self.folder.as_deref_mut().filter(|_| self.plan.facts.snapshots) else {
+        let Some(folder) = self
+            .folder
+            .as_deref_mut()
+            .filter(|_| self.plan.facts.snapshots)
+        else {
             return Ok(());
         };
         folder.save(&self.progress, &self.net.state()?)?;
         self.saved = Instant::now();
-        self.emit(Event::Saved { made: self.progress.made })
+        self.emit(&Event::Saved {
+            made: self.progress.made,
+        })
     }
 
     /// Seconds, all sittings together.
@@ -254,11 +333,11 @@ impl<'a> Run<'a> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
-    fn emit(&mut self, event: Event) -> Result<(), Error> {
+    fn emit(&mut self, event: &Event) -> Result<(), Error> {
         if let Some(folder) = self.folder.as_deref_mut() {
-            folder.record(&event)?;
+            folder.record(event)?;
         }
-        (self.watch.observer)(&event);
+        (self.watch.observer)(event);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Hyper, Schedule, Spec};
 
 use crate::Error;
+use crate::record::RunRecord;
 
 /// How long to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,12 +16,12 @@ pub enum Budget {
     /// That many passes over the training set.
     Epochs(Epochs),
     /// That long by the clock, readings and the test included. It is turned into updates before training, by timing
-    /// [`TIMED`] updates of a model that is thrown away.
+    /// 50 updates of a model that is thrown away.
     Time(Duration),
 }
 
 /// The updates that are timed to turn a budget of time into updates.
-pub const TIMED: u64 = 50;
+const TIMED: u64 = 50;
 
 /// What to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,18 +71,18 @@ pub struct Plan {
     pub(crate) facts: Facts,
     pub(crate) horizon: u64,
     pub(crate) end: u64,
-    /// Where the budget is time: what was measured.
-    pub(crate) pace: Option<Pace>,
+    /// Where the budget is time: what an update took when that was turned into updates.
+    pub(crate) seconds_per_update: Option<f64>,
     pub(crate) schedule: Schedule,
     pub(crate) troughs: Vec<u64>,
 }
 
 /// What things take, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Pace {
-    pub(crate) update: f64,
-    pub(crate) validation: f64,
-    pub(crate) test: f64,
+struct Pace {
+    update: f64,
+    validation: f64,
+    test: f64,
 }
 
 impl Plan {
@@ -104,15 +105,14 @@ impl Plan {
         let readings = Self::of_updates(task, facts, without_readings)?.readings();
         let updates = pace.updates_in(time, readings, task)?;
         let plan = Self::of_updates(task, facts, updates)?;
-        Ok(Self { pace: Some(pace), ..plan })
+        Ok(Self {
+            seconds_per_update: Some(pace.update),
+            ..plan
+        })
     }
 
     /// The plan for a budget of `horizon` updates.
-    pub(crate) fn of_updates(
-        task: &Task,
-        facts: &Facts,
-        horizon: u64,
-    ) -> Result<Self, Error> {
+    pub(crate) fn of_updates(task: &Task, facts: &Facts, horizon: u64) -> Result<Self, Error> {
         let run = Horizon::of_updates(horizon)?.with_epoch(facts.examples, facts.batch)?;
         let schedule = task.spec.schedule(&run)?;
         check_obeyed(&schedule, facts)?;
@@ -123,9 +123,18 @@ impl Plan {
             task: task.clone(),
             facts: facts.clone(),
             horizon,
-            pace: None,
+            seconds_per_update: None,
             schedule,
             troughs,
+        })
+    }
+
+    /// The plan as the record of a run has it.
+    pub(crate) fn recorded(task: &Task, facts: &Facts, record: &RunRecord) -> Result<Self, Error> {
+        Ok(Self {
+            end: record.end,
+            seconds_per_update: record.seconds_per_update,
+            ..Self::of_updates(task, facts, record.horizon)?
         })
     }
 
@@ -166,11 +175,25 @@ impl Plan {
         readings
     }
 
+    /// The budget of time, in seconds, where it is one.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        match self.task.budget {
+            Budget::Time(time) => Some(time.as_secs_f64()),
+            Budget::Updates(_) | Budget::Epochs(_) => None,
+        }
+    }
+
     /// The first count of updates after `made` at which the run stops to read: a trough, a multiple of the grid, the end.
     pub(crate) fn next_stop(&self, made: u64) -> u64 {
-        let grid = self.task.read_every.map(|every| (made / every + 1) * every.get());
+        let grid = self
+            .task
+            .read_every
+            .map(|every| (made / every + 1) * every.get());
         let trough = self.next_trough(made);
-        [grid, trough].into_iter().flatten().fold(self.end, u64::min)
+        [grid, trough]
+            .into_iter()
+            .flatten()
+            .fold(self.end, u64::min)
     }
 
     /// The first trough after `made`.
@@ -247,10 +270,14 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
     if schedule.position(horizon - 1).is_none() {
         return Ok(horizon);
     }
-    troughs.last().copied().ok_or_else(|| Error::BudgetTooShort {
-        budget: format!("{horizon} updates"),
-        reason: "the first cycle of the schedule is longer: give more, or a shorter step".into(),
-    })
+    troughs
+        .last()
+        .copied()
+        .ok_or_else(|| Error::BudgetTooShort {
+            budget: format!("{horizon} updates"),
+            reason: "the first cycle of the schedule is longer: give more, or a shorter step"
+                .into(),
+        })
 }
 
 fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Error> {
@@ -258,7 +285,9 @@ fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Error> {
         return Err(Error::NotObeyed { what: "momentum" });
     }
     if schedule.at(0).weight_decay.is_some() && !facts.weight_decay {
-        return Err(Error::NotObeyed { what: "weight decay" });
+        return Err(Error::NotObeyed {
+            what: "weight decay",
+        });
     }
     Ok(())
 }
@@ -276,7 +305,10 @@ fn check_decidable(task: &Task, facts: &Facts, cyclical: bool) -> Result<(), Err
         return refuse("to stop when flat", "a schedule with cycles to compare");
     }
     if task.target.is_some() && !cyclical && task.read_every.is_none() {
-        return refuse("a target", "readings on the way: say how often the validation split is read");
+        return refuse(
+            "a target",
+            "readings on the way: say how often the validation split is read",
+        );
     }
     Ok(())
 }

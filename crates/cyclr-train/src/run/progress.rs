@@ -1,4 +1,4 @@
-use crate::run::Reading;
+use crate::run::{Ending, Reading};
 
 /// How far a run has come: beside the trainer's own state, all that what follows depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -7,10 +7,12 @@ pub(crate) struct Progress {
     pub(crate) made: u64,
     /// Seconds that the updates took.
     pub(crate) compute_seconds: f64,
-    /// Seconds that everything took.
+    /// Seconds that everything took, all sittings together.
     pub(crate) wall_seconds: f64,
     /// What the validation split has shown so far.
     pub(crate) readings: Vec<Reading>,
     /// Which validation examples were classified correctly at the last trough, where the trainer says so.
     pub(crate) trough_correct: Option<Vec<bool>>,
+    /// Why training is over, once it is.
+    pub(crate) ending: Option<Ending>,
 }

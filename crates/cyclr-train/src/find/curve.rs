@@ -1,0 +1,285 @@
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use cyclr::range::{Point, Sweep, SweepError};
+use cyclr::seam::{Direction, Metrics};
+
+use crate::Error;
+
+/// What one sweep measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// In the order of the updates.
+    pub points: Vec<CurvePoint>,
+    /// Whether more or less of [`CurvePoint::figure`] is better.
+    pub direction: Direction,
+    /// Why the sweep stopped before its end, if it did.
+    pub diverged: Option<Diverged>,
+}
+
+/// What was measured at one update of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// The update, counted from 0.
+    pub update: u64,
+    /// Its rate.
+    pub lr: f64,
+    /// The mean loss, where there is one.
+    pub loss: Option<f64>,
+    /// The deciding figure beside the loss, accuracy as a rule, where there is one.
+    pub figure: Option<f64>,
+    /// Of an accuracy: the number correct.
+    pub correct: Option<u64>,
+    /// The examples measured.
+    pub count: u64,
+}
+
+/// Where a sweep stopped because training diverged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Diverged {
+    /// The rate of the last update that was made.
+    pub lr: f64,
+    /// Whether its loss was not finite, and not only far above the first.
+    pub not_finite: bool,
+}
+
+impl Curve {
+    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it.
+    ///
+    /// # Errors
+    /// [`SweepError`] where the points are not those of one sweep.
+    pub fn sweep(&self) -> Result<Sweep, SweepError> {
+        let point = |p: &CurvePoint| Point {
+            lr: p.lr,
+            loss: p.loss,
+            figure: p.figure,
+            count: p.count,
+        };
+        Sweep::new(self.points.iter().map(point).collect(), self.direction)
+    }
+
+    /// Adds a point that was made from `metrics`.
+    pub(super) fn push(&mut self, point: CurvePoint, metrics: &Metrics) {
+        self.direction = metrics
+            .deciding()
+            .map_or(self.direction, |metric| metric.direction);
+        self.points.push(point);
+    }
+
+    /// The curve as text: `update,lr,loss,correct,count`, or `update,lr,loss` where no accuracy was measured. Numbers
+    /// have the digits that read back to the same value.
+    pub fn to_csv(&self) -> String {
+        let accuracy = self.points.iter().all(|point| point.correct.is_some());
+        let mut csv = String::from(if accuracy { FULL } else { SHORT });
+        for CurvePoint {
+            update,
+            lr,
+            loss,
+            correct,
+            count,
+            ..
+        } in &self.points
+        {
+            let loss = loss.unwrap_or(f64::NAN);
+            let _ = write!(csv, "\n{update},{lr},{loss}");
+            if let Some(correct) = correct.filter(|_| accuracy) {
+                let _ = write!(csv, ",{correct},{count}");
+            }
+        }
+        csv + "\n"
+    }
+
+    /// Reads a curve from text in the form of [`Curve::to_csv`], recorded by whatever tool.
+    ///
+    /// # Errors
+    /// [`CurveError`], with the line and the column.
+    pub fn from_csv(text: &str) -> Result<Self, CurveError> {
+        let mut lines = text.lines().enumerate();
+        let header = lines.next().map_or("", |(_, line)| line).trim_end();
+        if header != FULL && header != SHORT {
+            return Err(CurveError::Header {
+                found: header.chars().take(80).collect(),
+            });
+        }
+        let filled = lines.filter(|(_, line)| !line.trim().is_empty());
+        let (numbers, points): (Vec<_>, Vec<_>) = filled
+            .map(|(n, line)| {
+                Ok((
+                    n + 1,
+                    Row {
+                        line,
+                        number: n + 1,
+                    }
+                    .point(header)?,
+                ))
+            })
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .unzip();
+        let curve = Self {
+            points,
+            direction: Direction::Higher,
+            diverged: None,
+        };
+        match curve.sweep() {
+            Ok(_) => Ok(curve),
+            Err(error) => Err(CurveError::NotASweep {
+                line: index_of(&error).and_then(|i| numbers.get(i)).copied(),
+                error,
+            }),
+        }
+    }
+
+    /// Reads a curve from a file, as [`Curve::from_csv`].
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadCurve`] with the file, the line and the column.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let bad = |error| Error::BadCurve {
+            path: path.to_owned(),
+            error,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| bad(CurveError::NotText))?;
+        Self::from_csv(&text).map_err(bad)
+    }
+}
+
+impl CurvePoint {
+    pub(super) fn of(update: u64, lr: f64, metrics: &Metrics) -> Self {
+        let figure = metrics.deciding().filter(|metric| metric.name != "loss");
+        Self {
+            update,
+            lr,
+            loss: metrics.loss().map(|loss| loss.value),
+            figure: figure.map(|metric| metric.value),
+            correct: figure.and_then(|metric| metric.correct),
+            count: metrics.deciding().map_or(0, |metric| metric.count),
+        }
+    }
+}
+
+const FULL: &str = "update,lr,loss,correct,count";
+const SHORT: &str = "update,lr,loss";
+
+/// A line of a file, counted from 1.
+struct Row<'a> {
+    line: &'a str,
+    number: usize,
+}
+
+impl Row<'_> {
+    fn point(&self, header: &str) -> Result<CurvePoint, CurveError> {
+        let (found, expected) = (self.line.split(',').count(), header.split(',').count());
+        if found != expected {
+            return Err(CurveError::Columns {
+                line: self.number,
+                found,
+                expected,
+            });
+        }
+        let (mut correct, mut count) = (None, 1);
+        if header == FULL {
+            count = self.cell(4, "count", "a whole number of at least 1")?;
+            let right: u64 = self.cell(3, "correct", "a whole number of at most count")?;
+            correct = Some(right);
+            if count == 0 {
+                return Err(self.bad(4, "count", "a whole number of at least 1"));
+            }
+            if right > count {
+                return Err(self.bad(3, "correct", "a whole number of at most count"));
+            }
+        }
+        Ok(CurvePoint {
+            update: self.cell(0, "update", "a whole number")?,
+            lr: self.cell(1, "lr", "a number")?,
+            loss: Some(self.cell(2, "loss", "a number, nan or inf")?),
+            figure: correct.map(|correct| correct as f64 / count as f64),
+            correct,
+            count,
+        })
+    }
+
+    fn cell<T: std::str::FromStr>(
+        &self,
+        index: usize,
+        column: &'static str,
+        expected: &'static str,
+    ) -> Result<T, CurveError> {
+        self.text(index)
+            .parse()
+            .map_err(|_| self.bad(index, column, expected))
+    }
+
+    fn text(&self, index: usize) -> &str {
+        self.line.split(',').nth(index).unwrap_or("").trim()
+    }
+
+    fn bad(&self, index: usize, column: &'static str, expected: &'static str) -> CurveError {
+        let found = self.text(index).chars().take(40).collect();
+        CurveError::Cell {
+            line: self.number,
+            column,
+            found,
+            expected,
+        }
+    }
+}
+
+/// The point that an error is about, where it is about one.
+fn index_of(error: &SweepError) -> Option<usize> {
+    match *error {
+        SweepError::BadRate { index, .. }
+        | SweepError::NotRising { index, .. }
+        | SweepError::NothingMeasured { index }
+        | SweepError::FiguresDiffer { index }
+        | SweepError::FiniteAgain { index, .. } => Some(index),
+        _ => None,
+    }
+}
+
+/// Why a text is no curve of a range test. Lines are counted from 1.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CurveError {
+    /// It is not text at all.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// The first line is another one.
+    #[error("line 1 is `{found}`: make it `{FULL}` or `{SHORT}`")]
+    Header {
+        /// The first line.
+        found: String,
+    },
+    /// A line has too few columns or too many.
+    #[error("line {line} has {found} columns of {expected}")]
+    Columns {
+        /// The line.
+        line: usize,
+        /// Its columns.
+        found: usize,
+        /// Those of the header.
+        expected: usize,
+    },
+    /// A value is not of its column's kind.
+    #[error("line {line}, column {column}: `{found}` should be {expected}")]
+    Cell {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: &'static str,
+        /// The value.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The values together are not those of a sweep.
+    #[error("{}{error}", line.map_or(String::new(), |line| format!("line {line}: ")))]
+    NotASweep {
+        /// The line, where one line is at fault.
+        line: Option<usize>,
+        /// What is wrong; it counts the points from 0.
+        error: SweepError,
+    },
+}

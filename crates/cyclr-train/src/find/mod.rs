@@ -1,0 +1,284 @@
+//! The learning-rate range test: train while the rate rises, and read the bounds of a cyclical policy from what happens.
+//!
+//! By default a short exponential sweep over eight decades finds the scale, and a linear one, as in the paper (Smith,
+//! arXiv 1506.01186, section 3.3), reads the bounds. Each is repeated with other weights and another order of the data,
+//! side by side.
+//!
+//! ```
+//! use cyclr_train::{Interrupt, Watch, bowl::Bowl, find::{RangeTest, range_test}};
+//!
+//! let test = RangeTest { updates: 1500, ..RangeTest::default() };
+//! let watch = Watch { observer: &mut |_event| {}, interrupt: &Interrupt::new() };
+//! let found = range_test(&Bowl::default(), &test, watch)?;
+//! let bounds = found.answer().expect("the bowl is easy to read");
+//! // Curvature 1 and momentum 0.9: nothing above 2·(1 + 0.9) = 3.8 is stable.
+//! assert!(bounds.base_lr.value < bounds.max_lr.value && bounds.max_lr.value < 3.8);
+//! # Ok::<(), cyclr_train::Error>(())
+//! ```
+
+use cyclr::range::{Bounds, NoAnswer, Reading, Rule, read_bounds};
+use cyclr::seam::Lab;
+use cyclr::units::{Horizon, Length, Updates};
+use cyclr::{Spec, advice};
+
+use crate::{Error, Watch, side_by_side};
+
+mod curve;
+mod ramp;
+mod sweep;
+
+pub use curve::{Curve, CurveError, CurvePoint, Diverged};
+pub use ramp::{Ramp, Shape};
+pub use sweep::{Measure, range_test_in_place};
+
+/// The share of a budget that range tests may cost unless more is asked for.
+pub const SHARE: f64 = 0.1;
+
+/// A range test, with its repeats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeTest {
+    /// The seed of the first repeat; the others have those that follow.
+    pub seed: u64,
+    /// How often each sweep is made, at least 1. From given weights only the order of the data varies.
+    pub repeats: u32,
+    /// At most so many repeats run at the same time.
+    pub threads: usize,
+    /// The updates of all sweeps together.
+    pub updates: u64,
+    /// The sweep, where it is not to be found out. Its updates are those of one repeat, and `updates` is not used.
+    pub ramp: Option<Ramp>,
+    /// What is measured.
+    pub measure: Measure,
+    /// The constants of the reading.
+    pub rule: Rule,
+}
+
+impl Default for RangeTest {
+    /// Seed 0, 3 repeats on 2 threads, 3,000 updates, measured on training batches.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            repeats: 3,
+            threads: 2,
+            updates: 3000,
+            ramp: None,
+            measure: Measure::Training,
+            rule: Rule::default(),
+        }
+    }
+}
+
+impl RangeTest {
+    /// The updates that the test costs at most, all sweeps together.
+    pub fn cost(&self) -> u64 {
+        let repeats = u64::from(self.repeats);
+        match self.ramp {
+            Some(ramp) => ramp.updates() * repeats,
+            None => self.updates / repeats.max(1) * repeats,
+        }
+    }
+
+    /// The exponential sweep that finds the scale: a quarter of a repeat's updates, at most 200.
+    fn scale_ramp(&self) -> Result<Ramp, Error> {
+        let each = self.updates / u64::from(self.repeats);
+        Ramp::new(Shape::Exponential, 1e-7, 10.0, (each / 4).min(200))
+    }
+}
+
+/// What happens during a range test.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FindEvent {
+    /// The repeats of a sweep begin.
+    Began {
+        /// The sweep.
+        ramp: Ramp,
+        /// The repeats.
+        repeats: u32,
+        /// The weight decay that is tried, where one is.
+        weight_decay: Option<f64>,
+    },
+    /// Some updates were made.
+    Measured {
+        /// The repeat, counted from 0.
+        repeat: u32,
+        /// The last update, counted from 0, and what was measured there.
+        point: CurvePoint,
+    },
+}
+
+/// What a range test found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The weight decay that was tried, where one was.
+    pub weight_decay: Option<f64>,
+    /// The curve of each repeat of the exponential sweep that found the scale, and what they say; `None` where the sweep
+    /// was given.
+    pub scale: Option<(Vec<Curve>, Reading)>,
+    /// The curve of each repeat of the sweep that is read.
+    pub curves: Vec<Curve>,
+    /// What they say.
+    pub reading: Reading,
+    /// Whether the repeats start from the same given weights, so that they differ in the order of the data only.
+    pub given_weights: bool,
+}
+
+impl Found {
+    /// The bounds, or why there is no reliable answer. Where a linear sweep is too coarse to tell where learning begins,
+    /// and the exponential one before it is not, the latter is read.
+    ///
+    /// # Errors
+    /// [`NoAnswer`], with what to try.
+    pub fn answer(&self) -> Result<Bounds, NoAnswer> {
+        match (&self.reading.answer, &self.scale) {
+            (
+                Err(NoAnswer::StartsTooHigh { .. }),
+                Some((
+                    _,
+                    Reading {
+                        answer: Ok(bounds), ..
+                    },
+                )),
+            ) => Ok(*bounds),
+            (answer, _) => *answer,
+        }
+    }
+}
+
+/// Makes a range test with runs of its own, so that it leaves no trace in any other.
+///
+/// # Errors
+/// [`Error::BadSweep`] where the updates are too few for a sweep; [`Error::Undecidable`] where the validation split is to
+/// be measured and there is none; [`Error::Trainable`] and [`Error::Interrupted`].
+pub fn range_test(
+    lab: &dyn Lab,
+    test: &RangeTest,
+    watch: Watch<FindEvent>,
+) -> Result<Found, Error> {
+    let found = test_each(lab, test, &[None], watch)?;
+    Ok(found
+        .into_iter()
+        .next()
+        .expect("one finding for each weight decay"))
+}
+
+/// Makes the same sweeps at each of several weight decays (Smith, arXiv 1803.09820, section 4.4). The scale is found with
+/// the first of them. `updates` of the test are those of each weight decay.
+///
+/// # Errors
+/// As [`range_test`], and [`Error::NotObeyed`] where the trainer does not obey weight decay.
+pub fn range_test_over_weight_decay(
+    lab: &dyn Lab,
+    test: &RangeTest,
+    weight_decays: &[f64],
+    watch: Watch<FindEvent>,
+) -> Result<Vec<Found>, Error> {
+    if !lab.start(test.seed)?.facts().weight_decay {
+        return Err(Error::NotObeyed {
+            what: "weight decay",
+        });
+    }
+    let weight_decays: Vec<_> = weight_decays.iter().copied().map(Some).collect();
+    test_each(lab, test, &weight_decays, watch)
+}
+
+/// The cyclical policy that bounds and budget suggest: `triangular2` with the cycles of [`advice::cycles`].
+///
+/// # Errors
+/// [`Error::Schedule`] where the budget is too short for any advice, or its epoch unknown.
+pub fn suggest(bounds: &Bounds, run: &Horizon) -> Result<Spec, Error> {
+    let step = Length::Updates(Updates(advice::cycles(run)?.step));
+    let wave = cyclr::policy::Wave::new(bounds.base_lr.value, bounds.max_lr.value, step)?;
+    Ok(Spec::from(cyclr::policy::Triangular2::new(wave)))
+}
+
+fn test_each(
+    lab: &dyn Lab,
+    test: &RangeTest,
+    weight_decays: &[Option<f64>],
+    mut watch: Watch<FindEvent>,
+) -> Result<Vec<Found>, Error> {
+    let given_weights = lab.start(test.seed)?.facts().given_weights;
+    let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
+    let first = weight_decays.first().copied().flatten();
+    let scale = match test.ramp {
+        Some(_) => None,
+        None => Some(read(repeat(test.scale_ramp()?, first)?, &test.rule)?),
+    };
+    let ramp = match (test.ramp, &scale) {
+        (Some(ramp), _) => ramp,
+        (None, scale) => linear_ramp(test, scale.as_ref().map(|(_, reading)| reading))?,
+    };
+    let find = |&weight_decay: &Option<f64>| {
+        let (curves, reading) = read(repeat(ramp, weight_decay)?, &test.rule)?;
+        Ok(Found {
+            weight_decay,
+            scale: scale.clone(),
+            curves,
+            reading,
+            given_weights,
+        })
+    };
+    weight_decays.iter().map(find).collect()
+}
+
+/// All repeats of one sweep.
+fn sweeps(
+    lab: &dyn Lab,
+    test: &RangeTest,
+    ramp: Ramp,
+    weight_decay: Option<f64>,
+    watch: &mut Watch<FindEvent>,
+) -> Result<Vec<Curve>, Error> {
+    let interrupt = watch.interrupt;
+    (watch.observer)(&FindEvent::Began {
+        ramp,
+        repeats: test.repeats,
+        weight_decay,
+    });
+    let mut observer = |repeat: usize, &point: &CurvePoint| {
+        (watch.observer)(&FindEvent::Measured {
+            repeat: repeat as u32,
+            point,
+        });
+    };
+    let curves = side_by_side(
+        test.threads,
+        test.repeats as usize,
+        &mut observer,
+        |repeat, emit| {
+            let mut net = lab.start(test.seed + repeat as u64)?;
+            let mut observer = |point: &CurvePoint| emit(*point);
+            let mut watch = Watch {
+                observer: &mut observer,
+                interrupt,
+            };
+            sweep::sweep(&mut *net, &ramp, weight_decay, test.measure, &mut watch)
+        },
+    );
+    curves.into_iter().collect()
+}
+
+fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error> {
+    let sweeps: Result<Vec<_>, _> = curves.iter().map(Curve::sweep).collect();
+    let sweeps = sweeps.map_err(|error| Error::BadSweep {
+        reason: error.to_string(),
+    })?;
+    let reading = read_bounds(&sweeps, rule);
+    Ok((curves, reading))
+}
+
+/// The linear sweep after the exponential one: up to four times its `max_lr`, where that could be read, and not above the
+/// lowest rate at which a repeat diverged.
+fn linear_ramp(test: &RangeTest, scale: Option<&Reading>) -> Result<Ramp, Error> {
+    let each = test.updates / u64::from(test.repeats);
+    let (mut to, scale_updates) = (10.0, test.scale_ramp()?.updates());
+    if let Some(scale) = scale {
+        let diverged = scale.stability.iter().flatten().filter_map(|s| s.diverged);
+        to = diverged.fold(to, f64::min);
+        if let Ok(bounds) = &scale.answer {
+            to = f64::min(to, 4.0 * bounds.max_lr.value);
+        }
+    }
+    Ramp::new(Shape::Linear, 0.0, to, each - scale_updates)
+}

@@ -1,0 +1,179 @@
+use cyclr::Hyper;
+use cyclr::seam::{Direction, Metrics, Split, Trainable, TrainableError};
+
+use crate::find::{Curve, CurvePoint, Diverged, Ramp};
+use crate::{Error, Watch};
+
+/// What a range test measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Each update's own training batch, before the update.
+    Training,
+    /// The whole validation split, after updates spread evenly over the sweep.
+    Validation {
+        /// The times it is read, at least 16.
+        points: u64,
+    },
+}
+
+/// Makes a sweep with a run in mid-training, and puts the run back: weights, optimizer, norm statistics, random numbers and
+/// place in the data are then as before, also after an error, an interrupt, divergence or a panic.
+///
+/// # Errors
+/// [`Error::Trainable`] where the run cannot be put back, or the sweep failed; [`Error::Undecidable`] where the
+/// validation split is to be measured and there is none; [`Error::Interrupted`].
+pub fn range_test_in_place(
+    net: &mut dyn Trainable,
+    ramp: &Ramp,
+    measure: Measure,
+    mut watch: Watch<CurvePoint>,
+) -> Result<Curve, Error> {
+    let mut borrowed = Borrowed::new(net)?;
+    let curve = sweep(borrowed.net, ramp, None, measure, &mut watch);
+    borrowed.put_back()?;
+    curve
+}
+
+/// A run whose state is put back at the end.
+struct Borrowed<'a> {
+    net: &'a mut dyn Trainable,
+    state: Option<Vec<u8>>,
+}
+
+impl<'a> Borrowed<'a> {
+    fn new(net: &'a mut dyn Trainable) -> Result<Self, TrainableError> {
+        let state = Some(net.state()?);
+        Ok(Self { net, state })
+    }
+
+    fn put_back(&mut self) -> Result<(), TrainableError> {
+        self.state
+            .take()
+            .map_or(Ok(()), |state| self.net.restore(&state))
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    /// Only a panic leaves something to put back here; a failure could not be told to anyone.
+    fn drop(&mut self) {
+        let _ = self.put_back();
+    }
+}
+
+/// Makes a sweep, up to its end or to where training diverges.
+pub(super) fn sweep(
+    net: &mut dyn Trainable,
+    ramp: &Ramp,
+    weight_decay: Option<f64>,
+    measure: Measure,
+    watch: &mut Watch<CurvePoint>,
+) -> Result<Curve, Error> {
+    check_measure(net, measure)?;
+    let mut losses = Losses::default();
+    let mut curve = Curve {
+        points: Vec::new(),
+        direction: Direction::Lower,
+        diverged: None,
+    };
+    let mut made = 0;
+    while made < ramp.updates() && curve.diverged.is_none() {
+        if watch.interrupt.is_requested() {
+            return Err(Error::Interrupted { made });
+        }
+        let stop = next_stop(ramp, measure, made);
+        let hyper = |update| Hyper {
+            weight_decay,
+            ..Hyper::lr(ramp.at(update))
+        };
+        let batches = net.updates(&(made..stop).map(hyper).collect::<Vec<_>>())?;
+        for (update, batch) in (made..).zip(&batches) {
+            if measure == Measure::Training {
+                curve.push(CurvePoint::of(update, ramp.at(update), batch), batch);
+            }
+            curve.diverged = curve.diverged.or(losses.diverged(ramp.at(update), batch));
+        }
+        made = after(made, stop, &batches)?;
+        if measure != Measure::Training {
+            let held_out = net.evaluate(Split::Validation)?.metrics;
+            curve.push(
+                CurvePoint::of(made - 1, ramp.at(made - 1), &held_out),
+                &held_out,
+            );
+        }
+        curve
+            .points
+            .last()
+            .into_iter()
+            .for_each(&mut *watch.observer);
+    }
+    Ok(curve)
+}
+
+/// The count of updates after those that were asked for up to `stop`; fewer only where training diverged.
+fn after(made: u64, stop: u64, batches: &[Metrics]) -> Result<u64, TrainableError> {
+    let now = made + batches.len() as u64;
+    if now == stop || batches.last().is_some_and(|batch| !batch.is_finite()) {
+        return Ok(now);
+    }
+    let reason = format!(
+        "it made {} of {} updates, all of them finite",
+        batches.len(),
+        stop - made
+    );
+    Err(TrainableError::Failed { reason })
+}
+
+/// The count of updates up to which the next ones are made in one go.
+fn next_stop(ramp: &Ramp, measure: Measure, made: u64) -> u64 {
+    /// Few, so that an interrupt is heeded soon.
+    const AT_ONCE: u64 = 5;
+    let updates = ramp.updates();
+    match measure {
+        Measure::Training => (made + AT_ONCE).min(updates),
+        Measure::Validation { points } => {
+            let points = points.min(updates);
+            let next = made * points / updates + 1;
+            (next * updates).div_ceil(points)
+        }
+    }
+}
+
+fn check_measure(net: &dyn Trainable, measure: Measure) -> Result<(), Error> {
+    if matches!(measure, Measure::Validation { .. }) && net.facts().validation == 0 {
+        return Err(Error::Undecidable {
+            option: "a range test on validation data",
+            needed: "a validation split: set some of the training data aside for it",
+        });
+    }
+    Ok(())
+}
+
+/// The training losses of a sweep, watched for divergence: one that is not finite, or five in a row whose mean is above
+/// four times that of the first five.
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl Losses {
+    fn diverged(&mut self, lr: f64, batch: &Metrics) -> Option<Diverged> {
+        if !batch.is_finite() {
+            return Some(Diverged {
+                lr,
+                not_finite: true,
+            });
+        }
+        self.0.push(batch.loss()?.value);
+        self.is_far_above_the_first().then_some(Diverged {
+            lr,
+            not_finite: false,
+        })
+    }
+
+    fn is_far_above_the_first(&self) -> bool {
+        const FEW: usize = 5;
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        match (self.0.first_chunk::<FEW>(), self.0.last_chunk::<FEW>()) {
+            (Some(first), Some(last)) => mean(last) > mean(first) + 3.0 * mean(first).abs(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use std::path::Path;
+
+use cyclr::seam::{Facts, Lab};
+
+use crate::record::{FactsRecord, RunFolder, RunRecord, read_result};
+use crate::run::{Budget, Ending, Outcome, Plan, Run};
+use crate::{Error, Event, Watch};
+
+/// Another horizon for a run that is resumed. What becomes of the curve must be said, because both may be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The rate of every update stays what it was. Cycles go on beyond the old end; any other curve holds its last value
+    /// there, which is refused where that is 0.
+    KeepShape {
+        /// The new budget.
+        updates: u64,
+    },
+    /// The schedule is made anew for the new horizon, and the updates to come follow it.
+    Stretch {
+        /// The new budget.
+        updates: u64,
+    },
+}
+
+/// Goes on with a run from its last checkpoint, or from the start where there is none, as if it had never stopped: the
+/// outcome is the same bit for bit, but for the times. The outcome of a finished run is read, not made again, unless a
+/// change gives it more to do.
+///
+/// # Errors
+/// [`Error::NotARun`], [`Error::Locked`], [`Error::OtherLab`]; [`Error::BadHorizon`] for a change that cannot be made;
+/// and those of [`train_in`](crate::train_in).
+pub fn resume(
+    folder: &Path,
+    lab: &dyn Lab,
+    change: Option<Change>,
+    watch: Watch,
+) -> Result<Outcome, Error> {
+    let (mut files, mut record) = RunFolder::open(folder)?;
+    if let (None, Some(result)) = (change, read_result(folder)?) {
+        return Ok(result.into());
+    }
+    let mut net = lab.start(record.seed)?;
+    let facts = net.facts().clone();
+    check_same(&record, &facts, folder)?;
+    let task = record.task(&folder.join(RunRecord::FILE))?;
+    let mut plan = Plan::recorded(&task, &facts, &record)?;
+    let (mut progress, state) = files.last_checkpoint(watch.observer)?;
+    if let Some(state) = state {
+        net.restore(&state)?;
+    }
+    if let Some(change) = change {
+        plan = plan.changed(change, progress.made, progress.ending.take().as_ref())?;
+        record.change(change, progress.made, &plan);
+        files.replace(&record)?;
+    }
+    let mut run = Run::new(&plan, net, Some(&mut files), watch);
+    run.before = progress.wall_seconds;
+    run.progress = progress;
+    if change.is_some() && run.progress.made > 0 && plan.end != plan.horizon {
+        run.emit(&Event::Adjusted {
+            budget: plan.horizon,
+            end: plan.end,
+        })?;
+    }
+    run.go()
+}
+
+fn check_same(record: &RunRecord, facts: &Facts, folder: &Path) -> Result<(), Error> {
+    let now = FactsRecord::from(facts);
+    if now == record.facts {
+        return Ok(());
+    }
+    Err(Error::OtherLab {
+        path: folder.to_owned(),
+        was: format!("{:?}", record.facts),
+        is: format!("{now:?}"),
+    })
+}
+
+impl Plan {
+    fn changed(self, change: Change, made: u64, ending: Option<&Ending>) -> Result<Self, Error> {
+        let (Change::KeepShape { updates } | Change::Stretch { updates }) = change;
+        let refuse = |reason| Err(Error::BadHorizon { updates, reason });
+        if let Some(Ending::Diverged { update }) = ending {
+            return refuse(format!(
+                "it diverged at update {update}; start anew at a lower rate"
+            ));
+        }
+        let mut task = self.task.clone();
+        task.budget = Budget::Updates(updates);
+        let anew = Self::of_updates(&task, &self.facts, updates)?;
+        let plan = match change {
+            Change::Stretch { .. } => anew,
+            Change::KeepShape { .. } if self.agrees_with(&anew) => anew,
+            Change::KeepShape { .. } if updates <= self.horizon => {
+                let cycles = self.schedule.position(self.horizon - 1).is_some();
+                let trough = self.troughs.iter().rfind(|&&trough| trough <= updates);
+                let end = if cycles {
+                    trough.copied().unwrap_or(0)
+                } else {
+                    updates
+                };
+                Self { task, end, ..self }
+            }
+            Change::KeepShape { .. } if self.schedule.at(self.horizon).lr == 0.0 => {
+                return refuse(format!(
+                    "its rate is 0 from update {} on; stretch the schedule instead",
+                    self.horizon
+                ));
+            }
+            Change::KeepShape { .. } => Self {
+                end: updates,
+                task,
+                ..self
+            },
+        };
+        if plan.end <= made {
+            return refuse(format!(
+                "{made} are made and its last stop would be {}",
+                plan.end
+            ));
+        }
+        Ok(plan)
+    }
+
+    /// Whether both give every update that both have the same rate.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let common = self.horizon.min(other.horizon);
+        (0..common).all(|update| self.schedule.at(update) == other.schedule.at(update))
+    }
+}
