@@ -166,3 +166,108 @@ fn over(common: &toml::Table, own: toml::Table) -> toml::Table {
 fn bad(reason: String) -> Error {
     Error::BadStudy { reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use cyclr::seam::Facts;
+
+    use super::*;
+
+    const DEMO: &str = include_str!("../../../../studies/demo.toml");
+    const TABLE_1: &str = include_str!("../../../../studies/clr-table1.toml");
+    const TABLE_3: &str = include_str!("../../../../studies/clr-table3.toml");
+
+    fn facts(examples: u64) -> Facts {
+        Facts {
+            examples,
+            batch: 100,
+            validation: 5_000,
+            test: 10_000,
+            momentum: true,
+            weight_decay: true,
+            snapshots: true,
+            given_weights: false,
+        }
+    }
+
+    #[test]
+    fn the_studies_are_plans_that_can_be_carried_out_at_any_scale() {
+        for text in [DEMO, TABLE_1, TABLE_3] {
+            for scale in [1.0, 0.1, 0.04] {
+                let study = Study::read(text).unwrap().scaled(scale).unwrap();
+                for part in &study.parts {
+                    part.plan.check(&facts(45_000)).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_smaller_scale_shortens_everything_alike() {
+        let study = Study::read(TABLE_1).unwrap().scaled(0.04).unwrap();
+        let plan = &study.parts[0].plan;
+        assert_eq!(
+            (plan.updates, plan.bounds, &plan.tuning),
+            (2_800, Bounds::Unneeded, &None)
+        );
+        assert_eq!(
+            (plan.arms[1].updates, plan.arms[1].policy.as_str()),
+            (
+                Some(1_000),
+                "triangular2(base=0.001, max=0.005, step=80) for 640 then \
+                 triangular2(base=0.0001, max=0.0005, step=40) for 240 then \
+                 triangular2(base=1e-5, max=5e-5, step=20) for 120"
+            )
+        );
+    }
+
+    #[test]
+    fn a_comparison_s_own_settings_stand_over_the_common_ones() {
+        let study = Study::read(TABLE_3).unwrap();
+        let optimizers = study
+            .parts
+            .iter()
+            .map(|part| part.train["optimizer"].as_str().unwrap());
+        assert_eq!(
+            optimizers.collect::<Vec<_>>(),
+            ["nesterov", "adam", "rmsprop", "adagrad", "adadelta"]
+        );
+        assert!(
+            study
+                .parts
+                .iter()
+                .all(|part| part.train["batch"].as_integer() == Some(100))
+        );
+        assert_eq!(study.parts[1].plan.arms[2].published, Some(81.1));
+    }
+
+    #[test]
+    fn the_demo_has_three_whole_cycles_of_two_epochs_or_more_and_five_seeds() {
+        let plan = &Study::read(DEMO).unwrap().parts[0].plan;
+        let facts = facts(8_000);
+        let spec = plan.arms[1]
+            .spec(Some((0.01, 0.1)), None, plan, &facts)
+            .unwrap();
+        let (_, schedule) = plan.arms[1].schedule(&spec, 1.0, plan, &facts).unwrap();
+        let troughs: Vec<u64> = schedule.troughs().collect();
+        assert!(troughs.len() >= 3 && troughs[0] >= 2 * facts.updates_per_epoch());
+        assert_eq!((troughs.last(), plan.seeds.len()), (Some(&plan.updates), 5));
+        assert!(plan.arms.iter().all(|arm| arm.tuned));
+    }
+
+    #[test]
+    fn what_is_no_study_is_refused_with_its_place() {
+        for (text, said) in [
+            ("", "title"),
+            ("title = 1", "string"),
+            ("title = \"x\"\ncomparison = []\nseed = 3", "seed"),
+            (&DEMO.replace("\"demo\"", "\"../demo\""), "letters, digits"),
+            (&DEMO.replace("updates = 960", "updates = -1"), "updates"),
+        ] {
+            let refused = Study::read(text).unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+        }
+        assert!(Study::read(DEMO).unwrap().scaled(0.0).is_err());
+        assert!(Study::read(DEMO).unwrap().scaled(f64::NAN).is_err());
+    }
+}
