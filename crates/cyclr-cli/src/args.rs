@@ -33,7 +33,11 @@ pub(crate) enum Command {
     Find(FindArgs),
     /// Train under a policy; without one, under triangular2 from a range test
     Train(TrainArgs),
-    /// Go on with an interrupted run
+    /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
+    Compare(CompareArgs),
+    /// Make the report of comparisons again, of several as one
+    Report(ReportArgs),
+    /// Go on with an interrupted run or comparison
     Resume(ResumeArgs),
     /// Say what a data set holds
     Data(DataArgs),
@@ -205,8 +209,74 @@ pub(crate) enum StopWhen {
 }
 
 #[derive(ClapArgs)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names it. Can be repeated
+    /// [default: fixed, triangular2, linear]
+    #[arg(long = "arm", value_name = "ARM", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) arms: Vec<String>,
+    /// Also run triangular2 straight from the range test, untuned
+    #[arg(long, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) untuned: bool,
+    /// The arm that the others are held against [default: the first]
+    #[arg(long, value_name = "LABEL", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) reference: Option<String>,
+    /// The budget of a run, as in 2000 (updates) or 12ep
+    #[arg(long, value_name = "LENGTH", default_value = "12ep", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) budget: String,
+    /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) budgets: Vec<f64>,
+    /// Final runs of each arm
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
+    pub(crate) seeds: u64,
+    /// Differences below this do not matter, in points
+    #[arg(long, value_name = "POINTS", default_value_t = 0.5, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) margin: f64,
+    /// A study file that declares everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) study: Option<PathBuf>,
+    /// With --study: so much of its updates, in budgets and specs alike
+    #[arg(long, value_name = "FACTOR", requires = "study")]
+    pub(crate) scale: Option<f64>,
+    /// The folder of the comparison [default: the next runs/compare-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs side by side, one thread each [default: one for each core]
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+    /// Say what would run, its updates and its predicted time, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The folders of finished comparisons
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where the report goes [default: the folder, where there is one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `1/4` or `0.25`
+fn share(text: &str) -> Result<f64, String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
+        None => number(text),
+    };
+    value.filter(|v| *v > 0.0 && *v <= 1.0).ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
+}
+
+#[derive(ClapArgs)]
 pub(crate) struct ResumeArgs {
-    /// The folder of the run
+    /// The folder of the run or comparison
     pub(crate) folder: PathBuf,
     /// Another budget, in updates: say with --keep-shape or --stretch what becomes of the curve
     #[arg(long, value_name = "N", requires = "change")]

@@ -16,7 +16,7 @@ use crate::exit::Usage;
 /// The data, the net and the optimizer.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "What is trained")]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct LabArgs {
     /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the embedded Fashion-MNIST
     #[arg(long, value_name = "DIR")]
@@ -111,14 +111,36 @@ pub(crate) enum NormalizationName {
     Unit,
 }
 
+impl Default for LabArgs {
+    /// What the command line takes where nothing is said.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            lab: LabArgs,
+        }
+        <Alone as clap::Parser>::parse_from(["cyclr"]).lab
+    }
+}
+
 impl LabArgs {
+    /// What a study's `[train]` table says, in a data folder if it needs one.
+    pub(crate) fn of_study(table: &toml::Table, data: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let mut table = table.clone();
+        let named = table.remove("data");
+        let lab: Self = table.try_into().map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
+        match named.as_ref().and_then(toml::Value::as_str) {
+            None | Some("fashion") => Ok(Self { data: data.cloned(), ..lab }),
+            Some(_) if data.is_some() => Ok(Self { data: data.cloned(), ..lab }),
+            Some(name) => Err(Usage::error(format!("the study needs the data set {name}: give its folder with --data DIR"))),
+        }
+    }
+
     /// The lab, each of whose runs works with so many threads.
     pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
         let splits = self.splits()?;
-        let shape = splits.train.shape();
-        let default = if shape.channels == 1 { "lenet" } else { "cifar10_quick" };
-        let net = Net::named(self.net.as_deref().unwrap_or(default), splits.train.dataset().classes().len())
-            .map_err(Usage::error)?;
+        let dataset = splits.train.dataset();
+        let net = Net::named(self.net_name(dataset), dataset.classes().len()).map_err(Usage::error)?;
         let config = EngineConfig {
             optimizer: self.optimizer(),
             weight_decay: self.weight_decay,
@@ -134,6 +156,17 @@ impl LabArgs {
             ..EngineConfig::new(net, self.normalization(&splits))
         };
         Ok(EngineLab::new(config, splits)?)
+    }
+
+    /// What is trained, in a few words.
+    pub(crate) fn title(&self) -> anyhow::Result<String> {
+        let dataset = self.dataset()?;
+        Ok(format!("{} on {}", self.net_name(&dataset), dataset.source()))
+    }
+
+    fn net_name(&self, dataset: &Dataset) -> &str {
+        let default = if dataset.shape().channels == 1 { "lenet" } else { "cifar10_quick" };
+        self.net.as_deref().unwrap_or(default)
     }
 
     /// The data set, uncut.

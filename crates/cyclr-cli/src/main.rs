@@ -11,6 +11,7 @@ mod exit;
 mod lab;
 mod plot;
 mod progress;
+mod report;
 
 use std::process::ExitCode;
 

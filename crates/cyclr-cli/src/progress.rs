@@ -96,6 +96,29 @@ impl Progress {
         }
     }
 
+    /// Counts from the start again, to so many updates.
+    pub(crate) fn begin(&mut self, updates: u64) {
+        self.bar.reset();
+        self.bar.set_length(updates);
+        self.start = 0;
+        self.began = Instant::now();
+    }
+
+    /// Counts what one of several runs does.
+    pub(crate) fn count(&mut self, event: &Event) {
+        match event {
+            Event::Started { made, .. } => self.bar.inc(*made),
+            Event::Updated { .. } => {
+                self.bar.inc(1);
+                if self.is_time() {
+                    let speed = self.bar.position() as f64 / self.began.elapsed().as_secs_f64();
+                    self.show(format!("{speed:.0}/s"));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// A line that stays.
     pub(crate) fn say(&self, line: &str) {
         if self.plain {

@@ -1,9 +1,11 @@
 //! One command each.
 
 mod advise;
+mod compare;
 mod completions;
 mod data;
 mod find;
+mod report;
 mod resume;
 mod train;
 mod schedule;
@@ -16,6 +18,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Advise(args) => advise::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => completions::run(shell),

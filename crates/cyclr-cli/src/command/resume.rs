@@ -1,16 +1,21 @@
-//! `cyclr resume DIR`: an interrupted run goes on as if it had never stopped.
+//! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
 
 use anyhow::Context;
+use cyclr_train::compare::read_plan;
 use cyclr_train::record::read_run;
 use cyclr_train::{Change, Watch, resume};
 
 use crate::args::ResumeArgs;
+use crate::command::compare;
 use crate::command::train::{resumable, show, threads};
 use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
 
 pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     let folder = &args.folder;
+    if let Ok(kept) = read_plan(folder) {
+        return compare::resume(kept, args);
+    }
     let record = read_run(folder)?;
     let lab: LabArgs = serde_json::from_value(record.lab)
         .with_context(|| format!("{}: its record of what is trained cannot be read", folder.display()))?;
