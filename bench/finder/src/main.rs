@@ -33,6 +33,10 @@ fn main() -> Result<()> {
         println!("\n## leave one problem out");
         leave_one_out(&cases);
     }
+    println!("\n# one constant at a time");
+    for loss_only in [false, true] {
+        one_at_a_time(&cases(&problems, loss_only), &problems);
+    }
     println!("\n# cut sweeps and noise");
     must_be_none(&problems, &Rule::default());
     others(&problems);
@@ -44,20 +48,22 @@ struct Case<'a> {
     problem: &'a Problem,
     test: &'a str,
     sweeps: Vec<Sweep>,
-    /// Whether the test covers what it should: it goes on to twice the best rate, and has 12 updates below it.
+    /// Whether the test covers what it should: of the rates within half a point of the best it goes on to the middle,
+    /// and to twice the lowest, with at least 20 updates below the middle.
     good: bool,
 }
 
 fn cases(problems: &[Problem], loss_only: bool) -> Vec<Case<'_>> {
     let mut cases = Vec::new();
     for problem in problems {
-        let best = problem.truth.best_lr();
+        let (low, high) = problem.truth.window();
+        let middle = (low * high).sqrt();
         for (test, sweeps) in &problem.tests {
             let end = |s: &Sweep| s.points().last().map_or(0.0, |p| p.lr);
-            let below = |s: &Sweep| s.points().iter().filter(|p| p.lr < best).count();
+            let below = |s: &Sweep| s.points().iter().filter(|p| p.lr < middle).count();
             let good = sweeps
                 .iter()
-                .all(|s| end(s) >= 2.0 * best && below(s) >= 12);
+                .all(|s| end(s) >= middle.max(2.0 * low) && below(s) >= 20);
             let sweeps = sweeps
                 .iter()
                 .map(|s| if loss_only { losses(s) } else { s.clone() });
@@ -83,6 +89,8 @@ fn losses(sweep: &Sweep) -> Sweep {
 struct Score {
     regrets: Vec<f64>,
     lost: Vec<f64>,
+    /// As `lost`, for a base of a quarter of `max_lr`.
+    quarter: Vec<f64>,
     none: f64,
 }
 
@@ -96,6 +104,9 @@ fn score(case: &Case, repeats: usize, rule: &Rule) -> Score {
                 score
                     .regrets
                     .push(case.problem.truth.regret(bounds.max_lr.value));
+                score
+                    .quarter
+                    .extend(case.problem.truth.updates_lost(bounds.max_lr.value / 4.0));
                 score
                     .lost
                     .extend(case.problem.truth.updates_lost(bounds.base_lr.value));
@@ -177,16 +188,25 @@ fn summary(cases: &[Case], rule: &Rule) {
 /// The constants that matter for max_lr, chosen without each problem in turn and tried on it.
 fn leave_one_out(cases: &[Case]) {
     let mut rules = Vec::new();
-    for reach in [0.2, 0.3, 0.45] {
+    for reach in [0.2, 0.3, 0.45, 0.6] {
         for least in [8, 12, 18] {
-            for top in [0.65, 0.7, 0.75, 0.8, 0.85] {
-                rules.push(Rule {
-                    reach,
-                    least,
-                    top,
-                    slowing: top + 0.15,
-                    ..Rule::default()
-                });
+            for (top, slowing) in [
+                (0.6, 0.8),
+                (0.65, 0.85),
+                (0.7, 0.88),
+                (0.75, 0.9),
+                (0.8, 0.92),
+            ] {
+                for below_divergence in [2.0, 3.0, 4.0] {
+                    rules.push(Rule {
+                        reach,
+                        least,
+                        top,
+                        slowing,
+                        below_divergence,
+                        ..Rule::default()
+                    });
+                }
             }
         }
     }
@@ -210,8 +230,12 @@ fn leave_one_out(cases: &[Case]) {
                 (0..rules.len()).min_by(|&a, &b| others(&table[a]).total_cmp(&others(&table[b])));
             if let Some((i, regret)) = chosen.and_then(|i| Some((i, *table[i].get(name)?))) {
                 println!(
-                    "{kind} {name:24} {regret:5.2} with reach {} least {} top {} slowing {:.2}",
-                    rules[i].reach, rules[i].least, rules[i].top, rules[i].slowing
+                    "{kind} {name:24} {regret:5.2} with reach {} least {} top {} slowing {} below_divergence {}",
+                    rules[i].reach,
+                    rules[i].least,
+                    rules[i].top,
+                    rules[i].slowing,
+                    rules[i].below_divergence
                 );
                 held_out.push(regret);
             }
@@ -241,6 +265,94 @@ fn regrets<'a>(cases: &'a [Case], kind: &str, rule: &Rule) -> BTreeMap<&'a str, 
     sums.into_iter()
         .map(|(name, values)| (name, mean(&values)))
         .collect()
+}
+
+/// How wide the plateau around each constant is.
+fn one_at_a_time(cases: &[Case], problems: &[Problem]) {
+    type Set = fn(&mut Rule, f64);
+    let constants: [(&str, Set, &[f64]); 9] = [
+        ("reach", |r, v| r.reach = v, &[0.1, 0.2, 0.3, 0.45, 0.6]),
+        (
+            "least",
+            |r, v| r.least = v as usize,
+            &[6.0, 8.0, 12.0, 18.0, 25.0],
+        ),
+        ("top", |r, v| r.top = v, &[0.6, 0.7, 0.75, 0.8, 0.9]),
+        (
+            "slowing",
+            |r, v| r.slowing = v,
+            &[0.8, 0.85, 0.9, 0.92, 0.95],
+        ),
+        (
+            "leaving",
+            |r, v| r.leaving = v,
+            &[0.05, 0.1, 0.15, 0.2, 0.3, 0.5],
+        ),
+        (
+            "clear_rise",
+            |r, v| r.clear_rise = v,
+            &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0],
+        ),
+        ("beyond", |r, v| r.beyond = v, &[1.25, 1.5, 2.0, 2.5, 3.0]),
+        (
+            "below_divergence",
+            |r, v| r.below_divergence = v,
+            &[1.0, 1.5, 2.0, 3.0, 4.0],
+        ),
+        (
+            "agreement",
+            |r, v| r.agreement = v,
+            &[0.3, 0.5, 0.7, 1.0, 2.0],
+        ),
+    ];
+    for (name, set, values) in constants {
+        for &value in values {
+            let mut rule = Rule::default();
+            set(&mut rule, value);
+            print!("{name:16} {value:5}");
+            for kind in ["exp", "lin"] {
+                let good = cases.iter().filter(|c| c.good && c.test.starts_with(kind));
+                let scores: Vec<(&str, Score)> = good
+                    .map(|c| (c.problem.name.as_str(), score(c, 3, &rule)))
+                    .collect();
+                let per = per_problem(scores.iter().map(|(name, s)| (*name, mean(&s.regrets))));
+                let lost = per_problem(scores.iter().map(|(name, s)| (*name, mean(&s.lost))));
+                let quarter = per_problem(scores.iter().map(|(name, s)| (*name, mean(&s.quarter))));
+                let none = mean_of(scores.iter().map(|(_, s)| s.none));
+                print!(
+                    "  {kind} regret {:.2} ({:.2}) none {:3.0} % base lost {:3.0} % (max/4 {:3.0} %)",
+                    mean(&per),
+                    median(&per),
+                    100.0 * none,
+                    100.0 * mean(&lost),
+                    100.0 * mean(&quarter)
+                );
+            }
+            let (cut, noise) = false_answers(problems, &rule);
+            println!(
+                "  answered: cut {:.1} % noise {:.2} %",
+                100.0 * cut,
+                100.0 * noise
+            );
+        }
+    }
+}
+
+/// The share of sweeps cut at half of `max_lr`, and of shuffled ones, that get an answer from one repeat.
+fn false_answers(problems: &[Problem], rule: &Rule) -> (f64, f64) {
+    let (mut cuts, mut noise, mut random) = (vec![], vec![], 1u64);
+    for case in cases(problems, false).iter().filter(|c| c.good) {
+        let Ok(bounds) = read_bounds(&case.sweeps, &Rule::default()).answer else {
+            continue;
+        };
+        for sweep in &case.sweeps {
+            let answered =
+                |s: &Sweep| f64::from(read_bounds(std::slice::from_ref(s), rule).answer.is_ok());
+            cuts.extend(cut(sweep, 0.5 * bounds.max_lr.value).map(|s| answered(&s)));
+            noise.extend((0..4).map(|_| answered(&shuffled(sweep, &mut random))));
+        }
+    }
+    (mean(&cuts), mean(&noise))
 }
 
 /// Sweeps cut at a share of the rate that the whole one gives for max_lr, and shuffled figures.

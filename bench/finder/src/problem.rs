@@ -83,6 +83,14 @@ impl Truth {
         best.map_or(f64::NAN, |c| c.0.exp())
     }
 
+    /// The lowest and the highest rate, interpolated, that lose at most half a point.
+    pub fn window(&self) -> (f64, f64) {
+        let (first, last) = (self.cells[0].0, self.cells[self.cells.len() - 1].0);
+        let rates = (0..=1000).map(|i| (first + (last - first) * f64::from(i) / 1000.0).exp());
+        let good: Vec<f64> = rates.filter(|&lr| self.regret(lr) <= 0.5).collect();
+        (good[0], good[good.len() - 1])
+    }
+
     /// Points of accuracy lost against the grid's best, interpolated in ln rate, constant beyond its ends.
     pub fn regret(&self, max_lr: f64) -> f64 {
         let best = self.cells.iter().map(|c| c.1).fold(f64::MIN, f64::max);

@@ -129,6 +129,48 @@ pub enum Error {
         /// The version that can be read.
         known: u32,
     },
+    /// A plan of a comparison that means nothing.
+    #[error("the plan cannot be carried out: {reason}")]
+    BadPlan {
+        /// What is wrong, and what would be right.
+        reason: &'static str,
+    },
+    /// An arm of a comparison that cannot run.
+    #[error("the arm `{label}` cannot run: {reason}")]
+    BadArm {
+        /// The arm.
+        label: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The reference is none of the arms.
+    #[error("the reference `{reference}` is not an arm: choose one of {arms}")]
+    NoReference {
+        /// The label that was given.
+        reference: String,
+        /// The labels that there are.
+        arms: String,
+    },
+    /// A text that should be a study.
+    #[error("the study cannot be read: {reason}")]
+    BadStudy {
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A comparison's folder was made for another plan.
+    #[error("{} holds a comparison with {what}: resume it as it was, or choose another folder", path.display())]
+    OtherPlan {
+        /// The folder.
+        path: PathBuf,
+        /// What differs, with the values there and here.
+        what: String,
+    },
+    /// The range test of a comparison gives no reliable answer.
+    #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself", reason.advice())]
+    NoBounds {
+        /// Why not.
+        reason: cyclr::range::NoAnswer,
+    },
 }
 
 impl Error {

@@ -6,6 +6,7 @@
 //!
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
 //! - [`find`]: the range test.
+//! - [`compare`](mod@compare): which of several policies wins.
 //! - [`record`]: what a run leaves in its folder.
 //! - [`bowl`]: a net that fits in a page, for tests and examples.
 //!
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bowl;
+pub mod compare;
 mod crc;
 mod error;
 mod event;

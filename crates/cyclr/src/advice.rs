@@ -178,7 +178,8 @@ fn rounded(lr: f64) -> f64 {
 ///
 /// ```
 /// // Update 1 of a step size of 2000 updates.
-/// assert_eq!(cyclr::advice::retold_triangular(1.0, 2000.0, 0.001, 0.006), 0.0010025);
+/// let lr = cyclr::advice::retold_triangular(1.0, 2000.0, 0.001, 0.006);
+/// assert!((lr - 0.0010025).abs() < 1e-15);
 /// ```
 pub fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
     let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));

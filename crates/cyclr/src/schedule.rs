@@ -91,7 +91,8 @@ impl Schedule {
         match &self.source {
             Source::Stages(stages) => {
                 let stage = &stages[stage_at(stages, update)];
-                stage.at((update - stage.start) as f64)
+                // Updates are at most 2^53; the conversion from i64 is an instruction.
+                stage.at((update - stage.start) as i64 as f64)
             }
             Source::Custom(rate) => rate(update, self.updates),
         }
@@ -200,6 +201,7 @@ impl Schedule {
 }
 
 /// The stage that an update lies in.
+#[inline]
 fn stage_at(stages: &[Placed], update: u64) -> usize {
     stages
         .iter()
@@ -208,6 +210,7 @@ fn stage_at(stages: &[Placed], update: u64) -> usize {
 }
 
 impl Placed {
+    #[inline]
     fn at(&self, i: f64) -> Hyper {
         match &self.part {
             Part::Policy(policy) => policy.at(i, self.horizon),

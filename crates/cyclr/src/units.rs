@@ -203,15 +203,23 @@ impl Horizon {
 
 /// The first whole number not below `x`, where a rounding error of the arithmetic that led to `x` counts for nothing.
 pub(crate) fn round_up(x: f64) -> u64 {
-    let floor = x as u64;
+    let floor = x as i64;
     let excess = x - floor as f64;
-    floor + u64::from(excess > ROUNDING * x.max(1.0))
+    floor as u64 + u64::from(excess > ROUNDING * x.max(1.0))
 }
 
-/// The last whole number not above `x`, with the same leniency.
+/// The last whole number not above `x`, with the same leniency; `x` is at least 0.
 #[inline]
-pub(crate) fn round_down(x: f64) -> u64 {
-    (x + ROUNDING * x.max(1.0)) as u64
+pub(crate) fn round_down(x: f64) -> f64 {
+    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over integers.
+    const WHOLE: f64 = (1_u64 << 52) as f64;
+    let lenient = x * (1.0 + ROUNDING);
+    let nearest = (lenient + WHOLE) - WHOLE;
+    if nearest > lenient {
+        nearest - 1.0
+    } else {
+        nearest
+    }
 }
 
 /// The relative error that a few operations on doubles may leave.
@@ -258,6 +266,21 @@ mod tests {
             (1e15 + 0.5, 1_000_000_000_000_000),
         ] {
             assert_eq!(round_up(x), up, "{x}");
+        }
+    }
+
+    #[test]
+    fn rounding_down_ignores_rounding_errors() {
+        let below_three = 3.0_f64.next_down();
+        for (x, down) in [
+            (0.0, 0.0),
+            (0.5, 0.0),
+            (1.5, 1.0),
+            (2.5, 2.0),
+            (below_three, 3.0),
+            (2.999_999, 2.0),
+        ] {
+            assert_eq!(round_down(x), down, "{x}");
         }
     }
 

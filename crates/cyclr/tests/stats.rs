@@ -297,12 +297,15 @@ fn the_seeds_that_decide() {
     };
     let range = seeds_to_decide(&difference, 0.5, 1).unwrap();
     assert_eq!((range.low, range.high), (6, 10));
-    // No difference to be seen and a margin far below the spread: more than the cap.
-    let difference = Summary {
+    // No difference to be seen, and a margin of 1.39 to 0.516 of these: 7 to 34 seeds equate the two.
+    let equal = Summary {
         mean: 0.0,
         ..difference
     };
-    let range = seeds_to_decide(&difference, 0.01, 1).unwrap();
+    let range = seeds_to_decide(&equal, 1.0, 1).unwrap();
+    assert_eq!((range.low, range.high), (7, 34));
+    // A margin far below the spread: more than the cap.
+    let range = seeds_to_decide(&equal, 0.01, 1).unwrap();
     assert_eq!((range.low, range.high), (1000, 1000));
 }
 

@@ -35,14 +35,14 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+pub(crate) fn write_json(path: &Path, record: &impl Serialize) -> Result<(), Error> {
     let mut text = serde_json::to_vec_pretty(record).map_err(bad(path))?;
     text.push(b'\n');
     write_atomically(path, &text)
 }
 
 /// Reads a record, whose version comes first.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     #[derive(serde::Deserialize)]
     struct Versioned {
         version: u32,

@@ -26,6 +26,7 @@ mod run;
 mod tensorboard;
 
 pub use event::{EventRecord, read_events};
+pub(crate) use files::{read_json, write_atomically, write_json};
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;

@@ -92,6 +92,7 @@ impl Cosine {
 }
 
 impl Cosine<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.rise.over(i, self.lr, |i, from| {
             half_cosine(self.lr, self.min, i / (horizon - from))

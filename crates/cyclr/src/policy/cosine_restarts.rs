@@ -3,6 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, in_range, ordered, rate};
 use crate::policy::cosine::half_cosine;
+use crate::policy::decay::Decay;
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down};
@@ -30,7 +31,7 @@ pub struct CosineRestarts<L = Length> {
     max: f64,
     min: f64,
     period: L,
-    mult: f64,
+    mult: Decay,
 }
 
 impl CosineRestarts {
@@ -45,7 +46,7 @@ impl CosineRestarts {
             max,
             min,
             period: positive("period", period)?,
-            mult: 1.0,
+            mult: Decay::new(1.0),
         })
     }
 
@@ -55,7 +56,12 @@ impl CosineRestarts {
     /// [`Error::OutOfRange`] where `mult` is below 1 or not finite.
     pub fn with_mult(self, mult: f64) -> Result<Self, Error> {
         Ok(Self {
-            mult: in_range("mult", mult, "a finite number of at least 1", |m| m >= 1.0)?,
+            mult: Decay::new(in_range(
+                "mult",
+                mult,
+                "a finite number of at least 1",
+                |m| m >= 1.0,
+            )?),
             ..self
         })
     }
@@ -77,19 +83,19 @@ impl CosineRestarts {
             Field::number("min", self.min),
             Field::length("period", self.period),
         ];
-        if self.mult != 1.0 {
-            fields.push(Field::number("mult", self.mult));
+        if self.mult.gamma() != 1.0 {
+            fields.push(Field::number("mult", self.mult.gamma()));
         }
         fields
     }
 
     pub(super) fn words(&self) -> String {
-        let longer = if self.mult == 1.0 {
+        let longer = if self.mult.gamma() == 1.0 {
             String::new()
         } else {
             format!(
                 ", each period {} times as long as the one before",
-                number(self.mult)
+                number(self.mult.gamma())
             )
         };
         let (max, min, period) = (number(self.max), number(self.min), self.period.words());
@@ -124,6 +130,7 @@ impl CosineRestarts {
 }
 
 impl CosineRestarts<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let (_, phase) = self.cycle(i);
         Hyper::lr(half_cosine(self.max, self.min, phase))
@@ -132,12 +139,13 @@ impl CosineRestarts<f64> {
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..1`.
     pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
         let periods = i / self.period;
-        let guess = if self.mult == 1.0 {
+        let mult = self.mult.gamma();
+        let guess = if mult == 1.0 {
             periods
         } else {
-            libm::log1p(periods * (self.mult - 1.0)) / libm::log(self.mult)
+            self.mult.exponent(1.0 + periods * (mult - 1.0))
         };
-        let mut cycle = round_down(guess);
+        let mut cycle = round_down(guess) as u64;
         // The logarithm may land on the wrong side of a restart, by rounding.
         if self.restart(cycle) > i {
             cycle = cycle.saturating_sub(1);
@@ -145,18 +153,17 @@ impl CosineRestarts<f64> {
             cycle += 1;
         }
         let start = self.restart(cycle);
-        (
-            cycle,
-            ((i - start) / (self.restart(cycle + 1) - start)).clamp(0.0, 1.0),
-        )
+        let length = self.restart(cycle + 1) - start;
+        (cycle, ((i - start) / length).clamp(0.0, 1.0))
     }
 
     /// The first update of the 0-based cycle.
     pub(super) fn restart(&self, cycle: u64) -> f64 {
-        if self.mult == 1.0 {
+        let mult = self.mult.gamma();
+        if mult == 1.0 {
             self.period * cycle as f64
         } else {
-            self.period * (libm::pow(self.mult, cycle as f64) - 1.0) / (self.mult - 1.0)
+            self.period * (self.mult.stepped(cycle) - 1.0) / (mult - 1.0)
         }
     }
 }

@@ -2,6 +2,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, in_range};
+use crate::policy::decay::Decay;
 use crate::policy::{Resolver, Wave};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
@@ -28,7 +29,7 @@ use crate::units::Length;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpRange<L = Length> {
     wave: Wave<L>,
-    gamma: f64,
+    gamma: Decay,
     decays: Decays,
 }
 
@@ -57,7 +58,7 @@ impl ExpRange {
         })?;
         Ok(Self {
             wave,
-            gamma,
+            gamma: Decay::new(gamma),
             decays,
         })
     }
@@ -75,7 +76,7 @@ impl ExpRange {
 
     pub(super) fn fields(&self) -> Vec<Field> {
         let mut fields = self.wave.fields();
-        fields.push(Field::number("gamma", self.gamma));
+        fields.push(Field::number("gamma", self.gamma.gamma()));
         if self.decays == Decays::Bounds {
             fields.push(Field::choice("decays", Decays::WORDS, self.decays));
         }
@@ -90,7 +91,7 @@ impl ExpRange {
         format!(
             "{}, with {what} multiplied by {} at every update",
             self.wave.words(),
-            number(self.gamma)
+            number(self.gamma.gamma())
         )
     }
 
@@ -110,9 +111,10 @@ impl<L> ExpRange<L> {
 }
 
 impl ExpRange<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let (_, height) = self.wave.cycle_and_height(i);
-        let decay = libm::pow(self.gamma, i);
+        let decay = self.gamma.smooth(i);
         match self.decays {
             Decays::Amplitude => self.wave.above_base(height * decay),
             Decays::Bounds => {

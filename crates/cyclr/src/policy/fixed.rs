@@ -45,6 +45,7 @@ impl Fixed {
         format!("the rate stays at {}", number(self.lr))
     }
 
+    #[inline]
     pub(super) fn at(&self) -> Hyper {
         Hyper::lr(self.lr)
     }

@@ -59,7 +59,8 @@ impl Inv {
         format!("the rate starts at {lr} and falls as (1 + {gamma}·i)^-{power}")
     }
 
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
-        Hyper::lr(self.lr * libm::pow(1.0 + self.gamma * i, -self.power))
+        Hyper::lr(self.lr * libm::exp(-self.power * libm::log(1.0 + self.gamma * i)))
     }
 }

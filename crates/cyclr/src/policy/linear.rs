@@ -89,6 +89,7 @@ impl Linear {
 }
 
 impl Linear<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.rise.over(i, self.lr, |i, from| {
             self.lr + (self.end - self.lr) * (i / (horizon - from))

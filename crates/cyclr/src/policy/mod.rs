@@ -13,6 +13,7 @@ use crate::units::{Horizon, Length};
 
 mod cosine;
 mod cosine_restarts;
+mod decay;
 mod exp_range;
 mod exponential;
 mod fixed;
@@ -220,6 +221,7 @@ impl Policy {
 
 impl Policy<f64> {
     /// The rate at update `i` of a stage of `horizon` updates.
+    #[inline]
     pub(crate) fn at(&self, i: f64, horizon: f64) -> Hyper {
         match self {
             Self::Fixed(policy) => policy.at(),

@@ -3,6 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
 use crate::policy::Resolver;
+use crate::policy::decay::Decay;
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -24,7 +25,7 @@ use crate::units::Length;
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStep<L = Length> {
     lr: f64,
-    gamma: f64,
+    gamma: Decay,
     at: Vec<L>,
 }
 
@@ -46,7 +47,7 @@ impl MultiStep {
         }
         Ok(Self {
             lr: rate("lr", lr)?,
-            gamma: above_zero("gamma", gamma)?,
+            gamma: Decay::new(above_zero("gamma", gamma)?),
             at,
         })
     }
@@ -64,14 +65,14 @@ impl MultiStep {
     pub(super) fn fields(&self) -> Vec<Field> {
         vec![
             Field::number("lr", self.lr),
-            Field::number("gamma", self.gamma),
+            Field::number("gamma", self.gamma.gamma()),
             Field::lengths("at", &self.at),
         ]
     }
 
     pub(super) fn words(&self) -> String {
         let at: Vec<String> = self.at.iter().map(|length| length.words()).collect();
-        let (lr, gamma) = (number(self.lr), number(self.gamma));
+        let (lr, gamma) = (number(self.lr), number(self.gamma.gamma()));
         format!(
             "the rate starts at {lr} and is multiplied by {gamma} at {}",
             at.join(", ")
@@ -101,9 +102,10 @@ impl MultiStep {
 }
 
 impl MultiStep<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let drops = self.at.partition_point(|&at| at <= i);
-        Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
+        Hyper::lr(self.lr * self.gamma.stepped(drops as u64))
     }
 
     /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.

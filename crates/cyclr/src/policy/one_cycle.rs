@@ -204,6 +204,7 @@ impl OneCycle {
 }
 
 impl OneCycle<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         let initial = self.max / self.div;
         let last = initial / self.final_div;

@@ -111,6 +111,7 @@ impl OneCycleSmith {
 }
 
 impl OneCycleSmith<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let s = self.step;
         let (lr, height) = if i <= s {

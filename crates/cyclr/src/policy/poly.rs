@@ -54,6 +54,7 @@ impl Poly {
         )
     }
 
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.lr * libm::pow((1.0 - i / horizon).max(0.0), self.power))
     }

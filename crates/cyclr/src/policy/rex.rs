@@ -49,6 +49,7 @@ impl Rex {
         )
     }
 
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         let left = (1.0 - i / horizon).max(0.0);
         Hyper::lr(self.lr * left / (0.5 + left / 2.0))

@@ -85,6 +85,7 @@ impl Sigmoid {
 }
 
 impl Sigmoid<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         Hyper::lr(self.lr / (1.0 + libm::exp(-self.gamma * (i - self.at))))
     }

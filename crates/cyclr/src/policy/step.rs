@@ -2,6 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
+use crate::policy::decay::Decay;
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down, round_up};
@@ -23,7 +24,7 @@ use crate::units::{Length, round_down, round_up};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step<L = Length> {
     lr: f64,
-    gamma: f64,
+    gamma: Decay,
     every: L,
 }
 
@@ -33,7 +34,7 @@ impl Step {
     pub fn new(lr: f64, gamma: f64, every: impl Into<Length>) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,
-            gamma: above_zero("gamma", gamma)?,
+            gamma: Decay::new(above_zero("gamma", gamma)?),
             every: positive("every", every)?,
         })
     }
@@ -51,13 +52,13 @@ impl Step {
     pub(super) fn fields(&self) -> Vec<Field> {
         vec![
             Field::number("lr", self.lr),
-            Field::number("gamma", self.gamma),
+            Field::number("gamma", self.gamma.gamma()),
             Field::length("every", self.every),
         ]
     }
 
     pub(super) fn words(&self) -> String {
-        let (lr, gamma, every) = (number(self.lr), number(self.gamma), self.every);
+        let (lr, gamma, every) = (number(self.lr), number(self.gamma.gamma()), self.every);
         format!(
             "the rate starts at {lr} and is multiplied by {gamma} after every {}",
             every.words()
@@ -78,21 +79,17 @@ impl Step {
 }
 
 impl Step<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
-        let drops = round_down(i / self.every);
-        Hyper::lr(self.lr * libm::pow(self.gamma, drops as f64))
+        let drops = round_down(i / self.every) as u64;
+        Hyper::lr(self.lr * self.gamma.stepped(drops))
     }
 
     /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.
     pub(super) fn steps(&self, end: f64, most: usize) -> Vec<(f64, f64)> {
         let count = round_up(end / self.every).min(most as u64);
         (0..count)
-            .map(|k| {
-                (
-                    k as f64 * self.every,
-                    self.lr * libm::pow(self.gamma, k as f64),
-                )
-            })
+            .map(|k| (k as f64 * self.every, self.lr * self.gamma.stepped(k)))
             .collect()
     }
 }

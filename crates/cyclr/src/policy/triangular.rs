@@ -61,6 +61,7 @@ impl<L> Triangular<L> {
 }
 
 impl Triangular<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let (_, height) = self.wave.cycle_and_height(i);
         self.wave.above_base(height)

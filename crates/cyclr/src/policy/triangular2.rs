@@ -65,6 +65,7 @@ impl<L> Triangular2<L> {
 }
 
 impl Triangular2<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64) -> Hyper {
         let (cycle, height) = self.wave.cycle_and_height(i);
         self.wave.above_base(height * halved(cycle))
@@ -72,7 +73,7 @@ impl Triangular2<f64> {
 }
 
 /// `2^-times`, and 0 where that is below every normal number.
-fn halved(times: u64) -> f64 {
+fn halved(times: f64) -> f64 {
     // The exponent field of a double counts from 1023; a power of two has no other bits.
-    f64::from_bits(1023_u64.saturating_sub(times) << 52)
+    f64::from_bits(1023_u64.saturating_sub(times as u64) << 52)
 }

@@ -129,30 +129,34 @@ impl Wave {
 }
 
 impl Wave<f64> {
+    #[inline]
     pub(super) fn period(&self) -> f64 {
         self.up + self.down
     }
 
     /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
-    pub(super) fn cycle_and_height(&self, i: f64) -> (u64, f64) {
+    #[inline]
+    pub(super) fn cycle_and_height(&self, i: f64) -> (f64, f64) {
         let period = self.period();
         let cycle = round_down(i / period);
-        let past = (i - cycle as f64 * period).clamp(0.0, period);
-        let height = if past <= self.up {
-            past / self.up
+        let past = (i - cycle * period).max(0.0).min(period);
+        let rising = past <= self.up;
+        let (way, half) = if rising {
+            (past, self.up)
         } else {
-            (period - past) / self.down
+            (period - past, self.down)
         };
-        (cycle, height)
+        (cycle, way / half)
     }
 
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
     pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
         let cycle = round_down(i / self.period());
-        (cycle, (i / self.period() - cycle as f64).clamp(0.0, 1.0))
+        (cycle as u64, (i / self.period() - cycle).clamp(0.0, 1.0))
     }
 
     /// The rate at an amplitude, in `0..=1`, above the base, and the momentum against it.
+    #[inline]
     pub(super) fn above_base(&self, amplitude: f64) -> Hyper {
         let momentum = self.momentum.map(|momentum| momentum.against(amplitude));
         Hyper {

@@ -147,6 +147,7 @@ impl Wsd {
 }
 
 impl Wsd<f64> {
+    #[inline]
     pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.rise.over(i, self.lr, |i, from| {
             let z = ((i - (horizon - from - self.cooldown)) / self.cooldown).clamp(0.0, 1.0);

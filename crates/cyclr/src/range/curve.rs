@@ -14,9 +14,15 @@ pub(super) struct Curve {
     pub(super) ln_rates: Vec<f64>,
     pub(super) values: Vec<f64>,
     pub(super) smoothed: Vec<f64>,
-    /// The standard error of each smoothed value.
-    pub(super) errors: Vec<f64>,
+    /// The noise of one value, as a standard deviation.
+    pub(super) noise: f64,
+    /// The variance of each smoothed value as a share of that of one value.
+    pub(super) spread: Vec<f64>,
     pub(super) smoother: Smoother,
+    /// The points that the regression takes to each side at least.
+    pub(super) least: usize,
+    /// Whether the first rate is 0; it has no logarithm, and a stand-in lies at half the second rate.
+    from_zero: bool,
     /// Whether ln rate, rather than the rate, rises steadily.
     pub(super) exponential: bool,
     pub(super) stability: Stability,
@@ -45,9 +51,11 @@ impl Curve {
         let least = rule.least.min(rates.len() * rule.least / 200).max(3);
         let smoother = Smoother::new(&ln_rates, &counts, rule.reach, least);
         let smoothed = smoother.smooth(&values);
-        let noise = noise(&values);
         Ok(Self {
-            errors: smoother.errors().iter().map(|e| e * noise).collect(),
+            noise: noise(&values),
+            spread: smoother.spread(),
+            least,
+            from_zero: rates[0] == 0.0,
             exponential: is_exponential(&rates),
             ln_rates,
             values,
@@ -55,6 +63,11 @@ impl Curve {
             smoother,
             stability,
         })
+    }
+
+    /// The ln of the first rate above 0.
+    pub(super) fn first_rate(&self) -> f64 {
+        self.ln_rates[usize::from(self.from_zero)]
     }
 
     /// The ln rate at which `smoothed` passes `level` between points `i` and `i + 1`.
@@ -66,19 +79,26 @@ impl Curve {
     }
 }
 
-/// Where the losses last were no worse than the worst of the opening; `None` for a sweep without points.
+/// Where the losses last were as good as before learning began: no further above the worst of the opening than that is
+/// above the opening's best. `None` for a sweep without points.
 pub(super) fn stability(sweep: &Sweep) -> Option<Stability> {
     let points = sweep.points();
     let losses: Vec<f64> = sweep.losses().collect();
-    let worst = losses[..opening(losses.len())]
-        .iter()
-        .fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-    let last = losses.iter().rposition(|&loss| loss <= worst)?;
+    let (least, most) = range(&losses[..opening(losses.len())]);
+    let limit = most + (most - least);
+    let last = losses.iter().rposition(|&loss| loss <= limit)?;
     let next = points.get(last + 1).map(|p| p.lr);
     Some(Stability {
         largest_stable: points[last].lr,
         diverged: next.or(sweep.broke_at()),
     })
+}
+
+fn range(values: &[f64]) -> (f64, f64) {
+    let wider = |(a, b): (f64, f64), &v: &f64| (a.min(v), b.max(v));
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), wider)
 }
 
 /// The points at the start of a sweep that are taken as untouched by learning.
@@ -93,9 +113,7 @@ fn binned(sweep: &Sweep) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         Direction::Lower => -1.0,
     };
     let values: Vec<f64> = sweep.deciding().map(|v| sign * v).collect();
-    let floor = values[..opening(values.len())]
-        .iter()
-        .fold(f64::INFINITY, |a, &b| a.min(b));
+    let (floor, _) = range(&values[..opening(values.len())]);
     let size = values.len().div_ceil(MOST_BINS).max(1);
     let (mut rates, mut means, mut counts) = (vec![], vec![], vec![]);
     for (points, values) in sweep.points().chunks(size).zip(values.chunks(size)) {

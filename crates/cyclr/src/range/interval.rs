@@ -1,6 +1,10 @@
 use alloc::vec::Vec;
 
-use super::{Rule, curve::Curve, reading};
+use super::{
+    NoAnswer, Rule,
+    curve::Curve,
+    reading::{self, LnPair},
+};
 
 /// The resampled curves of a bootstrap.
 const RESAMPLES: usize = 200;
@@ -55,30 +59,24 @@ pub(super) fn deviation(values: &[f64]) -> f64 {
     libm::sqrt(squares / (n - 1.0))
 }
 
-/// The base and max of one curve, each with the middle 95 % of what resampled curves give.
-///
-/// A resampled curve is the smoothed one plus its own residuals, moved in blocks of neighbouring updates from nearby
-/// (the noise changes along a sweep).
-pub(super) fn by_bootstrap(
-    curve: &Curve,
-    read: reading::LnPair,
-    rule: &Rule,
-) -> (Estimate, Estimate) {
+/// What resampled curves say: the smoothed curve plus its own residuals, moved in blocks of neighbouring updates from
+/// nearby, as the noise changes along a sweep.
+pub(super) fn resampled_readings(curve: &Curve, rule: &Rule) -> Vec<Result<LnPair, NoAnswer>> {
     let mut random = SplitMix(0x5EED);
     let again = |_| {
         let values = resampled(curve, &mut random);
         let smoothed = curve.smoother.smooth(&values);
-        reading::read(curve, &values, &smoothed, rule).ok()
+        reading::read(curve, &values, &smoothed, rule)
     };
-    let pairs: Vec<_> = (0..RESAMPLES).filter_map(again).collect();
-    let middle = |value: f64, of: fn(&reading::LnPair) -> f64| {
-        let mut all: Vec<f64> = pairs.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        let at = |share: f64| all.get((share * all.len() as f64) as usize).copied();
-        let (low, high) = (at(0.025).unwrap_or(value), at(0.975).unwrap_or(value));
-        Estimate::from_ln(value, low, high)
-    };
-    (middle(read.base, |p| p.base), middle(read.max, |p| p.max))
+    (0..RESAMPLES).map(again).collect()
+}
+
+/// The ln rate that a curve gave, with the middle 95 % of those that its resampled curves (at least one) gave.
+pub(super) fn over_resamples(value: f64, mut resampled: Vec<f64>) -> Estimate {
+    resampled.sort_by(f64::total_cmp);
+    let last = resampled.len() - 1;
+    let at = |share: f64| resampled[libm::round(share * last as f64) as usize];
+    Estimate::from_ln(value, at(0.025), at(0.975))
 }
 
 fn resampled(curve: &Curve, random: &mut SplitMix) -> Vec<f64> {
@@ -130,7 +128,8 @@ fn t_975(df: usize) -> f64 {
     let (z2, d) = (z * z, df as f64);
     let first = z * (z2 + 1.0) / 4.0;
     let second = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
-    z + first / d + second / (d * d)
+    let third = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
+    z + first / d + second / (d * d) + third / (d * d * d)
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub struct Bounds {
     pub max_lr: Estimate,
     /// Where the intervals come from.
     pub interval: Interval,
+    /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by [`Rule::below_divergence`] rather
+    /// than read from the curves. Its interval then ends at its value, or is nothing but its value.
+    pub held_by: Option<f64>,
 }
 
 /// Where an interval comes from, and so what it covers.
@@ -106,31 +109,31 @@ fn answer(
     stability: &[Option<Stability>],
     rule: &Rule,
 ) -> Result<Bounds, NoAnswer> {
-    let read: Vec<LnPair> = repeats.iter().filter_map(|r| r.ok()).collect();
-    if 2 * read.len() <= repeats.len() {
-        return Err(commonest_reason(repeats));
-    }
-    let (bases, maxes): (Vec<f64>, Vec<f64>) = read.iter().map(|p| (p.base, p.max)).unzip();
-    let (base_lr, max_lr, interval) = if let [only] = read[..] {
-        let curve = curves.iter().zip(repeats).find(|(_, r)| r.is_ok());
-        let Some((Ok(curve), _)) = curve else {
-            return Err(commonest_reason(repeats));
-        };
-        let (base, max) = interval::by_bootstrap(curve, only, rule);
-        (base, max, Interval::Bootstrap)
-    } else {
-        agree(&maxes, rule)?;
-        let (base, max) = (
-            interval::over_repeats(&bases),
-            interval::over_repeats(&maxes),
-        );
-        (base, max, Interval::Repeats(read.len()))
+    let (bases, maxes) = agreeing(repeats, rule)?;
+    let only = curves.iter().zip(repeats).find(|(_, r)| r.is_ok());
+    let (base_lr, max_lr, interval) = match (bases.len(), only) {
+        (1, Some((Ok(curve), _))) => {
+            // The resampled curves stand in for repeats, and must pass what repeats must.
+            let again = interval::resampled_readings(curve, rule);
+            let (more_bases, more_maxes) = agreeing(&again, rule)?;
+            let base = interval::over_resamples(bases[0], more_bases);
+            let max = interval::over_resamples(maxes[0], more_maxes);
+            (base, max, Interval::Bootstrap)
+        }
+        (n, _) => {
+            let (base, max) = (
+                interval::over_repeats(&bases),
+                interval::over_repeats(&maxes),
+            );
+            (base, max, Interval::Repeats(n))
+        }
     };
     let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
-    let limit = diverged.fold(f64::INFINITY, f64::min) / rule.below_divergence;
+    let diverged = diverged.fold(f64::INFINITY, f64::min);
+    let limit = diverged / rule.below_divergence;
     if base_lr.value >= limit {
         return Err(NoAnswer::DivergesAtOnce {
-            diverged: limit * rule.below_divergence,
+            diverged,
             base_lr: base_lr.value,
         });
     }
@@ -138,11 +141,26 @@ fn answer(
         base_lr,
         max_lr: max_lr.capped(limit),
         interval,
+        held_by: (max_lr.value > limit).then_some(diverged),
     })
 }
 
+/// The ln rates of the readable repeats, which must be more than half of them and agree about `max_lr`.
+fn agreeing(
+    repeats: &[Result<LnPair, NoAnswer>],
+    rule: &Rule,
+) -> Result<(Vec<f64>, Vec<f64>), NoAnswer> {
+    let read: Vec<LnPair> = repeats.iter().filter_map(|r| r.ok()).collect();
+    if 2 * read.len() <= repeats.len() {
+        return Err(commonest_reason(repeats));
+    }
+    let (bases, maxes): (Vec<f64>, Vec<f64>) = read.iter().map(|p| (p.base, p.max)).unzip();
+    agree(&maxes, rule)?;
+    Ok((bases, maxes))
+}
+
 fn agree(ln_rates: &[f64], rule: &Rule) -> Result<(), NoAnswer> {
-    if interval::deviation(ln_rates) <= rule.agreement {
+    if ln_rates.len() < 2 || interval::deviation(ln_rates) <= rule.agreement {
         return Ok(());
     }
     let fold = |f: fn(f64, f64) -> f64| {
@@ -197,7 +215,7 @@ pub enum NoAnswer {
     },
     /// The figure was rising from the first points on, so that there is no plateau to leave.
     #[error(
-        "the sweep starts too high or too coarsely: at its second or third rate, {learning_at:.3e}, the net already learns"
+        "the sweep starts too high or too coarsely: its first rate is {first_lr:.3e}, and at {learning_at:.3e} the net already learns"
     )]
     StartsTooHigh {
         /// The first rate above 0.

@@ -25,6 +25,9 @@ impl LnPair {
     }
 }
 
+/// The fewest points that a plateau is the mean of.
+const SHORTEST_PLATEAU: usize = 4;
+
 /// The rise of a smoothed curve from its plateau to its best.
 struct Rise {
     plateau: f64,
@@ -48,9 +51,10 @@ pub(super) fn read(
 ) -> Result<LnPair, NoAnswer> {
     let rise = rise(curve, values, smoothed, rule)?;
     let base = curve.crossing(smoothed, rise.left, rise.level(rule.leaving));
-    if rise.left < 2 {
+    let first = curve.first_rate();
+    if base - first < libm::log(rule.beyond) {
         return Err(NoAnswer::StartsTooHigh {
-            first_lr: libm::exp(curve.ln_rates[0]),
+            first_lr: libm::exp(first),
             learning_at: libm::exp(base),
         });
     }
@@ -67,7 +71,8 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
             best
         }
     });
-    let mut plateau = mean(&values[..4]);
+    let mut flat = SHORTEST_PLATEAU;
+    let mut plateau = mean(&values[..flat]);
     let mut left = 0;
     for _ in 0..3 {
         let height = smoothed[best] - plateau;
@@ -76,12 +81,11 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
         let low = plateau + rule.leaving * height;
         let before = &smoothed[..middle.unwrap_or(best)];
         left = before.iter().rposition(|&y| y <= low).unwrap_or(0);
-        if left >= 4 {
-            plateau = mean(&values[..left]);
-        }
+        flat = left.max(SHORTEST_PLATEAU);
+        plateau = mean(&values[..flat]);
     }
     let height = smoothed[best] - plateau;
-    let clearness = height / curve.errors[best];
+    let clearness = height / (curve.noise * libm::sqrt(curve.spread[best] + 1.0 / flat as f64));
     // A clearness that is not a number is not clear either.
     let is_clear = best > 0 && clearness >= rule.clear_rise;
     if !is_clear {
@@ -109,29 +113,29 @@ fn max_lr(curve: &Curve, smoothed: &[f64], rise: &Rise, rule: &Rule) -> Result<f
     };
     let top = rise.level(rule.top);
     let until = smoothed.iter().rposition(|&y| y >= top).unwrap_or(last);
-    let diverged = curve.stability.diverged.is_some();
-    let falls = until < last || diverged;
-    if curve.exponential && falls {
-        let end = if until < last {
-            curve.crossing(smoothed, until, top)
-        } else {
-            curve.ln_rates[last]
-        };
-        return Ok(0.5 * (first_at(rule.top) + end));
-    }
+    // A dip of the last few points is no fall, unless training diverged there.
+    let falls = last - until >= curve.least || curve.stability.diverged.is_some();
     let slowing = first_at(if curve.exponential {
-        rule.slowing_exponential
+        rule.top
     } else {
         rule.slowing
     });
-    let beyond = curve.ln_rates[last] - slowing;
-    if !falls && beyond < libm::log(rule.beyond) {
+    let goes_on = !curve.exponential && curve.ln_rates[last] - slowing >= libm::log(rule.beyond);
+    if !(falls || goes_on) {
         return Err(NoAnswer::EndsBeforeSlowing {
             last_lr: libm::exp(curve.ln_rates[last]),
             still_rising_at: libm::exp(slowing),
         });
     }
-    Ok(slowing)
+    if !curve.exponential {
+        return Ok(slowing);
+    }
+    let end = if until < last {
+        curve.crossing(smoothed, until, top)
+    } else {
+        curve.ln_rates[last]
+    };
+    Ok(0.5 * (slowing + end))
 }
 
 fn mean(values: &[f64]) -> f64 {

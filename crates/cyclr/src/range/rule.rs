@@ -10,13 +10,12 @@ pub struct Rule {
     pub top: f64,
     /// A linear sweep's `max_lr` is where the figure has first made this share of its rise.
     pub slowing: f64,
-    /// As `slowing`, for an exponential sweep that ends before the figure falls.
-    pub slowing_exponential: f64,
     /// `base_lr` is where the figure has made this share of its rise.
     pub leaving: f64,
-    /// The least rise, in standard errors of the smoothed figure, that counts as learning.
+    /// The least rise, in its own standard errors, that counts as learning.
     pub clear_rise: f64,
-    /// A sweep that does not fall or diverge goes on past the slowing by at least this factor.
+    /// A sweep starts below `base_lr` by at least this factor; a linear one that neither falls nor diverges also goes on
+    /// past the slowing by it.
     pub beyond: f64,
     /// `max_lr` stays below the lowest rate at which a repeat diverged by at least this factor.
     pub below_divergence: f64,
@@ -27,16 +26,15 @@ pub struct Rule {
 impl Default for Rule {
     fn default() -> Self {
         Self {
-            reach: 0.3,
+            reach: 0.45,
             least: 12,
-            top: 0.75,
+            top: 0.7,
             slowing: 0.9,
-            slowing_exponential: 0.95,
             leaving: 0.1,
-            clear_rise: 8.0,
+            clear_rise: 6.0,
             beyond: 2.0,
-            below_divergence: 2.0,
-            agreement: 1.0,
+            below_divergence: 3.0,
+            agreement: 0.7,
         }
     }
 }

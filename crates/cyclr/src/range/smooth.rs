@@ -36,9 +36,9 @@ impl Smoother {
         self.windows.iter().map(at).collect()
     }
 
-    /// The standard error of each smoothed value per unit of the noise of one point.
-    pub(super) fn errors(&self) -> Vec<f64> {
-        let at = |w: &Window| libm::sqrt(w.weights.iter().map(|w| w * w).sum());
+    /// The variance of each smoothed value as a share of that of one value.
+    pub(super) fn spread(&self) -> Vec<f64> {
+        let at = |w: &Window| w.weights.iter().map(|w| w * w).sum();
         self.windows.iter().map(at).collect()
     }
 }

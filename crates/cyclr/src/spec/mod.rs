@@ -17,6 +17,7 @@ use crate::units::{Horizon, Length};
 mod args;
 mod error;
 mod parse;
+mod scale;
 mod value;
 
 pub(crate) use args::{Args, Fault};

@@ -1,0 +1,400 @@
+//! What may be written on the command line.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use cyclr::{
+    Spec,
+    units::{Epochs, Horizon},
+};
+
+use crate::exit::Usage;
+use crate::lab::LabArgs;
+
+/// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
+#[derive(Parser)]
+#[command(name = "cyclr", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Print or draw the rates of a policy
+    Schedule(ScheduleArgs),
+    /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped schedule
+    Advise(AdviseArgs),
+    /// Find the bounds of a cyclical policy by a learning-rate range test
+    Find(FindArgs),
+    /// Train under a policy; without one, under triangular2 from a range test
+    Train(TrainArgs),
+    /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
+    Compare(CompareArgs),
+    /// Make the report of comparisons again, of several as one
+    Report(ReportArgs),
+    /// Go on with an interrupted run or comparison
+    Resume(ResumeArgs),
+    /// Say what a data set holds
+    Data(DataArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ScheduleArgs {
+    /// Policies, as in 'triangular(base=0.001, max=0.006, step=2000)'; several are drawn in one plot
+    #[arg(required = true, value_name = "SPEC")]
+    pub(crate) specs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print rows instead of a plot: update,lr,momentum (one SPEC only)
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Only these updates, counted from 0; past the end the last value holds
+    #[arg(long, value_delimiter = ',', value_name = "UPDATES")]
+    pub(crate) at: Vec<u64>,
+    /// Print one JSON document instead of a plot
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Draw into this file instead, .svg or .png
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "json", "at"])]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// A header and a row an update; momentum is empty where the policy leaves it alone
+    Csv,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct AdviseArgs {
+    /// Training examples, without those held out for validation
+    #[arg(long, value_name = "N")]
+    pub(crate) examples: u64,
+    /// Examples in a batch
+    #[arg(long, value_name = "B")]
+    pub(crate) batch: u64,
+    /// The budget in epochs
+    #[arg(long, value_name = "E")]
+    pub(crate) epochs: f64,
+    /// A stepped schedule (step, multistep, fixed, or stages of them) to replace by cycles
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) from: Option<String>,
+    /// With --from: how many times its base the maximum of each cycle is (5 in the paper)
+    #[arg(long, value_name = "R", default_value_t = 5.0, requires = "from")]
+    pub(crate) ratio: f64,
+    /// A known maximum rate, to advise a base for
+    #[arg(long, value_name = "LR")]
+    pub(crate) max: Option<f64>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct FindArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// Read curves that were recorded elsewhere, as CSV: update,lr,loss,correct,count or update,lr,loss; several are
+    /// repeats of one test
+    #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test")]
+    pub(crate) from: Vec<PathBuf>,
+    /// The training that the bounds are for, as in 2000 (updates) or 30ep
+    #[arg(long, value_name = "LENGTH", default_value = "30ep", help_heading = "The test")]
+    pub(crate) budget: String,
+    /// What all sweeps may cost, in per cent of the budget
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, help_heading = "The test")]
+    pub(crate) share: f64,
+    /// Make one linear sweep over so many epochs, as the paper does, from --min-lr to --max-lr
+    #[arg(long, value_name = "E", requires = "max_lr", help_heading = "The test")]
+    pub(crate) epochs: Option<f64>,
+    /// Where that sweep starts
+    #[arg(long, value_name = "LR", default_value_t = 0.0, requires = "epochs", help_heading = "The test")]
+    pub(crate) min_lr: f64,
+    /// Where that sweep ends
+    #[arg(long, value_name = "LR", requires = "epochs", help_heading = "The test")]
+    pub(crate) max_lr: Option<f64>,
+    /// Let that sweep rise exponentially
+    #[arg(long, requires = "epochs", help_heading = "The test")]
+    pub(crate) exponential: bool,
+    /// Runs of the test, each with its own weights and order of the data
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "The test")]
+    pub(crate) repeats: u32,
+    /// The seed of the first repeat
+    #[arg(long, default_value_t = 0, help_heading = "The test")]
+    pub(crate) seed: u64,
+    /// What is measured: training batches, or the held-out images at chosen points
+    #[arg(long, value_enum, default_value_t, help_heading = "The test")]
+    pub(crate) on: On,
+    /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
+    pub(crate) over: Option<String>,
+    /// Keep the curves: this folder gets one CSV for each repeat
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs side by side [default: one for each core]
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+    /// Say what would be done, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a range test measures.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum On {
+    #[default]
+    Train,
+    Val,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// The policy: a spec, or a file such as winner.toml whose `spec` is one [default: triangular2 from a range test]
+    #[arg(long, value_name = "SPEC|FILE")]
+    pub(crate) policy: Option<String>,
+    /// The budget in updates
+    #[arg(long, value_name = "N", group = "budget")]
+    pub(crate) updates: Option<u64>,
+    /// The budget in epochs [default: 24]
+    #[arg(long, value_name = "E", group = "budget")]
+    pub(crate) epochs: Option<f64>,
+    /// The budget by the clock, as in 90s, 10m or 1h30m
+    #[arg(long, value_name = "TIME", group = "budget", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Decides the initial weights, the order of the data, and dropout
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Read the held-out images also after every so many updates
+    #[arg(long, value_name = "N")]
+    pub(crate) read_every: Option<NonZeroU64>,
+    /// End a cyclical run when a whole cycle brought no gain
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) stop_when: Option<StopWhen>,
+    /// End when the validation accuracy is at least this, at a trough
+    #[arg(long, value_name = "ACC")]
+    pub(crate) target: Option<f64>,
+    /// Leave the test split alone
+    #[arg(long)]
+    pub(crate) no_test: bool,
+    /// The folder of the run [default: the next runs/train-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads of the run; the results do not depend on them [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum StopWhen {
+    /// The same held-out images show no gain from one trough to the next
+    Flat,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+    /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names it. Can be repeated
+    /// [default: fixed, triangular2, linear]
+    #[arg(long = "arm", value_name = "ARM", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) arms: Vec<String>,
+    /// Also run triangular2 straight from the range test, untuned
+    #[arg(long, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) untuned: bool,
+    /// The arm that the others are held against [default: the first]
+    #[arg(long, value_name = "LABEL", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) reference: Option<String>,
+    /// The budget of a run, as in 2000 (updates) or 12ep
+    #[arg(long, value_name = "LENGTH", default_value = "12ep", conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) budget: String,
+    /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) budgets: Vec<f64>,
+    /// Final runs of each arm
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
+    pub(crate) seeds: u64,
+    /// Differences below this do not matter, in points
+    #[arg(long, value_name = "POINTS", default_value_t = 0.5, conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) margin: f64,
+    /// A study file that declares everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) study: Option<PathBuf>,
+    /// With --study: so much of its updates, in budgets and specs alike
+    #[arg(long, value_name = "FACTOR", requires = "study")]
+    pub(crate) scale: Option<f64>,
+    /// The folder of the comparison [default: the next runs/compare-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs side by side, one thread each [default: one for each core]
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+    /// Say what would run, its updates and its predicted time, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The folders of finished comparisons
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where the report goes [default: the folder, where there is one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `1/4` or `0.25`
+fn share(text: &str) -> Result<f64, String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
+        None => number(text),
+    };
+    value.filter(|v| *v > 0.0 && *v <= 1.0).ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ResumeArgs {
+    /// The folder of the run or comparison
+    pub(crate) folder: PathBuf,
+    /// Another budget, in updates: say with --keep-shape or --stretch what becomes of the curve
+    #[arg(long, value_name = "N", requires = "change")]
+    pub(crate) updates: Option<u64>,
+    /// The rate of every update stays what it was
+    #[arg(long, group = "change", requires = "updates")]
+    pub(crate) keep_shape: bool,
+    /// The schedule is made anew for the new budget
+    #[arg(long, group = "change", requires = "updates")]
+    pub(crate) stretch: bool,
+    /// Threads of the run [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
+    #[arg(long)]
+    pub(crate) allow_inexact: bool,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct DataArgs {
+    /// The folder; without it, the embedded data
+    pub(crate) folder: Option<PathBuf>,
+    /// The side that a folder's images are resized to
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) size: Option<u32>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `90s`, `10m`, `1h30m`: numbers with units that fall.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");
+    let (mut rest, mut seconds) = (text, 0.0);
+    for (unit, length) in [('h', 3600.0), ('m', 60.0), ('s', 1.0)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            seconds += length * number.parse::<f64>().map_err(|_| refuse())?;
+            rest = after;
+        }
+    }
+    let known = rest.is_empty() && seconds > 0.0;
+    if known { Duration::try_from_secs_f64(seconds).map_err(|_| refuse()) } else { Err(refuse()) }
+}
+
+/// A length in updates or epochs, in updates.
+pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
+    let refuse = || Usage::error(format!("`{text}` is no budget: write it as in 2000 (updates) or 30ep"));
+    let updates = match text.strip_suffix("ep") {
+        Some(epochs) => {
+            let epochs = Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
+            (epochs.get() * updates_per_epoch as f64).round() as u64
+        }
+        None => text.parse().map_err(|_| refuse())?,
+    };
+    if updates == 0 { Err(refuse()) } else { Ok(updates) }
+}
+
+/// The facts of a run that lengths in epochs and per cent need.
+#[derive(ClapArgs)]
+pub(crate) struct RunArgs {
+    /// The updates of the run
+    #[arg(long, value_name = "N", conflicts_with = "epochs")]
+    pub(crate) updates: Option<u64>,
+    /// The epochs of the run
+    #[arg(long, value_name = "E", requires = "examples")]
+    pub(crate) epochs: Option<f64>,
+    /// Training examples, without those held out for validation
+    #[arg(long, value_name = "N", requires = "batch")]
+    pub(crate) examples: Option<u64>,
+    /// Examples in a batch
+    #[arg(long, value_name = "B", requires = "examples")]
+    pub(crate) batch: Option<u64>,
+}
+
+impl RunArgs {
+    /// The run for a spec: the one given, or else one that shows the spec whole.
+    pub(crate) fn horizon(&self, spec: &Spec) -> anyhow::Result<Horizon> {
+        let epoch = self.examples.zip(self.batch);
+        let with_epoch = |run: Horizon| match epoch {
+            Some((examples, batch)) => run.with_epoch(examples, batch),
+            None => Ok(run),
+        };
+        let run = match (self.updates, self.epochs, epoch) {
+            (Some(updates), _, _) => Horizon::of_updates(updates).and_then(with_epoch),
+            (None, Some(epochs), Some((examples, batch))) => {
+                Epochs::new(epochs).and_then(|epochs| Horizon::of_epochs(epochs, examples, batch))
+            }
+            _ => {
+                let updates_per_epoch =
+                    epoch.map(|(examples, batch)| examples.div_ceil(batch.max(1)));
+                let updates = spec
+                    .shown_in(updates_per_epoch)
+                    .ok_or_else(|| unbounded(spec))?;
+                Horizon::of_updates(updates).and_then(with_epoch)
+            }
+        };
+        run.map_err(Usage::error)
+    }
+}
+
+fn unbounded(spec: &Spec) -> anyhow::Error {
+    Usage::error(format!(
+        "{spec} depends on the length of the run: give --updates N, or --epochs E --examples N --batch B"
+    ))
+}
+
+/// Reads a spec from an argument.
+pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
+    text.parse()
+        .map_err(|error| Usage::error(format!("no policy can be read from the text\n{error}")))
+}
+
+/// The schedule of a spec for a run.
+pub(crate) fn schedule(spec: &Spec, run: &Horizon) -> anyhow::Result<cyclr::Schedule> {
+    spec.schedule(run)
+        .map_err(Usage::error)
+        .with_context(|| spec.to_string())
+}

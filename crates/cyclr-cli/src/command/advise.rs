@@ -1,0 +1,69 @@
+//! `cyclr advise`: how long a cycle should be, and what replaces a stepped schedule.
+
+use cyclr::{
+    advice::{self, Cycles, STEP_EPOCHS},
+    units::{Epochs, Horizon},
+};
+use serde_json::json;
+
+use crate::args::{AdviseArgs, spec};
+use crate::exit::Usage;
+
+pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
+    let run = Epochs::new(args.epochs)
+        .and_then(|epochs| Horizon::of_epochs(epochs, args.examples, args.batch))
+        .map_err(Usage::error)?;
+    let cycles = advice::cycles(&run).map_err(Usage::error)?;
+    let base = args
+        .max
+        .map(|max| advice::base_from_max(max, cycles.cycles))
+        .transpose()
+        .map_err(Usage::error)?;
+    let equivalent = match &args.from {
+        Some(text) => Some(
+            advice::cyclical(&spec(text)?, &run, args.ratio)
+                .map_err(Usage::error)?
+                .to_string(),
+        ),
+        None => None,
+    };
+    if args.json {
+        let document = json!({
+            "updates_per_epoch": run.updates_per_epoch(), "given_updates": run.updates(),
+            "step": cycles.step, "step_epochs": cycles.step_epochs, "cycles": cycles.cycles, "updates": cycles.updates,
+            "short": cycles.short, "base_lr": base.map(|(low, high)| [low, high]), "equivalent": equivalent,
+        });
+        println!("{document}");
+        return Ok(());
+    }
+    print_cycles(&cycles, &run);
+    if let (Some((low, high)), Some(max)) = (base, args.max) {
+        println!(
+            "base_lr   {low} to {high}, by rule of thumb for max_lr {max}; a range test finds it (cyclr find)"
+        );
+    }
+    if let Some(equivalent) = equivalent {
+        println!("in cycles {equivalent}");
+    }
+    Ok(())
+}
+
+fn print_cycles(cycles: &Cycles, run: &Horizon) {
+    let (shortest, longest) = STEP_EPOCHS;
+    println!(
+        "step size {} updates ({:.3} epochs; {shortest} to {longest} are advised)",
+        cycles.step, cycles.step_epochs
+    );
+    println!("cycles    {} (at least 3, and 4 are better)", cycles.cycles);
+    println!(
+        "budget    {} updates, which end at a trough (of {} given)",
+        cycles.updates,
+        run.updates()
+    );
+    if cycles.short {
+        let fewest = 2 * advice::FEWEST_CYCLES * shortest;
+        println!(
+            "note      three cycles of steps of {shortest} epochs need {fewest} epochs: this budget is shorter"
+        );
+    }
+}

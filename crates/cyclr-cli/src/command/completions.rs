@@ -1,0 +1,15 @@
+//! `cyclr completions SHELL`
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Args;
+
+pub(crate) fn run(shell: Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "cyclr", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! One command each.
+
+mod advise;
+mod compare;
+mod completions;
+mod data;
+mod find;
+mod report;
+mod resume;
+mod train;
+mod schedule;
+
+use crate::args::Command;
+
+pub(crate) fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Schedule(args) => schedule::run(&args),
+        Command::Advise(args) => advise::run(&args),
+        Command::Find(args) => find::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Resume(args) => resume::run(&args),
+        Command::Data(args) => data::run(&args),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}

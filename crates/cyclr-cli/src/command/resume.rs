@@ -1,0 +1,33 @@
+//! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
+
+use anyhow::Context;
+use cyclr_train::compare::read_plan;
+use cyclr_train::record::read_run;
+use cyclr_train::{Change, Watch, resume};
+
+use crate::args::ResumeArgs;
+use crate::command::compare;
+use crate::command::train::{resumable, show, threads};
+use crate::lab::LabArgs;
+use crate::progress::{Progress, interrupt};
+
+pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
+    let folder = &args.folder;
+    if let Ok(kept) = read_plan(folder) {
+        return compare::resume(kept, args);
+    }
+    let record = read_run(folder)?;
+    let lab: LabArgs = serde_json::from_value(record.lab)
+        .with_context(|| format!("{}: its record of what is trained cannot be read", folder.display()))?;
+    let lab = lab.lab(threads(args.threads), args.allow_inexact)?;
+    let change = args.updates.map(|updates| {
+        if args.stretch { Change::Stretch { updates } } else { Change::KeepShape { updates } }
+    });
+    let interrupt = interrupt()?;
+    let mut progress = Progress::new(0);
+    let mut observer = |event: &_| progress.run_event(event);
+    let watch = Watch { observer: &mut observer, interrupt: &interrupt };
+    let outcome = resume(folder, &lab, change, watch);
+    progress.finish();
+    show(&outcome.map_err(|error| resumable(error, folder))?, folder, args.json)
+}

@@ -1,0 +1,188 @@
+//! `cyclr schedule SPEC…`: the rates of a policy, as a plot, as rows, or as JSON.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use cyclr::{Hyper, Schedule, Spec};
+use serde_json::{Value, json};
+
+use crate::args::{ScheduleArgs, schedule, spec};
+use crate::exit::Usage;
+use crate::plot::chart::{Chart, Line};
+use crate::plot::terminal;
+
+/// A spec with its schedule for the run.
+struct Curve {
+    spec: Spec,
+    schedule: Schedule,
+}
+
+pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
+    let curves = curves(args)?;
+    if args.format.is_some() || (!args.at.is_empty() && !args.json) {
+        let [curve] = curves.as_slice() else {
+            return Err(Usage::error(format!(
+                "rows are of one SPEC, and there are {}: give one",
+                curves.len()
+            )));
+        };
+        return rows(curve, &args.at);
+    }
+    if args.json {
+        let documents: Vec<Value> = curves.iter().map(|curve| curve.json(&args.at)).collect();
+        println!("{}", json!({ "schedules": documents }));
+        return Ok(());
+    }
+    match &args.out {
+        Some(path) => draw(&curves, path),
+        None => show(&curves),
+    }
+}
+
+/// All curves, over the longest of their runs.
+fn curves(args: &ScheduleArgs) -> anyhow::Result<Vec<Curve>> {
+    let curve = |text: &String| {
+        let spec = spec(text)?;
+        let schedule = schedule(&spec, &args.run.horizon(&spec)?)?;
+        Ok(Curve { spec, schedule })
+    };
+    args.specs.iter().map(curve).collect()
+}
+
+/// `update,lr,momentum`
+fn rows(curve: &Curve, at: &[u64]) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    writeln!(out, "update,lr,momentum")?;
+    for update in curve.updates(at) {
+        let Hyper { lr, momentum, .. } = curve.schedule.at(update);
+        writeln!(
+            out,
+            "{update},{},{}",
+            shortest(lr),
+            momentum.map_or_else(String::new, shortest)
+        )?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The shortest digits that read back to the same number, with an exponent where there would be many zeros.
+fn shortest(value: f64) -> String {
+    let plain = value == 0.0 || (1e-9..1e17).contains(&value.abs());
+    if plain {
+        format!("{value}")
+    } else {
+        format!("{value:e}")
+    }
+}
+
+/// The words and the plot.
+fn show(curves: &[Curve]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for curve in curves {
+        writeln!(out, "{}\n  {}.", curve.spec, curve.spec.words())?;
+    }
+    writeln!(out, "\n{}", terminal::draw(&rates(curves)))?;
+    let momenta = momenta(curves);
+    if !momenta.lines.is_empty() {
+        writeln!(out, "{}", terminal::draw(&momenta))?;
+    }
+    Ok(())
+}
+
+/// Draws into an SVG or a PNG.
+fn draw(curves: &[Curve], path: &Path) -> anyhow::Result<()> {
+    let charts: Vec<Chart> = [rates(curves), momenta(curves)]
+        .into_iter()
+        .filter(|chart| !chart.lines.is_empty())
+        .collect();
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => crate::plot::chart::svg(&charts)?.into_bytes(),
+        Some("png") => crate::plot::chart::png(&charts)?,
+        _ => {
+            return Err(Usage::error(format!(
+                "{}: the name must end in .svg or .png",
+                path.display()
+            )));
+        }
+    };
+    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}
+
+fn rates(curves: &[Curve]) -> Chart {
+    let line = |curve: &Curve| Line {
+        name: curve.spec.to_string(),
+        points: curve.points(|hyper| hyper.lr),
+    };
+    Chart {
+        x: "update",
+        y: "learning rate",
+        lines: curves.iter().map(line).collect(),
+    }
+}
+
+fn momenta(curves: &[Curve]) -> Chart {
+    let moving = curves
+        .iter()
+        .filter(|curve| curve.schedule.moves_momentum());
+    let line = |curve: &Curve| {
+        let points = curve.points(|hyper| hyper.momentum.unwrap_or(f64::NAN));
+        Line {
+            name: curve.spec.to_string(),
+            points: points
+                .into_iter()
+                .filter(|(_, momentum)| !momentum.is_nan())
+                .collect(),
+        }
+    };
+    Chart {
+        x: "update",
+        y: "momentum",
+        lines: moving.map(line).collect(),
+    }
+}
+
+impl Curve {
+    /// The updates that are asked for, or all of the run.
+    fn updates(&self, at: &[u64]) -> Box<dyn Iterator<Item = u64>> {
+        if at.is_empty() {
+            Box::new(0..self.schedule.updates())
+        } else {
+            {
+                let at = at.to_vec();
+                Box::new(at.into_iter())
+            }
+        }
+    }
+
+    fn json(&self, at: &[u64]) -> Value {
+        let row = |update: u64| {
+            let hyper = self.schedule.at(update);
+            json!({ "update": update, "lr": hyper.lr, "momentum": hyper.momentum })
+        };
+        json!({
+            "spec": self.spec,
+            "words": self.spec.words(),
+            "updates": self.schedule.updates(),
+            "troughs": self.schedule.troughs().collect::<Vec<u64>>(),
+            "rows": self.updates(at).map(row).collect::<Vec<Value>>(),
+        })
+    }
+
+    /// Points enough for any plot: every update of a short run; of a long one, the lowest and the highest of each of many
+    /// stretches, in order.
+    fn points(&self, of: impl Fn(Hyper) -> f64) -> Vec<(f64, f64)> {
+        const STRETCHES: u64 = 2000;
+        let updates = self.schedule.updates();
+        let point = |update: u64| (update as f64, of(self.schedule.at(update)));
+        if updates <= 2 * STRETCHES {
+            return (0..=updates).map(point).collect();
+        }
+        (0..=STRETCHES)
+            .map(|k| (u128::from(k) * u128::from(updates) / u128::from(STRETCHES)) as u64)
+            .map(point)
+            .collect()
+    }
+}

@@ -1,0 +1,132 @@
+//! `cyclr train`: a run in a folder of its own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use cyclr::Spec;
+use cyclr::seam::Lab;
+use cyclr::units::{Epochs, Horizon};
+use cyclr_train::find::{RangeTest, SHARE, range_test, suggest};
+use cyclr_train::{Budget, Ending, Interrupt, Outcome, Task, Watch, train_in};
+use serde_json::json;
+
+use crate::args::{StopWhen, TrainArgs, spec};
+use crate::exit::{NoReliableAnswer, Usage};
+use crate::progress::{Progress, figures, interrupt};
+
+/// The budget in epochs where none is given: four cycles whose halves take three epochs.
+const DEFAULT_EPOCHS: f64 = 24.0;
+
+pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let lab = args.lab.lab(threads(args.threads), false)?;
+    let interrupt = interrupt()?;
+    let spec = match &args.policy {
+        Some(text) => policy(text)?,
+        None => found(args, &lab, &interrupt)?,
+    };
+    let task = Task {
+        read_every: args.read_every,
+        stop_when_flat: matches!(args.stop_when, Some(StopWhen::Flat)),
+        target: args.target,
+        test: !args.no_test,
+        ..Task::new(spec, args.seed, budget(args)?)
+    };
+    let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
+    eprintln!("{}\n  {}\n  in {}", task.spec, task.spec.words(), folder.display());
+    let mut progress = Progress::new(0);
+    let mut observer = |event: &_| progress.run_event(event);
+    let watch = Watch { observer: &mut observer, interrupt: &interrupt };
+    let outcome = train_in(&folder, &lab, serde_json::to_value(&args.lab)?, &task, watch);
+    progress.finish();
+    show(&outcome.map_err(|error| resumable(error, &folder))?, &folder, args.json)
+}
+
+/// The outcome, in words or as JSON.
+pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
+    if json {
+        let text = std::fs::read_to_string(folder.join("result.json")).context("the result cannot be read back")?;
+        println!("{}", serde_json::from_str::<serde_json::Value>(&text).map(|result| json!(result))?);
+        return Ok(());
+    }
+    let why = match outcome.ending {
+        Ending::Whole => String::from("all planned updates were made"),
+        Ending::Flat => String::from("a whole cycle brought no gain"),
+        Ending::Target => String::from("the target was reached"),
+        Ending::OutOfTime => String::from("the next trough did not fit into the time that was left"),
+        Ending::Diverged { update } => format!("training diverged at update {update}: try a lower rate"),
+    };
+    println!("ended after {} updates: {why}", outcome.made);
+    if let Some(last) = outcome.last() {
+        println!("validation {}", figures(&last.metrics));
+    }
+    if let Some(test) = &outcome.test {
+        println!("test       {}", figures(test));
+    }
+    println!("compute    {:.1} s; the run is in {}", outcome.compute_seconds, folder.display());
+    Ok(())
+}
+
+/// An error of a run in a folder; an interrupted one says how to go on.
+pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Error {
+    if matches!(error, cyclr_train::Error::Interrupted { .. }) {
+        eprintln!("go on with: cyclr resume {}", folder.display());
+    }
+    anyhow!(error)
+}
+
+pub(crate) fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// A spec, or the one in a file such as `winner.toml`.
+fn policy(text: &str) -> anyhow::Result<Spec> {
+    let path = Path::new(text);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return spec(text);
+    }
+    let file = std::fs::read_to_string(path).with_context(|| format!("{text} cannot be read"))?;
+    let table: toml::Table = file.parse().with_context(|| text.to_owned())?;
+    let found = table.get("spec").and_then(toml::Value::as_str);
+    spec(found.ok_or_else(|| Usage::error(format!("{text} has no `spec = \"…\"`")))?)
+}
+
+fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
+    if let Some(time) = args.time {
+        return Ok(Budget::Time(time));
+    }
+    if let Some(updates) = args.updates {
+        return Ok(Budget::Updates(updates));
+    }
+    Ok(Budget::Epochs(Epochs::new(args.epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?))
+}
+
+/// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
+fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
+    let facts = lab.start(args.seed)?.facts().clone();
+    let run = match budget(args)? {
+        Budget::Updates(updates) => Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?,
+        Budget::Epochs(epochs) => Horizon::of_epochs(epochs, facts.examples, facts.batch)?,
+        Budget::Time(_) => {
+            return Err(Usage::error("a budget of time needs a policy: give --policy, or --updates or --epochs"));
+        }
+    };
+    let test = RangeTest { seed: args.seed, threads: 1, updates: (SHARE * run.updates() as f64) as u64, ..RangeTest::default() };
+    eprintln!("finding the bounds first: at most {} updates, {:.0} % of the budget", test.cost(), 100.0 * SHARE);
+    let mut progress = Progress::new(test.cost());
+    let mut observer = |event: &_| progress.find_event(event);
+    let found = range_test(lab, &test, Watch { observer: &mut observer, interrupt })?;
+    progress.finish();
+    match found.answer() {
+        Ok(bounds) => Ok(suggest(&bounds, &run)?),
+        Err(reason) => {
+            eprintln!("no reliable answer: {reason}\ntry this: {}", reason.advice());
+            Err(anyhow!(NoReliableAnswer))
+        }
+    }
+}
+
+/// The first free `runs/NAME-N`.
+pub(crate) fn next_folder(name: &str) -> anyhow::Result<PathBuf> {
+    let free = (1..100_000).map(|n| Path::new("runs").join(format!("{name}-{n}"))).find(|path| !path.exists());
+    free.ok_or_else(|| anyhow!("runs/ is full: give --out DIR"))
+}

@@ -1,0 +1,57 @@
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 no reliable answer, 130 interrupted and resumable.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+/// The command cannot mean what it says: another spelling would help, another try would not.
+#[derive(Debug)]
+pub(crate) struct Usage(String);
+
+impl Usage {
+    /// The error, as one that ends the process with code 2.
+    pub(crate) fn error(message: impl fmt::Display) -> anyhow::Error {
+        anyhow::Error::new(Self(message.to_string()))
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// There is no reliable answer; the reason and what to try have been said.
+#[derive(Debug)]
+pub(crate) struct NoReliableAnswer;
+
+impl fmt::Display for NoReliableAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no reliable answer")
+    }
+}
+
+impl std::error::Error for NoReliableAnswer {}
+
+/// Says what went wrong, and with what code the process ends.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let reader_left = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(reader_left) {
+        return ExitCode::SUCCESS;
+    }
+    if error.is::<NoReliableAnswer>() {
+        return ExitCode::from(3);
+    }
+    eprintln!("error: {error:#}");
+    if matches!(error.downcast_ref(), Some(cyclr_train::Error::Interrupted { .. })) {
+        ExitCode::from(130)
+    } else if error.is::<Usage>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}

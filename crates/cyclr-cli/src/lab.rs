@@ -1,0 +1,222 @@
+//! What is trained: the options that make a lab of the embedded engine, which a run's record keeps.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use cyclr_engine::{
+    EngineConfig, EngineLab, Optimizer,
+    data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
+    net::Net,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Usage;
+
+/// The data, the net and the optimizer.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+#[command(next_help_heading = "What is trained")]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LabArgs {
+    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the embedded Fashion-MNIST
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The side that a folder's images are resized to
+    #[arg(long, value_name = "PIXELS", requires = "data")]
+    pub(crate) size: Option<u32>,
+    /// Read a folder's images in gray
+    #[arg(long, requires = "data")]
+    pub(crate) gray: bool,
+    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default: lenet; cifar10_quick for colour]
+    #[arg(long)]
+    pub(crate) net: Option<String>,
+    /// Training images that are held out to decide by [default: a fifth, at most 5000]
+    #[arg(long, value_name = "N")]
+    pub(crate) validation: Option<usize>,
+    /// Decides which images are held out; the same for all runs
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) data_seed: u64,
+    /// Examples that an update sees
+    #[arg(long, default_value_t = 100)]
+    pub(crate) batch: usize,
+    /// Examples that go through the net at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) micro_batch: Option<usize>,
+    /// How parameters follow their gradients
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) optimizer: OptimizerName,
+    /// Momentum (beta1 of adam and adamw), where the policy does not move it [default: 0.9; 0 for rmsprop]
+    #[arg(long)]
+    pub(crate) momentum: Option<f64>,
+    /// Weight decay
+    #[arg(long, value_name = "WD", default_value_t = 5e-4)]
+    pub(crate) weight_decay: f64,
+    /// What pixels become
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) normalize: NormalizationName,
+    /// Shift training images by up to so many pixels, at random
+    #[arg(long, value_name = "PIXELS", default_value_t = 0)]
+    pub(crate) crop: u16,
+    /// Mirror training images, at random
+    #[arg(long)]
+    pub(crate) flip: bool,
+    /// Take the training images in the file's order, as Caffe does
+    #[arg(long)]
+    pub(crate) stored_order: bool,
+    /// How much of the label is spread over all classes
+    #[arg(long, value_name = "EPSILON", default_value_t = 0.0)]
+    pub(crate) label_smoothing: f64,
+    /// Scale gradients down to this norm where they are larger
+    #[arg(long, value_name = "NORM")]
+    pub(crate) clip_norm: Option<f64>,
+    /// Weights to start from: a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OptimizerName {
+    /// SGD with momentum, as torch has it
+    #[default]
+    Sgd,
+    /// Nesterov's, as torch has it
+    Nesterov,
+    /// SGD with the rate inside the velocity, as Caffe has it
+    CaffeSgd,
+    /// Nesterov's, as Caffe has it
+    CaffeNesterov,
+    Adam,
+    #[value(name = "adamw")]
+    AdamW,
+    #[value(name = "rmsprop")]
+    RmsProp,
+    #[value(name = "adagrad")]
+    AdaGrad,
+    #[value(name = "adadelta")]
+    AdaDelta,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NormalizationName {
+    /// Mean 0 and standard deviation 1 in each channel of the training part
+    #[default]
+    Channel,
+    /// Mean 0 and standard deviation 1 in each pixel
+    Pixel,
+    /// Minus the mean of each pixel, unscaled, as Caffe does
+    PixelMean,
+    /// Divided by 255
+    Unit,
+}
+
+impl Default for LabArgs {
+    /// What the command line takes where nothing is said.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            lab: LabArgs,
+        }
+        <Alone as clap::Parser>::parse_from(["cyclr"]).lab
+    }
+}
+
+impl LabArgs {
+    /// What a study's `[train]` table says, in a data folder if it needs one.
+    pub(crate) fn of_study(table: &toml::Table, data: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let mut table = table.clone();
+        let named = table.remove("data");
+        let lab: Self = table.try_into().map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
+        match named.as_ref().and_then(toml::Value::as_str) {
+            None | Some("fashion") => Ok(Self { data: data.cloned(), ..lab }),
+            Some(_) if data.is_some() => Ok(Self { data: data.cloned(), ..lab }),
+            Some(name) => Err(Usage::error(format!("the study needs the data set {name}: give its folder with --data DIR"))),
+        }
+    }
+
+    /// The lab, each of whose runs works with so many threads.
+    pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
+        let splits = self.splits()?;
+        let dataset = splits.train.dataset();
+        let net = Net::named(self.net_name(dataset), dataset.classes().len()).map_err(Usage::error)?;
+        let config = EngineConfig {
+            optimizer: self.optimizer(),
+            weight_decay: self.weight_decay,
+            batch: self.batch,
+            micro_batch: self.micro_batch,
+            order: if self.stored_order { Order::Stored } else { Order::Shuffled },
+            augment: Augment { pad: self.crop, flip: self.flip },
+            label_smoothing: self.label_smoothing,
+            clip_norm: self.clip_norm,
+            threads,
+            weights: self.weights()?,
+            allow_inexact,
+            ..EngineConfig::new(net, self.normalization(&splits))
+        };
+        Ok(EngineLab::new(config, splits)?)
+    }
+
+    /// What is trained, in a few words.
+    pub(crate) fn title(&self) -> anyhow::Result<String> {
+        let dataset = self.dataset()?;
+        Ok(format!("{} on {}", self.net_name(&dataset), dataset.source()))
+    }
+
+    fn net_name(&self, dataset: &Dataset) -> &str {
+        let default = if dataset.shape().channels == 1 { "lenet" } else { "cifar10_quick" };
+        self.net.as_deref().unwrap_or(default)
+    }
+
+    /// The data set, uncut.
+    pub(crate) fn dataset(&self) -> anyhow::Result<Dataset> {
+        let Some(path) = &self.data else { return Ok(Dataset::embedded()) };
+        let options = OpenOptions {
+            size: self.size,
+            color: self.gray.then_some(Color::Gray),
+            data_seed: self.data_seed,
+        };
+        Ok(Dataset::open(path, &options)?)
+    }
+
+    fn splits(&self) -> anyhow::Result<Splits> {
+        const MOST_HELD_OUT: usize = 5000;
+        let dataset = self.dataset()?;
+        let examples = dataset.summary().train.examples;
+        let validation = self.validation.unwrap_or((examples / 5).min(MOST_HELD_OUT));
+        Ok(dataset.split(validation, self.data_seed)?)
+    }
+
+    fn normalization(&self, splits: &Splits) -> Normalization {
+        match self.normalize {
+            NormalizationName::Channel => Normalization::per_channel(&splits.train),
+            NormalizationName::Pixel => Normalization::per_pixel(&splits.train),
+            NormalizationName::PixelMean => Normalization::pixel_mean(&splits.train),
+            NormalizationName::Unit => Normalization::unit(splits.train.shape()),
+        }
+    }
+
+    /// torch's defaults but for momentum.
+    fn optimizer(&self) -> Optimizer {
+        let momentum = self.momentum.unwrap_or(0.9);
+        let (beta2, eps) = (0.999, 1e-8);
+        match self.optimizer {
+            OptimizerName::Sgd => Optimizer::Sgd { momentum, nesterov: false },
+            OptimizerName::Nesterov => Optimizer::Sgd { momentum, nesterov: true },
+            OptimizerName::CaffeSgd => Optimizer::CaffeSgd { momentum, nesterov: false },
+            OptimizerName::CaffeNesterov => Optimizer::CaffeSgd { momentum, nesterov: true },
+            OptimizerName::Adam => Optimizer::Adam { beta1: momentum, beta2, eps },
+            OptimizerName::AdamW => Optimizer::AdamW { beta1: momentum, beta2, eps },
+            OptimizerName::RmsProp => Optimizer::RmsProp { alpha: 0.99, eps, momentum: self.momentum.unwrap_or(0.0) },
+            OptimizerName::AdaGrad => Optimizer::AdaGrad { eps: 1e-10 },
+            OptimizerName::AdaDelta => Optimizer::AdaDelta { rho: 0.9, eps: 1e-6 },
+        }
+    }
+
+    fn weights(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let Some(path) = &self.weights else { return Ok(None) };
+        let bytes = std::fs::read(path).with_context(|| format!("the weights {} cannot be read", path.display()))?;
+        Ok(Some(bytes))
+    }
+}

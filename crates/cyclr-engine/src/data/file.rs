@@ -1,0 +1,74 @@
+//! Files and memory, with errors that name the path.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use super::{DataError, Summary};
+
+/// Opens a regular file (anything else could block for ever) and gives its length.
+pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
+    let io = |source| DataError::io(path, source);
+    let metadata = fs::metadata(path).map_err(io)?;
+    if !metadata.is_file() {
+        return Err(io(std::io::Error::new(
+            ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
+    }
+    Ok((File::open(path).map_err(io)?, metadata.len()))
+}
+
+/// What is in a folder, in the order of the names' bytes.
+pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let io = |source| DataError::io(folder, source);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        paths.push(entry.map_err(io)?.path());
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// Makes room for exactly so many bytes more, or says that there is none.
+pub(super) fn reserve(pixels: &mut Vec<u8>, bytes: u128, path: &Path) -> Result<(), DataError> {
+    usize::try_from(bytes)
+        .ok()
+        .and_then(|bytes| pixels.try_reserve_exact(bytes).ok())
+        .ok_or_else(|| DataError::Memory {
+            path: show(path),
+            bytes,
+        })
+}
+
+/// Reads a small text file whole, refusing to take in more than 64 KiB.
+pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
+    let (file, _) = open(path)?;
+    let mut text = String::new();
+    file.take(1 << 16)
+        .read_to_string(&mut text)
+        .map_err(|source| DataError::io(path, source))?;
+    Ok(text)
+}
+
+pub(super) fn show(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The names of those paths that were not read.
+pub(super) fn unread(paths: &[PathBuf], read: &[&Path]) -> Vec<String> {
+    let others = paths.iter().filter(|path| !read.contains(&path.as_path()));
+    shorten(others.map(|path| show(path)).collect())
+}
+
+/// The first names, and how many more there are.
+pub(super) fn shorten(mut names: Vec<String>) -> Vec<String> {
+    if names.len() > Summary::IGNORED_LISTED {
+        let more = names.len() - Summary::IGNORED_LISTED;
+        names.truncate(Summary::IGNORED_LISTED);
+        names.push(format!("and {more} more"));
+    }
+    names
+}

@@ -1,0 +1,200 @@
+//! Image data sets: reading them, splitting them, and the order and form in which batches come.
+//!
+//! A [`Dataset`] holds every pixel once, as `u8` in height × width × channel order, behind an `Arc`: cloning it, and any
+//! number of runs that train on it, share that copy. [`Dataset::split`] cuts the validation part off and gives three
+//! [`Examples`], which are views. [`Batches`] says which examples update `i` sees, as a function of `i` alone, so that
+//! the place in the data is a number. [`Examples::fill`] turns a batch into normalised NHWC `f32`.
+//!
+//! ```
+//! use cyclr_engine::data::{Batches, Dataset, Normalization, Order};
+//!
+//! let splits = Dataset::embedded().split(1000, 0)?;
+//! let train = &splits.train;
+//! let normalization = Normalization::per_channel(train);
+//! let mut batches = Batches::new(train.len(), 100, Order::Shuffled, 7)?;
+//! let picks = batches.at(137);
+//! let mut pixels = vec![0.0_f32; picks.len() * train.shape().values()];
+//! train.fill(picks, &normalization, &mut pixels);
+//! let labels: Vec<u16> = picks.iter().map(|&pick| train.label(pick)).collect();
+//! # Ok::<(), cyclr_engine::data::DataError>(())
+//! ```
+
+mod augment;
+mod batches;
+mod cifar;
+mod embedded;
+mod error;
+mod examples;
+mod file;
+mod folder;
+mod idx;
+mod image;
+mod normalization;
+mod open;
+mod resize;
+mod split;
+mod summary;
+
+use std::sync::Arc;
+
+pub use augment::{Augment, View};
+pub use batches::{Batches, Order};
+pub use error::DataError;
+pub use examples::Examples;
+pub use normalization::Normalization;
+pub use open::{Color, OpenOptions};
+pub use split::Splits;
+pub use summary::{PartSummary, Summary};
+
+/// The size of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values in a pixel: 1 for gray, 3 for RGB.
+    pub channels: usize,
+}
+
+impl Shape {
+    /// Values in one image: height × width × channels.
+    pub const fn values(self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}×{}×{}", self.height, self.width, self.channels)
+    }
+}
+
+/// Images and their labels, as they lie in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// One image after the other, each in height × width × channel order, 0 to 255.
+    pub pixels: Vec<u8>,
+    /// The class of each image, counted from 0.
+    pub labels: Vec<u16>,
+}
+
+/// A labelled set of images of one size: a training part, and a test part that may be empty.
+///
+/// Cloning it shares the pixels.
+#[derive(Clone, Debug)]
+pub struct Dataset(Arc<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    source: String,
+    format: &'static str,
+    shape: Shape,
+    classes: Vec<String>,
+    train: Images,
+    test: Images,
+    ignored: Vec<String>,
+}
+
+/// One of the two parts a data set comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Train,
+    Test,
+}
+
+impl Dataset {
+    /// A data set from memory. `classes` are the names of labels 0, 1, …; the test part may be empty.
+    ///
+    /// # Errors
+    /// [`DataError::Contents`] where pixels, labels and shape do not fit each other, [`DataError::LabelRange`] where a
+    /// label has no class, [`DataError::OneClass`] where the training part has fewer than two classes.
+    pub fn new(
+        shape: Shape,
+        classes: Vec<String>,
+        train: Images,
+        test: Images,
+    ) -> Result<Self, DataError> {
+        Self::from_contents(Contents {
+            source: "memory".to_owned(),
+            format: "images in memory",
+            shape,
+            classes,
+            train,
+            test,
+            ignored: Vec::new(),
+        })
+    }
+
+    /// The size of its images.
+    pub fn shape(&self) -> Shape {
+        self.0.shape
+    }
+
+    /// The names of its classes; label `k` is `classes()[k]`.
+    pub fn classes(&self) -> &[String] {
+        &self.0.classes
+    }
+
+    /// Where it was read from: a path, `embedded`, or `memory`.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    fn from_contents(contents: Contents) -> Result<Self, DataError> {
+        if contents.shape.values() == 0 || contents.train.labels.is_empty() {
+            return Err(DataError::Contents {
+                problem: format!(
+                    "{} training images of {} values each",
+                    contents.train.labels.len(),
+                    contents.shape
+                ),
+            });
+        }
+        check_part(&contents, "training", &contents.train)?;
+        let first = contents.train.labels[0];
+        if contents.train.labels.iter().all(|&label| label == first) {
+            return Err(DataError::OneClass {
+                source_name: contents.source,
+                class: contents.classes[usize::from(first)].clone(),
+                images: contents.train.labels.len(),
+            });
+        }
+        check_part(&contents, "test", &contents.test)?;
+        Ok(Self(Arc::new(contents)))
+    }
+
+    fn part(&self, part: Part) -> &Images {
+        match part {
+            Part::Train => &self.0.train,
+            Part::Test => &self.0.test,
+        }
+    }
+}
+
+fn check_part(contents: &Contents, part: &'static str, images: &Images) -> Result<(), DataError> {
+    let (pixels, labels) = (images.pixels.len(), images.labels.len());
+    if labels.checked_mul(contents.shape.values()) != Some(pixels) || u32::try_from(labels).is_err()
+    {
+        return Err(DataError::Contents {
+            problem: format!(
+                "{pixels} {part} pixel values for {labels} labels of {} each",
+                contents.shape
+            ),
+        });
+    }
+    let classes = contents.classes.len();
+    match images
+        .labels
+        .iter()
+        .position(|&label| usize::from(label) >= classes)
+    {
+        Some(at) => Err(DataError::LabelRange {
+            source_name: format!("the {part} part of {}", contents.source),
+            record: at as u64,
+            label: images.labels[at],
+            classes,
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+use std::path::{Path, PathBuf};
+
+use super::{
+    Contents, DataError, Dataset,
+    cifar::{CIFAR10, CIFAR100},
+    file::{self, show},
+    folder, idx,
+};
+
+/// What [`Dataset::open`] cannot read off the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Images of a folder are resized to so many rows and columns. Without it they must all be of one size.
+    pub size: Option<u32>,
+    /// Images of a folder become RGB (the default) or gray.
+    pub color: Option<Color>,
+    /// Cuts the test part of a folder of images that comes without one; the same seed cuts the same images.
+    pub data_seed: u64,
+}
+
+/// What the pixels of a folder of images become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Color {
+    /// Three channels; gray images get three equal ones.
+    #[default]
+    Rgb,
+    /// One channel, the luma of ITU-R 601.
+    Gray,
+}
+
+/// The formats a folder can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Cifar10,
+    Cifar100,
+    Idx,
+    Images,
+}
+
+impl Dataset {
+    /// Reads the data set in a folder, whichever it is:
+    ///
+    /// - **IDX files** (MNIST, Fashion-MNIST, EMNIST, KMNIST …), plain or `.gz`: `train-images-idx3-ubyte`,
+    ///   `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, with any prefix;
+    /// - **CIFAR-10**, binary version: `data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin`;
+    /// - **CIFAR-100**, binary version, fine labels: `train.bin`, `test.bin`;
+    /// - **PNG or JPEG images in a folder for each class**: `train/CLASS/*` with `test/CLASS/*` (or `val`, `valid`,
+    ///   `validation`), or `CLASS/*` alone. Where there is no test folder, a fifth of the images becomes the test part,
+    ///   stratified by class and chosen by the data seed. Classes are in the order of their names' bytes.
+    ///
+    /// Pixels are read straight into their final place, and no header makes it reserve more than its file can hold.
+    ///
+    /// # Errors
+    /// [`DataError`], naming the file and what to do.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, DataError> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            return Err(DataError::NotAFolder { path: show(path) });
+        }
+        if options.size == Some(0) || options.size.is_some_and(|size| size > MOST_SIDE) {
+            return Err(DataError::Option {
+                option: "size",
+                value: options.size.unwrap_or_default().to_string(),
+                range: "from 1 to 4096",
+            });
+        }
+        let paths = file::list(path)?;
+        let format = detect(path, &paths)?;
+        if format != Format::Images && (options.size.is_some() || options.color.is_some()) {
+            return Err(DataError::NotImages {
+                path: show(path),
+                format: format.name(),
+            });
+        }
+        Self::from_contents(format.read(path, &paths, options)?)
+    }
+}
+
+const MOST_SIDE: u32 = 4096;
+
+impl Format {
+    const ALL: [Self; 4] = [Self::Cifar10, Self::Cifar100, Self::Idx, Self::Images];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => CIFAR10.format,
+            Self::Cifar100 => CIFAR100.format,
+            Self::Idx => idx::FORMAT,
+            Self::Images => folder::FORMAT,
+        }
+    }
+
+    fn is_meant(self, paths: &[PathBuf]) -> bool {
+        match self {
+            Self::Cifar10 => CIFAR10.is_meant(paths),
+            Self::Cifar100 => CIFAR100.is_meant(paths),
+            Self::Idx => idx::is_meant(paths),
+            Self::Images => folder::is_meant(paths),
+        }
+    }
+
+    fn read(
+        self,
+        path: &Path,
+        paths: &[PathBuf],
+        options: &OpenOptions,
+    ) -> Result<Contents, DataError> {
+        match self {
+            Self::Cifar10 => CIFAR10.read(path, paths),
+            Self::Cifar100 => CIFAR100.read(path, paths),
+            Self::Idx => idx::read(path, paths),
+            Self::Images => folder::read(path, paths, options),
+        }
+    }
+}
+
+fn detect(path: &Path, paths: &[PathBuf]) -> Result<Format, DataError> {
+    let mut meant = Format::ALL
+        .into_iter()
+        .filter(|format| format.is_meant(paths));
+    match (meant.next(), meant.next()) {
+        (Some(format), None) => Ok(format),
+        (Some(first), Some(second)) => Err(DataError::Several {
+            path: show(path),
+            found: vec![first.name().to_owned(), second.name().to_owned()],
+        }),
+        (None, _) => Err(DataError::NoData {
+            path: show(path),
+            hint: hint(paths),
+        }),
+    }
+}
+
+/// What may have been meant instead.
+fn hint(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return ", which is empty".to_owned();
+    }
+    let python = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name == "data_batch_1" || name == "fine_label_names")
+            && path.is_file()
+    };
+    if paths.iter().any(python) {
+        return " (these look like CIFAR's Python files; get the binary version)".to_owned();
+    }
+    let inside = paths.iter().filter(|path| path.is_dir()).find(|path| {
+        file::list(path).is_ok_and(|paths| {
+            Format::ALL
+                .into_iter()
+                .any(|format| format.is_meant(&paths))
+        })
+    });
+    inside.map_or(String::new(), |path| {
+        format!(" (but there is one in {}; give that folder)", show(path))
+    })
+}

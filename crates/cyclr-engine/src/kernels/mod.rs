@@ -1,0 +1,136 @@
+//! The arithmetic of training, on dense slices of `f32`.
+//!
+//! Activations are NHWC: image by image, row by row, pixel by pixel, with the channels of a pixel side by side. The
+//! number of images is read off the slice lengths. Weights of a convolution are `[kernel row][kernel column][input
+//! channel][output channel]`; those of a fully connected layer `[input][output]`.
+//!
+//! Geometries are checked once, when they are made; after that slices of the wrong length are a bug of the caller and
+//! panic. Gradients of parameters are *added* to what their slices hold, gradients of activations overwrite theirs.
+//! Every result is the same bits for any number of threads.
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and register tiles need raw pointers; safe functions check every length"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "a generic body takes on the instructions of the function that it is inlined into"
+)]
+
+mod conv;
+mod dense;
+mod direct;
+mod lanes;
+mod loss;
+mod lrn;
+mod norm;
+mod outer;
+mod padded;
+mod panels;
+mod pixels;
+mod points;
+mod pointwise;
+mod pool;
+mod tiled;
+mod tiles;
+mod winograd;
+
+pub use conv::{Conv2d, Conv2dSpec, ConvBackward, ConvForward};
+pub use dense::{Dense, DenseBackward, DenseForward};
+pub use loss::{LossSum, SoftmaxCrossEntropy};
+pub use lrn::Lrn;
+pub use norm::{
+    BatchNorm, BatchNormBackward, BatchNormForward, BatchNormGradients, BatchStatistics,
+};
+pub use pixels::normalize;
+pub use pointwise::{add, axpy, dropout, relu, relu_backward, scale, sum_of_squares};
+pub use pool::{AvgPool, Divisor, MaxPool, PoolSpec};
+
+/// Why a layer of such a geometry cannot be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeometryError {
+    /// A size that must be at least 1 is 0.
+    #[error("{what} is 0; it must be at least 1")]
+    Zero {
+        /// Which size.
+        what: &'static str,
+    },
+    /// The window does not fit the padded image.
+    #[error(
+        "a window of {window} does not fit an image of {image} padded by {pad} on each side; use a smaller window or more padding"
+    )]
+    Window {
+        /// The window's size along one side.
+        window: usize,
+        /// The image's size along that side.
+        image: usize,
+        /// The padding along that side.
+        pad: usize,
+    },
+    /// A pool's padding is as large as its window, so that a window could lie wholly outside the image.
+    #[error("a pool with a window of {window} is padded by {pad}; use less than the window")]
+    Padding {
+        /// The window's size along one side.
+        window: usize,
+        /// The padding along that side.
+        pad: usize,
+    },
+    /// A max pool's window has too many cells.
+    #[error("a max pool's window has {cells} cells; at most 256 are possible")]
+    WindowCells {
+        /// The number of cells.
+        cells: usize,
+    },
+    /// The array would not fit the address space.
+    #[error("{what} would have more elements than can be addressed; use smaller sizes")]
+    TooLarge {
+        /// Which array.
+        what: &'static str,
+    },
+    /// A constant outside its range.
+    #[error("{what} is {value}; it must be {range}")]
+    Constant {
+        /// Which constant.
+        what: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is possible.
+        range: &'static str,
+    },
+}
+
+/// The whole number of images that a slice holds.
+#[track_caller]
+fn images(len: usize, image: usize) -> usize {
+    assert!(
+        len.is_multiple_of(image),
+        "a slice of {len} elements does not hold whole images of {image}"
+    );
+    len / image
+}
+
+/// How many images of a batch one task takes, where results do not depend on it.
+fn images_a_task(batch: usize) -> usize {
+    batch.div_ceil(32).max(1)
+}
+
+/// How many tasks the images of a batch are dealt to on the way back. Each has its own sums of the weights' gradient,
+/// so this number, like every order of summation, must not depend on the number of threads.
+const BACKWARD_TASKS: usize = 10;
+
+/// The product of sizes, none of them 0.
+fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {
+    sizes
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size))
+        .filter(|&len| isize::try_from(len.saturating_mul(4)).is_ok())
+        .ok_or(GeometryError::TooLarge { what })
+}
+
+/// Refuses sizes of 0.
+fn nonzero(sizes: &[(&'static str, usize)]) -> Result<(), GeometryError> {
+    match sizes.iter().find(|(_, size)| *size == 0) {
+        Some(&(what, _)) => Err(GeometryError::Zero { what }),
+        None => Ok(()),
+    }
+}

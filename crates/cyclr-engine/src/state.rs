@@ -1,0 +1,134 @@
+//! A run's state as bytes: a sealed safetensors file, so that damage is found.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cpu::Level,
+    tensors::{self, File, Tensor},
+};
+
+/// The value of `format`, by which foreign files are told.
+const FORMAT: &str = "cyclr-engine state 1";
+
+/// What changes in a run, apart from the long lists of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) seed: u64,
+    pub(crate) update: u64,
+    pub(crate) momentum: f64,
+    pub(crate) weight_decay: f64,
+}
+
+/// What a state must agree in with the run that continues it: by name, in words.
+pub(crate) type Fingerprint = BTreeMap<&'static str, String>;
+
+/// Writes a state. `lists` are the run's numbers, by name.
+pub(crate) fn write(
+    fingerprint: &Fingerprint,
+    level: Level,
+    place: Place,
+    lists: &[(&str, &[f32])],
+) -> Vec<u8> {
+    let of_run = [
+        ("format", FORMAT.to_owned()),
+        ("level", level.name().to_owned()),
+        ("seed", place.seed.to_string()),
+        ("update", place.update.to_string()),
+        ("momentum", bits(place.momentum)),
+        ("weight_decay", bits(place.weight_decay)),
+    ];
+    let fingerprint = fingerprint.iter().map(|(&name, text)| (name, text.clone()));
+    let metadata = of_run.into_iter().chain(fingerprint);
+    let metadata = metadata
+        .map(|(name, text)| (name.to_owned(), text))
+        .collect();
+    let tensors: Vec<Tensor<'_>> = lists
+        .iter()
+        .map(|&(name, data)| Tensor {
+            name,
+            shape: vec![data.len()],
+            data,
+        })
+        .collect();
+    tensors::write(&metadata, &tensors, true)
+}
+
+/// Reads a state into `lists`, which are as they were where it is refused.
+pub(crate) fn read(
+    bytes: &[u8],
+    fingerprint: &Fingerprint,
+    level: Option<Level>,
+    lists: &mut [(&str, &mut [f32])],
+) -> Result<Place, String> {
+    let file = File::read_sealed(bytes)?;
+    let text = |name: &str| {
+        let text = file.metadata.get(name).map(String::as_str);
+        text.ok_or_else(|| format!("it has no `{name}`; it is no state of this engine"))
+    };
+    expect("format", text("format")?, FORMAT)?;
+    for (name, expected) in fingerprint {
+        expect(name, text(name)?, expected)?;
+    }
+    if let Some(level) = level
+        && text("level")? != level.name()
+    {
+        let found = text("level")?;
+        return Err(format!(
+            "it was made at CPU level {found} and this run is at {level}, which differs in the last bits; \
+             set CYCLR_CPU={found}, or allow inexact results"
+        ));
+    }
+    let place = Place {
+        seed: number(text("seed")?, 10)?,
+        update: number(text("update")?, 10)?,
+        momentum: f64::from_bits(number(text("momentum")?, 16)?),
+        weight_decay: f64::from_bits(number(text("weight_decay")?, 16)?),
+    };
+    for (name, list) in &*lists {
+        let (shape, _) = numbers(&file, name)?;
+        if shape != [list.len()] {
+            return Err(format!(
+                "`{name}` has shape {shape:?}, not [{}]",
+                list.len()
+            ));
+        }
+    }
+    if let Some(name) = file.names().find(|n| lists.iter().all(|(l, _)| l != n)) {
+        return Err(format!("this run has nothing called `{name}`"));
+    }
+    for (name, list) in lists {
+        let (_, numbers) = numbers(&file, name)?;
+        list.iter_mut()
+            .zip(numbers)
+            .for_each(|(to, from)| *to = from);
+    }
+    Ok(place)
+}
+
+fn bits(value: f64) -> String {
+    format!("{:016x}", value.to_bits())
+}
+
+fn number(text: &str, radix: u32) -> Result<u64, String> {
+    u64::from_str_radix(text, radix).map_err(|e| format!("`{text}` is no number: {e}"))
+}
+
+fn expect(name: &str, found: &str, expected: &str) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "its {name} is `{found}`, and this run's `{expected}`"
+    ))
+}
+
+fn numbers<'a>(
+    file: &File<'a>,
+    name: &str,
+) -> Result<(Vec<usize>, impl Iterator<Item = f32> + use<'a>), String> {
+    match file.tensor(name) {
+        Some(Ok(tensor)) => Ok(tensor),
+        Some(Err(dtype)) => Err(format!("`{name}` is of type {dtype:?}, not F32")),
+        None => Err(format!("it has no `{name}`")),
+    }
+}

@@ -1,0 +1,449 @@
+//! The named nets and the settings of a run: parameter counts, other image sizes, given weights, and what is refused.
+
+use cyclr::{
+    Hyper,
+    seam::{Lab, Split, Trainable, TrainableError},
+};
+use cyclr_engine::{
+    EngineConfig, EngineError, EngineLab, Optimizer,
+    cpu::CpuError,
+    data::{Augment, DataError, Dataset, Images, Normalization, Order, Shape, Splits},
+    net::{Init, Layer, Net, NetError, Shortcut, WeightsError, batch_norm, dense, param, zeros},
+    rng::{Purpose, Rng},
+};
+
+/// Noise with labels, `count` images to train on and 10 to test.
+fn noise((height, width, channels): (usize, usize, usize), classes: u16, count: usize) -> Splits {
+    let shape = Shape {
+        height,
+        width,
+        channels,
+    };
+    let mut rng = Rng::new(1, Purpose::Shuffle, 0);
+    let mut images = |count: usize| Images {
+        pixels: (0..count * shape.values())
+            .map(|_| rng.next_u32() as u8)
+            .collect(),
+        labels: (0..count).map(|i| i as u16 % classes).collect(),
+    };
+    let (train, test) = (images(count), images(10));
+    let names = (0..classes).map(|k| k.to_string()).collect();
+    Dataset::new(shape, names, train, test)
+        .unwrap()
+        .split(0, 0)
+        .unwrap()
+}
+
+fn config(net: Net, splits: &Splits) -> EngineConfig {
+    EngineConfig {
+        batch: 8,
+        ..EngineConfig::new(net, Normalization::per_channel(&splits.train))
+    }
+}
+
+fn losses(lab: &EngineLab, updates: usize) -> Vec<f64> {
+    let mut run = lab.start(0).unwrap();
+    let mut loss = |_| run.update(Hyper::lr(0.01)).unwrap().loss().unwrap().value;
+    (0..updates).map(&mut loss).collect()
+}
+
+#[test]
+fn parameters_are_as_many_as_published() {
+    // The Caffe nets: clr.md section 5 and Caffe's own LeNet; the ResNets of option A: He et al., table 6 (0.27 M and
+    // 0.85 M), to the last one as public implementations of them print.
+    let cases = [
+        (
+            "mlp",
+            (28, 28, 1),
+            784 * 256 + 256 + 256 * 256 + 256 + 2560 + 10,
+        ),
+        ("lenet", (28, 28, 1), 431_080),
+        ("cifar10_quick", (32, 32, 3), 145_578),
+        ("cifar10_full", (32, 32, 3), 89_578),
+        ("resnet8", (32, 32, 3), 75_290),
+        ("resnet20", (32, 32, 3), 269_722),
+        ("resnet56", (32, 32, 3), 853_018),
+    ];
+    assert!(Net::names().eq(cases.iter().map(|case| case.0)));
+    for (name, image, parameters) in cases {
+        assert_eq!(
+            Net::named(name, 10).unwrap().parameters(image).unwrap(),
+            parameters,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn caffes_initial_weights_and_multipliers() {
+    let net = Net::named("cifar10_full", 10).unwrap();
+    let facts: Vec<_> = net
+        .layers()
+        .iter()
+        .filter_map(|layer| match layer {
+            Layer::Conv { weight, bias, .. } | Layer::Dense { weight, bias, .. } => {
+                let bias = bias.unwrap();
+                let multipliers = [
+                    weight.lr_mult,
+                    weight.decay_mult,
+                    bias.lr_mult,
+                    bias.decay_mult,
+                ];
+                assert_eq!(bias.init, Init::Constant(0.0));
+                Some((weight.init, multipliers))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        (Init::Gaussian(0.0001), [1.0, 1.0, 2.0, 1.0]),
+        (Init::Gaussian(0.01), [1.0, 1.0, 2.0, 1.0]),
+        (Init::Gaussian(0.01), [1.0, 1.0, 1.0, 1.0]),
+        (Init::Gaussian(0.01), [1.0, 250.0, 2.0, 0.0]),
+    ];
+    assert_eq!(facts, expected);
+}
+
+#[test]
+fn initial_weights_have_their_deviation() {
+    let splits = noise((32, 32, 3), 10, 16);
+    let lab = EngineLab::new(
+        config(Net::named("cifar10_full", 10).unwrap(), &splits),
+        splits,
+    );
+    let file = lab.unwrap().start(0).unwrap().model().unwrap().unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+    for (name, deviation) in [
+        ("conv1", 1e-4),
+        ("conv2", 0.01),
+        ("conv3", 0.01),
+        ("ip1", 0.01),
+    ] {
+        let bytes = tensors.tensor(&format!("{name}.weight")).unwrap().data();
+        let (numbers, _) = bytes.as_chunks::<4>();
+        let squares = numbers
+            .iter()
+            .map(|b| f64::from(f32::from_le_bytes(*b)).powi(2));
+        let n = numbers.len() as f64;
+        let found = (squares.sum::<f64>() / n).sqrt();
+        // Five standard errors of a standard deviation.
+        assert!(
+            (found / deviation - 1.0).abs() < 5.0 / (2.0 * n).sqrt(),
+            "{name}: {found}"
+        );
+    }
+}
+
+#[test]
+fn every_net_trains_on_other_images_and_classes() {
+    for name in Net::names() {
+        let splits = noise((20, 24, 2), 3, 24);
+        let mut config = config(Net::named(name, 3).unwrap(), &splits);
+        config.optimizer = Optimizer::Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+        };
+        let lab = EngineLab::new(config, splits).unwrap();
+        let mut run = lab.start(0).unwrap();
+        let mut loss = || run.update(Hyper::lr(0.001)).unwrap().loss().unwrap().value;
+        let first: f64 = (0..3).map(|_| loss()).sum();
+        let rest: Vec<f64> = (0..60).map(|_| loss()).collect();
+        let last: f64 = rest[57..].iter().sum();
+        assert!(last < 0.8 * first, "{name}: {first} to {last}");
+        let evaluation = run.evaluate(Split::Test).unwrap();
+        assert_eq!(evaluation.correct.unwrap().len(), 10);
+        assert!(matches!(
+            run.evaluate(Split::Validation),
+            Err(TrainableError::Unsupported { .. })
+        ));
+    }
+}
+
+#[test]
+fn images_that_are_too_small_are_refused_with_the_layer() {
+    let lenet = Net::named("lenet", 10).unwrap();
+    assert!(lenet.parameters((16, 16, 1)).is_ok());
+    let error = lenet.parameters((12, 12, 1)).unwrap_err();
+    assert!(
+        matches!(&error, NetError::Geometry { layer, .. } if layer == "conv2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn micro_batches_add_up_to_the_batch() {
+    let splits = noise((28, 28, 1), 10, 60);
+    let at = |micro_batch| {
+        let mut config = config(Net::named("lenet", 10).unwrap(), &splits);
+        config.batch = 20;
+        config.micro_batch = micro_batch;
+        losses(&EngineLab::new(config, splits.clone()).unwrap(), 6)
+    };
+    let whole = at(Some(20));
+    for micro_batch in [Some(1), Some(7), None] {
+        for (found, expected) in at(micro_batch).iter().zip(&whole) {
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{micro_batch:?}: {found} for {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_clipped_gradient_is_as_long_as_asked() {
+    let splits = noise((28, 28, 1), 10, 60);
+    let moved = |clip_norm, weight_decay| {
+        let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
+        (config.clip_norm, config.weight_decay) = (clip_norm, weight_decay);
+        let lab = EngineLab::new(config, splits.clone()).unwrap();
+        let mut run = lab.start(0).unwrap();
+        let before = parameters(&mut *run);
+        run.update(Hyper::lr(1.0)).unwrap();
+        let after = parameters(&mut *run);
+        let squares = before
+            .iter()
+            .zip(&after)
+            .map(|(a, b)| f64::from(a - b).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let free = moved(None, 0.0);
+    assert!(free > 0.1, "{free}");
+    assert!((moved(Some(0.01), 0.0) - 0.01).abs() < 1e-5);
+    assert!((moved(Some(2.0 * free), 0.0) - free).abs() < 1e-9);
+}
+
+fn parameters(run: &mut dyn Trainable) -> Vec<f32> {
+    let state = run.state().unwrap();
+    let file = safetensors::SafeTensors::deserialize(&state).unwrap();
+    let (numbers, _) = file.tensor("parameters").unwrap().data().as_chunks::<4>();
+    numbers
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect()
+}
+
+#[test]
+fn a_run_goes_on_from_its_own_model() {
+    let splits = noise((32, 32, 3), 10, 40);
+    let plain = config(Net::named("resnet8", 10).unwrap(), &splits);
+    let lab = EngineLab::new(plain.clone(), splits.clone()).unwrap();
+    let mut run = lab.start(0).unwrap();
+    for _ in 0..5 {
+        run.update(Hyper::lr(0.01)).unwrap();
+    }
+    let weights = run.model().unwrap();
+    let expected = run.evaluate(Split::Test).unwrap();
+
+    let given = EngineConfig { weights, ..plain };
+    let lab = EngineLab::new(given.clone(), splits).unwrap();
+    let mut again = lab.start(9).unwrap();
+    assert!(again.facts().given_weights && !run.facts().given_weights);
+    assert_eq!(again.evaluate(Split::Test).unwrap(), expected);
+
+    // Four classes: a new last layer, which the seed draws; all else as given.
+    let four = noise((32, 32, 3), 4, 40);
+    let net = Net::named("resnet8", 4).unwrap();
+    let lab = EngineLab::new(EngineConfig { net, ..given }, four).unwrap();
+    let start = |seed| parameters(&mut *lab.start(seed).unwrap());
+    let (first, second, old) = (start(1), start(2), parameters(&mut *again));
+    let head = 64 * 4;
+    let body = first.len() - head - 4;
+    assert_eq!(first[..body], old[..body]);
+    assert_eq!(first[..body], second[..body]);
+    assert!(
+        first[body..][..head]
+            .iter()
+            .zip(&second[body..])
+            .all(|(a, b)| a != b)
+    );
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused() {
+    let splits = noise((28, 28, 1), 10, 40);
+    let file = |net: &str, side: usize| {
+        let splits = noise((side, side, 1), 10, 40);
+        let lab = EngineLab::new(config(Net::named(net, 10).unwrap(), &splits), splits);
+        lab.unwrap().start(0).unwrap().model().unwrap().unwrap()
+    };
+    let refusal = |weights: Vec<u8>| {
+        let config = EngineConfig {
+            weights: Some(weights),
+            ..config(Net::named("mlp", 10).unwrap(), &splits)
+        };
+        match EngineLab::new(config, splits.clone()) {
+            Err(EngineError::Weights(error)) => error,
+            other => panic!("{:?}", other.map(|_| ())),
+        }
+    };
+    let good = file("mlp", 28);
+    let mut not_finite = good.clone();
+    let end = not_finite.len();
+    not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let renamed = |from: &[u8], to: &[u8]| {
+        let mut bytes = good.clone();
+        let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
+        bytes[at..at + from.len()].copy_from_slice(to);
+        bytes
+    };
+    assert!(matches!(
+        refusal(b"nothing".to_vec()),
+        WeightsError::Format { .. }
+    ));
+    assert!(matches!(
+        refusal(good[..100].to_vec()),
+        WeightsError::Format { .. }
+    ));
+    assert!(matches!(
+        refusal(file("lenet", 28)),
+        WeightsError::Unknown { .. }
+    ));
+    assert!(
+        matches!(refusal(file("mlp", 20)), WeightsError::Shape { name, .. } if name == "fc1.weight")
+    );
+    assert!(matches!(
+        refusal(not_finite),
+        WeightsError::NotFinite { .. }
+    ));
+    let other = refusal(renamed(b"fc2.bias", b"fc2.bios"));
+    assert!(matches!(other, WeightsError::Unknown { name } if name == "fc2.bios"));
+    assert!(matches!(
+        refusal(renamed(b"\"F32\"", b"\"I32\"")),
+        WeightsError::Dtype { .. }
+    ));
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let splits = noise((28, 28, 1), 10, 40);
+    let refusal = |change: &dyn Fn(&mut EngineConfig)| {
+        let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
+        change(&mut config);
+        EngineLab::new(config, splits.clone())
+            .map(|_| ())
+            .unwrap_err()
+    };
+    let setting = |change: &dyn Fn(&mut EngineConfig)| match refusal(change) {
+        EngineError::Setting { name, .. } => name,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(setting(&|c| c.weight_decay = f64::NAN), "weight_decay");
+    assert_eq!(setting(&|c| c.label_smoothing = 1.5), "label_smoothing");
+    assert_eq!(setting(&|c| c.clip_norm = Some(0.0)), "clip_norm");
+    assert_eq!(setting(&|c| c.micro_batch = Some(9)), "micro_batch");
+    assert_eq!(setting(&|c| c.micro_batch = Some(0)), "micro_batch");
+    assert_eq!(
+        setting(&|c| {
+            c.optimizer = Optimizer::Sgd {
+                momentum: 1.0,
+                nesterov: false,
+            };
+        }),
+        "momentum"
+    );
+    assert_eq!(
+        setting(&|c| c.optimizer = Optimizer::AdaGrad { eps: 0.0 }),
+        "eps"
+    );
+    for batch in [0, 41] {
+        let error = refusal(&|c| c.batch = batch);
+        assert!(
+            matches!(error, EngineError::Data(DataError::Batch { .. })),
+            "{error}"
+        );
+    }
+    let error = refusal(&|c| c.threads = 0);
+    assert!(
+        matches!(error, EngineError::Cpu(CpuError::NoThreads)),
+        "{error}"
+    );
+    let error = refusal(&|c| c.net = Net::named("mlp", 11).unwrap());
+    let expected = (11, 10);
+    assert!(
+        matches!(error, EngineError::Net(NetError::Outputs { values, classes, .. }) if (values, classes) == expected)
+    );
+    let error = refusal(&|c| {
+        c.normalization = Normalization::unit(Shape {
+            height: 27,
+            width: 28,
+            channels: 1,
+        });
+    });
+    assert!(
+        matches!(error, EngineError::Normalization { .. }),
+        "{error}"
+    );
+    assert!(matches!(
+        Net::named("lenet5", 10),
+        Err(NetError::Unknown { .. })
+    ));
+    assert!(matches!(
+        Net::named("lenet", 1),
+        Err(NetError::Classes { classes: 1 })
+    ));
+}
+
+#[test]
+fn nets_that_cannot_be_are_refused() {
+    let he = param(Init::He);
+    let head = || dense("head", 10, he, zeros());
+    let refused = |layers: Vec<Layer>| match Net::new("odd", layers).parameters((8, 8, 3)) {
+        Err(NetError::Layer { layer, .. }) => layer,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(vec![head(), head()]), "head.weight");
+    assert_eq!(refused(vec![Layer::Relu]), "the list of layers");
+    assert_eq!(refused(vec![Layer::Dropout { p: 1.0 }, head()]), "dropout");
+    assert_eq!(
+        refused(vec![dense("a", 10, he.lr_mult(-1.0), None)]),
+        "a.weight"
+    );
+    let residual = |body, shortcut| vec![Layer::Residual { body, shortcut }, head()];
+    assert_eq!(refused(residual(vec![], Shortcut::Identity)), "a residual");
+    assert_eq!(
+        refused(residual(vec![Layer::GlobalAvgPool], Shortcut::Identity)),
+        "a residual"
+    );
+    let none = Shortcut::Subsample { stride: 0, out: 3 };
+    assert_eq!(refused(residual(vec![Layer::Relu], none)), "a shortcut");
+
+    let splits = noise((8, 8, 3), 10, 17);
+    let pixels = vec![dense("a", 5, he, zeros()), batch_norm("b"), head()];
+    let single = config(Net::new("pixels", pixels), &splits);
+    // 17 examples in batches of 8 leave one over.
+    let error = EngineLab::new(single.clone(), splits.clone()).unwrap_err();
+    assert!(
+        matches!(error, EngineError::SingleExample { .. }),
+        "{error}"
+    );
+    let order = Order::Stored;
+    assert!(EngineLab::new(EngineConfig { order, ..single }, splits).is_ok());
+}
+
+#[test]
+fn updates_that_make_no_sense_are_refused() {
+    let splits = noise((28, 28, 1), 10, 40);
+    let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
+    config.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
+    config.augment = Augment { pad: 1, flip: true };
+    let lab = EngineLab::new(config, splits).unwrap();
+    let mut run = lab.start(0).unwrap();
+    assert!(!run.facts().momentum);
+    let mut refuse = |hyper| assert!(run.update(hyper).is_err(), "{hyper:?}");
+    refuse(Hyper::lr(f64::NAN));
+    refuse(Hyper::lr(-1.0));
+    refuse(Hyper {
+        momentum: Some(0.9),
+        ..Hyper::lr(0.1)
+    });
+    refuse(Hyper {
+        weight_decay: Some(f64::INFINITY),
+        ..Hyper::lr(0.1)
+    });
+    // A rate of 0 moves nothing.
+    let before = parameters(&mut *run);
+    run.update(Hyper::lr(0.0)).unwrap();
+    assert_eq!(parameters(&mut *run), before);
+}

@@ -1,0 +1,309 @@
+//! A run continues from its state as if nothing had happened: in a new process, at every level and number of threads;
+//! and states that are damaged or of another run are refused.
+
+use std::{path::Path, process::Command, sync::LazyLock};
+
+use cyclr::{
+    Hyper,
+    seam::{Lab, Split, Trainable, TrainableError},
+};
+use cyclr_engine::{
+    EngineConfig, EngineLab, Optimizer,
+    cpu::Level,
+    data::{Augment, Dataset, Normalization},
+    net::{Init, Layer, Net, Shortcut, batch_norm, conv, dense, param, window, zeros},
+};
+use proptest::prelude::*;
+
+const START: u64 = 137;
+const GO_ON: u64 = 50;
+
+/// A net in which all that has a memory is live: momentum, batch norm, dropout, random crops and flips.
+fn net() -> Net {
+    let he = param(Init::He);
+    let small = window(3).pad(1);
+    let layers = vec![
+        conv("conv1", 6, window(5).stride(3), he, None),
+        batch_norm("bn1"),
+        Layer::Relu,
+        Layer::Residual {
+            body: vec![conv("conv2", 6, small, he, zeros()), batch_norm("bn2")],
+            shortcut: Shortcut::Identity,
+        },
+        Layer::Relu,
+        Layer::Dropout { p: 0.25 },
+        dense("fc1", 20, he, zeros()),
+        Layer::Relu,
+        Layer::Dropout { p: 0.5 },
+        dense("fc2", 10, he, zeros()),
+    ];
+    Net::new("small", layers)
+}
+
+fn lab(change: impl FnOnce(&mut EngineConfig)) -> EngineLab {
+    let splits = Dataset::embedded().split(200, 0).unwrap();
+    let normalization = Normalization::per_channel(&splits.train);
+    let mut config = EngineConfig {
+        // 62 does not divide the 9,800 examples: the last batch of an epoch is short.
+        batch: 62,
+        micro_batch: Some(25),
+        augment: Augment { pad: 2, flip: true },
+        label_smoothing: 0.1,
+        clip_norm: Some(1.0),
+        level: Some(Level::Portable),
+        ..EngineConfig::new(net(), normalization)
+    };
+    change(&mut config);
+    EngineLab::new(config, splits).unwrap()
+}
+
+/// A rate, momentum and weight decay of its own for each update; `None` now and then leaves the last ones in force.
+fn hyper(update: u64) -> Hyper {
+    let moving = update % 3 == 0;
+    Hyper {
+        lr: 0.01 + 0.001 * (update % 10) as f64,
+        momentum: moving.then_some(0.8 + 0.01 * (update % 7) as f64),
+        weight_decay: (update % 5 == 0).then_some(1e-4 * (update % 4) as f64),
+    }
+}
+
+/// Makes updates and gives the bits of their losses.
+fn drive(run: &mut dyn Trainable, updates: std::ops::Range<u64>) -> Vec<u64> {
+    let mut loss = |update| {
+        run.update(hyper(update))
+            .unwrap()
+            .loss()
+            .unwrap()
+            .value
+            .to_bits()
+    };
+    updates.map(&mut loss).collect()
+}
+
+#[test]
+fn a_new_process_goes_on_with_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for level in [Level::Portable, Level::Avx2] {
+        if !level.is_supported() {
+            continue;
+        }
+        let lab = lab(|config| config.level = Some(level));
+        let mut straight = lab.start(7).unwrap();
+        drive(&mut *straight, 0..START);
+        let (before, after) = (folder.path().join("before"), folder.path().join("after"));
+        std::fs::write(&before, straight.state().unwrap()).unwrap();
+        let expected = drive(&mut *straight, START..START + GO_ON);
+        let end = straight.state().unwrap();
+        for threads in [1, 2, 3, 8] {
+            go_on_elsewhere(&before, &after, level, threads);
+            let (losses, state) = read_end(&after);
+            assert_eq!(losses, expected, "{level}, {threads} threads");
+            assert!(
+                state == end,
+                "the states differ: {level}, {threads} threads"
+            );
+        }
+    }
+}
+
+fn go_on_elsewhere(before: &Path, after: &Path, level: Level, threads: usize) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_other_process", "--ignored"])
+        .env("ENGINE_TEST_BEFORE", before)
+        .env("ENGINE_TEST_AFTER", after)
+        .env("ENGINE_TEST_THREADS", threads.to_string())
+        .env("ENGINE_TEST_LEVEL", level.name())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+fn read_end(path: &Path) -> (Vec<u64>, Vec<u8>) {
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let (losses, state) = bytes.split_at(8 * GO_ON as usize);
+    let (losses, _) = losses.as_chunks::<8>();
+    let losses = losses.iter().map(|bytes| u64::from_le_bytes(*bytes));
+    (losses.collect(), state.to_vec())
+}
+
+#[test]
+#[ignore = "started by a_new_process_goes_on_with_the_same_bits"]
+fn the_other_process() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let lab = lab(|config| {
+        config.threads = variable("ENGINE_TEST_THREADS").parse().unwrap();
+        config.level = Some(Level::from_name(&variable("ENGINE_TEST_LEVEL")).unwrap());
+    });
+    // Another seed: the state brings its own.
+    let mut run = lab.start(1).unwrap();
+    run.restore(&std::fs::read(variable("ENGINE_TEST_BEFORE")).unwrap())
+        .unwrap();
+    let losses = drive(&mut *run, START..START + GO_ON);
+    let mut bytes: Vec<u8> = losses.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+    bytes.extend(run.state().unwrap());
+    std::fs::write(variable("ENGINE_TEST_AFTER"), bytes).unwrap();
+}
+
+#[test]
+fn restoring_undoes_whatever_came_after() {
+    let lab = lab(|_| ());
+    let mut run = lab.start(3).unwrap();
+    drive(&mut *run, 0..9);
+    let state = run.state().unwrap();
+    let expected = drive(&mut *run, 9..15);
+    // A rate that ruins the weights, up to NaN.
+    for _ in 0..5 {
+        run.update(Hyper::lr(1e30)).unwrap();
+    }
+    run.restore(&state).unwrap();
+    assert!(run.state().unwrap() == state);
+    assert_eq!(drive(&mut *run, 9..15), expected);
+}
+
+#[test]
+fn evaluation_leaves_no_trace() {
+    let lab = lab(|_| ());
+    let mut run = lab.start(3).unwrap();
+    drive(&mut *run, 0..9);
+    let state = run.state().unwrap();
+    let first = run.evaluate(Split::Validation).unwrap();
+    assert!(run.state().unwrap() == state);
+    assert_eq!(run.evaluate(Split::Validation).unwrap(), first);
+    let hits = first.correct.unwrap().iter().filter(|&&c| c).count() as u64;
+    let accuracy = first.metrics.get("accuracy").unwrap();
+    assert_eq!((accuracy.correct, accuracy.count), (Some(hits), 200));
+}
+
+#[test]
+fn the_seed_decides_the_run() {
+    let lab = lab(|_| ());
+    let losses = |seed| drive(&mut *lab.start(seed).unwrap(), 0..5);
+    assert_eq!(losses(1), losses(1));
+    assert_ne!(losses(1), losses(2));
+}
+
+#[test]
+fn a_state_of_another_run_is_refused_with_its_reason() {
+    let state = lab(|_| ()).start(0).unwrap().state().unwrap();
+    let reason = |change: fn(&mut EngineConfig)| match lab(change).start(0).unwrap().restore(&state)
+    {
+        Err(TrainableError::BadState { reason }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let cases: [(&str, fn(&mut EngineConfig)); 6] = [
+        ("its net is `small", |c| {
+            c.net = Net::named("mlp", 10).unwrap()
+        }),
+        ("its batch is `62 by 25`, and this run's `50 by 25`", |c| {
+            c.batch = 50
+        }),
+        ("its optimizer is `Sgd", |c| {
+            c.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
+        }),
+        ("its data is `9800 images of 28×28×1", |c| {
+            c.normalization = Normalization::unit(cyclr_engine::data::Shape {
+                height: 28,
+                width: 28,
+                channels: 1,
+            });
+        }),
+        ("its clip_norm is `1`, and this run's `none`", |c| {
+            c.clip_norm = None
+        }),
+        ("its augment is `Augment", |c| c.augment = Augment::NONE),
+    ];
+    for (expected, change) in cases {
+        let found = reason(change);
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn another_level_is_refused_unless_it_is_allowed() {
+    if !Level::Avx2.is_supported() {
+        return;
+    }
+    let state = lab(|_| ()).start(0).unwrap().state().unwrap();
+    let at_avx2 = lab(|config| config.level = Some(Level::Avx2));
+    let refused = at_avx2.start(0).unwrap().restore(&state).unwrap_err();
+    assert!(
+        refused.to_string().contains("CPU level portable"),
+        "{refused}"
+    );
+    let inexact = lab(|config| {
+        config.level = Some(Level::Avx2);
+        config.allow_inexact = true;
+    });
+    inexact.start(0).unwrap().restore(&state).unwrap();
+}
+
+static LAB: LazyLock<EngineLab> = LazyLock::new(|| lab(|_| ()));
+static STATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut run = LAB.start(0).unwrap();
+    drive(&mut *run, 0..2);
+    run.state().unwrap()
+});
+
+/// Refuses the bytes, and leaves the run as it was.
+fn refused(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let mut run = LAB.start(0).unwrap();
+    let before = run.state().unwrap();
+    let outcome = run.restore(bytes);
+    prop_assert!(
+        matches!(outcome, Err(TrainableError::BadState { .. })),
+        "{outcome:?}"
+    );
+    prop_assert!(run.state().unwrap() == before);
+    Ok(())
+}
+
+/// Makes the checksum right again, so that what is behind it is tested.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let body = bytes.len().saturating_sub(4);
+    let seal = crc32fast::hash(&bytes[..body]).to_le_bytes();
+    let room = bytes.len() - body;
+    bytes[body..].copy_from_slice(&seal[..room]);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_flipped_bit_is_found(at: prop::sample::Index, bit in 0_u8..8) {
+        let mut bytes = STATE.clone();
+        bytes[at.index(STATE.len())] ^= 1_u8 << bit;
+        refused(&bytes)?;
+    }
+
+    #[test]
+    fn a_truncated_state_is_refused(at: prop::sample::Index) {
+        let cut = &STATE[..at.index(STATE.len())];
+        refused(cut)?;
+        refused(&sealed(cut.to_vec()))?;
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused(bytes: Vec<u8>, length: u64) {
+        refused(&bytes)?;
+        let promised: Vec<u8> = length.to_le_bytes().into_iter().chain(bytes).collect();
+        refused(&sealed(promised))?;
+    }
+
+    /// Damage in the header that the checksum does not show: refused, or of no effect on what is read.
+    #[test]
+    fn a_forged_header_cannot_do_harm(at in 0_usize..1200, byte: u8) {
+        let mut bytes = STATE.clone();
+        bytes[at] = byte;
+        let mut run = LAB.start(0).unwrap();
+        let before = run.state().unwrap();
+        if run.restore(&sealed(bytes)).is_err() {
+            prop_assert!(run.state().unwrap() == before);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The range test of a comparison.
+
+use cyclr::range::{Estimate, NoAnswer};
+use cyclr::seam::Lab;
+
+use super::record::{Range, Sweep};
+use crate::find::{Curve, CurvePoint, FindEvent, Found, RangeTest, range_test};
+use crate::{Error, Watch};
+
+/// The points of a recorded curve; about as many as a chart shows.
+const BINS: usize = 150;
+
+/// Makes the range test and keeps what the report shows of it.
+pub(super) fn find(
+    lab: &dyn Lab,
+    test: &RangeTest,
+    watch: Watch<FindEvent>,
+) -> Result<Range, Error> {
+    let found = range_test(lab, test, watch)?;
+    let bounds = found
+        .answer()
+        .map_err(|reason| Error::NoBounds { reason })?;
+    let curves = read_from(&found);
+    let scale = found.scale.iter().flat_map(|(curves, _)| curves);
+    let updates = scale
+        .chain(&found.curves)
+        .map(|curve| curve.points.len() as u64);
+    let (base_lr, base_interval) = parts(bounds.base_lr);
+    let (max_lr, max_interval) = parts(bounds.max_lr);
+    Ok(Range {
+        base_lr,
+        base_interval,
+        max_lr,
+        max_interval,
+        updates: updates.sum(),
+        sweeps: curves.iter().map(thinned).collect(),
+    })
+}
+
+fn parts(estimate: Estimate) -> (f64, Option<[f64; 2]>) {
+    (estimate.value, Some([estimate.low, estimate.high]))
+}
+
+/// The curves that the bounds were read from.
+fn read_from(found: &Found) -> &[Curve] {
+    match (&found.reading.answer, &found.scale) {
+        (Err(NoAnswer::StartsTooHigh { .. }), Some((curves, _))) => curves,
+        _ => &found.curves,
+    }
+}
+
+/// The curve in few bins, each with the geometric middle of its rates; an accuracy in points.
+fn thinned(curve: &Curve) -> Sweep {
+    let width = curve.points.len().div_ceil(BINS).max(1);
+    let mut sweep = Sweep {
+        lr: Vec::new(),
+        value: Vec::new(),
+        loss: Vec::new(),
+    };
+    for bin in curve.points.chunks(width) {
+        let (first, last) = (bin[0].lr, bin[bin.len() - 1].lr);
+        let middle = if first > 0.0 {
+            (first * last).sqrt()
+        } else {
+            f64::midpoint(first, last)
+        };
+        sweep.lr.push(middle);
+        sweep.loss.push(mean(bin, |point| point.loss));
+        sweep
+            .value
+            .push(mean(bin, |point| match (point.figure, point.correct) {
+                (Some(share), Some(_)) => Some(100.0 * share),
+                (Some(figure), None) => Some(figure),
+                (None, _) => point.loss,
+            }));
+    }
+    sweep
+}
+
+fn mean(points: &[CurvePoint], of: impl Fn(&CurvePoint) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = points
+        .iter()
+        .filter_map(of)
+        .filter(|v| v.is_finite())
+        .collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

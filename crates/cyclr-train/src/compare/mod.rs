@@ -1,0 +1,42 @@
+//! The comparison: which policy wins, tuned alike, on the same seeds, with intervals.
+//!
+//! - [`Plan`] is what is declared beforehand; [`Study`] reads plans from a file.
+//! - [`compare`] carries it out in a folder, where it can be stopped and goes on by being called again.
+//! - [`record`] is what comes of it; [`winner`] is what a trainer takes from it.
+//!
+//! Each arm has one tuned number, its peak rate, tried at the same multiples of the found `max_lr`, at the whole budget,
+//! on a seed of its own, and chosen on the validation split. The test split is read once for each final run.
+//!
+//! ```
+//! use cyclr_train::bowl::Bowl;
+//! use cyclr_train::compare::{Bounds, Plan, Settings, compare};
+//! use cyclr_train::Interrupt;
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let mut plan = Plan::new(240);
+//! plan.seeds = vec![1, 2, 3];
+//! plan.bounds = Bounds::Given { base_lr: 0.02, max_lr: 0.2 };
+//! let settings = Settings { jobs: 2, ..Settings::default() };
+//! let record = compare(&Bowl::default(), &plan, folder.path(), &settings, &mut |_| {}, &Interrupt::new())?;
+//! assert_eq!(record.budgets[0].arms.len(), 3);
+//! # Ok::<(), cyclr_train::Error>(())
+//! ```
+
+mod assemble;
+mod bounds;
+mod carry_out;
+mod folder;
+mod judge;
+mod pace;
+mod plan;
+pub mod record;
+mod soon;
+mod study;
+mod tune;
+pub mod winner;
+mod words;
+
+pub use carry_out::{Happening, RunName, Settings, compare};
+pub use folder::{Kept, read_comparison, read_plan};
+pub use plan::{Arm, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
+pub use study::{Part, Study};

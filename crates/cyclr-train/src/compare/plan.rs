@@ -1,0 +1,389 @@
+use std::collections::BTreeSet;
+use std::num::NonZeroU64;
+
+use cyclr::seam::Facts;
+use cyclr::units::Horizon;
+use cyclr::{Schedule, Spec, advice};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// A comparison as it is declared before its first run. It stands in the comparison's folder and in its record.
+///
+/// ```
+/// use cyclr_train::compare::Plan;
+///
+/// let plan = Plan::new(960);
+/// let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
+/// assert_eq!(labels, ["fixed", "triangular2", "linear"]);
+/// // Three arms, each at four rates on one seed, and at the chosen rate on five.
+/// assert_eq!((plan.runs(), plan.updates_of_runs()), (27, 27 * 960));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What it is about, for the head of the report.
+    pub title: String,
+    /// What is compared; at least two.
+    pub arms: Vec<Arm>,
+    /// The label of the arm that the others are held against.
+    pub reference: String,
+    /// The seeds of the final runs; each arm runs on all of them. At least one.
+    pub seeds: Vec<u64>,
+    /// Those of `seeds` that were added when results were known already.
+    #[serde(default)]
+    pub added_seeds: Vec<u64>,
+    /// The budget of a run, in updates.
+    pub updates: u64,
+    /// The shares of it at which every arm runs, rising to 1.
+    pub budgets: Vec<f64>,
+    /// How peak rates are found; `null` where every arm's spec is taken as it is.
+    pub tuning: Option<Tune>,
+    /// Where the bounds come from that tuning and unfinished specs start from.
+    pub bounds: Bounds,
+    /// Differences below this do not matter: in points for an accuracy, else in the metric's own unit.
+    pub margin: f64,
+    /// How often the validation split is read in a run of the whole budget, evenly spaced.
+    pub readings: u64,
+}
+
+/// What is compared: a policy, with one number left to tune.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Its name, unlike the others'.
+    pub label: String,
+    /// A spec, whose rates all move with its peak; or the name of a policy of [`COMPLETED`].
+    pub policy: String,
+    /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the found `max_lr`.
+    #[serde(default = "yes")]
+    pub tuned: bool,
+    /// A budget of its own, in updates, where it differs from the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<u64>,
+    /// A figure that somebody else reported for it, to stand beside ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<f64>,
+    /// What a reader must know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// The one tuned number: the same multiples of the found `max_lr` for every arm, each at the whole budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Tune {
+    /// What is tried, rising.
+    pub multiples: Vec<f64>,
+    /// The seed that all trials run on; none of the final ones.
+    pub seed: u64,
+}
+
+/// Where the bounds of the rate come from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Bounds {
+    /// From a range test with this many repeats, whose seeds count up from `seed`.
+    Found {
+        /// Sweeps over the rate.
+        repeats: u32,
+        /// The updates of all sweeps together.
+        updates: u64,
+        /// The first of their seeds; none of the final ones.
+        seed: u64,
+    },
+    /// Known beforehand.
+    Given {
+        /// The lower bound.
+        base_lr: f64,
+        /// The upper bound.
+        max_lr: f64,
+    },
+    /// Not needed: no arm is tuned, and every arm is a whole spec.
+    Unneeded,
+}
+
+/// The policies that an arm may name without a spec, and the spec that each becomes: the peak is `P`, and `R` is the
+/// ratio of the found bounds. Warm-ups are declared here, once for all.
+pub const COMPLETED: &[(&str, &str)] = &[
+    ("fixed", "fixed(lr=P)"),
+    ("linear", "linear(lr=P, warmup=5%)"),
+    ("cosine", "cosine(lr=P, warmup=5%)"),
+    ("wsd", "wsd(lr=P, warmup=5%)"),
+    ("one_cycle", "one_cycle(max=P)"),
+    ("triangular", "triangular(base=P*R, max=P, step=S)"),
+    ("triangular2", "triangular2(base=P*R, max=P, step=S)"),
+];
+
+/// The multiples of the found `max_lr` that are tried where nothing else is declared.
+pub const MULTIPLES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
+
+/// The runs of the usual comparison; its sweeps cost a tenth of them, or less.
+const USUAL_RUNS: u64 = 27;
+
+/// Ratio of the bounds where none were found: a quarter, of the paper's "one third or one fourth".
+const USUAL_RATIO: f64 = 0.25;
+
+impl Plan {
+    /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each, five seeds, a margin
+    /// of 0.5, the whole budget only.
+    pub fn new(updates: u64) -> Self {
+        Self {
+            title: String::from("Comparison of learning-rate policies"),
+            arms: ["fixed", "triangular2", "linear"].map(Arm::named).to_vec(),
+            reference: String::from("fixed"),
+            seeds: (1..=5).collect(),
+            added_seeds: Vec::new(),
+            updates,
+            budgets: vec![1.0],
+            tuning: Some(Tune {
+                multiples: MULTIPLES.to_vec(),
+                seed: 1001,
+            }),
+            bounds: Bounds::Found {
+                repeats: 3,
+                updates: (USUAL_RUNS * updates / 10).min(3000),
+                seed: 2001,
+            },
+            margin: 0.5,
+            readings: 24,
+        }
+    }
+
+    /// Final runs and trials, the range test and trials that an edge may add not counted.
+    pub fn runs(&self) -> u64 {
+        let finals = self.arms.len() * self.seeds.len() * self.budgets.len();
+        (finals + self.trials().count()) as u64
+    }
+
+    /// Updates of the runs counted by [`Plan::runs`].
+    pub fn updates_of_runs(&self) -> u64 {
+        let trials: u64 = self.trials().map(|arm| self.updates_of(arm, 1.0)).sum();
+        let finals = self.arms.iter().flat_map(|arm| {
+            let budgets = self.budgets.iter();
+            budgets.map(|&share| self.updates_of(arm, share) * self.seeds.len() as u64)
+        });
+        trials + finals.sum::<u64>()
+    }
+
+    /// The updates of an arm's run at a share of the budget.
+    pub(super) fn updates_of(&self, arm: &Arm, share: f64) -> u64 {
+        let whole = arm.updates.unwrap_or(self.updates);
+        ((whole as f64 * share).round() as u64).max(1)
+    }
+
+    /// One arm for every trial of the tuning.
+    fn trials(&self) -> impl Iterator<Item = &Arm> {
+        let multiples = self.tuning.as_ref().map_or(0, |tune| tune.multiples.len());
+        let tuned = self.arms.iter().filter(|arm| arm.tuned);
+        tuned.flat_map(move |arm| std::iter::repeat_n(arm, multiples))
+    }
+
+    /// The validation split is read whenever so many updates more have been made, in every arm alike.
+    pub(super) fn read_every(&self, share: f64) -> NonZeroU64 {
+        let updates = ((self.updates as f64 * share).round() as u64).max(1);
+        NonZeroU64::new(updates.div_ceil(self.readings.max(1))).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// Refuses a plan that means nothing, or that this data cannot carry.
+    pub(super) fn check(&self, facts: &Facts) -> Result<(), Error> {
+        self.check_arms()?;
+        self.check_seeds()?;
+        self.check_numbers()?;
+        if facts.validation == 0 || facts.test == 0 {
+            return Err(Error::Undecidable {
+                option: "a comparison",
+                needed: "a validation split to choose by and a test split to report: set some of the data aside for them",
+            });
+        }
+        let bounds = match self.bounds {
+            Bounds::Unneeded => None,
+            // Any bounds will do to see whether the specs fit the run.
+            _ => Some((0.25, 1.0)),
+        };
+        for arm in &self.arms {
+            for &share in &self.budgets {
+                let spec = arm.spec(bounds, None, self, facts)?;
+                arm.schedule(&spec, share, self, facts)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_arms(&self) -> Result<(), Error> {
+        let labels: BTreeSet<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
+        if labels.len() < self.arms.len() {
+            return refuse("two arms have the same label: give each arm one of its own");
+        }
+        if labels.len() < 2 {
+            return refuse("a comparison needs at least two arms");
+        }
+        if !labels.contains(self.reference.as_str()) {
+            return Err(Error::NoReference {
+                reference: self.reference.clone(),
+                arms: labels.into_iter().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let tuned = self.arms.iter().any(|arm| arm.tuned);
+        if tuned && self.tuning.is_none() {
+            return refuse(
+                "an arm is to be tuned and the plan does not say how: give `tuning`, or `tuned = false`",
+            );
+        }
+        if tuned && self.bounds == Bounds::Unneeded {
+            return refuse(
+                "tuning starts from the bounds of the rate: let them be found, or give them",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_seeds(&self) -> Result<(), Error> {
+        let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
+        if seeds.is_empty() || seeds.len() < self.seeds.len() {
+            return refuse("the seeds must be at least one, and each another");
+        }
+        if self.added_seeds.iter().any(|seed| !seeds.contains(seed)) {
+            return refuse("every added seed must stand among the seeds");
+        }
+        if let Some(tune) = &self.tuning
+            && seeds.contains(&tune.seed)
+        {
+            return refuse(
+                "the tuning seed must be none of the final ones: what is tuned on a seed looks better there",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), Error> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        if !positive(self.margin) {
+            return refuse("the margin must be a number above 0");
+        }
+        if self.updates == 0 || self.readings < 2 {
+            return refuse("a run needs at least one update, and at least two readings");
+        }
+        if self.budgets.last() != Some(&1.0)
+            || !self.budgets.iter().copied().all(positive)
+            || !self.budgets.is_sorted_by(|a, b| a < b)
+        {
+            return refuse("the budgets must be shares above 0 that rise to 1");
+        }
+        if let Some(tune) = &self.tuning
+            && (tune.multiples.is_empty()
+                || !tune.multiples.iter().copied().all(positive)
+                || !tune.multiples.is_sorted_by(|a, b| a < b))
+        {
+            return refuse("the multiples must be numbers above 0 that rise");
+        }
+        if let Bounds::Given { base_lr, max_lr } = self.bounds
+            && !(base_lr >= 0.0 && base_lr <= max_lr && positive(max_lr))
+        {
+            return refuse("the bounds must be 0 <= base_lr <= max_lr, and max_lr above 0");
+        }
+        Ok(())
+    }
+}
+
+impl Arm {
+    /// A tuned arm that is called as its policy is.
+    pub fn named(policy: &str) -> Self {
+        Self {
+            label: String::from(policy),
+            policy: String::from(policy),
+            tuned: true,
+            updates: None,
+            published: None,
+            note: None,
+        }
+    }
+
+    /// Cycles as they come from the range test: `triangular2` at the found bounds.
+    pub fn untuned() -> Self {
+        Self {
+            label: String::from("triangular2, untuned"),
+            tuned: false,
+            note: Some(String::from("straight from the range test")),
+            ..Self::named("triangular2")
+        }
+    }
+
+    /// The arm's spec for the whole budget, with its peak at `peak`; without one, as an untuned arm has it. `bounds` are
+    /// (`base_lr`, `max_lr`).
+    pub(super) fn spec(
+        &self,
+        bounds: Option<(f64, f64)>,
+        peak: Option<f64>,
+        plan: &Plan,
+        facts: &Facts,
+    ) -> Result<Spec, Error> {
+        let bad = |reason: String| Error::BadArm {
+            label: self.label.clone(),
+            reason,
+        };
+        let Some(&(name, form)) = COMPLETED.iter().find(|(name, _)| *name == self.policy) else {
+            let spec: Spec = self.policy.parse().map_err(|e| bad(format!("{e}")))?;
+            let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
+            return spec.map_err(|e| bad(format!("{e}")));
+        };
+        let peak = peak.or(bounds.map(|(_, max)| max)).ok_or_else(|| {
+            bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
+        })?;
+        let ratio = bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
+        let step = step(plan.updates_of(self, 1.0), facts).map_err(|e| bad(format!("{e}")))?;
+        let text = form
+            .replace("P*R", &format!("{}", peak * ratio))
+            .replace("=P", &format!("={peak}"))
+            .replace("=S", &format!("={step}"));
+        text.parse().map_err(|e| bad(format!("{e}")))
+    }
+
+    /// What the spec does at a share of the budget: the whole shape, shortened with it.
+    pub(super) fn schedule(
+        &self,
+        spec: &Spec,
+        share: f64,
+        plan: &Plan,
+        facts: &Facts,
+    ) -> Result<(Spec, Schedule), Error> {
+        let bad = |reason: String| Error::BadArm {
+            label: self.label.clone(),
+            reason,
+        };
+        let spec = if share == 1.0 {
+            spec.clone()
+        } else {
+            spec.stretched(share).map_err(|e| bad(format!("{e}")))?
+        };
+        let schedule = Horizon::of_updates(plan.updates_of(self, share))
+            .and_then(|run| run.with_epoch(facts.examples, facts.batch))
+            .and_then(|run| spec.schedule(&run))
+            .map_err(|e| bad(format!("{e}")))?;
+        Ok((spec, schedule))
+    }
+}
+
+/// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
+/// that comes out even.
+fn step(updates: u64, facts: &Facts) -> Result<String, cyclr::Error> {
+    let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
+    let halves = 2 * advice::cycles(&run)?.cycles;
+    Ok(if updates.is_multiple_of(halves) {
+        format!("{}", updates / halves)
+    } else {
+        format!("{}%", 100.0 / halves as f64)
+    })
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn refuse<T>(reason: &'static str) -> Result<T, Error> {
+    Err(Error::BadPlan { reason })
+}

@@ -1,0 +1,273 @@
+//! Study files: comparisons written down in TOML, so that they can be made again.
+
+use serde::Deserialize;
+
+use cyclr::Spec;
+
+use super::{Arm, Bounds, Plan, Tune, plan::COMPLETED};
+use crate::Error;
+
+/// A study: comparisons that belong together, each with what it trains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Study {
+    /// What it is about.
+    pub title: String,
+    /// The comparisons, in the file's order.
+    pub parts: Vec<Part>,
+}
+
+/// One comparison of a study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its name, which is also the name of its folder.
+    pub name: String,
+    /// What is compared.
+    pub plan: Plan,
+    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes the lab reads it.
+    pub train: toml::Table,
+}
+
+/// A study file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    title: String,
+    #[serde(default)]
+    train: toml::Table,
+    comparison: Vec<Written>,
+}
+
+/// A comparison as it is written; what is left out is as in [`Plan::new`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    title: Option<String>,
+    #[serde(default)]
+    train: toml::Table,
+    updates: u64,
+    seeds: Option<Vec<u64>>,
+    reference: String,
+    margin: Option<f64>,
+    readings: Option<u64>,
+    budgets: Option<Vec<f64>>,
+    multiples: Option<Vec<f64>>,
+    tuning_seed: Option<u64>,
+    base_lr: Option<f64>,
+    max_lr: Option<f64>,
+    arm: Vec<Arm>,
+}
+
+impl Study {
+    /// Reads a study file.
+    ///
+    /// # Errors
+    /// [`Error::BadStudy`] with the line where it is no study.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let file: File = toml::from_str(text).map_err(|e| bad(format!("{e}")))?;
+        let parts: Vec<Part> = file
+            .comparison
+            .into_iter()
+            .map(|written| written.part(&file.train))
+            .collect::<Result<_, _>>()?;
+        let same = |a: &Part| parts.iter().filter(|b| b.name == a.name).count() > 1;
+        if let Some(part) = parts.iter().find(|part| same(part)) {
+            return Err(bad(format!("two comparisons are named `{}`", part.name)));
+        }
+        Ok(Self {
+            title: file.title,
+            parts,
+        })
+    }
+
+    /// The same study with `factor` times the updates, in budgets and specs alike.
+    ///
+    /// # Errors
+    /// [`Error::BadStudy`] where the factor is not in (0, 1], or a spec cannot be shortened so far.
+    pub fn scaled(mut self, factor: f64) -> Result<Self, Error> {
+        if !(factor > 0.0 && factor <= 1.0) {
+            return Err(bad(format!(
+                "the scale is {factor}, and should be above 0 and at most 1"
+            )));
+        }
+        let shorter = |updates: u64| ((updates as f64 * factor).round() as u64).max(1);
+        for Part { plan, .. } in &mut self.parts {
+            plan.updates = shorter(plan.updates);
+            for arm in &mut plan.arms {
+                arm.updates = arm.updates.map(shorter);
+                if COMPLETED.iter().any(|(name, _)| *name == arm.policy) {
+                    continue;
+                }
+                let spec: Result<Spec, _> = arm.policy.parse();
+                let spec = spec.and_then(|spec| spec.stretched(factor));
+                arm.policy = spec
+                    .map_err(|e| bad(format!("arm {}: {e}", arm.label)))?
+                    .to_string();
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Written {
+    fn part(self, train: &toml::Table) -> Result<Part, Error> {
+        let usual = Plan::new(self.updates);
+        let tuned = self.arm.iter().any(|arm| arm.tuned);
+        let named = |arm: &Arm| COMPLETED.iter().any(|(name, _)| *name == arm.policy);
+        let bounds = match (self.base_lr, self.max_lr) {
+            (Some(base_lr), Some(max_lr)) => Bounds::Given { base_lr, max_lr },
+            (None, None) if tuned || self.arm.iter().any(named) => usual.bounds,
+            (None, None) => Bounds::Unneeded,
+            _ => {
+                return Err(bad(format!(
+                    "{}: base_lr and max_lr belong together",
+                    self.name
+                )));
+            }
+        };
+        let tune = usual.tuning.map(|usual| Tune {
+            multiples: self.multiples.unwrap_or(usual.multiples),
+            seed: self.tuning_seed.unwrap_or(usual.seed),
+        });
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if self.name.is_empty() || !self.name.chars().all(plain) {
+            return Err(bad(format!(
+                "a comparison is named `{}`: names are letters, digits, - and _",
+                self.name
+            )));
+        }
+        Ok(Part {
+            plan: Plan {
+                title: self.title.unwrap_or_else(|| self.name.clone()),
+                arms: self.arm,
+                reference: self.reference,
+                seeds: self.seeds.unwrap_or(usual.seeds),
+                added_seeds: Vec::new(),
+                updates: self.updates,
+                budgets: self.budgets.unwrap_or(usual.budgets),
+                tuning: tune.filter(|_| tuned),
+                bounds,
+                margin: self.margin.unwrap_or(usual.margin),
+                readings: self.readings.unwrap_or(usual.readings),
+            },
+            name: self.name,
+            train: over(train, self.train),
+        })
+    }
+}
+
+/// `own` over `common`, key by key.
+fn over(common: &toml::Table, own: toml::Table) -> toml::Table {
+    let mut table = common.clone();
+    table.extend(own);
+    table
+}
+
+fn bad(reason: String) -> Error {
+    Error::BadStudy { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use cyclr::seam::Facts;
+
+    use super::*;
+
+    const DEMO: &str = include_str!("../../../../studies/demo.toml");
+    const TABLE_1: &str = include_str!("../../../../studies/clr-table1.toml");
+    const TABLE_3: &str = include_str!("../../../../studies/clr-table3.toml");
+
+    fn facts(examples: u64) -> Facts {
+        Facts {
+            examples,
+            batch: 100,
+            validation: 5_000,
+            test: 10_000,
+            momentum: true,
+            weight_decay: true,
+            snapshots: true,
+            given_weights: false,
+        }
+    }
+
+    #[test]
+    fn the_studies_are_plans_that_can_be_carried_out_at_any_scale() {
+        for text in [DEMO, TABLE_1, TABLE_3] {
+            for scale in [1.0, 0.1, 0.04] {
+                let study = Study::read(text).unwrap().scaled(scale).unwrap();
+                for part in &study.parts {
+                    part.plan.check(&facts(45_000)).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_smaller_scale_shortens_everything_alike() {
+        let study = Study::read(TABLE_1).unwrap().scaled(0.04).unwrap();
+        let plan = &study.parts[0].plan;
+        assert_eq!(
+            (plan.updates, plan.bounds, &plan.tuning),
+            (2_800, Bounds::Unneeded, &None)
+        );
+        assert_eq!(
+            (plan.arms[1].updates, plan.arms[1].policy.as_str()),
+            (
+                Some(1_000),
+                "triangular2(base=0.001, max=0.005, step=80) for 640 then \
+                 triangular2(base=0.0001, max=0.0005, step=40) for 240 then \
+                 triangular2(base=1e-5, max=5e-5, step=20) for 120"
+            )
+        );
+    }
+
+    #[test]
+    fn a_comparison_s_own_settings_stand_over_the_common_ones() {
+        let study = Study::read(TABLE_3).unwrap();
+        let optimizers = study
+            .parts
+            .iter()
+            .map(|part| part.train["optimizer"].as_str().unwrap());
+        assert_eq!(
+            optimizers.collect::<Vec<_>>(),
+            ["nesterov", "adam", "rmsprop", "adagrad", "adadelta"]
+        );
+        assert!(
+            study
+                .parts
+                .iter()
+                .all(|part| part.train["batch"].as_integer() == Some(100))
+        );
+        assert_eq!(study.parts[1].plan.arms[2].published, Some(81.1));
+    }
+
+    #[test]
+    fn the_demo_has_three_whole_cycles_of_two_epochs_or_more_and_five_seeds() {
+        let plan = &Study::read(DEMO).unwrap().parts[0].plan;
+        let facts = facts(8_000);
+        let spec = plan.arms[1]
+            .spec(Some((0.01, 0.1)), None, plan, &facts)
+            .unwrap();
+        let (_, schedule) = plan.arms[1].schedule(&spec, 1.0, plan, &facts).unwrap();
+        let troughs: Vec<u64> = schedule.troughs().collect();
+        assert!(troughs.len() >= 3 && troughs[0] >= 2 * facts.updates_per_epoch());
+        assert_eq!((troughs.last(), plan.seeds.len()), (Some(&plan.updates), 5));
+        assert!(plan.arms.iter().all(|arm| arm.tuned));
+    }
+
+    #[test]
+    fn what_is_no_study_is_refused_with_its_place() {
+        for (text, said) in [
+            ("", "title"),
+            ("title = 1", "string"),
+            ("title = \"x\"\ncomparison = []\nseed = 3", "seed"),
+            (&DEMO.replace("\"demo\"", "\"../demo\""), "letters, digits"),
+            (&DEMO.replace("updates = 960", "updates = -1"), "updates"),
+        ] {
+            let refused = Study::read(text).unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+        }
+        assert!(Study::read(DEMO).unwrap().scaled(0.0).is_err());
+        assert!(Study::read(DEMO).unwrap().scaled(f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,442 @@
+//! What a comparison says, in words that hold also where the cyclical arm loses.
+
+use super::record::{
+    Against, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role, Verdict, Winner,
+};
+
+/// The conclusion before there is one.
+pub(super) fn nothing() -> Conclusion {
+    Conclusion {
+        headline: String::new(),
+        sentences: Vec::new(),
+        limits: Vec::new(),
+        winner: None,
+    }
+}
+
+/// What the record says.
+pub(super) fn conclusion(record: &Record) -> Conclusion {
+    let Some(whole) = record.budgets.last() else {
+        return nothing();
+    };
+    let talk = Talk { record, whole };
+    Conclusion {
+        headline: talk.headline(),
+        sentences: talk.sentences(),
+        limits: talk.limits(),
+        winner: talk.winner(),
+    }
+}
+
+/// What the sentences are about.
+struct Talk<'a> {
+    record: &'a Record,
+    whole: &'a BudgetRecord,
+}
+
+impl Talk<'_> {
+    /// The cyclical arm that validates best (or, without one, the best arm that is not the reference) beside the
+    /// reference, and beside the best arm that does not cycle.
+    fn headline(&self) -> String {
+        let Some(declared) = self.against(Role::Declared) else {
+            return String::from("There is nothing to compare.");
+        };
+        let reference = &declared.reference;
+        if self.diverged(reference) > 0 {
+            return format!(
+                "No verdict: the reference {reference} diverged in {} of {} runs.",
+                self.diverged(reference),
+                self.record.plan.seeds.len()
+            );
+        }
+        let Some(focus) = self.focus(reference) else {
+            return format!("No verdict: every arm but {reference} diverged.");
+        };
+        let Some(difference) = declared.differences.iter().find(|d| d.label == focus) else {
+            return format!("No verdict: {focus} could not be compared.");
+        };
+        let mut sentence = self.stands(difference, reference);
+        if let Some(best) = self.against(Role::BestNonCyclical)
+            && best.reference != focus
+            && let Some(beside) = best.differences.iter().find(|d| d.label == focus)
+        {
+            sentence.push_str("; ");
+            sentence.push_str(&self.stands_beside_best(beside, best));
+        }
+        sentence.push('.');
+        sentence
+    }
+
+    /// The arm that the headline is about.
+    fn focus(&self, reference: &str) -> Option<String> {
+        let sign = if self.record.measure.higher_is_better {
+            1.0
+        } else {
+            -1.0
+        };
+        let best = |cyclical: bool| {
+            let arms = self.whole.arms.iter().zip(&self.record.arms);
+            arms.filter(|(arm, chosen)| chosen.cyclical == cyclical && arm.label != reference)
+                .filter(|(arm, _)| arm.diverged == 0)
+                .filter_map(|(arm, _)| Some((sign * arm.validation?.mean, &arm.label)))
+                .reduce(|a, b| if b.0 > a.0 { b } else { a })
+                .map(|(_, label)| label.clone())
+        };
+        best(true).or_else(|| best(false))
+    }
+
+    /// `triangular2 is better than fixed by 0.92 points (0.51 to 1.33; 5 seeds)`
+    fn stands(&self, difference: &Difference, reference: &str) -> String {
+        let label = &difference.label;
+        let Some(sample) = &difference.sample else {
+            return format!(
+                "{label} diverged in {} of {} runs, and is not compared",
+                self.diverged(label),
+                self.record.plan.seeds.len()
+            );
+        };
+        let seeds = plural(sample.n, "seed");
+        let interval = |sign: f64| match sample.interval {
+            Some([low, high]) => {
+                let mut ends = [sign * low, sign * high];
+                ends.sort_by(f64::total_cmp);
+                format!(
+                    "{} to {}; {seeds}",
+                    self.number(ends[0]),
+                    self.number(ends[1])
+                )
+            }
+            None => seeds.clone(),
+        };
+        let unit = self.unit();
+        let by = self.number(sample.mean.abs());
+        let margin = self.record.plan.margin;
+        let small = if difference.within_margin {
+            format!(", which is shown to be less than the margin of {margin}")
+        } else {
+            String::new()
+        };
+        let away = if sample.mean < 0.0 { -1.0 } else { 1.0 };
+        match difference.verdict {
+            Verdict::Better => {
+                format!(
+                    "{label} is better than {reference} by {by}{unit} ({}){small}",
+                    interval(away)
+                )
+            }
+            Verdict::Worse => {
+                format!(
+                    "{label} is worse than {reference} by {by}{unit} ({}){small}",
+                    interval(away)
+                )
+            }
+            Verdict::Equivalent => format!(
+                "{label} and {reference} are equivalent: they differ by {}{unit} ({}), shown to be less than the margin of {margin}",
+                self.number(sample.mean),
+                interval(1.0)
+            ),
+            Verdict::Undecided | Verdict::Diverged => format!(
+                "{label} is not shown to differ from {reference}: {}{unit} ({}){}",
+                signed(&self.number(sample.mean)),
+                interval(1.0),
+                might_decide(difference)
+            ),
+        }
+    }
+
+    /// As [`Talk::stands`], short, for the second half of a sentence.
+    fn stands_beside_best(&self, difference: &Difference, best: &Against) -> String {
+        let reference = format!("{}, the best arm without cycles", best.reference);
+        let amount = difference.sample.map_or_else(String::new, |sample| {
+            let interval = sample.interval.map_or_else(String::new, |[low, high]| {
+                format!("; {} to {}", self.number(low), self.number(high))
+            });
+            format!(
+                " ({}{}{interval})",
+                signed(&self.number(sample.mean)),
+                self.unit()
+            )
+        });
+        match difference.verdict {
+            Verdict::Better => format!("it is better than {reference}{amount}"),
+            Verdict::Worse => format!("it is worse than {reference}{amount}"),
+            Verdict::Equivalent => format!("it is equivalent to {reference}{amount}"),
+            Verdict::Undecided => format!("it is not shown to differ from {reference}{amount}"),
+            Verdict::Diverged => format!("it is not compared with {reference}"),
+        }
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some(declared) = self.against(Role::Declared) {
+            let focus = self.focus(&declared.reference);
+            let others = declared.differences.iter();
+            let others = others.filter(|d| Some(&d.label) != focus.as_ref());
+            said.extend(others.map(|d| format!("{}.", self.stands(d, &declared.reference))));
+        }
+        for against in &self.whole.against {
+            said.extend(self.how_soon(against));
+        }
+        said.extend(self.shorter_budgets());
+        said.extend(self.edges());
+        said.extend(self.added_seeds());
+        said
+    }
+
+    /// How soon the cyclical arms come near the reference's end.
+    fn how_soon(&self, against: &Against) -> Vec<String> {
+        let Some(soon) = &against.soon else {
+            return Vec::new();
+        };
+        let cyclical = |label: &str| {
+            let arm = self.record.arms.iter().find(|arm| arm.label == label);
+            arm.is_some_and(|arm| arm.cyclical)
+        };
+        let arms = soon
+            .arms
+            .iter()
+            .filter(|arm| cyclical(&arm.label) && arm.label != against.reference);
+        arms.map(|arm| self.soon_of(arm, against)).collect()
+    }
+
+    fn soon_of(&self, arm: &ArmSoon, against: &Against) -> String {
+        let (label, reference) = (&arm.label, &against.reference);
+        let target = format!(
+            "{}'s mean final validation {} less {}{}",
+            reference,
+            self.record.measure.name,
+            self.record.plan.margin,
+            self.unit()
+        );
+        let reached = format!("{} of {} runs got there", arm.reached, arm.updates.len());
+        let interval = match arm.ratio_interval {
+            [Some(low), Some(high)] => format!("{} to {}, ", ratio(low), ratio(high)),
+            [Some(low), None] => format!("{} or more, ", ratio(low)),
+            _ => String::new(),
+        };
+        match arm.ratio {
+            [Some(low), Some(high)] if low == high => format!(
+                "To {target}, {label} took {} times the updates that {reference} itself took (median; {interval}{:.1} % sure; {reached}).",
+                ratio(low),
+                100.0 * arm.ratio_confidence
+            ),
+            [Some(low), Some(high)] => format!(
+                "To {target}, {label} took {} to {} times the updates that {reference} itself took (the median cannot be told more closely; {reached}).",
+                ratio(low),
+                ratio(high)
+            ),
+            _ => format!("Too few runs came to {target} for a ratio: of {label}, {reached}."),
+        }
+    }
+
+    /// The focus arm beside the reference at the shorter budgets.
+    fn shorter_budgets(&self) -> Vec<String> {
+        let shorter = &self.record.budgets[..self.record.budgets.len() - 1];
+        let reference = &self.record.plan.reference;
+        let Some(focus) = self.focus(reference) else {
+            return Vec::new();
+        };
+        let said = shorter.iter().filter_map(|budget| {
+            let declared = budget.against.iter().find(|a| a.role == Role::Declared)?;
+            let difference = declared.differences.iter().find(|d| d.label == focus)?;
+            Some(format!(
+                "At {} updates, {}.",
+                budget.updates,
+                self.stands(difference, reference)
+            ))
+        });
+        said.collect()
+    }
+
+    /// Arms whose tuned rate lies at the edge of what was tried, or that found none.
+    fn edges(&self) -> Vec<String> {
+        let tuned = self
+            .record
+            .arms
+            .iter()
+            .filter_map(|arm| Some((arm, arm.tuning.as_ref()?)));
+        tuned
+            .filter(|(_, tuning)| tuning.at_edge)
+            .map(|(arm, tuning)| match tuning.chosen {
+                None => format!("{} diverged at every rate that was tried.", arm.label),
+                Some(_) => format!(
+                    "{}'s best peak rate lies at the edge of those that were tried, so a better one may lie beyond it.",
+                    arm.label
+                ),
+            })
+            .collect()
+    }
+
+    fn added_seeds(&self) -> Option<String> {
+        let (added, all) = (
+            self.record.plan.added_seeds.len(),
+            self.record.plan.seeds.len(),
+        );
+        (added > 0).then(|| {
+            format!(
+                "{added} of the {all} seeds were added when results were known already. The intervals and verdicts take no account of that, and so claim more than they should."
+            )
+        })
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let plan = &self.record.plan;
+        let mut limits = vec![format!(
+            "The intervals cover other seeds, not other images: they say how much a new training would vary on the same {} test examples.",
+            self.record.data.test
+        )];
+        if let Some(tune) = &plan.tuning {
+            limits.push(format!(
+                "Peak rates were tuned on one seed ({}) among few values; another seed might choose others.",
+                tune.seed
+            ));
+        }
+        if plan.budgets.len() > 1 {
+            limits.push(String::from(
+                "Peak rates were tuned at the longest budget only, and so the shorter ones are not each arm's best.",
+            ));
+        }
+        limits.push(format!(
+            "It is one net, one data set and {} updates. Elsewhere the order may be another.",
+            plan.updates
+        ));
+        limits
+    }
+
+    fn winner(&self) -> Option<Winner> {
+        let declared = self.against(Role::Declared)?;
+        let reference = &declared.reference;
+        let stood = |label: &str| {
+            let arm = self.whole.arms.iter().find(|arm| arm.label == label);
+            arm.is_some_and(|arm| arm.diverged == 0 && arm.validation.is_some())
+        };
+        let winner = |label: &String, because| {
+            Some(Winner {
+                label: label.clone(),
+                because,
+            })
+        };
+        let with = |verdicts: &[Verdict]| -> Vec<&String> {
+            let found = declared.differences.iter();
+            let found = found.filter(|d| verdicts.contains(&d.verdict) && stood(&d.label));
+            found.map(|d| &d.label).collect()
+        };
+        if !stood(reference) {
+            let rest: Vec<&String> = declared.differences.iter().map(|d| &d.label).collect();
+            return winner(
+                self.best(rest.into_iter().filter(|l| stood(l)))?,
+                Because::Validation,
+            );
+        }
+        let better = with(&[Verdict::Better]);
+        if let Some(best) = self.best(better.into_iter()) {
+            return winner(best, Because::Better);
+        }
+        let level = with(&[Verdict::Equivalent, Verdict::Undecided]);
+        if level.is_empty() {
+            return winner(reference, Because::NoneBetter);
+        }
+        let candidates = std::iter::once(reference).chain(level);
+        let cheapest = candidates.min_by(|a, b| self.cost(a).total_cmp(&self.cost(b)));
+        winner(cheapest?, Because::Cheapest)
+    }
+
+    /// Of these arms, the one that validates best.
+    fn best<'l>(&self, labels: impl Iterator<Item = &'l String>) -> Option<&'l String> {
+        let sign = if self.record.measure.higher_is_better {
+            1.0
+        } else {
+            -1.0
+        };
+        let value = |label: &String| {
+            let arm = self.whole.arms.iter().find(|arm| arm.label == *label)?;
+            Some(sign * arm.validation?.mean)
+        };
+        labels
+            .filter_map(|label| Some((value(label)?, label)))
+            .reduce(|a, b| if b.0 > a.0 { b } else { a })
+            .map(|(_, label)| label)
+    }
+
+    /// The updates that an arm costs: its tuning, and the way to the declared target, or, where that is unknown, a whole
+    /// run.
+    fn cost(&self, label: &str) -> f64 {
+        let arm = self.record.arms.iter().find(|arm| arm.label == label);
+        let tuning = arm.map_or(0, |arm| arm.tuning_updates) as f64;
+        let soon = self.against(Role::Declared).and_then(|a| a.soon.as_ref());
+        let soon = soon.and_then(|soon| soon.arms.iter().find(|arm| arm.label == label));
+        let whole = self.whole.arms.iter().find(|arm| arm.label == label);
+        let whole = whole.map_or(self.whole.updates, |arm| arm.updates) as f64;
+        let run = match soon.map(|soon| soon.median_updates) {
+            Some([_, Some(high)]) => high,
+            _ => whole,
+        };
+        tuning + run
+    }
+
+    fn against(&self, role: Role) -> Option<&Against> {
+        self.whole
+            .against
+            .iter()
+            .find(|against| against.role == role)
+    }
+
+    fn diverged(&self, label: &str) -> usize {
+        let arm = self.whole.arms.iter().find(|arm| arm.label == label);
+        arm.map_or(0, |arm| arm.diverged)
+    }
+
+    fn unit(&self) -> &'static str {
+        if self.record.measure.unit == "points" {
+            " points"
+        } else {
+            ""
+        }
+    }
+
+    /// A value in as many digits as it deserves: two decimals of a point, four digits of anything else.
+    fn number(&self, value: f64) -> String {
+        if self.record.measure.unit == "points" {
+            // A rounded zero has no sign.
+            let text = format!("{value:.2}");
+            if text == "-0.00" {
+                String::from("0.00")
+            } else {
+                text
+            }
+        } else {
+            let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+            format!("{rounded}")
+        }
+    }
+}
+
+fn might_decide(difference: &Difference) -> String {
+    match difference.seeds_to_decide {
+        Some([low, high]) if high >= cyclr::stats::SEED_CAP => {
+            format!("; {low} seeds or many more might decide")
+        }
+        Some([low, high]) => format!("; {low} to {high} seeds might decide"),
+        None => String::new(),
+    }
+}
+
+fn signed(number: &str) -> String {
+    if number.starts_with('-') {
+        String::from(number)
+    } else {
+        format!("+{number}")
+    }
+}
+
+fn ratio(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn plural(n: usize, what: &str) -> String {
+    if n == 1 {
+        format!("{n} {what}")
+    } else {
+        format!("{n} {what}s")
+    }
+}
