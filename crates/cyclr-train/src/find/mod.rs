@@ -206,13 +206,12 @@ fn test_each(
     let given_weights = lab.start(test.seed)?.facts().given_weights;
     let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
     let first = weight_decays.first().copied().flatten();
-    let (scale, ramp) = match test.ramp {
-        Some(ramp) => (None, ramp),
-        None => {
-            let (curves, reading) = read(repeat(test.scale_ramp()?, first)?, &test.rule)?;
-            let ramp = linear_ramp(test, &curves, &reading)?;
-            (Some((curves, reading)), ramp)
-        }
+    let (scale, ramp) = if let Some(ramp) = test.ramp {
+        (None, ramp)
+    } else {
+        let (curves, reading) = read(repeat(test.scale_ramp()?, first)?, &test.rule)?;
+        let ramp = linear_ramp(test, &curves, &reading)?;
+        (Some((curves, reading)), ramp)
     };
     let find = |&weight_decay: &Option<f64>| {
         let (curves, reading) = read(repeat(ramp, weight_decay)?, &test.rule)?;

@@ -46,6 +46,18 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
     }
 }
 
+fn check_absent(folder: &Path) -> Result<(), Error> {
+    if stage(folder)? == Stage::Absent {
+        return Ok(());
+    }
+    let (found, hint) = ("already holds a run", ", or resume this one");
+    Err(Error::Occupied {
+        path: folder.to_owned(),
+        found,
+        hint,
+    })
+}
+
 /// Whether nothing is in the folder but a lock, and files that were never finished.
 fn is_free(folder: &Path) -> Result<bool, Error> {
     if !folder.exists() {
@@ -71,23 +83,17 @@ pub(crate) struct RunFolder {
 
 impl RunFolder {
     pub(crate) fn create(path: &Path, plan: &Plan, lab: serde_json::Value) -> Result<Self, Error> {
-        if stage(path)? != Stage::Absent {
-            let (found, hint) = ("already holds a run", ", or resume this one");
-            return Err(Error::Occupied {
-                path: path.to_owned(),
-                found,
-                hint,
-            });
-        }
+        check_absent(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
+        // Another process may have made a run here before this one had the lock.
+        check_absent(path)?;
         write_json(&path.join(RunRecord::FILE), &RunRecord::new(plan, lab))?;
         Self::locked(path, plan.end, lock)
     }
 
     /// Opens the folder of a run that was begun.
     pub(crate) fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
-        read_run(path)?;
         let lock = Lock::take(path)?;
         let record = read_run(path)?;
         Ok((Self::locked(path, record.end, lock)?, record))

@@ -1,7 +1,7 @@
 //! Training under a schedule, from the first update to the test.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
 use cyclr::seam::{Direction, Lab, Metrics, Split, Trainable, TrainableError};
@@ -48,6 +48,9 @@ pub fn train_in(
     Run::new(&plan, net, Some(&mut folder), watch).go()
 }
 
+/// A trough is saved unless the last save is less than this ago, as flushing to the disk takes longer than many a cycle.
+const TROUGH_SAVES: Duration = Duration::from_secs(1);
+
 /// A run on its way.
 struct Run<'a, 'w> {
     plan: &'a Plan,
@@ -86,7 +89,9 @@ impl<'a, 'w> Run<'a, 'w> {
         while self.progress.ending.is_none() {
             let stop = self.plan.next_stop(self.progress.made);
             self.progress.ending = self.train_to(stop)?;
-            if self.progress.ending.is_some() || self.plan.trough(stop).is_some() {
+            let often = self.plan.task.save_every.min(TROUGH_SAVES);
+            let at_trough = self.plan.trough(stop).is_some() && self.saved.elapsed() >= often;
+            if self.progress.ending.is_some() || at_trough {
                 self.save()?;
             }
         }
@@ -279,6 +284,7 @@ impl<'a, 'w> Run<'a, 'w> {
         let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
             self.emit(&Event::Tested {
+                made,
                 metrics: metrics.clone(),
             })?;
             Some(metrics)

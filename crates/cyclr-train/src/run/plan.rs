@@ -44,12 +44,14 @@ pub struct Task {
     pub target: Option<f64>,
     /// Whether the test split is read, once, after the end.
     pub test: bool,
-    /// How often a run with a folder saves itself, besides at every trough.
+    /// How often a run with a folder saves itself; besides, it does at troughs, at most once a second, on interrupt
+    /// and at the end.
     pub save_every: Duration,
 }
 
 impl Task {
-    /// Trains for the whole budget, reads at the troughs and at the end, tests, and saves every 30 seconds.
+    /// Trains for the whole budget, reads at the troughs and at the end, tests, and saves every 30
+    /// seconds.
     pub fn new(spec: Spec, seed: u64, budget: Budget) -> Self {
         Self {
             spec,

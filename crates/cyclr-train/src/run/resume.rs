@@ -2,7 +2,7 @@ use std::path::Path;
 
 use cyclr::seam::{Facts, Lab};
 
-use crate::record::{FactsRecord, RunFolder, RunRecord, read_result};
+use crate::record::{FactsRecord, RunFolder, RunRecord, read_result, read_run};
 use crate::run::{Budget, Ending, Outcome, Plan, Run};
 use crate::{Error, Event, Watch};
 
@@ -35,10 +35,11 @@ pub fn resume(
     change: Option<Change>,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    let (mut files, mut record) = RunFolder::open(folder)?;
+    read_run(folder)?;
     if let (None, Some(result)) = (change, read_result(folder)?) {
         return Ok(result.into());
     }
+    let (mut files, mut record) = RunFolder::open(folder)?;
     let mut net = lab.start(record.seed)?;
     let facts = net.facts().clone();
     check_same(&record, &facts, folder)?;
