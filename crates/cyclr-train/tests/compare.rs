@@ -164,7 +164,7 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
         .filter(|t| !t.extra)
         .map(|t| t.peak)
         .fold(0.0, f64::max);
-    assert_eq!(highest, range.max_lr);
+    assert!((highest / range.max_lr - 1.0).abs() < 1e-3, "{highest}");
     let spec: cyclr::Spec = record.arms[1].spec.as_ref().unwrap().parse().unwrap();
     assert!((spec.peak() - record.arms[1].peak.unwrap()).abs() < 1e-15);
 

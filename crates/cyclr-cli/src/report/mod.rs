@@ -1,0 +1,130 @@
+//! The report of one or several comparisons: one HTML page that needs nothing else, and its figures as files.
+
+mod chart;
+mod draw;
+mod figures;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use cyclr_train::compare::record::Record;
+
+pub(crate) use chart::{Axis, Chart, Form, Level, Point, Series, Shade};
+pub(crate) use draw::DrawError;
+
+use chart::quoted;
+
+/// A report: the records that it is about, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    records: Vec<Record>,
+    charts: Vec<Vec<Chart>>,
+}
+
+impl Report {
+    pub(crate) fn new(records: Vec<Record>) -> Self {
+        let several = records.len() > 1;
+        let prefix = |n: usize| {
+            if several {
+                format!("{}-", n + 1)
+            } else {
+                String::new()
+            }
+        };
+        let charts = records
+            .iter()
+            .enumerate()
+            .map(|(n, record)| figures::charts(record, &prefix(n)))
+            .collect();
+        Self { records, charts }
+    }
+
+    /// One self-contained HTML page.
+    pub(crate) fn html(&self) -> String {
+        page::html(&self.records, &self.charts)
+    }
+
+    /// The points of every chart: `chart,series,x,y,low,high`.
+    pub(crate) fn figures_csv(&self) -> String {
+        let mut text = String::from("chart,series,x,y,low,high\n");
+        for chart in self.charts() {
+            for line in chart.csv().lines().skip(1) {
+                let _ = writeln!(text, "{},{line}", chart.id);
+            }
+        }
+        text
+    }
+
+    /// The points of every chart, with their titles, axes and captions.
+    pub(crate) fn figures_json(&self) -> String {
+        let charts: Vec<&Chart> = self.charts().collect();
+        serde_json::to_string_pretty(&charts).expect("charts hold text and finite numbers only")
+    }
+
+    /// Every final run of every comparison, a row each.
+    pub(crate) fn runs_csv(&self) -> String {
+        let mut text = String::from(
+            "comparison,budget,arm,spec,seed,added,updates,diverged,validation,test,seconds\n",
+        );
+        let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x}"));
+        for record in &self.records {
+            for (budget, arm) in record
+                .budgets
+                .iter()
+                .flat_map(|budget| budget.arms.iter().map(move |arm| (budget, arm)))
+            {
+                for run in &arm.runs {
+                    let fields = [
+                        quoted(&record.plan.title),
+                        format!("{}", budget.share),
+                        quoted(&arm.label),
+                        quoted(arm.spec.as_deref().unwrap_or("")),
+                        format!("{}", run.seed),
+                        format!("{}", run.added),
+                        format!("{}", run.made),
+                        format!("{}", run.diverged),
+                        number(run.validation),
+                        number(run.test),
+                        format!("{}", run.seconds),
+                    ];
+                    text.push_str(&fields.join(","));
+                    text.push('\n');
+                }
+            }
+        }
+        text
+    }
+
+    /// Everything there is, as files: their names and contents. The page first, then the figures as JSON and CSV, then
+    /// each chart as SVG and PNG in the folder `charts`.
+    ///
+    /// # Errors
+    /// [`DrawError`] where a chart cannot be drawn.
+    pub(crate) fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, DrawError> {
+        let mut files = vec![
+            (PathBuf::from("report.html"), self.html().into_bytes()),
+            (
+                PathBuf::from("figures.json"),
+                self.figures_json().into_bytes(),
+            ),
+            (
+                PathBuf::from("figures.csv"),
+                self.figures_csv().into_bytes(),
+            ),
+            (PathBuf::from("runs.csv"), self.runs_csv().into_bytes()),
+        ];
+        for chart in self.charts() {
+            let file = |kind: &str| PathBuf::from(format!("charts/{}.{kind}", chart.id));
+            files.push((file("svg"), chart.svg()?.into_bytes()));
+            files.push((file("png"), chart.png()?));
+        }
+        Ok(files)
+    }
+
+    fn charts(&self) -> impl Iterator<Item = &Chart> {
+        self.charts.iter().flatten()
+    }
+}
