@@ -80,6 +80,8 @@ pub enum Event {
     },
     /// The test split was read, once, after the end.
     Tested {
+        /// The updates made.
+        made: u64,
         /// The figures over the whole split.
         metrics: Metrics,
     },

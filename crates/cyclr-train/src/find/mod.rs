@@ -198,16 +198,20 @@ fn test_each(
     weight_decays: &[Option<f64>],
     mut watch: Watch<FindEvent>,
 ) -> Result<Vec<Found>, Error> {
+    if test.repeats == 0 {
+        return Err(Error::BadSweep {
+            reason: "it has no repeats: give at least 1".into(),
+        });
+    }
     let given_weights = lab.start(test.seed)?.facts().given_weights;
     let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
     let first = weight_decays.first().copied().flatten();
-    let scale = match test.ramp {
-        Some(_) => None,
-        None => Some(read(repeat(test.scale_ramp()?, first)?, &test.rule)?),
-    };
-    let ramp = match (test.ramp, &scale) {
-        (Some(ramp), _) => ramp,
-        (None, scale) => linear_ramp(test, scale.as_ref().map(|(_, reading)| reading))?,
+    let (scale, ramp) = if let Some(ramp) = test.ramp {
+        (None, ramp)
+    } else {
+        let (curves, reading) = read(repeat(test.scale_ramp()?, first)?, &test.rule)?;
+        let ramp = linear_ramp(test, &curves, &reading)?;
+        (Some((curves, reading)), ramp)
     };
     let find = |&weight_decay: &Option<f64>| {
         let (curves, reading) = read(repeat(ramp, weight_decay)?, &test.rule)?;
@@ -269,16 +273,17 @@ fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error>
 }
 
 /// The linear sweep after the exponential one: up to four times its `max_lr`, where that could be read, and not above the
-/// lowest rate at which a repeat diverged.
-fn linear_ramp(test: &RangeTest, scale: Option<&Reading>) -> Result<Ramp, Error> {
+/// rate at which all repeats were still going.
+fn linear_ramp(test: &RangeTest, curves: &[Curve], scale: &Reading) -> Result<Ramp, Error> {
+    let ends = curves
+        .iter()
+        .filter_map(|curve| Some(curve.points.last()?.lr));
+    let end = ends.fold(f64::INFINITY, f64::min);
+    let to = match scale.answer {
+        Ok(Bounds { max_lr, .. }) => end.min(4.0 * max_lr.value),
+        Err(NoAnswer::RepeatsDisagree { highest, .. }) => end.min(4.0 * highest),
+        Err(_) => end,
+    };
     let each = test.updates / u64::from(test.repeats);
-    let (mut to, scale_updates) = (10.0, test.scale_ramp()?.updates());
-    if let Some(scale) = scale {
-        let diverged = scale.stability.iter().flatten().filter_map(|s| s.diverged);
-        to = diverged.fold(to, f64::min);
-        if let Ok(bounds) = &scale.answer {
-            to = f64::min(to, 4.0 * bounds.max_lr.value);
-        }
-    }
-    Ramp::new(Shape::Linear, 0.0, to, each - scale_updates)
+    Ramp::new(Shape::Linear, 0.0, to, each - test.scale_ramp()?.updates())
 }

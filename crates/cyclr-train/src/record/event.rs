@@ -8,7 +8,7 @@ use crate::record::files::bad;
 use crate::record::result::{EndingRecord, MetricRecord, ReadingRecord, metric_records};
 use crate::{Error, Event};
 
-/// A line of `events.jsonl`.
+/// What happened, as one line of the log.
 ///
 /// What concerns one sitting only (starting, saving, a damaged checkpoint) is not written, so that the log of a run that
 /// was stopped and resumed equals that of one that was not, but for the times.
@@ -60,6 +60,8 @@ pub enum EventRecord {
     },
     /// The test split was read.
     Tested {
+        /// The updates made.
+        made: u64,
         /// The figures over the whole split.
         metrics: Vec<MetricRecord>,
     },
@@ -100,7 +102,8 @@ impl EventRecord {
                 ending: ending.into(),
                 made: *made,
             },
-            Event::Tested { metrics } => Self::Tested {
+            Event::Tested { made, metrics } => Self::Tested {
+                made: *made,
                 metrics: metric_records(metrics),
             },
             Event::Started { .. } | Event::Damaged { .. } | Event::Saved { .. } => return None,

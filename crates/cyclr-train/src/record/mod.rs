@@ -9,6 +9,8 @@
 //! | `result.json` | what came of it ([`ResultRecord`]); a run with this file is finished |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //!
+//! `docs/schema` holds a JSON Schema of each record.
+//!
 //! Whole files are written beside their place, flushed to the disk, and renamed into it, so that a reader or a crash
 //! finds the old file or the new one. A checkpoint names the length of the two logs when it was made; going on from it
 //! cuts them there. While a process works in the folder it holds a lock on `.lock`, which the system releases when the

@@ -7,12 +7,12 @@ use crate::record::VERSION;
 use crate::record::files::read_json;
 use crate::{Ending, Error, Outcome, Reading};
 
-/// `result.json`: what came of a run.
+/// What came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResultRecord {
-    /// [`VERSION`].
+    /// The version of the record: 1.
     pub version: u32,
     /// Why the run ended.
     pub ending: EndingRecord,
@@ -28,7 +28,7 @@ pub struct ResultRecord {
     pub wall_seconds: f64,
 }
 
-/// As [`Ending`].
+/// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "why", rename_all = "snake_case", deny_unknown_fields)]
@@ -48,7 +48,7 @@ pub enum EndingRecord {
     },
 }
 
-/// As [`Reading`].
+/// What the validation split showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,7 @@ pub struct ReadingRecord {
     pub compute_seconds: f64,
 }
 
-/// As [`Metric`].
+/// One measured figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -81,7 +81,7 @@ pub struct MetricRecord {
     pub correct: Option<u64>,
 }
 
-/// As [`Direction`].
+/// Which values are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

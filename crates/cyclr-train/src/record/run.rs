@@ -10,12 +10,12 @@ use crate::record::VERSION;
 use crate::record::files::{bad, read_json};
 use crate::{Budget, Change, Error, Plan, Task};
 
-/// `run.json`: what was asked of a run and what was planned.
+/// What was asked of a run and what was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// [`VERSION`].
+    /// The version of the record: 1.
     pub version: u32,
     /// The version of cyclr that made the run.
     pub cyclr: String,
@@ -49,7 +49,7 @@ pub struct RunRecord {
     pub lab: serde_json::Value,
 }
 
-/// As [`Budget`].
+/// How long a run should be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -77,7 +77,7 @@ pub struct ChangeRecord {
     pub end: u64,
 }
 
-/// As [`Facts`].
+/// What is trained, and what the trainer can do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

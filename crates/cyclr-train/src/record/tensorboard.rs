@@ -56,7 +56,7 @@ impl TensorBoard {
                 reading.made,
                 tagged("validation", &reading.metrics).collect(),
             ),
-            Event::Tested { metrics } => self.write(0, tagged("test", metrics).collect()),
+            Event::Tested { made, metrics } => self.write(*made, tagged("test", metrics).collect()),
             _ => Ok(()),
         }
     }

@@ -279,6 +279,7 @@ impl<'a, 'w> Run<'a, 'w> {
         let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
             self.emit(&Event::Tested {
+                made,
                 metrics: metrics.clone(),
             })?;
             Some(metrics)

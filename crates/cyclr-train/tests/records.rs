@@ -1,0 +1,157 @@
+//! What a run writes, read back by others: TensorBoard's own reader, and a JSON Schema validator.
+//!
+//! Both need Python packages (`tests/requirements.txt`); where `python3` has not got them, the test says so and passes.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cyclr_train::bowl::Bowl;
+use cyclr_train::record::{EventRecord, ResultRecord, RunRecord, read_events};
+use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
+use schemars::{JsonSchema, schema_for};
+use tempfile::TempDir;
+
+fn schemas() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema")
+}
+
+/// `UPDATE_SCHEMAS=1` writes them anew.
+fn check_schema<T: JsonSchema>(name: &str) {
+    let path = schemas().join(name);
+    let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        fs::write(&path, &schema).unwrap();
+    }
+    let recorded = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        recorded, schema,
+        "{name}: run this test with UPDATE_SCHEMAS=1"
+    );
+}
+
+#[test]
+fn the_schemas_are_those_of_the_records() {
+    check_schema::<RunRecord>("run.json");
+    check_schema::<EventRecord>("event.json");
+    check_schema::<ResultRecord>("result.json");
+}
+
+/// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.
+fn run(folder: &Path, spec: &str) {
+    let task = Task::new(spec.parse().unwrap(), 1, Budget::Updates(5001));
+    let lab = serde_json::json!({ "net": "bowl" });
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    train_in(folder, &Bowl::default(), lab, &task, watch).unwrap();
+}
+
+const CYCLES: &str = "triangular(base=0.01, max=0.3, step=250, momentum=0.8..0.95)";
+
+/// What a script beside this file prints; `None` where `package` is not there.
+fn python(package: &str, script: &str, args: &[&Path]) -> Option<String> {
+    let has = Command::new("python3")
+        .args(["-c", &format!("import {package}")])
+        .output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: python3 has no package {package}");
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(script);
+    let output = Command::new("python3")
+        .arg(script)
+        .args(args)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn tensorboard_reads_the_curves() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    run(&folder, CYCLES);
+    let Some(read) = python("tensorboard", "read_tensorboard.py", &[&folder]) else {
+        return;
+    };
+    let rows = read
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let read: Vec<(String, u64, f32)> = rows
+        .map(|row| {
+            (
+                row[0].into(),
+                row[1].parse().unwrap(),
+                row[2].parse().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(read.len(), expected(&folder).len());
+    for curve in expected(&folder) {
+        assert!(read.contains(&curve), "{curve:?}");
+    }
+}
+
+/// What should be in the file: every third update (at most 2,000 of 5,000), and every reading.
+fn expected(folder: &Path) -> Vec<(String, u64, f32)> {
+    let mut curves = Vec::new();
+    let mut add = |tag: String, step, value: f64| curves.push((tag, step, value as f32));
+    for event in read_events(folder).unwrap() {
+        match event.unwrap() {
+            EventRecord::Updated {
+                update,
+                lr,
+                momentum,
+                metrics,
+                ..
+            } if update % 3 == 0 => {
+                add("schedule/learning_rate".into(), update, lr);
+                add("schedule/momentum".into(), update, momentum.unwrap());
+                for metric in metrics {
+                    add(
+                        format!("train/{}", metric.name),
+                        update,
+                        metric.value.unwrap(),
+                    );
+                }
+            }
+            EventRecord::Read(reading) => {
+                for metric in reading.metrics {
+                    add(
+                        format!("validation/{}", metric.name),
+                        reading.made,
+                        metric.value.unwrap(),
+                    );
+                }
+            }
+            EventRecord::Tested { made, metrics } => {
+                for metric in metrics {
+                    add(format!("test/{}", metric.name), made, metric.value.unwrap());
+                }
+            }
+            _ => {}
+        }
+    }
+    curves
+}
+
+#[test]
+fn real_records_are_valid() {
+    for spec in [CYCLES, "fixed(lr=1e50)"] {
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().join("run");
+        run(&folder, spec);
+        if let Some(counted) = python("jsonschema", "validate_records.py", &[&schemas(), &folder]) {
+            let events = read_events(&folder).unwrap().count();
+            assert_eq!(counted.trim(), (events + 2).to_string());
+        }
+    }
+}

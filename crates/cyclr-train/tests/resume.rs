@@ -1,0 +1,546 @@
+//! A run that was stopped in any way and resumed equals one that was not, and no folder is harmed.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+use std::fs;
+use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use cyclr::Hyper;
+use cyclr::seam::{Evaluation, Facts, Lab, Metrics, Split, Trainable, TrainableError};
+use cyclr_train::bowl::Bowl;
+use cyclr_train::record::{
+    EventRecord, Lock, ResultRecord, Stage, read_events, read_result, read_run, stage,
+};
+use cyclr_train::{
+    Budget, Change, Ending, Error, Event, Interrupt, Outcome, Task, Watch, resume, train_in,
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+fn task(updates: u64) -> Task {
+    let spec = "triangular2(base=0.01, max=0.3, step=40, momentum=0.8..0.95)";
+    let mut task = Task::new(spec.parse().unwrap(), 3, Budget::Updates(updates));
+    task.read_every = NonZeroU64::new(30);
+    task
+}
+
+/// Does something in a folder, stopped when the observer says so.
+fn watched<T>(observe: impl FnMut(&Event, &Interrupt), work: impl FnOnce(Watch) -> T) -> T {
+    let (interrupt, mut observe) = (Interrupt::new(), observe);
+    let mut observer = |event: &Event| observe(event, &interrupt);
+    work(Watch {
+        observer: &mut observer,
+        interrupt: &interrupt,
+    })
+}
+
+fn begin(
+    folder: &Path,
+    task: &Task,
+    observe: impl FnMut(&Event, &Interrupt),
+) -> Result<Outcome, Error> {
+    let lab = serde_json::json!({ "net": "bowl" });
+    watched(observe, |watch| {
+        train_in(folder, &Bowl::default(), lab, task, watch)
+    })
+}
+
+fn go_on(
+    folder: &Path,
+    change: Option<Change>,
+    observe: impl FnMut(&Event, &Interrupt),
+) -> Result<Outcome, Error> {
+    watched(observe, |watch| {
+        resume(folder, &Bowl::default(), change, watch)
+    })
+}
+
+/// What a finished folder says, without the times.
+fn says(folder: &Path) -> (Vec<EventRecord>, ResultRecord) {
+    let mut events: Vec<EventRecord> = read_events(folder)
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for event in &mut events {
+        match event {
+            EventRecord::Updated { seconds, .. } => *seconds = 0.0,
+            EventRecord::Read(reading) => reading.compute_seconds = 0.0,
+            _ => {}
+        }
+    }
+    let mut result = read_result(folder).unwrap().unwrap();
+    (result.compute_seconds, result.wall_seconds) = (0.0, 0.0);
+    for reading in &mut result.readings {
+        reading.compute_seconds = 0.0;
+    }
+    (events, result)
+}
+
+/// The state in the last checkpoint: its last bytes but for the checksum.
+fn state(folder: &Path) -> Vec<u8> {
+    let mut files: Vec<_> = fs::read_dir(folder.join("checkpoints"))
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
+    files.sort();
+    let bytes = fs::read(files.last().unwrap()).unwrap();
+    let state = 8 + 16 * Bowl::default().dimensions + 4;
+    bytes[bytes.len() - 4 - state..bytes.len() - 4].to_vec()
+}
+
+fn straight(task: &Task) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    begin(&folder.path().join("run"), task, |_, _| {}).unwrap();
+    folder
+}
+
+/// Stops the work after an update, with a save or as a crash.
+fn stop_after(update: u64, crash: bool) -> impl FnMut(&Event, &Interrupt) {
+    move |event, interrupt| {
+        if matches!(event, Event::Updated { update: now, .. } if *now == update) {
+            if crash {
+                resume_unwind(Box::new("crashed"));
+            }
+            interrupt.request();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_stopped_run_equals_a_straight_one(
+        mut stops in prop::collection::vec((0u64..400, any::<bool>()), 1..5),
+        save_every in prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(60))],
+    ) {
+        let task = Task { save_every, ..task(400) };
+        let expected = straight(&task);
+        let expected = expected.path().join("run");
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().join("run");
+        stops.sort_unstable();
+        let (first, crash) = stops[0];
+        let _ = catch_unwind(AssertUnwindSafe(|| begin(&folder, &task, stop_after(first, crash))));
+        for &(update, crash) in &stops[1..] {
+            let _ = catch_unwind(AssertUnwindSafe(|| go_on(&folder, None, stop_after(update, crash))));
+        }
+        go_on(&folder, None, |_, _| {}).unwrap();
+        prop_assert_eq!(says(&folder), says(&expected));
+        prop_assert_eq!(state(&folder), state(&expected));
+    }
+}
+
+#[test]
+fn an_interrupt_saves_and_says_where() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    let mut saved = None;
+    let result = begin(&folder, &task(400), |event, interrupt| match *event {
+        Event::Updated { update: 99, .. } => interrupt.request(),
+        Event::Saved { made } => saved = Some(made),
+        _ => {}
+    });
+    let Err(Error::Interrupted { made }) = result else {
+        panic!("{result:?}")
+    };
+    assert!(made >= 100 && saved == Some(made));
+    assert_eq!(stage(&folder).unwrap(), Stage::Unfinished);
+    let mut started = None;
+    go_on(&folder, None, |event, _| {
+        if let Event::Started { made, .. } = *event {
+            started = Some(made);
+        }
+    })
+    .unwrap();
+    assert_eq!(started, Some(made));
+}
+
+#[test]
+fn a_finished_run_is_read_and_not_made_again() {
+    let folder = straight(&task(400));
+    let folder = folder.path().join("run");
+    let outcome = go_on(&folder, None, |event, _| panic!("{event:?}")).unwrap();
+    assert_eq!(
+        (outcome.made, stage(&folder).unwrap()),
+        (400, Stage::Finished)
+    );
+    assert_eq!(
+        ResultRecord::from(&outcome),
+        read_result(&folder).unwrap().unwrap()
+    );
+}
+
+#[test]
+fn a_run_that_ended_early_and_was_killed_before_its_result_ends_there_again() {
+    let mut task = task(4000);
+    task.stop_when_flat = true;
+    let folder = straight(&task);
+    let folder = folder.path().join("run");
+    let expected = says(&folder);
+    assert_eq!(expected.1.ending, (&Ending::Flat).into());
+    fs::remove_file(folder.join("result.json")).unwrap();
+    go_on(&folder, None, |_, _| {}).unwrap();
+    assert_eq!(says(&folder), expected);
+}
+
+#[test]
+fn what_a_flat_run_compares_with_survives() {
+    for seed in 0..6 {
+        let spec = "triangular(base=0.002, max=0.004, step=50)"
+            .parse()
+            .unwrap();
+        let task = Task {
+            spec,
+            seed,
+            stop_when_flat: true,
+            ..task(4000)
+        };
+        let expected = straight(&task);
+        let expected = says(&expected.path().join("run"));
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().join("run");
+        begin(&folder, &task, stop_after(expected.1.made - 50, false)).unwrap_err();
+        go_on(&folder, None, |_, _| {}).unwrap();
+        assert_eq!(says(&folder), expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_and_said() {
+    let expected = straight(&task(400));
+    let expected = says(&expected.path().join("run"));
+    for left in [0, 1] {
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().join("run");
+        begin(&folder, &task(400), stop_after(250, false)).unwrap_err();
+        let mut files: Vec<_> = fs::read_dir(folder.join("checkpoints"))
+            .unwrap()
+            .map(|f| f.unwrap().path())
+            .collect();
+        assert_eq!(files.len(), 2, "old checkpoints are pruned");
+        files.sort();
+        for (n, file) in files[left..].iter().enumerate() {
+            let mut bytes = fs::read(file).unwrap();
+            if n == 0 {
+                let last = bytes.len() - 30;
+                bytes[last] ^= 4;
+            } else {
+                bytes.truncate(bytes.len() / 2);
+            }
+            fs::write(file, bytes).unwrap();
+        }
+        let mut damaged = Vec::new();
+        go_on(&folder, None, |event, _| {
+            if let Event::Damaged { file, .. } = event {
+                damaged.push(file.clone());
+            }
+        })
+        .unwrap();
+        damaged.sort();
+        assert_eq!(damaged, files[left..]);
+        assert_eq!(says(&folder), expected);
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_saved_starts_over() {
+    let mut bowl = Bowl::default();
+    bowl.facts.snapshots = false;
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    let train = |observe| {
+        watched(observe, |watch| {
+            train_in(&folder, &bowl, serde_json::Value::Null, &task(400), watch)
+        })
+    };
+    train(stop_after(250, false)).unwrap_err();
+    let outcome = watched(|_, _| {}, |watch| resume(&folder, &bowl, None, watch)).unwrap();
+    let expected = straight(&task(400));
+    assert_eq!(says(&folder).0, says(&expected.path().join("run")).0);
+    assert_eq!(outcome.made, 400);
+}
+
+fn rates(folder: &Path) -> Vec<f64> {
+    let rate = |event| match event {
+        Ok(EventRecord::Updated { lr, .. }) => Some(lr),
+        _ => None,
+    };
+    read_events(folder).unwrap().filter_map(rate).collect()
+}
+
+/// Trains 200 of 400 updates of a spec, and goes on with a change.
+fn changed(spec: &str, change: Change) -> (Result<Outcome, Error>, Vec<f64>) {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    let task = Task {
+        spec: spec.parse().unwrap(),
+        ..task(400)
+    };
+    begin(&folder, &task, stop_after(199, false)).unwrap_err();
+    let made = rates(&folder).len();
+    let outcome = go_on(&folder, Some(change), |_, _| {});
+    if outcome.is_ok() {
+        let record = read_run(&folder).unwrap();
+        assert_eq!(
+            (record.changes.len(), record.changes[0].made),
+            (1, made as u64)
+        );
+        assert_eq!(
+            (record.changes[0].horizon, record.changes[0].end),
+            (400, 400)
+        );
+    }
+    (outcome, rates(&folder))
+}
+
+fn curve(spec: &str, updates: u64, over: std::ops::Range<u64>) -> Vec<f64> {
+    let run = cyclr::units::Horizon::of_updates(updates).unwrap();
+    let schedule = spec.parse::<cyclr::Spec>().unwrap().schedule(&run).unwrap();
+    over.map(|update| schedule.at(update).lr).collect()
+}
+
+#[test]
+fn a_new_horizon_keeps_the_shape_or_stretches_it() {
+    let (cycles, linear, cosine) = (
+        "triangular(base=0.01, max=0.3, step=50)",
+        "linear(lr=0.3)",
+        "cosine(lr=0.3, min=0.1)",
+    );
+    let (outcome, made) = changed(cycles, Change::KeepShape { updates: 650 });
+    assert_eq!(
+        (outcome.unwrap().made, made),
+        (600, curve(cycles, 600, 0..600))
+    );
+
+    let (outcome, made) = changed(cosine, Change::KeepShape { updates: 500 });
+    assert_eq!(
+        (outcome.unwrap().made, made),
+        (500, curve(cosine, 400, 0..500))
+    );
+
+    let (outcome, made) = changed(linear, Change::KeepShape { updates: 300 });
+    assert_eq!(
+        (outcome.unwrap().made, made),
+        (300, curve(linear, 400, 0..300))
+    );
+
+    let (outcome, made) = changed(linear, Change::Stretch { updates: 800 });
+    let split = made
+        .iter()
+        .zip(curve(linear, 400, 0..400))
+        .take_while(|(a, b)| **a == *b)
+        .count();
+    assert!(split >= 200 && outcome.unwrap().made == 800);
+    assert_eq!(made[split..], curve(linear, 800, split as u64..800));
+
+    let (outcome, _) = changed(linear, Change::KeepShape { updates: 800 });
+    assert!(matches!(
+        outcome,
+        Err(Error::BadHorizon { updates: 800, .. })
+    ));
+    let (outcome, _) = changed(linear, Change::Stretch { updates: 150 });
+    assert!(matches!(
+        outcome,
+        Err(Error::BadHorizon { updates: 150, .. })
+    ));
+}
+
+#[test]
+fn a_finished_run_can_be_given_more_and_its_result_is_kept() {
+    let folder = straight(&task(400));
+    let folder = folder.path().join("run");
+    let before = fs::read(folder.join("result.json")).unwrap();
+    go_on(&folder, Some(Change::KeepShape { updates: 720 }), |_, _| {}).unwrap();
+    assert_eq!(fs::read(folder.join("result-400.json")).unwrap(), before);
+    let longer = straight(&task(720));
+    assert_eq!(says(&folder), says(&longer.path().join("run")));
+}
+
+#[test]
+fn one_process_at_a_time() {
+    let folder = straight(&task(400));
+    let folder = folder.path().join("run");
+    let lock = Lock::take(&folder).unwrap();
+    let error = go_on(&folder, None, |_, _| {}).unwrap_err();
+    let me = std::process::id().to_string();
+    assert!(matches!(error, Error::Locked { pid, .. } if pid == me));
+    drop(lock);
+    go_on(&folder, None, |_, _| {}).unwrap();
+}
+
+#[test]
+fn folders_that_are_not_for_this_are_refused_and_left_alone() {
+    let run = straight(&task(400));
+    let run = run.path().join("run");
+    let hint = |error| match error {
+        Error::Occupied { hint, .. } => hint,
+        error => panic!("{error:?}"),
+    };
+    assert!(hint(begin(&run, &task(400), |_, _| {}).unwrap_err()).contains("resume"));
+
+    let other = TempDir::new().unwrap();
+    fs::write(other.path().join("thesis.tex"), "precious").unwrap();
+    assert_eq!(
+        hint(begin(other.path(), &task(400), |_, _| {}).unwrap_err()),
+        ""
+    );
+    assert!(matches!(
+        go_on(other.path(), None, |_, _| {}),
+        Err(Error::NotARun { .. })
+    ));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
+
+    let empty = TempDir::new().unwrap();
+    begin(empty.path(), &task(400), |_, _| {}).unwrap();
+}
+
+#[test]
+fn records_of_another_version_or_lab_are_refused() {
+    let folder = straight(&task(400));
+    let folder = folder.path().join("run");
+    fs::remove_file(folder.join("result.json")).unwrap();
+
+    let mut bowl = Bowl::default();
+    bowl.facts.batch = 10;
+    let error = watched(|_, _| {}, |watch| resume(&folder, &bowl, None, watch)).unwrap_err();
+    assert!(matches!(error, Error::OtherLab { .. }));
+    let wider = Bowl {
+        dimensions: 9,
+        ..Bowl::default()
+    };
+    let error = watched(|_, _| {}, |watch| resume(&folder, &wider, None, watch)).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Trainable(TrainableError::BadState { .. })
+    ));
+
+    let path = folder.join("run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"version\": 1", "\"version\": 7")).unwrap();
+    assert!(matches!(
+        read_run(&folder),
+        Err(Error::Version {
+            found: 7,
+            known: 1,
+            ..
+        })
+    ));
+    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    assert!(matches!(read_run(&folder), Err(Error::BadRecord { .. })));
+}
+
+#[test]
+fn what_was_saved_before_a_write_failed_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    let (checkpoints, aside) = (folder.join("checkpoints"), folder.join("aside"));
+    let result = begin(&folder, &task(400), |event, _| {
+        if matches!(event, Event::Updated { update: 200, .. }) {
+            fs::rename(&checkpoints, &aside).unwrap();
+        }
+    });
+    assert!(matches!(result, Err(Error::Io { .. })), "{result:?}");
+    fs::rename(&aside, &checkpoints).unwrap();
+    let mut started = 0;
+    go_on(&folder, None, |event, _| {
+        if let Event::Started { made, .. } = *event {
+            started = made;
+        }
+    })
+    .unwrap();
+    assert!(started >= 80, "{started}");
+    let expected = straight(&task(400));
+    assert_eq!(says(&folder), says(&expected.path().join("run")));
+}
+
+/// A bowl whose updates take a while, for a process that is to be killed.
+struct Slow(Bowl);
+
+struct SlowRun<'a>(Box<dyn Trainable + 'a>);
+
+impl Lab for Slow {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+        Ok(Box::new(SlowRun(self.0.start(seed)?)))
+    }
+}
+
+impl Trainable for SlowRun<'_> {
+    fn facts(&self) -> &Facts {
+        self.0.facts()
+    }
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+        sleep(Duration::from_micros(500));
+        self.0.update(hyper)
+    }
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+        self.0.evaluate(split)
+    }
+    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+        self.0.state()
+    }
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+        self.0.restore(state)
+    }
+}
+
+const FOLDER: &str = "CYCLR_TRAIN_TEST_FOLDER";
+
+/// Not a test by itself: the process that the next test kills.
+#[test]
+#[ignore = "the next test runs it"]
+fn a_process_that_trains() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let (folder, slow) = (Path::new(&folder), Slow(Bowl::default()));
+    let task = Task {
+        save_every: Duration::from_millis(5),
+        ..task(400)
+    };
+    watched(
+        |_, _| {},
+        |watch| match stage(folder).unwrap() {
+            Stage::Absent => train_in(folder, &slow, serde_json::Value::Null, &task, watch),
+            Stage::Unfinished | Stage::Finished => resume(folder, &slow, None, watch),
+        },
+    )
+    .unwrap();
+}
+
+fn train_elsewhere(folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "a_process_that_trains"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_killed_process_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    let mut kills = 0;
+    for millis in [3, 20, 47, 60, 81, 95, 110] {
+        let mut child = train_elsewhere(&folder);
+        sleep(Duration::from_millis(millis));
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        // The system's own way to end a process at once: SIGKILL on Unix.
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(kills >= 3, "it was killed {kills} times");
+    assert!(train_elsewhere(&folder).wait().unwrap().success());
+    let task = Task {
+        save_every: Duration::from_millis(5),
+        ..task(400)
+    };
+    let expected = straight(&task);
+    assert_eq!(says(&folder), says(&expected.path().join("run")));
+    assert_eq!(state(&folder), state(&expected.path().join("run")));
+}
