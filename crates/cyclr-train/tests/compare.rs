@@ -531,6 +531,7 @@ fn a_comparison_that_is_killed_twenty_times() {
 fn kill_and_resume(kills: u64) {
     let straight = run(&killed_plan());
     let folder = tempfile::tempdir().unwrap();
+    let mut killed = 0;
     for kill in 0..kills {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "to_be_killed", "--ignored"])
@@ -542,8 +543,13 @@ fn kill_and_resume(kills: u64) {
         // Moments that are spread without being the same on every machine.
         std::thread::sleep(Duration::from_millis(60 + kill * 37 % 200));
         child.kill().unwrap();
-        child.wait().unwrap();
+        let ended = child.wait().unwrap();
+        killed += u64::from(!ended.success());
     }
+    assert!(
+        killed > 0,
+        "the comparison was over before it could be killed"
+    );
     let record = run_in(folder.path(), &killed_plan(), 2).unwrap();
     assert_eq!(timeless(&record), timeless(&straight));
 }

@@ -558,7 +558,10 @@ fn facts(record: &Record) -> String {
         facts.push((String::from("tuning"), text));
     }
     if !plan.added_seeds.is_empty() {
-        facts.push((String::from("seeds added later"), numbers(&plan.added_seeds)));
+        facts.push((
+            String::from("seeds added later"),
+            numbers(&plan.added_seeds),
+        ));
     }
     for arm in &plan.arms {
         let note = arm
@@ -678,7 +681,11 @@ fn decimals(x: f64) -> String {
 }
 
 fn signed(x: f64) -> String {
-    let sign = if x < 0.0 { "&minus;" } else { "+" };
+    let sign = match x {
+        0.0 => "",
+        _ if x < 0.0 => "&minus;",
+        _ => "+",
+    };
     format!("{sign}{}", decimals(x.abs()))
 }
 

@@ -331,7 +331,7 @@ impl Arm {
             let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
             return spec.map_err(|e| bad(format!("{e}")));
         };
-        let peak = peak.or(bounds.map(|(_, max)| max)).ok_or_else(|| {
+        let peak = peak.or(bounds.map(|(_, max)| readable(max))).ok_or_else(|| {
             bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
         })?;
         let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
