@@ -164,7 +164,7 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
         .filter(|t| !t.extra)
         .map(|t| t.peak)
         .fold(0.0, f64::max);
-    assert_eq!(highest, range.max_lr);
+    assert!((highest / range.max_lr - 1.0).abs() < 1e-3, "{highest}");
     let spec: cyclr::Spec = record.arms[1].spec.as_ref().unwrap().parse().unwrap();
     assert!((spec.peak() - record.arms[1].peak.unwrap()).abs() < 1e-15);
 
@@ -531,6 +531,7 @@ fn a_comparison_that_is_killed_twenty_times() {
 fn kill_and_resume(kills: u64) {
     let straight = run(&killed_plan());
     let folder = tempfile::tempdir().unwrap();
+    let mut killed = 0;
     for kill in 0..kills {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "to_be_killed", "--ignored"])
@@ -542,8 +543,13 @@ fn kill_and_resume(kills: u64) {
         // Moments that are spread without being the same on every machine.
         std::thread::sleep(Duration::from_millis(60 + kill * 37 % 200));
         child.kill().unwrap();
-        child.wait().unwrap();
+        let ended = child.wait().unwrap();
+        killed += u64::from(!ended.success());
     }
+    assert!(
+        killed > 0,
+        "the comparison was over before it could be killed"
+    );
     let record = run_in(folder.path(), &killed_plan(), 2).unwrap();
     assert_eq!(timeless(&record), timeless(&straight));
 }

@@ -1,5 +1,7 @@
 //! A chart as data: the page draws it with uPlot, and files are drawn from the same data.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 /// A chart: named series over one axis.
@@ -176,13 +178,14 @@ impl Chart {
                     .get(point.x as usize)
                     .filter(|_| point.x >= 0.0);
                 let x = x.map_or_else(|| format!("{}", point.x), |name| quoted(name));
-                text.push_str(&format!(
-                    "{},{x},{},{},{}\n",
+                let _ = writeln!(
+                    text,
+                    "{},{x},{},{},{}",
                     quoted(&series.label),
                     number(point.y),
                     number(point.low),
                     number(point.high)
-                ));
+                );
             }
         }
         text

@@ -69,6 +69,7 @@ impl Chart {
         register_font();
         area.fill(&WHITE)?;
         let px = |points: u32| points * scale;
+        let step = |points: u32| px(points).cast_signed();
         let text = |points: u32| ("sans-serif", px(points)).into_font().color(&INK);
         let x = Scaled::new(self.x_extent(), self.x.log, &self.x.names);
         let y = Scaled::new(self.y_extent(), self.y.log, &[]);
@@ -100,7 +101,7 @@ impl Chart {
             chart.draw_series([Rectangle::new(corners, fill)])?;
             let style = text(13).pos(Pos::new(HPos::Left, VPos::Top));
             let label = EmptyElement::at((shade.from, top))
-                + Text::new(shade.label.clone(), (px(5) as i32, px(4) as i32), style);
+                + Text::new(shade.label.clone(), (step(5), step(4)), style);
             chart.draw_series([label])?;
         }
         let Range {
@@ -111,17 +112,13 @@ impl Chart {
             let ends = [(left, level.at), (right, level.at)];
             chart.draw_series(DashedLineSeries::new(
                 ends,
-                px(3) as i32,
-                px(3) as i32,
+                step(3),
+                step(3),
                 SOFT.stroke_width(scale),
             ))?;
             let style = text(13).pos(Pos::new(HPos::Right, VPos::Bottom));
             let label = EmptyElement::at((right, level.at))
-                + Text::new(
-                    level.label.clone(),
-                    (-(px(4) as i32), -(px(3) as i32)),
-                    style,
-                );
+                + Text::new(level.label.clone(), (-step(4), -step(3)), style);
             chart.draw_series([label])?;
         }
         for series in &self.series {
@@ -140,16 +137,16 @@ impl Chart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let px = |points: u32| (points * scale) as i32;
+        let px = |points: u32| (points * scale).cast_signed();
         let (width, height) = area.dim_in_pixel();
         let style = ("sans-serif", 14 * scale).into_font().color(&INK);
         let sizes: Vec<i32> = self
             .series
             .iter()
-            .map(|s| Ok(area.estimate_text_size(&s.label, &style)?.0 as i32 + px(46)))
+            .map(|s| Ok(area.estimate_text_size(&s.label, &style)?.0.cast_signed() + px(46)))
             .collect::<Result<_, DrawingAreaErrorKind<B::ErrorType>>>()?;
-        let mut at = (width as i32 - sizes.iter().sum::<i32>()) / 2;
-        let y = height as i32 - px(18);
+        let mut at = (width.cast_signed() - sizes.iter().sum::<i32>()) / 2;
+        let y = height.cast_signed() - px(18);
         for (series, size) in self.series.iter().zip(sizes) {
             let line = [
                 (f64::from(at), f64::from(y)),

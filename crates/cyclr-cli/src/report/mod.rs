@@ -7,11 +7,12 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cyclr_train::compare::record::Record;
 
-use chart::Chart;
+pub(crate) use chart::{Axis, Chart, Form, Level, Point, Series, Shade};
 pub(crate) use draw::DrawError;
 
 use chart::quoted;
@@ -51,7 +52,7 @@ impl Report {
         let mut text = String::from("chart,series,x,y,low,high\n");
         for chart in self.charts() {
             for line in chart.csv().lines().skip(1) {
-                text.push_str(&format!("{},{line}\n", chart.id));
+                let _ = writeln!(text, "{},{line}", chart.id);
             }
         }
         text

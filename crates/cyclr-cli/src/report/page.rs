@@ -79,9 +79,7 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
         figure(record.plan.updates as f64 / record.data.updates_per_epoch as f64),
         escaped(&conclusion.headline),
     );
-    for sentence in &conclusion.sentences {
-        let _ = writeln!(html, "<p>{}</p>", escaped(sentence));
-    }
+    html.push_str(&list(&conclusion.sentences));
     html.push_str(&winner(record, conclusion.winner.as_ref()));
     if let Some(whole) = record.budgets.last() {
         html.push_str(&summary(record, whole));
@@ -524,7 +522,7 @@ fn runs(record: &Record) -> String {
 
 fn facts(record: &Record) -> String {
     let plan = &record.plan;
-    let list = |seeds: &[u64]| {
+    let numbers = |seeds: &[u64]| {
         seeds
             .iter()
             .map(u64::to_string)
@@ -532,7 +530,7 @@ fn facts(record: &Record) -> String {
             .join(", ")
     };
     let mut facts = vec![
-        (String::from("seeds"), list(&plan.seeds)),
+        (String::from("seeds"), numbers(&plan.seeds)),
         (String::from("reference"), plan.reference.clone()),
         (
             String::from("margin"),
@@ -560,7 +558,10 @@ fn facts(record: &Record) -> String {
         facts.push((String::from("tuning"), text));
     }
     if !plan.added_seeds.is_empty() {
-        facts.push((String::from("seeds added later"), list(&plan.added_seeds)));
+        facts.push((
+            String::from("seeds added later"),
+            numbers(&plan.added_seeds),
+        ));
     }
     for arm in &plan.arms {
         let note = arm
@@ -576,16 +577,21 @@ fn facts(record: &Record) -> String {
     let rows = facts
         .iter()
         .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)));
-    let limits: String = record
-        .conclusion
-        .limits
-        .iter()
-        .map(|limit| format!("<li>{}</li>\n", escaped(limit)))
-        .collect();
     format!(
-        "<dl>\n{}</dl>\n<h3>What these figures cannot say</h3>\n<ul class=\"small\">\n{limits}</ul>\n",
-        rows.collect::<String>()
+        "<dl>\n{}</dl>\n<h3>What these figures cannot say</h3>\n{}",
+        rows.collect::<String>(),
+        list(&record.conclusion.limits)
     )
+}
+
+/// Sentences, one below the other.
+fn list(sentences: &[String]) -> String {
+    let mut html = String::from("<ul>\n");
+    for sentence in sentences {
+        let _ = writeln!(html, "<li>{}</li>", escaped(sentence));
+    }
+    html.push_str("</ul>\n");
+    html
 }
 
 /// A cell of a table: its content as HTML, and what it is.
@@ -675,7 +681,11 @@ fn decimals(x: f64) -> String {
 }
 
 fn signed(x: f64) -> String {
-    let sign = if x < 0.0 { "&minus;" } else { "+" };
+    let sign = match x {
+        0.0 => "",
+        _ if x < 0.0 => "&minus;",
+        _ => "+",
+    };
     format!("{sign}{}", decimals(x.abs()))
 }
 

@@ -32,7 +32,15 @@ fn record() -> &'static Record {
             ..Settings::default()
         };
         let interrupt = Interrupt::new();
-        compare(&Bowl::default(), &plan, folder.path(), &settings, &mut |_| {}, &interrupt).unwrap()
+        compare(
+            &Bowl::default(),
+            &plan,
+            folder.path(),
+            &settings,
+            &mut |_| {},
+            &interrupt,
+        )
+        .unwrap()
     })
 }
 
@@ -44,10 +52,23 @@ fn report() -> Report {
 fn the_page_needs_nothing_else_and_is_small() {
     let html = report().html();
     assert!(html.len() < 1_500_000, "{} bytes", html.len());
-    for outside in ["src=\"", "href=\"http", "@import", "url(http", "fetch(", "XMLHttpRequest"] {
-        assert!(!html.contains(outside), "the page reaches outside by {outside}");
+    for outside in [
+        "src=\"",
+        "href=\"http",
+        "@import",
+        "url(http",
+        "fetch(",
+        "XMLHttpRequest",
+    ] {
+        assert!(
+            !html.contains(outside),
+            "the page reaches outside by {outside}"
+        );
     }
-    assert!(html.contains("Permission is hereby granted"), "uPlot's licence is with it");
+    assert!(
+        html.contains("Permission is hereby granted"),
+        "uPlot's licence is with it"
+    );
 }
 
 #[test]
@@ -56,7 +77,12 @@ fn the_page_says_the_verdict_first_and_every_run_s_value() {
     let escaped = super::page::escaped(&record.conclusion.headline);
     assert!(html.contains(&format!("<h1>{escaped}</h1>")));
     assert!(html.contains("A bowl &lt;of &amp; for&gt; tests") && !html.contains("<of & for>"));
-    for run in record.budgets.iter().flat_map(|b| &b.arms).flat_map(|a| &a.runs) {
+    for run in record
+        .budgets
+        .iter()
+        .flat_map(|b| &b.arms)
+        .flat_map(|a| &a.runs)
+    {
         assert!(html.contains(&run.folder));
         assert!(html.contains(&format!("{:.2}", run.test.unwrap())));
     }
@@ -73,24 +99,49 @@ fn every_figure_is_there_as_json_csv_svg_and_png() {
         &found.unwrap_or_else(|| panic!("{name} is missing")).1
     };
     let ids = [
-        "budget", "differences-fixed", "accuracy", "troughs", "training-loss", "training-accuracy", "rate", "range",
+        "budget",
+        "differences-fixed",
+        "accuracy",
+        "troughs",
+        "training-loss",
+        "training-accuracy",
+        "rate",
+        "range",
         "tuning",
     ];
     let json: Value = serde_json::from_slice(file("figures.json")).unwrap();
     let csv = String::from_utf8(file("figures.csv").clone()).unwrap();
     for id in ids {
-        assert!(json.as_array().unwrap().iter().any(|chart| chart["id"] == id), "{id}");
-        assert!(csv.lines().any(|line| line.starts_with(&format!("{id},"))), "{id}");
+        assert!(
+            json.as_array()
+                .unwrap()
+                .iter()
+                .any(|chart| chart["id"] == id),
+            "{id}"
+        );
+        assert!(
+            csv.lines().any(|line| line.starts_with(&format!("{id},"))),
+            "{id}"
+        );
         let svg = String::from_utf8(file(&format!("charts/{id}.svg")).clone()).unwrap();
-        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
+        assert!(
+            svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && !svg.contains("NaN")
+        );
         let png = png::Decoder::new(std::io::Cursor::new(file(&format!("charts/{id}.png"))));
         let mut png = png.read_info().unwrap();
         let mut pixels = vec![0; png.output_buffer_size().unwrap()];
         png.next_frame(&mut pixels).unwrap();
-        assert!(pixels.iter().filter(|&&p| p < 200).count() > 5_000, "{id} is nearly blank");
+        assert!(
+            pixels.iter().filter(|&&p| p < 200).count() > 5_000,
+            "{id} is nearly blank"
+        );
     }
     let runs = String::from_utf8(file("runs.csv").clone()).unwrap();
-    assert_eq!(runs.lines().count(), 1 + 2 * 4 * 5, "two budgets, four arms, five seeds");
+    assert_eq!(
+        runs.lines().count(),
+        1 + 2 * 4 * 5,
+        "two budgets, four arms, five seeds"
+    );
     assert!(csv.lines().all(|line| line.split(',').count() >= 6));
 }
 
@@ -119,13 +170,24 @@ fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
         let ink = chart["ink"].as_u64().unwrap();
         assert!(ink > 500, "{id} is nearly blank: {ink} pixels");
         let tip = chart["tip"].as_str().unwrap();
-        assert!(tip.chars().any(|c| c.is_ascii_digit()), "{id} shows `{tip}`");
+        assert!(
+            tip.chars().any(|c| c.is_ascii_digit()),
+            "{id} shows `{tip}`"
+        );
         if id != "range" {
-            assert!(tip.contains("fixed") || tip.contains("triangular2"), "{id} shows `{tip}`");
+            assert!(
+                tip.contains("fixed") || tip.contains("triangular2"),
+                "{id} shows `{tip}`"
+            );
         }
     }
     let rate = charts["rate"]["tip"].as_str().unwrap();
-    let spec: cyclr::Spec = record().budgets[1].arms[0].spec.as_ref().unwrap().parse().unwrap();
+    let spec: cyclr::Spec = record().budgets[1].arms[0]
+        .spec
+        .as_ref()
+        .unwrap()
+        .parse()
+        .unwrap();
     let shown = rate.contains(&format!("{:.3}", spec.peak())[..4]);
     assert!(shown, "the fixed rate {} is in `{rate}`", spec.peak());
 }
@@ -135,16 +197,16 @@ fn probe(browser: &Path, html: &str) -> Value {
     const BEFORE: &str = "<script>window.problems = []; addEventListener('error', e => problems.push(e.message));\
         console.error = (...x) => problems.push(x.join(' '));</script>";
     const AFTER: &str = r#"<script>
-        const frames = n => new Promise(done => { const next = () => n-- ? requestAnimationFrame(next) : done(); next(); });
+        const rest = () => new Promise(done => setTimeout(done, 40));
         (async () => {
           const charts = {};
           for (const [id, plot] of window.cyclr) {
-            await frames(2);
+            await rest();
             const over = plot.over, at = over.getBoundingClientRect();
             const move = name => over.dispatchEvent(new MouseEvent(name, {
               clientX: at.left + at.width * 0.26, clientY: at.top + at.height * 0.5, movementX: 3, movementY: 1, bubbles: true }));
             move("mouseenter"); move("mousemove");
-            await frames(3);
+            await rest();
             const canvas = plot.ctx.canvas, pixels = plot.ctx.getImageData(0, 0, canvas.width, canvas.height).data;
             let ink = 0;
             for (let n = 3; n < pixels.length; n += 4) if (pixels[n] > 60) ink++;
@@ -164,15 +226,37 @@ fn probe(browser: &Path, html: &str) -> Value {
     let file = folder.path().join("report.html");
     std::fs::write(&file, page).unwrap();
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"])
-        .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=1100,900",
+        ])
+        .args([
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+        ])
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.path().join("profile").display()
+        ))
         .arg(format!("file://{}", file.display()))
         .output()
         .unwrap();
     let dom = String::from_utf8_lossy(&output.stdout);
-    let seen = dom.rsplit("SEEN").nth(1).filter(|_| dom.matches("SEEN").count() >= 2);
-    let seen = seen.unwrap_or_else(|| panic!("the browser shows nothing: {}", String::from_utf8_lossy(&output.stderr)));
+    let seen = dom
+        .rsplit_once("id=\"seen\">SEEN")
+        .and_then(|(_, rest)| rest.split_once("SEEN"));
+    let seen = seen.map(|(seen, _)| seen);
+    let seen = seen.unwrap_or_else(|| {
+        panic!(
+            "the browser shows nothing: {:?} {}",
+            dom.split_once("probe failed")
+                .map(|(_, why)| &why[..200.min(why.len())]),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
     serde_json::from_slice(&base64(seen)).unwrap()
 }
 

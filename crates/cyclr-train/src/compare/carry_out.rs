@@ -8,6 +8,7 @@ use cyclr::seam::{Facts, Lab};
 
 use super::assemble::{Final, Parts, deciding, measure_of};
 use super::folder::{Folder, Kept};
+use super::plan::readable;
 use super::record::{ArmRecord, Measure, Pace, Range, Record, Trial, VERSION};
 use super::{Arm, Bounds, Plan, assemble, bounds, pace, tune, winner};
 use crate::find::{FindEvent, RangeTest};
@@ -275,7 +276,12 @@ impl Comparing<'_> {
         let mut jobs = Vec::new();
         for (arm, multiples) in arms.iter().zip(multiples) {
             for &multiple in multiples {
-                let spec = arm.spec(bounds, Some(multiple * max_lr), &self.plan, &self.facts)?;
+                let spec = arm.spec(
+                    bounds,
+                    Some(readable(multiple * max_lr)),
+                    &self.plan,
+                    &self.facts,
+                )?;
                 let mut job = self.job(arm, &spec, 1.0, seed, Some(multiple))?;
                 job.task.test = false;
                 jobs.push(job);
@@ -290,7 +296,7 @@ impl Comparing<'_> {
                 .zip(multiples)
                 .map(|((job, outcome), &multiple)| Trial {
                     multiple,
-                    peak: multiple * max_lr,
+                    peak: readable(multiple * max_lr),
                     extra,
                     validation: measure.as_ref().and_then(|m| deciding(outcome, m)),
                     folder: job.name.folder.clone(),

@@ -331,13 +331,13 @@ impl Arm {
             let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
             return spec.map_err(|e| bad(format!("{e}")));
         };
-        let peak = peak.or(bounds.map(|(_, max)| max)).ok_or_else(|| {
+        let peak = peak.or(bounds.map(|(_, max)| readable(max))).ok_or_else(|| {
             bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
         })?;
-        let ratio = bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
+        let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
         let step = step(plan.updates_of(self, 1.0), facts).map_err(|e| bad(format!("{e}")))?;
         let text = form
-            .replace("P*R", &format!("{}", peak * ratio))
+            .replace("P*R", &format!("{}", readable(base)))
             .replace("=P", &format!("={peak}"))
             .replace("=S", &format!("={step}"));
         text.parse().map_err(|e| bad(format!("{e}")))
@@ -378,6 +378,11 @@ fn step(updates: u64, facts: &Facts) -> Result<String, cyclr::Error> {
     } else {
         format!("{}%", 100.0 / halves as f64)
     })
+}
+
+/// A rate in four digits. Rates are tried, recorded and handed on as they are read.
+pub(super) fn readable(rate: f64) -> f64 {
+    format!("{rate:.3e}").parse().unwrap_or(rate)
 }
 
 fn yes() -> bool {

@@ -1,7 +1,8 @@
 //! What a comparison says, in words that hold also where the cyclical arm loses.
 
 use super::record::{
-    Against, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role, Verdict, Winner,
+    Against, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role, Sample, Verdict,
+    Winner,
 };
 
 /// The conclusion before there is one.
@@ -55,16 +56,71 @@ impl Talk<'_> {
         let Some(difference) = declared.differences.iter().find(|d| d.label == focus) else {
             return format!("No verdict: {focus} could not be compared.");
         };
-        let mut sentence = self.stands(difference, reference);
-        if let Some(best) = self.against(Role::BestNonCyclical)
-            && best.reference != focus
-            && let Some(beside) = best.differences.iter().find(|d| d.label == focus)
-        {
-            sentence.push_str("; ");
-            sentence.push_str(&self.stands_beside_best(beside, best));
+        let mut sentence = self.in_short(difference, reference);
+        if let Some((best, beside)) = self.beside_best(&focus) {
+            let reference = format!("{}, the best arm without cycles", best.reference);
+            sentence.push_str(match (difference.verdict, beside.verdict) {
+                (a, b) if a == b => ", and ",
+                _ => "; it ",
+            });
+            let said = word(beside.verdict);
+            let said = if difference.verdict == beside.verdict {
+                said.trim_start_matches("is ")
+            } else {
+                said
+            };
+            sentence.push_str(said);
+            sentence.push(' ');
+            sentence.push_str(&reference);
         }
         sentence.push('.');
         sentence
+    }
+
+    /// The best arm that does not cycle, and how the arm stands beside it.
+    fn beside_best(&self, focus: &str) -> Option<(&Against, &Difference)> {
+        let best = self.against(Role::BestNonCyclical)?;
+        let difference = best.differences.iter().find(|d| d.label == focus)?;
+        Some((best, difference))
+    }
+
+    /// `triangular2 is better than fixed by 0.92 points (0.51 to 1.33)`
+    fn in_short(&self, difference: &Difference, reference: &str) -> String {
+        let (label, said) = (&difference.label, word(difference.verdict));
+        let Some(sample) = &difference.sample else {
+            return format!("{label} diverged and is not compared with {reference}");
+        };
+        let decided = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
+        let amount = if decided {
+            format!(" by {}{}", self.number(sample.mean.abs()), self.unit())
+        } else {
+            String::new()
+        };
+        let sign = if decided && sample.mean < 0.0 {
+            -1.0
+        } else {
+            1.0
+        };
+        let interval = self.interval(sample, sign);
+        let interval = interval.map_or_else(String::new, |i| format!(" ({i})"));
+        let small = if decided && difference.within_margin {
+            ", which is less than the margin"
+        } else {
+            ""
+        };
+        format!("{label} {said} {reference}{amount}{interval}{small}")
+    }
+
+    /// The ends of a difference's interval, `sign` times.
+    fn interval(&self, sample: &Sample, sign: f64) -> Option<String> {
+        let [low, high] = sample.interval?;
+        let mut ends = [sign * low, sign * high];
+        ends.sort_by(f64::total_cmp);
+        Some(format!(
+            "{} to {}",
+            self.number(ends[0]),
+            self.number(ends[1])
+        ))
     }
 
     /// The arm that the headline is about.
@@ -96,16 +152,8 @@ impl Talk<'_> {
             );
         };
         let seeds = plural(sample.n, "seed");
-        let interval = |sign: f64| match sample.interval {
-            Some([low, high]) => {
-                let mut ends = [sign * low, sign * high];
-                ends.sort_by(f64::total_cmp);
-                format!(
-                    "{} to {}; {seeds}",
-                    self.number(ends[0]),
-                    self.number(ends[1])
-                )
-            }
+        let interval = |sign: f64| match self.interval(sample, sign) {
+            Some(ends) => format!("{ends}; {seeds}"),
             None => seeds.clone(),
         };
         let unit = self.unit();
@@ -144,35 +192,14 @@ impl Talk<'_> {
         }
     }
 
-    /// As [`Talk::stands`], short, for the second half of a sentence.
-    fn stands_beside_best(&self, difference: &Difference, best: &Against) -> String {
-        let reference = format!("{}, the best arm without cycles", best.reference);
-        let amount = difference.sample.map_or_else(String::new, |sample| {
-            let interval = sample.interval.map_or_else(String::new, |[low, high]| {
-                format!("; {} to {}", self.number(low), self.number(high))
-            });
-            format!(
-                " ({}{}{interval})",
-                signed(&self.number(sample.mean)),
-                self.unit()
-            )
-        });
-        match difference.verdict {
-            Verdict::Better => format!("it is better than {reference}{amount}"),
-            Verdict::Worse => format!("it is worse than {reference}{amount}"),
-            Verdict::Equivalent => format!("it is equivalent to {reference}{amount}"),
-            Verdict::Undecided => format!("it is not shown to differ from {reference}{amount}"),
-            Verdict::Diverged => format!("it is not compared with {reference}"),
-        }
-    }
-
     fn sentences(&self) -> Vec<String> {
         let mut said = Vec::new();
         if let Some(declared) = self.against(Role::Declared) {
+            let differences = declared.differences.iter();
+            said.extend(differences.map(|d| format!("{}.", self.stands(d, &declared.reference))));
             let focus = self.focus(&declared.reference);
-            let others = declared.differences.iter();
-            let others = others.filter(|d| Some(&d.label) != focus.as_ref());
-            said.extend(others.map(|d| format!("{}.", self.stands(d, &declared.reference))));
+            let beside = focus.as_ref().and_then(|focus| self.beside_best(focus));
+            said.extend(beside.map(|(best, d)| format!("{}.", self.stands(d, &best.reference))));
         }
         for against in &self.whole.against {
             said.extend(self.how_soon(against));
@@ -408,6 +435,17 @@ impl Talk<'_> {
             let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
             format!("{rounded}")
         }
+    }
+}
+
+/// A verdict as the middle of a sentence.
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "is better than",
+        Verdict::Worse => "is worse than",
+        Verdict::Equivalent => "is equivalent to",
+        Verdict::Undecided => "is not shown to differ from",
+        Verdict::Diverged => "cannot be compared with",
     }
 }
 
