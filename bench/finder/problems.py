@@ -3,8 +3,8 @@
     python3 problems.py OUT [NAME ...]
 
 Writes OUT/NAME/{exp,lin,exp2,lin2}-R.csv (columns update,lr,loss,correct,count) and OUT/NAME/grid.json, in the form
-that testdata/range-curves/README.md describes. Needs torch, numpy and scikit-learn (requirements.txt), and the four
-Fashion-MNIST files (gz) in the folder that FASHION names. Sweep ends and lengths are drawn at random, over decades, from
+that testdata/range-curves/README.md describes. Needs torch, numpy and scikit-learn (requirements.txt), and the
+gzipped Fashion-MNIST files in the folder that FASHION names and the binary CIFAR-10 files in the one that CIFAR names. Sweep ends and lengths are drawn at random, over decades, from
 the problem's name, so that no fixed fraction of a sweep's last rate can serve as a rule.
 """
 import gzip, json, math, os, struct, sys, time, zlib
@@ -16,14 +16,13 @@ from torch import nn
 from torch.nn import functional as F
 
 torch.set_num_threads(1)
-FASHION = Path(os.environ.get("FASHION", "/usr/share/dataset-fashion-mnist"))
 GRID_SEEDS, REPEATS = int(os.environ.get("GRID_SEEDS", 3)), 5
 
 
 # ---- data: (train_x, train_y, val_x, val_y) ------------------------------------------------------------------------
 def fashion(n, pool=1, flat=True, val=2500):
     def idx(name):
-        raw = gzip.open(FASHION / name).read()
+        raw = gzip.open(Path(os.environ["FASHION"]) / name).read()
         dims = struct.unpack(">" + "I" * raw[3], raw[4 : 4 + 4 * raw[3]])
         return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(dims).copy())
 
