@@ -223,7 +223,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "LABEL", conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) reference: Option<String>,
     /// The budget of a run, as in 2000 (updates) or 12ep
-    #[arg(long, value_name = "LENGTH", default_value = "12ep", conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(long, value_name = "LENGTH", default_value = "6ep", conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budget: String,
     /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]

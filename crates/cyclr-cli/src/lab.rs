@@ -88,12 +88,16 @@ pub(crate) enum OptimizerName {
     CaffeNesterov,
     Adam,
     #[value(name = "adamw")]
+    #[serde(rename = "adamw")]
     AdamW,
     #[value(name = "rmsprop")]
+    #[serde(rename = "rmsprop")]
     RmsProp,
     #[value(name = "adagrad")]
+    #[serde(rename = "adagrad")]
     AdaGrad,
     #[value(name = "adadelta")]
+    #[serde(rename = "adadelta")]
     AdaDelta,
 }
 

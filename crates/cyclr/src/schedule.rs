@@ -92,7 +92,7 @@ impl Schedule {
             Source::Stages(stages) => {
                 let stage = &stages[stage_at(stages, update)];
                 // Updates are at most 2^53; the conversion from i64 is an instruction.
-                stage.at((update - stage.start) as i64 as f64)
+                stage.at((update - stage.start).cast_signed() as f64)
             }
             Source::Custom(rate) => rate(update, self.updates),
         }

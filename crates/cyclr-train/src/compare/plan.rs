@@ -150,7 +150,7 @@ impl Plan {
                 seed: 2001,
             },
             margin: 0.5,
-            readings: 24,
+            readings: 12,
         }
     }
 
