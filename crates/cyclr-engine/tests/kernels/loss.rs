@@ -57,7 +57,10 @@ fn equals_the_definition_and_its_differences() {
             })
             .collect();
         assert_eq!(hits, right);
-        assert_eq!(sum.correct, right.iter().map(|&r| u64::from(r)).sum());
+        assert_eq!(
+            sum.correct,
+            right.iter().map(|&r| u64::from(r)).sum::<u64>()
+        );
         assert_eq!(loss.run(&logits, &labels, None, None), sum);
     }
 }
