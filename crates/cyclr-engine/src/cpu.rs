@@ -232,3 +232,40 @@ impl Drop for Scratch<'_> {
         idle.push(std::mem::take(&mut self.memory));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_names_and_others_are_refused() {
+        for level in [Level::Portable, Level::Avx2] {
+            assert_eq!(Level::from_name(level.name()).unwrap(), level);
+        }
+        assert!(
+            matches!(Level::from_name("AVX2"), Err(CpuError::UnknownLevel { name }) if name == "AVX2")
+        );
+    }
+
+    #[test]
+    fn a_cpu_has_the_threads_asked_for() {
+        assert!(matches!(
+            Cpu::new(Level::Portable, 0),
+            Err(CpuError::NoThreads)
+        ));
+        for threads in [1, 3] {
+            let cpu = Cpu::new(Level::Portable, threads).unwrap();
+            assert_eq!((cpu.threads(), cpu.level()), (threads, Level::Portable));
+        }
+    }
+
+    #[test]
+    fn working_memory_is_aligned_and_kept() {
+        let cpu = Cpu::new(Level::Portable, 1).unwrap();
+        let first = cpu.scratch(100);
+        assert_eq!((first.len(), first.as_ptr().align_offset(64)), (100, 0));
+        let place = first.as_ptr();
+        drop(first);
+        assert_eq!(cpu.scratch(50).as_ptr(), place);
+    }
+}

@@ -143,7 +143,13 @@ fn add_pixels(pixels: &[f32], sums: &mut [f32]) {
         }
         first += 8;
     }
-    for (c, total) in sums.iter_mut().enumerate().skip(first) {
-        *total += pixels[c..].iter().step_by(channels).sum::<f32>();
+    let mut sum = [0.0; 8];
+    for pixel in pixels.chunks_exact(channels) {
+        for (sum, value) in sum.iter_mut().zip(&pixel[first..]) {
+            *sum += value;
+        }
+    }
+    for (total, sum) in sums[first..].iter_mut().zip(sum) {
+        *total += sum;
     }
 }

@@ -169,7 +169,7 @@ fn odd_shapes_equal_the_plain_loop() {
 #[test]
 fn wide_layers_equal_the_plain_loop() {
     for (in_c, out_c) in [(32, 64), (64, 67), (67, 32), (50, 20), (64, 64), (16, 16)] {
-        for (kernel, stride) in [(3, 1), (5, 1), (3, 2), (1, 2)] {
+        for (kernel, stride) in [(3, 1), (5, 1), (3, 2), (5, 2), (1, 2)] {
             let spec = Conv2dSpec {
                 in_h: 7,
                 in_w: 9,
@@ -179,8 +179,24 @@ fn wide_layers_equal_the_plain_loop() {
                 stride: (stride, stride),
                 pad: (kernel / 2, kernel / 2),
             };
-            check(spec, 3, false, TOLERANCE);
+            check(spec, 3, in_c > out_c, TOLERANCE);
         }
+    }
+}
+
+#[test]
+fn batches_of_wide_layers_equal_the_plain_loop() {
+    for (size, kernel) in [(8, 3), (5, 5), (4, 3)] {
+        let spec = Conv2dSpec {
+            in_h: size,
+            in_w: size + 1,
+            in_c: 32,
+            out_c: 40,
+            kernel: (kernel, kernel),
+            stride: (1, 1),
+            pad: (1, kernel / 2),
+        };
+        check(spec, 41, true, TOLERANCE);
     }
 }
 
