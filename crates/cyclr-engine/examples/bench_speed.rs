@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map(|w| w.join().expect("a run panicked"));
         results.collect::<Result<Vec<_>, _>>()
     });
-    let medians = medians.map_err(|e| e.to_string())?;
+    let medians = medians?;
     let report = serde_json::json!({
         "median_ms": medians.iter().map(|(median, _)| median).collect::<Vec<_>>(),
         "updates": medians.iter().map(|(_, updates)| updates).collect::<Vec<_>>(),
@@ -90,8 +90,7 @@ fn time_run(
     length: Duration,
 ) -> Result<(f64, usize), String> {
     let mut run = lab.start(seed).map_err(|e| e.to_string())?;
-    let mut update =
-        |run: &mut dyn Trainable| run.update(Hyper::lr(1e-3)).map_err(|e| e.to_string());
+    let update = |run: &mut dyn Trainable| run.update(Hyper::lr(1e-3)).map_err(|e| e.to_string());
     for _ in 0..3 {
         update(&mut *run)?;
     }

@@ -14,7 +14,7 @@ use cyclr_engine::{
     net::Net,
 };
 
-const EPOCHS: u64 = 12;
+const EPOCHS: u64 = 8;
 const RATE: f64 = 0.02;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -23,8 +23,7 @@ pub struct EngineConfig {
     pub batch: usize,
     /// Examples that go through the net at a time, at most [`batch`](Self::batch); their gradients are added up before
     /// the update. Fewer take less memory. Batch norm takes its statistics over them, as torch does where gradients are
-    /// accumulated. `None` lets the engine choose: the whole batch for nets with batch norm, and else what fits the
-    /// processor's caches (the result does not depend on the machine).
+    /// accumulated. `None` takes the whole batch, which is fastest.
     pub micro_batch: Option<usize>,
     /// The order of the examples.
     pub order: Order,

@@ -55,9 +55,7 @@ impl EngineLab {
             return Err(EngineError::Normalization { found, expected });
         }
         Batches::new(splits.train.len(), config.batch, config.order, 0)?;
-        let micro_batch = config
-            .micro_batch
-            .unwrap_or_else(|| plan.micro_batch(config.batch));
+        let micro_batch = config.micro_batch.unwrap_or(config.batch);
         check_smallest_pass(&config, &plan, splits.train.len(), micro_batch)?;
         let level = match config.level {
             Some(level) => level,

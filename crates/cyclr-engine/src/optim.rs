@@ -204,7 +204,9 @@ impl Optim {
             let mut left = group.range.len();
             while left > 0 {
                 let len = left.min(CHUNK);
-                tasks.push((rest.split_off(len), rates));
+                let (chunk, behind) = rest.split(len);
+                tasks.push((chunk, rates));
+                rest = behind;
                 left -= len;
             }
         }
@@ -238,20 +240,21 @@ struct Chunk<'a> {
     b: &'a mut [f32],
 }
 
-impl<'a> Chunk<'a> {
-    fn split_off(&mut self, len: usize) -> Self {
-        let part = |slice: &mut &'a mut [f32]| {
-            let len = len.min(slice.len());
-            let (part, rest) = std::mem::take(slice).split_at_mut(len);
-            *slice = rest;
-            part
+impl Chunk<'_> {
+    /// Splits the first `len` parameters off.
+    fn split(self, len: usize) -> (Self, Self) {
+        let (w, w_rest) = self.w.split_at_mut(len);
+        let (g, g_rest) = self.g.split_at_mut(len);
+        let (a, a_rest) = self.a.split_at_mut(len);
+        let of_b = len.min(self.b.len());
+        let (b, b_rest) = self.b.split_at_mut(of_b);
+        let rest = Self {
+            w: w_rest,
+            g: g_rest,
+            a: a_rest,
+            b: b_rest,
         };
-        Self {
-            w: part(&mut self.w),
-            g: part(&mut self.g),
-            a: part(&mut self.a),
-            b: part(&mut self.b),
-        }
+        (Self { w, g, a, b }, rest)
     }
 
     /// For each parameter: `rule(w, g, a)`; the gradient is 0 afterwards.

@@ -4,7 +4,7 @@
 //! epoch, an update, a parameter). Nothing is left running between two updates, so resuming needs no saved generator:
 //! the numbers of update 137 are the same whether or not updates 0 to 136 were made in this process.
 //!
-//! The generator is ChaCha with 8 rounds. Its bits are fixed by its definition, and the tests pin them.
+//! The generator is `ChaCha` with 8 rounds. Its bits are fixed by its definition, and the tests pin them.
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     const PINNED_U64: u64 = 445_274_418_333_800_366;
-    const PINNED_NORMAL: f64 = 0.965050946004737;
+    const PINNED_NORMAL: f64 = 0.965_050_946_004_737;
     const PINNED_ORDER: [u8; 8] = [5, 4, 2, 1, 6, 0, 3, 7];
 
     #[test]

@@ -1,5 +1,6 @@
 //! A run continues from its state as if nothing had happened: in a new process, at every level and number of threads;
 //! and states that are damaged or of another run are refused.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::{path::Path, process::Command, sync::LazyLock};
 
@@ -59,11 +60,13 @@ fn lab(change: impl FnOnce(&mut EngineConfig)) -> EngineLab {
 
 /// A rate, momentum and weight decay of its own for each update; `None` now and then leaves the last ones in force.
 fn hyper(update: u64) -> Hyper {
-    let moving = update % 3 == 0;
+    let moving = update.is_multiple_of(3);
     Hyper {
         lr: 0.01 + 0.001 * (update % 10) as f64,
         momentum: moving.then_some(0.8 + 0.01 * (update % 7) as f64),
-        weight_decay: (update % 5 == 0).then_some(1e-4 * (update % 4) as f64),
+        weight_decay: update
+            .is_multiple_of(5)
+            .then_some(1e-4 * (update % 4) as f64),
     }
 }
 
@@ -187,20 +190,21 @@ fn the_seed_decides_the_run() {
     assert_ne!(losses(1), losses(2));
 }
 
+type Change = fn(&mut EngineConfig);
+
 #[test]
 fn a_state_of_another_run_is_refused_with_its_reason() {
     let state = lab(|_| ()).start(0).unwrap().state().unwrap();
-    let reason = |change: fn(&mut EngineConfig)| match lab(change).start(0).unwrap().restore(&state)
-    {
+    let reason = |change: Change| match lab(change).start(0).unwrap().restore(&state) {
         Err(TrainableError::BadState { reason }) => reason,
         other => panic!("{other:?}"),
     };
-    let cases: [(&str, fn(&mut EngineConfig)); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("its net is `small", |c| {
-            c.net = Net::named("mlp", 10).unwrap()
+            c.net = Net::named("mlp", 10).unwrap();
         }),
         ("its batch is `62 by 25`, and this run's `50 by 25`", |c| {
-            c.batch = 50
+            c.batch = 50;
         }),
         ("its optimizer is `Sgd", |c| {
             c.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
@@ -213,7 +217,7 @@ fn a_state_of_another_run_is_refused_with_its_reason() {
             });
         }),
         ("its clip_norm is `1`, and this run's `none`", |c| {
-            c.clip_norm = None
+            c.clip_norm = None;
         }),
         ("its augment is `Augment", |c| c.augment = Augment::NONE),
     ];

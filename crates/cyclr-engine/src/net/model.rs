@@ -57,7 +57,7 @@ impl Model {
         let keep = |step: &super::plan::Step| match &step.op {
             Op::MaxPool(pool) => Kept::Cells(vec![0; capacity * pool.out_len()]),
             Op::Dropout { .. } => Kept::Mask(vec![false; capacity * plan.values[step.y]]),
-            Op::BatchNorm { norm, .. } => Kept::Statistics(BatchStatistics {
+            Op::BatchNorm(norm, _) => Kept::Statistics(BatchStatistics {
                 mean: Vec::with_capacity(norm.channels()),
                 inv_std: Vec::with_capacity(norm.channels()),
             }),
@@ -120,6 +120,7 @@ impl Model {
         }
     }
 
+    /// One arm for each kind of step.
     fn step_forward(&mut self, index: usize, n: usize, pass: Pass) {
         let Self {
             plan,
@@ -139,37 +140,21 @@ impl Model {
         let x = values[step.x].get(..len(step.x)).unwrap_or_default();
         let slice = |range: &Range<usize>| &params[range.clone()];
         match (&step.op, &mut kept[index]) {
-            (
-                Op::Conv {
-                    conv,
-                    weight,
-                    bias,
-                    relu,
-                },
-                _,
-            ) => {
+            (Op::Conv(conv, affine), _) => {
                 let input = ConvForward {
                     x,
-                    w: slice(weight),
-                    bias: bias.as_ref().map(slice),
-                    relu: *relu,
+                    w: slice(&affine.weight),
+                    bias: affine.bias.as_ref().map(slice),
+                    relu: affine.relu,
                 };
                 conv.forward(cpu, input, y);
             }
-            (
-                Op::Dense {
-                    dense,
-                    weight,
-                    bias,
-                    relu,
-                },
-                _,
-            ) => {
+            (Op::Dense(dense, affine), _) => {
                 let input = DenseForward {
                     x,
-                    w: slice(weight),
-                    bias: bias.as_ref().map(slice),
-                    relu: *relu,
+                    w: slice(&affine.weight),
+                    bias: affine.bias.as_ref().map(slice),
+                    relu: affine.relu,
                 };
                 dense.forward(cpu, input, y);
             }
@@ -185,25 +170,15 @@ impl Model {
                 }
                 kernels::relu(cpu, y);
             }
-            (
-                Op::BatchNorm {
-                    norm,
-                    gamma,
-                    beta,
-                    running,
-                    residual,
-                    relu,
-                },
-                Kept::Statistics(batch),
-            ) => {
+            (Op::BatchNorm(norm, scaled), Kept::Statistics(batch)) => {
                 let input = BatchNormForward {
                     x,
-                    gamma: slice(gamma),
-                    beta: slice(beta),
-                    residual: residual.map(|value| &values[value][..len(value)]),
-                    relu: *relu,
+                    gamma: slice(&scaled.gamma),
+                    beta: slice(&scaled.beta),
+                    residual: scaled.residual.map(|value| &values[value][..len(value)]),
+                    relu: scaled.relu,
                 };
-                let (mean, var) = two_ranges(stats, running);
+                let (mean, var) = two_ranges(stats, &scaled.running);
                 match pass {
                     Pass::Train => norm.forward_train(cpu, input, (mean, var), batch, y),
                     Pass::Evaluate => norm.forward_eval(cpu, input, (mean, var), y),
@@ -227,6 +202,7 @@ impl Model {
         values[step.y] = output;
     }
 
+    /// One arm for each kind of step.
     fn step_backward(&mut self, index: usize, n: usize) {
         let Self {
             plan,
@@ -251,66 +227,37 @@ impl Model {
         let dx = dx_buffer.as_mut().map(|buffer| &mut buffer[..len(step.x)]);
         let slice = |range: &Range<usize>| &params[range.clone()];
         match (&step.op, &kept[index], dx) {
-            (
-                Op::Conv {
-                    conv,
-                    weight,
-                    bias,
-                    relu,
-                },
-                _,
-                dx,
-            ) => {
+            (Op::Conv(conv, affine), _, dx) => {
                 let input = ConvBackward {
                     x,
-                    w: slice(weight),
+                    w: slice(&affine.weight),
                     dy,
-                    relu_y: relu.then_some(y),
+                    relu_y: affine.relu.then_some(y),
                 };
-                let (dw, db) = weight_and_bias(grads, weight, bias.as_ref());
+                let (dw, db) = weight_and_bias(grads, &affine.weight, affine.bias.as_ref());
                 conv.backward(cpu, input, dx, dw, db);
             }
-            (
-                Op::Dense {
-                    dense,
-                    weight,
-                    bias,
-                    relu,
-                },
-                _,
-                dx,
-            ) => {
+            (Op::Dense(dense, affine), _, dx) => {
                 let input = DenseBackward {
                     x,
-                    w: slice(weight),
+                    w: slice(&affine.weight),
                     dy,
-                    relu_y: relu.then_some(y),
+                    relu_y: affine.relu.then_some(y),
                 };
-                let (dw, db) = weight_and_bias(grads, weight, bias.as_ref());
+                let (dw, db) = weight_and_bias(grads, &affine.weight, affine.bias.as_ref());
                 dense.backward(cpu, input, dx, dw, db);
             }
-            (
-                Op::BatchNorm {
-                    norm,
-                    gamma,
-                    beta,
-                    residual,
-                    relu,
-                    ..
-                },
-                Kept::Statistics(batch),
-                dx,
-            ) => {
+            (Op::BatchNorm(norm, scaled), Kept::Statistics(batch), dx) => {
                 let input = BatchNormBackward {
                     x,
-                    gamma: slice(gamma),
+                    gamma: slice(&scaled.gamma),
                     batch,
                     dy,
-                    relu_y: relu.then_some(y),
+                    relu_y: scaled.relu.then_some(y),
                 };
                 let mut other = take(slots, step.dother);
-                let size = residual.map_or(0, len);
-                let (dgamma, dbeta) = weight_and_bias(grads, gamma, Some(beta));
+                let size = scaled.residual.map_or(0, len);
+                let (dgamma, dbeta) = weight_and_bias(grads, &scaled.gamma, Some(&scaled.beta));
                 let gradients = BatchNormGradients {
                     dx: dx.expect("a batch norm's input has a gradient"),
                     dgamma,
@@ -405,8 +352,9 @@ fn two_ranges<'a>(
 
 fn draw_mask(mask: &mut [bool], p: f32, rng: &mut Rng) {
     let dropped = (f64::from(p) * (1_u64 << 32) as f64) as u64;
-    mask.iter_mut()
-        .for_each(|kept| *kept = u64::from(rng.next_u32()) >= dropped);
+    for kept in mask {
+        *kept = u64::from(rng.next_u32()) >= dropped;
+    }
 }
 
 fn subsample(cpu: &Cpu, x: &[f32], from: Image, y: &mut [f32], to: Image, stride: usize) {

@@ -56,31 +56,13 @@ pub(crate) enum Target {
 /// What a step does. Ranges are places among the parameters.
 #[derive(Debug)]
 pub(crate) enum Op {
-    Conv {
-        conv: Conv2d,
-        weight: Range<usize>,
-        bias: Option<Range<usize>>,
-        relu: bool,
-    },
-    Dense {
-        dense: Dense,
-        weight: Range<usize>,
-        bias: Option<Range<usize>>,
-        relu: bool,
-    },
+    Conv(Conv2d, Affine),
+    Dense(Dense, Affine),
     MaxPool(MaxPool),
     AvgPool(AvgPool),
     Relu,
     Lrn(Lrn),
-    BatchNorm {
-        norm: BatchNorm,
-        gamma: Range<usize>,
-        beta: Range<usize>,
-        /// Places of mean and variance among the statistics.
-        running: (Range<usize>, Range<usize>),
-        residual: Option<usize>,
-        relu: bool,
-    },
+    BatchNorm(BatchNorm, Scaled),
     Dropout {
         p: f32,
         /// Which of the net's dropout layers it is.
@@ -95,6 +77,28 @@ pub(crate) enum Op {
     Add {
         other: usize,
     },
+}
+
+/// What goes with a convolution or a fully connected layer.
+#[derive(Debug)]
+pub(crate) struct Affine {
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Option<Range<usize>>,
+    /// Whether a ReLU follows.
+    pub(crate) relu: bool,
+}
+
+/// What goes with a batch norm.
+#[derive(Debug)]
+pub(crate) struct Scaled {
+    pub(crate) gamma: Range<usize>,
+    pub(crate) beta: Range<usize>,
+    /// Places of mean and variance among the statistics.
+    pub(crate) running: (Range<usize>, Range<usize>),
+    /// The value that is added.
+    pub(crate) residual: Option<usize>,
+    /// Whether a ReLU follows.
+    pub(crate) relu: bool,
 }
 
 impl Plan {
@@ -138,18 +142,13 @@ impl Plan {
         self.values.len() - 1
     }
 
-    /// How many examples of a batch to take through the net at a time.
-    pub(crate) fn micro_batch(&self, batch: usize) -> usize {
-        batch
-    }
-
     /// See [`Net::flops`].
     pub(crate) fn flops(&self) -> u64 {
         let of = |step: &Step| {
             let passes = if step.x == 0 { 2 } else { 3 };
             let multiplications = match &step.op {
-                Op::Conv { conv, .. } => conv.multiplications(),
-                Op::Dense { dense, .. } => dense.weights_len(),
+                Op::Conv(conv, _) => conv.multiplications(),
+                Op::Dense(dense, _) => dense.weights_len(),
                 _ => 0,
             };
             2 * passes * multiplications as u64
@@ -169,13 +168,13 @@ impl Plan {
                 continue;
             }
             let other = match step.op {
-                Op::BatchNorm { residual, .. } => residual,
+                Op::BatchNorm(_, Scaled { residual, .. }) => residual,
                 Op::Add { other } => Some(other),
                 _ => None,
             };
             let mut unneeded = None;
             step.dx = slots.target(step.x, &self.values, &mut slot_of);
-            if step.dx == Target::Nowhere && matches!(step.op, Op::BatchNorm { .. }) {
+            if step.dx == Target::Nowhere && matches!(step.op, Op::BatchNorm(..)) {
                 // A batch norm computes this gradient in any case.
                 let unused = slots.take(self.values[step.x]);
                 step.dx = Target::Slot(unused);
@@ -231,16 +230,14 @@ impl Slots {
             return Target::Nowhere;
         }
         let slot = self.take(sizes[value]);
-        match slot_of[value] {
-            Some(sum) => Target::Add {
+        if let Some(sum) = slot_of[value] {
+            return Target::Add {
                 temporary: slot,
                 sum,
-            },
-            None => {
-                slot_of[value] = Some(slot);
-                Target::Slot(slot)
-            }
+            };
         }
+        slot_of[value] = Some(slot);
+        Target::Slot(slot)
     }
 }
 
@@ -342,13 +339,12 @@ impl Builder<'_> {
         let weight = self.param(format!("{name}.weight"), layout, fan_in, weight)?;
         let bias = self.bias(name, out, fan_in, bias)?;
         let image = (conv.out_h(), conv.out_w(), out);
-        let op = Op::Conv {
-            conv,
+        let affine = Affine {
             weight,
             bias,
             relu: false,
         };
-        self.push(op, image);
+        self.push(Op::Conv(conv, affine), image);
         Ok(())
     }
 
@@ -370,13 +366,12 @@ impl Builder<'_> {
         };
         let weight = self.param(format!("{name}.weight"), layout, fan_in, weight)?;
         let bias = self.bias(name, out, fan_in, bias)?;
-        let op = Op::Dense {
-            dense,
+        let affine = Affine {
             weight,
             bias,
             relu: false,
         };
-        self.push(op, (1, 1, out));
+        self.push(Op::Dense(dense, affine), (1, 1, out));
         Ok(())
     }
 
@@ -403,15 +398,14 @@ impl Builder<'_> {
             self.statistic(format!("{name}.running_mean"), channels, 0.0)?,
             self.statistic(format!("{name}.running_var"), channels, 1.0)?,
         );
-        let op = Op::BatchNorm {
-            norm,
+        let scaled = Scaled {
             gamma,
             beta,
             running,
             residual: None,
             relu: false,
         };
-        self.push(op, self.at.image);
+        self.push(Op::BatchNorm(norm, scaled), self.at.image);
         Ok(())
     }
 
@@ -439,11 +433,9 @@ impl Builder<'_> {
         }
         self.shared = shared;
         match self.plan.steps.last_mut().map(|step| &mut step.op) {
-            Some(Op::BatchNorm {
-                residual: residual @ None,
-                relu: false,
-                ..
-            }) => *residual = Some(past.value),
+            Some(Op::BatchNorm(_, norm)) if norm.residual.is_none() && !norm.relu => {
+                norm.residual = Some(past.value);
+            }
             _ => self.push(Op::Add { other: past.value }, self.at.image),
         }
         Ok(())
@@ -475,11 +467,11 @@ impl Builder<'_> {
     fn relu(&mut self) {
         let own = self.at.value > self.shared;
         match self.plan.steps.last_mut().map(|step| &mut step.op) {
-            Some(Op::Conv { relu, .. } | Op::Dense { relu, .. } | Op::BatchNorm { relu, .. })
-                if own =>
-            {
-                *relu = true
-            }
+            Some(
+                Op::Conv(_, Affine { relu, .. })
+                | Op::Dense(_, Affine { relu, .. })
+                | Op::BatchNorm(_, Scaled { relu, .. }),
+            ) if own => *relu = true,
             _ if own => {
                 let value = self.at.value;
                 self.plan.steps.push(Step::new(Op::Relu, value, value));
