@@ -12,7 +12,7 @@ test:
 
 # The tests that take minutes: many random cases, many kills.
 soak:
-    PROPTEST_CASES=20000 CYCLR_SOAK=1 cargo test --release -- --include-ignored
+    PROPTEST_CASES=20000 cargo test --release -- --include-ignored
 
 # The pictures of the policies' docs, made by the tool itself.
 pictures:

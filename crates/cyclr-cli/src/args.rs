@@ -109,19 +109,40 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test")]
     pub(crate) from: Vec<PathBuf>,
     /// The training that the bounds are for, as in 2000 (updates) or 30ep
-    #[arg(long, value_name = "LENGTH", default_value = "30ep", help_heading = "The test")]
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        default_value = "30ep",
+        help_heading = "The test"
+    )]
     pub(crate) budget: String,
     /// What all sweeps may cost, in per cent of the budget
-    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, help_heading = "The test")]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 10.0,
+        help_heading = "The test"
+    )]
     pub(crate) share: f64,
     /// Make one linear sweep over so many epochs, as the paper does, from --min-lr to --max-lr
     #[arg(long, value_name = "E", requires = "max_lr", help_heading = "The test")]
     pub(crate) epochs: Option<f64>,
     /// Where that sweep starts
-    #[arg(long, value_name = "LR", default_value_t = 0.0, requires = "epochs", help_heading = "The test")]
+    #[arg(
+        long,
+        value_name = "LR",
+        default_value_t = 0.0,
+        requires = "epochs",
+        help_heading = "The test"
+    )]
     pub(crate) min_lr: f64,
     /// Where that sweep ends
-    #[arg(long, value_name = "LR", requires = "epochs", help_heading = "The test")]
+    #[arg(
+        long,
+        value_name = "LR",
+        requires = "epochs",
+        help_heading = "The test"
+    )]
     pub(crate) max_lr: Option<f64>,
     /// Let that sweep rise exponentially
     #[arg(long, requires = "epochs", help_heading = "The test")]
@@ -164,7 +185,7 @@ pub(crate) enum On {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) lab: LabArgs,
-    /// The policy: a spec, or a file such as winner.toml whose `spec` is one [default: triangular2 from a range test]
+    /// The policy: a spec, or the winner.toml of a comparison [default: triangular2 from a range test]
     #[arg(long, value_name = "SPEC|FILE")]
     pub(crate) policy: Option<String>,
     /// The budget in updates
@@ -214,16 +235,32 @@ pub(crate) struct CompareArgs {
     pub(crate) lab: LabArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names it. Can be repeated
     /// [default: fixed, triangular2, linear]
-    #[arg(long = "arm", value_name = "ARM", conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(
+        long = "arm",
+        value_name = "ARM",
+        conflicts_with = "study",
+        help_heading = "The comparison"
+    )]
     pub(crate) arms: Vec<String>,
     /// Also run triangular2 straight from the range test, untuned
     #[arg(long, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) untuned: bool,
     /// The arm that the others are held against [default: the first]
-    #[arg(long, value_name = "LABEL", conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(
+        long,
+        value_name = "LABEL",
+        conflicts_with = "study",
+        help_heading = "The comparison"
+    )]
     pub(crate) reference: Option<String>,
     /// The budget of a run, as in 2000 (updates) or 12ep
-    #[arg(long, value_name = "LENGTH", default_value = "6ep", conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        default_value = "6ep",
+        conflicts_with = "study",
+        help_heading = "The comparison"
+    )]
     pub(crate) budget: String,
     /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]
@@ -232,7 +269,13 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: u64,
     /// Differences below this do not matter, in points
-    #[arg(long, value_name = "POINTS", default_value_t = 0.5, conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(
+        long,
+        value_name = "POINTS",
+        default_value_t = 0.5,
+        conflicts_with = "study",
+        help_heading = "The comparison"
+    )]
     pub(crate) margin: f64,
     /// A study file that declares everything
     #[arg(long, value_name = "FILE")]
@@ -271,7 +314,9 @@ fn share(text: &str) -> Result<f64, String> {
         Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
         None => number(text),
     };
-    value.filter(|v| *v > 0.0 && *v <= 1.0).ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
+    value
+        .filter(|v| *v > 0.0 && *v <= 1.0)
+        .ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
 }
 
 #[derive(ClapArgs)]
@@ -321,20 +366,33 @@ fn duration(text: &str) -> Result<Duration, String> {
         }
     }
     let known = rest.is_empty() && seconds > 0.0;
-    if known { Duration::try_from_secs_f64(seconds).map_err(|_| refuse()) } else { Err(refuse()) }
+    if known {
+        Duration::try_from_secs_f64(seconds).map_err(|_| refuse())
+    } else {
+        Err(refuse())
+    }
 }
 
 /// A length in updates or epochs, in updates.
 pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
-    let refuse = || Usage::error(format!("`{text}` is no budget: write it as in 2000 (updates) or 30ep"));
+    let refuse = || {
+        Usage::error(format!(
+            "`{text}` is no budget: write it as in 2000 (updates) or 30ep"
+        ))
+    };
     let updates = match text.strip_suffix("ep") {
         Some(epochs) => {
-            let epochs = Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
+            let epochs =
+                Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
             (epochs.get() * updates_per_epoch as f64).round() as u64
         }
         None => text.parse().map_err(|_| refuse())?,
     };
-    if updates == 0 { Err(refuse()) } else { Ok(updates) }
+    if updates == 0 {
+        Err(refuse())
+    } else {
+        Ok(updates)
+    }
 }
 
 /// The facts of a run that lengths in epochs and per cent need.

@@ -38,7 +38,9 @@ impl std::error::Error for NoReliableAnswer {}
 /// Says what went wrong, and with what code the process ends.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let reader_left = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
     };
     if error.chain().any(reader_left) {
         return ExitCode::SUCCESS;
@@ -47,7 +49,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(3);
     }
     eprintln!("error: {error:#}");
-    if matches!(error.downcast_ref(), Some(cyclr_train::Error::Interrupted { .. })) {
+    if matches!(
+        error.downcast_ref(),
+        Some(cyclr_train::Error::Interrupted { .. })
+    ) {
         ExitCode::from(130)
     } else if error.is::<Usage>() {
         ExitCode::from(2)

@@ -132,11 +132,21 @@ impl LabArgs {
     pub(crate) fn of_study(table: &toml::Table, data: Option<&PathBuf>) -> anyhow::Result<Self> {
         let mut table = table.clone();
         let named = table.remove("data");
-        let lab: Self = table.try_into().map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
+        let lab: Self = table
+            .try_into()
+            .map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
         match named.as_ref().and_then(toml::Value::as_str) {
-            None | Some("fashion") => Ok(Self { data: data.cloned(), ..lab }),
-            Some(_) if data.is_some() => Ok(Self { data: data.cloned(), ..lab }),
-            Some(name) => Err(Usage::error(format!("the study needs the data set {name}: give its folder with --data DIR"))),
+            None | Some("fashion") => Ok(Self {
+                data: data.cloned(),
+                ..lab
+            }),
+            Some(_) if data.is_some() => Ok(Self {
+                data: data.cloned(),
+                ..lab
+            }),
+            Some(name) => Err(Usage::error(format!(
+                "the study needs the data set {name}: give its folder with --data DIR"
+            ))),
         }
     }
 
@@ -144,14 +154,22 @@ impl LabArgs {
     pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
         let splits = self.splits()?;
         let dataset = splits.train.dataset();
-        let net = Net::named(self.net_name(dataset), dataset.classes().len()).map_err(Usage::error)?;
+        let net =
+            Net::named(self.net_name(dataset), dataset.classes().len()).map_err(Usage::error)?;
         let config = EngineConfig {
             optimizer: self.optimizer(),
             weight_decay: self.weight_decay,
             batch: self.batch,
             micro_batch: self.micro_batch,
-            order: if self.stored_order { Order::Stored } else { Order::Shuffled },
-            augment: Augment { pad: self.crop, flip: self.flip },
+            order: if self.stored_order {
+                Order::Stored
+            } else {
+                Order::Shuffled
+            },
+            augment: Augment {
+                pad: self.crop,
+                flip: self.flip,
+            },
             label_smoothing: self.label_smoothing,
             clip_norm: self.clip_norm,
             threads,
@@ -165,17 +183,27 @@ impl LabArgs {
     /// What is trained, in a few words.
     pub(crate) fn title(&self) -> anyhow::Result<String> {
         let dataset = self.dataset()?;
-        Ok(format!("{} on {}", self.net_name(&dataset), dataset.source()))
+        Ok(format!(
+            "{} on {}",
+            self.net_name(&dataset),
+            dataset.source()
+        ))
     }
 
     fn net_name(&self, dataset: &Dataset) -> &str {
-        let default = if dataset.shape().channels == 1 { "lenet" } else { "cifar10_quick" };
+        let default = if dataset.shape().channels == 1 {
+            "lenet"
+        } else {
+            "cifar10_quick"
+        };
         self.net.as_deref().unwrap_or(default)
     }
 
     /// The data set, uncut.
     pub(crate) fn dataset(&self) -> anyhow::Result<Dataset> {
-        let Some(path) = &self.data else { return Ok(Dataset::embedded()) };
+        let Some(path) = &self.data else {
+            return Ok(Dataset::embedded());
+        };
         let options = OpenOptions {
             size: self.size,
             color: self.gray.then_some(Color::Gray),
@@ -206,21 +234,51 @@ impl LabArgs {
         let momentum = self.momentum.unwrap_or(0.9);
         let (beta2, eps) = (0.999, 1e-8);
         match self.optimizer {
-            OptimizerName::Sgd => Optimizer::Sgd { momentum, nesterov: false },
-            OptimizerName::Nesterov => Optimizer::Sgd { momentum, nesterov: true },
-            OptimizerName::CaffeSgd => Optimizer::CaffeSgd { momentum, nesterov: false },
-            OptimizerName::CaffeNesterov => Optimizer::CaffeSgd { momentum, nesterov: true },
-            OptimizerName::Adam => Optimizer::Adam { beta1: momentum, beta2, eps },
-            OptimizerName::AdamW => Optimizer::AdamW { beta1: momentum, beta2, eps },
-            OptimizerName::RmsProp => Optimizer::RmsProp { alpha: 0.99, eps, momentum: self.momentum.unwrap_or(0.0) },
+            OptimizerName::Sgd => Optimizer::Sgd {
+                momentum,
+                nesterov: false,
+            },
+            OptimizerName::Nesterov => Optimizer::Sgd {
+                momentum,
+                nesterov: true,
+            },
+            OptimizerName::CaffeSgd => Optimizer::CaffeSgd {
+                momentum,
+                nesterov: false,
+            },
+            OptimizerName::CaffeNesterov => Optimizer::CaffeSgd {
+                momentum,
+                nesterov: true,
+            },
+            OptimizerName::Adam => Optimizer::Adam {
+                beta1: momentum,
+                beta2,
+                eps,
+            },
+            OptimizerName::AdamW => Optimizer::AdamW {
+                beta1: momentum,
+                beta2,
+                eps,
+            },
+            OptimizerName::RmsProp => Optimizer::RmsProp {
+                alpha: 0.99,
+                eps,
+                momentum: self.momentum.unwrap_or(0.0),
+            },
             OptimizerName::AdaGrad => Optimizer::AdaGrad { eps: 1e-10 },
-            OptimizerName::AdaDelta => Optimizer::AdaDelta { rho: 0.9, eps: 1e-6 },
+            OptimizerName::AdaDelta => Optimizer::AdaDelta {
+                rho: 0.9,
+                eps: 1e-6,
+            },
         }
     }
 
     fn weights(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let Some(path) = &self.weights else { return Ok(None) };
-        let bytes = std::fs::read(path).with_context(|| format!("the weights {} cannot be read", path.display()))?;
+        let Some(path) = &self.weights else {
+            return Ok(None);
+        };
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("the weights {} cannot be read", path.display()))?;
         Ok(Some(bytes))
     }
 }

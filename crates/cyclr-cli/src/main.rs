@@ -4,6 +4,15 @@
     clippy::print_stderr,
     reason = "the command line is the one place that prints"
 )]
+#![expect(
+    clippy::doc_markdown,
+    reason = "the help is made of doc comments, and is no Markdown"
+)]
+#![expect(
+    clippy::format_push_string,
+    reason = "what is shown is put together from lines"
+)]
+#![expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 
 mod args;
 mod command;

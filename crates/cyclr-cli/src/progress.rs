@@ -36,38 +36,70 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(updates: u64) -> Self {
         let bar = ProgressBar::new(updates);
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}");
+        let style =
+            ProgressStyle::with_template("{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let (plain, now) = (!std::io::stderr().is_terminal(), Instant::now());
-        Self { bar, plain, began: now, last: now, start: 0 }
+        Self {
+            bar,
+            plain,
+            began: now,
+            last: now,
+            start: 0,
+        }
     }
 
     /// Shows what happens in a run.
     pub(crate) fn run_event(&mut self, event: &Event) {
         match event {
-            Event::Timed { seconds, seconds_per_update, updates } => self.say(&format!(
+            Event::Timed {
+                seconds,
+                seconds_per_update,
+                updates,
+            } => self.say(&format!(
                 "{seconds:.0} s are {updates} updates, of {:.2} ms each",
                 1e3 * seconds_per_update
             )),
             Event::Adjusted { budget, end } => {
-                self.say(&format!("the run ends at a trough, after {end} of the {budget} updates that were given"));
+                self.say(&format!(
+                    "the run ends at a trough, after {end} of the {budget} updates that were given"
+                ));
             }
             Event::Started { made, end, .. } => {
                 self.start = *made;
                 self.bar.set_length(*end);
                 self.bar.set_position(*made);
             }
-            Event::Damaged { file, reason } => self.say(&format!("{} is damaged ({reason}): the one before it is taken", file.display())),
-            Event::Updated { update, hyper, metrics, .. } => {
+            Event::Damaged { file, reason } => self.say(&format!(
+                "{} is damaged ({reason}): the one before it is taken",
+                file.display()
+            )),
+            Event::Updated {
+                update,
+                hyper,
+                metrics,
+                ..
+            } => {
                 self.bar.set_position(update + 1);
                 if self.is_time() {
-                    let speed = (update + 1 - self.start) as f64 / self.began.elapsed().as_secs_f64();
-                    self.show(format!("rate {:.3e}, {}, {speed:.0}/s", hyper.lr, figures(metrics)));
+                    let speed =
+                        (update + 1 - self.start) as f64 / self.began.elapsed().as_secs_f64();
+                    self.show(format!(
+                        "rate {:.3e}, {}, {speed:.0}/s",
+                        hyper.lr,
+                        figures(metrics)
+                    ));
                 }
             }
             Event::Read(reading) => {
-                let trough = reading.trough.map_or_else(String::new, |k| format!(", trough {k}: you could stop here"));
-                self.say(&format!("after {} updates: validation {}{trough}", reading.made, figures(&reading.metrics)));
+                let trough = reading.trough.map_or_else(String::new, |k| {
+                    format!(", trough {k}: you could stop here")
+                });
+                self.say(&format!(
+                    "after {} updates: validation {}{trough}",
+                    reading.made,
+                    figures(&reading.metrics)
+                ));
             }
             _ => {}
         }
@@ -76,8 +108,13 @@ impl Progress {
     /// Shows what happens in a range test.
     pub(crate) fn find_event(&mut self, event: &FindEvent) {
         match event {
-            FindEvent::Began { ramp, repeats, weight_decay } => {
-                let decay = weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
+            FindEvent::Began {
+                ramp,
+                repeats,
+                weight_decay,
+            } => {
+                let decay =
+                    weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
                 self.say(&format!(
                     "{repeats} × {} updates, the rate rising from {:.3e} to {:.3e} ({}){decay}",
                     ramp.updates(),
@@ -134,7 +171,11 @@ impl Progress {
 
     /// Whether something should be shown again.
     fn is_time(&mut self) -> bool {
-        let every = if self.plain { LINE_EVERY } else { Duration::from_millis(200) };
+        let every = if self.plain {
+            LINE_EVERY
+        } else {
+            Duration::from_millis(200)
+        };
         let due = self.last.elapsed() >= every;
         if due {
             self.last = Instant::now();
@@ -154,6 +195,9 @@ impl Progress {
 
 /// `loss 0.413, accuracy 0.872`
 pub(crate) fn figures(metrics: &Metrics) -> String {
-    let figures: Vec<String> = metrics.iter().map(|metric| format!("{} {:.4}", metric.name, metric.value)).collect();
+    let figures: Vec<String> = metrics
+        .iter()
+        .map(|metric| format!("{} {:.4}", metric.name, metric.value))
+        .collect();
     figures.join(", ")
 }

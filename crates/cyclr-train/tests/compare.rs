@@ -509,7 +509,10 @@ fn plans_that_mean_nothing_are_refused() {
 #[test]
 #[ignore = "it is the process that `a_killed_comparison_goes_on_to_the_same_record` kills"]
 fn to_be_killed() {
-    let folder = std::env::var("CYCLR_TEST_FOLDER").unwrap();
+    // Run by itself, it has nothing to do.
+    let Ok(folder) = std::env::var("CYCLR_TEST_FOLDER") else {
+        return;
+    };
     run_in(Path::new(&folder), &killed_plan(), 2).unwrap();
 }
 

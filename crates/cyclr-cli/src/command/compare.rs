@@ -26,7 +26,10 @@ struct Comparison {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
-    let out = args.out.clone().map_or_else(|| next_folder("compare"), Ok)?;
+    let out = args
+        .out
+        .clone()
+        .map_or_else(|| next_folder("compare"), Ok)?;
     let comparisons = match &args.study {
         Some(file) => of_study(args, file, &out)?,
         None => vec![of_flags(args, out.clone())?],
@@ -34,7 +37,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let interrupt = interrupt()?;
     let mut records = Vec::new();
     for comparison in &comparisons {
-        records.extend(carry_out(comparison, args.jobs, args.plan, args.json, &interrupt)?);
+        records.extend(carry_out(
+            comparison, args.jobs, args.plan, args.json, &interrupt,
+        )?);
     }
     if records.len() > 1 {
         report::write(records, &out)?;
@@ -45,11 +50,21 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
 /// Goes on with the comparison of a folder.
 pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
     if args.updates.is_some() {
-        return Err(Usage::error("the budget of a comparison cannot be changed: begin another"));
+        return Err(Usage::error(
+            "the budget of a comparison cannot be changed: begin another",
+        ));
     }
-    let lab: LabArgs = serde_json::from_value(kept.lab)
-        .with_context(|| format!("{}: its record of what is trained cannot be read", args.folder.display()))?;
-    let comparison = Comparison { lab, plan: kept.plan, folder: args.folder.clone() };
+    let lab: LabArgs = serde_json::from_value(kept.lab).with_context(|| {
+        format!(
+            "{}: its record of what is trained cannot be read",
+            args.folder.display()
+        )
+    })?;
+    let comparison = Comparison {
+        lab,
+        plan: kept.plan,
+        folder: args.folder.clone(),
+    };
     carry_out(&comparison, args.threads, false, args.json, &interrupt()?)?;
     Ok(())
 }
@@ -61,7 +76,11 @@ fn of_flags(args: &CompareArgs, folder: PathBuf) -> anyhow::Result<Comparison> {
     let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
     plan.title = args.lab.title()?;
     if !args.arms.is_empty() {
-        plan.arms = args.arms.iter().map(|text| arm(text)).collect::<anyhow::Result<Vec<Arm>>>()?;
+        plan.arms = args
+            .arms
+            .iter()
+            .map(|text| arm(text))
+            .collect::<anyhow::Result<Vec<Arm>>>()?;
         plan.reference.clone_from(&plan.arms[0].label);
     }
     if args.untuned {
@@ -75,32 +94,50 @@ fn of_flags(args: &CompareArgs, folder: PathBuf) -> anyhow::Result<Comparison> {
     }
     plan.seeds = (1..=args.seeds).collect();
     plan.margin = args.margin;
-    Ok(Comparison { lab: args.lab.clone(), plan, folder })
+    Ok(Comparison {
+        lab: args.lab.clone(),
+        plan,
+        folder,
+    })
 }
 
 /// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`
 fn arm(text: &str) -> anyhow::Result<Arm> {
-    let labelled = text.split_once('=').filter(|(label, _)| !label.contains('('));
+    let labelled = text
+        .split_once('=')
+        .filter(|(label, _)| !label.contains('('));
     let (label, policy) = labelled.unwrap_or((text, text));
     if policy.contains('(') {
         spec(policy)?;
     }
-    Ok(Arm { label: label.to_owned(), ..Arm::named(policy) })
+    Ok(Arm {
+        label: label.to_owned(),
+        ..Arm::named(policy)
+    })
 }
 
 /// The comparisons of a study file.
 fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<Comparison>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
     if let Some(factor) = args.scale {
         study = study.scaled(factor).map_err(Usage::error)?;
     }
     let several = study.parts.len() > 1;
     let comparison = |part: cyclr_train::compare::Part| {
-        let folder = if several { out.join(&part.name) } else { out.to_owned() };
+        let folder = if several {
+            out.join(&part.name)
+        } else {
+            out.to_owned()
+        };
         let mut plan = part.plan;
         plan.seeds.truncate(args.seeds as usize);
-        Ok(Comparison { lab: LabArgs::of_study(&part.train, args.lab.data.as_ref())?, plan, folder })
+        Ok(Comparison {
+            lab: LabArgs::of_study(&part.train, args.lab.data.as_ref())?,
+            plan,
+            folder,
+        })
     };
     study.parts.into_iter().map(comparison).collect()
 }
@@ -113,7 +150,11 @@ fn carry_out(
     json: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Record>> {
-    let Comparison { lab: lab_args, plan, folder } = comparison;
+    let Comparison {
+        lab: lab_args,
+        plan,
+        folder,
+    } = comparison;
     let lab = lab_args.lab(1, false)?;
     let jobs = threads(jobs);
     announce(plan, lab.start(0)?.facts());
@@ -122,7 +163,11 @@ fn carry_out(
         return Ok(None);
     }
     eprintln!("in {}", folder.display());
-    let settings = Settings { jobs, lab: serde_json::to_value(lab_args)?, about: about() };
+    let settings = Settings {
+        jobs,
+        lab: serde_json::to_value(lab_args)?,
+        about: about(),
+    };
     let mut progress = Progress::new(plan.updates_of_runs());
     let mut observer = |happening: &Happening| show_happening(&mut progress, happening);
     let record = compare(&lab, plan, folder, &settings, &mut observer, interrupt);
@@ -141,7 +186,12 @@ fn carry_out(
 fn announce(plan: &Plan, facts: &Facts) {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
     let epochs = plan.updates as f64 / facts.updates_per_epoch() as f64;
-    eprintln!("{}: {}; the reference is {}", plan.title, labels.join(", "), plan.reference);
+    eprintln!(
+        "{}: {}; the reference is {}",
+        plan.title,
+        labels.join(", "),
+        plan.reference
+    );
     eprintln!(
         "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{}",
         plan.runs(),
@@ -166,20 +216,34 @@ fn predict(plan: &Plan, lab: &dyn Lab, jobs: usize) -> anyhow::Result<()> {
         Bounds::Given { .. } | Bounds::Unneeded => 0,
     };
     let seconds = (plan.updates_of_runs() + sweeps) as f64 * update / jobs as f64;
-    println!("predicted: {:.0} s on {jobs} jobs, readings not counted ({:.2} ms an update)", seconds, 1e3 * update);
+    println!(
+        "predicted: {:.0} s on {jobs} jobs, readings not counted ({:.2} ms an update)",
+        seconds,
+        1e3 * update
+    );
     Ok(())
 }
 
 fn show_happening(progress: &mut Progress, happening: &Happening) {
     match happening {
         Happening::Finding(event) => progress.find_event(event),
-        Happening::Begin { runs, updates, tuning } => {
+        Happening::Begin {
+            runs,
+            updates,
+            tuning,
+        } => {
             progress.begin(*updates);
-            progress.say(&format!("{runs} {} runs, {updates} updates", if *tuning { "tuning" } else { "final" }));
+            progress.say(&format!(
+                "{runs} {} runs, {updates} updates",
+                if *tuning { "tuning" } else { "final" }
+            ));
         }
         Happening::Run { event, .. } => progress.count(event),
         Happening::Chosen(arm) => {
-            let spec = arm.spec.as_deref().unwrap_or("no peak rate: every trial diverged");
+            let spec = arm
+                .spec
+                .as_deref()
+                .unwrap_or("no peak rate: every trial diverged");
             progress.say(&format!("{}: {spec}", arm.label));
         }
         _ => {}
@@ -192,13 +256,24 @@ fn print(record: &Record) {
     for sentence in &record.conclusion.sentences {
         println!("{sentence}");
     }
-    let Some(whole) = record.budgets.last() else { return };
-    println!("\n{:14} {:>3} {:>22} {:>9} {:>9}", "arm", "n", "test, 95 %", "updates", "seconds");
+    let Some(whole) = record.budgets.last() else {
+        return;
+    };
+    println!(
+        "\n{:14} {:>3} {:>22} {:>9} {:>9}",
+        "arm", "n", "test, 95 %", "updates", "seconds"
+    );
     for arm in &whole.arms {
-        let sample = arm.test.as_ref().map_or_else(|| String::from("none"), sample);
+        let sample = arm
+            .test
+            .as_ref()
+            .map_or_else(|| String::from("none"), sample);
         let n = arm.runs.len();
         let seconds: f64 = arm.runs.iter().map(|run| run.seconds).sum::<f64>() / n.max(1) as f64;
-        println!("{:14} {n:>3} {sample:>22} {:>9} {seconds:>9.1}", arm.label, arm.updates);
+        println!(
+            "{:14} {n:>3} {sample:>22} {:>9} {seconds:>9.1}",
+            arm.label, arm.updates
+        );
     }
     println!();
     for limit in &record.conclusion.limits {
@@ -208,21 +283,30 @@ fn print(record: &Record) {
 
 /// `91.20 [90.80, 91.60]`
 fn sample(sample: &Sample) -> String {
-    let interval = sample.interval.map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
+    let interval = sample
+        .interval
+        .map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
     format!("{:.2}{interval}", sample.mean)
 }
 
 /// What made the results, for the record.
 fn about() -> BTreeMap<String, String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).map(|rest| rest.trim_start_matches([' ', '\t', ':']));
-    let level = Level::from_environment().map_or_else(|error| error.to_string(), |level| level.name().to_owned());
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+    let level = Level::from_environment()
+        .map_or_else(|error| error.to_string(), |level| level.name().to_owned());
     [
         ("cyclr", env!("CARGO_PKG_VERSION").to_owned()),
         ("processor", model.unwrap_or("unknown").to_owned()),
         ("cores", threads(None).to_string()),
         ("level", level),
-        ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        (
+            "system",
+            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        ),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -7,7 +7,13 @@ use crate::args::DataArgs;
 
 pub(crate) fn run(args: &DataArgs) -> anyhow::Result<()> {
     let dataset = match &args.folder {
-        Some(folder) => Dataset::open(folder, &OpenOptions { size: args.size, ..OpenOptions::default() })?,
+        Some(folder) => Dataset::open(
+            folder,
+            &OpenOptions {
+                size: args.size,
+                ..OpenOptions::default()
+            },
+        )?,
         None => Dataset::embedded(),
     };
     let summary = dataset.summary();
@@ -21,7 +27,11 @@ pub(crate) fn run(args: &DataArgs) -> anyhow::Result<()> {
 
 fn document(summary: &Summary) -> Value {
     let part = |part: &PartSummary| {
-        let channels: Vec<Value> = part.channels.iter().map(|(mean, sd)| json!({ "mean": mean, "sd": sd })).collect();
+        let channels: Vec<Value> = part
+            .channels
+            .iter()
+            .map(|(mean, sd)| json!({ "mean": mean, "sd": sd }))
+            .collect();
         json!({ "examples": part.examples, "per_class": part.per_class, "channels": channels })
     };
     json!({
@@ -35,15 +45,32 @@ fn document(summary: &Summary) -> Value {
 fn print(summary: &Summary) {
     let shape = summary.shape;
     println!("{} ({})", summary.source, summary.format);
-    println!("images   {} × {} × {} (height, width, channels)", shape.height, shape.width, shape.channels);
-    println!("memory   {:.1} MB, shared by all runs", summary.bytes as f64 / 1e6);
+    println!(
+        "images   {} × {} × {} (height, width, channels)",
+        shape.height, shape.width, shape.channels
+    );
+    println!(
+        "memory   {:.1} MB, shared by all runs",
+        summary.bytes as f64 / 1e6
+    );
     for (name, part) in [("train", &summary.train), ("test", &summary.test)] {
-        let channels: Vec<String> = part.channels.iter().map(|(mean, sd)| format!("{mean:.1} ± {sd:.1}")).collect();
-        println!("{name:8} {} images; channels {} (mean ± sd, of 255)", part.examples, channels.join(", "));
+        let channels: Vec<String> = part
+            .channels
+            .iter()
+            .map(|(mean, sd)| format!("{mean:.1} ± {sd:.1}"))
+            .collect();
+        println!(
+            "{name:8} {} images; channels {} (mean ± sd, of 255)",
+            part.examples,
+            channels.join(", ")
+        );
     }
     println!("classes  train / test");
     for (n, class) in summary.classes.iter().enumerate() {
-        println!("  {class:20} {:6} / {:6}", summary.train.per_class[n], summary.test.per_class[n]);
+        println!(
+            "  {class:20} {:6} / {:6}",
+            summary.train.per_class[n], summary.test.per_class[n]
+        );
     }
     if !summary.ignored.is_empty() {
         println!("not read {}", summary.ignored.join(", "));

@@ -4,12 +4,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
+use cyclr::advice;
+use cyclr::range::{
+    Bounds, Estimate, Interval, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds,
+};
 use cyclr::seam::{Facts, Lab};
 use cyclr::units::Horizon;
-use cyclr::advice;
 use cyclr_train::Watch;
-use cyclr_train::find::{Curve, Found, Measure, Ramp, RangeTest, Shape, range_test, range_test_over_weight_decay, suggest};
+use cyclr_train::find::{
+    Curve, Found, Measure, Ramp, RangeTest, Shape, range_test, range_test_over_weight_decay,
+    suggest,
+};
 use serde_json::{Value, json};
 
 use crate::args::{FindArgs, On, updates};
@@ -40,14 +45,19 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let interrupt = interrupt()?;
     let mut progress = Progress::new(cost);
     let mut observer = |event: &_| progress.find_event(event);
-    let watch = Watch { observer: &mut observer, interrupt: &interrupt };
+    let watch = Watch {
+        observer: &mut observer,
+        interrupt: &interrupt,
+    };
     let all = match &weight_decays {
         None => vec![range_test(&lab, &test, watch)?],
         Some(values) => range_test_over_weight_decay(&lab, &test, values, watch)?,
     };
     progress.finish();
     if facts.given_weights {
-        eprintln!("the repeats start from the given weights: they differ in the order of the data only");
+        eprintln!(
+            "the repeats start from the given weights: they differ in the order of the data only"
+        );
     }
     if let Some(folder) = &args.out {
         keep(folder, &all)?;
@@ -67,7 +77,11 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
     };
     let ramp = match (args.epochs, args.max_lr) {
         (Some(epochs), Some(max_lr)) => {
-            let shape = if args.exponential { Shape::Exponential } else { Shape::Linear };
+            let shape = if args.exponential {
+                Shape::Exponential
+            } else {
+                Shape::Linear
+            };
             let updates = (epochs * facts.updates_per_epoch() as f64).round() as u64;
             Some(Ramp::new(shape, args.min_lr, max_lr, updates).map_err(Usage::error)?)
         }
@@ -86,37 +100,71 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
 
 /// The values of `weight_decay=0,1e-5`.
 fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
-    let refuse = || Usage::error(format!("--over {text}: write it as in weight_decay=0,1e-5,1e-4,1e-3"));
+    let refuse = || {
+        Usage::error(format!(
+            "--over {text}: write it as in weight_decay=0,1e-5,1e-4,1e-3"
+        ))
+    };
     let values = text.strip_prefix("weight_decay=").ok_or_else(refuse)?;
-    let value = |v: &str| v.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0).ok_or_else(refuse);
+    let value = |v: &str| {
+        v.trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|v| v.is_finite() && *v >= 0.0)
+            .ok_or_else(refuse)
+    };
     values.split(',').map(value).collect()
 }
 
 /// Answers from curves that were recorded elsewhere.
 fn read_files(args: &FindArgs) -> anyhow::Result<()> {
-    let curves = args.from.iter().map(|path| read_file(path)).collect::<anyhow::Result<Vec<Curve>>>()?;
-    let sweep = |(curve, path): (&Curve, &PathBuf)| curve.sweep().with_context(|| path.display().to_string());
-    let sweeps = curves.iter().zip(&args.from).map(sweep).collect::<anyhow::Result<Vec<Sweep>>>()?;
+    let curves = args
+        .from
+        .iter()
+        .map(|path| read_file(path))
+        .collect::<anyhow::Result<Vec<Curve>>>()?;
+    let sweep = |(curve, path): (&Curve, &PathBuf)| {
+        curve.sweep().with_context(|| path.display().to_string())
+    };
+    let sweeps = curves
+        .iter()
+        .zip(&args.from)
+        .map(sweep)
+        .collect::<anyhow::Result<Vec<Sweep>>>()?;
     let reading = read_bounds(&sweeps, &Rule::default());
     let answer = reading.answer;
     show(args, &curves, &reading, answer, None)
 }
 
 fn read_file(path: &Path) -> anyhow::Result<Curve> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     Curve::from_csv(&text).with_context(|| path.display().to_string())
 }
 
 /// Writes the curves, one file each.
 fn keep(folder: &Path, all: &[Found]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
     for found in all {
-        let decay = found.weight_decay.map_or_else(String::new, |wd| format!("-wd{wd}"));
-        let scale = found.scale.iter().flat_map(|(curves, _)| curves).enumerate().map(|(n, c)| (format!("scale-{n}"), c));
-        let named = found.curves.iter().enumerate().map(|(n, c)| (format!("sweep{decay}-{n}"), c));
+        let decay = found
+            .weight_decay
+            .map_or_else(String::new, |wd| format!("-wd{wd}"));
+        let scale = found
+            .scale
+            .iter()
+            .flat_map(|(curves, _)| curves)
+            .enumerate()
+            .map(|(n, c)| (format!("scale-{n}"), c));
+        let named = found
+            .curves
+            .iter()
+            .enumerate()
+            .map(|(n, c)| (format!("sweep{decay}-{n}"), c));
         for (name, curve) in named.chain(scale) {
             let path = folder.join(format!("{name}.csv"));
-            std::fs::write(&path, curve.to_csv()).with_context(|| format!("{} cannot be written", path.display()))?;
+            std::fs::write(&path, curve.to_csv())
+                .with_context(|| format!("{} cannot be written", path.display()))?;
         }
     }
     eprintln!("the curves are in {}", folder.display());
@@ -128,11 +176,23 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
         if let Some(decay) = found.weight_decay {
             eprintln!("\nweight decay {decay}");
         }
-        let shown = show(args, &found.curves, &found.reading, found.answer(), Some(run));
+        let shown = show(
+            args,
+            &found.curves,
+            &found.reading,
+            found.answer(),
+            Some(run),
+        );
         if all.len() == 1 {
             return shown;
         }
-        shown.or_else(|error| if error.is::<NoReliableAnswer>() { Ok(()) } else { Err(error) })?;
+        shown.or_else(|error| {
+            if error.is::<NoReliableAnswer>() {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?;
     }
     Ok(())
 }
@@ -152,7 +212,11 @@ fn show(
         writeln!(out, "{}", terminal::draw(&chart(curves)))?;
         match answer {
             Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
-            Err(reason) => write!(out, "no reliable answer: {reason}\ntry this: {}\n", reason.advice())?,
+            Err(reason) => write!(
+                out,
+                "no reliable answer: {reason}\ntry this: {}\n",
+                reason.advice()
+            )?,
         }
         write!(out, "{}", asides(reading))?;
     }
@@ -164,14 +228,24 @@ fn words(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
         Interval::Repeats(n) => format!("95 %, t on ln rate over {n} repeats"),
         Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
     };
-    let line = |name: &str, e: Estimate| format!("{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({source})\n", e.value, e.low, e.high);
+    let line = |name: &str, e: Estimate| {
+        format!(
+            "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({source})\n",
+            e.value, e.low, e.high
+        )
+    };
     let mut words = line("base_lr", bounds.base_lr) + &line("max_lr", bounds.max_lr);
     if let Some(diverged) = bounds.held_by {
-        words += &format!("          max_lr is held safely below {diverged:.3e}, where a repeat diverged\n");
+        words += &format!(
+            "          max_lr is held safely below {diverged:.3e}, where a repeat diverged\n"
+        );
     }
     if let Some(run) = run {
         let cycles = advice::cycles(run)?;
-        words += &format!("step size {} updates ({:.2} epochs), {} cycles in {} updates\n", cycles.step, cycles.step_epochs, cycles.cycles, cycles.updates);
+        words += &format!(
+            "step size {} updates ({:.2} epochs), {} cycles in {} updates\n",
+            cycles.step, cycles.step_epochs, cycles.cycles, cycles.updates
+        );
         words += &format!("policy    {}\n", suggest(bounds, run)?);
     }
     Ok(words)
@@ -180,13 +254,22 @@ fn words(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
 /// What other rules say, for those who know them.
 fn asides(reading: &Reading) -> String {
     let mean = |of: fn(&Picks) -> f64| {
-        let logs: Option<Vec<f64>> = reading.picks.iter().map(|p| p.as_ref().map(|p| of(p).ln())).collect();
+        let logs: Option<Vec<f64>> = reading
+            .picks
+            .iter()
+            .map(|p| p.as_ref().map(|p| of(p).ln()))
+            .collect();
         match logs {
-            Some(logs) if !logs.is_empty() => format!("{:.2e}", (logs.iter().sum::<f64>() / logs.len() as f64).exp()),
+            Some(logs) if !logs.is_empty() => format!(
+                "{:.2e}",
+                (logs.iter().sum::<f64>() / logs.len() as f64).exp()
+            ),
             _ => String::from("none"),
         }
     };
-    let stable = reading.largest_stable().map_or_else(|| String::from("none"), |lr| format!("{lr:.2e}"));
+    let stable = reading
+        .largest_stable()
+        .map_or_else(|| String::from("none"), |lr| format!("{lr:.2e}"));
     format!(
         "largest stable rate {stable}; other rules: minimum/10 {}, steepest {}, valley {}, slide {}\n",
         mean(|p| p.minimum_tenth),
@@ -211,21 +294,36 @@ fn document(reading: &Reading, answer: Result<Bounds, NoAnswer>, run: Option<&Ho
                 "policy": run.and_then(|run| suggest(&bounds, run).ok()),
             })
         }
-        Err(reason) => json!({ "answer": "none", "reason": reason.to_string(), "try": reason.advice(), "largest_stable": stable }),
+        Err(reason) => {
+            json!({ "answer": "none", "reason": reason.to_string(), "try": reason.advice(), "largest_stable": stable })
+        }
     }
 }
 
 /// Accuracy against rate, or the loss where there is none.
 fn chart(curves: &[Curve]) -> Chart {
-    let accuracy = curves.iter().all(|curve| curve.points.iter().all(|point| point.figure.is_some()));
+    let accuracy = curves
+        .iter()
+        .all(|curve| curve.points.iter().all(|point| point.figure.is_some()));
     let line = |(n, curve): (usize, &Curve)| {
         let value = |p: &cyclr_train::find::CurvePoint| if accuracy { p.figure } else { p.loss };
-        let points = curve.points.iter().filter_map(|p| Some((p.lr, value(p)?))).filter(|(_, y)| y.is_finite());
-        Line { name: format!("repeat {}", n + 1), points: points.collect() }
+        let points = curve
+            .points
+            .iter()
+            .filter_map(|p| Some((p.lr, value(p)?)))
+            .filter(|(_, y)| y.is_finite());
+        Line {
+            name: format!("repeat {}", n + 1),
+            points: points.collect(),
+        }
     };
     Chart {
         x: "learning rate",
-        y: if accuracy { "accuracy of training batches" } else { "loss of training batches" },
+        y: if accuracy {
+            "accuracy of training batches"
+        } else {
+            "loss of training batches"
+        },
         lines: curves.iter().enumerate().map(line).collect(),
     }
 }

@@ -7,8 +7,8 @@ mod data;
 mod find;
 mod report;
 mod resume;
-mod train;
 mod schedule;
+mod train;
 
 use crate::args::Command;
 

@@ -11,17 +11,26 @@ use crate::exit::Usage;
 use crate::report::Report;
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
-    let records = args.folders.iter().map(|folder| finished(folder)).collect::<anyhow::Result<Vec<Record>>>()?;
-    let out = match (&args.out, args.folders.as_slice()) {
-        (Some(out), _) | (None, [out]) => out,
-        _ => return Err(Usage::error("a report of several comparisons needs a folder of its own: give --out DIR")),
+    let records = args
+        .folders
+        .iter()
+        .map(|folder| finished(folder))
+        .collect::<anyhow::Result<Vec<Record>>>()?;
+    let ((Some(out), _) | (None, [out])) = (&args.out, args.folders.as_slice()) else {
+        return Err(Usage::error(
+            "a report of several comparisons needs a folder of its own: give --out DIR",
+        ));
     };
     write(records, out)
 }
 
 fn finished(folder: &Path) -> anyhow::Result<Record> {
     read_comparison(folder)?.ok_or_else(|| {
-        anyhow!("{} is not finished: go on with `cyclr resume {}`", folder.display(), folder.display())
+        anyhow!(
+            "{} is not finished: go on with `cyclr resume {}`",
+            folder.display(),
+            folder.display()
+        )
     })
 }
 
@@ -29,8 +38,11 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
 pub(crate) fn write(records: Vec<Record>, folder: &Path) -> anyhow::Result<()> {
     for (name, bytes) in Report::new(records).files()? {
         let path = folder.join(name);
-        let written = std::fs::create_dir_all(path.parent().unwrap_or(folder)).and_then(|()| std::fs::write(&path, bytes));
-        written.with_context(|| format!("{} cannot be written; the results are kept", path.display()))?;
+        let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
+            .and_then(|()| std::fs::write(&path, bytes));
+        written.with_context(|| {
+            format!("{} cannot be written; the results are kept", path.display())
+        })?;
     }
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(())

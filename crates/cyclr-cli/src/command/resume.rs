@@ -17,17 +17,32 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         return compare::resume(kept, args);
     }
     let record = read_run(folder)?;
-    let lab: LabArgs = serde_json::from_value(record.lab)
-        .with_context(|| format!("{}: its record of what is trained cannot be read", folder.display()))?;
+    let lab: LabArgs = serde_json::from_value(record.lab).with_context(|| {
+        format!(
+            "{}: its record of what is trained cannot be read",
+            folder.display()
+        )
+    })?;
     let lab = lab.lab(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {
-        if args.stretch { Change::Stretch { updates } } else { Change::KeepShape { updates } }
+        if args.stretch {
+            Change::Stretch { updates }
+        } else {
+            Change::KeepShape { updates }
+        }
     });
     let interrupt = interrupt()?;
     let mut progress = Progress::new(0);
     let mut observer = |event: &_| progress.run_event(event);
-    let watch = Watch { observer: &mut observer, interrupt: &interrupt };
+    let watch = Watch {
+        observer: &mut observer,
+        interrupt: &interrupt,
+    };
     let outcome = resume(folder, &lab, change, watch);
     progress.finish();
-    show(&outcome.map_err(|error| resumable(error, folder))?, folder, args.json)
+    show(
+        &outcome.map_err(|error| resumable(error, folder))?,
+        folder,
+        args.json,
+    )
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 use cyclr::Spec;
 use cyclr::seam::Lab;
 use cyclr::units::{Epochs, Horizon};
+use cyclr_train::compare::winner::WinnerFile;
 use cyclr_train::find::{RangeTest, SHARE, range_test, suggest};
 use cyclr_train::{Budget, Ending, Interrupt, Outcome, Task, Watch, train_in};
 use serde_json::json;
@@ -32,28 +33,54 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         ..Task::new(spec, args.seed, budget(args)?)
     };
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
-    eprintln!("{}\n  {}\n  in {}", task.spec, task.spec.words(), folder.display());
+    eprintln!(
+        "{}\n  {}\n  in {}",
+        task.spec,
+        task.spec.words(),
+        folder.display()
+    );
     let mut progress = Progress::new(0);
     let mut observer = |event: &_| progress.run_event(event);
-    let watch = Watch { observer: &mut observer, interrupt: &interrupt };
-    let outcome = train_in(&folder, &lab, serde_json::to_value(&args.lab)?, &task, watch);
+    let watch = Watch {
+        observer: &mut observer,
+        interrupt: &interrupt,
+    };
+    let outcome = train_in(
+        &folder,
+        &lab,
+        serde_json::to_value(&args.lab)?,
+        &task,
+        watch,
+    );
     progress.finish();
-    show(&outcome.map_err(|error| resumable(error, &folder))?, &folder, args.json)
+    show(
+        &outcome.map_err(|error| resumable(error, &folder))?,
+        &folder,
+        args.json,
+    )
 }
 
 /// The outcome, in words or as JSON.
 pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
     if json {
-        let text = std::fs::read_to_string(folder.join("result.json")).context("the result cannot be read back")?;
-        println!("{}", serde_json::from_str::<serde_json::Value>(&text).map(|result| json!(result))?);
+        let text = std::fs::read_to_string(folder.join("result.json"))
+            .context("the result cannot be read back")?;
+        println!(
+            "{}",
+            serde_json::from_str::<serde_json::Value>(&text).map(|result| json!(result))?
+        );
         return Ok(());
     }
     let why = match outcome.ending {
         Ending::Whole => String::from("all planned updates were made"),
         Ending::Flat => String::from("a whole cycle brought no gain"),
         Ending::Target => String::from("the target was reached"),
-        Ending::OutOfTime => String::from("the next trough did not fit into the time that was left"),
-        Ending::Diverged { update } => format!("training diverged at update {update}: try a lower rate"),
+        Ending::OutOfTime => {
+            String::from("the next trough did not fit into the time that was left")
+        }
+        Ending::Diverged { update } => {
+            format!("training diverged at update {update}: try a lower rate")
+        }
     };
     println!("ended after {} updates: {why}", outcome.made);
     if let Some(last) = outcome.last() {
@@ -62,7 +89,11 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
     if let Some(test) = &outcome.test {
         println!("test       {}", figures(test));
     }
-    println!("compute    {:.1} s; the run is in {}", outcome.compute_seconds, folder.display());
+    println!(
+        "compute    {:.1} s; the run is in {}",
+        outcome.compute_seconds,
+        folder.display()
+    );
     Ok(())
 }
 
@@ -85,9 +116,9 @@ fn policy(text: &str) -> anyhow::Result<Spec> {
         return spec(text);
     }
     let file = std::fs::read_to_string(path).with_context(|| format!("{text} cannot be read"))?;
-    let table: toml::Table = file.parse().with_context(|| text.to_owned())?;
-    let found = table.get("spec").and_then(toml::Value::as_str);
-    spec(found.ok_or_else(|| Usage::error(format!("{text} has no `spec = \"…\"`")))?)
+    Ok(WinnerFile::read(&file)
+        .with_context(|| text.to_owned())?
+        .policy)
 }
 
 fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
@@ -97,29 +128,54 @@ fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
     if let Some(updates) = args.updates {
         return Ok(Budget::Updates(updates));
     }
-    Ok(Budget::Epochs(Epochs::new(args.epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?))
+    Ok(Budget::Epochs(
+        Epochs::new(args.epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?,
+    ))
 }
 
 /// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
 fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
     let facts = lab.start(args.seed)?.facts().clone();
     let run = match budget(args)? {
-        Budget::Updates(updates) => Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?,
+        Budget::Updates(updates) => {
+            Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?
+        }
         Budget::Epochs(epochs) => Horizon::of_epochs(epochs, facts.examples, facts.batch)?,
         Budget::Time(_) => {
-            return Err(Usage::error("a budget of time needs a policy: give --policy, or --updates or --epochs"));
+            return Err(Usage::error(
+                "a budget of time needs a policy: give --policy, or --updates or --epochs",
+            ));
         }
     };
-    let test = RangeTest { seed: args.seed, threads: 1, updates: (SHARE * run.updates() as f64) as u64, ..RangeTest::default() };
-    eprintln!("finding the bounds first: at most {} updates, {:.0} % of the budget", test.cost(), 100.0 * SHARE);
+    let test = RangeTest {
+        seed: args.seed,
+        threads: 1,
+        updates: (SHARE * run.updates() as f64) as u64,
+        ..RangeTest::default()
+    };
+    eprintln!(
+        "finding the bounds first: at most {} updates, {:.0} % of the budget",
+        test.cost(),
+        100.0 * SHARE
+    );
     let mut progress = Progress::new(test.cost());
     let mut observer = |event: &_| progress.find_event(event);
-    let found = range_test(lab, &test, Watch { observer: &mut observer, interrupt })?;
+    let found = range_test(
+        lab,
+        &test,
+        Watch {
+            observer: &mut observer,
+            interrupt,
+        },
+    )?;
     progress.finish();
     match found.answer() {
         Ok(bounds) => Ok(suggest(&bounds, &run)?),
         Err(reason) => {
-            eprintln!("no reliable answer: {reason}\ntry this: {}", reason.advice());
+            eprintln!(
+                "no reliable answer: {reason}\ntry this: {}",
+                reason.advice()
+            );
             Err(anyhow!(NoReliableAnswer))
         }
     }
@@ -127,6 +183,8 @@ fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Resu
 
 /// The first free `runs/NAME-N`.
 pub(crate) fn next_folder(name: &str) -> anyhow::Result<PathBuf> {
-    let free = (1..100_000).map(|n| Path::new("runs").join(format!("{name}-{n}"))).find(|path| !path.exists());
+    let free = (1..100_000)
+        .map(|n| Path::new("runs").join(format!("{name}-{n}")))
+        .find(|path| !path.exists());
     free.ok_or_else(|| anyhow!("runs/ is full: give --out DIR"))
 }

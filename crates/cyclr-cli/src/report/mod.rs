@@ -12,10 +12,8 @@ use std::path::PathBuf;
 
 use cyclr_train::compare::record::Record;
 
-pub(crate) use chart::{Axis, Chart, Form, Level, Point, Series, Shade};
+use chart::{Chart, quoted};
 pub(crate) use draw::DrawError;
-
-use chart::quoted;
 
 /// A report: the records that it is about, in order.
 #[derive(Clone, Debug)]

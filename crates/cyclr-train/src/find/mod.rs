@@ -188,8 +188,17 @@ pub fn range_test_over_weight_decay(
 /// [`Error::Schedule`] where the budget is too short for any advice, or its epoch unknown.
 pub fn suggest(bounds: &Bounds, run: &Horizon) -> Result<Spec, Error> {
     let step = Length::Updates(Updates(advice::cycles(run)?.step));
-    let wave = cyclr::policy::Wave::new(bounds.base_lr.value, bounds.max_lr.value, step)?;
+    let wave = cyclr::policy::Wave::new(
+        shown(bounds.base_lr.value),
+        shown(bounds.max_lr.value),
+        step,
+    )?;
     Ok(Spec::from(cyclr::policy::Triangular2::new(wave)))
+}
+
+/// A rate to the three digits that a range test can know of it.
+fn shown(lr: f64) -> f64 {
+    format!("{lr:.2e}").parse().unwrap_or(lr)
 }
 
 fn test_each(
