@@ -257,7 +257,7 @@ pub(crate) struct CompareArgs {
     #[arg(
         long,
         value_name = "LENGTH",
-        default_value = "6ep",
+        default_value = "16ep",
         conflicts_with = "study",
         help_heading = "The comparison"
     )]

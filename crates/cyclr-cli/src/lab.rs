@@ -27,7 +27,7 @@ pub(crate) struct LabArgs {
     /// Read a folder's images in gray
     #[arg(long, requires = "data")]
     pub(crate) gray: bool,
-    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default: lenet; cifar10_quick for colour]
+    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default: mlp; cifar10_quick for colour]
     #[arg(long)]
     pub(crate) net: Option<String>,
     /// Training images that are held out to decide by [default: a fifth, at most 5000]
@@ -192,7 +192,7 @@ impl LabArgs {
 
     fn net_name(&self, dataset: &Dataset) -> &str {
         let default = if dataset.shape().channels == 1 {
-            "lenet"
+            "mlp"
         } else {
             "cifar10_quick"
         };

@@ -262,7 +262,7 @@ mod tests {
             ("title = 1", "string"),
             ("title = \"x\"\ncomparison = []\nseed = 3", "seed"),
             (&DEMO.replace("\"demo\"", "\"../demo\""), "letters, digits"),
-            (&DEMO.replace("updates = 480", "updates = -1"), "updates"),
+            (&DEMO.replace("updates = 1280", "updates = -1"), "updates"),
         ] {
             let refused = Study::read(text).unwrap_err().to_string();
             assert!(refused.contains(said), "{refused}");
