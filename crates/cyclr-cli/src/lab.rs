@@ -183,11 +183,11 @@ impl LabArgs {
     /// What is trained, in a few words.
     pub(crate) fn title(&self) -> anyhow::Result<String> {
         let dataset = self.dataset()?;
-        Ok(format!(
-            "{} on {}",
-            self.net_name(&dataset),
-            dataset.source()
-        ))
+        let source = match &self.data {
+            Some(_) => dataset.source(),
+            None => "the embedded Fashion-MNIST",
+        };
+        Ok(format!("{} on {source}", self.net_name(&dataset)))
     }
 
     fn net_name(&self, dataset: &Dataset) -> &str {
