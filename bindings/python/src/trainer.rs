@@ -1,7 +1,6 @@
 //! The seam over Python objects: `start(seed)` gives a run, and a run has `facts`, `updates`, `evaluate`, `state` and
 //! `restore`.
 
-use std::fmt::Display;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,9 +9,10 @@ use cyclr::seam::{self, Evaluation, Lab, Metrics, Split, Trainable, TrainableErr
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::TrainerError;
 use crate::range::direction;
 use crate::schedule::Hyper;
+use crate::{TrainerError, refused};
+use cyclr_train::Error;
 
 /// Something to be done with the interpreter by the thread that called from Python.
 type Job = Box<dyn FnOnce(Python<'_>) + Send>;
@@ -20,10 +20,10 @@ type Job = Box<dyn FnOnce(Python<'_>) + Send>;
 /// Does `work`, which drives Python trainers, on a thread of its own, while the calling thread runs what is asked of them:
 /// thread-local settings of a library (gradient mode, autocast, the current device) are then the caller's, and Ctrl-C
 /// reaches the Python code that runs. An exception of the trainer goes on here.
-pub(crate) fn with_lab<T: Send, E: Send + Display>(
+pub(crate) fn with_lab<T: Send>(
     py: Python<'_>,
     lab: Py<PyAny>,
-    work: impl FnOnce(&PyLab) -> Result<T, E> + Send,
+    work: impl FnOnce(&PyLab) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
     let (jobs, mut todo) = channel::<Job>();
     let lab = PyLab {
@@ -47,7 +47,10 @@ pub(crate) fn with_lab<T: Send, E: Send + Display>(
     if let Some(raised) = raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(raised);
     }
-    result.map_err(|error| TrainerError::new_err(error.to_string()))
+    result.map_err(|error| match error {
+        Error::Trainable(error) => TrainerError::new_err(error.to_string()),
+        error => refused(error),
+    })
 }
 
 /// Makes runs by a Python object's `start(seed)`.

@@ -58,7 +58,7 @@ def cyclical(
     epochs: Optional[float] = None,
     ratio: float = 5.0,
 ) -> Spec:
-    """The cyclical equivalent of a stepped schedule: ``triangular2`` from each constant rate up to ``ratio`` times it."""
+    """The cyclical equivalent of a stepped schedule: each rate becomes ``triangular2`` up to ``ratio`` times it."""
     return _cyclr.cyclical(stepped, Length(updates, epochs, examples, batch), ratio)
 
 

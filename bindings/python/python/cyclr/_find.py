@@ -111,7 +111,8 @@ def find(
         validation_points: Measures the validation split so many times in a sweep, rather than the training batches.
 
     Raises:
-        TrainerError: The sweeps cannot be made. Exceptions of the trainer go through as they are.
+        CyclrError: The sweeps cannot be made, because they are too short, for instance.
+        TrainerError: The trainer broke a promise. Its own exceptions go through as they are.
     """
     found = _cyclr.find(
         Lab(build, data_seed, batch),
