@@ -6,23 +6,32 @@ use std::time::Instant;
 
 use anyhow::Context;
 use cyclr::seam::{Facts, Lab};
-use cyclr_engine::cpu::Level;
+use cyclr_engine::{EngineLab, cpu::Level};
 use cyclr_train::compare::record::{Record, Sample};
-use cyclr_train::compare::{Arm, Happening, Kept, Plan, Settings, Study, compare};
+use cyclr_train::compare::{Arm, Happening, Kept, Plan, RunName, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
 use crate::command::train::{next_folder, resumable, threads};
 use crate::exit::Usage;
-use crate::lab::LabArgs;
+use crate::lab::{LabArgs, title};
 use crate::progress::{Progress, interrupt};
 
-/// One comparison: what is trained, what is declared, and where it goes.
+/// One comparison: what is declared, and where it goes.
 struct Comparison {
-    lab: LabArgs,
     plan: Plan,
     folder: PathBuf,
+    /// What is trained, for the record.
+    lab: LabArgs,
+}
+
+/// How all comparisons of a command are carried out.
+struct Manner<'a> {
+    jobs: Option<usize>,
+    plan_only: bool,
+    json: bool,
+    interrupt: &'a Interrupt,
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
@@ -30,16 +39,21 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         .out
         .clone()
         .map_or_else(|| next_folder("compare"), Ok)?;
-    let comparisons = match &args.study {
-        Some(file) => of_study(args, file, &out)?,
-        None => vec![of_flags(args, out.clone())?],
+    let manner = Manner {
+        jobs: args.jobs,
+        plan_only: args.plan,
+        json: args.json,
+        interrupt: &interrupt()?,
     };
-    let interrupt = interrupt()?;
+    let Some(file) = &args.study else {
+        let lab = args.lab.lab(1, false)?;
+        let comparison = of_flags(args, &lab, out)?;
+        return carry_out(&comparison, &lab, &manner).map(drop);
+    };
     let mut records = Vec::new();
-    for comparison in &comparisons {
-        records.extend(carry_out(
-            comparison, args.jobs, args.plan, args.json, &interrupt,
-        )?);
+    for comparison in of_study(args, file, &out)? {
+        let lab = comparison.lab.lab(1, false)?;
+        records.extend(carry_out(&comparison, &lab, &manner)?);
     }
     if records.len() > 1 {
         report::write(records, &out)?;
@@ -54,27 +68,25 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
             "the budget of a comparison cannot be changed: begin another",
         ));
     }
-    let lab: LabArgs = serde_json::from_value(kept.lab).with_context(|| {
-        format!(
-            "{}: its record of what is trained cannot be read",
-            args.folder.display()
-        )
-    })?;
     let comparison = Comparison {
-        lab,
+        lab: LabArgs::recorded(kept.lab, &args.folder)?,
         plan: kept.plan,
         folder: args.folder.clone(),
     };
-    carry_out(&comparison, args.threads, false, args.json, &interrupt()?)?;
-    Ok(())
+    let manner = Manner {
+        jobs: args.threads,
+        plan_only: false,
+        json: args.json,
+        interrupt: &interrupt()?,
+    };
+    carry_out(&comparison, &comparison.lab.lab(1, false)?, &manner).map(drop)
 }
 
 /// The comparison that the flags declare.
-fn of_flags(args: &CompareArgs, folder: PathBuf) -> anyhow::Result<Comparison> {
-    let lab = args.lab.lab(1, false)?;
+fn of_flags(args: &CompareArgs, lab: &EngineLab, folder: PathBuf) -> anyhow::Result<Comparison> {
     let facts = lab.start(0)?.facts().clone();
     let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
-    plan.title = args.lab.title()?;
+    plan.title = title(lab);
     if !args.arms.is_empty() {
         plan.arms = args
             .arms
@@ -145,35 +157,35 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.
 fn carry_out(
     comparison: &Comparison,
-    jobs: Option<usize>,
-    plan_only: bool,
-    json: bool,
-    interrupt: &Interrupt,
+    lab: &dyn Lab,
+    manner: &Manner,
 ) -> anyhow::Result<Option<Record>> {
-    let Comparison {
-        lab: lab_args,
-        plan,
-        folder,
-    } = comparison;
-    let lab = lab_args.lab(1, false)?;
-    let jobs = threads(jobs);
+    let Comparison { plan, folder, .. } = comparison;
+    let jobs = threads(manner.jobs);
     announce(plan, lab.start(0)?.facts());
-    if plan_only {
-        predict(plan, &lab, jobs)?;
+    if manner.plan_only {
+        predict(plan, lab, jobs)?;
         return Ok(None);
     }
     eprintln!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        lab: serde_json::to_value(lab_args)?,
+        lab: serde_json::to_value(&comparison.lab)?,
         about: about(),
     };
     let mut progress = Progress::new(plan.updates_of_runs());
     let mut observer = |happening: &Happening| show_happening(&mut progress, happening);
-    let record = compare(&lab, plan, folder, &settings, &mut observer, interrupt);
+    let record = compare(
+        lab,
+        plan,
+        folder,
+        &settings,
+        &mut observer,
+        manner.interrupt,
+    );
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder))?;
-    if json {
+    if manner.json {
         println!("{}", serde_json::to_string(&record)?);
     } else {
         print(&record);
@@ -238,7 +250,8 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
                 if *tuning { "tuning" } else { "final" }
             ));
         }
-        Happening::Run { event, .. } => progress.count(event),
+        Happening::Run { name, event } => progress.event_of(&run_words(name), event),
+        Happening::Over { name, .. } => progress.over(&run_words(name)),
         Happening::Chosen(arm) => {
             let spec = arm
                 .spec
@@ -248,6 +261,14 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
         }
         _ => {}
     }
+}
+
+/// `linear, seed 3` or `linear, seed 1001, × 0.5`
+fn run_words(run: &RunName) -> String {
+    let multiple = run
+        .multiple
+        .map_or_else(String::new, |multiple| format!(", × {multiple}"));
+    format!("{}, seed {}{multiple}", run.label, run.seed)
 }
 
 /// The verdict and the table.
