@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 mod advice;
+mod cli;
 mod data;
 mod find;
 mod range;
@@ -54,6 +55,9 @@ mod _cyclr {
 
     #[pymodule_export]
     use crate::data::fashion_mnist;
+
+    #[pymodule_export]
+    use crate::cli::run_cli;
 
     /// The version of the package.
     #[pymodule_export]

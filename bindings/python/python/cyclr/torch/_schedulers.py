@@ -16,6 +16,7 @@ from torch.optim import lr_scheduler
 
 import cyclr
 from cyclr._cyclr import Hyper, Spec
+from cyclr.torch._groups import factors, set_momentum
 
 FOREVER = 2**53
 """A horizon for policies that do not depend on one."""
@@ -143,7 +144,7 @@ class CyclicLR(_CountsUpdates, lr_scheduler.CyclicLR):
         height = self._height()
         if self.cycle_momentum:
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
-                _set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height, self.use_beta1)
         return [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -269,7 +270,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             height = (_UNIT_MOMENTUM - hyper.momentum) / _UNIT_MOMENTUM
             for group in self.optimizer.param_groups:
                 high, low = group["max_momentum"], group["base_momentum"]
-                _set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height, self.use_beta1)
         return [group["max_lr"] * hyper.lr for group in self.optimizer.param_groups]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -337,8 +338,8 @@ class Schedule(_CountsUpdates):
         if len(self.specs) != len(groups):
             raise cyclr.CyclrError(f"there are {len(self.specs)} specs and {len(groups)} groups: give one for each")
         self.horizon = {"updates": updates, "epochs": epochs, "examples": examples, "batch": batch}
-        self.factors = _factors(groups) if single else [1.0] * len(groups)
-        self.weight_decays = [_number(group.get("weight_decay", 0.0)) for group in groups]
+        self.factors = factors(groups) if single else [1.0] * len(groups)
+        self.weight_decays = [float(group.get("weight_decay", 0.0)) for group in groups]
         self._schedules: Optional[list[cyclr.Schedule]] = None
         self._check(groups)
         super().__init__(optimizer, last_epoch)
@@ -364,7 +365,7 @@ class Schedule(_CountsUpdates):
         hypers = self._hypers()
         for group, hyper, weight_decay in zip(self.optimizer.param_groups, hypers, self.weight_decays):
             if hyper.momentum is not None:
-                _set_momentum(group, hyper.momentum, "betas" in group)
+                set_momentum(group, hyper.momentum, "betas" in group)
             if hyper.weight_decay is not None:
                 first = self.weight_decays[0]
                 group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)
@@ -389,27 +390,3 @@ class Schedule(_CountsUpdates):
         for group, hyper in zip(groups, self._hypers()):
             if hyper.momentum is not None and not ("momentum" in group or "betas" in group):
                 raise cyclr.CyclrError("the spec moves momentum, and this optimizer has none: leave it out of the spec")
-
-
-def _factors(groups: list[dict[str, Any]]) -> list[float]:
-    """The groups' rates relative to the first one's."""
-    rates = [_number(group.get("initial_lr", group["lr"])) for group in groups]
-    if all(rate == rates[0] for rate in rates):
-        return [1.0] * len(rates)
-    if rates[0] == 0:
-        raise cyclr.CyclrError(
-            f"the groups' rates {rates} are factors relative to the first, which is 0: give it a rate above 0, "
-            "or one spec for each group"
-        )
-    return [rate / rates[0] for rate in rates]
-
-
-def _number(value: Any) -> float:
-    return float(value)
-
-
-def _set_momentum(group: dict[str, Any], momentum: float, use_beta1: bool) -> None:
-    if use_beta1:
-        group["betas"] = (momentum, *group["betas"][1:])
-    else:
-        group["momentum"] = momentum

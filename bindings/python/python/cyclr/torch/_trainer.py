@@ -17,7 +17,7 @@ from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._trainer import Build, Evaluation, Facts, Metric, Split
 from cyclr.torch._distributed import agreed, world_size
-from cyclr.torch._schedulers import _factors, _set_momentum
+from cyclr.torch._groups import Groups
 from cyclr.torch._state import (
     Everything,
     State,
@@ -88,9 +88,7 @@ class Trainer:
         self.accumulate, self.clip = accumulate, clip
         first = next(model.parameters(), None)
         self.device = device if device is not None else torch.device("cpu") if first is None else first.device
-        self.groups = [group for each in self.optimizers for group in each.param_groups]
-        self.factors = _factors(self.groups)
-        self.weight_decays = [float(group.get("weight_decay", 0.0)) for group in self.groups]
+        self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
         self.everything = Everything(model, self.optimizers, scaler, [loader])
         self._facts = self._found_facts(examples, given_weights)
@@ -106,7 +104,7 @@ class Trainer:
         if not self.model.training:
             self.model.train()
         for hyper in hypers:
-            self._set(hyper)
+            self.groups.set(hyper)
             batches = [next(self.batches) for _ in range(self.accumulate)]
             if self.own_step is None:
                 figures: Mapping[str, Any] = self._step(batches)
@@ -147,18 +145,6 @@ class Trainer:
         # The batches first: going to the place in the data draws from the generators.
         self.batches.restore(saved["batches"])
         self.everything.restore(saved["everything"])
-
-    def _set(self, hyper: Hyper) -> None:
-        for group, factor, weight_decay in zip(self.groups, self.factors, self.weight_decays):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(hyper.lr * factor)
-            else:
-                group["lr"] = hyper.lr * factor
-            if hyper.momentum is not None:
-                _set_momentum(group, hyper.momentum, "betas" in group)
-            if hyper.weight_decay is not None:
-                first = self.weight_decays[0]
-                group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)
 
     def _step(self, batches: list[Any]) -> dict[str, Any]:
         """One update, as most scripts make it."""
@@ -216,8 +202,8 @@ class Trainer:
             batch=size * self.accumulate * world,
             validation=count["validation"] if can_measure else 0,
             test=count["test"] if can_measure else 0,
-            momentum=all("momentum" in group or "betas" in group for group in self.groups),
-            weight_decay=all("weight_decay" in group for group in self.groups),
+            momentum=self.groups.have_momentum,
+            weight_decay=self.groups.have_weight_decay,
             snapshots=True,
             given_weights=given_weights,
         )
