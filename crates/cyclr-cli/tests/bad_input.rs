@@ -1,5 +1,9 @@
 //! Bad input of every kind gets a message that names it and says what to do, and nothing that was done is lost.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "an integration test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "an integration test"
+)]
 
 mod common;
 
