@@ -1,0 +1,148 @@
+"""What range tests showed, and the bounds that are read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Optional, Union
+
+from cyclr import _cyclr
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A rate with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The two bounds of a cyclical policy.
+
+    Attributes:
+        base_lr: Where the figure starts to leave the sweep's own first plateau.
+        max_lr: Where it slows, turns ragged or falls, safely below where a repeat diverged.
+        repeats: The readable repeats that the intervals cover (95 %, Student's t on ln rate); ``None`` where
+            they come from resampling the only repeat, and so cover the noise of its batches but not other seeds.
+        held_by: The lowest rate at which a repeat diverged, where ``max_lr`` is held below it rather than read.
+    """
+
+    base_lr: Estimate
+    max_lr: Estimate
+    repeats: Optional[int]
+    held_by: Optional[float]
+
+    def __str__(self) -> str:
+        n = f"n = {self.repeats} repeats" if self.repeats else "1 repeat, resampled"
+        return f"base_lr = {self.base_lr}, max_lr = {self.max_lr} ({n})"
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """There is no reliable answer.
+
+    Attributes:
+        kind: ``too_few_points``, ``nothing_learnt``, ``starts_too_high``, ``ends_before_slowing``,
+            ``repeats_disagree``, ``diverges_at_once``.
+        reason: Why, with the values seen.
+        advice: What to try.
+    """
+
+    kind: str
+    reason: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"no reliable answer: {self.reason}; {self.advice}"
+
+
+@dataclass(frozen=True)
+class Picks:
+    """What single-number rules of other tools pick from one sweep. None of them is the answer here.
+
+    Attributes:
+        minimum_tenth: A tenth of the rate at the smallest averaged loss (fastai's ``minimum``).
+        steepest: Where the averaged loss falls steepest (fastai's ``steep``, torch-lr-finder's suggestion).
+        valley: Half way along the longest valley (fastai's default).
+        slide: Fastai's ``slide``.
+    """
+
+    minimum_tenth: float
+    steepest: float
+    valley: float
+    slide: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One sweep, as it was measured; each list has an element for every update.
+
+    Attributes:
+        lr: The rates, strictly rising.
+        loss: The mean training losses, where there are any.
+        figure: The deciding figures beside the loss (accuracy, as a rule), where there are any.
+        count: The examples measured.
+        direction: Whether more or less of ``figure`` is better.
+        diverged: The rate at which the sweep stopped because training diverged, if it did.
+    """
+
+    lr: list[float]
+    loss: Optional[list[float]] = None
+    figure: Optional[list[float]] = None
+    count: Optional[list[int]] = None
+    direction: Literal["higher", "lower"] = "higher"
+    diverged: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the repeats of a range test say.
+
+    Attributes:
+        answer: The bounds, or why there is no reliable answer.
+        repeats: ``(base_lr, max_lr)`` of each repeat by itself; ``None`` where it cannot be read.
+        largest_stable: The largest rate at which every repeat was stable.
+        picks: What other tools' rules pick from each repeat.
+    """
+
+    answer: Union[Bounds, NoAnswer]
+    repeats: list[Optional[tuple[float, float]]]
+    largest_stable: Optional[float]
+    picks: list[Optional[Picks]]
+
+
+def read_bounds(curves: Sequence[Curve]) -> Reading:
+    """Reads the bounds of a cyclical policy from the repeats of one range test, by the rule of ``cyclr find``.
+
+    Raises:
+        CyclrError: A curve is not a sweep: its rates do not rise, or a figure is finite again after one that is not.
+    """
+    return reading(_cyclr.read_bounds(list(curves)))
+
+
+def reading(found: dict[str, Any]) -> Reading:
+    """A reading from what the extension returns."""
+    return Reading(
+        answer=_answer(found["bounds"], found["no_answer"]),
+        repeats=found["repeats"],
+        largest_stable=found["largest_stable"],
+        picks=[pick and Picks(**pick) for pick in found["picks"]],
+    )
+
+
+def _answer(bounds: Optional[dict[str, Any]], no_answer: Optional[dict[str, Any]]) -> Union[Bounds, NoAnswer]:
+    if bounds is None:
+        assert no_answer is not None
+        return NoAnswer(**no_answer)
+    return Bounds(
+        base_lr=Estimate(*bounds["base_lr"]),
+        max_lr=Estimate(*bounds["max_lr"]),
+        repeats=bounds["repeats"],
+        held_by=bounds["held_by"],
+    )

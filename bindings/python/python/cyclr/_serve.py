@@ -1,0 +1,200 @@
+"""A training script as a child of ``cyclr find|train|compare ... -- COMMAND``: JSON-RPC 2.0 over two descriptors."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import select
+import sys
+import threading
+import traceback
+from typing import Any, BinaryIO, Callable, Optional, Union
+
+from cyclr._cyclr import Hyper, Spec
+from cyclr._find import Outcome, train
+from cyclr._trainer import Build, Evaluation, Metric, Run, Trainer
+
+PROTOCOL = 1
+
+
+def serve(
+    build: Build,
+    *,
+    policy: Optional[Union[Spec, str]] = None,
+    updates: Optional[int] = None,
+    epochs: Optional[float] = None,
+    seed: int = 0,
+) -> Optional[Outcome]:
+    """Does what the ``cyclr`` that started this script asks for; alone, trains under ``policy``.
+
+    Started by ``cyclr``, it returns ``None`` after the last request, and the script should then end. The process ends
+    at once when ``cyclr`` is gone.
+
+    Args:
+        build: Makes the run; it is handed a `Run` with the seed, the data seed and the batch size.
+        policy: What the rate does where the script runs alone.
+        updates: How long it then trains.
+        epochs: The same in passes over the data.
+        seed: That of the run then.
+
+    Raises:
+        ValueError: The script runs alone, and ``policy`` or its length is missing.
+    """
+    descriptors = os.environ.get("CYCLR_FD")
+    if descriptors is None:
+        if policy is None:
+            raise ValueError(
+                "no cyclr has started this script: give policy=... with updates=... or epochs=... to train without it"
+            )
+        return train(build, policy, updates=updates, epochs=epochs, seed=seed)
+    requests, answers = (int(fd) for fd in descriptors.split(","))
+    # What this script starts itself is no child of cyclr.
+    del os.environ["CYCLR_FD"]
+    for fd in (requests, answers):
+        os.set_inheritable(fd, False)
+    with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
+        watchdog = _Watchdog(requests)
+        _Child(build).answer_all(source, sink)
+        watchdog.done = True
+    return None
+
+
+class _Watchdog:
+    """Ends the process when the other end of the pipe is closed, also in the middle of an update."""
+
+    def __init__(self, requests: int) -> None:
+        self.done = False
+        threading.Thread(target=self._watch, args=(requests,), daemon=True).start()
+
+    def _watch(self, requests: int) -> None:
+        if not hasattr(select, "poll"):
+            return
+        poll = select.poll()
+        poll.register(requests, 0)
+        while not self.done:
+            if poll.poll(1000) and not self.done:
+                os._exit(1)
+
+
+class _Refusal(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Child:
+    """One run, driven by requests."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._trainer: Optional[Trainer] = None
+
+    def answer_all(self, source: BinaryIO, sink: BinaryIO) -> None:
+        for line in source:
+            answer, last = self._answer(line)
+            sink.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+            sink.flush()
+            if last:
+                return
+
+    def _answer(self, line: bytes) -> tuple[dict[str, Any], bool]:
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": None}
+        method = None
+        try:
+            try:
+                request = json.loads(line)
+            except ValueError as error:
+                raise _Refusal(-32700, f"this is not JSON: {error}") from None
+            if not isinstance(request, dict):
+                raise _Refusal(-32600, "a request is an object")
+            answer["id"] = request.get("id")
+            method = _needed(request, "method", -32600)
+            answer["result"] = self._result(method, request.get("params") or {})
+        except _Refusal as refusal:
+            answer["error"] = {"code": refusal.code, "message": str(refusal)}
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            message = f"{type(error).__name__}: {error}"
+            answer["error"] = {"code": -32000, "message": message}
+        return answer, method == "shutdown" and "result" in answer
+
+    def _result(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "initialize": self._initialize,
+            "updates": self._updates,
+            "evaluate": self._evaluate,
+            "state": self._state,
+            "restore": self._restore,
+            "shutdown": lambda _params: {},
+        }
+        if method not in methods:
+            raise _Refusal(-32601, f"there is no method `{method}`")
+        return methods[method](params)
+
+    def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
+        protocol = _needed(params, "protocol")
+        if protocol != PROTOCOL:
+            raise _Refusal(-32602, f"protocol {protocol} is asked for, and this package speaks {PROTOCOL}")
+        if self._trainer is not None:
+            raise _Refusal(-32600, "this process has its run already: start another process")
+        run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
+        self._trainer = self._build(run)
+        return {"protocol": PROTOCOL, **vars(self._trainer.facts)}
+
+    def _updates(self, params: dict[str, Any]) -> dict[str, Any]:
+        asked = _needed(params, "updates")
+        hypers = [Hyper(_needed(one, "lr"), one.get("momentum"), one.get("weight_decay")) for one in asked]
+        made = self._started().updates(hypers)
+        return {"metrics": [[_metric(metric) for metric in metrics] for metrics in made]}
+
+    def _evaluate(self, params: dict[str, Any]) -> dict[str, Any]:
+        split = _needed(params, "split")
+        if split not in ("validation", "test"):
+            raise _Refusal(-32602, f"split is `{split}`: it must be `validation` or `test`")
+        measured: Evaluation = self._started().evaluate(split)
+        result: dict[str, Any] = {"metrics": [_metric(metric) for metric in measured.metrics]}
+        if measured.correct is not None:
+            result["correct"] = "".join("1" if right else "0" for right in measured.correct)
+        return result
+
+    def _state(self, params: dict[str, Any]) -> dict[str, Any]:
+        path = _needed(params, "path")
+        state = self._started().state()
+        with open(path, "wb") as file:
+            file.write(state)
+        return {}
+
+    def _restore(self, params: dict[str, Any]) -> dict[str, Any]:
+        with open(_needed(params, "path"), "rb") as file:
+            state = file.read()
+        self._started().restore(state)
+        return {}
+
+    def _started(self) -> Trainer:
+        if self._trainer is None:
+            raise _Refusal(-32600, "the first request must be `initialize`")
+        return self._trainer
+
+
+def _needed(params: dict[str, Any], name: str, code: int = -32602) -> Any:
+    if name not in params:
+        raise _Refusal(code, f"`{name}` is missing")
+    return params[name]
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    value: Union[float, str] = float(metric.value)
+    if not math.isfinite(metric.value):
+        value = "NaN" if math.isnan(metric.value) else "Infinity" if metric.value > 0 else "-Infinity"
+    told: dict[str, Any] = {
+        "name": metric.name,
+        "value": value,
+        "count": metric.count,
+        "direction": metric.direction,
+    }
+    if metric.correct is not None:
+        told["correct"] = metric.correct
+    return told

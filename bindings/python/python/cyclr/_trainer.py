@@ -1,0 +1,132 @@
+"""What is trained: the seam between the experiments and any training code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable, Literal, Optional, Protocol
+
+from cyclr._cyclr import Hyper
+
+Direction = Literal["higher", "lower"]
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run trains on and what it can vary.
+
+    Attributes:
+        examples: Training examples, without those set aside for validation.
+        batch: Examples of an optimizer update, gradient accumulation included.
+        validation: Validation examples; 0 where there are none, and then whatever decides is refused.
+        test: Test examples; 0 where there are none.
+        momentum: Whether the momentum of an update is obeyed.
+        weight_decay: Whether its weight decay is obeyed.
+        snapshots: Whether `Trainer.state` and `Trainer.restore` work.
+        given_weights: Whether training starts from given weights, so that the seed decides the order of the data only.
+    """
+
+    examples: int
+    batch: int
+    validation: int = 0
+    test: int = 0
+    momentum: bool = False
+    weight_decay: bool = False
+    snapshots: bool = False
+    given_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured figure.
+
+    Attributes:
+        name: ``"loss"``, ``"accuracy"`` or your own. The first that is not the loss decides.
+        value: The mean over ``count`` examples; NaN or infinite is how divergence shows.
+        count: The examples.
+        direction: Whether more or less is better.
+        correct: Of an accuracy, the number correct.
+    """
+
+    name: str
+    value: float
+    count: int
+    direction: Direction = "lower"
+    correct: Optional[int] = None
+
+    @classmethod
+    def loss(cls, value: float, count: int) -> Metric:
+        """The mean loss over ``count`` examples."""
+        return cls("loss", float(value), count)
+
+    @classmethod
+    def accuracy(cls, correct: int, count: int) -> Metric:
+        """The share of ``count`` examples that were classified correctly."""
+        return cls("accuracy", correct / count, count, "higher", correct)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a held-out split showed; ``correct`` says of each example, in the split's fixed order, whether it was."""
+
+    metrics: Sequence[Metric]
+    correct: Optional[Sequence[bool]] = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is told before it starts.
+
+    Attributes:
+        seed: Decides the initial weights, the order of the data, and dropout.
+        data_seed: Decides which examples are set aside for validation; the same for all runs that are compared.
+        batch: Examples of an update, where the script is not to choose.
+    """
+
+    seed: int = 0
+    data_seed: int = 0
+    batch: Optional[int] = None
+
+
+class Trainer(Protocol):
+    """One model under training. `cyclr.torch.Trainer` is one."""
+
+    @property
+    def facts(self) -> Facts:
+        """What it trains on; constant for the life of a run."""
+        ...
+
+    def updates(self, hypers: Sequence[Hyper]) -> Sequence[Sequence[Metric]]:
+        """Makes an optimizer update for each element and returns the metrics of each training batch before the update.
+
+        After the first whose metrics are not all finite it stops, and returns those made so far.
+        """
+        ...
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Measures the model on a held-out split, leaving no trace in the training."""
+        ...
+
+    def state(self) -> bytes:
+        """Everything that later updates depend on."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Continues from a state."""
+        ...
+
+
+Build = Callable[[Run], Trainer]
+"""Makes a run: a function of yours that sets up model, data and optimizer."""
+
+
+class Lab:
+    """Makes runs that differ by their seed alone, as the extension asks for them."""
+
+    def __init__(self, build: Build, data_seed: int, batch: Optional[int]) -> None:
+        self._build, self._data_seed, self._batch = build, data_seed, batch
+
+    def start(self, seed: int) -> Trainer:
+        """A fresh run."""
+        return self._build(Run(seed, self._data_seed, self._batch))

@@ -1,0 +1,55 @@
+"""A schedule for a Keras model."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Union
+
+import keras
+
+import cyclr
+from cyclr._cyclr import Spec
+
+
+class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sets the rate of every update from a spec, counted by the optimizer's ``iterations``, with any backend.
+
+    Args:
+        spec: A policy, as text or `cyclr.Spec`. It cannot move momentum, which Keras compiles into the step.
+        updates: The optimizer updates of the run; epochs times steps of ``fit`` where it is not given.
+        examples: The training examples, for lengths in epochs.
+        batch: The examples of an update.
+    """
+
+    def __init__(
+        self,
+        spec: Union[Spec, str],
+        *,
+        updates: Optional[int] = None,
+        examples: Optional[int] = None,
+        batch: Optional[int] = None,
+    ) -> None:
+        super().__init__()
+        self.spec, self.updates, self.examples, self.batch = spec, updates, examples, batch
+
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
+        """Learns the length of the run."""
+        updates = self.updates
+        if updates is None and self.params.get("steps"):
+            updates = self.params["epochs"] * self.params["steps"]
+        self._schedule = cyclr.Schedule(self.spec, updates=updates, examples=self.examples, batch=self.batch)
+        if self._schedule.at(0).momentum is not None:
+            raise cyclr.CyclrError(
+                "the spec moves momentum, which Keras compiles into the step: leave it out of the spec"
+            )
+        self._update = int(self.model.optimizer.iterations)
+
+    def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Sets what the next update uses."""
+        if keras.backend.backend() == "jax":
+            # The rate is a part of the state that JAX threads through the steps.
+            self.model.jax_state_sync()
+        self.model.optimizer.learning_rate = self._schedule.at(self._update).lr
+
+    def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Counts the update."""
+        self._update += 1

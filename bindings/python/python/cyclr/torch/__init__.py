@@ -1,0 +1,12 @@
+"""cyclr inside PyTorch: schedulers, the range test, and training scripts as children of the command line's.
+
+- `CyclicLR`, `OneCycleLR`: torch's own, with the values from cyclr; `Schedule`: any spec.
+- `range_test`: finds the bounds on a model in mid-training, and leaves no trace.
+- `Trainer` and `serve`: a training script under ``cyclr find|train|compare``.
+"""
+
+from cyclr.torch._range_test import range_test
+from cyclr.torch._schedulers import CyclicLR, OneCycleLR, Schedule
+from cyclr.torch._trainer import Trainer, serve
+
+__all__ = ["CyclicLR", "OneCycleLR", "Schedule", "Trainer", "range_test", "serve"]

@@ -1,0 +1,182 @@
+use cyclr::seam::{Direction, Metrics};
+use cyclr::units::Epochs;
+use cyclr_train::find::{Curve, Measure, Ramp, RangeTest, Shape};
+use cyclr_train::{Budget, Ending, Interrupt, Task, Watch};
+use pyo3::prelude::*;
+
+use crate::range::Reading;
+use crate::schedule::AnySpec;
+use crate::trainer::with_lab;
+use crate::{CyclrError, refused};
+
+/// A sweep that is given rather than found out.
+#[derive(FromPyObject)]
+pub(crate) struct Sweep {
+    shape: String,
+    start: f64,
+    end: f64,
+    updates: u64,
+}
+
+impl Sweep {
+    fn ramp(&self) -> PyResult<Ramp> {
+        let shape = match self.shape.as_str() {
+            "linear" => Shape::Linear,
+            "exponential" => Shape::Exponential,
+            other => {
+                return Err(CyclrError::new_err(format!(
+                    "shape = {other:?}: it must be \"linear\" or \"exponential\""
+                )));
+            }
+        };
+        Ramp::new(shape, self.start, self.end, self.updates).map_err(refused)
+    }
+}
+
+/// What a range test measured, and what it says.
+#[derive(IntoPyObject)]
+pub(crate) struct Found {
+    answer: Reading,
+    reading: Reading,
+    curves: Vec<Measured>,
+    scale: Option<Reading>,
+    scale_curves: Vec<Measured>,
+    given_weights: bool,
+}
+
+/// One sweep.
+#[derive(IntoPyObject)]
+struct Measured {
+    lr: Vec<f64>,
+    loss: Vec<Option<f64>>,
+    figure: Vec<Option<f64>>,
+    count: Vec<u64>,
+    direction: &'static str,
+    diverged: Option<f64>,
+}
+
+/// A range test over a Python lab, by the rule of `cyclr find`.
+#[pyfunction]
+#[pyo3(signature = (lab, *, repeats, updates, seed, sweep, validation_points))]
+pub(crate) fn find(
+    py: Python<'_>,
+    lab: Py<PyAny>,
+    repeats: u32,
+    updates: u64,
+    seed: u64,
+    sweep: Option<Sweep>,
+    validation_points: Option<u64>,
+) -> PyResult<Found> {
+    let test = RangeTest {
+        seed,
+        repeats,
+        // The interpreter is one, and the trainers share it.
+        threads: 1,
+        updates,
+        ramp: sweep.as_ref().map(Sweep::ramp).transpose()?,
+        measure: validation_points
+            .map_or(Measure::Training, |points| Measure::Validation { points }),
+        ..RangeTest::default()
+    };
+    let found = with_lab(py, lab, |lab| {
+        let watch = Watch {
+            observer: &mut |_event| {},
+            interrupt: &Interrupt::new(),
+        };
+        cyclr_train::find::range_test(lab, &test, watch)
+    })?;
+    let mut answer = found.reading.clone();
+    answer.answer = found.answer();
+    let (scale_curves, scale) = found.scale.unzip();
+    Ok(Found {
+        answer: answer.into(),
+        reading: found.reading.into(),
+        curves: found.curves.iter().map(Into::into).collect(),
+        scale: scale.map(Into::into),
+        scale_curves: scale_curves.iter().flatten().map(Into::into).collect(),
+        given_weights: found.given_weights,
+    })
+}
+
+impl From<&Curve> for Measured {
+    fn from(curve: &Curve) -> Self {
+        Self {
+            lr: curve.points.iter().map(|p| p.lr).collect(),
+            loss: curve.points.iter().map(|p| p.loss).collect(),
+            figure: curve.points.iter().map(|p| p.figure).collect(),
+            count: curve.points.iter().map(|p| p.count).collect(),
+            direction: word(curve.direction),
+            diverged: curve.diverged.map(|d| d.lr),
+        }
+    }
+}
+
+/// What came of a training.
+#[derive(IntoPyObject)]
+pub(crate) struct Outcome {
+    ending: &'static str,
+    made: u64,
+    readings: Vec<(u64, Option<u64>, Vec<Measurement>)>,
+    test: Option<Vec<Measurement>>,
+    compute_seconds: f64,
+}
+
+/// The arguments of `cyclr.Metric`.
+type Measurement = (String, f64, u64, &'static str, Option<u64>);
+
+/// Trains one run of a Python lab, as `cyclr train` does, without a folder.
+#[pyfunction]
+#[pyo3(signature = (lab, spec, *, seed, updates, epochs, read_every, test))]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+pub(crate) fn train(
+    py: Python<'_>,
+    lab: Py<PyAny>,
+    spec: AnySpec,
+    seed: u64,
+    updates: Option<u64>,
+    epochs: Option<f64>,
+    read_every: Option<u64>,
+    test: bool,
+) -> PyResult<Outcome> {
+    let budget = match (updates, epochs) {
+        (Some(updates), None) => Budget::Updates(updates),
+        (None, Some(epochs)) => Budget::Epochs(Epochs::new(epochs).map_err(refused)?),
+        _ => return Err(CyclrError::new_err("give updates=… or epochs=…")),
+    };
+    let mut task = Task::new(spec.0, seed, budget);
+    task.test = test;
+    task.read_every = read_every.and_then(std::num::NonZeroU64::new);
+    let outcome = with_lab(py, lab, |lab| {
+        let watch = Watch {
+            observer: &mut |_event| {},
+            interrupt: &Interrupt::new(),
+        };
+        cyclr_train::train(lab, &task, watch)
+    })?;
+    let reading = |r: &cyclr_train::Reading| (r.made, r.trough, measurements(&r.metrics));
+    Ok(Outcome {
+        ending: match outcome.ending {
+            Ending::Diverged { .. } => "diverged",
+            _ => "whole",
+        },
+        made: outcome.made,
+        readings: outcome.readings.iter().map(reading).collect(),
+        test: outcome.test.as_ref().map(measurements),
+        compute_seconds: outcome.compute_seconds,
+    })
+}
+
+fn measurements(metrics: &Metrics) -> Vec<Measurement> {
+    let one = |m: &cyclr::seam::Metric| {
+        let name = m.name.clone().into_owned();
+        (name, m.value, m.count, word(m.direction), m.correct)
+    };
+    metrics.iter().map(one).collect()
+}
+
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Higher => "higher",
+        Direction::Lower => "lower",
+    }
+}

@@ -1,0 +1,148 @@
+use cyclr::range::{Estimate, Interval, NoAnswer, Picks, Point, Rule, Sweep};
+use cyclr::seam::Direction;
+use pyo3::prelude::*;
+
+use crate::{CyclrError, refused};
+
+/// A recorded sweep.
+#[derive(FromPyObject)]
+pub(crate) struct Recorded {
+    lr: Vec<f64>,
+    loss: Option<Vec<f64>>,
+    figure: Option<Vec<f64>>,
+    count: Option<Vec<u64>>,
+    direction: String,
+}
+
+/// What a range test says: bounds, or why there are none.
+#[derive(IntoPyObject)]
+pub(crate) struct Reading {
+    pub(crate) bounds: Option<Bounds>,
+    pub(crate) no_answer: Option<Reason>,
+    pub(crate) repeats: Vec<Option<(f64, f64)>>,
+    pub(crate) largest_stable: Option<f64>,
+    pub(crate) picks: Vec<Option<Suggestions>>,
+}
+
+#[derive(IntoPyObject)]
+pub(crate) struct Bounds {
+    base_lr: (f64, f64, f64),
+    max_lr: (f64, f64, f64),
+    repeats: Option<usize>,
+    held_by: Option<f64>,
+}
+
+#[derive(IntoPyObject)]
+pub(crate) struct Reason {
+    kind: &'static str,
+    reason: String,
+    advice: &'static str,
+}
+
+#[derive(IntoPyObject)]
+pub(crate) struct Suggestions {
+    minimum_tenth: f64,
+    steepest: f64,
+    valley: f64,
+    slide: f64,
+}
+
+#[pyfunction]
+pub(crate) fn read_bounds(sweeps: Vec<Recorded>) -> PyResult<Reading> {
+    let sweeps: Vec<Sweep> = sweeps
+        .iter()
+        .map(Recorded::sweep)
+        .collect::<PyResult<_>>()?;
+    Ok(cyclr::range::read_bounds(&sweeps, &Rule::default()).into())
+}
+
+impl Recorded {
+    fn sweep(&self) -> PyResult<Sweep> {
+        let n = self.lr.len();
+        let lengths = [
+            ("loss", self.loss.as_ref().map_or(n, Vec::len)),
+            ("figure", self.figure.as_ref().map_or(n, Vec::len)),
+            ("count", self.count.as_ref().map_or(n, Vec::len)),
+        ];
+        if let Some((name, length)) = lengths.iter().find(|(_, length)| *length != n) {
+            return Err(CyclrError::new_err(format!(
+                "lr has {n} values and {name} {length}: give one for each update"
+            )));
+        }
+        let point = |i: usize| Point {
+            lr: self.lr[i],
+            loss: self.loss.as_ref().map(|loss| loss[i]),
+            figure: self.figure.as_ref().map(|figure| figure[i]),
+            count: self.count.as_ref().map_or(1, |count| count[i]),
+        };
+        Sweep::new((0..n).map(point).collect(), direction(&self.direction)?).map_err(refused)
+    }
+}
+
+/// Whether more or less is better, from its word.
+pub(crate) fn direction(word: &str) -> PyResult<Direction> {
+    match word {
+        "higher" => Ok(Direction::Higher),
+        "lower" => Ok(Direction::Lower),
+        _ => Err(CyclrError::new_err(format!(
+            "direction = {word:?}: it must be \"higher\" or \"lower\""
+        ))),
+    }
+}
+
+impl From<cyclr::range::Reading> for Reading {
+    fn from(reading: cyclr::range::Reading) -> Self {
+        let pair = |pair: cyclr::range::Pair| (pair.base_lr, pair.max_lr);
+        Self {
+            largest_stable: reading.largest_stable(),
+            repeats: reading.repeats.iter().map(|r| r.ok().map(pair)).collect(),
+            picks: reading.picks.iter().map(|p| p.map(Into::into)).collect(),
+            bounds: reading.answer.ok().map(Into::into),
+            no_answer: reading.answer.err().map(Into::into),
+        }
+    }
+}
+
+impl From<cyclr::range::Bounds> for Bounds {
+    fn from(bounds: cyclr::range::Bounds) -> Self {
+        let three = |e: Estimate| (e.value, e.low, e.high);
+        Self {
+            base_lr: three(bounds.base_lr),
+            max_lr: three(bounds.max_lr),
+            repeats: match bounds.interval {
+                Interval::Repeats(n) => Some(n),
+                Interval::Bootstrap => None,
+            },
+            held_by: bounds.held_by,
+        }
+    }
+}
+
+impl From<NoAnswer> for Reason {
+    fn from(no_answer: NoAnswer) -> Self {
+        Self {
+            kind: match no_answer {
+                NoAnswer::TooFewPoints { .. } => "too_few_points",
+                NoAnswer::NothingLearnt { .. } => "nothing_learnt",
+                NoAnswer::StartsTooHigh { .. } => "starts_too_high",
+                NoAnswer::EndsBeforeSlowing { .. } => "ends_before_slowing",
+                NoAnswer::RepeatsDisagree { .. } => "repeats_disagree",
+                NoAnswer::DivergesAtOnce { .. } => "diverges_at_once",
+                _ => "other",
+            },
+            reason: no_answer.to_string(),
+            advice: no_answer.advice(),
+        }
+    }
+}
+
+impl From<Picks> for Suggestions {
+    fn from(picks: Picks) -> Self {
+        Self {
+            minimum_tenth: picks.minimum_tenth,
+            steepest: picks.steepest,
+            valley: picks.valley,
+            slide: picks.slide,
+        }
+    }
+}

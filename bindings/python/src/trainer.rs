@@ -1,0 +1,240 @@
+//! The seam over Python objects: `start(seed)` gives a run, and a run has `facts`, `updates`, `evaluate`, `state` and
+//! `restore`.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use cyclr::seam::{self, Evaluation, Lab, Metrics, Split, Trainable, TrainableError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::range::direction;
+use crate::schedule::Hyper;
+use crate::{TrainerError, refused};
+use cyclr_train::Error;
+
+/// Something to be done with the interpreter by the thread that called from Python.
+type Job = Box<dyn FnOnce(Python<'_>) + Send>;
+
+/// Does `work`, which drives Python trainers, on a thread of its own, while the calling thread runs what is asked of them:
+/// thread-local settings of a library (gradient mode, autocast, the current device) are then the caller's, and Ctrl-C
+/// reaches the Python code that runs. An exception of the trainer goes on here.
+pub(crate) fn with_lab<T: Send>(
+    py: Python<'_>,
+    lab: Py<PyAny>,
+    work: impl FnOnce(&PyLab) -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    let (jobs, mut todo) = channel::<Job>();
+    let lab = PyLab {
+        lab: Arc::new(lab),
+        jobs,
+        raised: Arc::default(),
+    };
+    let raised = Arc::clone(&lab.raised);
+    let result = thread::scope(|scope| {
+        let worker = scope.spawn(move || work(&lab));
+        let next = &mut todo;
+        while let Ok(job) = py.detach(|| {
+            let next = &mut *next;
+            next.recv()
+        }) {
+            job(py);
+        }
+        py.detach(|| worker.join())
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    if let Some(raised) = raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(raised);
+    }
+    result.map_err(|error| match error {
+        Error::Trainable(error) => TrainerError::new_err(error.to_string()),
+        error => refused(error),
+    })
+}
+
+/// Makes runs by a Python object's `start(seed)`.
+pub(crate) struct PyLab {
+    lab: Arc<Py<PyAny>>,
+    jobs: Sender<Job>,
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl PyLab {
+    /// Has the calling thread do something. What it raises is kept for the caller, and ends the work.
+    fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Python<'_>) -> PyResult<T> + Send + 'static,
+    ) -> Result<T, TrainableError> {
+        let (answer, answered) = channel();
+        let raised = Arc::clone(&self.raised);
+        let job = move |py: Python<'_>| match job(py) {
+            Ok(value) => drop(answer.send(value)),
+            Err(error) => {
+                let mut raised = raised.lock().unwrap_or_else(PoisonError::into_inner);
+                raised.get_or_insert(error);
+            }
+        };
+        let lost = || TrainableError::Failed {
+            reason: "the trainer raised an exception".into(),
+        };
+        self.jobs.send(Box::new(job)).map_err(|_| lost())?;
+        answered.recv().map_err(|_| lost())
+    }
+}
+
+impl Lab for PyLab {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+        let lab = Arc::clone(&self.lab);
+        let (run, facts) = self.ask(move |py| {
+            let run = lab.bind(py).call_method1("start", (seed,))?;
+            let facts: Facts = run.getattr("facts")?.extract()?;
+            Ok((run.unbind(), facts))
+        })?;
+        Ok(Box::new(PyRun {
+            lab: self,
+            run: Arc::new(run),
+            facts: facts.checked()?,
+        }))
+    }
+}
+
+/// One Python run.
+struct PyRun<'a> {
+    lab: &'a PyLab,
+    run: Arc<Py<PyAny>>,
+    facts: seam::Facts,
+}
+
+impl Trainable for PyRun<'_> {
+    fn facts(&self) -> &seam::Facts {
+        &self.facts
+    }
+
+    fn update(&mut self, hyper: cyclr::Hyper) -> Result<Metrics, TrainableError> {
+        let made = self.updates(&[hyper])?;
+        made.into_iter()
+            .next()
+            .ok_or_else(|| TrainableError::Failed {
+                reason: "it made no update and returned no metrics".into(),
+            })
+    }
+
+    fn updates(&mut self, hypers: &[cyclr::Hyper]) -> Result<Vec<Metrics>, TrainableError> {
+        let hypers: Vec<Hyper> = hypers.iter().map(|&hyper| hyper.into()).collect();
+        let run = Arc::clone(&self.run);
+        self.lab.ask(move |py| {
+            let made = run.bind(py).call_method1("updates", (hypers,))?;
+            let made: Vec<Vec<Metric>> = made.extract()?;
+            made.into_iter().map(metrics).collect()
+        })
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+        let (size, split) = match split {
+            Split::Validation => (self.facts.validation, "validation"),
+            Split::Test => (self.facts.test, "test"),
+        };
+        if size == 0 {
+            return Err(TrainableError::Unsupported {
+                what: "evaluate",
+                reason: format!("it has no {split} data"),
+            });
+        }
+        let run = Arc::clone(&self.run);
+        self.lab.ask(move |py| {
+            let measured = run.bind(py).call_method1("evaluate", (split,))?;
+            let measured: PyEvaluation = measured.extract()?;
+            Ok(Evaluation {
+                metrics: metrics(measured.metrics)?,
+                correct: measured.correct,
+            })
+        })
+    }
+
+    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+        let run = Arc::clone(&self.run);
+        self.lab
+            .ask(move |py| run.bind(py).call_method0("state")?.extract())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+        let (run, state) = (Arc::clone(&self.run), state.to_vec());
+        self.lab.ask(move |py| {
+            run.bind(py)
+                .call_method1("restore", (PyBytes::new(py, &state),))?;
+            Ok(())
+        })
+    }
+}
+
+/// `cyclr.Facts`.
+#[derive(FromPyObject)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four abilities that a trainer has or lacks, in any combination"
+)]
+struct Facts {
+    examples: u64,
+    batch: u64,
+    validation: u64,
+    test: u64,
+    momentum: bool,
+    weight_decay: bool,
+    snapshots: bool,
+    given_weights: bool,
+}
+
+impl Facts {
+    fn checked(self) -> Result<seam::Facts, TrainableError> {
+        if self.examples == 0 || self.batch == 0 {
+            return Err(TrainableError::Failed {
+                reason: format!(
+                    "its facts say examples = {} and batch = {}: both must be at least 1",
+                    self.examples, self.batch
+                ),
+            });
+        }
+        Ok(seam::Facts {
+            examples: self.examples,
+            batch: self.batch,
+            validation: self.validation,
+            test: self.test,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            snapshots: self.snapshots,
+            given_weights: self.given_weights,
+        })
+    }
+}
+
+/// `cyclr.Evaluation`.
+#[derive(FromPyObject)]
+struct PyEvaluation {
+    metrics: Vec<Metric>,
+    correct: Option<Vec<bool>>,
+}
+
+/// `cyclr.Metric`.
+#[derive(FromPyObject)]
+struct Metric {
+    name: String,
+    value: f64,
+    count: u64,
+    direction: String,
+    correct: Option<u64>,
+}
+
+fn metrics(list: Vec<Metric>) -> PyResult<Metrics> {
+    let metric = |metric: Metric| {
+        Ok(seam::Metric {
+            direction: direction(&metric.direction)?,
+            name: metric.name.into(),
+            value: metric.value,
+            count: metric.count,
+            correct: metric.correct,
+        })
+    };
+    let list: Vec<_> = list.into_iter().map(metric).collect::<PyResult<_>>()?;
+    Ok(Metrics::new(list))
+}

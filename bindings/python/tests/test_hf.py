@@ -1,0 +1,90 @@
+from typing import ClassVar
+
+import cyclr
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("accelerate")
+
+SPEC = "triangular(base=0.01, max=0.1, step=3)"
+
+
+class Noted(torch.optim.SGD):
+    used: ClassVar = []
+
+    def step(self, closure=None):
+        self.used.append(self.param_groups[0]["lr"])
+        return super().step(closure)
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 1)
+
+    def forward(self, x):
+        return {"loss": self.net(x).pow(2).mean()}
+
+
+def trainer(folder, callbacks=(), make_scheduler=None, resume=None, updates=12, **settings):
+    from cyclr.hf import scheduler  # noqa: F401
+
+    Noted.used = []
+    model = Net()
+    optimizer = Noted(model.parameters(), lr=0.5)
+    args = transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=updates,
+        per_device_train_batch_size=4,
+        use_cpu=True,
+        report_to=[],
+        save_steps=6,
+        logging_steps=4,
+        disable_tqdm=True,
+        **settings,
+    )
+    made = transformers.Trainer(
+        model=model,
+        args=args,
+        train_dataset=[{"x": torch.ones(4)} for _ in range(64)],
+        callbacks=list(callbacks),
+        optimizers=(optimizer, make_scheduler(optimizer, args) if make_scheduler else None),
+    )
+    made.train(resume_from_checkpoint=resume)
+    return made
+
+
+def expected():
+    schedule = cyclr.Schedule(SPEC, updates=12)
+    return [schedule.at(i).lr for i in range(12)]
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_the_callback_sets_every_update_and_the_logs(tmp_path, accumulate):
+    from cyclr.hf import CyclrCallback
+
+    made = trainer(tmp_path, [CyclrCallback(SPEC)], gradient_accumulation_steps=accumulate)
+    assert Noted.used == expected()
+    logged = [log["learning_rate"] for log in made.state.log_history if "learning_rate" in log]
+    assert logged == [expected()[i] for i in (3, 7, 11)]
+
+
+def test_the_callback_resumes(tmp_path):
+    from cyclr.hf import CyclrCallback
+
+    trainer(tmp_path, [CyclrCallback(SPEC)])
+    trainer(tmp_path, [CyclrCallback(SPEC)], resume=str(tmp_path / "checkpoint-6"))
+    assert Noted.used == expected()[6:]
+
+
+def test_the_factorys_scheduler_is_stepped_saved_and_resumed(tmp_path):
+    from cyclr.hf import scheduler
+
+    def make(optimizer, args):
+        return scheduler(optimizer, SPEC, args)
+
+    trainer(tmp_path, make_scheduler=make, gradient_accumulation_steps=2)
+    assert Noted.used == expected()
+    trainer(tmp_path, make_scheduler=make, resume=str(tmp_path / "checkpoint-6"))
+    assert Noted.used == expected()[6:]

@@ -1,0 +1,61 @@
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+if importlib.util.find_spec("keras") is None:
+    pytest.skip("keras is not installed", allow_module_level=True)
+
+SCRIPT = """
+import numpy as np, keras, cyclr
+from cyclr.keras import CyclrCallback
+
+class Noted(keras.callbacks.Callback):
+    used = []
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.used.append(float(self.model.optimizer.learning_rate))
+
+spec = "triangular(base=0.01, max=0.1, step=5)"
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+x, y = np.ones((64, 4), "float32"), np.ones((64, 1), "float32")
+fit = dict(batch_size=8, verbose=0)
+model.fit(x, y, epochs=2, callbacks=[CyclrCallback(spec, updates=32), Noted()], **fit)
+weights = model.get_weights()
+# Goes on where the optimizer is.
+model.fit(x, y, epochs=4, initial_epoch=2, callbacks=[CyclrCallback(spec), Noted()], **fit)
+expected = cyclr.Schedule(spec, updates=32).curve()
+assert np.allclose(Noted.used, expected, rtol=1e-6), (Noted.used, expected)
+
+# The rates are used, and not only shown: plain gradient descent by hand.
+model = keras.Sequential([keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=6, callbacks=[CyclrCallback(spec)], **fit)
+weight = 0.0
+for lr in expected[:6]:
+    weight -= lr * 2 * (weight - 1)
+assert np.allclose(model.get_weights()[0], weight, rtol=1e-5)
+
+try:
+    model.fit(x[:, :1], y, callbacks=[CyclrCallback(spec[:-1] + ", momentum=0.8..0.9)")], **fit)
+except cyclr.CyclrError as error:
+    assert "momentum" in str(error)
+else:
+    raise AssertionError
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_every_update_uses_the_schedule(backend, tmp_path):
+    pytest.importorskip(backend)
+    script = pathlib.Path(tmp_path / "script.py")
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    assert done.stdout == "fine\n", done.stderr

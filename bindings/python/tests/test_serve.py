@@ -1,0 +1,125 @@
+import pathlib
+import subprocess
+import sys
+import time
+
+import cyclr
+import pytest
+from driver import Driver
+from test_find import Bowl
+
+SCRIPT = """
+import sys, time
+sys.path.insert(0, {tests!r})
+import cyclr
+from test_find import Bowl
+
+class Slow(Bowl):
+    def updates(self, hypers):
+        if hypers[0].lr == 1234:
+            time.sleep(600)
+        if hypers[0].lr == 4321:
+            raise LookupError("no such batch")
+        return super().updates(hypers)
+
+print("this is the log", flush=True)
+outcome = cyclr.serve(Slow, policy="fixed(lr=0.1)", updates=50)
+print("ended with", outcome and outcome.made)
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.format(tests=str(pathlib.Path(__file__).parent)))
+    return path
+
+
+@pytest.fixture
+def driver(script, tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        made = Driver(script, log)
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def test_a_whole_conversation(driver, tmp_path):
+    facts = driver.initialize(seed=3)
+    expected = {"protocol": 1, "examples": 1000, "batch": 10, "validation": 100, "test": 100, "momentum": True}
+    expected |= {"weight_decay": False, "snapshots": True, "given_weights": False}
+    assert facts == expected
+
+    made = driver.updates(5)
+    here = Bowl(cyclr.Run(3)).updates([cyclr.Hyper(0.1)] * 5)
+    assert made == [
+        [{"name": "loss", "value": metric.value, "count": 10, "direction": "lower"} for metric in metrics]
+        for metrics in here
+    ]
+
+    first = driver.result("evaluate", split="validation")
+    assert driver.result("state", path=str(tmp_path / "state")) == {}
+    driver.updates(20)
+    assert driver.result("evaluate", split="validation") != first
+    assert driver.result("restore", path=str(tmp_path / "state")) == {}
+    assert driver.result("evaluate", split="validation") == first
+    assert driver.shutdown() == 0
+    assert (tmp_path / "log").read_text() == "this is the log\nended with None\n"
+
+
+def test_what_is_not_finite_has_a_name_and_ends_the_updates(driver):
+    driver.initialize()
+    made = driver.updates(500, lr=1e9)
+    assert len(made) < 500 and made[-1][0]["value"] in ("Infinity", "NaN")
+    assert all(isinstance(metrics[0]["value"], float) for metrics in made[:-1])
+
+
+def test_unknown_fields_are_ignored_and_missing_ones_named(driver):
+    facts = driver.result("initialize", protocol=1, seed=0, data_seed=0, batch=None, colour="blue")
+    assert facts["examples"] == 1000
+    assert driver.result("updates", updates=[{"lr": 0.1, "later": 1}])
+    for method, params, name in [
+        ("updates", {}, "updates"),
+        ("updates", {"updates": [{"momentum": 0.9}]}, "lr"),
+        ("evaluate", {}, "split"),
+        ("state", {}, "path"),
+    ]:
+        error = driver.ask(method, **params)["error"]
+        assert error["code"] == -32602 and f"`{name}` is missing" in error["message"]
+
+
+def test_errors_are_answers_and_the_run_goes_on(driver, tmp_path):
+    assert driver.ask("updates", updates=[])["error"]["message"] == "the first request must be `initialize`"
+    assert driver.ask("initialize", protocol=2, seed=0, data_seed=0, batch=None)["error"]["code"] == -32602
+    driver.initialize()
+    assert driver.ask("model")["error"]["code"] == -32601
+    assert driver.send(b"no JSON")["error"]["code"] == -32700
+    assert driver.send(b"[]")["error"]["code"] == -32600
+    assert driver.ask("evaluate", split="train")["error"]["code"] == -32602
+    failed = driver.ask("updates", updates=[{"lr": 4321}])["error"]
+    assert failed["message"] == "LookupError: no such batch"
+    assert "Traceback" in (tmp_path / "log").read_text()
+    assert len(driver.updates(1)) == 1
+
+
+def test_it_ends_when_cyclr_is_gone(driver):
+    driver.initialize()
+    driver.hang_up()
+    driver.process.wait(timeout=20)
+
+
+def test_it_ends_in_the_middle_of_an_update_when_cyclr_is_gone(driver):
+    driver.initialize()
+    driver.sink.write(b'{"jsonrpc": "2.0", "id": 9, "method": "updates", "params": {"updates": [{"lr": 1234}]}}\n')
+    driver.sink.flush()
+    time.sleep(0.5)
+    assert driver.process.poll() is None
+    driver.hang_up()
+    driver.process.wait(timeout=20)
+
+
+def test_alone_the_script_trains_by_itself(script):
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "this is the log\nended with 50\n"
+    with pytest.raises(ValueError, match="give policy"):
+        cyclr.serve(Bowl)

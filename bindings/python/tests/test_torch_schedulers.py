@@ -1,0 +1,273 @@
+import copy
+import io
+import pickle
+import warnings
+
+import cyclr
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import cyclr.torch  # noqa: E402
+from torch.optim import lr_scheduler  # noqa: E402
+
+CYCLIC = [
+    {"step_size_up": 7},
+    {"step_size_up": 7, "step_size_down": 3, "mode": "triangular2"},
+    {"step_size_up": 50, "step_size_down": 1, "mode": "exp_range", "gamma": 0.97},
+    {"step_size_up": 2.5, "step_size_down": 3.75},
+    {"step_size_up": 6, "mode": "exp_range", "gamma": 1.01},
+    {"step_size_up": 4, "scale_fn": lambda cycle: 1 / cycle},
+    {"step_size_up": 4, "scale_fn": lambda update: 0.9**update, "scale_mode": "iterations"},
+    {"step_size_up": 9, "base_momentum": 0.5, "max_momentum": 0.99, "mode": "triangular2"},
+    {"step_size_up": 9, "base_momentum": 3, "max_momentum": 1},
+    {"step_size_up": 9, "cycle_momentum": False},
+    {"step_size_up": 1},
+]
+ONE_CYCLE = [
+    {"total_steps": 50},
+    {"epochs": 5, "steps_per_epoch": 11},
+    {"total_steps": 50, "pct_start": 0.1, "anneal_strategy": "linear"},
+    {"total_steps": 60, "three_phase": True},
+    {"total_steps": 61, "three_phase": True, "pct_start": 0.45, "anneal_strategy": "linear"},
+    {"total_steps": 40, "div_factor": 3, "final_div_factor": 1.5, "base_momentum": 0.2, "max_momentum": 0.3},
+    {"total_steps": 40, "cycle_momentum": False},
+    {"total_steps": 37, "pct_start": 1.0},
+    {"total_steps": 40, "base_momentum": 22, "max_momentum": 1},
+]
+BOUNDS = [(0.001, 0.006), (0.0, 5.0), (0.3, 0.1), ([0.01, 0.1, 1.0], [0.5, 0.6, 7.0])]
+
+
+def make(optimizer, **settings):
+    weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(3)]
+    made = optimizer([{"params": [w], "lr": 0.1 * (n + 1)} for n, w in enumerate(weights)], lr=0.1, **settings)
+    for weight in weights:
+        weight.grad = torch.zeros(2)
+    return made
+
+
+def optimizers():
+    return [
+        lambda: make(torch.optim.SGD, momentum=0.9),
+        lambda: make(torch.optim.Adam),
+        lambda: make(torch.optim.AdamW, betas=(0.8, 0.95)),
+    ]
+
+
+def groups_of(optimizer):
+    keys = ("lr", "momentum", "betas")
+    return [[group[key] for key in keys if key in group] for group in optimizer.param_groups]
+
+
+def flat(groups):
+    return [
+        number for group in groups for value in group for number in (value if isinstance(value, tuple) else [value])
+    ]
+
+
+def trace(scheduler, updates):
+    rows = [flat(groups_of(scheduler.optimizer))]
+    for _ in range(updates):
+        scheduler.optimizer.step()
+        scheduler.step()
+        rows.append(flat(groups_of(scheduler.optimizer)))
+        assert scheduler.get_last_lr() == [group["lr"] for group in scheduler.optimizer.param_groups]
+    return rows
+
+
+def assert_close(ours, theirs, scale):
+    for update, (a, b) in enumerate(zip(ours, theirs)):
+        assert a == pytest.approx(b, rel=1e-12, abs=1e-12 * scale), f"update {update}"
+
+
+@pytest.mark.parametrize("optimizer", optimizers())
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("settings", CYCLIC)
+def test_cyclic_lr_equals_torchs(optimizer, bounds, settings):
+    base, top = bounds
+    only_sgd_takes_large_momenta(optimizer, settings)
+    ours = trace(cyclr.torch.CyclicLR(optimizer(), base, top, **settings), 120)
+    theirs = trace(lr_scheduler.CyclicLR(optimizer(), base, top, **settings), 120)
+    assert_close(ours, theirs, 10)
+
+
+@pytest.mark.parametrize("optimizer", optimizers())
+@pytest.mark.parametrize("top", [0.1, [0.01, 1.0, 40.0]])
+@pytest.mark.parametrize("settings", ONE_CYCLE)
+def test_one_cycle_lr_equals_torchs(optimizer, top, settings):
+    only_sgd_takes_large_momenta(optimizer, settings)
+    updates = settings.get("total_steps", 55) - 1
+    ours = trace(cyclr.torch.OneCycleLR(optimizer(), top, **settings), updates)
+    theirs = trace(lr_scheduler.OneCycleLR(optimizer(), top, **settings), updates)
+    assert_close(ours, theirs, 40)
+
+
+def only_sgd_takes_large_momenta(optimizer, settings):
+    if settings.get("base_momentum", 0) > 1 and not isinstance(optimizer(), torch.optim.SGD):
+        pytest.skip("Adam cannot")
+
+
+def test_arguments_are_torchs():
+    import inspect
+
+    for ours, theirs in [
+        (cyclr.torch.CyclicLR, lr_scheduler.CyclicLR),
+        (cyclr.torch.OneCycleLR, lr_scheduler.OneCycleLR),
+    ]:
+        ours, theirs = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
+        assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
+
+
+def schedulers():
+    sgd, adam, _ = optimizers()
+    spec = "warmup(5) then triangular2(base=0.1, max=1, step=8, momentum=0.8..0.9)"
+    return [
+        lambda: cyclr.torch.CyclicLR(sgd(), 0.01, 0.2, step_size_up=7, mode="triangular2"),
+        lambda: cyclr.torch.CyclicLR(adam(), [0.01, 0.1, 0.2], 0.4, step_size_up=7, mode="exp_range", gamma=0.99),
+        lambda: cyclr.torch.OneCycleLR(adam(), [0.1, 0.2, 0.3], total_steps=60),
+        lambda: cyclr.torch.Schedule(sgd(), spec, updates=60),
+        lambda: cyclr.torch.Schedule(adam(), [spec, "fixed(lr=0.1)", "rex(lr=1)"], updates=60),
+    ]
+
+
+@pytest.mark.parametrize("make_one", schedulers())
+def test_it_resumes_in_mid_cycle_exactly(make_one):
+    straight = trace(make_one(), 50)
+    first = make_one()
+    trace(first, 17)
+    file = io.BytesIO()
+    torch.save({"scheduler": first.state_dict(), "optimizer": first.optimizer.state_dict()}, file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    second = make_one()
+    trace(second, 5)
+    second.load_state_dict(saved["scheduler"])
+    second.optimizer.load_state_dict(saved["optimizer"])
+    assert trace(second, 33) == straight[17:]
+
+
+@pytest.mark.parametrize("make_one", schedulers())
+@pytest.mark.parametrize("clone", [lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy])
+def test_it_pickles_in_mid_cycle(make_one, clone):
+    straight = trace(make_one(), 50)
+    first = make_one()
+    trace(first, 17)
+    assert trace(clone(first), 33) == straight[17:]
+    assert trace(first, 33) == straight[17:]
+
+
+@pytest.mark.parametrize("make_one", schedulers())
+def test_it_never_runs_out(make_one):
+    rows = trace(make_one(), 100)
+    if not isinstance(make_one(), cyclr.torch.CyclicLR):
+        assert all(row == rows[60] for row in rows[60:])
+
+
+@pytest.mark.parametrize("make_one", schedulers())
+def test_calls_between_updates_do_not_count(make_one):
+    straight = trace(make_one(), 30)
+    accumulating = make_one()
+    rows = []
+    for micro_batch in range(31 * 4):
+        rows.append(flat(groups_of(accumulating.optimizer)))
+        if micro_batch % 4 == 3:
+            accumulating.optimizer.step()
+        accumulating.step()
+    assert rows[::4] == straight
+
+
+def test_a_loop_that_trains_nothing_counts_calls():
+    optimizer = make(torch.optim.SGD)
+    optimizer.zero_grad()
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=4)
+    rates = []
+    for _ in range(4):
+        rates += scheduler.get_last_lr()[:1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler.step()
+    assert rates == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_schedule_may_be_stepped_once_an_epoch():
+    optimizer = make(torch.optim.SGD)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=100)
+    for epoch in range(1, 11):
+        for _ in range(10):
+            optimizer.step()
+        scheduler.step()
+        assert scheduler.get_last_lr()[0] == 1 - epoch / 10
+
+
+def test_updates_that_a_scaler_skips_do_not_count():
+    optimizer = make(torch.optim.SGD)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    scaler = torch.amp.GradScaler("cpu")
+    for bad in [False, True, True, False]:
+        for group in optimizer.param_groups:
+            group["params"][0].grad = torch.full((2,), float("inf") if bad else 1.0)
+        scaler.scale(torch.ones(1))
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+    assert scheduler.last_epoch == 2
+
+
+def test_schedule_equals_the_spec_and_keeps_the_groups_factors():
+    spec = "triangular(base=0.1, max=1, step=8, momentum=0.8..0.9)"
+    schedule = cyclr.Schedule(spec, updates=40)
+    scheduler = cyclr.torch.Schedule(make(torch.optim.SGD, momentum=0.5), spec, updates=40)
+    rows = trace(scheduler, 39)
+    for update, row in enumerate(rows):
+        hyper = schedule.at(update)
+        expected = [x for factor in (1, 2, 3) for x in (hyper.lr * factor, hyper.momentum)]
+        assert row == pytest.approx(expected, rel=1e-15)
+
+
+def test_momentum_is_left_alone_unless_the_spec_moves_it():
+    optimizer = make(torch.optim.SGD, momentum=0.5)
+    cyclr.torch.Schedule(optimizer, "fixed(lr=1)", updates=40)
+    assert {group["momentum"] for group in optimizer.param_groups} == {0.5}
+
+
+def test_tensor_rates_stay_the_same_tensor():
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.Adam([weight], lr=torch.tensor(0.1), foreach=False, capturable=True)
+    rate = optimizer.param_groups[0]["lr"]
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] is rate and rate.item() == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("make_one", schedulers())
+def test_it_works_inside_torchs_sequential(make_one):
+    alone = trace(make_one(), 20)
+    second = make_one()
+    optimizer = second.optimizer
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=1)
+        both = lr_scheduler.SequentialLR(optimizer, [first, second], milestones=[10])
+        rows = trace(both, 30)
+    assert rows[10:] == alone
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda o: cyclr.torch.Schedule(o, "triangular(base=1)", updates=9), "needs `max`"),
+        (lambda o: cyclr.torch.Schedule(o, ["fixed(lr=1)"], updates=9), "1 specs and 3 groups"),
+        (lambda o: cyclr.torch.Schedule(o, "fixed(lr=1)"), "how long is the run"),
+        (lambda o: cyclr.torch.CyclicLR(o, 0.1, 0.2, mode="square"), "mode is invalid"),
+        (lambda o: cyclr.torch.OneCycleLR(o, 0.1), "total_steps"),
+    ],
+)
+def test_bad_values_are_value_errors(build, message):
+    with pytest.raises(ValueError, match=message):
+        build(make(torch.optim.SGD, momentum=0.9))
+
+
+def test_a_spec_that_moves_momentum_needs_an_optimizer_that_has_one():
+    with pytest.raises(cyclr.CyclrError, match="moves momentum"):
+        optimizer = make(torch.optim.Adagrad)
+        cyclr.torch.Schedule(optimizer, "triangular(base=0, max=1, step=2, momentum=0.8..0.9)", updates=9)

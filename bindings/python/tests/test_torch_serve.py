@@ -1,0 +1,64 @@
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from driver import Driver
+
+torch = pytest.importorskip("torch")
+
+
+EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
+SCRIPT = EXAMPLES / "torch_fashion.py"
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def one():
+        with (tmp_path / "log").open("a") as log:
+            started.append(Driver(SCRIPT, log))
+        return started[-1]
+
+    yield one
+    for driver in started:
+        driver.process.kill()
+        driver.process.wait()
+
+
+def test_a_script_is_a_child(start, tmp_path):
+    driver = start()
+    facts = driver.initialize(seed=1)
+    assert (facts["examples"], facts["batch"], facts["validation"], facts["test"]) == (9000, 100, 1000, 2000)
+    assert facts["momentum"] and facts["weight_decay"] and facts["snapshots"]
+
+    first = driver.updates(7)
+    assert [metric["name"] for metric in first[0]] == ["loss", "accuracy"]
+    assert first[0][1]["correct"] == round(first[0][1]["value"] * 100) and first[0][1]["direction"] == "higher"
+    driver.result("state", path=str(tmp_path / "state"))
+    measured = driver.result("evaluate", split="validation")
+    assert len(measured["correct"]) == 1000
+    assert measured["correct"].count("1") == measured["metrics"][1]["correct"]
+    # Past the end of an epoch, so that the order of the data is that of two passes.
+    straight = driver.updates(95)
+    assert driver.shutdown() == 0
+
+    other = start()
+    other.initialize(seed=1)
+    assert other.updates(7) == first, "the seed decides everything"
+    third = start()
+    third.initialize(seed=2)
+    assert third.updates(3) != first[:3]
+    third.result("restore", path=str(tmp_path / "state"))
+    assert third.updates(95) == straight, "a state restores everything"
+
+
+def test_the_batch_is_cyclrs_where_it_says(start):
+    facts = start().initialize(batch=50)
+    assert facts["batch"] == 50
+
+
+def test_alone_it_trains_by_itself():
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True)
+    assert "Metric(name='accuracy'" in done.stdout
