@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cyclr_train::bowl::Bowl;
-use cyclr_train::record::{EventRecord, ResultRecord, RunRecord, read_events};
+use cyclr_train::record::{EventRecord, FailedRecord, ResultRecord, RunRecord, read_events};
 use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
 use schemars::{JsonSchema, schema_for};
 use tempfile::TempDir;
@@ -37,6 +37,7 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<RunRecord>("run.json");
     check_schema::<EventRecord>("event.json");
     check_schema::<ResultRecord>("result.json");
+    check_schema::<FailedRecord>("failed.json");
 }
 
 /// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.
