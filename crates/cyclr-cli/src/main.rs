@@ -15,6 +15,8 @@
 #![expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 
 mod args;
+#[cfg(unix)]
+mod child;
 mod command;
 mod exit;
 mod lab;

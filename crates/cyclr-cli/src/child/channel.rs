@@ -100,7 +100,7 @@ impl Channel {
 
     /// Reads what is there; whether that was anything.
     fn read_some(&mut self) -> Result<bool, Broken> {
-        let mut bytes = [0; 65536];
+        let mut bytes = [0; 8192];
         match self.answers.read(&mut bytes) {
             Ok(0) => Err(Broken::Closed(std::mem::take(&mut self.rest))),
             Ok(n) => {

@@ -100,7 +100,7 @@ impl Child {
                 };
             }
             let ErrorObject { code, message } = error;
-            self.with_last_lines(format!(
+            self.with_last_lines(&format!(
                 "the script could not do `{method}`: {message} (code {code})"
             ))
         })
@@ -204,7 +204,7 @@ impl Child {
             }
             Broken::Io(error) => format!("the child cannot be asked for `{method}`: {error}"),
         };
-        self.with_last_lines(reason)
+        self.with_last_lines(&reason)
     }
 
     /// How a child came to its end that has closed its pipes.
@@ -218,12 +218,12 @@ impl Child {
 
     /// The error for an answer that is none.
     fn wrong(&self, what: &str) -> TrainableError {
-        self.with_last_lines(format!(
+        self.with_last_lines(&format!(
             "the child answered what the protocol does not allow: {what}"
         ))
     }
 
-    fn with_last_lines(&self, reason: String) -> TrainableError {
+    fn with_last_lines(&self, reason: &str) -> TrainableError {
         if self.channel.is_none() {
             self.output.wait(LAST_WORDS);
         }
@@ -249,7 +249,7 @@ impl Child {
         if by_itself {
             return Ok(());
         }
-        Err(self.with_last_lines(format!(
+        Err(self.with_last_lines(&format!(
             "the child has not ended within {:.0} s of `shutdown`, and was ended",
             most.as_secs_f64().ceil()
         )))
@@ -312,9 +312,8 @@ impl Trainable for Child {
         }
         let file = StateFile::new()?;
         let Done {} = self.get(Call::State { path: file.path()? }, 1.0)?;
-        fs::read(file.folder.path().join(StateFile::NAME)).map_err(|error| {
-            self.wrong(&format!("`state`, and its file cannot be read: {error}"))
-        })
+        fs::read(file.folder.path().join(StateFile::NAME))
+            .map_err(|error| self.wrong(&format!("`state`, and its file cannot be read: {error}")))
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
@@ -349,9 +348,15 @@ impl Drop for Child {
 
 /// As many updates as were asked for, or fewer, the last of which is not finite.
 fn check_count(made: &[Metrics], asked: usize) -> Result<(), String> {
-    let finite = made.iter().take_while(|metrics| metrics.is_finite()).count();
+    let finite = made
+        .iter()
+        .take_while(|metrics| metrics.is_finite())
+        .count();
     if made.len() > asked {
-        return Err(format!("{} updates where {asked} were asked for", made.len()));
+        return Err(format!(
+            "{} updates where {asked} were asked for",
+            made.len()
+        ));
     }
     if finite + 1 < made.len() {
         return Err(format!(

@@ -12,7 +12,6 @@ use super::protocol::{
 /// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers to the method of that
 /// name. Unknown fields are ignored on both sides.
 #[derive(JsonSchema, Serialize)]
-#[expect(dead_code, reason = "it is there for its schema")]
 struct Protocol {
     request: Request,
     initialize: Answer<Initialized>,
@@ -65,7 +64,9 @@ fn a_missing_field_is_named() {
     for field in ["name", "value", "count", "direction"] {
         let mut less = whole.clone();
         less.as_object_mut().unwrap().remove(field);
-        let error = serde_json::from_value::<Figure>(less).unwrap_err().to_string();
+        let error = serde_json::from_value::<Figure>(less)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(field), "{field}: {error}");
     }
 }

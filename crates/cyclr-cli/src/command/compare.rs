@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use cyclr::seam::{Facts, Lab};
+use cyclr::seam::{Facts, Lab, Split};
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::{Record, Sample};
 use cyclr_train::compare::{Arm, Happening, Kept, Plan, Settings, Study, compare};
@@ -30,15 +30,27 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         .out
         .clone()
         .map_or_else(|| next_folder("compare"), Ok)?;
-    let comparisons = match &args.study {
-        Some(file) => of_study(args, file, &out)?,
-        None => vec![of_flags(args, out.clone())?],
+    let Some(file) = &args.study else {
+        let lab = args.lab.lab(1, false)?;
+        let comparison = of_flags(args, &*lab, out)?;
+        let interrupt = interrupt()?;
+        carry_out(
+            &comparison,
+            &*lab,
+            args.jobs,
+            args.plan,
+            args.json,
+            &interrupt,
+        )?;
+        return Ok(());
     };
+    let comparisons = of_study(args, file, &out)?;
     let interrupt = interrupt()?;
     let mut records = Vec::new();
     for comparison in &comparisons {
+        let lab = comparison.lab.lab(1, false)?;
         records.extend(carry_out(
-            comparison, args.jobs, args.plan, args.json, &interrupt,
+            comparison, &*lab, args.jobs, args.plan, args.json, &interrupt,
         )?);
     }
     if records.len() > 1 {
@@ -65,14 +77,15 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
         plan: kept.plan,
         folder: args.folder.clone(),
     };
-    carry_out(&comparison, args.threads, false, args.json, &interrupt()?)?;
+    let lab = comparison.lab.lab(1, false)?;
+    let (jobs, json) = (args.threads, args.json);
+    carry_out(&comparison, &*lab, jobs, false, json, &interrupt()?)?;
     Ok(())
 }
 
 /// The comparison that the flags declare.
-fn of_flags(args: &CompareArgs, folder: PathBuf) -> anyhow::Result<Comparison> {
-    let lab = args.lab.lab(1, false)?;
-    let facts = lab.start(0)?.facts().clone();
+fn of_flags(args: &CompareArgs, lab: &dyn Lab, folder: PathBuf) -> anyhow::Result<Comparison> {
+    let facts = lab.facts()?;
     let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
     plan.title = args.lab.title()?;
     if !args.arms.is_empty() {
@@ -93,12 +106,29 @@ fn of_flags(args: &CompareArgs, folder: PathBuf) -> anyhow::Result<Comparison> {
         plan.budgets.clone_from(&args.budgets);
     }
     plan.seeds = (1..=args.seeds).collect();
-    plan.margin = args.margin;
+    plan.margin = args.margin.map_or_else(|| margin(args, lab, &facts), Ok)?;
     Ok(Comparison {
         lab: args.lab.clone(),
         plan,
         folder,
     })
+}
+
+/// The usual margin is in points of accuracy. A command that measures something else must be told of another.
+fn margin(args: &CompareArgs, lab: &dyn Lab, facts: &Facts) -> anyhow::Result<f64> {
+    const POINTS: f64 = 0.5;
+    if args.lab.command.is_empty() || facts.validation == 0 {
+        return Ok(POINTS);
+    }
+    let mut run = lab.start(0)?;
+    let measured = run.evaluate(Split::Validation)?.metrics;
+    match measured.deciding() {
+        Some(metric) if metric.correct.is_none() => Err(Usage::error(format!(
+            "{} decides here ({:.4} before training), which is no accuracy: say with --margin which difference in it would not matter",
+            metric.name, metric.value
+        ))),
+        _ => Ok(POINTS),
+    }
 }
 
 /// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`
@@ -145,6 +175,7 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.
 fn carry_out(
     comparison: &Comparison,
+    lab: &dyn Lab,
     jobs: Option<usize>,
     plan_only: bool,
     json: bool,
@@ -155,11 +186,10 @@ fn carry_out(
         plan,
         folder,
     } = comparison;
-    let lab = lab_args.lab(1, false)?;
-    let jobs = threads(jobs);
-    announce(plan, lab.start(0)?.facts());
+    let jobs = lab_args.jobs(jobs);
+    announce(plan, &lab.facts()?);
     if plan_only {
-        predict(plan, &lab, jobs)?;
+        predict(plan, lab, jobs)?;
         return Ok(None);
     }
     eprintln!("in {}", folder.display());
@@ -170,7 +200,7 @@ fn carry_out(
     };
     let mut progress = Progress::new(plan.updates_of_runs());
     let mut observer = |happening: &Happening| show_happening(&mut progress, happening);
-    let record = compare(&lab, plan, folder, &settings, &mut observer, interrupt);
+    let record = compare(lab, plan, folder, &settings, &mut observer, interrupt);
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder))?;
     if json {
@@ -245,6 +275,9 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
                 .as_deref()
                 .unwrap_or("no peak rate: every trial diverged");
             progress.say(&format!("{}: {spec}", arm.label));
+        }
+        Happening::Failed { name, reason } => {
+            progress.say(&format!("{} failed: {reason}", name.folder));
         }
         _ => {}
     }

@@ -8,7 +8,7 @@ use cyclr::advice;
 use cyclr::range::{
     Bounds, Estimate, Interval, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds,
 };
-use cyclr::seam::{Facts, Lab};
+use cyclr::seam::Facts;
 use cyclr::units::Horizon;
 use cyclr_train::Watch;
 use cyclr_train::find::{
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         return read_files(args);
     }
     let lab = args.lab.lab(1, false)?;
-    let facts = lab.start(args.seed)?.facts().clone();
+    let facts = lab.facts()?;
     let budget = updates(&args.budget, facts.updates_per_epoch())?;
     let run = Horizon::of_updates(budget)?.with_epoch(facts.examples, facts.batch)?;
     let test = test(args, &facts, budget)?;
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         interrupt: &interrupt,
     };
     let all = match &weight_decays {
-        None => vec![range_test(&lab, &test, watch)?],
-        Some(values) => range_test_over_weight_decay(&lab, &test, values, watch)?,
+        None => vec![range_test(&*lab, &test, watch)?],
+        Some(values) => range_test_over_weight_decay(&*lab, &test, values, watch)?,
     };
     progress.finish();
     if facts.given_weights {
@@ -70,7 +70,6 @@ const VAL_POINTS: u64 = 32;
 
 /// The test that was asked for.
 fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let measure = match args.on {
         On::Train => Measure::Training,
         On::Val => Measure::Validation { points: VAL_POINTS },
@@ -90,7 +89,7 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
     Ok(RangeTest {
         seed: args.seed,
         repeats: args.repeats,
-        threads: args.jobs.unwrap_or(cores),
+        threads: args.lab.jobs(args.jobs),
         updates: (args.share / 100.0 * budget as f64) as u64,
         ramp,
         measure,

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let interrupt = interrupt()?;
     let spec = match &args.policy {
         Some(text) => policy(text)?,
-        None => found(args, &lab, &interrupt)?,
+        None => found(args, &*lab, &interrupt)?,
     };
     let task = Task {
         read_every: args.read_every,
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     };
     let outcome = train_in(
         &folder,
-        &lab,
+        &*lab,
         serde_json::to_value(&args.lab)?,
         &task,
         watch,
@@ -99,8 +99,13 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
 
 /// An error of a run in a folder; an interrupted one says how to go on.
 pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Error {
-    if matches!(error, cyclr_train::Error::Interrupted { .. }) {
-        eprintln!("go on with: cyclr resume {}", folder.display());
+    let folder = folder.display();
+    match error {
+        cyclr_train::Error::Interrupted { .. } => eprintln!("go on with: cyclr resume {folder}"),
+        cyclr_train::Error::RunsFailed { .. } => eprintln!(
+            "the other runs are kept; try the failed ones again with: cyclr resume {folder}"
+        ),
+        _ => {}
     }
     anyhow!(error)
 }
@@ -135,7 +140,7 @@ fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
 
 /// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
 fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
-    let facts = lab.start(args.seed)?.facts().clone();
+    let facts = lab.facts()?;
     let run = match budget(args)? {
         Budget::Updates(updates) => {
             Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?

@@ -16,8 +16,8 @@ mod progress;
 mod resume;
 
 pub use outcome::{Ending, Outcome, Reading};
-pub use plan::{Budget, Plan, Task};
 pub(crate) use plan::check_obeyed;
+pub use plan::{Budget, Plan, Task};
 pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
 
