@@ -15,7 +15,7 @@ use super::channel::Channel;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Waits for a line from cyclr, and kills the group where cyclr ends without one, however it ends.
-const WATCHDOG: &str = "read -r _ || kill -KILL -- \"-$0\"";
+const WATCHDOG: &str = "read -r _ || kill -s KILL -- \"-$0\"";
 
 /// The descriptors that a child finds its pipes at: below ten, because a shell can use no others.
 const READ: i32 = 3;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use cyclr::seam::{Facts, Lab, Split};
 use cyclr_engine::cpu::Level;
-use cyclr_train::compare::record::{Record, Sample};
+use cyclr_train::compare::record::{Measure, Record, Sample};
 use cyclr_train::compare::{Arm, Happening, Kept, Plan, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
@@ -300,7 +300,7 @@ fn print(record: &Record) {
         let sample = arm
             .test
             .as_ref()
-            .map_or_else(|| String::from("none"), sample);
+            .map_or_else(|| String::from("none"), |s| sample(s, &record.measure));
         let n = arm.runs.len();
         let seconds: f64 = arm.runs.iter().map(|run| run.seconds).sum::<f64>() / n.max(1) as f64;
         println!(
@@ -314,12 +314,20 @@ fn print(record: &Record) {
     }
 }
 
-/// `91.20 [90.80, 91.60]`
-fn sample(sample: &Sample) -> String {
-    let interval = sample
-        .interval
-        .map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
-    format!("{:.2}{interval}", sample.mean)
+/// `91.20 [90.80, 91.60]`: two decimals of a point, four digits of anything else.
+fn sample(sample: &Sample, measure: &Measure) -> String {
+    let number = |value: f64| {
+        if measure.unit == "points" {
+            return format!("{value:.2}");
+        }
+        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+        rounded.to_string()
+    };
+    let [mean, low, high] = match sample.interval {
+        Some([low, high]) => [sample.mean, low, high].map(number),
+        None => return number(sample.mean),
+    };
+    format!("{mean} [{low}, {high}]")
 }
 
 /// What made the results, for the record.

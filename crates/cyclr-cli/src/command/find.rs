@@ -318,10 +318,10 @@ fn chart(curves: &[Curve]) -> Chart {
     };
     Chart {
         x: "learning rate",
-        y: if accuracy {
-            "accuracy of training batches"
-        } else {
-            "loss of training batches"
+        y: match curves.first().and_then(|curve| curve.points.first()) {
+            Some(point) if accuracy && point.correct.is_none() => "figure that decides",
+            _ if accuracy => "accuracy of training batches",
+            _ => "loss of training batches",
         },
         lines: curves.iter().enumerate().map(line).collect(),
     }
