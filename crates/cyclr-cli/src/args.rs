@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Go on with an interrupted run or comparison
     Resume(ResumeArgs),
+    /// Name the class of images, by a trained model
+    Predict(PredictArgs),
     /// Say what a data set holds
     Data(DataArgs),
     /// Print the completions of a shell
@@ -339,6 +341,21 @@ pub(crate) struct ResumeArgs {
     #[arg(long)]
     pub(crate) allow_inexact: bool,
     /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct PredictArgs {
+    /// The folder of a finished run, or its model.safetensors
+    pub(crate) run: PathBuf,
+    /// PNG or JPEG files, resized to what the net takes
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Name so many classes, the likeliest first
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub(crate) top: usize,
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }

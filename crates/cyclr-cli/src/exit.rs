@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::process::ExitCode;
 
 /// The command cannot mean what it says: another spelling would help, another try would not.
 #[derive(Debug)]
@@ -36,27 +35,32 @@ impl fmt::Display for NoReliableAnswer {
 impl std::error::Error for NoReliableAnswer {}
 
 /// Says what went wrong, and with what code the process ends.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn report(error: &anyhow::Error) -> u8 {
     let reader_left = |cause: &(dyn std::error::Error + 'static)| {
         cause
             .downcast_ref::<std::io::Error>()
             .is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
     };
     if error.chain().any(reader_left) {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     if error.is::<NoReliableAnswer>() {
-        return ExitCode::from(3);
+        return 3;
     }
     eprintln!("error: {error:#}");
     if matches!(
         error.downcast_ref(),
+        Some(cyclr_train::Error::NoBounds { .. })
+    ) {
+        3
+    } else if matches!(
+        error.downcast_ref(),
         Some(cyclr_train::Error::Interrupted { .. })
     ) {
-        ExitCode::from(130)
+        130
     } else if error.is::<Usage>() {
-        ExitCode::from(2)
+        2
     } else {
-        ExitCode::FAILURE
+        1
     }
 }

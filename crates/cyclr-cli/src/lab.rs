@@ -1,6 +1,6 @@
 //! What is trained: the options that make a lab of the embedded engine or of a user's program, which a run's record keeps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::time::Duration;
 
@@ -181,26 +181,51 @@ impl LabArgs {
             .try_into()
             .map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
         match named.as_ref().and_then(toml::Value::as_str) {
-            None | Some("fashion") => Ok(Self {
-                data: data.cloned(),
-                ..lab
-            }),
-            Some(_) if data.is_some() => Ok(Self {
-                data: data.cloned(),
-                ..lab
-            }),
-            Some(name) => Err(Usage::error(format!(
+            Some(name) if name != "fashion" && data.is_none() => Err(Usage::error(format!(
                 "the study needs the data set {name}: give its folder with --data DIR"
             ))),
+            _ => Ok(Self {
+                data: data.cloned(),
+                ..lab
+            }),
         }
+    }
+
+    /// What the record of a run or comparison says.
+    pub(crate) fn recorded(record: serde_json::Value, folder: &Path) -> anyhow::Result<Self> {
+        serde_json::from_value(record).with_context(|| {
+            format!(
+                "{}: its record of what is trained cannot be read",
+                folder.display()
+            )
+        })
     }
 
     /// The lab, each of whose runs works with so many threads.
     pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<Box<dyn Lab>> {
         if self.command.is_empty() {
-            return Ok(Box::new(self.engine(threads, allow_inexact)?));
+            Ok(Box::new(self.engine(threads, allow_inexact)?))
+        } else {
+            self.child()
         }
-        self.child()
+    }
+
+    /// The lab, each of whose runs works with one thread, and what is trained, in a few words.
+    pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn Lab>, String)> {
+        if !self.command.is_empty() {
+            return Ok((self.child()?, self.command.join(" ")));
+        }
+        let lab = self.engine(1, false)?;
+        let title = title(&lab);
+        Ok((Box::new(lab), title))
+    }
+
+    /// Runs side by side, where nobody says how many: one for each core; one alone of a command, which may use all cores
+    /// by itself.
+    pub(crate) fn jobs(&self, asked: Option<usize>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = || if self.command.is_empty() { cores() } else { 1 };
+        asked.unwrap_or_else(usual)
     }
 
     #[cfg(unix)]
@@ -224,8 +249,13 @@ impl LabArgs {
     fn engine(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
         let splits = self.splits()?;
         let dataset = splits.train.dataset();
-        let net =
-            Net::named(self.net_name(dataset), dataset.classes().len()).map_err(Usage::error)?;
+        let default = if dataset.shape().channels == 1 {
+            "mlp"
+        } else {
+            "cifar10_quick"
+        };
+        let name = self.net.as_deref().unwrap_or(default);
+        let net = Net::named(name, dataset.classes().len()).map_err(Usage::error)?;
         let config = EngineConfig {
             optimizer: self.optimizer(),
             weight_decay: self.weight_decay,
@@ -250,36 +280,6 @@ impl LabArgs {
         Ok(EngineLab::new(config, splits)?)
     }
 
-    /// Runs side by side, where nobody says how many: one for each core; one alone of a command, which may use all cores
-    /// by itself.
-    pub(crate) fn jobs(&self, asked: Option<usize>) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = || if self.command.is_empty() { cores() } else { 1 };
-        asked.unwrap_or_else(usual)
-    }
-
-    /// What is trained, in a few words.
-    pub(crate) fn title(&self) -> anyhow::Result<String> {
-        if !self.command.is_empty() {
-            return Ok(self.command.join(" "));
-        }
-        let dataset = self.dataset()?;
-        let source = match &self.data {
-            Some(_) => dataset.source(),
-            None => "the embedded Fashion-MNIST",
-        };
-        Ok(format!("{} on {source}", self.net_name(&dataset)))
-    }
-
-    fn net_name(&self, dataset: &Dataset) -> &str {
-        let default = if dataset.shape().channels == 1 {
-            "mlp"
-        } else {
-            "cifar10_quick"
-        };
-        self.net.as_deref().unwrap_or(default)
-    }
-
     /// The data set, uncut.
     pub(crate) fn dataset(&self) -> anyhow::Result<Dataset> {
         let Some(path) = &self.data else {
@@ -296,7 +296,7 @@ impl LabArgs {
     fn splits(&self) -> anyhow::Result<Splits> {
         const MOST_HELD_OUT: usize = 5000;
         let dataset = self.dataset()?;
-        let examples = dataset.summary().train.examples;
+        let examples = dataset.train_len();
         let validation = self.validation.unwrap_or((examples / 5).min(MOST_HELD_OUT));
         Ok(dataset.split(validation, self.data_seed)?)
     }
@@ -362,4 +362,13 @@ impl LabArgs {
             .with_context(|| format!("the weights {} cannot be read", path.display()))?;
         Ok(Some(bytes))
     }
+}
+
+/// What is trained, in a few words.
+fn title(lab: &EngineLab) -> String {
+    let source = match lab.dataset().source() {
+        "embedded" => "the embedded Fashion-MNIST",
+        path => path,
+    };
+    format!("{} on {source}", lab.net().name())
 }

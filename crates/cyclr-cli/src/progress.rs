@@ -1,11 +1,13 @@
 //! What is shown while work is done: a bar where there is a terminal, now and then a plain line where there is not.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use cyclr::Hyper;
 use cyclr::seam::Metrics;
 use cyclr_train::{Event, Interrupt, find::FindEvent};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a plain line is written.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -24,28 +26,74 @@ pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     Ok(interrupt)
 }
 
-/// The progress of a piece of work that counts updates.
+/// The progress of a piece of work that counts updates: a bar for the whole, and below it one for each run of several.
 pub(crate) struct Progress {
-    bar: ProgressBar,
+    bars: MultiProgress,
+    whole: Pace,
+    runs: BTreeMap<String, Pace>,
+    /// The updates of each repeat of the sweeps that are being made.
+    repeats: BTreeMap<u32, u64>,
     plain: bool,
-    began: Instant,
     last: Instant,
+}
+
+/// A bar, and what it takes to say how fast it goes.
+struct Pace {
+    bar: ProgressBar,
+    began: Instant,
+    /// Updates that were made before.
     start: u64,
+    updates_per_epoch: u64,
+}
+
+impl Pace {
+    fn new(bars: &MultiProgress, updates: u64, template: &str) -> Self {
+        let style = ProgressStyle::with_template(template);
+        let bar = ProgressBar::new(updates)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self {
+            bar: bars.add(bar),
+            began: Instant::now(),
+            start: 0,
+            updates_per_epoch: 1,
+        }
+    }
+
+    fn started(&mut self, made: u64, end: u64, updates_per_epoch: u64) {
+        (self.start, self.updates_per_epoch) = (made, updates_per_epoch);
+        self.began = Instant::now();
+        self.bar.set_length(end);
+        self.bar.set_position(made);
+    }
+
+    fn speed(&self) -> f64 {
+        let made = self.bar.position().saturating_sub(self.start);
+        made as f64 / self.began.elapsed().as_secs_f64()
+    }
+
+    /// `epoch 3.2, rate 1.000e-2, loss 0.4130, accuracy 0.8720, 340/s`
+    fn words(&self, hyper: Hyper, metrics: &Metrics) -> String {
+        format!(
+            "epoch {:.1}, rate {:.3e}, {}, {:.0}/s",
+            self.bar.position() as f64 / self.updates_per_epoch as f64,
+            hyper.lr,
+            figures(metrics),
+            self.speed()
+        )
+    }
 }
 
 impl Progress {
     pub(crate) fn new(updates: u64) -> Self {
-        let bar = ProgressBar::new(updates);
-        let style =
-            ProgressStyle::with_template("{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let (plain, now) = (!std::io::stderr().is_terminal(), Instant::now());
+        let bars = MultiProgress::new();
+        let template = "{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}";
         Self {
-            bar,
-            plain,
-            began: now,
-            last: now,
-            start: 0,
+            whole: Pace::new(&bars, updates, template),
+            bars,
+            runs: BTreeMap::new(),
+            repeats: BTreeMap::new(),
+            plain: !std::io::stderr().is_terminal(),
+            last: Instant::now(),
         }
     }
 
@@ -65,11 +113,12 @@ impl Progress {
                     "the run ends at a trough, after {end} of the {budget} updates that were given"
                 ));
             }
-            Event::Started { made, end, .. } => {
-                self.start = *made;
-                self.bar.set_length(*end);
-                self.bar.set_position(*made);
-            }
+            Event::Started {
+                made,
+                end,
+                updates_per_epoch,
+                ..
+            } => self.whole.started(*made, *end, *updates_per_epoch),
             Event::Damaged { file, reason } => self.say(&format!(
                 "{} is damaged ({reason}): the one before it is taken",
                 file.display()
@@ -80,15 +129,9 @@ impl Progress {
                 metrics,
                 ..
             } => {
-                self.bar.set_position(update + 1);
+                self.whole.bar.set_position(update + 1);
                 if self.is_time() {
-                    let speed =
-                        (update + 1 - self.start) as f64 / self.began.elapsed().as_secs_f64();
-                    self.show(format!(
-                        "rate {:.3e}, {}, {speed:.0}/s",
-                        hyper.lr,
-                        figures(metrics)
-                    ));
+                    self.show(self.whole.words(*hyper, metrics));
                 }
             }
             Event::Read(reading) => {
@@ -113,6 +156,7 @@ impl Progress {
                 repeats,
                 weight_decay,
             } => {
+                self.repeats.clear();
                 let decay =
                     weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
                 self.say(&format!(
@@ -123,36 +167,69 @@ impl Progress {
                     format!("{:?}", ramp.shape()).to_lowercase(),
                 ));
             }
-            FindEvent::Measured { point, .. } => {
-                self.bar.inc(1);
+            FindEvent::Measured { repeat, point } => {
+                let made = self.repeats.insert(*repeat, point.update + 1);
+                self.whole.bar.inc(point.update + 1 - made.unwrap_or(0));
                 if self.is_time() {
-                    self.show(format!("rate {:.3e}", point.lr));
+                    self.show(format!(
+                        "rate {:.3e}, {:.0}/s",
+                        point.lr,
+                        self.whole.speed()
+                    ));
                 }
             }
             _ => {}
         }
     }
 
-    /// Counts from the start again, to so many updates.
+    /// Counts from the start again, to so many updates of several runs.
     pub(crate) fn begin(&mut self, updates: u64) {
-        self.bar.reset();
-        self.bar.set_length(updates);
-        self.start = 0;
-        self.began = Instant::now();
+        self.whole.bar.reset();
+        self.whole.started(0, updates, 1);
     }
 
-    /// Counts what one of several runs does.
-    pub(crate) fn count(&mut self, event: &Event) {
+    /// Shows what one of several runs does, and counts it.
+    pub(crate) fn event_of(&mut self, run: &str, event: &Event) {
         match event {
-            Event::Started { made, .. } => self.bar.inc(*made),
-            Event::Updated { .. } => {
-                self.bar.inc(1);
+            Event::Started {
+                made,
+                end,
+                updates_per_epoch,
+                ..
+            } => {
+                self.whole.bar.inc(*made);
+                self.whole.start += *made;
+                let template = "  {bar:20} {pos}/{len} {prefix}  {msg}";
+                let mut pace = Pace::new(&self.bars, *end, template);
+                pace.bar.set_prefix(run.to_owned());
+                pace.started(*made, *end, *updates_per_epoch);
+                self.runs.insert(run.to_owned(), pace);
+            }
+            Event::Updated {
+                update,
+                hyper,
+                metrics,
+                ..
+            } => {
+                self.whole.bar.inc(1);
+                if let Some(pace) = self.runs.get(run) {
+                    pace.bar.set_position(update + 1);
+                }
                 if self.is_time() {
-                    let speed = self.bar.position() as f64 / self.began.elapsed().as_secs_f64();
-                    self.show(format!("{speed:.0}/s"));
+                    if let Some(pace) = self.runs.get(run) {
+                        pace.bar.set_message(pace.words(*hyper, metrics));
+                    }
+                    self.show(format!("{:.0}/s", self.whole.speed()));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Takes away the bar of a run that is over.
+    pub(crate) fn over(&mut self, run: &str) {
+        if let Some(pace) = self.runs.remove(run) {
+            self.bars.remove(&pace.bar);
         }
     }
 
@@ -161,12 +238,13 @@ impl Progress {
         if self.plain {
             eprintln!("{line}");
         } else {
-            self.bar.println(line);
+            // Where the terminal is gone, so is the reader.
+            let _ = self.bars.println(line);
         }
     }
 
     pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
+        let _ = self.bars.clear();
     }
 
     /// Whether something should be shown again.
@@ -185,10 +263,11 @@ impl Progress {
 
     fn show(&self, message: String) {
         if self.plain {
-            let (made, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let bar = &self.whole.bar;
+            let (made, all) = (bar.position(), bar.length().unwrap_or(0));
             eprintln!("{made}/{all} updates, {message}");
         } else {
-            self.bar.set_message(message);
+            self.whole.bar.set_message(message);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! `tests/child`, of the standard library alone.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::fs;
 use std::io::Read;
@@ -476,7 +477,7 @@ fn messages_are_those_of_the_schema() {
         .args(["-c", "import jsonschema"])
         .output();
     if !has.is_ok_and(|output| output.status.success()) {
-        println!("skipped: python3 has no package jsonschema");
+        eprintln!("skipped: python3 has no package jsonschema");
         return;
     }
     let place = Place::new();

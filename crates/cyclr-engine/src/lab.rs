@@ -10,10 +10,11 @@ use cyclr::{
 use crate::{
     config::{EngineConfig, EngineError},
     cpu::{Cpu, CpuError, Level},
-    data::{Augment, Batches, Examples, Order, Splits},
+    data::{Augment, Batches, Dataset, Examples, Order, Splits},
     kernels::{self, LossSum, SoftmaxCrossEntropy},
-    net::{self, Model, NetError, Pass, Plan, Weights},
+    net::{self, Model, Net, NetError, Pass, Plan, Weights},
     optim::{Group, Optim},
+    predict,
     state::{self, Fingerprint, Place},
 };
 
@@ -120,6 +121,16 @@ impl EngineLab {
             seed,
             update: 0,
         })
+    }
+
+    /// The net.
+    pub fn net(&self) -> &Net {
+        &self.config.net
+    }
+
+    /// The data set that the splits are of.
+    pub fn dataset(&self) -> &Dataset {
+        self.splits.train.dataset()
     }
 
     fn batches(&self, seed: u64) -> Result<Batches, EngineError> {
@@ -324,8 +335,12 @@ impl Trainable for EngineRun<'_> {
 
     fn model(&mut self) -> Result<Option<Vec<u8>>, TrainableError> {
         let (lab, model) = (self.lab, &self.model);
-        let name = lab.config.net.name();
-        let file = net::export(name, &lab.plan, &model.params, &model.stats);
+        let words = predict::metadata(
+            lab.config.net.name(),
+            lab.dataset(),
+            &lab.config.normalization,
+        );
+        let file = net::export(&words, &lab.plan, &model.params, &model.stats);
         Ok(Some(file))
     }
 }

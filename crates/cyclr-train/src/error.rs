@@ -174,10 +174,12 @@ pub enum Error {
         runs: usize,
     },
     /// The range test of a comparison gives no reliable answer.
-    #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself", reason.advice())]
+    #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself (the curves are in {})", reason.advice(), sweeps.display())]
     NoBounds {
         /// Why not.
         reason: cyclr::range::NoAnswer,
+        /// The folder of the curves.
+        sweeps: PathBuf,
     },
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use cyclr::seam::{Facts, Lab, Split};
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::{Measure, Record, Sample};
-use cyclr_train::compare::{Arm, Happening, Kept, Plan, Settings, Study, compare};
+use cyclr_train::compare::{Arm, Happening, Kept, Plan, RunName, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
@@ -18,11 +18,20 @@ use crate::exit::Usage;
 use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
 
-/// One comparison: what is trained, what is declared, and where it goes.
+/// One comparison: what is declared, and where it goes.
 struct Comparison {
-    lab: LabArgs,
     plan: Plan,
     folder: PathBuf,
+    /// What is trained, for the record.
+    lab: LabArgs,
+}
+
+/// How all comparisons of a command are carried out.
+struct Manner<'a> {
+    jobs: Option<usize>,
+    plan_only: bool,
+    json: bool,
+    interrupt: &'a Interrupt,
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
@@ -30,28 +39,21 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         .out
         .clone()
         .map_or_else(|| next_folder("compare"), Ok)?;
-    let Some(file) = &args.study else {
-        let lab = args.lab.lab(1, false)?;
-        let comparison = of_flags(args, &*lab, out)?;
-        let interrupt = interrupt()?;
-        carry_out(
-            &comparison,
-            &*lab,
-            args.jobs,
-            args.plan,
-            args.json,
-            &interrupt,
-        )?;
-        return Ok(());
+    let manner = Manner {
+        jobs: args.jobs,
+        plan_only: args.plan,
+        json: args.json,
+        interrupt: &interrupt()?,
     };
-    let comparisons = of_study(args, file, &out)?;
-    let interrupt = interrupt()?;
+    let Some(file) = &args.study else {
+        let (lab, title) = args.lab.titled()?;
+        let comparison = of_flags(args, &*lab, title, out)?;
+        return carry_out(&comparison, &*lab, &manner).map(drop);
+    };
     let mut records = Vec::new();
-    for comparison in &comparisons {
+    for comparison in of_study(args, file, &out)? {
         let lab = comparison.lab.lab(1, false)?;
-        records.extend(carry_out(
-            comparison, &*lab, args.jobs, args.plan, args.json, &interrupt,
-        )?);
+        records.extend(carry_out(&comparison, &*lab, &manner)?);
     }
     if records.len() > 1 {
         report::write(records, &out)?;
@@ -66,28 +68,31 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
             "the budget of a comparison cannot be changed: begin another",
         ));
     }
-    let lab: LabArgs = serde_json::from_value(kept.lab).with_context(|| {
-        format!(
-            "{}: its record of what is trained cannot be read",
-            args.folder.display()
-        )
-    })?;
     let comparison = Comparison {
-        lab,
+        lab: LabArgs::recorded(kept.lab, &args.folder)?,
         plan: kept.plan,
         folder: args.folder.clone(),
     };
+    let manner = Manner {
+        jobs: args.threads,
+        plan_only: false,
+        json: args.json,
+        interrupt: &interrupt()?,
+    };
     let lab = comparison.lab.lab(1, false)?;
-    let (jobs, json) = (args.threads, args.json);
-    carry_out(&comparison, &*lab, jobs, false, json, &interrupt()?)?;
-    Ok(())
+    carry_out(&comparison, &*lab, &manner).map(drop)
 }
 
 /// The comparison that the flags declare.
-fn of_flags(args: &CompareArgs, lab: &dyn Lab, folder: PathBuf) -> anyhow::Result<Comparison> {
+fn of_flags(
+    args: &CompareArgs,
+    lab: &dyn Lab,
+    title: String,
+    folder: PathBuf,
+) -> anyhow::Result<Comparison> {
     let facts = lab.facts()?;
     let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
-    plan.title = args.lab.title()?;
+    plan.title = title;
     if !args.arms.is_empty() {
         plan.arms = args
             .arms
@@ -176,34 +181,34 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 fn carry_out(
     comparison: &Comparison,
     lab: &dyn Lab,
-    jobs: Option<usize>,
-    plan_only: bool,
-    json: bool,
-    interrupt: &Interrupt,
+    manner: &Manner,
 ) -> anyhow::Result<Option<Record>> {
-    let Comparison {
-        lab: lab_args,
-        plan,
-        folder,
-    } = comparison;
-    let jobs = lab_args.jobs(jobs);
+    let Comparison { plan, folder, .. } = comparison;
+    let jobs = comparison.lab.jobs(manner.jobs);
     announce(plan, &lab.facts()?);
-    if plan_only {
+    if manner.plan_only {
         predict(plan, lab, jobs)?;
         return Ok(None);
     }
     eprintln!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        lab: serde_json::to_value(lab_args)?,
+        lab: serde_json::to_value(&comparison.lab)?,
         about: about(),
     };
     let mut progress = Progress::new(plan.updates_of_runs());
     let mut observer = |happening: &Happening| show_happening(&mut progress, happening);
-    let record = compare(lab, plan, folder, &settings, &mut observer, interrupt);
+    let record = compare(
+        lab,
+        plan,
+        folder,
+        &settings,
+        &mut observer,
+        manner.interrupt,
+    );
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder))?;
-    if json {
+    if manner.json {
         println!("{}", serde_json::to_string(&record)?);
     } else {
         print(&record);
@@ -268,7 +273,12 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
                 if *tuning { "tuning" } else { "final" }
             ));
         }
-        Happening::Run { event, .. } => progress.count(event),
+        Happening::Run { name, event } => progress.event_of(&run_words(name), event),
+        Happening::Failed { name, reason } => {
+            progress.over(&run_words(name));
+            progress.say(&format!("{} failed: {reason}", run_words(name)));
+        }
+        Happening::Over { name, .. } => progress.over(&run_words(name)),
         Happening::Chosen(arm) => {
             let spec = arm
                 .spec
@@ -276,11 +286,16 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
                 .unwrap_or("no peak rate: every trial diverged");
             progress.say(&format!("{}: {spec}", arm.label));
         }
-        Happening::Failed { name, reason } => {
-            progress.say(&format!("{} failed: {reason}", name.folder));
-        }
         _ => {}
     }
+}
+
+/// `linear, seed 3` or `linear, seed 1001, × 0.5`
+fn run_words(run: &RunName) -> String {
+    let multiple = run
+        .multiple
+        .map_or_else(String::new, |multiple| format!(", × {multiple}"));
+    format!("{}, seed {}{multiple}", run.label, run.seed)
 }
 
 /// The verdict and the table.

@@ -18,9 +18,8 @@ use cyclr_train::find::{
 use serde_json::{Value, json};
 
 use crate::args::{FindArgs, On, updates};
+use crate::chart::{Chart, terminal};
 use crate::exit::{NoReliableAnswer, Usage};
-use crate::plot::chart::{Chart, Line};
-use crate::plot::terminal;
 use crate::progress::{Progress, interrupt};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
@@ -60,7 +59,10 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         );
     }
     if let Some(folder) = &args.out {
-        keep(folder, &all)?;
+        for found in &all {
+            found.keep(folder)?;
+        }
+        eprintln!("the curves are in {}", folder.display());
     }
     show_all(args, &all, &run)
 }
@@ -139,35 +141,6 @@ fn read_file(path: &Path) -> anyhow::Result<Curve> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
     Curve::from_csv(&text).with_context(|| path.display().to_string())
-}
-
-/// Writes the curves, one file each.
-fn keep(folder: &Path, all: &[Found]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("{} cannot be made", folder.display()))?;
-    for found in all {
-        let decay = found
-            .weight_decay
-            .map_or_else(String::new, |wd| format!("-wd{wd}"));
-        let scale = found
-            .scale
-            .iter()
-            .flat_map(|(curves, _)| curves)
-            .enumerate()
-            .map(|(n, c)| (format!("scale-{n}"), c));
-        let named = found
-            .curves
-            .iter()
-            .enumerate()
-            .map(|(n, c)| (format!("sweep{decay}-{n}"), c));
-        for (name, curve) in named.chain(scale) {
-            let path = folder.join(format!("{name}.csv"));
-            std::fs::write(&path, curve.to_csv())
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
-    }
-    eprintln!("the curves are in {}", folder.display());
-    Ok(())
 }
 
 fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()> {
@@ -311,18 +284,12 @@ fn chart(curves: &[Curve]) -> Chart {
             .iter()
             .filter_map(|p| Some((p.lr, value(p)?)))
             .filter(|(_, y)| y.is_finite());
-        Line {
-            name: format!("repeat {}", n + 1),
-            points: points.collect(),
-        }
+        (format!("repeat {}", n + 1), points.collect())
     };
-    Chart {
-        x: "learning rate",
-        y: match curves.first().and_then(|curve| curve.points.first()) {
-            Some(point) if accuracy && point.correct.is_none() => "figure that decides",
-            _ if accuracy => "accuracy of training batches",
-            _ => "loss of training batches",
-        },
-        lines: curves.iter().enumerate().map(line).collect(),
-    }
+    let y = match curves.first().and_then(|curve| curve.points.first()) {
+        Some(point) if accuracy && point.correct.is_none() => "deciding figure of training batches",
+        _ if accuracy => "accuracy of training batches",
+        _ => "loss of training batches",
+    };
+    Chart::lines("learning rate", y, curves.iter().enumerate().map(line))
 }

@@ -5,6 +5,7 @@ mod compare;
 mod completions;
 mod data;
 mod find;
+mod predict;
 mod report;
 mod resume;
 mod schedule;
@@ -21,6 +22,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => completions::run(shell),
     }

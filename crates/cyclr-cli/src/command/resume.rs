@@ -1,6 +1,5 @@
 //! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
 
-use anyhow::Context;
 use cyclr_train::compare::read_plan;
 use cyclr_train::record::read_run;
 use cyclr_train::{Change, Watch, resume};
@@ -17,13 +16,8 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         return compare::resume(kept, args);
     }
     let record = read_run(folder)?;
-    let lab: LabArgs = serde_json::from_value(record.lab).with_context(|| {
-        format!(
-            "{}: its record of what is trained cannot be read",
-            folder.display()
-        )
-    })?;
-    let lab = lab.lab(threads(args.threads), args.allow_inexact)?;
+    let lab =
+        LabArgs::recorded(record.lab, folder)?.lab(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {
         if args.stretch {
             Change::Stretch { updates }

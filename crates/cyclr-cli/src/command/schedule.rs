@@ -8,9 +8,11 @@ use cyclr::{Hyper, Schedule, Spec};
 use serde_json::{Value, json};
 
 use crate::args::{ScheduleArgs, schedule, spec};
+use crate::chart::{self, Chart, terminal};
 use crate::exit::Usage;
-use crate::plot::chart::{Chart, Line};
-use crate::plot::terminal;
+
+/// The size of each chart of a file, in points.
+const SIZE: (u32, u32) = (720, 300);
 
 /// A spec with its schedule for the run.
 struct Curve {
@@ -84,7 +86,7 @@ fn show(curves: &[Curve]) -> anyhow::Result<()> {
     }
     writeln!(out, "\n{}", terminal::draw(&rates(curves)))?;
     let momenta = momenta(curves);
-    if !momenta.lines.is_empty() {
+    if !momenta.series.is_empty() {
         writeln!(out, "{}", terminal::draw(&momenta))?;
     }
     Ok(())
@@ -94,11 +96,11 @@ fn show(curves: &[Curve]) -> anyhow::Result<()> {
 fn draw(curves: &[Curve], path: &Path) -> anyhow::Result<()> {
     let charts: Vec<Chart> = [rates(curves), momenta(curves)]
         .into_iter()
-        .filter(|chart| !chart.lines.is_empty())
+        .filter(|chart| !chart.series.is_empty())
         .collect();
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => crate::plot::chart::svg(&charts)?.into_bytes(),
-        Some("png") => crate::plot::chart::png(&charts)?,
+        Some("svg") => chart::svg(&charts, SIZE)?.into_bytes(),
+        Some("png") => chart::png(&charts, SIZE)?,
         _ => {
             return Err(Usage::error(format!(
                 "{}: the name must end in .svg or .png",
@@ -112,48 +114,25 @@ fn draw(curves: &[Curve], path: &Path) -> anyhow::Result<()> {
 }
 
 fn rates(curves: &[Curve]) -> Chart {
-    let line = |curve: &Curve| Line {
-        name: curve.spec.to_string(),
-        points: curve.points(|hyper| hyper.lr),
-    };
-    Chart {
-        x: "update",
-        y: "learning rate",
-        lines: curves.iter().map(line).collect(),
-    }
+    let line = |curve: &Curve| (curve.spec.to_string(), curve.points(|hyper| Some(hyper.lr)));
+    Chart::lines("update", "learning rate", curves.iter().map(line))
 }
 
 fn momenta(curves: &[Curve]) -> Chart {
     let moving = curves
         .iter()
         .filter(|curve| curve.schedule.moves_momentum());
-    let line = |curve: &Curve| {
-        let points = curve.points(|hyper| hyper.momentum.unwrap_or(f64::NAN));
-        Line {
-            name: curve.spec.to_string(),
-            points: points
-                .into_iter()
-                .filter(|(_, momentum)| !momentum.is_nan())
-                .collect(),
-        }
-    };
-    Chart {
-        x: "update",
-        y: "momentum",
-        lines: moving.map(line).collect(),
-    }
+    let line = |curve: &Curve| (curve.spec.to_string(), curve.points(|hyper| hyper.momentum));
+    Chart::lines("update", "momentum", moving.map(line))
 }
 
 impl Curve {
     /// The updates that are asked for, or all of the run.
-    fn updates(&self, at: &[u64]) -> Box<dyn Iterator<Item = u64>> {
+    fn updates<'a>(&self, at: &'a [u64]) -> Box<dyn Iterator<Item = u64> + 'a> {
         if at.is_empty() {
             Box::new(0..self.schedule.updates())
         } else {
-            {
-                let at = at.to_vec();
-                Box::new(at.into_iter())
-            }
+            Box::new(at.iter().copied())
         }
     }
 
@@ -171,18 +150,17 @@ impl Curve {
         })
     }
 
-    /// Points enough for any plot: every update of a short run; of a long one, the lowest and the highest of each of many
-    /// stretches, in order.
-    fn points(&self, of: impl Fn(Hyper) -> f64) -> Vec<(f64, f64)> {
+    /// Points enough for any plot: every update of a short run, 2,001 of a long one.
+    fn points(&self, of: impl Fn(Hyper) -> Option<f64>) -> Vec<(f64, f64)> {
         const STRETCHES: u64 = 2000;
         let updates = self.schedule.updates();
-        let point = |update: u64| (update as f64, of(self.schedule.at(update)));
+        let point = |update: u64| Some((update as f64, of(self.schedule.at(update))?));
         if updates <= 2 * STRETCHES {
-            return (0..=updates).map(point).collect();
+            return (0..=updates).filter_map(point).collect();
         }
         (0..=STRETCHES)
             .map(|k| (u128::from(k) * u128::from(updates) / u128::from(STRETCHES)) as u64)
-            .map(point)
+            .filter_map(point)
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use cyclr_train::compare::record::{
     Against, ArmResult, Bin, BudgetRecord, ReadingRecord, Record, RunResult, Sample,
 };
 
-use super::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
+use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
 /// Points of a rate curve; more than a screen shows.
 const RATE_POINTS: u64 = 600;

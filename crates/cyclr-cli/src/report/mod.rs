@@ -1,7 +1,5 @@
 //! The report of one or several comparisons: one HTML page that needs nothing else, and its figures as files.
 
-mod chart;
-mod draw;
 mod figures;
 mod page;
 #[cfg(test)]
@@ -12,8 +10,10 @@ use std::path::PathBuf;
 
 use cyclr_train::compare::record::Record;
 
-use chart::{Chart, quoted};
-pub(crate) use draw::DrawError;
+use crate::chart::{self, Chart, DrawError, quoted};
+
+/// The size of a chart in a file of its own, in points.
+const SIZE: (u32, u32) = (960, 540);
 
 /// A report: the records that it is about, in order.
 #[derive(Clone, Debug)]
@@ -116,8 +116,9 @@ impl Report {
         ];
         for chart in self.charts() {
             let file = |kind: &str| PathBuf::from(format!("charts/{}.{kind}", chart.id));
-            files.push((file("svg"), chart.svg()?.into_bytes()));
-            files.push((file("png"), chart.png()?));
+            let alone = std::slice::from_ref(chart);
+            files.push((file("svg"), chart::svg(alone, SIZE)?.into_bytes()));
+            files.push((file("png"), chart::png(alone, SIZE)?));
         }
         Ok(files)
     }

@@ -8,8 +8,8 @@ use cyclr_train::compare::record::{
 };
 use serde_json::json;
 
-use super::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
 use super::figures::colour;
+use crate::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
 
 const UPLOT: &str = include_str!("../../assets/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("../../assets/uPlot.min.css");

@@ -274,7 +274,7 @@ fn read_one(
 ) -> Result<Vec<u8>, DataError> {
     let mut image = image::read(path, color)?;
     if resized {
-        image = resize::to_square(image, shape.height);
+        image = resize::to(image, shape.height, shape.width);
     }
     if image.shape != shape {
         return Err(DataError::ShapeMismatch {

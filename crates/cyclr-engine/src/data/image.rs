@@ -14,6 +14,7 @@ use zune_jpeg::{
 use super::{
     Color, DataError, Shape,
     file::{self, show},
+    resize,
 };
 
 /// An image as it was stored, its channels as they are wanted.
@@ -28,6 +29,27 @@ const MOST_PIXELS: u64 = 1 << 26;
 const MOST_BYTES: u64 = 1 << 28;
 /// One bit a pixel, packed as tightly as deflate can.
 const MOST_PIXELS_PER_BYTE: u64 = 8 * 1032;
+
+/// Reads one PNG or JPEG file as a net of images of this shape wants it: its channels turned into 1 (gray) or 3 (RGB), its
+/// size changed where it is another (the aspect is not kept). Height × width × channel order, 0 to 255.
+///
+/// # Errors
+/// [`DataError::Io`] and [`DataError::Image`], naming the file; [`DataError::Option`] for another number of channels.
+pub fn read_image(path: impl AsRef<Path>, shape: Shape) -> Result<Vec<u8>, DataError> {
+    let color = match shape.channels {
+        1 => Color::Gray,
+        3 => Color::Rgb,
+        other => {
+            return Err(DataError::Option {
+                option: "channels",
+                value: other.to_string(),
+                range: "1 or 3",
+            });
+        }
+    };
+    let image = read(path.as_ref(), color)?;
+    Ok(resize::to(image, shape.height, shape.width).pixels)
+}
 
 /// Reads an image, going by its first bytes rather than by its name.
 ///

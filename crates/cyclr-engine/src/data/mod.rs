@@ -41,6 +41,7 @@ pub use augment::{Augment, View};
 pub use batches::{Batches, Order};
 pub use error::DataError;
 pub use examples::Examples;
+pub use image::read_image;
 pub use normalization::Normalization;
 pub use open::{Color, OpenOptions};
 pub use split::Splits;
@@ -71,12 +72,21 @@ impl std::fmt::Display for Shape {
 }
 
 /// Images and their labels, as they lie in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Images {
     /// One image after the other, each in height × width × channel order, 0 to 255.
     pub pixels: Vec<u8>,
     /// The class of each image, counted from 0.
     pub labels: Vec<u16>,
+}
+
+impl std::fmt::Debug for Images {
+    /// Without the pixels, which would fill pages.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Images")
+            .field("images", &self.labels.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A labelled set of images of one size: a training part, and a test part that may be empty.
@@ -139,6 +149,11 @@ impl Dataset {
     /// Where it was read from: a path, `embedded`, or `memory`.
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+
+    /// Images of the training part, before anything is cut off.
+    pub fn train_len(&self) -> usize {
+        self.0.train.labels.len()
     }
 
     fn from_contents(contents: Contents) -> Result<Self, DataError> {

@@ -65,6 +65,40 @@ impl Normalization {
         &self.scale
     }
 
+    /// From constants that were kept: one for each value of the image, or one for each channel.
+    pub(crate) fn of_constants(mean: &[f32], scale: &[f32], shape: Shape) -> Option<Self> {
+        let fits = |constants: &[f32]| {
+            [shape.channels, shape.values()].contains(&constants.len())
+                && constants.iter().all(|c| c.is_finite())
+        };
+        let all = |constants: &[f32]| {
+            constants
+                .iter()
+                .copied()
+                .cycle()
+                .take(shape.values())
+                .collect()
+        };
+        (fits(mean) && fits(scale)).then(|| Self {
+            mean: all(mean),
+            scale: all(scale),
+        })
+    }
+
+    /// Mean and scale as [`Normalization::of_constants`] takes them, for each channel where that says all.
+    pub(crate) fn constants(&self, channels: usize) -> [&[f32]; 2] {
+        let by_channel = |constants: &[f32]| {
+            let mut pixels = constants.chunks_exact(channels);
+            let first = pixels.next();
+            pixels.all(|pixel| Some(pixel) == first)
+        };
+        if by_channel(&self.mean) && by_channel(&self.scale) {
+            [&self.mean[..channels], &self.scale[..channels]]
+        } else {
+            [&self.mean, &self.scale]
+        }
+    }
+
     fn standard(sums: impl Iterator<Item = Sums>) -> Self {
         let (mean, scale) = sums
             .map(|s| {
@@ -80,7 +114,7 @@ impl Normalization {
         Self { mean, scale }
     }
 
-    pub(super) fn apply(&self, image: &[u8], out: &mut [f32]) {
+    pub(crate) fn apply(&self, image: &[u8], out: &mut [f32]) {
         let constants = self.mean.iter().zip(&self.scale);
         for ((out, &pixel), (&mean, &scale)) in out.iter_mut().zip(image).zip(constants) {
             *out = (f32::from(pixel) - mean) * scale;

@@ -11,26 +11,20 @@ struct Window {
     weights: Vec<i32>,
 }
 
-/// Resizes to `size` × `size` with a triangle filter that widens when it shrinks (no aliasing). The aspect is not kept.
-/// Equals Pillow's `resize((size, size), BILINEAR)` byte for byte.
-pub(super) fn to_square(image: Image, size: usize) -> Image {
+/// Resizes with a triangle filter that widens when it shrinks (no aliasing). The aspect is not kept. Equals Pillow's
+/// `resize((width, height), BILINEAR)` byte for byte.
+pub(super) fn to(image: Image, height: usize, width: usize) -> Image {
     let Image { shape, mut pixels } = image;
-    if shape.width != size {
-        let windows = windows(shape.width, size);
+    if shape.width != width {
+        let windows = windows(shape.width, width);
         pixels = across(&pixels, shape, &windows);
     }
-    let shape = Shape {
-        width: size,
-        ..shape
-    };
-    if shape.height != size {
-        let windows = windows(shape.height, size);
+    let shape = Shape { width, ..shape };
+    if shape.height != height {
+        let windows = windows(shape.height, height);
         pixels = down(&pixels, shape, &windows);
     }
-    let shape = Shape {
-        height: size,
-        ..shape
-    };
+    let shape = Shape { height, ..shape };
     Image { shape, pixels }
 }
 

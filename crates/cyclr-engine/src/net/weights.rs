@@ -104,7 +104,7 @@ pub(crate) struct Weights {
     params: Vec<f32>,
     stats: Vec<f32>,
     /// Whether the last layer is drawn by the run's seed, because these weights are for other classes.
-    new_head: bool,
+    pub(crate) new_head: bool,
 }
 
 impl Weights {
@@ -168,8 +168,13 @@ pub(crate) fn start(plan: &Plan, seed: u64, params: &mut [f32], stats: &mut [f32
     }
 }
 
-/// A trained net as a file.
-pub(crate) fn export(net: &str, plan: &Plan, params: &[f32], stats: &[f32]) -> Vec<u8> {
+/// A trained net as a file, with these words about it.
+pub(crate) fn export(
+    metadata: &BTreeMap<String, String>,
+    plan: &Plan,
+    params: &[f32],
+    stats: &[f32],
+) -> Vec<u8> {
     let ordered: Vec<Vec<f32>> = plan
         .params
         .iter()
@@ -190,8 +195,7 @@ pub(crate) fn export(net: &str, plan: &Plan, params: &[f32], stats: &[f32]) -> V
         data: &stats[info.range.clone()],
     });
     let tensors: Vec<Tensor<'_>> = of_params.chain(of_stats).collect();
-    let metadata = [("format", "pt"), ("net", net)].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    tensors::write(&BTreeMap::from(metadata), &tensors, false)
+    tensors::write(metadata, &tensors, false)
 }
 
 fn draw(plan: &Plan, index: usize, seed: u64, params: &mut [f32]) {

@@ -1,5 +1,7 @@
 //! The range test of a comparison.
 
+use std::path::Path;
+
 use cyclr::range::{Estimate, NoAnswer};
 use cyclr::seam::Lab;
 
@@ -10,16 +12,20 @@ use crate::{Error, Watch};
 /// The points of a recorded curve; about as many as a chart shows.
 const BINS: usize = 150;
 
-/// Makes the range test and keeps what the report shows of it.
+/// Makes the range test and keeps what the report shows of it; the curves themselves go into the folder `sweeps`, also where
+/// they give no answer.
 pub(super) fn find(
     lab: &dyn Lab,
     test: &RangeTest,
+    sweeps: &Path,
     watch: Watch<FindEvent>,
 ) -> Result<Range, Error> {
     let found = range_test(lab, test, watch)?;
-    let bounds = found
-        .answer()
-        .map_err(|reason| Error::NoBounds { reason })?;
+    found.keep(sweeps)?;
+    let bounds = found.answer().map_err(|reason| Error::NoBounds {
+        reason,
+        sweeps: sweeps.to_owned(),
+    })?;
     let curves = read_from(&found);
     let scale = found.scale.iter().flat_map(|(curves, _)| curves);
     let updates = scale

@@ -211,7 +211,7 @@ impl Comparing<'_> {
                 observer: &mut |event: &FindEvent| observer(&Happening::Finding(event.clone())),
                 interrupt: self.interrupt,
             };
-            bounds::find(self.lab, &test, watch)
+            bounds::find(self.lab, &test, &self.folder.path().join("sweeps"), watch)
         })?;
         observer(&Happening::Bounded(range.clone()));
         Ok(Some(range))

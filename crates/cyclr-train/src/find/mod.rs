@@ -16,11 +16,14 @@
 //! # Ok::<(), cyclr_train::Error>(())
 //! ```
 
+use std::path::Path;
+
 use cyclr::range::{Bounds, NoAnswer, Reading, Rule, read_bounds};
 use cyclr::seam::Lab;
 use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
 
+use crate::record::write_atomically;
 use crate::{Error, Watch, side_by_side};
 
 mod curve;
@@ -142,6 +145,29 @@ impl Found {
             ) => Ok(*bounds),
             (answer, _) => *answer,
         }
+    }
+
+    /// Writes every curve into a folder, which is made if need be, one CSV each: `sweep-0.csv` is the first repeat of the sweep
+    /// that is read, `scale-0.csv` that of the one that found the scale. Where a weight decay was tried it stands in the
+    /// name, as in `sweep-wd0.001-0.csv`. `cyclr find --from` reads them again.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn keep(&self, folder: &Path) -> Result<(), Error> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let decay = self
+            .weight_decay
+            .map_or_else(String::new, |wd| format!("-wd{wd}"));
+        let scale = self.scale.iter().flat_map(|(curves, _)| curves);
+        let scale = scale
+            .enumerate()
+            .map(|(n, c)| (format!("scale-{n}.csv"), c));
+        let swept = self.curves.iter().enumerate();
+        let swept = swept.map(|(n, c)| (format!("sweep{decay}-{n}.csv"), c));
+        for (name, curve) in scale.chain(swept) {
+            write_atomically(&folder.join(name), curve.to_csv().as_bytes())?;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     curve::Curve,
     reading::{self, LnPair},
 };
+use crate::stats::Summary;
 
 /// The resampled curves of a bootstrap.
 const RESAMPLES: usize = 200;
@@ -45,18 +46,18 @@ impl Estimate {
 
 /// The mean of ln rates (at least two) with its 95 % t interval.
 pub(super) fn over_repeats(ln_rates: &[f64]) -> Estimate {
-    let n = ln_rates.len() as f64;
-    let mean = ln_rates.iter().sum::<f64>() / n;
-    let half = t_975(ln_rates.len() - 1) * deviation(ln_rates) / libm::sqrt(n);
-    Estimate::from_ln(mean, mean - half, mean + half)
+    let summary = summary(ln_rates);
+    let interval = summary.interval.expect("there are at least two");
+    Estimate::from_ln(summary.mean, interval.low, interval.high)
 }
 
-/// The standard deviation (n - 1) of at least two values.
-pub(super) fn deviation(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-    libm::sqrt(squares / (n - 1.0))
+/// The standard deviation of ln rates (at least two).
+pub(super) fn deviation(ln_rates: &[f64]) -> f64 {
+    summary(ln_rates).sd.expect("there are at least two")
+}
+
+fn summary(ln_rates: &[f64]) -> Summary {
+    Summary::of(ln_rates).expect("the ln of a rate is a finite number of moderate size")
 }
 
 /// What resampled curves say: the smoothed curve plus its own residuals, moved in blocks of neighbouring updates from
@@ -103,53 +104,5 @@ impl SplitMix {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-}
-
-/// The 97.5 % point of Student's t: a table up to 10 degrees of freedom, and beyond it the first terms of the expansion
-/// in 1/df (Abramowitz and Stegun 26.7.5), which is then within 0.001.
-fn t_975(df: usize) -> f64 {
-    const TABLE: [f64; 10] = [
-        12.706_204_736,
-        4.302_652_730,
-        3.182_446_305,
-        2.776_445_105,
-        2.570_581_836,
-        2.446_911_851,
-        2.364_624_252,
-        2.306_004_135,
-        2.262_157_163,
-        2.228_138_852,
-    ];
-    if let Some(&t) = df.checked_sub(1).and_then(|i| TABLE.get(i)) {
-        return t;
-    }
-    let z: f64 = 1.959_963_985;
-    let (z2, d) = (z * z, df as f64);
-    let first = z * (z2 + 1.0) / 4.0;
-    let second = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
-    let third = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
-    z + first / d + second / (d * d) + third / (d * d * d)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::t_975;
-
-    /// The expected values are `scipy.stats.t.ppf(0.975, df)` of SciPy 1.17.
-    #[test]
-    fn student_t_equals_scipy() {
-        let expected = [
-            (1, 12.706_204_736),
-            (2, 4.302_652_730),
-            (4, 2.776_445_105),
-            (10, 2.228_138_852),
-            (11, 2.200_985_160),
-            (30, 2.042_272_456),
-            (1000, 1.962_339_081),
-        ];
-        for (df, t) in expected {
-            assert!((t_975(df) - t).abs() < 1e-3, "{df}: {}", t_975(df));
-        }
     }
 }

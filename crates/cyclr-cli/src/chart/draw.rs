@@ -4,14 +4,12 @@ use std::ops::Range;
 use std::sync::Once;
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::chart::{COLOURS, Chart, DASHES, Form, Point, Series};
+use super::axis::Scaled;
+use super::{COLOURS, Chart, DASHES, Form, Point, Series};
 
-const WIDTH: u32 = 960;
-const HEIGHT: u32 = 540;
 const INK: RGBColor = RGBColor(40, 44, 52);
 const SOFT: RGBColor = RGBColor(130, 138, 148);
 const PALE: RGBColor = RGBColor(226, 229, 233);
@@ -24,58 +22,84 @@ pub(crate) struct DrawError {
     reason: String,
 }
 
+/// The width and height of each chart of a file, in points.
+pub(crate) type Size = (u32, u32);
+
+/// The charts, one below the other, as an SVG file, dark on white.
+pub(crate) fn svg(charts: &[Chart], size: Size) -> Result<String, DrawError> {
+    let mut text = String::new();
+    let area = SVGBackend::with_string(&mut text, whole(charts, size, 1)).into_drawing_area();
+    draw(&area, charts, 1)?;
+    drop(area);
+    Ok(text)
+}
+
+/// The charts, one below the other, as a PNG file, of two pixels to a point.
+pub(crate) fn png(charts: &[Chart], size: Size) -> Result<Vec<u8>, DrawError> {
+    let (width, height) = whole(charts, size, 2);
+    let mut pixels = vec![255; (width * height * 3) as usize];
+    let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+    draw(&area, charts, 2)?;
+    drop(area);
+    encoded(&pixels, width, height).map_err(|error| failed("png", &error))
+}
+
+fn encoded(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(file)
+}
+
+/// The size of a file, in pixels.
+fn whole(charts: &[Chart], (width, height): Size, scale: u32) -> Size {
+    (width * scale, height * scale * charts.len() as u32)
+}
+
+fn failed(id: &str, error: &dyn std::error::Error) -> DrawError {
+    DrawError {
+        id: id.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn draw<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    charts: &[Chart],
+    scale: u32,
+) -> Result<(), DrawError> {
+    register_font();
+    area.fill(&WHITE).map_err(|e| failed("page", &e))?;
+    for (chart, part) in charts.iter().zip(area.split_evenly((charts.len(), 1))) {
+        chart
+            .draw(&part, scale)
+            .map_err(|e| failed(&chart.id, &e))?;
+    }
+    area.present().map_err(|e| failed("page", &e))
+}
+
 impl Chart {
-    /// The chart as an SVG file, dark on white.
-    pub(crate) fn svg(&self) -> Result<String, DrawError> {
-        let mut text = String::new();
-        let area = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area();
-        self.draw(&area, 1).map_err(|e| self.failed(&e))?;
-        drop(area);
-        Ok(text)
-    }
-
-    /// The chart as a PNG file, twice as fine as the SVG's pixels.
-    pub(crate) fn png(&self) -> Result<Vec<u8>, DrawError> {
-        let (width, height) = (2 * WIDTH, 2 * HEIGHT);
-        let mut pixels = vec![255; (width * height * 3) as usize];
-        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        self.draw(&area, 2).map_err(|e| self.failed(&e))?;
-        drop(area);
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let mut writer = encoder.write_header().map_err(|e| self.failed(&e))?;
-        writer
-            .write_image_data(&pixels)
-            .map_err(|e| self.failed(&e))?;
-        writer.finish().map_err(|e| self.failed(&e))?;
-        Ok(file)
-    }
-
-    fn failed(&self, error: &dyn std::error::Error) -> DrawError {
-        DrawError {
-            id: self.id.clone(),
-            reason: error.to_string(),
-        }
-    }
-
     /// Draws at `scale` pixels to a point.
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        register_font();
-        area.fill(&WHITE)?;
         let px = |points: u32| points * scale;
         let step = |points: u32| px(points).cast_signed();
         let text = |points: u32| ("sans-serif", px(points)).into_font().color(&INK);
         let x = Scaled::new(self.x_extent(), self.x.log, &self.x.names);
         let y = Scaled::new(self.y_extent(), self.y.log, &[]);
         let legend = px(22) * u32::from(self.series.len() > 1 && self.x.names.is_empty());
-        let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, text(20))
+        let mut builder = ChartBuilder::on(area);
+        if !self.title.is_empty() {
+            builder.caption(&self.title, text(20));
+        }
+        let mut chart = builder
             .margin(px(14))
             .margin_bottom(px(8) + legend)
             .x_label_area_size(px(48))
@@ -128,7 +152,7 @@ impl Chart {
         if legend > 0 {
             self.draw_legend(area, scale)?;
         }
-        area.present()
+        Ok(())
     }
 
     /// The names of the series in a row at the foot.
@@ -259,139 +283,6 @@ fn dashes(line: &[(f64, f64)], series: &Series, scale: u32) -> Vec<Vec<(f64, f64
         dashes.push(dash);
     }
     dashes
-}
-
-/// An axis with numbers, straight or logarithmic, or with names.
-#[derive(Clone)]
-struct Scaled {
-    low: f64,
-    high: f64,
-    log: bool,
-    names: Vec<String>,
-}
-
-impl Scaled {
-    fn new(extent: Option<(f64, f64)>, log: bool, names: &[String]) -> Self {
-        let names = names.to_vec();
-        if !names.is_empty() {
-            let (low, high) = (-0.5, names.len() as f64 - 0.5);
-            return Self {
-                low,
-                high,
-                log,
-                names,
-            };
-        }
-        let (low, high) = extent.unwrap_or((if log { 0.1 } else { 0.0 }, 1.0));
-        let (low, high) = if low < high {
-            (low, high)
-        } else if log {
-            (low / 2.0, high * 2.0)
-        } else {
-            (low - 0.5, high + 0.5)
-        };
-        let room = if log {
-            (high / low).powf(0.03)
-        } else {
-            0.03 * (high - low)
-        };
-        let (low, high) = match (log, low == 0.0) {
-            (true, _) => (low / room, high * room),
-            // An axis that starts at 0 stays there.
-            (false, true) => (0.0, high + room),
-            (false, false) => (low - room, high + room),
-        };
-        Self {
-            low,
-            high,
-            log,
-            names,
-        }
-    }
-
-    fn share(&self, value: f64) -> f64 {
-        if self.log {
-            (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
-        } else {
-            (value - self.low) / (self.high - self.low)
-        }
-    }
-
-    /// Round numbers, about `wanted` of them.
-    fn ticks(&self, wanted: usize) -> Vec<f64> {
-        if !self.names.is_empty() {
-            return (0..self.names.len()).map(|n| n as f64).collect();
-        }
-        if self.log {
-            return self.log_ticks(wanted);
-        }
-        let rough = (self.high - self.low) / wanted.max(1) as f64;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power);
-        let step = step.into_iter().find(|s| *s >= rough).unwrap_or(rough);
-        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
-        (0..=(last - first).max(0.0) as u32)
-            .map(|k| (first + f64::from(k)) * step)
-            .collect()
-    }
-
-    /// Powers of ten, with 2 and 5 times them where there is room.
-    fn log_ticks(&self, wanted: usize) -> Vec<f64> {
-        let (first, last) = (
-            self.low.log10().floor() as i32,
-            self.high.log10().ceil() as i32,
-        );
-        let inside = |x: &f64| (self.low..=self.high).contains(x);
-        let ticks = |factors: &[f64]| -> Vec<f64> {
-            let powers =
-                (first..=last).flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
-            powers.filter(inside).collect()
-        };
-        let fine = ticks(&[1.0, 2.0, 5.0]);
-        if fine.len() <= wanted.max(4) {
-            fine
-        } else {
-            ticks(&[1.0])
-        }
-    }
-}
-
-impl Ranged for Scaled {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let width = f64::from(limit.1 - limit.0);
-        limit.0 + (self.share(*value) * width).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        self.ticks(hint.bold_points().min(8))
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.low..self.high
-    }
-}
-
-impl ValueFormatter<f64> for Scaled {
-    fn format_ext(&self, value: &f64) -> String {
-        match self.names.get(value.round().max(0.0) as usize) {
-            Some(name) => name.clone(),
-            None => short(*value),
-        }
-    }
-}
-
-/// A number in few digits.
-fn short(value: f64) -> String {
-    let digits = format!("{value:.4e}");
-    let rounded: f64 = digits.parse().unwrap_or(value);
-    if rounded == 0.0 || (1e-4..1e7).contains(&rounded.abs()) {
-        format!("{rounded}")
-    } else {
-        format!("{rounded:e}")
-    }
 }
 
 /// The letters of PNG files; an SVG leaves them to whoever shows it.

@@ -1,4 +1,10 @@
-//! A chart as data: the page draws it with uPlot, and files are drawn from the same data.
+//! A chart as data. The report's page draws it with uPlot; files and the terminal are drawn here, from the same data.
+
+mod axis;
+mod draw;
+pub(crate) mod terminal;
+
+pub(crate) use draw::{DrawError, png, svg};
 
 use std::fmt::Write as _;
 
@@ -151,6 +157,30 @@ impl Axis {
 }
 
 impl Chart {
+    /// Lines over one pair of axes, the first of them in the palette's first colour that has no dashes.
+    pub(crate) fn lines(
+        x: &str,
+        y: &str,
+        lines: impl IntoIterator<Item = (String, Vec<(f64, f64)>)>,
+    ) -> Self {
+        let series = |(n, (label, points)): (usize, (String, Vec<(f64, f64)>))| Series {
+            label,
+            colour: n + 1,
+            form: Form::Line,
+            points: points.into_iter().map(|(x, y)| Point::at(x, y)).collect(),
+        };
+        Self {
+            id: y.replace(' ', "-"),
+            title: String::new(),
+            caption: String::new(),
+            x: Axis::of(x),
+            y: Axis::of(y),
+            series: lines.into_iter().enumerate().map(series).collect(),
+            shades: Vec::new(),
+            levels: Vec::new(),
+        }
+    }
+
     /// The smallest and largest x of all points and shades.
     pub(crate) fn x_extent(&self) -> Option<(f64, f64)> {
         let points = self.series.iter().flat_map(|s| &s.points).map(|p| p.x);
@@ -207,5 +237,16 @@ pub(crate) fn quoted(text: &str) -> String {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         String::from(text)
+    }
+}
+
+/// A number in few digits.
+fn short(value: f64) -> String {
+    let digits = format!("{value:.4e}");
+    let rounded: f64 = digits.parse().unwrap_or(value);
+    if rounded == 0.0 || (1e-4..1e7).contains(&rounded.abs()) {
+        format!("{rounded}")
+    } else {
+        format!("{rounded:e}")
     }
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use anstyle::{RgbColor, Style};
 
-use crate::plot::chart::{COLOURS, Chart, label};
+use super::{COLOURS_ON_DARK, Chart, Series, short};
 
 /// Columns and rows where there is no terminal to ask.
 const DEFAULT_SIZE: (u16, u16) = (80, 24);
@@ -20,15 +20,16 @@ pub(crate) fn draw(chart: &Chart) -> String {
         usize::from(columns.clamp(40, 160)),
         usize::from((rows / 2).clamp(6, 24)),
     );
-    let Some(((left, right), (low, high))) = chart.ranges() else {
+    let (Some(x), Some(y)) = (chart.x_extent(), chart.y_extent()) else {
         return String::new();
     };
+    let ((left, right), (low, high)) = (opened(x), opened(y));
 
     let row_value = |row: usize| high - (high - low) * row as f64 / (rows - 1) as f64;
     let labels: Vec<String> = (0..rows)
         .map(|row| {
             if labelled(row, rows) {
-                label(row_value(row))
+                short(row_value(row))
             } else {
                 String::new()
             }
@@ -38,19 +39,23 @@ pub(crate) fn draw(chart: &Chart) -> String {
     let width = columns - margin - 3;
 
     let mut canvas = Canvas::new(width, rows);
-    for (n, line) in chart.lines.iter().enumerate() {
-        let place = |&(x, y): &(f64, f64)| {
-            (
-                canvas_place(x, left, right, 2 * width),
-                canvas_place(y, high, low, 4 * rows),
-            )
-        };
-        let places: Vec<(i64, i64)> = line.points.iter().map(place).collect();
+    for series in &chart.series {
+        let places: Vec<(i64, i64)> = series
+            .points
+            .iter()
+            .filter_map(|point| Some((point.x, point.y?)))
+            .map(|(x, y)| {
+                (
+                    canvas_place(x, left, right, 2 * width),
+                    canvas_place(y, high, low, 4 * rows),
+                )
+            })
+            .collect();
         for (from, to) in places
             .iter()
             .zip(places.iter().skip(1).chain(places.last()))
         {
-            canvas.line(*from, *to, n);
+            canvas.line(*from, *to, series.colour);
         }
     }
     let mut text = legend(chart, coloured);
@@ -58,7 +63,7 @@ pub(crate) fn draw(chart: &Chart) -> String {
         let tick = if label.is_empty() { '│' } else { '┤' };
         text += &format!("{label:>margin$} {tick}{}\n", canvas.row(row, coloured));
     }
-    let (from, to) = (label(left), label(right));
+    let (from, to) = (short(left), short(right));
     let gap = width.saturating_sub(from.len() + to.len());
     text + &format!(
         "{:margin$} └{}\n{:margin$}  {from}{:gap$}{to}\n",
@@ -67,6 +72,16 @@ pub(crate) fn draw(chart: &Chart) -> String {
         "",
         ""
     )
+}
+
+/// A range that is not empty.
+fn opened((low, high): (f64, f64)) -> (f64, f64) {
+    let half = 0.5 * high.abs().max(1e-30);
+    if high > low {
+        (low, high)
+    } else {
+        (low - half, high + half)
+    }
 }
 
 fn labelled(row: usize, rows: usize) -> bool {
@@ -80,19 +95,19 @@ fn canvas_place(value: f64, start: f64, stop: f64, dots: usize) -> i64 {
 
 /// What the axes show, and which line is which.
 fn legend(chart: &Chart, coloured: bool) -> String {
-    let mut legend = vec![format!("{} against {}", chart.y, chart.x)];
-    if chart.lines.len() > 1 {
-        legend.extend(chart.lines.iter().enumerate().map(|(n, line)| {
-            let style = style(n, coloured);
-            format!("  {style}{}{style:#}", line.name)
+    let mut legend = vec![format!("{} against {}", chart.y.label, chart.x.label)];
+    if chart.series.len() > 1 {
+        legend.extend(chart.series.iter().map(|series: &Series| {
+            let style = style(series.colour, coloured);
+            format!("  {style}{}{style:#}", series.label)
         }));
     }
     legend.join("\n") + "\n"
 }
 
-/// The style of line `n`.
+/// The style of the palette's colour `n`; the light ones stand out on dark grounds and can be read on white.
 fn style(n: usize, coloured: bool) -> Style {
-    let (r, g, b) = COLOURS[n % COLOURS.len()];
+    let (r, g, b) = COLOURS_ON_DARK[n % COLOURS_ON_DARK.len()];
     if coloured {
         Style::new().fg_color(Some(RgbColor(r, g, b).into()))
     } else {
@@ -103,7 +118,7 @@ fn style(n: usize, coloured: bool) -> Style {
 /// A grid of characters, each of two by four dots.
 struct Canvas {
     width: usize,
-    /// For each character, its dots as braille counts them, and the line that set one of them last.
+    /// For each character, its dots as braille counts them, and the colour that set one of them last.
     cells: Vec<(u8, usize)>,
 }
 

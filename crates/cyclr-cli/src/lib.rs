@@ -1,0 +1,51 @@
+//! The command line of cyclr, as a library, so that other programs (the Python package) can carry it.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line is the one place that prints"
+)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "the help is made of doc comments, and is no Markdown"
+)]
+#![expect(
+    clippy::format_push_string,
+    reason = "what is shown is put together from lines"
+)]
+#![expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
+
+mod args;
+mod chart;
+#[cfg(unix)]
+mod child;
+mod command;
+mod exit;
+mod lab;
+mod progress;
+mod report;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+/// Does what a command line says, the program's name first, and gives the code that the process should end with. Bad usage
+/// and `--help` are answered as well, without ending the process.
+///
+/// ```
+/// assert_eq!(cyclr_cli::run(["cyclr", "schedule", "fixed(lr=0.1)", "--updates", "2", "--json"]), 0);
+/// assert_eq!(cyclr_cli::run(["cyclr", "no such command"]), 2);
+/// ```
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let args = match args::Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // Where nobody reads the message there is nobody to tell.
+            let _ = error.print();
+            return error.exit_code() as u8;
+        }
+    };
+    match command::run(args.command) {
+        Ok(()) => 0,
+        Err(error) => exit::report(&error),
+    }
+}
