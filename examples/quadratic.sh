@@ -42,4 +42,6 @@ function update(lr,  j) {
 }
 /"shutdown"/ { exit }
 '
-eval "exec awk \"\$BOWL\" <&${CYCLR_FD%,*} >&${CYCLR_FD#*,}"
+# mawk reads a pipe in blocks, and would wait for the next request before it answers this one.
+interactive=$(awk -W interactive 'BEGIN { print "-W interactive" }' 2>/dev/null </dev/null)
+eval "exec awk $interactive \"\$BOWL\" <&${CYCLR_FD%,*} >&${CYCLR_FD#*,}"

@@ -2,6 +2,7 @@
 //!
 //! `finder FOLDER… [--detail]`: each folder holds problems in the form of testdata/range-curves.
 
+mod make;
 mod problem;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,11 @@ use problem::Problem;
 fn main() -> Result<()> {
     let mut problems = Vec::new();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [verb, folder] = arguments.as_slice()
+        && verb == "make"
+    {
+        return make::make(std::path::Path::new(folder));
+    }
     for folder in arguments.iter().filter(|a| !a.starts_with("--")) {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();

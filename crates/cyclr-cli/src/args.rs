@@ -220,6 +220,9 @@ pub(crate) struct TrainArgs {
     /// Threads of the run; the results do not depend on them [default: one for each core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+    /// Say what would be done, its updates and its predicted time, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
     /// Print the outcome as one JSON document
     #[arg(long)]
     pub(crate) json: bool,

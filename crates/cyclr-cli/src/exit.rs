@@ -34,6 +34,20 @@ impl fmt::Display for NoReliableAnswer {
 
 impl std::error::Error for NoReliableAnswer {}
 
+/// The error and its causes, each said once: some say their cause themselves.
+fn words(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string);
+    causes.fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
+}
+
 /// Says what went wrong, and with what code the process ends.
 pub(crate) fn report(error: &anyhow::Error) -> u8 {
     let reader_left = |cause: &(dyn std::error::Error + 'static)| {
@@ -47,7 +61,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     if error.is::<NoReliableAnswer>() {
         return 3;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", words(error));
     if matches!(
         error.downcast_ref(),
         Some(cyclr_train::Error::NoBounds { .. })

@@ -66,9 +66,10 @@ pub(crate) struct LabArgs {
         conflicts_with = "command"
     )]
     pub(crate) weight_decay: f64,
-    /// What pixels become
-    #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
-    pub(crate) normalize: NormalizationName,
+    /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose first weights are made
+    /// for it]
+    #[arg(long, value_enum, conflicts_with = "command")]
+    pub(crate) normalize: Option<NormalizationName>,
     /// Shift training images by up to so many pixels, at random
     #[arg(
         long,
@@ -138,11 +139,10 @@ pub(crate) enum OptimizerName {
     AdaDelta,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum NormalizationName {
     /// Mean 0 and standard deviation 1 in each channel of the training part
-    #[default]
     Channel,
     /// Mean 0 and standard deviation 1 in each pixel
     Pixel,
@@ -256,6 +256,7 @@ impl LabArgs {
         };
         let name = self.net.as_deref().unwrap_or(default);
         let net = Net::named(name, dataset.classes().len()).map_err(Usage::error)?;
+        let normalization = self.normalization(name, &splits);
         let config = EngineConfig {
             optimizer: self.optimizer(),
             weight_decay: self.weight_decay,
@@ -275,7 +276,7 @@ impl LabArgs {
             threads,
             weights: self.weights()?,
             allow_inexact,
-            ..EngineConfig::new(net, self.normalization(&splits))
+            ..EngineConfig::new(net, normalization)
         };
         Ok(EngineLab::new(config, splits)?)
     }
@@ -301,8 +302,13 @@ impl LabArgs {
         Ok(dataset.split(validation, self.data_seed)?)
     }
 
-    fn normalization(&self, splits: &Splits) -> Normalization {
-        match self.normalize {
+    fn normalization(&self, net: &str, splits: &Splits) -> Normalization {
+        // Caffe's nets begin with weights so small that pixels scaled to about 1 hardly move them.
+        let usual = match net {
+            "cifar10_quick" | "cifar10_full" => NormalizationName::PixelMean,
+            _ => NormalizationName::Channel,
+        };
+        match self.normalize.unwrap_or(usual) {
             NormalizationName::Channel => Normalization::per_channel(&splits.train),
             NormalizationName::Pixel => Normalization::per_pixel(&splits.train),
             NormalizationName::PixelMean => Normalization::pixel_mean(&splits.train),

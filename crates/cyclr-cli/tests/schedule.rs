@@ -1,22 +1,9 @@
 //! `cyclr schedule` and `cyclr advise`, as a user runs them.
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
-use assert_cmd::Command;
+mod common;
 
-/// Runs the binary: exit code, stdout, stderr.
-fn cyclr(args: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("cyclr")
-        .unwrap()
-        .args(args)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
+use common::cyclr;
 
 fn stdout(args: &[&str]) -> String {
     let (code, out, err) = cyclr(args);

@@ -187,30 +187,6 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
 }
 
 #[test]
-fn the_schema_in_the_docs_is_that_of_the_records() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
-    let of = |name: &str, schema: schemars::Schema| {
-        let path = docs.join(name);
-        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if std::env::var_os("CYCLR_WRITE_SCHEMAS").is_some() {
-            fs::create_dir_all(&docs).unwrap();
-            fs::write(&path, &text).unwrap();
-        }
-        let kept = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            kept == text,
-            "{} is not up to date: run this test with CYCLR_WRITE_SCHEMAS=1",
-            path.display()
-        );
-    };
-    of("comparison-result.json", schemars::schema_for!(Record));
-    of(
-        "comparison.json",
-        schemars::schema_for!(cyclr_train::compare::Kept),
-    );
-}
-
-#[test]
 fn tuning_tries_the_same_rates_for_every_arm_on_a_seed_of_its_own() {
     let record = run(&given(120, 2));
     let tried: Vec<Vec<f64>> = record

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cyclr_train::bowl::Bowl;
+use cyclr_train::compare::{Kept, record::Record};
+use cyclr_train::find::AnswerRecord;
 use cyclr_train::record::{EventRecord, FailedRecord, ResultRecord, RunRecord, read_events};
 use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
 use schemars::{JsonSchema, schema_for};
@@ -38,6 +40,9 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<EventRecord>("event.json");
     check_schema::<ResultRecord>("result.json");
     check_schema::<FailedRecord>("failed.json");
+    check_schema::<AnswerRecord>("find-answer.json");
+    check_schema::<Kept>("comparison.json");
+    check_schema::<Record>("comparison-result.json");
 }
 
 /// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.

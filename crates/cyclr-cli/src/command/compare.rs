@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context;
 use cyclr::seam::{Facts, Lab, Split};
@@ -13,7 +12,7 @@ use cyclr_train::{Interrupt, compare::Bounds};
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
-use crate::command::train::{next_folder, resumable, threads};
+use crate::command::train::{next_folder, resumable, seconds_per_update, threads};
 use crate::exit::Usage;
 use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
@@ -241,11 +240,7 @@ fn announce(plan: &Plan, facts: &Facts) {
 
 /// The time that the plan would take, from a few timed updates.
 fn predict(plan: &Plan, lab: &dyn Lab, jobs: usize) -> anyhow::Result<()> {
-    const TIMED: usize = 10;
-    let mut run = lab.start(0)?;
-    let began = Instant::now();
-    run.updates(&[cyclr::Hyper::lr(0.0); TIMED])?;
-    let update = began.elapsed().as_secs_f64() / TIMED as f64;
+    let update = seconds_per_update(lab)?;
     let sweeps = match plan.bounds {
         Bounds::Found { updates, .. } => updates,
         Bounds::Given { .. } | Bounds::Unneeded => 0,

@@ -5,17 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use cyclr::advice;
-use cyclr::range::{
-    Bounds, Estimate, Interval, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds,
-};
+use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
 use cyclr::seam::Facts;
 use cyclr::units::Horizon;
 use cyclr_train::Watch;
 use cyclr_train::find::{
-    Curve, Found, Measure, Ramp, RangeTest, Shape, range_test, range_test_over_weight_decay,
-    suggest,
+    AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, interval_words, range_test,
+    range_test_over_weight_decay, suggest,
 };
-use serde_json::{Value, json};
 
 use crate::args::{FindArgs, On, updates};
 use crate::chart::{Chart, terminal};
@@ -133,8 +130,16 @@ fn read_files(args: &FindArgs) -> anyhow::Result<()> {
         .map(sweep)
         .collect::<anyhow::Result<Vec<Sweep>>>()?;
     let reading = read_bounds(&sweeps, &Rule::default());
-    let answer = reading.answer;
-    show(args, &curves, &reading, answer, None)
+    if args.json {
+        let answer = AnswerRecord::of_reading(&reading);
+        println!("{}", serde_json::to_string(&answer)?);
+    } else {
+        show(&curves, &reading, reading.answer, None)?;
+    }
+    match reading.answer {
+        Ok(_) => Ok(()),
+        Err(_) => Err(anyhow!(NoReliableAnswer)),
+    }
 }
 
 fn read_file(path: &Path) -> anyhow::Result<Curve> {
@@ -143,63 +148,54 @@ fn read_file(path: &Path) -> anyhow::Result<Curve> {
     Curve::from_csv(&text).with_context(|| path.display().to_string())
 }
 
+/// The answer of each test and its plot, or why there is none.
 fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()> {
-    for found in all {
-        if let Some(decay) = found.weight_decay {
-            eprintln!("\nweight decay {decay}");
+    if args.json {
+        let answers = all.iter().map(|found| AnswerRecord::of(found, run));
+        let answers = answers.collect::<Result<Vec<AnswerRecord>, _>>()?;
+        match answers.as_slice() {
+            [answer] => println!("{}", serde_json::to_string(answer)?),
+            answers => println!("{}", serde_json::to_string(answers)?),
         }
-        let shown = show(
-            args,
-            &found.curves,
-            &found.reading,
-            found.answer(),
-            Some(run),
-        );
-        if all.len() == 1 {
-            return shown;
-        }
-        shown.or_else(|error| {
-            if error.is::<NoReliableAnswer>() {
-                Ok(())
-            } else {
-                Err(error)
+    } else {
+        for found in all {
+            if let Some(decay) = found.weight_decay {
+                eprintln!("\nweight decay {decay}");
             }
-        })?;
+            show(&found.curves, &found.reading, found.answer(), Some(run))?;
+        }
     }
-    Ok(())
+    // Of tests at several weight decays, one that gives an answer is enough.
+    if all.iter().any(|found| found.answer().is_ok()) {
+        Ok(())
+    } else {
+        Err(anyhow!(NoReliableAnswer))
+    }
 }
 
 /// The answer and the plot, or why there is none.
 fn show(
-    args: &FindArgs,
     curves: &[Curve],
     reading: &Reading,
     answer: Result<Bounds, NoAnswer>,
     run: Option<&Horizon>,
 ) -> anyhow::Result<()> {
-    if args.json {
-        println!("{}", document(reading, answer, run));
-    } else {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", terminal::draw(&chart(curves)))?;
-        match answer {
-            Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
-            Err(reason) => write!(
-                out,
-                "no reliable answer: {reason}\ntry this: {}\n",
-                reason.advice()
-            )?,
-        }
-        write!(out, "{}", asides(reading))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", terminal::draw(&chart(curves)))?;
+    match answer {
+        Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
+        Err(reason) => write!(
+            out,
+            "no reliable answer: {reason}\ntry this: {}\n",
+            reason.advice()
+        )?,
     }
-    answer.map(|_| ()).map_err(|_| anyhow!(NoReliableAnswer))
+    write!(out, "{}", asides(reading))?;
+    Ok(())
 }
 
 fn words(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
-    let source = match bounds.interval {
-        Interval::Repeats(n) => format!("95 %, t on ln rate over {n} repeats"),
-        Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
-    };
+    let source = interval_words(bounds.interval);
     let line = |name: &str, e: Estimate| {
         format!(
             "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({source})\n",
@@ -249,27 +245,6 @@ fn asides(reading: &Reading) -> String {
         mean(|p| p.valley),
         mean(|p| p.slide),
     )
-}
-
-fn document(reading: &Reading, answer: Result<Bounds, NoAnswer>, run: Option<&Horizon>) -> Value {
-    let stable = reading.largest_stable();
-    match answer {
-        Ok(bounds) => {
-            let cycles = run.and_then(|run| advice::cycles(run).ok());
-            json!({
-                "answer": "bounds",
-                "base_lr": bounds.base_lr.value, "base_interval": [bounds.base_lr.low, bounds.base_lr.high],
-                "max_lr": bounds.max_lr.value, "max_interval": [bounds.max_lr.low, bounds.max_lr.high],
-                "interval": match bounds.interval { Interval::Repeats(n) => format!("95 %, t on ln rate, n = {n}"), Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat") },
-                "held_by": bounds.held_by, "largest_stable": stable,
-                "step": cycles.map(|c| c.step), "cycles": cycles.map(|c| c.cycles),
-                "policy": run.and_then(|run| suggest(&bounds, run).ok()),
-            })
-        }
-        Err(reason) => {
-            json!({ "answer": "none", "reason": reason.to_string(), "try": reason.advice(), "largest_stable": stable })
-        }
-    }
 }
 
 /// Accuracy against rate, or the loss where there is none.

@@ -1,14 +1,17 @@
 //! `cyclr train`: a run in a folder of its own.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use cyclr::Spec;
 use cyclr::seam::Lab;
 use cyclr::units::{Epochs, Horizon};
+use cyclr::{Hyper, Spec};
 use cyclr_train::compare::winner::WinnerFile;
 use cyclr_train::find::{RangeTest, SHARE, range_test, suggest};
-use cyclr_train::{Budget, Ending, Interrupt, Outcome, Task, Watch, train_in};
+use cyclr_train::record::read_run;
+use cyclr_train::{Budget, Ending, Interrupt, Outcome, Plan, Task, Watch, train_in};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, spec};
@@ -19,19 +22,37 @@ use crate::progress::{Progress, figures, interrupt};
 const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    // What decides in a script may be no accuracy.
+    let engine = args.lab.command.is_empty();
+    let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
+    if let Some(target) = args.target.filter(wrong) {
+        return Err(Usage::error(format!(
+            "--target {target}: an accuracy is between 0 and 1, as in 0.9 for 90 %"
+        )));
+    }
+    let began = Instant::now();
     let lab = args.lab.lab(threads(args.threads), false)?;
     let interrupt = interrupt()?;
     let spec = match &args.policy {
         Some(text) => policy(text)?,
+        None if args.plan => return announce_test(&range_test_of(args, &*lab)?.0),
         None => found(args, &*lab, &interrupt)?,
+    };
+    let budget = match budget(args)? {
+        // The range test was a part of it.
+        Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
+        other => other,
     };
     let task = Task {
         read_every: args.read_every,
         stop_when_flat: matches!(args.stop_when, Some(StopWhen::Flat)),
         target: args.target,
         test: !args.no_test,
-        ..Task::new(spec, args.seed, budget(args)?)
+        ..Task::new(spec, args.seed, budget)
     };
+    if args.plan {
+        return announce(&Plan::new(&*lab, &task)?, &*lab, args.json);
+    }
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
     eprintln!(
         "{}\n  {}\n  in {}",
@@ -60,6 +81,35 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     )
 }
 
+/// What would be done, and how long it would take.
+fn announce(plan: &Plan, lab: &dyn Lab, json: bool) -> anyhow::Result<()> {
+    let (spec, updates, readings) = (&plan.task().spec, plan.end(), plan.readings());
+    let epochs = updates as f64 / plan.facts().updates_per_epoch() as f64;
+    let seconds = updates as f64 * seconds_per_update(lab)?;
+    if json {
+        println!(
+            "{}",
+            json!({ "spec": spec, "updates": updates, "epochs": epochs, "readings": readings, "predicted_seconds": seconds })
+        );
+    } else {
+        println!("{spec}\n  {}", spec.words());
+        println!(
+            "{updates} updates ({epochs:.1} epochs) and {readings} readings of the validation split"
+        );
+        println!("predicted: {seconds:.0} s, readings not counted");
+    }
+    Ok(())
+}
+
+/// What an update takes, from a few timed ones of a model that is thrown away.
+pub(crate) fn seconds_per_update(lab: &dyn Lab) -> anyhow::Result<f64> {
+    const TIMED: usize = 10;
+    let mut run = lab.start(0)?;
+    let began = Instant::now();
+    run.updates(&[Hyper::lr(0.0); TIMED])?;
+    Ok(began.elapsed().as_secs_f64() / TIMED as f64)
+}
+
 /// The outcome, in words or as JSON.
 pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
     if json {
@@ -83,6 +133,11 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         }
     };
     println!("ended after {} updates: {why}", outcome.made);
+    if let Some(target) = read_run(folder)?.target
+        && outcome.ending != Ending::Target
+    {
+        println!("the target was not reached: {target}");
+    }
     if let Some(last) = outcome.last() {
         println!("validation {}", figures(&last.metrics));
     }
@@ -140,29 +195,8 @@ fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
 
 /// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
 fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
-    let facts = lab.facts()?;
-    let run = match budget(args)? {
-        Budget::Updates(updates) => {
-            Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?
-        }
-        Budget::Epochs(epochs) => Horizon::of_epochs(epochs, facts.examples, facts.batch)?,
-        Budget::Time(_) => {
-            return Err(Usage::error(
-                "a budget of time needs a policy: give --policy, or --updates or --epochs",
-            ));
-        }
-    };
-    let test = RangeTest {
-        seed: args.seed,
-        threads: 1,
-        updates: (SHARE * run.updates() as f64) as u64,
-        ..RangeTest::default()
-    };
-    eprintln!(
-        "finding the bounds first: at most {} updates, {:.0} % of the budget",
-        test.cost(),
-        100.0 * SHARE
-    );
+    let (test, run) = range_test_of(args, lab)?;
+    announce_test(&test)?;
     let mut progress = Progress::new(test.cost());
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
@@ -184,6 +218,45 @@ fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Resu
             Err(anyhow!(NoReliableAnswer))
         }
     }
+}
+
+/// The range test before a run without a policy, and that run.
+fn range_test_of(args: &TrainArgs, lab: &dyn Lab) -> anyhow::Result<(RangeTest, Horizon)> {
+    // Of this task only the number of updates is wanted.
+    let task = Task {
+        test: !args.no_test,
+        ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args)?)
+    };
+    let plan = Plan::new(lab, &task)?;
+    let share = match task.budget {
+        // Of a budget of time the test takes a part.
+        Budget::Time(_) => SHARE / (1.0 + SHARE),
+        Budget::Updates(_) | Budget::Epochs(_) => SHARE,
+    };
+    let sweeps = (share * plan.horizon() as f64) as u64;
+    let updates = match task.budget {
+        Budget::Time(_) => plan.horizon() - sweeps,
+        Budget::Updates(_) | Budget::Epochs(_) => plan.horizon(),
+    };
+    let test = RangeTest {
+        seed: args.seed,
+        threads: 1,
+        updates: sweeps,
+        ..RangeTest::default()
+    };
+    let facts = plan.facts();
+    let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
+    Ok((test, run))
+}
+
+fn announce_test(test: &RangeTest) -> anyhow::Result<()> {
+    writeln!(
+        std::io::stderr(),
+        "finding the bounds first: at most {} updates, {:.0} % of the budget",
+        test.cost(),
+        100.0 * SHARE
+    )?;
+    Ok(())
 }
 
 /// The first free `runs/NAME-N`.

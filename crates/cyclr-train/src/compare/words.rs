@@ -1,8 +1,8 @@
 //! What a comparison says, in words that hold also where the cyclical arm loses.
 
 use super::record::{
-    Against, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role, Sample, Verdict,
-    Winner,
+    Against, ArmResult, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role,
+    RunResult, Sample, Verdict, Winner,
 };
 
 /// The conclusion before there is one.
@@ -317,6 +317,18 @@ impl Talk<'_> {
             "The intervals cover other seeds, not other images: they say how much a new training would vary on the same {} test examples.",
             self.record.data.test
         )];
+        let idle = self
+            .whole
+            .arms
+            .iter()
+            .filter(|arm| self.learnt_nothing(arm));
+        let idle: Vec<&str> = idle.map(|arm| arm.label.as_str()).collect();
+        if !idle.is_empty() {
+            limits.push(format!(
+                "{} validated no better at the end than at the first reading: what learns nothing says nothing of policies.",
+                idle.join(", ")
+            ));
+        }
         if let Some(tune) = &plan.tuning {
             limits.push(format!(
                 "Peak rates were tuned on one seed ({}) among few values; another seed might choose others.",
@@ -333,6 +345,21 @@ impl Talk<'_> {
             plan.updates
         ));
         limits
+    }
+
+    /// Whether an arm's figure, averaged over its runs, is no better at the end than when it was first read.
+    fn learnt_nothing(&self, arm: &ArmResult) -> bool {
+        let mean = |of: fn(&RunResult) -> Option<f64>| {
+            let values: Vec<f64> = arm.runs.iter().filter_map(of).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        let first = mean(|run| run.readings.first()?.value);
+        let last = mean(|run| run.validation);
+        if self.record.measure.higher_is_better {
+            last <= first
+        } else {
+            last >= first
+        }
     }
 
     fn winner(&self) -> Option<Winner> {

@@ -26,10 +26,12 @@ use cyclr::{Spec, advice};
 use crate::record::write_atomically;
 use crate::{Error, Watch, side_by_side};
 
+mod answer;
 mod curve;
 mod ramp;
 mod sweep;
 
+pub use answer::{AnswerRecord, words as interval_words};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub use ramp::{Ramp, Shape};
 pub use sweep::{Measure, range_test_in_place};

@@ -1,6 +1,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::Error;
 
@@ -11,6 +13,18 @@ use crate::Error;
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+/// Tries again for a moment: a process that is just being started holds what its parent held, until it becomes another
+/// program.
+fn patiently(try_lock: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+    for _ in 0..20 {
+        match try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(20)),
+            done => return done,
+        }
+    }
+    try_lock()
 }
 
 impl Lock {
@@ -30,7 +44,7 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(Error::io("write", &path))?;
-        match file.try_lock() {
+        match patiently(|| file.try_lock()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();

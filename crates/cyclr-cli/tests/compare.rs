@@ -1,0 +1,163 @@
+//! Whole comparisons of the embedded engine, as a user makes them, kills them and goes on with them.
+#![expect(clippy::unwrap_used, reason = "an integration test")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::cyclr;
+use serde_json::Value;
+
+/// Two arms of a convnet: 12 runs of 20 updates, some seconds in all.
+const STUDY: &str = r#"
+title = "To be killed"
+
+[train]
+net = "lenet"
+validation = 200
+batch = 50
+
+[[comparison]]
+name = "small"
+title = "lenet, 20 updates"
+updates = 20
+readings = 2
+reference = "fixed"
+seeds = [1, 2]
+base_lr = 0.01
+max_lr = 0.08
+
+[[comparison.arm]]
+label = "fixed"
+policy = "fixed"
+
+[[comparison.arm]]
+label = "cycles"
+policy = "triangular2(base=0.01, max=0.04, step=5)"
+"#;
+
+/// The arguments of the study in a folder.
+fn arguments(study: &Path, out: &Path) -> [String; 5] {
+    [
+        String::from("compare"),
+        String::from("--study"),
+        study.display().to_string(),
+        String::from("--out"),
+        out.display().to_string(),
+    ]
+}
+
+/// A record without what is measured by the clock.
+fn timeless(path: &Path) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|key, _| !key.contains("seconds"));
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    strip(&mut value);
+    value
+}
+
+/// Kills a comparison at so many moments, and holds what it comes to against one that was left alone.
+fn kill_and_resume(kills: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let study = folder.path().join("study.toml");
+    std::fs::write(&study, STUDY).unwrap();
+    let (straight, killed) = (folder.path().join("straight"), folder.path().join("killed"));
+    let (code, _, err) = cyclr(&arguments(&study, &straight));
+    assert_eq!(code, 0, "{err}");
+
+    let mut struck = 0;
+    for kill in 0..kills {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("cyclr"))
+            .args(arguments(&study, &killed))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(80 + kill * 389 % 700));
+        child.kill().unwrap();
+        struck += u64::from(!child.wait().unwrap().success());
+    }
+    assert!(struck > 0, "it was over before it could be killed");
+    let (code, _, err) = cyclr(&["resume", killed.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+
+    let result = |folder: &Path| timeless(&folder.join("result.json"));
+    assert_eq!(result(&straight), result(&killed));
+    for run in ["final/1/1-fixed-seed1", "final/1/2-cycles-seed2"] {
+        let model =
+            |folder: &Path| std::fs::read(folder.join(run).join("model.safetensors")).unwrap();
+        assert!(model(&straight) == model(&killed), "{run}");
+    }
+    for file in ["winner.toml", "report.html", "charts"] {
+        assert!(killed.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_killed_comparison_goes_on_to_the_same_result() {
+    kill_and_resume(2);
+}
+
+#[test]
+#[ignore = "twenty kills take a while"]
+fn a_comparison_that_is_killed_twenty_times() {
+    kill_and_resume(20);
+}
+
+#[test]
+fn a_comparison_of_flags_hands_on_a_winner_and_runs_that_predict() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let (code, text, err) = cyclr(&[
+        "compare", "--net", "mlp", "--budget", "320", "--seeds", "2", "--arm", "fixed", "--arm",
+        "linear", "--out", out, "--json",
+    ]);
+    assert_eq!(code, 0, "{err}");
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["arms"][1]["label"], "linear");
+    let sweeps = format!("{out}/sweeps");
+    let (code, _, err) = cyclr(&["find", "--from", &format!("{sweeps}/sweep-0.csv")]);
+    assert!(code == 0 || code == 3, "{err}");
+
+    let (code, _, err) = cyclr(&[
+        "train",
+        "--policy",
+        &format!("{out}/winner.toml"),
+        "--updates",
+        "40",
+        "--out",
+        &format!("{out}/again"),
+    ]);
+    assert_eq!(code, 0, "{err}");
+
+    let picture = folder.path().join("picture.png");
+    let mut encoder = png::Encoder::new(std::fs::File::create(&picture).unwrap(), 30, 40);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[90; 30 * 40 * 3]).unwrap();
+    writer.finish().unwrap();
+    let picture = picture.to_str().unwrap();
+    let run = format!("{out}/final/1/2-linear-seed1");
+    let (code, text, err) = cyclr(&["predict", &run, picture, "--top", "10", "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let classes = answer["predictions"][0]["classes"].as_array().unwrap();
+    let sum: f64 = classes
+        .iter()
+        .map(|c| c["probability"].as_f64().unwrap())
+        .sum();
+    assert!(classes.len() == 10 && (sum - 1.0).abs() < 1e-9, "{answer}");
+    let (code, _, err) = cyclr(&["predict", out, picture]);
+    assert!(code == 2 && err.contains("give one of its runs"), "{err}");
+}

@@ -1,0 +1,118 @@
+use cyclr::advice;
+use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, Reading};
+use cyclr::units::Horizon;
+use serde::{Deserialize, Serialize};
+
+use super::{Found, suggest};
+use crate::Error;
+use crate::record::VERSION;
+
+/// What a range test answers, as programs read it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "answer", rename_all = "lowercase", deny_unknown_fields)]
+pub enum AnswerRecord {
+    /// The bounds could be read.
+    Bounds {
+        /// The version of this form, 1.
+        version: u32,
+        /// The weight decay that was tried, where one was.
+        weight_decay: Option<f64>,
+        /// The lower bound of the rate.
+        base_lr: f64,
+        /// Its interval.
+        base_interval: [f64; 2],
+        /// The upper bound of the rate.
+        max_lr: f64,
+        /// Its interval.
+        max_interval: [f64; 2],
+        /// What the intervals are: their level, and what they were made from.
+        interval: String,
+        /// The lowest rate at which a repeat diverged, where `max_lr` is held below it.
+        held_by: Option<f64>,
+        /// The largest rate that all repeats stood.
+        largest_stable: Option<f64>,
+        /// The step size in updates that is advised for the budget, where one is known.
+        step: Option<u64>,
+        /// The cycles in it.
+        cycles: Option<u64>,
+        /// The policy that bounds and budget suggest.
+        policy: Option<String>,
+    },
+    /// There is no reliable answer.
+    None {
+        /// The version of this form, 1.
+        version: u32,
+        /// The weight decay that was tried, where one was.
+        weight_decay: Option<f64>,
+        /// Why not.
+        reason: String,
+        /// What to try.
+        r#try: String,
+        /// The largest rate that all repeats stood.
+        largest_stable: Option<f64>,
+    },
+}
+
+impl AnswerRecord {
+    /// What a test found, and what it means for a run.
+    ///
+    /// # Errors
+    /// Those of [`suggest`].
+    pub fn of(found: &Found, run: &Horizon) -> Result<Self, Error> {
+        let mut answer = Self::read(&found.reading, found.answer(), Some(run))?;
+        let (Self::Bounds { weight_decay, .. } | Self::None { weight_decay, .. }) = &mut answer;
+        *weight_decay = found.weight_decay;
+        Ok(answer)
+    }
+
+    /// What was read from curves that were recorded elsewhere.
+    pub fn of_reading(reading: &Reading) -> Self {
+        Self::read(reading, reading.answer, None).expect("only a run can fail")
+    }
+
+    fn read(
+        reading: &Reading,
+        answer: Result<Bounds, NoAnswer>,
+        run: Option<&Horizon>,
+    ) -> Result<Self, Error> {
+        let largest_stable = reading.largest_stable();
+        let bounds = match answer {
+            Ok(bounds) => bounds,
+            Err(reason) => {
+                return Ok(Self::None {
+                    version: VERSION,
+                    weight_decay: None,
+                    reason: reason.to_string(),
+                    r#try: reason.advice().to_string(),
+                    largest_stable,
+                });
+            }
+        };
+        let cycles = run.map(advice::cycles).transpose()?;
+        let policy = run.map(|run| suggest(&bounds, run)).transpose()?;
+        let ends = |estimate: Estimate| [estimate.low, estimate.high];
+        Ok(Self::Bounds {
+            version: VERSION,
+            weight_decay: None,
+            base_lr: bounds.base_lr.value,
+            base_interval: ends(bounds.base_lr),
+            max_lr: bounds.max_lr.value,
+            max_interval: ends(bounds.max_lr),
+            interval: words(bounds.interval),
+            held_by: bounds.held_by,
+            largest_stable,
+            step: cycles.as_ref().map(|cycles| cycles.step),
+            cycles: cycles.as_ref().map(|cycles| cycles.cycles),
+            policy: policy.map(|policy| policy.to_string()),
+        })
+    }
+}
+
+/// What an interval is, in words.
+pub fn words(interval: Interval) -> String {
+    match interval {
+        Interval::Repeats(n) => format!("95 %, t on ln rate over {n} repeats"),
+        Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
+    }
+}
