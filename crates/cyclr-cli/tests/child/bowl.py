@@ -103,7 +103,7 @@ class Bowl:
     def go_wrong(self, what, where):
         """Writes below the helper's feet, so that cyclr is told what no helper would say."""
         mine = args.seed is None or args.seed == self.seed
-        if what != args.wrong or not mine or args.unless and os.path.exists(args.unless):
+        if not what or what != args.wrong or not mine or args.unless and os.path.exists(args.unless):
             return
         write = int(os.environ["CYCLR_FD"].split(",")[1])
         say = lambda text: os.write(write, text.encode())  # noqa: E731
