@@ -1,7 +1,8 @@
 """scikit-learn's SGDClassifier on the digits data set, as a child of cyclr.
 
-    cyclr find --budget 30ep -- python examples/sklearn_sgd.py
-    cyclr compare --budget 16ep -- python examples/sklearn_sgd.py
+    cyclr train --epochs 12 --policy 'linear(lr=0.05)' -- python examples/sklearn_sgd.py
+
+`cyclr find` gives no reliable answer here, and says so: this linear model neither diverges nor slows at any rate up to 10.
 
 Alone, the class below trains with `partial_fit` as it always did: `python examples/sklearn_sgd.py`. What is there for cyclr is
 the names of its methods, and the last two lines.

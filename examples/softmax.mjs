@@ -1,7 +1,7 @@
 // Softmax regression on made data, in Node.js without packages, as a child of cyclr (docs/protocol.md):
 //
-//   cyclr find --budget 20ep -- node examples/softmax.mjs
-//   cyclr compare --budget 10ep -- node examples/softmax.mjs
+//   cyclr find --budget 200ep -- node examples/softmax.mjs
+//   cyclr compare --budget 20ep -- node examples/softmax.mjs
 //
 // What a script needs beside its training is in the last third: `answer`, and the loop below it.
 import { closeSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
