@@ -164,7 +164,7 @@ pub(crate) struct FindArgs {
     /// Keep the curves: this folder gets one CSV for each repeat
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pub(crate) out: Option<PathBuf>,
-    /// Runs side by side [default: one for each core]
+    /// Runs side by side [default: one for each core; 1 of a COMMAND]
     #[arg(long)]
     pub(crate) jobs: Option<usize>,
     /// Say what would be done, and stop
@@ -208,8 +208,8 @@ pub(crate) struct TrainArgs {
     /// End a cyclical run when a whole cycle brought no gain
     #[arg(long, value_name = "WHEN")]
     pub(crate) stop_when: Option<StopWhen>,
-    /// End when the validation accuracy is at least this, at a trough
-    #[arg(long, value_name = "ACC")]
+    /// End when the validation accuracy, or whatever decides, is at least as good as this, at a trough
+    #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
     /// Leave the test split alone
     #[arg(long)]
@@ -273,15 +273,15 @@ pub(crate) struct CompareArgs {
     /// Final runs of each arm
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: u64,
-    /// Differences below this do not matter, in points
+    /// Differences below this do not matter, in points of accuracy or in the deciding figure's own unit [default: 0.5
+    /// points]
     #[arg(
         long,
         value_name = "POINTS",
-        default_value_t = 0.5,
         conflicts_with = "study",
         help_heading = "The comparison"
     )]
-    pub(crate) margin: f64,
+    pub(crate) margin: Option<f64>,
     /// A study file that declares everything
     #[arg(long, value_name = "FILE")]
     pub(crate) study: Option<PathBuf>,
@@ -291,7 +291,7 @@ pub(crate) struct CompareArgs {
     /// The folder of the comparison [default: the next runs/compare-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Runs side by side, one thread each [default: one for each core]
+    /// Runs side by side, one thread each [default: one for each core; 1 of a COMMAND]
     #[arg(long)]
     pub(crate) jobs: Option<usize>,
     /// Say what would run, its updates and its predicted time, and stop

@@ -1,9 +1,12 @@
-//! What is trained: the options that make a lab of the embedded engine, which a run's record keeps.
+//! What is trained: the options that make a lab of the embedded engine or of a user's program, which a run's record keeps.
 
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use cyclr::seam::Lab;
 use cyclr_engine::{
     EngineConfig, EngineLab, Optimizer,
     data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
@@ -11,6 +14,8 @@ use cyclr_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+use crate::child::ChildLab;
 use crate::exit::Usage;
 
 /// The data, the net and the optimizer.
@@ -19,60 +24,92 @@ use crate::exit::Usage;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LabArgs {
     /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the embedded Fashion-MNIST
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub(crate) data: Option<PathBuf>,
     /// The side that a folder's images are resized to
-    #[arg(long, value_name = "PIXELS", requires = "data")]
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        requires = "data",
+        conflicts_with = "command"
+    )]
     pub(crate) size: Option<u32>,
     /// Read a folder's images in gray
-    #[arg(long, requires = "data")]
+    #[arg(long, requires = "data", conflicts_with = "command")]
     pub(crate) gray: bool,
     /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default: mlp; cifar10_quick for colour]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     pub(crate) net: Option<String>,
     /// Training images that are held out to decide by [default: a fifth, at most 5000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "command")]
     pub(crate) validation: Option<usize>,
     /// Decides which images are held out; the same for all runs
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub(crate) data_seed: u64,
-    /// Examples that an update sees
-    #[arg(long, default_value_t = 100)]
-    pub(crate) batch: usize,
+    /// Examples that an update sees [default: 100; a COMMAND's own]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) batch: Option<u64>,
     /// Examples that go through the net at a time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "command")]
     pub(crate) micro_batch: Option<usize>,
     /// How parameters follow their gradients
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
     pub(crate) optimizer: OptimizerName,
     /// Momentum (beta1 of adam and adamw), where the policy does not move it [default: 0.9; 0 for rmsprop]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     pub(crate) momentum: Option<f64>,
     /// Weight decay
-    #[arg(long, value_name = "WD", default_value_t = 5e-4)]
+    #[arg(
+        long,
+        value_name = "WD",
+        default_value_t = 5e-4,
+        conflicts_with = "command"
+    )]
     pub(crate) weight_decay: f64,
     /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose first weights are made
     /// for it]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "command")]
     pub(crate) normalize: Option<NormalizationName>,
     /// Shift training images by up to so many pixels, at random
-    #[arg(long, value_name = "PIXELS", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        default_value_t = 0,
+        conflicts_with = "command"
+    )]
     pub(crate) crop: u16,
     /// Mirror training images, at random
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     pub(crate) flip: bool,
     /// Take the training images in the file's order, as Caffe does
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     pub(crate) stored_order: bool,
     /// How much of the label is spread over all classes
-    #[arg(long, value_name = "EPSILON", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "EPSILON",
+        default_value_t = 0.0,
+        conflicts_with = "command"
+    )]
     pub(crate) label_smoothing: f64,
     /// Scale gradients down to this norm where they are larger
-    #[arg(long, value_name = "NORM")]
+    #[arg(long, value_name = "NORM", conflicts_with = "command")]
     pub(crate) clip_norm: Option<f64>,
     /// Weights to start from: a safetensors file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) weights: Option<PathBuf>,
+    /// What any answer of COMMAND may take [default: 10 minutes, and later 20 times its own pace or a minute]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
+    pub(crate) child_timeout: Option<f64>,
+    /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+/// Seconds above 0.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e9);
+    seconds.ok_or_else(|| format!("`{text}` is no number of seconds above 0"))
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
@@ -131,6 +168,14 @@ impl LabArgs {
     /// What a study's `[train]` table says, in a data folder if it needs one.
     pub(crate) fn of_study(table: &toml::Table, data: Option<&PathBuf>) -> anyhow::Result<Self> {
         let mut table = table.clone();
+        if table.contains_key("command") {
+            let known = ["command", "child_timeout", "batch", "data_seed"];
+            if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
+                return Err(Usage::error(format!(
+                    "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
+                )));
+            }
+        }
         let named = table.remove("data");
         let lab: Self = table
             .try_into()
@@ -157,7 +202,51 @@ impl LabArgs {
     }
 
     /// The lab, each of whose runs works with so many threads.
-    pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
+    pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<Box<dyn Lab>> {
+        if self.command.is_empty() {
+            Ok(Box::new(self.engine(threads, allow_inexact)?))
+        } else {
+            self.child()
+        }
+    }
+
+    /// The lab, each of whose runs works with one thread, and what is trained, in a few words.
+    pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn Lab>, String)> {
+        if !self.command.is_empty() {
+            return Ok((self.child()?, self.command.join(" ")));
+        }
+        let lab = self.engine(1, false)?;
+        let title = title(&lab);
+        Ok((Box::new(lab), title))
+    }
+
+    /// Runs side by side, where nobody says how many: one for each core; one alone of a command, which may use all cores
+    /// by itself.
+    pub(crate) fn jobs(&self, asked: Option<usize>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = || if self.command.is_empty() { cores() } else { 1 };
+        asked.unwrap_or_else(usual)
+    }
+
+    #[cfg(unix)]
+    fn child(&self) -> anyhow::Result<Box<dyn Lab>> {
+        let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
+        Ok(Box::new(ChildLab::new(
+            self.command.clone(),
+            self.batch,
+            self.data_seed,
+            timeout.transpose()?,
+        )))
+    }
+
+    #[cfg(not(unix))]
+    fn child(&self) -> anyhow::Result<Box<dyn Lab>> {
+        Err(Usage::error(
+            "a COMMAND needs a Unix system (Linux, macOS, WSL): its pipes are inherited descriptors",
+        ))
+    }
+
+    fn engine(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
         let splits = self.splits()?;
         let dataset = splits.train.dataset();
         let default = if dataset.shape().channels == 1 {
@@ -171,7 +260,7 @@ impl LabArgs {
         let config = EngineConfig {
             optimizer: self.optimizer(),
             weight_decay: self.weight_decay,
-            batch: self.batch,
+            batch: self.batch.map_or(100, |batch| batch as usize),
             micro_batch: self.micro_batch,
             order: if self.stored_order {
                 Order::Stored
@@ -282,7 +371,7 @@ impl LabArgs {
 }
 
 /// What is trained, in a few words.
-pub(crate) fn title(lab: &EngineLab) -> String {
+fn title(lab: &EngineLab) -> String {
     let source = match lab.dataset().source() {
         "embedded" => "the embedded Fashion-MNIST",
         path => path,

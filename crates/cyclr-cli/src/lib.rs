@@ -16,6 +16,8 @@
 
 mod args;
 mod chart;
+#[cfg(unix)]
+mod child;
 mod command;
 mod exit;
 mod lab;

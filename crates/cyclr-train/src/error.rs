@@ -165,6 +165,14 @@ pub enum Error {
         /// What differs, with the values there and here.
         what: String,
     },
+    /// Some runs of a comparison failed. The others are finished and kept, and no verdict is made without these.
+    #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), listed(failed))]
+    RunsFailed {
+        /// Those that failed: the folder of each within the comparison's, and why.
+        failed: Vec<(String, String)>,
+        /// The runs of their kind: trials of the tuning, or final ones.
+        runs: usize,
+    },
     /// The range test of a comparison gives no reliable answer.
     #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself (the curves are in {})", reason.advice(), sweeps.display())]
     NoBounds {
@@ -173,6 +181,16 @@ pub enum Error {
         /// The folder of the curves.
         sweeps: PathBuf,
     },
+}
+
+/// A line a run, and the first reason in full, as they are often the same.
+fn listed(failed: &[(String, String)]) -> String {
+    let line = |(n, (folder, reason)): (usize, &(String, String))| {
+        let first = reason.lines().next().unwrap_or_default();
+        let shown = if n == 0 { reason } else { first };
+        format!("\n{folder}: {shown}")
+    };
+    failed.iter().enumerate().map(line).collect()
 }
 
 impl Error {

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cyclr::Hyper;
 use cyclr::range::NoAnswer;
-use cyclr::seam::{Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError};
+use cyclr::seam::{
+    Direction, Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError,
+};
 use cyclr_train::bowl::Bowl;
 use cyclr_train::find::{
     Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape, range_test,
@@ -349,6 +351,24 @@ fn a_curve_of_losses_alone_is_read_and_may_end_in_nan() {
     assert_eq!(curve.sweep().unwrap().broke_at(), Some(0.2));
     let again = Curve::from_csv(&curve.to_csv()).unwrap();
     assert!(again.points[1].loss.unwrap().is_nan());
+}
+
+#[test]
+fn a_curve_of_any_figure_survives_as_text() {
+    let text = "update,lr,loss,lower,count\n0,0.1,,30.5,20\n1,0.2,,28.25,20\n2,0.4,,inf,20\n";
+    let curve = Curve::from_csv(text).unwrap();
+    assert_eq!(curve.direction, Direction::Lower);
+    let first = curve.points[0];
+    assert_eq!(
+        (first.loss, first.figure, first.correct, first.count),
+        (None, Some(30.5), None, 20)
+    );
+    assert_eq!(curve.sweep().unwrap().broke_at(), Some(0.4));
+    assert_eq!(curve.to_csv(), text);
+    let higher = "update,lr,loss,higher,count\n0,0.1,2.5,0.25,20\n";
+    let curve = Curve::from_csv(higher).unwrap();
+    assert_eq!(curve.direction, Direction::Higher);
+    assert_eq!(curve.to_csv(), higher);
 }
 
 #[test]

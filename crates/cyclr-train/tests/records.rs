@@ -11,7 +11,7 @@ use std::process::Command;
 use cyclr_train::bowl::Bowl;
 use cyclr_train::compare::{Kept, record::Record};
 use cyclr_train::find::AnswerRecord;
-use cyclr_train::record::{EventRecord, ResultRecord, RunRecord, read_events};
+use cyclr_train::record::{EventRecord, FailedRecord, ResultRecord, RunRecord, read_events};
 use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
 use schemars::{JsonSchema, schema_for};
 use tempfile::TempDir;
@@ -39,6 +39,7 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<RunRecord>("run.json");
     check_schema::<EventRecord>("event.json");
     check_schema::<ResultRecord>("result.json");
+    check_schema::<FailedRecord>("failed.json");
     check_schema::<AnswerRecord>("find-answer.json");
     check_schema::<Kept>("comparison.json");
     check_schema::<Record>("comparison-result.json");

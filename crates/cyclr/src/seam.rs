@@ -20,6 +20,14 @@ pub trait Lab: Sync {
     /// # Errors
     /// [`TrainableError`] where the run cannot be set up.
     fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError>;
+
+    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a lab remembers them.
+    ///
+    /// # Errors
+    /// As [`Lab::start`].
+    fn facts(&self) -> Result<Facts, TrainableError> {
+        Ok(self.start(0)?.facts().clone())
+    }
 }
 
 /// One model under training.
@@ -76,6 +84,20 @@ pub trait Trainable: Send {
     /// [`TrainableError`] where it could not be made.
     fn model(&mut self) -> Result<Option<Vec<u8>>, TrainableError> {
         Ok(None)
+    }
+
+    /// What the trainer printed since this was last asked, for the run's log; nothing, for one that does not print.
+    fn output(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Ends the run in good order: nothing but [`Trainable::output`] is asked afterwards. A run that is dropped ends too,
+    /// but nobody hears whether that went well.
+    ///
+    /// # Errors
+    /// [`TrainableError::Failed`] where the trainer does not end.
+    fn end(&mut self) -> Result<(), TrainableError> {
+        Ok(())
     }
 }
 

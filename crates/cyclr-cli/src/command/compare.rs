@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cyclr::seam::{Facts, Lab};
-use cyclr_engine::{EngineLab, cpu::Level};
-use cyclr_train::compare::record::{Record, Sample};
+use cyclr::seam::{Facts, Lab, Split};
+use cyclr_engine::cpu::Level;
+use cyclr_train::compare::record::{Measure, Record, Sample};
 use cyclr_train::compare::{Arm, Happening, Kept, Plan, RunName, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
@@ -14,7 +14,7 @@ use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
 use crate::command::train::{next_folder, resumable, seconds_per_update, threads};
 use crate::exit::Usage;
-use crate::lab::{LabArgs, title};
+use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
 
 /// One comparison: what is declared, and where it goes.
@@ -45,14 +45,14 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
-        let lab = args.lab.lab(1, false)?;
-        let comparison = of_flags(args, &lab, out)?;
-        return carry_out(&comparison, &lab, &manner).map(drop);
+        let (lab, title) = args.lab.titled()?;
+        let comparison = of_flags(args, &*lab, title, out)?;
+        return carry_out(&comparison, &*lab, &manner).map(drop);
     };
     let mut records = Vec::new();
     for comparison in of_study(args, file, &out)? {
         let lab = comparison.lab.lab(1, false)?;
-        records.extend(carry_out(&comparison, &lab, &manner)?);
+        records.extend(carry_out(&comparison, &*lab, &manner)?);
     }
     if records.len() > 1 {
         report::write(records, &out)?;
@@ -78,14 +78,20 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
         json: args.json,
         interrupt: &interrupt()?,
     };
-    carry_out(&comparison, &comparison.lab.lab(1, false)?, &manner).map(drop)
+    let lab = comparison.lab.lab(1, false)?;
+    carry_out(&comparison, &*lab, &manner).map(drop)
 }
 
 /// The comparison that the flags declare.
-fn of_flags(args: &CompareArgs, lab: &EngineLab, folder: PathBuf) -> anyhow::Result<Comparison> {
-    let facts = lab.start(0)?.facts().clone();
+fn of_flags(
+    args: &CompareArgs,
+    lab: &dyn Lab,
+    title: String,
+    folder: PathBuf,
+) -> anyhow::Result<Comparison> {
+    let facts = lab.facts()?;
     let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
-    plan.title = title(lab);
+    plan.title = title;
     if !args.arms.is_empty() {
         plan.arms = args
             .arms
@@ -104,12 +110,29 @@ fn of_flags(args: &CompareArgs, lab: &EngineLab, folder: PathBuf) -> anyhow::Res
         plan.budgets.clone_from(&args.budgets);
     }
     plan.seeds = (1..=args.seeds).collect();
-    plan.margin = args.margin;
+    plan.margin = args.margin.map_or_else(|| margin(args, lab, &facts), Ok)?;
     Ok(Comparison {
         lab: args.lab.clone(),
         plan,
         folder,
     })
+}
+
+/// The usual margin is in points of accuracy. A command that measures something else must be told of another.
+fn margin(args: &CompareArgs, lab: &dyn Lab, facts: &Facts) -> anyhow::Result<f64> {
+    const POINTS: f64 = 0.5;
+    if args.lab.command.is_empty() || facts.validation == 0 {
+        return Ok(POINTS);
+    }
+    let mut run = lab.start(0)?;
+    let measured = run.evaluate(Split::Validation)?.metrics;
+    match measured.deciding() {
+        Some(metric) if metric.correct.is_none() => Err(Usage::error(format!(
+            "{} decides here ({:.4} before training), which is no accuracy: say with --margin which difference in it would not matter",
+            metric.name, metric.value
+        ))),
+        _ => Ok(POINTS),
+    }
 }
 
 /// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`
@@ -160,8 +183,8 @@ fn carry_out(
     manner: &Manner,
 ) -> anyhow::Result<Option<Record>> {
     let Comparison { plan, folder, .. } = comparison;
-    let jobs = threads(manner.jobs);
-    announce(plan, lab.start(0)?.facts());
+    let jobs = comparison.lab.jobs(manner.jobs);
+    announce(plan, &lab.facts()?);
     if manner.plan_only {
         predict(plan, lab, jobs)?;
         return Ok(None);
@@ -246,6 +269,10 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
             ));
         }
         Happening::Run { name, event } => progress.event_of(&run_words(name), event),
+        Happening::Failed { name, reason } => {
+            progress.over(&run_words(name));
+            progress.say(&format!("{} failed: {reason}", run_words(name)));
+        }
         Happening::Over { name, .. } => progress.over(&run_words(name)),
         Happening::Chosen(arm) => {
             let spec = arm
@@ -283,7 +310,7 @@ fn print(record: &Record) {
         let sample = arm
             .test
             .as_ref()
-            .map_or_else(|| String::from("none"), sample);
+            .map_or_else(|| String::from("none"), |s| sample(s, &record.measure));
         let n = arm.runs.len();
         let seconds: f64 = arm.runs.iter().map(|run| run.seconds).sum::<f64>() / n.max(1) as f64;
         println!(
@@ -297,12 +324,20 @@ fn print(record: &Record) {
     }
 }
 
-/// `91.20 [90.80, 91.60]`
-fn sample(sample: &Sample) -> String {
-    let interval = sample
-        .interval
-        .map_or_else(String::new, |[low, high]| format!(" [{low:.2}, {high:.2}]"));
-    format!("{:.2}{interval}", sample.mean)
+/// `91.20 [90.80, 91.60]`: two decimals of a point, four digits of anything else.
+fn sample(sample: &Sample, measure: &Measure) -> String {
+    let number = |value: f64| {
+        if measure.unit == "points" {
+            return format!("{value:.2}");
+        }
+        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+        rounded.to_string()
+    };
+    let [mean, low, high] = match sample.interval {
+        Some([low, high]) => [sample.mean, low, high].map(number),
+        None => return number(sample.mean),
+    };
+    format!("{mean} [{low}, {high}]")
 }
 
 /// What made the results, for the record.

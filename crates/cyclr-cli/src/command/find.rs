@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use cyclr::advice;
 use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
-use cyclr::seam::{Facts, Lab};
+use cyclr::seam::Facts;
 use cyclr::units::Horizon;
 use cyclr_train::Watch;
 use cyclr_train::find::{
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         return read_files(args);
     }
     let lab = args.lab.lab(1, false)?;
-    let facts = lab.start(args.seed)?.facts().clone();
+    let facts = lab.facts()?;
     let budget = updates(&args.budget, facts.updates_per_epoch())?;
     let run = Horizon::of_updates(budget)?.with_epoch(facts.examples, facts.batch)?;
     let test = test(args, &facts, budget)?;
@@ -46,8 +46,8 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         interrupt: &interrupt,
     };
     let all = match &weight_decays {
-        None => vec![range_test(&lab, &test, watch)?],
-        Some(values) => range_test_over_weight_decay(&lab, &test, values, watch)?,
+        None => vec![range_test(&*lab, &test, watch)?],
+        Some(values) => range_test_over_weight_decay(&*lab, &test, values, watch)?,
     };
     progress.finish();
     if facts.given_weights {
@@ -69,7 +69,6 @@ const VAL_POINTS: u64 = 32;
 
 /// The test that was asked for.
 fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let measure = match args.on {
         On::Train => Measure::Training,
         On::Val => Measure::Validation { points: VAL_POINTS },
@@ -89,7 +88,7 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
     Ok(RangeTest {
         seed: args.seed,
         repeats: args.repeats,
-        threads: args.jobs.unwrap_or(cores),
+        threads: args.lab.jobs(args.jobs),
         updates: (args.share / 100.0 * budget as f64) as u64,
         ramp,
         measure,
@@ -262,10 +261,10 @@ fn chart(curves: &[Curve]) -> Chart {
             .filter(|(_, y)| y.is_finite());
         (format!("repeat {}", n + 1), points.collect())
     };
-    let y = if accuracy {
-        "accuracy of training batches"
-    } else {
-        "loss of training batches"
+    let y = match curves.first().and_then(|curve| curve.points.first()) {
+        Some(point) if accuracy && point.correct.is_none() => "deciding figure of training batches",
+        _ if accuracy => "accuracy of training batches",
+        _ => "loss of training batches",
     };
     Chart::lines("learning rate", y, curves.iter().enumerate().map(line))
 }

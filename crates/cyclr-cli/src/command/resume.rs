@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         observer: &mut observer,
         interrupt: &interrupt,
     };
-    let outcome = resume(folder, &lab, change, watch);
+    let outcome = resume(folder, &*lab, change, watch);
     progress.finish();
     show(
         &outcome.map_err(|error| resumable(error, folder))?,

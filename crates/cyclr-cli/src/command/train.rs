@@ -22,7 +22,10 @@ use crate::progress::{Progress, figures, interrupt};
 const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    if let Some(target) = args.target.filter(|target| !(0.0..=1.0).contains(target)) {
+    // What decides in a script may be no accuracy.
+    let engine = args.lab.command.is_empty();
+    let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
+    if let Some(target) = args.target.filter(wrong) {
         return Err(Usage::error(format!(
             "--target {target}: an accuracy is between 0 and 1, as in 0.9 for 90 %"
         )));
@@ -32,8 +35,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let interrupt = interrupt()?;
     let spec = match &args.policy {
         Some(text) => policy(text)?,
-        None if args.plan => return announce_test(&range_test_of(args, &lab)?.0),
-        None => found(args, &lab, &interrupt)?,
+        None if args.plan => return announce_test(&range_test_of(args, &*lab)?.0),
+        None => found(args, &*lab, &interrupt)?,
     };
     let budget = match budget(args)? {
         // The range test was a part of it.
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         ..Task::new(spec, args.seed, budget)
     };
     if args.plan {
-        return announce(&Plan::new(&lab, &task)?, &lab, args.json);
+        return announce(&Plan::new(&*lab, &task)?, &*lab, args.json);
     }
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
     eprintln!(
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     };
     let outcome = train_in(
         &folder,
-        &lab,
+        &*lab,
         serde_json::to_value(&args.lab)?,
         &task,
         watch,
@@ -151,8 +154,13 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
 
 /// An error of a run in a folder; an interrupted one says how to go on.
 pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Error {
-    if matches!(error, cyclr_train::Error::Interrupted { .. }) {
-        eprintln!("go on with: cyclr resume {}", folder.display());
+    let folder = folder.display();
+    match error {
+        cyclr_train::Error::Interrupted { .. } => eprintln!("go on with: cyclr resume {folder}"),
+        cyclr_train::Error::RunsFailed { .. } => eprintln!(
+            "the other runs are kept; try the failed ones again with: cyclr resume {folder}"
+        ),
+        _ => {}
     }
     anyhow!(error)
 }

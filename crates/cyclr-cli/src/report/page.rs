@@ -366,7 +366,7 @@ fn soon_table(record: &Record, against: &Against, soon: &Soon) -> String {
         ]
     });
     format!(
-        "<h3>To {}{}: {}'s mean final validation less the margin</h3>\n{}",
+        "<h3>To {}{}: {}'s mean final validation {} the margin</h3>\n{}",
         decimals(soon.target),
         if record.measure.unit == "points" {
             " %"
@@ -374,6 +374,11 @@ fn soon_table(record: &Record, against: &Against, soon: &Soon) -> String {
             ""
         },
         escaped(&against.reference),
+        if record.measure.higher_is_better {
+            "less"
+        } else {
+            "plus"
+        },
         table(&head, rows)
     )
 }

@@ -64,6 +64,13 @@ pub enum Happening {
         /// What.
         event: Event,
     },
+    /// A run failed; the others go on.
+    Failed {
+        /// Which.
+        name: RunName,
+        /// What the trainer said.
+        reason: String,
+    },
     /// A run is over, or was already.
     Over {
         /// Which.
@@ -99,7 +106,8 @@ pub struct RunName {
 /// # Errors
 /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`] for a plan that cannot be carried
 /// out; [`Error::OtherPlan`], [`Error::Occupied`], [`Error::Locked`] for a folder that is not this comparison's or in use;
-/// [`Error::Interrupted`]; those of [`train_in`] for the runs.
+/// [`Error::RunsFailed`] where the trainer failed in some runs, which another call tries again; [`Error::Interrupted`]; those
+/// of [`train_in`] for the runs.
 pub fn compare(
     lab: &dyn Lab,
     plan: &Plan,
@@ -108,10 +116,7 @@ pub fn compare(
     observer: &mut dyn FnMut(&Happening),
     interrupt: &Interrupt,
 ) -> Result<Record, Error> {
-    let facts = lab
-        .start(plan.seeds.first().copied().unwrap_or(0))?
-        .facts()
-        .clone();
+    let facts = lab.facts()?;
     plan.check(&facts)?;
     let kept = Kept {
         version: VERSION,
@@ -440,10 +445,15 @@ impl Comparing<'_> {
                     return Err(Error::Interrupted { made: 0 });
                 }
                 let outcome = self.run_one(job, emit);
+                let name = job.name.clone();
                 match &outcome {
                     Ok(outcome) => emit(Happening::Over {
-                        name: job.name.clone(),
+                        name,
                         made: outcome.made,
+                    }),
+                    Err(Error::Trainable(failure)) => emit(Happening::Failed {
+                        name,
+                        reason: failure.to_string(),
                     }),
                     Err(_) => failed.store(true, Ordering::Relaxed),
                 }
@@ -452,15 +462,26 @@ impl Comparing<'_> {
         );
         let mut sorted: Vec<(usize, Outcome)> = Vec::with_capacity(jobs.len());
         let mut interrupted = None;
+        let mut lost = Vec::new();
         for (n, outcome) in order.into_iter().zip(outcomes) {
             match outcome {
                 Ok(outcome) => sorted.push((n, outcome)),
                 // Runs that were not begun because another failed must not hide why.
                 Err(error @ Error::Interrupted { .. }) => interrupted = Some(error),
+                Err(Error::Trainable(failure)) => {
+                    lost.push((jobs[n].name.folder.clone(), failure.to_string()));
+                }
                 Err(error) => return Err(error),
             }
         }
         interrupted.map_or(Ok(()), Err)?;
+        if !lost.is_empty() {
+            lost.sort();
+            return Err(Error::RunsFailed {
+                failed: lost,
+                runs: jobs.len(),
+            });
+        }
         sorted.sort_by_key(|&(n, _)| n);
         Ok(sorted.into_iter().map(|(_, outcome)| outcome).collect())
     }

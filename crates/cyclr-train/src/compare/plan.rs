@@ -7,6 +7,7 @@ use cyclr::{Schedule, Spec, advice};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::run::check_obeyed;
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and in its record.
 ///
@@ -208,7 +209,8 @@ impl Plan {
         for arm in &self.arms {
             for &share in &self.budgets {
                 let spec = arm.spec(bounds, None, self, facts)?;
-                arm.schedule(&spec, share, self, facts)?;
+                let (_, schedule) = arm.schedule(&spec, share, self, facts)?;
+                check_obeyed(&schedule, facts)?;
             }
         }
         Ok(())

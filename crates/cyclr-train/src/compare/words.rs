@@ -229,9 +229,14 @@ impl Talk<'_> {
     fn soon_of(&self, arm: &ArmSoon, against: &Against) -> String {
         let (label, reference) = (&arm.label, &against.reference);
         let target = format!(
-            "{}'s mean final validation {} less {}{}",
+            "{}'s mean final validation {} {} {}{}",
             reference,
             self.record.measure.name,
+            if self.record.measure.higher_is_better {
+                "less"
+            } else {
+                "plus"
+            },
             self.record.plan.margin,
             self.unit()
         );

@@ -67,27 +67,34 @@ impl Curve {
         self.points.push(point);
     }
 
-    /// The curve as text: `update,lr,loss,correct,count`, or `update,lr,loss` where no accuracy was measured. Numbers
-    /// have the digits that read back to the same value.
+    /// The curve as text: `update,lr,loss,correct,count`; where the deciding figure is no accuracy, `higher` or `lower` in
+    /// place of `correct`, by what is better; where there is only a loss, `update,lr,loss`. A loss that was not measured
+    /// is empty. Numbers have the digits that read back to the same value.
     pub fn to_csv(&self) -> String {
-        let accuracy = self.points.iter().all(|point| point.correct.is_some());
-        let mut csv = String::from(if accuracy { FULL } else { SHORT });
-        for CurvePoint {
-            update,
-            lr,
-            loss,
-            correct,
-            count,
-            ..
-        } in &self.points
-        {
-            let loss = loss.unwrap_or(f64::NAN);
+        let header = self.header();
+        let mut csv = String::from(header);
+        for point in &self.points {
+            let CurvePoint { update, lr, .. } = point;
+            let loss = point.loss.map_or_else(String::new, |loss| loss.to_string());
             let _ = write!(csv, "\n{update},{lr},{loss}");
-            if let Some(correct) = correct.filter(|_| accuracy) {
-                let _ = write!(csv, ",{correct},{count}");
-            }
+            let figure = point.figure.unwrap_or(f64::NAN);
+            let _ = match (header, point.correct, point.count) {
+                (SHORT, ..) => Ok(()),
+                (FULL, Some(correct), count) => write!(csv, ",{correct},{count}"),
+                (.., count) => write!(csv, ",{figure},{count}"),
+            };
         }
         csv + "\n"
+    }
+
+    fn header(&self) -> &'static str {
+        let all = |has: fn(&CurvePoint) -> bool| self.points.iter().all(has);
+        match self.direction {
+            _ if all(|point| point.correct.is_some()) => FULL,
+            _ if !all(|point| point.figure.is_some()) => SHORT,
+            Direction::Higher => HIGHER,
+            Direction::Lower => LOWER,
+        }
     }
 
     /// Reads a curve from text in the form of [`Curve::to_csv`], recorded by whatever tool.
@@ -97,7 +104,7 @@ impl Curve {
     pub fn from_csv(text: &str) -> Result<Self, CurveError> {
         let mut lines = text.lines().enumerate();
         let header = lines.next().map_or("", |(_, line)| line).trim_end();
-        if header != FULL && header != SHORT {
+        if ![FULL, HIGHER, LOWER, SHORT].contains(&header) {
             return Err(CurveError::Header {
                 found: header.chars().take(80).collect(),
             });
@@ -117,9 +124,14 @@ impl Curve {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
+        let direction = if header == LOWER {
+            Direction::Lower
+        } else {
+            Direction::Higher
+        };
         let curve = Self {
             points,
-            direction: Direction::Higher,
+            direction,
             diverged: None,
         };
         match curve.sweep() {
@@ -161,6 +173,8 @@ impl CurvePoint {
 }
 
 const FULL: &str = "update,lr,loss,correct,count";
+const HIGHER: &str = "update,lr,loss,higher,count";
+const LOWER: &str = "update,lr,loss,lower,count";
 const SHORT: &str = "update,lr,loss";
 
 /// A line of a file, counted from 1.
@@ -179,23 +193,32 @@ impl Row<'_> {
                 expected,
             });
         }
-        let (mut correct, mut count) = (None, 1);
-        if header == FULL {
+        let (mut correct, mut figure, mut count) = (None, None, 1);
+        if header != SHORT {
             count = self.cell(4, "count", "a whole number of at least 1")?;
-            let right: u64 = self.cell(3, "correct", "a whole number of at most count")?;
-            correct = Some(right);
             if count == 0 {
                 return Err(self.bad(4, "count", "a whole number of at least 1"));
             }
+        }
+        if header == HIGHER || header == LOWER {
+            let column = if header == LOWER { "lower" } else { "higher" };
+            figure = Some(self.cell(3, column, "a number, nan or inf")?);
+        }
+        if header == FULL {
+            let right: u64 = self.cell(3, "correct", "a whole number of at most count")?;
+            correct = Some(right);
+            figure = Some(right as f64 / count as f64);
             if right > count {
                 return Err(self.bad(3, "correct", "a whole number of at most count"));
             }
         }
+        let loss_may_lack = figure.is_some() && self.text(2).is_empty();
+        let loss = (!loss_may_lack).then(|| self.cell(2, "loss", "a number, nan or inf"));
         Ok(CurvePoint {
             update: self.cell(0, "update", "a whole number")?,
             lr: self.cell(1, "lr", "a number")?,
-            loss: Some(self.cell(2, "loss", "a number, nan or inf")?),
-            figure: correct.map(|correct| correct as f64 / count as f64),
+            loss: loss.transpose()?,
+            figure,
             correct,
             count,
         })
@@ -247,7 +270,9 @@ pub enum CurveError {
     #[error("it is not UTF-8 text")]
     NotText,
     /// The first line is another one.
-    #[error("line 1 is `{found}`: make it `{FULL}` or `{SHORT}`")]
+    #[error(
+        "line 1 is `{found}`: make it `{FULL}` or `{SHORT}`, or put `higher` or `lower` in place of `correct`"
+    )]
     Header {
         /// The first line.
         found: String,

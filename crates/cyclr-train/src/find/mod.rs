@@ -201,7 +201,7 @@ pub fn range_test_over_weight_decay(
     weight_decays: &[f64],
     watch: Watch<FindEvent>,
 ) -> Result<Vec<Found>, Error> {
-    if !lab.start(test.seed)?.facts().weight_decay {
+    if !lab.facts()?.weight_decay {
         return Err(Error::NotObeyed {
             what: "weight decay",
         });
@@ -240,7 +240,7 @@ fn test_each(
             reason: "it has no repeats: give at least 1".into(),
         });
     }
-    let given_weights = lab.start(test.seed)?.facts().given_weights;
+    let given_weights = lab.facts()?.given_weights;
     let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
     let first = weight_decays.first().copied().flatten();
     let (scale, ramp) = if let Some(ramp) = test.ramp {
@@ -294,7 +294,9 @@ fn sweeps(
                 observer: &mut observer,
                 interrupt,
             };
-            sweep::sweep(&mut *net, &ramp, weight_decay, test.measure, &mut watch)
+            let curve = sweep::sweep(&mut *net, &ramp, weight_decay, test.measure, &mut watch)?;
+            net.end()?;
+            Ok(curve)
         },
     );
     curves.into_iter().collect()

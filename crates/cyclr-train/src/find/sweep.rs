@@ -1,5 +1,5 @@
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Metrics, Split, Trainable, TrainableError};
+use cyclr::seam::{Direction, Metric, Metrics, Split, Trainable, TrainableError};
 
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
 use crate::{Error, Watch};
@@ -148,7 +148,7 @@ fn check_measure(net: &dyn Trainable, measure: Measure) -> Result<(), Error> {
     Ok(())
 }
 
-/// The training losses of a sweep, watched for divergence: one that is not finite, or five in a row whose mean is above
+/// The training losses of a sweep (or a figure that falls, in their place), watched for divergence: one that is not finite, or five in a row whose mean is above
 /// four times that of the first five.
 #[derive(Default)]
 struct Losses(Vec<f64>);
@@ -161,7 +161,9 @@ impl Losses {
                 not_finite: true,
             });
         }
-        self.0.push(batch.loss()?.value);
+        let falling = |m: &&Metric| m.direction == Direction::Lower;
+        let loss = batch.loss().or(batch.deciding().filter(falling))?;
+        self.0.push(loss.value);
         self.is_far_above_the_first().then_some(Diverged {
             lr,
             not_finite: false,

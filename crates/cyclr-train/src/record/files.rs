@@ -119,6 +119,12 @@ impl Log {
             .map_err(Error::io("append to", &self.path))
     }
 
+    /// Hands everything so far to the system, so that others can read it.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let flushed = self.file.flush();
+        flushed.map_err(Error::io("write", &self.path))
+    }
+
     /// Makes everything so far last, and says how long the log is.
     pub(super) fn sync(&mut self) -> Result<u64, Error> {
         let sync = |file: &mut BufWriter<File>| {

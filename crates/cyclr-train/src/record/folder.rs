@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::record::checkpoint::{self, Offsets};
 use crate::record::event::EventRecord;
+use crate::record::failed::FailedRecord;
 use crate::record::files::{Log, bad, write_atomically, write_json};
 use crate::record::lock::Lock;
 use crate::record::result::{ResultRecord, read_result};
@@ -13,6 +14,9 @@ use crate::{Error, Event, Outcome, Plan};
 
 /// Checkpoints that are kept: the last, and one before it lest that is damaged.
 const KEPT: usize = 2;
+
+/// What the trainer printed.
+const OUTPUT: &str = "output.log";
 
 /// How far the run in a folder has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,26 +50,15 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
     }
 }
 
-fn check_absent(folder: &Path) -> Result<(), Error> {
-    if stage(folder)? == Stage::Absent {
-        return Ok(());
-    }
-    let (found, hint) = ("already holds a run", ", or resume this one");
-    Err(Error::Occupied {
-        path: folder.to_owned(),
-        found,
-        hint,
-    })
-}
-
-/// Whether nothing is in the folder but a lock, and files that were never finished.
+/// Whether nothing is in the folder but a lock, files that were never finished, and the failure of a run that never began.
 fn is_free(folder: &Path) -> Result<bool, Error> {
     if !folder.exists() {
         return Ok(true);
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let name = entry.map_err(Error::io("read", folder))?.file_name();
-        if name != Lock::FILE && !name.to_string_lossy().ends_with(".tmp") {
+        let remains = name == Lock::FILE || name == FailedRecord::FILE;
+        if !remains && !name.to_string_lossy().ends_with(".tmp") {
             return Ok(false);
         }
     }
@@ -78,16 +71,31 @@ pub(crate) struct RunFolder {
     path: PathBuf,
     events: Log,
     tensorboard: TensorBoard,
+    /// Opened when there is something to put in.
+    output: Option<Log>,
     _lock: Lock,
 }
 
 impl RunFolder {
+    /// Refuses a folder that holds something.
+    pub(crate) fn check_absent(folder: &Path) -> Result<(), Error> {
+        if stage(folder)? == Stage::Absent {
+            return Ok(());
+        }
+        let (found, hint) = ("already holds a run", ", or resume this one");
+        Err(Error::Occupied {
+            path: folder.to_owned(),
+            found,
+            hint,
+        })
+    }
+
     pub(crate) fn create(path: &Path, plan: &Plan, lab: serde_json::Value) -> Result<Self, Error> {
-        check_absent(path)?;
+        Self::check_absent(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         // Another process may have made a run here before this one had the lock.
-        check_absent(path)?;
+        Self::check_absent(path)?;
         write_json(&path.join(RunRecord::FILE), &RunRecord::new(plan, lab))?;
         Self::locked(path, plan.end, lock)
     }
@@ -100,12 +108,14 @@ impl RunFolder {
     }
 
     fn locked(path: &Path, end: u64, lock: Lock) -> Result<Self, Error> {
+        FailedRecord::forget(path)?;
         let checkpoints = path.join("checkpoints");
         fs::create_dir_all(&checkpoints).map_err(Error::io("create", &checkpoints))?;
         Ok(Self {
             path: path.to_owned(),
             events: Log::open(path.join(EventRecord::FILE))?,
             tensorboard: TensorBoard::open(path.join(TensorBoard::FILE), end)?,
+            output: None,
             _lock: lock,
         })
     }
@@ -117,6 +127,22 @@ impl RunFolder {
             self.events.append(&line)?;
         }
         self.tensorboard.record(event)
+    }
+
+    /// Keeps what the trainer printed. It is no part of the record, and is not cut when the run goes on: what was printed
+    /// was printed.
+    pub(crate) fn print(&mut self, printed: &[u8]) -> Result<(), Error> {
+        if printed.is_empty() {
+            return Ok(());
+        }
+        let mut log = match self.output.take() {
+            Some(log) => log,
+            None => Log::open(self.path.join(OUTPUT))?,
+        };
+        log.append(printed)?;
+        log.flush()?;
+        self.output = Some(log);
+        Ok(())
     }
 
     /// Writes a checkpoint that names how long the logs are, and drops those that are no longer needed.

@@ -7,6 +7,8 @@
 //! | `checkpoints/` | the last two states from which the run can go on |
 //! | `events.out.tfevents.*` | the same curves for TensorBoard |
 //! | `result.json` | what came of it ([`ResultRecord`]); a run with this file is finished |
+//! | `output.log` | what the trainer printed, where it prints; going on appends to it |
+//! | `failed.json` | why the last try failed, if it did ([`FailedRecord`]) |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //!
 //! `docs/schema` holds a JSON Schema of each record.
@@ -18,6 +20,7 @@
 
 mod checkpoint;
 mod event;
+mod failed;
 mod files;
 mod folder;
 mod lock;
@@ -26,6 +29,7 @@ mod run;
 mod tensorboard;
 
 pub use event::{EventRecord, read_events};
+pub use failed::{FailedRecord, read_failed};
 pub(crate) use files::{read_json, write_atomically, write_json};
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};

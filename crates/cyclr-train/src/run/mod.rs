@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cyclr::Hyper;
 use cyclr::seam::{Direction, Lab, Metrics, Split, Trainable, TrainableError};
 
-use crate::record::RunFolder;
+use crate::record::{FailedRecord, RunFolder};
 use crate::{Error, Event, Watch};
 
 mod flat;
@@ -16,6 +16,7 @@ mod progress;
 mod resume;
 
 pub use outcome::{Ending, Outcome, Reading};
+pub(crate) use plan::check_obeyed;
 pub use plan::{Budget, Plan, Task};
 pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
@@ -36,6 +37,17 @@ pub fn train(lab: &dyn Lab, task: &Task, watch: Watch) -> Result<Outcome, Error>
 /// # Errors
 /// As [`train`]; besides, [`Error::Occupied`] where the folder holds something, [`Error::Locked`], and [`Error::Io`].
 pub fn train_in(
+    folder: &Path,
+    lab: &dyn Lab,
+    lab_record: serde_json::Value,
+    task: &Task,
+    watch: Watch,
+) -> Result<Outcome, Error> {
+    RunFolder::check_absent(folder)?;
+    FailedRecord::note(folder, begin_in(folder, lab, lab_record, task, watch))
+}
+
+fn begin_in(
     folder: &Path,
     lab: &dyn Lab,
     lab_record: serde_json::Value,
@@ -85,6 +97,19 @@ impl<'a, 'w> Run<'a, 'w> {
     }
 
     fn go(mut self) -> Result<Outcome, Error> {
+        let done = self.go_to_end();
+        // What the trainer printed is kept whatever happened, and then most of all.
+        let kept = self.keep_output();
+        let (outcome, model) = done?;
+        kept?;
+        if let Some(folder) = self.folder {
+            folder.finish(&outcome, model.as_deref())?;
+        }
+        Ok(outcome)
+    }
+
+    /// Trains, tests and lets the trainer end. The outcome, and the model where there is a folder for it.
+    fn go_to_end(&mut self) -> Result<(Outcome, Option<Vec<u8>>), Error> {
         self.announce()?;
         while self.progress.ending.is_none() {
             let stop = self.plan.next_stop(self.progress.made);
@@ -95,7 +120,14 @@ impl<'a, 'w> Run<'a, 'w> {
                 self.save()?;
             }
         }
-        self.finish()
+        let outcome = self.test()?;
+        let model = if self.folder.is_some() && !outcome.diverged() {
+            self.net.model()?
+        } else {
+            None
+        };
+        self.net.end()?;
+        Ok((outcome, model))
     }
 
     /// Says what will be done.
@@ -153,6 +185,7 @@ impl<'a, 'w> Run<'a, 'w> {
             let began = Instant::now();
             let made = self.net.updates(&hypers)?;
             let seconds = began.elapsed().as_secs_f64() / made.len().max(1) as f64;
+            self.keep_output()?;
             if let Some(ending) = self.count(&hypers, made, seconds)? {
                 return Ok(Some(ending));
             }
@@ -268,8 +301,8 @@ impl<'a, 'w> Run<'a, 'w> {
         self.spent() * next as f64 / made as f64 > seconds
     }
 
-    /// Tests, stores the result, and hands it back.
-    fn finish(mut self) -> Result<Outcome, Error> {
+    /// Reads the test split, and gives the outcome.
+    fn test(&mut self) -> Result<Outcome, Error> {
         let made = self.progress.made;
         let ending = self
             .progress
@@ -291,19 +324,14 @@ impl<'a, 'w> Run<'a, 'w> {
         } else {
             None
         };
-        let outcome = Outcome {
+        Ok(Outcome {
             ending,
             made,
             test,
             compute_seconds: self.progress.compute_seconds,
             wall_seconds: self.spent(),
-            readings: self.progress.readings,
-        };
-        if let Some(folder) = self.folder {
-            let model = if diverged { None } else { self.net.model()? };
-            folder.finish(&outcome, model.as_deref())?;
-        }
-        Ok(outcome)
+            readings: std::mem::take(&mut self.progress.readings),
+        })
     }
 
     /// Stops, saved, if somebody asked for it.
@@ -332,6 +360,14 @@ impl<'a, 'w> Run<'a, 'w> {
         self.emit(&Event::Saved {
             made: self.progress.made,
         })
+    }
+
+    /// Puts what the trainer printed into the run's log.
+    fn keep_output(&mut self) -> Result<(), Error> {
+        let Some(folder) = self.folder.as_deref_mut() else {
+            return Ok(());
+        };
+        folder.print(&self.net.output())
     }
 
     /// Seconds, all sittings together.

@@ -94,7 +94,7 @@ impl Plan {
     /// [`Error::Undecidable`], [`Error::NotObeyed`], [`Error::Schedule`] where the task does not fit the lab;
     /// [`Error::BudgetTooShort`] where not even one update, or one cycle of a cyclical run, fits the budget.
     pub fn new(lab: &dyn Lab, task: &Task) -> Result<Self, Error> {
-        let facts = lab.start(task.seed)?.facts().clone();
+        let facts = lab.facts()?;
         Self::of(lab, &facts, task)
     }
 
@@ -282,7 +282,7 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
         })
 }
 
-fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Error> {
+pub(crate) fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Error> {
     if schedule.moves_momentum() && !facts.momentum {
         return Err(Error::NotObeyed { what: "momentum" });
     }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use cyclr::seam::{Facts, Lab};
 
-use crate::record::{FactsRecord, RunFolder, RunRecord, read_result, read_run};
+use crate::record::{FactsRecord, FailedRecord, RunFolder, RunRecord, read_result, read_run};
 use crate::run::{Budget, Ending, Outcome, Plan, Run};
 use crate::{Error, Event, Watch};
 
@@ -39,6 +39,15 @@ pub fn resume(
     if let (None, Some(result)) = (change, read_result(folder)?) {
         return Ok(result.into());
     }
+    FailedRecord::note(folder, go_on(folder, lab, change, watch))
+}
+
+fn go_on(
+    folder: &Path,
+    lab: &dyn Lab,
+    change: Option<Change>,
+    watch: Watch,
+) -> Result<Outcome, Error> {
     let (mut files, mut record) = RunFolder::open(folder)?;
     let mut net = lab.start(record.seed)?;
     let facts = net.facts().clone();

@@ -1,0 +1,127 @@
+//! What a child prints.
+
+use std::io::{PipeReader, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+/// The bytes that are kept until they are asked for; a child that prints more loses the oldest.
+const MOST: usize = 256 * 1024;
+
+/// The bytes at the end that are kept for the message of a failure, and the lines of them that it shows.
+const TAIL: usize = 4096;
+const LINES: usize = 10;
+
+/// The collected output of a child, stdout and stderr in the order in which they were written.
+#[derive(Debug)]
+pub(super) struct Output(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    printed: Mutex<Printed>,
+    closed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    kept: Vec<u8>,
+    /// Bytes that were dropped since the last ask.
+    dropped: u64,
+    tail: Vec<u8>,
+    closed: bool,
+}
+
+impl Output {
+    /// Collects from a pipe, in a thread that ends when nobody can write to it any more.
+    pub(super) fn collect(mut pipe: PipeReader) -> Self {
+        let shared = Arc::new(Shared::default());
+        let ours = Arc::clone(&shared);
+        thread::spawn(move || {
+            let mut bytes = [0; 8192];
+            loop {
+                match pipe.read(&mut bytes) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => ours.lock().add(&bytes[..n]),
+                }
+            }
+            ours.lock().closed = true;
+            ours.closed.notify_all();
+        });
+        Self(shared)
+    }
+
+    /// What was printed since the last ask.
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.0.lock().take()
+    }
+
+    /// Waits until everything has been collected, but not for ever: a process that left the child's group may still hold
+    /// the pipe.
+    pub(super) fn wait(&self, most: Duration) {
+        let open = |printed: &mut Printed| !printed.closed;
+        drop(self.0.closed.wait_timeout_while(self.0.lock(), most, open));
+    }
+
+    /// The last lines, indented; `None` where nothing was printed.
+    pub(super) fn last_lines(&self) -> Option<String> {
+        let printed = self.0.lock();
+        let text = String::from_utf8_lossy(&printed.tail);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(LINES)..];
+        (!last.is_empty()).then(|| format!("  {}", last.join("\n  ")))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        self.printed.lock().expect("no panic while it is held")
+    }
+}
+
+impl Printed {
+    fn add(&mut self, bytes: &[u8]) {
+        self.kept.extend(bytes);
+        self.dropped += cut(&mut self.kept, MOST) as u64;
+        self.tail.extend(bytes);
+        cut(&mut self.tail, TAIL);
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let kept = std::mem::take(&mut self.kept);
+        match std::mem::take(&mut self.dropped) {
+            0 => kept,
+            dropped => {
+                let note = format!("\n[cyclr: {dropped} bytes of output were dropped here]\n");
+                [note.into_bytes(), kept].concat()
+            }
+        }
+    }
+}
+
+/// Drops the oldest bytes where there are more than `most`, and says how many.
+fn cut(bytes: &mut Vec<u8>, most: usize) -> usize {
+    let surplus = bytes.len().saturating_sub(most);
+    bytes.drain(..surplus);
+    surplus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_is_dropped_and_that_is_said() {
+        let mut printed = Printed::default();
+        let text: Vec<u8> = (0..MOST + 1000).map(|n| b'a' + (n % 26) as u8).collect();
+        for part in text.chunks(7001) {
+            printed.add(part);
+        }
+        let taken = printed.take();
+        assert!(taken.starts_with(b"\n[cyclr: 1000 bytes of output were dropped here]\n"));
+        assert!(taken.ends_with(&text[1000..]) && taken.len() < MOST + 100);
+        printed.add(b"more");
+        assert_eq!(printed.take(), b"more");
+        assert!(printed.take().is_empty());
+    }
+}

@@ -1,0 +1,413 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use cyclr::Hyper;
+use cyclr::seam::{Evaluation, Facts, Metrics, Split, Trainable, TrainableError};
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use super::channel::{Broken, Channel};
+use super::output::Output;
+use super::process::Process;
+use super::protocol::{
+    Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
+    Version, correct, metrics,
+};
+
+/// What a request may take whose like has not been timed yet: setting up, compiling, the first evaluation.
+const FIRST: Duration = Duration::from_secs(600);
+
+/// What any later request may take: so much, or so many times what the child's own pace so far predicts.
+const LATER: Duration = Duration::from_secs(60);
+const TIMES_ITS_PACE: f64 = 20.0;
+
+/// How long a child may take to end after `shutdown`: in good order, and where nothing depends on it any more.
+const TO_END: Duration = Duration::from_secs(60);
+const TO_END_UNASKED: Duration = Duration::from_secs(10);
+
+/// How long the last words of a dead child are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// One run: a process that is asked, one request at a time.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: Process,
+    /// `None` once nothing can be asked any more.
+    channel: Option<Channel>,
+    output: Output,
+    facts: Option<Facts>,
+    requests: u64,
+    paces: BTreeMap<&'static str, Pace>,
+    timeout: Option<Duration>,
+}
+
+/// What requests of one method took: seconds for so many updates, or examples, or requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    seconds: f64,
+    units: f64,
+}
+
+impl Child {
+    pub(super) fn start(
+        command: &[String],
+        timeout: Option<Duration>,
+    ) -> Result<Self, TrainableError> {
+        let (process, channel, printed) = Process::start(command).map_err(|error| {
+            let program = command.first().map_or("", String::as_str);
+            failed(format!("`{program}` cannot be started: {error}"))
+        })?;
+        Ok(Self {
+            process,
+            channel: Some(channel),
+            output: Output::collect(printed),
+            facts: None,
+            requests: 0,
+            paces: BTreeMap::new(),
+            timeout,
+        })
+    }
+
+    /// The first request, after which the facts are known.
+    pub(super) fn initialize(
+        &mut self,
+        seed: u64,
+        data_seed: u64,
+        batch: Option<u64>,
+    ) -> Result<(), TrainableError> {
+        let call = Call::Initialize {
+            protocol: VERSION,
+            seed,
+            data_seed,
+            batch,
+        };
+        let answer: Initialized = self.get(call, 1.0)?;
+        let facts = answer.facts(batch).map_err(|e| self.wrong(&e))?;
+        self.facts = Some(facts);
+        Ok(())
+    }
+
+    /// Asks, and takes no error for an answer.
+    fn get<T: DeserializeOwned>(&mut self, call: Call, units: f64) -> Result<T, TrainableError> {
+        let method = call.method();
+        self.ask(call, units)?.map_err(|error| {
+            if error.code == NO_METHOD {
+                let reason = format!("the script has no method `{method}` ({})", error.message);
+                return TrainableError::Unsupported {
+                    what: method,
+                    reason,
+                };
+            }
+            let ErrorObject { code, message } = error;
+            self.with_last_lines(&format!(
+                "the script could not do `{method}`: {message} (code {code})"
+            ))
+        })
+    }
+
+    /// Sends a request and reads its answer. A child that gives none is ended.
+    fn ask<T: DeserializeOwned>(
+        &mut self,
+        call: Call,
+        units: f64,
+    ) -> Result<Result<T, ErrorObject>, TrainableError> {
+        let method = call.method();
+        let limit = self.limit(method, units);
+        let began = Instant::now();
+        let line = self
+            .exchange(call, began + limit)
+            .map_err(|broken| self.give_up(method, &broken, limit))?;
+        let answer: Answer<T> = serde_json::from_slice(&line)
+            .map_err(|error| self.wrong(&format!("{}: {error}", shown(&line))))?;
+        let Answer {
+            jsonrpc: Version::Two,
+            id,
+            result,
+            error,
+        } = answer;
+        if id != Some(self.requests) {
+            let id = id.map_or_else(|| String::from("null"), |id| id.to_string());
+            return Err(self.wrong(&format!(
+                "the id {id} instead of {}, in {}",
+                self.requests,
+                shown(&line)
+            )));
+        }
+        let pace = self.paces.entry(method).or_default();
+        pace.seconds += began.elapsed().as_secs_f64();
+        pace.units += units;
+        match (result, error) {
+            (Some(result), None) => Ok(Ok(result)),
+            (None, Some(error)) => Ok(Err(error)),
+            (None, None) => Err(self.wrong("missing field `result`")),
+            (Some(_), Some(_)) => Err(self.wrong("both a result and an error")),
+        }
+    }
+
+    fn exchange(&mut self, call: Call, deadline: Instant) -> Result<Vec<u8>, Broken> {
+        let Some(channel) = &mut self.channel else {
+            return Err(Broken::Closed(Vec::new()));
+        };
+        self.requests += 1;
+        let request = Request {
+            jsonrpc: Version::Two,
+            id: self.requests,
+            call,
+        };
+        let mut line = serde_json::to_vec(&request).map_err(|e| Broken::Io(e.into()))?;
+        line.push(b'\n');
+        let mut lives = || self.process.lives();
+        channel.write(&line, deadline, &mut lives)?;
+        channel.read(deadline, &mut lives)
+    }
+
+    /// What a request may take.
+    fn limit(&self, method: &str, units: f64) -> Duration {
+        let usual = match self.paces.get(method) {
+            None if method == "shutdown" => TO_END,
+            None => FIRST,
+            Some(pace) => {
+                let seconds = TIMES_ITS_PACE * pace.seconds / pace.units * units;
+                LATER.max(Duration::try_from_secs_f64(seconds).unwrap_or(FIRST))
+            }
+        };
+        self.timeout.unwrap_or(usual)
+    }
+
+    /// Ends a child that gave no answer.
+    fn give_up(&mut self, method: &str, broken: &Broken, limit: Duration) -> TrainableError {
+        if self.channel.take().is_none() {
+            return failed(String::from("the child has ended already"));
+        }
+        let reason = match broken {
+            Broken::TimeOut => {
+                self.process.end();
+                format!(
+                    "the child has not answered `{method}` within {:.0} s, and was ended (--child-timeout gives it another limit)",
+                    limit.as_secs_f64().ceil()
+                )
+            }
+            Broken::Closed(begun) => {
+                let how = self.ending();
+                if begun.is_empty() {
+                    format!("the child {how} and has not answered `{method}`")
+                } else {
+                    format!(
+                        "the child {how} in the middle of its answer to `{method}`, after {}",
+                        shown(begun)
+                    )
+                }
+            }
+            Broken::TooLong => {
+                format!("the child's answer to `{method}` is a line without an end")
+            }
+            Broken::Io(error) => format!("the child cannot be asked for `{method}`: {error}"),
+        };
+        self.with_last_lines(&reason)
+    }
+
+    /// How a child came to its end that has closed its pipes.
+    fn ending(&mut self) -> String {
+        let by_itself = self.process.wait(LAST_WORDS);
+        match self.process.end() {
+            Some(status) if by_itself => format!("ended ({status})"),
+            _ => String::from("closed its descriptors"),
+        }
+    }
+
+    /// The error for an answer that is none.
+    fn wrong(&self, what: &str) -> TrainableError {
+        self.with_last_lines(&format!(
+            "the child answered what the protocol does not allow: {what}"
+        ))
+    }
+
+    fn with_last_lines(&self, reason: &str) -> TrainableError {
+        if self.channel.is_none() {
+            self.output.wait(LAST_WORDS);
+        }
+        failed(match self.output.last_lines() {
+            Some(lines) => format!("{reason}; the last lines that it printed:\n{lines}"),
+            None => format!("{reason}; it printed nothing"),
+        })
+    }
+
+    /// Lets the child end by itself.
+    fn shut_down(&mut self, most: Duration) -> Result<(), TrainableError> {
+        if self.channel.is_none() {
+            return Ok(());
+        }
+        let most = self.timeout.map_or(most, |timeout| timeout.min(most));
+        // Whatever it answers: what counts is that it ends.
+        let _ = self.exchange(Call::Shutdown {}, Instant::now() + most);
+        // The end of the pipe says the same once more, to a script that reads on.
+        self.channel = None;
+        let by_itself = self.process.wait(most);
+        self.process.end();
+        self.output.wait(LAST_WORDS);
+        if by_itself {
+            return Ok(());
+        }
+        Err(self.with_last_lines(&format!(
+            "the child has not ended within {:.0} s of `shutdown`, and was ended",
+            most.as_secs_f64().ceil()
+        )))
+    }
+
+    /// The error for what the facts say cannot be done.
+    fn cannot<T>(what: &'static str, reason: &str) -> Result<T, TrainableError> {
+        let reason = String::from(reason);
+        Err(TrainableError::Unsupported { what, reason })
+    }
+}
+
+impl Trainable for Child {
+    fn facts(&self) -> &Facts {
+        self.facts
+            .as_ref()
+            .expect("a lab hands out runs that are initialized")
+    }
+
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+        let mut made = self.updates(&[hyper])?;
+        made.pop()
+            .ok_or_else(|| self.wrong("`updates` with the metrics of none"))
+    }
+
+    fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainableError> {
+        let updates = hypers.iter().map(|&hyper| hyper.into()).collect();
+        let answer: Updated = self.get(Call::Updates { updates }, hypers.len() as f64)?;
+        let made: Vec<Metrics> = answer
+            .metrics
+            .into_iter()
+            .map(metrics)
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.wrong(&e))?;
+        check_count(&made, hypers.len()).map_err(|e| self.wrong(&e))?;
+        Ok(made)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+        let examples = match split {
+            Split::Validation => self.facts().validation,
+            Split::Test => self.facts().test,
+        };
+        if examples == 0 {
+            return Self::cannot("evaluate", "the script holds no such data out");
+        }
+        let call = Call::Evaluate {
+            split: split.into(),
+        };
+        let answer: Evaluated = self.get(call, examples as f64)?;
+        let metrics = metrics(answer.metrics).map_err(|e| self.wrong(&e))?;
+        let correct = answer.correct.map(|digits| correct(&digits, examples));
+        let correct = correct.transpose().map_err(|e| self.wrong(&e))?;
+        Ok(Evaluation { metrics, correct })
+    }
+
+    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+        if !self.facts().snapshots {
+            return Self::cannot("be saved", "the script says that it takes no snapshots");
+        }
+        let file = StateFile::new()?;
+        let Done {} = self.get(Call::State { path: file.path()? }, 1.0)?;
+        fs::read(file.folder.path().join(StateFile::NAME))
+            .map_err(|error| self.wrong(&format!("`state`, and its file cannot be read: {error}")))
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+        if !self.facts().snapshots {
+            return Self::cannot("be restored", "the script says that it takes no snapshots");
+        }
+        let file = StateFile::new()?;
+        fs::write(file.folder.path().join(StateFile::NAME), state).map_err(no_file)?;
+        let call = Call::Restore { path: file.path()? };
+        let answer: Result<Done, ErrorObject> = self.ask(call, 1.0)?;
+        answer
+            .map(|Done {}| ())
+            .map_err(|error| TrainableError::BadState {
+                reason: error.message,
+            })
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.output.take()
+    }
+
+    fn end(&mut self) -> Result<(), TrainableError> {
+        self.shut_down(TO_END)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.shut_down(TO_END_UNASKED);
+    }
+}
+
+/// As many updates as were asked for, or fewer, the last of which is not finite.
+fn check_count(made: &[Metrics], asked: usize) -> Result<(), String> {
+    let finite = made
+        .iter()
+        .take_while(|metrics| metrics.is_finite())
+        .count();
+    if made.len() > asked {
+        return Err(format!(
+            "{} updates where {asked} were asked for",
+            made.len()
+        ));
+    }
+    if finite + 1 < made.len() {
+        return Err(format!(
+            "metrics of update {}, though those of the one before it are not finite: stop there",
+            finite + 2
+        ));
+    }
+    if finite == made.len() && made.len() < asked {
+        return Err(format!(
+            "{finite} of {asked} updates, though all their metrics are finite"
+        ));
+    }
+    Ok(())
+}
+
+/// A file through which a state comes and goes; it is removed after the request.
+struct StateFile {
+    folder: TempDir,
+}
+
+impl StateFile {
+    const NAME: &str = "state";
+
+    fn new() -> Result<Self, TrainableError> {
+        let folder = TempDir::with_prefix("cyclr-").map_err(no_file)?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self) -> Result<String, TrainableError> {
+        let path = self.folder.path().join(Self::NAME);
+        let text = path.to_str().map(String::from);
+        text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", path.display())))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
+fn no_file(error: std::io::Error) -> TrainableError {
+    failed(format!(
+        "the state cannot be handed over in a temporary file: {error}"
+    ))
+}
+
+fn failed(reason: String) -> TrainableError {
+    TrainableError::Failed { reason }
+}
+
+/// The start of a line, for people.
+fn shown(line: &[u8]) -> String {
+    const MOST: usize = 160;
+    let text = String::from_utf8_lossy(line);
+    let start: String = text.chars().take(MOST).collect();
+    let more = if start.len() < text.len() { "…" } else { "" };
+    format!("`{start}{more}`")
+}

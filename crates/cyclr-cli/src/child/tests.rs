@@ -1,0 +1,91 @@
+//! The schema of the messages, and what an answer may not be.
+
+use std::path::Path;
+
+use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
+
+use super::protocol::{
+    Answer, Done, Evaluated, Figure, Initialized, Request, Updated, correct, metrics,
+};
+
+/// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers to the method of that
+/// name. Unknown fields are ignored on both sides.
+#[derive(JsonSchema, Serialize)]
+struct Protocol {
+    request: Request,
+    initialize: Answer<Initialized>,
+    updates: Answer<Updated>,
+    evaluate: Answer<Evaluated>,
+    state: Answer<Done>,
+    restore: Answer<Done>,
+    shutdown: Answer<Done>,
+}
+
+/// `UPDATE_SCHEMAS=1` writes it anew.
+#[test]
+fn the_schema_is_that_of_the_messages() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/protocol.json");
+    let schema = serde_json::to_string_pretty(&schema_for!(Protocol)).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(recorded, schema, "run this test with UPDATE_SCHEMAS=1");
+}
+
+fn figure(text: &str) -> Figure {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn values_that_are_not_finite_have_words() {
+    for (word, value) in [
+        ("null", f64::NAN),
+        ("\"NaN\"", f64::NAN),
+        ("\"Infinity\"", f64::INFINITY),
+        ("\"-Infinity\"", f64::NEG_INFINITY),
+        ("-2.5e-3", -0.0025),
+        ("3", 3.0),
+    ] {
+        let text = format!(
+            r#"{{"name": "loss", "value": {word}, "count": 5, "direction": "lower", "new": 1}}"#
+        );
+        let read = metrics(vec![figure(&text)]).unwrap();
+        let read = read.loss().unwrap().value;
+        assert!(read == value || read.is_nan() && value.is_nan(), "{word}");
+    }
+}
+
+#[test]
+fn a_missing_field_is_named() {
+    let whole = r#"{"name": "loss", "value": null, "count": 5, "direction": "lower"}"#;
+    let whole: serde_json::Value = serde_json::from_str(whole).unwrap();
+    for field in ["name", "value", "count", "direction"] {
+        let mut less = whole.clone();
+        less.as_object_mut().unwrap().remove(field);
+        let error = serde_json::from_value::<Figure>(less)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(field), "{field}: {error}");
+    }
+}
+
+#[test]
+fn an_accuracy_is_the_share_that_it_says() {
+    let accuracy = |value: &str, correct: u64| {
+        metrics(vec![figure(&format!(
+            r#"{{"name": "accuracy", "value": {value}, "count": 40, "direction": "higher", "correct": {correct}}}"#
+        ))])
+    };
+    assert!(accuracy("0.75", 30).is_ok());
+    assert!(accuracy("75.0", 30).unwrap_err().contains("share"));
+    assert!(accuracy("1.025", 41).is_err());
+}
+
+#[test]
+fn the_digits_of_an_evaluation_are_one_for_each_example() {
+    assert_eq!(correct("0110", 4).unwrap(), [false, true, true, false]);
+    assert!(correct("011", 4).unwrap_err().contains("3 characters"));
+    assert!(correct("01x0", 4).is_err());
+}

@@ -1,0 +1,552 @@
+//! Programs of the user's behind the seam, as a user runs them. The other side is a real client: Python scripts in
+//! `tests/child`, of the standard library alone.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "an integration test")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder for a test, and `cyclr` in it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        python();
+        let place = Self(TempDir::new().unwrap());
+        fs::create_dir(place.path("pids")).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, words: &str, child: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        let words = words.split_whitespace();
+        command.current_dir(self.0.path()).args(words).arg("--");
+        command.arg(python()).arg(script("bowl.py"));
+        command.args(["--pids", "pids"]);
+        command.args(child.split_whitespace());
+        command
+    }
+
+    /// Runs `cyclr WORDS -- python3 bowl.py CHILD`: exit code, stdout, stderr.
+    fn cyclr(&self, words: &str, child: &str) -> (i32, String, String) {
+        ended(self.command(words, child).output().unwrap())
+    }
+
+    fn done(&self, words: &str, child: &str) -> String {
+        let (code, out, err) = self.cyclr(words, child);
+        assert_eq!(code, 0, "{words} -- {child}: {err}");
+        out
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.text(name)).unwrap()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// The processes that the children were, and those that they started.
+    fn pids(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("pids")).unwrap().flatten();
+        entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect()
+    }
+
+    /// Whether the record in a folder is that in `straight`, but for times.
+    fn check_as_straight(&self, folder: &str) {
+        let [record, straight] =
+            [folder, "straight"].map(|f| without_times(self.json(&format!("{f}/result.json"))));
+        assert!(record == straight, "the records differ");
+    }
+
+    /// Waits until all of them are gone.
+    fn check_all_gone(&self) {
+        assert!(!self.pids().is_empty(), "no child was started");
+        within(Duration::from_secs(10), || {
+            self.pids().iter().all(|pid| is_gone(pid))
+        });
+    }
+}
+
+/// The interpreter itself, and no wrapper around it that is slow to start.
+fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let show = "import sys; print(sys.executable)";
+        let output = Command::new("python3").args(["-c", show]).output();
+        let output = output.ok().filter(|output| output.status.success());
+        let output = output.expect("these tests need python3, from version 3.9 on: install it");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    })
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/child")
+        .join(name)
+}
+
+fn ended(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// Whether there is no such process, or nothing of it but its number.
+fn is_gone(pid: &str) -> bool {
+    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output();
+    let state = String::from_utf8(output.unwrap().stdout).unwrap();
+    state.trim().is_empty() || state.trim().starts_with('Z')
+}
+
+fn within(most: Duration, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < most, "it has not come about");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn send(signal: Signal, to: &Child) {
+    kill_process(Pid::from_child(to), signal).unwrap();
+}
+
+const FIXED: &str = "train --updates 100 --policy fixed(lr=0.1) --out run";
+const COMPARE: &str = "compare --budget 240 --seeds 2 --jobs 2 --arm fixed --arm linear --out c";
+
+#[test]
+fn a_script_is_trained_and_may_print() {
+    let place = Place::new();
+    let words = "train --updates 400 --policy triangular2(base=0.01,max=0.3,step=50,momentum=0.8..0.95) --out";
+    let out = place.done(&format!("{words} loud"), "--chatty");
+    assert!(
+        out.contains("ended after 400 updates: all planned"),
+        "{out}"
+    );
+    let log = place.text("loud/output.log");
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 800);
+    assert!(
+        lines[0].starts_with("update 0 at the rate 0.01"),
+        "{}",
+        lines[0]
+    );
+    assert_eq!((lines[1], lines[799]), ("to stderr", "to stderr"));
+    place.done(&format!("{words} quiet"), "");
+    assert!(!place.path("quiet/output.log").exists());
+    let figures = |run: &str| without_times(place.json(&format!("{run}/result.json")));
+    assert_eq!(figures("loud"), figures("quiet"));
+    assert_eq!(figures("loud")["readings"].as_array().unwrap().len(), 4);
+    place.check_all_gone();
+}
+
+/// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's bowl does.
+#[test]
+fn a_script_gets_the_rates_of_the_schedule() {
+    let place = Place::new();
+    let spec = "linear(lr=0.125, warmup=4)";
+    place.done(
+        "train --updates 16 --out run --policy linear(lr=0.125,warmup=4)",
+        "--chatty",
+    );
+    let told = place.text("run/output.log");
+    let told = told.lines().filter_map(|line| line.split_once("rate "));
+    let told: Vec<f64> = told.map(|(_, rate)| rate.parse().unwrap()).collect();
+    let rows = Command::new(env!("CARGO_BIN_EXE_cyclr"))
+        .args(["schedule", spec, "--updates", "16", "--format", "csv"])
+        .output();
+    let (_, rows, _) = ended(rows.unwrap());
+    let rows = rows.lines().skip(1).take(16);
+    let rates: Vec<f64> = rows
+        .map(|row| row.split(',').nth(1).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(told, rates);
+}
+
+#[test]
+fn bounds_are_found_whatever_decides() {
+    let place = Place::new();
+    for metric in ["accuracy", "loss", "perplexity", "perplexity-alone"] {
+        let words = format!("find --budget 12000 --out {metric} --json");
+        let out = place.done(&words, &format!("--metric {metric}"));
+        let found: Value = serde_json::from_str(&out).unwrap();
+        let [base, max] = ["base_lr", "max_lr"].map(|name| found[name].as_f64().unwrap());
+        // Curvature 1 and momentum 0.9: nothing above 2·(1 + 0.9) is stable.
+        assert!(1e-4 < base && base < max && max < 3.8, "{metric}: {out}");
+        // What was kept reads back to the same answer.
+        let kept = (0..3).map(|n| format!("{metric}/sweep-{n}.csv"));
+        let again = Command::new(env!("CARGO_BIN_EXE_cyclr"))
+            .current_dir(place.0.path())
+            .args(["find", "--json", "--from"])
+            .args(kept)
+            .output();
+        let (code, again, err) = ended(again.unwrap());
+        assert_eq!(code, 0, "{metric}: {err}");
+        let again: Value = serde_json::from_str(&again).unwrap();
+        assert_eq!(again["max_lr"], found["max_lr"], "{metric}");
+    }
+    place.check_all_gone();
+}
+
+#[test]
+fn policies_are_compared_whatever_decides() {
+    let place = Place::new();
+    for (metric, margin, unit) in [
+        ("accuracy", "", "points"),
+        ("loss", "--margin 0.01", ""),
+        ("perplexity", "--margin 0.01", ""),
+    ] {
+        let words = format!("{COMPARE} {margin}").replace("--out c", &format!("--out {metric}"));
+        place.done(&words, &format!("--metric {metric}"));
+        let record = place.json(&format!("{metric}/result.json"));
+        assert_eq!(record["measure"]["name"], metric);
+        assert_eq!(record["measure"]["unit"], unit);
+        assert_eq!(record["measure"]["higher_is_better"], metric == "accuracy");
+        let title = record["plan"]["title"].as_str().unwrap();
+        assert!(
+            title.contains("bowl.py") && title.ends_with(metric),
+            "{title}"
+        );
+        let report = place.text(&format!("{metric}/report.html"));
+        assert!(report.contains(&format!("validation {metric}")));
+        if metric == "loss" {
+            assert!(!report.contains("validation accuracy") && report.contains("plus the margin"));
+        }
+    }
+    let (code, _, err) = place.cyclr(COMPARE, "--metric loss");
+    assert!(code == 2 && err.contains("--margin"), "{code}: {err}");
+    place.check_all_gone();
+}
+
+/// Two abilities less, and what needs them is refused by name.
+#[test]
+fn what_a_script_cannot_do_is_refused() {
+    let place = Place::new();
+    for (words, child, why) in [
+        (
+            "train --updates 100 --policy triangular(base=0.01,max=0.1,step=20,momentum=0.8..0.9)",
+            "--less momentum",
+            "momentum",
+        ),
+        (
+            "compare --budget 100 --arm fixed --arm one=triangular(base=0.01,max=0.1,step=20,momentum=0.8..0.9)",
+            "--less momentum",
+            "momentum",
+        ),
+        (
+            "compare --budget 100",
+            "--less validation",
+            "validation split",
+        ),
+        (
+            "train --updates 100 --policy triangular(base=0.01,max=0.1,step=20) --target 0.9",
+            "--less validation",
+            "validation split",
+        ),
+        (
+            "find --budget 12000 --on val",
+            "--less validation",
+            "validation split",
+        ),
+    ] {
+        let (code, _, err) = place.cyclr(words, child);
+        assert!(code == 1 && err.contains(why), "{words}: {code}: {err}");
+    }
+    place.done(FIXED, "--less validation --less momentum --less snapshots");
+    assert!(
+        place.json("run/result.json")["readings"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    place.check_all_gone();
+}
+
+#[test]
+fn options_of_the_engine_mean_nothing_to_a_script() {
+    let place = Place::new();
+    for option in [
+        "--net lenet",
+        "--weight-decay 0.0005",
+        "--flip",
+        "--validation 10",
+    ] {
+        let (code, _, err) = place.cyclr(&format!("{FIXED} {option}"), "");
+        let name = option.split(' ').next().unwrap();
+        assert!(code == 2 && err.contains(name), "{option}: {code}: {err}");
+    }
+    let (code, _, err) = place.cyclr(
+        "train --updates 9 --child-timeout 0 --policy fixed(lr=1)",
+        "",
+    );
+    assert!(code == 2 && err.contains("--child-timeout"), "{err}");
+}
+
+#[test]
+fn a_batch_is_handed_on() {
+    let place = Place::new();
+    place.done(&format!("{FIXED} --batch 20"), "");
+    assert_eq!(place.json("run/run.json")["facts"]["batch"], 20);
+}
+
+/// Everything that may go wrong in a child fails the run, and the message says what it was.
+#[test]
+fn a_child_that_fails_says_why() {
+    for (wrong, words) in [
+        ("raise", ["ValueError: the data are gone", "`updates`"]),
+        (
+            "initialize",
+            ["ValueError: the data are gone", "`initialize`"],
+        ),
+        ("exit", ["exit status: 7", "word 29 of the last"]),
+        ("kill", ["signal: 9", "`updates`"]),
+        (
+            "hang",
+            ["has not answered `updates` within 1 s", "--child-timeout"],
+        ),
+        ("rubbish", ["Epoch 1: 100%", "does not allow"]),
+        ("nan", ["NaN", "does not allow"]),
+        ("id", ["99999", "does not allow"]),
+        ("half", ["in the middle of its answer", "\"resu"]),
+        ("missing", ["missing field `direction`", "does not allow"]),
+        ("close", ["closed its descriptors", "`updates`"]),
+        (
+            "stay",
+            ["has not ended within 1 s of `shutdown`", "staying"],
+        ),
+    ] {
+        let place = Place::new();
+        let timeout = if ["hang", "stay"].contains(&wrong) {
+            "--child-timeout 1"
+        } else {
+            ""
+        };
+        let (code, _, err) =
+            place.cyclr(&format!("{FIXED} {timeout}"), &format!("--wrong {wrong}"));
+        assert_eq!(code, 1, "{wrong}: {err}");
+        for word in words {
+            assert!(err.contains(word), "{wrong}: {err}");
+        }
+        let reason = place.json("run/failed.json")["reason"].clone();
+        assert!(
+            reason.as_str().unwrap().contains(words[0]),
+            "{wrong}: {reason}"
+        );
+        assert!(!place.path("run/result.json").exists());
+        place.check_all_gone();
+    }
+}
+
+#[test]
+fn a_range_test_with_a_failed_repeat_is_an_error() {
+    let place = Place::new();
+    let (code, _, err) = place.cyclr("find --budget 12000", "--wrong exit --seed 1");
+    assert!(code == 1 && err.contains("exit status: 7"), "{code}: {err}");
+    place.check_all_gone();
+}
+
+/// One of four final runs fails. The others are finished, no verdict is made, and going on makes what is missing.
+#[test]
+fn the_other_runs_of_a_comparison_go_on() {
+    let place = Place::new();
+    let words = COMPARE;
+    let child = "--wrong exit --seed 2 --unless mended";
+    let (code, _, err) = place.cyclr(words, child);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("2 of 4 runs failed"), "{err}");
+    assert!(
+        err.contains("final/1/1-fixed-seed2: ") && err.contains("cyclr resume c"),
+        "{err}"
+    );
+    assert!(!place.path("c/result.json").exists());
+    let failed = place.json("c/final/1/2-linear-seed2/failed.json");
+    assert!(
+        failed["reason"]
+            .as_str()
+            .unwrap()
+            .contains("exit status: 7")
+    );
+    let kept = place.text("c/final/1/1-fixed-seed1/result.json");
+
+    fs::write(place.path("mended"), "").unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_cyclr"))
+        .current_dir(place.0.path())
+        .args(["resume", "c"])
+        .output();
+    let (code, _, err) = ended(again.unwrap());
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(kept, place.text("c/final/1/1-fixed-seed1/result.json"));
+    assert!(!place.path("c/final/1/2-linear-seed2/failed.json").exists());
+
+    place.done(&words.replace("--out c", "--out straight"), child);
+    place.check_as_straight("c");
+    place.check_all_gone();
+}
+
+/// Killed in the middle, three times; with and without snapshots.
+#[test]
+fn a_comparison_that_was_killed_ends_as_a_straight_one() {
+    for less in ["", "--less snapshots"] {
+        let place = Place::new();
+        let child = format!("--slow 0.0005 {less}");
+        place.done(&COMPARE.replace("--out c", "--out straight"), &child);
+        let mut killed = 0;
+        for millis in [700, 1000, 1300] {
+            let mut running = start(&mut place.command(COMPARE, &child));
+            sleep(Duration::from_millis(millis));
+            killed += u32::from(running.try_wait().unwrap().is_none());
+            send(Signal::KILL, &running);
+            running.wait().unwrap();
+            place.check_all_gone();
+        }
+        assert!(killed > 0);
+        place.done(COMPARE, &child);
+        place.check_as_straight("c");
+    }
+}
+
+#[test]
+fn nothing_is_left_after_an_interrupt_and_the_run_goes_on() {
+    let place = Place::new();
+    let words = "train --updates 500 --policy fixed(lr=0.1) --out";
+    let slow = "--slow 0.004";
+    place.done(&format!("{words} straight"), slow);
+    let mut running = start(&mut place.command(&format!("{words} run"), slow));
+    within(Duration::from_secs(10), || {
+        place.path("run/events.jsonl").exists()
+    });
+    sleep(Duration::from_millis(300));
+    send(Signal::INT, &running);
+    let code = running.wait().unwrap().code();
+    let mut err = String::new();
+    running
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
+    assert_eq!(code, Some(130), "{err}");
+    assert!(err.contains("cyclr resume run"), "{err}");
+    place.check_all_gone();
+    let again = Command::new(env!("CARGO_BIN_EXE_cyclr"))
+        .current_dir(place.0.path())
+        .args(["resume", "run"])
+        .output();
+    assert_eq!(ended(again.unwrap()).0, 0);
+    place.check_as_straight("run");
+}
+
+/// A child that would never end by itself, and one that hangs: they go when cyclr is killed.
+#[test]
+fn nothing_is_left_after_a_kill() {
+    for child in ["--slow 0.01", "--wrong hang"] {
+        let place = Place::new();
+        let mut running = start(&mut place.command(FIXED, child));
+        within(Duration::from_secs(10), || place.pids().len() >= 2);
+        sleep(Duration::from_millis(300));
+        assert!(place.pids().iter().all(|pid| !is_gone(pid)));
+        send(Signal::KILL, &running);
+        running.wait().unwrap();
+        place.check_all_gone();
+    }
+}
+
+/// The messages of real runs, both sides, held against the schema.
+#[test]
+fn messages_are_those_of_the_schema() {
+    let has = Command::new(python())
+        .args(["-c", "import jsonschema"])
+        .output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: python3 has no package jsonschema");
+        return;
+    }
+    let place = Place::new();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/protocol.json");
+    for metric in ["accuracy", "perplexity"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        let out = [
+            "--out",
+            metric,
+            "--policy",
+            "triangular(base=0.01, max=9, step=40, momentum=0.8..0.9)",
+            "--",
+        ];
+        command
+            .current_dir(place.0.path())
+            .args(["train", "--updates", "400"]);
+        command
+            .args(out)
+            .arg(python())
+            .arg(script("tee.py"))
+            .arg("messages");
+        command
+            .arg(python())
+            .arg(script("bowl.py"))
+            .args(["--metric", metric]);
+        let (code, _, err) = ended(command.output().unwrap());
+        assert_eq!(code, 0, "{err}");
+    }
+    let held = Command::new(python())
+        .arg(script("validate.py"))
+        .args([&schema, &place.path("messages")])
+        .output();
+    let (code, held, err) = ended(held.unwrap());
+    assert_eq!(code, 0, "{err}");
+    assert!(held.trim().parse::<u32>().unwrap() > 20, "{held}");
+}
+
+#[test]
+fn a_shell_will_do() {
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .current_dir(place.0.path())
+        .args(FIXED.split_whitespace());
+    command.args(["--", "sh"]).arg(script("shell.sh"));
+    let (code, out, err) = ended(command.output().unwrap());
+    assert!(
+        code == 0 && out.contains("ended after 100 updates"),
+        "{code}: {err}"
+    );
+}
+
+fn start(command: &mut Command) -> Child {
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    quiet.spawn().unwrap()
+}
+
+/// A record without what every run does anew: times, and the folder's own name.
+fn without_times(mut record: Value) -> Value {
+    fn clean(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !name.contains("seconds"));
+                fields.values_mut().for_each(clean);
+            }
+            Value::Array(values) => values.iter_mut().for_each(clean),
+            _ => {}
+        }
+    }
+    clean(&mut record);
+    record
+}
