@@ -395,7 +395,7 @@ fn what_is_no_curve_is_refused_with_its_place() {
     for (row, name) in [
         ("x,0.2,2,5,10", "update"),
         ("1,o.2,2,5,10", "lr"),
-        ("1,0.2,,5,10", "loss"),
+        ("1,0.2,x,5,10", "loss"),
         ("1,0.2,2,11,10", "correct"),
         ("1,0.2,2,-5,10", "correct"),
         ("1,0.2,2,0,0", "count"),
@@ -406,10 +406,13 @@ fn what_is_no_curve_is_refused_with_its_place() {
             "{row}: {error:?}"
         );
     }
-    assert!(matches!(
-        full("1,0.1,2,5,10"),
-        CurveError::NotASweep { line: Some(3), .. }
-    ));
+    // A rate that does not rise, and a loss that is there in the line before.
+    for row in ["1,0.1,2,5,10", "1,0.2,,5,10"] {
+        assert!(matches!(
+            full(row),
+            CurveError::NotASweep { line: Some(3), .. }
+        ));
+    }
     assert!(matches!(
         refusal("update,lr,loss\n"),
         CurveError::NotASweep { line: None, .. }
