@@ -340,6 +340,9 @@ pub(crate) struct ResumeArgs {
     /// Threads of the run [default: one for each core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+    /// Of a comparison, runs side by side [default: one for each core; 1 of a COMMAND]
+    #[arg(long, conflicts_with = "threads")]
+    pub(crate) jobs: Option<usize>,
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,

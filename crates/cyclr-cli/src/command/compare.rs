@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use cyclr::seam::{Facts, Lab, Split};
 use cyclr_engine::cpu::Level;
-use cyclr_train::compare::record::{Measure, Record, Sample};
+use cyclr_train::compare::record::{Measure, Range, Record, Sample};
 use cyclr_train::compare::{Arm, Happening, Kept, Plan, RunName, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
@@ -67,13 +67,18 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
             "the budget of a comparison cannot be changed: begin another",
         ));
     }
+    if args.threads.is_some() {
+        return Err(Usage::error(
+            "each run of a comparison works with one thread: say with --jobs how many run side by side",
+        ));
+    }
     let comparison = Comparison {
         lab: LabArgs::recorded(kept.lab, &args.folder)?,
         plan: kept.plan,
         folder: args.folder.clone(),
     };
     let manner = Manner {
-        jobs: args.threads,
+        jobs: args.jobs,
         plan_only: false,
         json: args.json,
         interrupt: &interrupt()?,
@@ -257,6 +262,7 @@ fn predict(plan: &Plan, lab: &dyn Lab, jobs: usize) -> anyhow::Result<()> {
 fn show_happening(progress: &mut Progress, happening: &Happening) {
     match happening {
         Happening::Finding(event) => progress.find_event(event),
+        Happening::Bounded(range) => progress.say(&bounds_words(range)),
         Happening::Begin {
             runs,
             updates,
@@ -283,6 +289,22 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
         }
         _ => {}
     }
+}
+
+/// `bounds after 1304 updates: base_lr 4.444e-4 [1.581e-4, 1.249e-3], max_lr 2.506e-3 [1.863e-3, 3.371e-3]`
+fn bounds_words(range: &Range) -> String {
+    let bound = |name: &str, value: f64, interval: Option<[f64; 2]>| {
+        let interval = interval.map_or_else(String::new, |[low, high]| {
+            format!(" [{low:.3e}, {high:.3e}]")
+        });
+        format!("{name} {value:.3e}{interval}")
+    };
+    format!(
+        "bounds after {} updates: {}, {} (95 %)",
+        range.updates,
+        bound("base_lr", range.base_lr, range.base_interval),
+        bound("max_lr", range.max_lr, range.max_interval)
+    )
 }
 
 /// `linear, seed 3` or `linear, seed 1001, × 0.5`

@@ -7,6 +7,7 @@ use cyclr_train::{Change, Watch, resume};
 use crate::args::ResumeArgs;
 use crate::command::compare;
 use crate::command::train::{resumable, show, threads};
+use crate::exit::Usage;
 use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
 
@@ -16,6 +17,11 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         return compare::resume(kept, args);
     }
     let record = read_run(folder)?;
+    if args.jobs.is_some() {
+        return Err(Usage::error(
+            "--jobs is for comparisons, and this folder holds a single run: say --threads",
+        ));
+    }
     let lab =
         LabArgs::recorded(record.lab, folder)?.lab(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {

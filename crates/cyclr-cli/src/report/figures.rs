@@ -168,16 +168,12 @@ fn differences(record: &Record, against: &Against) -> Chart {
                 .push(series(record, &difference.label, Form::Whiskers, points));
         }
     }
-    chart.levels = [
-        ("+margin", margin),
-        ("no difference", 0.0),
-        ("-margin", -margin),
-    ]
-    .map(|(label, at)| Level {
-        label: String::from(label),
-        at,
-    })
-    .to_vec();
+    chart.levels = [("±margin", margin), ("", 0.0), ("", -margin)]
+        .map(|(label, at)| Level {
+            label: String::from(label),
+            at,
+        })
+        .to_vec();
     chart
 }
 

@@ -281,6 +281,7 @@ fn ratio(soon: &ArmSoon, reference: bool) -> String {
 fn span([low, high]: [Option<f64>; 2]) -> String {
     match (low, high) {
         (Some(low), Some(high)) if low == high => figure(low),
+        (Some(0.0), Some(high)) => format!("&le; {}", figure(high)),
         (Some(low), Some(high)) => format!("{} to {}", figure(low), figure(high)),
         (Some(low), None) => format!("&ge; {}", figure(low)),
         (None, _) => dash(),

@@ -461,20 +461,27 @@ impl Comparing<'_> {
             },
         );
         let mut sorted: Vec<(usize, Outcome)> = Vec::with_capacity(jobs.len());
-        let mut interrupted = None;
+        let mut interrupted: Option<u64> = None;
         let mut lost = Vec::new();
         for (n, outcome) in order.into_iter().zip(outcomes) {
             match outcome {
                 Ok(outcome) => sorted.push((n, outcome)),
                 // Runs that were not begun because another failed must not hide why.
-                Err(error @ Error::Interrupted { .. }) => interrupted = Some(error),
+                Err(Error::Interrupted { made }) => {
+                    interrupted = Some(interrupted.unwrap_or(0) + made);
+                }
                 Err(Error::Trainable(failure)) => {
                     lost.push((jobs[n].name.folder.clone(), failure.to_string()));
                 }
                 Err(error) => return Err(error),
             }
         }
-        interrupted.map_or(Ok(()), Err)?;
+        if let Some(made) = interrupted {
+            let finished: u64 = sorted.iter().map(|(_, outcome)| outcome.made).sum();
+            return Err(Error::Interrupted {
+                made: made + finished,
+            });
+        }
         if !lost.is_empty() {
             lost.sort();
             return Err(Error::RunsFailed {

@@ -252,6 +252,11 @@ impl Talk<'_> {
                 ratio(low),
                 100.0 * arm.ratio_confidence
             ),
+            // The reference itself did not get there in some of the runs.
+            [Some(0.0), Some(high)] => format!(
+                "To {target}, {label} took at most {} times the updates that {reference} itself took (the median cannot be told more closely; {reached}).",
+                ratio(high)
+            ),
             [Some(low), Some(high)] => format!(
                 "To {target}, {label} took {} to {} times the updates that {reference} itself took (the median cannot be told more closely; {reached}).",
                 ratio(low),

@@ -1,0 +1,81 @@
+//! What a range test costs over the same number of bare updates at the same rates: `cargo bench -p cyclr-cli --bench find`.
+//!
+//! Both are timed whole, from the start of the run, in turn, so that a change of the machine's pace meets both. The goal is a
+//! ratio of at most 1.02. The embedded data and two small nets: the smaller an update, the more everything beside it shows.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use cyclr::Hyper;
+use cyclr::seam::Lab;
+use cyclr_engine::data::{Dataset, Normalization};
+use cyclr_engine::net::Net;
+use cyclr_engine::{EngineConfig, EngineLab};
+use cyclr_train::find::{Ramp, RangeTest, Shape, range_test};
+use cyclr_train::{Interrupt, Watch};
+
+const ROUNDS: usize = 15;
+
+fn main() {
+    println!("median of {ROUNDS} rounds, one repeat, one thread; the quartiles in brackets");
+    for (net, updates) in [("mlp", 1000), ("lenet", 200)] {
+        let lab = lab(net);
+        let ramp = Ramp::new(Shape::Linear, 0.0, 0.02, updates).expect("a ramp");
+        let mut ratios = Vec::new();
+        let mut bare_times = Vec::new();
+        for round in 0..ROUNDS as u64 {
+            let bare = seconds(|| bare(&lab, &ramp, round));
+            let test = seconds(|| test(&lab, ramp, round));
+            ratios.push(test / bare);
+            bare_times.push(bare);
+        }
+        let ([low, ratio, high], [_, bare, _]) = (quartiles(ratios), quartiles(bare_times));
+        let update = 1e6 * bare / updates as f64;
+        println!(
+            "{net:6} {updates:5} updates of {update:.0} µs: ratio {ratio:.4} [{low:.4}, {high:.4}]"
+        );
+    }
+}
+
+fn lab(net: &str) -> EngineLab {
+    let data = Dataset::embedded();
+    let classes = data.classes().len();
+    let splits = data.split(2000, 0).expect("the embedded data are larger");
+    let net = Net::named(net, classes).expect("a net of the zoo");
+    let config = EngineConfig::new(net, Normalization::per_channel(&splits.train));
+    EngineLab::new(config, splits).expect("a small net on small images")
+}
+
+fn bare(lab: &EngineLab, ramp: &Ramp, seed: u64) {
+    let mut run = lab.start(seed).expect("it starts");
+    for update in 0..ramp.updates() {
+        let _ = black_box(run.update(Hyper::lr(ramp.at(update))).expect("it updates"));
+    }
+}
+
+fn test(lab: &EngineLab, ramp: Ramp, seed: u64) {
+    let test = RangeTest {
+        seed,
+        repeats: 1,
+        threads: 1,
+        ramp: Some(ramp),
+        ..RangeTest::default()
+    };
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let found = range_test(lab, &test, watch).expect("it tests");
+    assert_eq!(found.curves[0].points.len() as u64, ramp.updates());
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_secs_f64()
+}
+
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
+}
