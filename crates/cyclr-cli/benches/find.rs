@@ -3,6 +3,8 @@
 //! Both are timed whole, from the start of the run, in turn, so that a change of the machine's pace meets both. The goal is a
 //! ratio of at most 1.02. The embedded data and two small nets: the smaller an update, the more everything beside it shows.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::hint::black_box;
 use std::time::Instant;
 
