@@ -68,6 +68,16 @@ impl Place {
             .collect()
     }
 
+    /// How many runs of a comparison have ended.
+    fn runs(&self, folder: &str) -> usize {
+        let stages = ["tuning", "final/1"].map(|stage| self.path(folder).join(stage));
+        let runs = stages
+            .into_iter()
+            .filter_map(|stage| fs::read_dir(stage).ok());
+        let ended = |run: &fs::DirEntry| run.path().join("result.json").exists();
+        runs.flatten().flatten().filter(ended).count()
+    }
+
     /// Whether the record in a folder is that in `straight`, but for times.
     fn check_as_straight(&self, folder: &str) {
         let [record, straight] =
@@ -409,16 +419,15 @@ fn a_comparison_that_was_killed_ends_as_a_straight_one() {
         let place = Place::new();
         let child = format!("--slow 0.0005 {less}");
         place.done(&COMPARE.replace("--out c", "--out straight"), &child);
-        let mut killed = 0;
-        for millis in [700, 1000, 1300] {
+        for ended_runs in [1, 5, 9] {
             let mut running = start(&mut place.command(COMPARE, &child));
-            sleep(Duration::from_millis(millis));
-            killed += u32::from(running.try_wait().unwrap().is_none());
+            within(Duration::from_secs(30), || place.runs("c") >= ended_runs);
+            sleep(Duration::from_millis(20));
+            assert!(running.try_wait().unwrap().is_none(), "it ended too soon");
             send(Signal::KILL, &running);
             running.wait().unwrap();
             place.check_all_gone();
         }
-        assert!(killed > 0);
         place.done(COMPARE, &child);
         place.check_as_straight("c");
     }
