@@ -50,10 +50,14 @@ def load(data_seed):
 
     def read(*names):
         rows = np.concatenate([np.fromfile(Path(args.data) / name, dtype=np.uint8).reshape(-1, 3073) for name in names])
-        images = torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32))
-        return (images - 120.7) / 64.2, torch.from_numpy(rows[:, 0].astype(np.int64))
+        return torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32)), torch.from_numpy(rows[:, 0].astype(np.int64))
 
     return read(*(f"data_batch_{n}.bin" for n in range(1, 6))), read("test_batch.bin")
+
+
+def normalized(images):
+    """What the net is given: CIFAR-10's bytes stay bytes until they are needed, for every process has its own copy."""
+    return (images.float() - 120.7) / 64.2 if images.dtype == torch.uint8 else images
 
 
 class Training:
@@ -74,7 +78,7 @@ class Training:
         if len(self.order) < self.batch:
             self.order = torch.randperm(len(self.labels))
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]
-        return self.images[chosen], self.labels[chosen]
+        return normalized(self.images[chosen]), self.labels[chosen]
 
     def update(self, lr, momentum=None, weight_decay=None):
         hyper = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
@@ -93,7 +97,7 @@ class Training:
     def evaluate(self, split):
         images, labels = self.splits[split]
         self.model.eval()
-        scores = torch.cat([self.model(part) for part in images.split(500)])
+        scores = torch.cat([self.model(normalized(part)) for part in images.split(500)])
         self.model.train()
         loss = nn.functional.cross_entropy(scores, labels)
         right = scores.argmax(1) == labels

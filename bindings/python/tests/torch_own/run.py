@@ -18,8 +18,11 @@ import cyclr.torch
 import torch
 from torch.optim import lr_scheduler
 
-DIFFERENCES: dict[str, str] = {}
-"""Tests that ours do not pass, and why they should not."""
+DIFFERENCES = {
+    "test_onecycle_lr_legacy_state_dict": "deletes a private attribute of torch's class, for states that torch saved before 2.0",
+}
+"""Tests that ours do not pass, and why they should not. Recorded: torch 2.15.0 and the file of commit 01f9ef32, 17 tests:
+torch's classes pass 17, ours 16, and this is the one difference."""
 
 NAMES = ("CyclicLR", "OneCycleLR")
 TORCHS = {name: getattr(lr_scheduler, name) for name in NAMES}
