@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cyclr::{
@@ -108,7 +109,9 @@ pub(crate) struct FindArgs {
     pub(crate) lab: LabArgs,
     /// Read curves that were recorded elsewhere, as CSV: update,lr,loss,correct,count or update,lr,loss; several are
     /// repeats of one test
-    #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test")]
+    #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test", conflicts_with_all = [
+        "LabArgs", "budget", "share", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+    ])]
     pub(crate) from: Vec<PathBuf>,
     /// The training that the bounds are for, as in 2000 (updates) or 30ep
     #[arg(
@@ -118,11 +121,12 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) budget: String,
-    /// What all sweeps may cost, in per cent of the budget
+    /// What all sweeps may cost, in per cent of the budget; with --over, those at each value
     #[arg(
         long,
         value_name = "PERCENT",
         default_value_t = 10.0,
+        value_parser = percent,
         help_heading = "The test"
     )]
     pub(crate) share: f64,
@@ -162,10 +166,10 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
     pub(crate) over: Option<String>,
     /// Keep the curves: this folder gets one CSV for each repeat
-    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Runs side by side [default: one for each core; 1 of a COMMAND]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,
     /// Say what would be done, and stop
     #[arg(long)]
@@ -187,7 +191,7 @@ pub(crate) enum On {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) lab: LabArgs,
-    /// The policy: a spec, or the winner.toml of a comparison [default: triangular2 from a range test]
+    /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default [default: triangular2 from a range test]
     #[arg(long, value_name = "SPEC|FILE")]
     pub(crate) policy: Option<String>,
     /// The budget in updates
@@ -218,7 +222,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Threads of the run; the results do not depend on them [default: one for each core]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) threads: Option<usize>,
     /// Say what would be done, its updates and its predicted time, and stop
     #[arg(long)]
@@ -270,9 +274,9 @@ pub(crate) struct CompareArgs {
     /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budgets: Vec<f64>,
-    /// Final runs of each arm
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
-    pub(crate) seeds: u64,
+    /// Final runs of each arm [default: 5, or those of the study]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
+    pub(crate) seeds: Option<u64>,
     /// Differences below this do not matter, in points of accuracy or in the deciding figure's own unit [default: 0.5
     /// points]
     #[arg(
@@ -292,7 +296,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Runs side by side, one thread each [default: one for each core; 1 of a COMMAND]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,
     /// Say what would run, its updates and its predicted time, and stop
     #[arg(long)]
@@ -310,6 +314,17 @@ pub(crate) struct ReportArgs {
     /// Where the report goes [default: the folder, where there is one]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Things of which there is at least one.
+fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=4096)
+}
+
+/// A share of something, in per cent.
+fn percent(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|p: &f64| *p > 0.0 && *p <= 100.0);
+    value.ok_or_else(|| String::from("it must be above 0, and at most 100"))
 }
 
 /// `1/4` or `0.25`
@@ -338,10 +353,10 @@ pub(crate) struct ResumeArgs {
     #[arg(long, group = "change", requires = "updates")]
     pub(crate) stretch: bool,
     /// Threads of the run [default: one for each core]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) threads: Option<usize>,
     /// Of a comparison, runs side by side [default: one for each core; 1 of a COMMAND]
-    #[arg(long, conflicts_with = "threads")]
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "threads")]
     pub(crate) jobs: Option<usize>,
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]

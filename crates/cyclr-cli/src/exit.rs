@@ -1,5 +1,6 @@
 //! Exit codes: 0 done, 1 failed, 2 usage, 3 no reliable answer, 130 interrupted and resumable.
 
+use crate::say::note;
 use std::fmt;
 use std::io::ErrorKind;
 
@@ -61,20 +62,28 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     if error.is::<NoReliableAnswer>() {
         return 3;
     }
-    eprintln!("error: {}", words(error));
-    if matches!(
-        error.downcast_ref(),
-        Some(cyclr_train::Error::NoBounds { .. })
-    ) {
-        3
-    } else if matches!(
-        error.downcast_ref(),
-        Some(cyclr_train::Error::Interrupted { .. })
-    ) {
-        130
-    } else if error.is::<Usage>() {
-        2
-    } else {
-        1
+    note!("error: {}", words(error));
+    if error.is::<Usage>() {
+        return 2;
+    }
+    error.downcast_ref().map_or(1, code)
+}
+
+/// The code of what went wrong in a run, a range test or a comparison.
+fn code(error: &cyclr_train::Error) -> u8 {
+    use cyclr_train::Error;
+    match error {
+        Error::NoBounds { .. } => 3,
+        Error::Interrupted { .. } => 130,
+        Error::BudgetTooShort { .. }
+        | Error::Undecidable { .. }
+        | Error::NotObeyed { .. }
+        | Error::BadHorizon { .. }
+        | Error::BadSweep { .. }
+        | Error::BadPlan { .. }
+        | Error::BadArm { .. }
+        | Error::BadStudy { .. }
+        | Error::NoReference { .. } => 2,
+        _ => 1,
     }
 }

@@ -1,10 +1,5 @@
 //! The command line of cyclr, as a library, so that other programs (the Python package) can carry it.
 #![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line is the one place that prints"
-)]
-#![expect(
     clippy::doc_markdown,
     reason = "the help is made of doc comments, and is no Markdown"
 )]
@@ -23,10 +18,11 @@ mod exit;
 mod lab;
 mod progress;
 mod report;
+mod say;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{Arg, CommandFactory, FromArgMatches};
 
 /// Does what a command line says, the program's name first, and gives the code that the process should end with. Bad usage
 /// and `--help` are answered as well, without ending the process.
@@ -36,7 +32,14 @@ use clap::Parser;
 /// assert_eq!(cyclr_cli::run(["cyclr", "no such command"]), 2);
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
-    let args = match args::Args::try_parse_from(arguments) {
+    // A number below 0 is refused for what it is, not taken for an option.
+    let below_0 = |arg: Arg| {
+        let takes_values = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_values)
+    };
+    let command = args::Args::command().mut_subcommands(|command| command.mut_args(below_0));
+    let parsed = command.try_get_matches_from(arguments);
+    let args = match parsed.and_then(|matches| args::Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Where nobody reads the message there is nobody to tell.

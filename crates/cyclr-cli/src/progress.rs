@@ -1,9 +1,9 @@
 //! What is shown while work is done: a bar where there is a terminal, now and then a plain line where there is not.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use crate::say::note;
 use cyclr::Hyper;
 use cyclr::seam::Metrics;
 use cyclr_train::{Event, Interrupt, find::FindEvent};
@@ -21,7 +21,7 @@ pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
             std::process::exit(130);
         }
         asked.request();
-        eprintln!("\nstopping, and keeping what was done; once more to stop at once");
+        note!("\nstopping; once more to stop at once");
     })?;
     Ok(interrupt)
 }
@@ -89,10 +89,11 @@ impl Progress {
         let template = "{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}";
         Self {
             whole: Pace::new(&bars, updates, template),
+            // Where bars cannot be drawn: no terminal, or one that cannot move its cursor.
+            plain: bars.is_hidden(),
             bars,
             runs: BTreeMap::new(),
             repeats: BTreeMap::new(),
-            plain: !std::io::stderr().is_terminal(),
             last: Instant::now(),
         }
     }
@@ -236,7 +237,7 @@ impl Progress {
     /// A line that stays.
     pub(crate) fn say(&self, line: &str) {
         if self.plain {
-            eprintln!("{line}");
+            note!("{line}");
         } else {
             // Where the terminal is gone, so is the reader.
             let _ = self.bars.println(line);
@@ -265,7 +266,7 @@ impl Progress {
         if self.plain {
             let bar = &self.whole.bar;
             let (made, all) = (bar.position(), bar.length().unwrap_or(0));
-            eprintln!("{made}/{all} updates, {message}");
+            note!("{made}/{all} updates, {message}");
         } else {
             self.whole.bar.set_message(message);
         }

@@ -279,7 +279,7 @@ fn what_a_script_cannot_do_is_refused() {
         ),
     ] {
         let (code, _, err) = place.cyclr(words, child);
-        assert!(code == 1 && err.contains(why), "{words}: {code}: {err}");
+        assert!(code == 2 && err.contains(why), "{words}: {code}: {err}");
     }
     place.done(FIXED, "--less validation --less momentum --less snapshots");
     assert!(

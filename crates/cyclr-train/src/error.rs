@@ -76,7 +76,7 @@ pub enum Error {
         made: u64,
     },
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}; what was saved before is kept", path.display())]
+    #[error("cannot {action} {}: {source}; what was saved before is kept{}", path.display(), what_to_do(source))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -181,6 +181,17 @@ pub enum Error {
         /// The folder of the curves.
         sweeps: PathBuf,
     },
+}
+
+/// The way out of the usual troubles with files.
+fn what_to_do(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            ": choose a folder that can be written to"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room and resume",
+        _ => "",
+    }
 }
 
 /// A line a run, and the first reason in full, as they are often the same.

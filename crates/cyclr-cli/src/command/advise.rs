@@ -1,5 +1,7 @@
 //! `cyclr advise`: how long a cycle should be, and what replaces a stepped schedule.
 
+use std::io;
+
 use cyclr::{
     advice::{self, Cycles, STEP_EPOCHS},
     units::{Epochs, Horizon},
@@ -8,6 +10,7 @@ use serde_json::json;
 
 use crate::args::{AdviseArgs, spec};
 use crate::exit::Usage;
+use crate::say::out;
 
 pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
     let run = Epochs::new(args.epochs)
@@ -33,37 +36,39 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
             "step": cycles.step, "step_epochs": cycles.step_epochs, "cycles": cycles.cycles, "updates": cycles.updates,
             "short": cycles.short, "base_lr": base.map(|(low, high)| [low, high]), "equivalent": equivalent,
         });
-        println!("{document}");
+        out!("{document}")?;
         return Ok(());
     }
-    print_cycles(&cycles, &run);
+    print_cycles(&cycles, &run)?;
     if let (Some((low, high)), Some(max)) = (base, args.max) {
-        println!(
+        out!(
             "base_lr   {low} to {high}, by rule of thumb for max_lr {max}; a range test finds it (cyclr find)"
-        );
+        )?;
     }
     if let Some(equivalent) = equivalent {
-        println!("in cycles {equivalent}");
+        out!("in cycles {equivalent}")?;
     }
     Ok(())
 }
 
-fn print_cycles(cycles: &Cycles, run: &Horizon) {
+fn print_cycles(cycles: &Cycles, run: &Horizon) -> io::Result<()> {
     let (shortest, longest) = STEP_EPOCHS;
-    println!(
+    out!(
         "step size {} updates ({:.3} epochs; {shortest} to {longest} are advised)",
-        cycles.step, cycles.step_epochs
-    );
-    println!("cycles    {} (at least 3, and 4 are better)", cycles.cycles);
-    println!(
+        cycles.step,
+        cycles.step_epochs
+    )?;
+    out!("cycles    {} (at least 3, and 4 are better)", cycles.cycles)?;
+    out!(
         "budget    {} updates, which end at a trough (of {} given)",
         cycles.updates,
         run.updates()
-    );
+    )?;
     if cycles.short {
         let fewest = 2 * advice::FEWEST_CYCLES * shortest;
-        println!(
+        out!(
             "note      three cycles of steps of {shortest} epochs need {fewest} epochs: this budget is shorter"
-        );
+        )?;
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `cyclr compare`: which policy wins, on paired seeds.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,12 +11,15 @@ use cyclr_train::compare::record::{Measure, Range, Record, Sample};
 use cyclr_train::compare::{Arm, Happening, Kept, Plan, RunName, Settings, Study, compare};
 use cyclr_train::{Interrupt, compare::Bounds};
 
+use serde::Serialize;
+
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
 use crate::command::train::{next_folder, resumable, seconds_per_update, threads};
 use crate::exit::Usage;
 use crate::lab::LabArgs;
 use crate::progress::{Progress, interrupt};
+use crate::say::{note, out};
 
 /// One comparison: what is declared, and where it goes.
 struct Comparison {
@@ -47,15 +51,54 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let Some(file) = &args.study else {
         let (lab, title) = args.lab.titled()?;
         let comparison = of_flags(args, &*lab, title, out)?;
-        return carry_out(&comparison, &*lab, &manner).map(drop);
+        let done = carry_out(&comparison, &*lab, &manner)?;
+        return finish(&[done], manner.json);
     };
-    let mut records = Vec::new();
+    let mut all = Vec::new();
     for comparison in of_study(args, file, &out)? {
         let lab = comparison.lab.lab(1, false)?;
-        records.extend(carry_out(&comparison, &*lab, &manner)?);
+        all.push(carry_out(&comparison, &*lab, &manner)?);
     }
+    finish(&all, manner.json)?;
+    let records = all.into_iter().filter_map(|done| match done {
+        Done::Whole(record) => Some(*record),
+        Done::Planned(_) => None,
+    });
+    let records: Vec<Record> = records.collect();
     if records.len() > 1 {
         report::write(records, &out)?;
+    }
+    Ok(())
+}
+
+/// What came of a comparison.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Done {
+    /// Its record.
+    Whole(Box<Record>),
+    /// What would run, where only the plan is wanted.
+    Planned(Box<Forecast>),
+}
+
+/// What a plan would take.
+#[derive(Serialize)]
+struct Forecast {
+    plan: Plan,
+    runs: u64,
+    updates: u64,
+    /// Of the range test, at most.
+    range_test_updates: u64,
+    /// Readings not counted.
+    predicted_seconds: f64,
+}
+
+/// The one JSON document, where one is wanted: of several comparisons an array.
+fn finish(all: &[Done], json: bool) -> anyhow::Result<()> {
+    match all {
+        _ if !json => {}
+        [done] => out!("{}", serde_json::to_string(done)?)?,
+        all => out!("{}", serde_json::to_string(all)?)?,
     }
     Ok(())
 }
@@ -84,7 +127,7 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
         interrupt: &interrupt()?,
     };
     let lab = comparison.lab.lab(1, false)?;
-    carry_out(&comparison, &*lab, &manner).map(drop)
+    finish(&[carry_out(&comparison, &*lab, &manner)?], manner.json)
 }
 
 /// The comparison that the flags declare.
@@ -114,7 +157,9 @@ fn of_flags(
     if !args.budgets.is_empty() {
         plan.budgets.clone_from(&args.budgets);
     }
-    plan.seeds = (1..=args.seeds).collect();
+    if let Some(seeds) = args.seeds {
+        plan.seeds = (1..=seeds).collect();
+    }
     plan.margin = args.margin.map_or_else(|| margin(args, lab, &facts), Ok)?;
     Ok(Comparison {
         lab: args.lab.clone(),
@@ -171,7 +216,16 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
             out.to_owned()
         };
         let mut plan = part.plan;
-        plan.seeds.truncate(args.seeds as usize);
+        if let Some(seeds) = args.seeds {
+            let declared = plan.seeds.len();
+            if seeds as usize > declared {
+                return Err(Usage::error(format!(
+                    "--seeds {seeds}: the study declares {declared} for {}; add seeds to the file",
+                    part.name
+                )));
+            }
+            plan.seeds.truncate(seeds as usize);
+        }
         Ok(Comparison {
             lab: LabArgs::of_study(&part.train, args.lab.data.as_ref())?,
             plan,
@@ -182,25 +236,22 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 }
 
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.
-fn carry_out(
-    comparison: &Comparison,
-    lab: &dyn Lab,
-    manner: &Manner,
-) -> anyhow::Result<Option<Record>> {
+fn carry_out(comparison: &Comparison, lab: &dyn Lab, manner: &Manner) -> anyhow::Result<Done> {
     let Comparison { plan, folder, .. } = comparison;
     let jobs = comparison.lab.jobs(manner.jobs);
-    announce(plan, &lab.facts()?);
+    let facts = lab.facts()?;
+    plan.check(&facts)?;
+    announce(plan, &facts);
     if manner.plan_only {
-        predict(plan, lab, jobs)?;
-        return Ok(None);
+        return forecast(plan, lab, jobs, manner.json).map(Done::Planned);
     }
-    eprintln!("in {}", folder.display());
+    note!("in {}", folder.display());
     let settings = Settings {
         jobs,
         lab: serde_json::to_value(&comparison.lab)?,
         about: about(),
     };
-    let mut progress = Progress::new(plan.updates_of_runs());
+    let mut progress = Progress::new(sweeps(plan));
     let mut observer = |happening: &Happening| show_happening(&mut progress, happening);
     let record = compare(
         lab,
@@ -212,26 +263,33 @@ fn carry_out(
     );
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder))?;
-    if manner.json {
-        println!("{}", serde_json::to_string(&record)?);
-    } else {
-        print(&record);
+    let reported = report::write(vec![record.clone()], folder);
+    if !manner.json {
+        unless_unread(print(&record))?;
     }
-    report::write(vec![record.clone()], folder)?;
-    Ok(Some(record))
+    reported?;
+    Ok(Done::Whole(Box::new(record)))
+}
+
+/// Printing that nobody reads is no reason to leave out the comparisons that follow.
+fn unless_unread(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }
 
 /// What was declared.
 fn announce(plan: &Plan, facts: &Facts) {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
     let epochs = plan.updates as f64 / facts.updates_per_epoch() as f64;
-    eprintln!(
+    note!(
         "{}: {}; the reference is {}",
         plan.title,
         labels.join(", "),
         plan.reference
     );
-    eprintln!(
+    note!(
         "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{}",
         plan.runs(),
         plan.updates,
@@ -243,20 +301,32 @@ fn announce(plan: &Plan, facts: &Facts) {
     );
 }
 
-/// The time that the plan would take, from a few timed updates.
-fn predict(plan: &Plan, lab: &dyn Lab, jobs: usize) -> anyhow::Result<()> {
-    let update = seconds_per_update(lab)?;
-    let sweeps = match plan.bounds {
+/// The updates of the range test, at most.
+fn sweeps(plan: &Plan) -> u64 {
+    match plan.bounds {
         Bounds::Found { updates, .. } => updates,
         Bounds::Given { .. } | Bounds::Unneeded => 0,
-    };
-    let seconds = (plan.updates_of_runs() + sweeps) as f64 * update / jobs as f64;
-    println!(
-        "predicted: {:.0} s on {jobs} jobs, readings not counted ({:.2} ms an update)",
-        seconds,
-        1e3 * update
-    );
-    Ok(())
+    }
+}
+
+/// What the plan would take, from a few timed updates.
+fn forecast(plan: &Plan, lab: &dyn Lab, jobs: usize, json: bool) -> anyhow::Result<Box<Forecast>> {
+    let update = seconds_per_update(lab)?;
+    let updates = plan.updates_of_runs();
+    let seconds = (updates + sweeps(plan)) as f64 * update / jobs as f64;
+    if !json {
+        out!(
+            "predicted: {seconds:.0} s on {jobs} jobs, readings not counted ({:.2} ms an update)",
+            1e3 * update
+        )?;
+    }
+    Ok(Box::new(Forecast {
+        plan: plan.clone(),
+        runs: plan.runs(),
+        updates,
+        range_test_updates: sweeps(plan),
+        predicted_seconds: seconds,
+    }))
 }
 
 fn show_happening(progress: &mut Progress, happening: &Happening) {
@@ -316,18 +386,22 @@ fn run_words(run: &RunName) -> String {
 }
 
 /// The verdict and the table.
-fn print(record: &Record) {
-    println!("\n{}", record.conclusion.headline);
+fn print(record: &Record) -> io::Result<()> {
+    out!("\n{}", record.conclusion.headline)?;
     for sentence in &record.conclusion.sentences {
-        println!("{sentence}");
+        out!("{sentence}")?;
     }
     let Some(whole) = record.budgets.last() else {
-        return;
+        return Ok(());
     };
-    println!(
+    out!(
         "\n{:14} {:>3} {:>22} {:>9} {:>9}",
-        "arm", "n", "test, 95 %", "updates", "seconds"
-    );
+        "arm",
+        "n",
+        "test, 95 %",
+        "updates",
+        "seconds"
+    )?;
     for arm in &whole.arms {
         let sample = arm
             .test
@@ -335,15 +409,17 @@ fn print(record: &Record) {
             .map_or_else(|| String::from("none"), |s| sample(s, &record.measure));
         let n = arm.runs.len();
         let seconds: f64 = arm.runs.iter().map(|run| run.seconds).sum::<f64>() / n.max(1) as f64;
-        println!(
+        out!(
             "{:14} {n:>3} {sample:>22} {:>9} {seconds:>9.1}",
-            arm.label, arm.updates
-        );
+            arm.label,
+            arm.updates
+        )?;
     }
-    println!();
+    out!()?;
     for limit in &record.conclusion.limits {
-        println!("note: {limit}");
+        out!("note: {limit}")?;
     }
+    Ok(())
 }
 
 /// `91.20 [90.80, 91.60]`: two decimals of a point, four digits of anything else.

@@ -1,9 +1,12 @@
 //! `cyclr data [DIR]`: what a data set holds.
 
+use std::io;
+
 use cyclr_engine::data::{Dataset, OpenOptions, PartSummary, Summary};
 use serde_json::{Value, json};
 
 use crate::args::DataArgs;
+use crate::say::out;
 
 pub(crate) fn run(args: &DataArgs) -> anyhow::Result<()> {
     let dataset = match &args.folder {
@@ -18,11 +21,10 @@ pub(crate) fn run(args: &DataArgs) -> anyhow::Result<()> {
     };
     let summary = dataset.summary();
     if args.json {
-        println!("{}", document(&summary));
-    } else {
-        print(&summary);
+        out!("{}", document(&summary))?;
+        return Ok(());
     }
-    Ok(())
+    Ok(print(&summary)?)
 }
 
 fn document(summary: &Summary) -> Value {
@@ -42,37 +44,41 @@ fn document(summary: &Summary) -> Value {
     })
 }
 
-fn print(summary: &Summary) {
+fn print(summary: &Summary) -> io::Result<()> {
     let shape = summary.shape;
-    println!("{} ({})", summary.source, summary.format);
-    println!(
+    out!("{} ({})", summary.source, summary.format)?;
+    out!(
         "images   {} × {} × {} (height, width, channels)",
-        shape.height, shape.width, shape.channels
-    );
-    println!(
+        shape.height,
+        shape.width,
+        shape.channels
+    )?;
+    out!(
         "memory   {:.1} MB, shared by all runs",
         summary.bytes as f64 / 1e6
-    );
+    )?;
     for (name, part) in [("train", &summary.train), ("test", &summary.test)] {
         let channels: Vec<String> = part
             .channels
             .iter()
             .map(|(mean, sd)| format!("{mean:.1} ± {sd:.1}"))
             .collect();
-        println!(
+        out!(
             "{name:8} {} images; channels {} (mean ± sd, of 255)",
             part.examples,
             channels.join(", ")
-        );
+        )?;
     }
-    println!("classes  train / test");
+    out!("classes  train / test")?;
     for (n, class) in summary.classes.iter().enumerate() {
-        println!(
+        out!(
             "  {class:20} {:6} / {:6}",
-            summary.train.per_class[n], summary.test.per_class[n]
-        );
+            summary.train.per_class[n],
+            summary.test.per_class[n]
+        )?;
     }
     if !summary.ignored.is_empty() {
-        println!("not read {}", summary.ignored.join(", "));
+        out!("not read {}", summary.ignored.join(", "))?;
     }
+    Ok(())
 }

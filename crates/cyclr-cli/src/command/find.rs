@@ -7,17 +7,19 @@ use anyhow::{Context, anyhow};
 use cyclr::advice;
 use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
 use cyclr::seam::Facts;
-use cyclr::units::Horizon;
+use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
 use cyclr_train::find::{
     AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, interval_words, range_test,
     range_test_over_weight_decay, suggest,
 };
+use serde_json::json;
 
 use crate::args::{FindArgs, On, updates};
 use crate::chart::{Chart, terminal};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, interrupt};
+use crate::say::{note, out};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
@@ -28,15 +30,18 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let budget = updates(&args.budget, facts.updates_per_epoch())?;
     let run = Horizon::of_updates(budget)?.with_epoch(facts.examples, facts.batch)?;
     let test = test(args, &facts, budget)?;
+    test.check(&facts)?;
     let weight_decays = args.over.as_deref().map(weight_decays).transpose()?;
     let sweeps = weight_decays.as_ref().map_or(1, Vec::len) as u64;
     let cost = test.cost() * sweeps;
-    eprintln!(
-        "the sweeps take at most {cost} updates, {:.1} % of the budget of {budget} updates that the bounds are for",
-        100.0 * cost as f64 / budget as f64
-    );
+    announce(cost, budget, args.plan && args.json)?;
     if args.plan {
         return Ok(());
+    }
+    // Before the work, so that an answer is not lost to a folder that cannot be made.
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{} cannot be made: give another --out", folder.display()))?;
     }
     let interrupt = interrupt()?;
     let mut progress = Progress::new(cost);
@@ -51,17 +56,38 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     };
     progress.finish();
     if facts.given_weights {
-        eprintln!(
+        note!(
             "the repeats start from the given weights: they differ in the order of the data only"
         );
     }
-    if let Some(folder) = &args.out {
-        for found in &all {
-            found.keep(folder)?;
-        }
-        eprintln!("the curves are in {}", folder.display());
+    let kept = args
+        .out
+        .as_ref()
+        .map_or(Ok(()), |folder| keep(&all, folder));
+    show_all(args, &all, &run)?;
+    kept
+}
+
+/// What the sweeps cost.
+fn announce(cost: u64, budget: u64, json: bool) -> anyhow::Result<()> {
+    let share = 100.0 * cost as f64 / budget as f64;
+    note!(
+        "the sweeps take at most {cost} updates, {share:.1} % of the budget of {budget} updates that the bounds are for"
+    );
+    if json {
+        let plan = json!({ "updates": cost, "budget": budget, "percent": share });
+        out!("{plan}")?;
     }
-    show_all(args, &all, &run)
+    Ok(())
+}
+
+/// Writes the curves down.
+fn keep(all: &[Found], folder: &Path) -> anyhow::Result<()> {
+    for found in all {
+        found.keep(folder)?;
+    }
+    note!("the curves are in {}", folder.display());
+    Ok(())
 }
 
 /// How often the held-out images are read in a sweep `--on val`.
@@ -80,7 +106,8 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
             } else {
                 Shape::Linear
             };
-            let updates = (epochs * facts.updates_per_epoch() as f64).round() as u64;
+            let epochs = Epochs::new(epochs).map_err(Usage::error)?;
+            let updates = (epochs.get() * facts.updates_per_epoch() as f64).round() as u64;
             Some(Ramp::new(shape, args.min_lr, max_lr, updates).map_err(Usage::error)?)
         }
         _ => None,
@@ -103,7 +130,7 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
             "--over {text}: write it as in weight_decay=0,1e-5,1e-4,1e-3"
         ))
     };
-    let values = text.strip_prefix("weight_decay=").ok_or_else(refuse)?;
+    let list = text.strip_prefix("weight_decay=").ok_or_else(refuse)?;
     let value = |v: &str| {
         v.trim()
             .parse::<f64>()
@@ -111,7 +138,18 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
             .filter(|v| v.is_finite() && *v >= 0.0)
             .ok_or_else(refuse)
     };
-    values.split(',').map(value).collect()
+    let values = list
+        .split(',')
+        .map(value)
+        .collect::<Result<Vec<f64>, _>>()?;
+    let twice = (1..values.len()).find(|&n| values[..n].contains(&values[n]));
+    match twice {
+        Some(n) => Err(Usage::error(format!(
+            "--over {text}: {} is there twice",
+            values[n]
+        ))),
+        None => Ok(values),
+    }
 }
 
 /// Answers from curves that were recorded elsewhere.
@@ -132,9 +170,9 @@ fn read_files(args: &FindArgs) -> anyhow::Result<()> {
     let reading = read_bounds(&sweeps, &Rule::default());
     if args.json {
         let answer = AnswerRecord::of_reading(&reading);
-        println!("{}", serde_json::to_string(&answer)?);
+        out!("{}", serde_json::to_string(&answer)?)?;
     } else {
-        show(&curves, &reading, reading.answer, None)?;
+        show(&curves, "", &reading, reading.answer, None)?;
     }
     match reading.answer {
         Ok(_) => Ok(()),
@@ -154,15 +192,25 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
         let answers = all.iter().map(|found| AnswerRecord::of(found, run));
         let answers = answers.collect::<Result<Vec<AnswerRecord>, _>>()?;
         match answers.as_slice() {
-            [answer] => println!("{}", serde_json::to_string(answer)?),
-            answers => println!("{}", serde_json::to_string(answers)?),
+            [answer] => out!("{}", serde_json::to_string(answer)?)?,
+            answers => out!("{}", serde_json::to_string(answers)?)?,
         }
     } else {
+        let examples = match args.on {
+            On::Train => " of training batches",
+            On::Val => " of held-out examples",
+        };
         for found in all {
             if let Some(decay) = found.weight_decay {
-                eprintln!("\nweight decay {decay}");
+                out!("weight decay {decay}")?;
             }
-            show(&found.curves, &found.reading, found.answer(), Some(run))?;
+            show(
+                &found.curves,
+                examples,
+                &found.reading,
+                found.answer(),
+                Some(run),
+            )?;
         }
     }
     // Of tests at several weight decays, one that gives an answer is enough.
@@ -173,15 +221,16 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
     }
 }
 
-/// The answer and the plot, or why there is none.
+/// The answer and the plot, or why there is none. `examples` says in words what was measured, where that is known.
 fn show(
     curves: &[Curve],
+    examples: &str,
     reading: &Reading,
     answer: Result<Bounds, NoAnswer>,
     run: Option<&Horizon>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", terminal::draw(&chart(curves)))?;
+    writeln!(out, "{}", terminal::draw(&chart(curves, examples)))?;
     match answer {
         Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
         Err(reason) => write!(
@@ -248,7 +297,7 @@ fn asides(reading: &Reading) -> String {
 }
 
 /// Accuracy against rate, or the loss where there is none.
-fn chart(curves: &[Curve]) -> Chart {
+fn chart(curves: &[Curve], examples: &str) -> Chart {
     let accuracy = curves
         .iter()
         .all(|curve| curve.points.iter().all(|point| point.figure.is_some()));
@@ -261,10 +310,11 @@ fn chart(curves: &[Curve]) -> Chart {
             .filter(|(_, y)| y.is_finite());
         (format!("repeat {}", n + 1), points.collect())
     };
-    let y = match curves.first().and_then(|curve| curve.points.first()) {
-        Some(point) if accuracy && point.correct.is_none() => "deciding figure of training batches",
-        _ if accuracy => "accuracy of training batches",
-        _ => "loss of training batches",
+    let what = match curves.first().and_then(|curve| curve.points.first()) {
+        Some(point) if accuracy && point.correct.is_none() => "deciding figure",
+        _ if accuracy => "accuracy",
+        _ => "loss",
     };
-    Chart::lines("learning rate", y, curves.iter().enumerate().map(line))
+    let y = format!("{what}{examples}");
+    Chart::lines("learning rate", &y, curves.iter().enumerate().map(line))
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
 use crate::exit::Usage;
+use crate::say::out;
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let path = model(&args.run)?;
@@ -27,11 +28,11 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
                 .iter()
                 .map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability));
             let words: Vec<String> = words.collect();
-            println!("{}: {}", image.display(), words.join(", "));
+            out!("{}: {}", image.display(), words.join(", "))?;
         }
     }
     if args.json {
-        println!("{}", json!({ "predictions": documents }));
+        out!("{}", json!({ "predictions": documents }))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use cyclr_train::compare::record::Record;
 use crate::args::ReportArgs;
 use crate::exit::Usage;
 use crate::report::Report;
+use crate::say::note;
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let records = args
@@ -44,6 +45,6 @@ pub(crate) fn write(records: Vec<Record>, folder: &Path) -> anyhow::Result<()> {
             format!("{} cannot be written; the results are kept", path.display())
         })?;
     }
-    eprintln!("report: {}", folder.join("report.html").display());
+    note!("report: {}", folder.join("report.html").display());
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::args::{ScheduleArgs, schedule, spec};
 use crate::chart::{self, Chart, terminal};
 use crate::exit::Usage;
+use crate::say::{note, out};
 
 /// The size of each chart of a file, in points.
 const SIZE: (u32, u32) = (720, 300);
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
     }
     if args.json {
         let documents: Vec<Value> = curves.iter().map(|curve| curve.json(&args.at)).collect();
-        println!("{}", json!({ "schedules": documents }));
+        out!("{}", json!({ "schedules": documents }))?;
         return Ok(());
     }
     match &args.out {
@@ -109,7 +110,7 @@ fn draw(curves: &[Curve], path: &Path) -> anyhow::Result<()> {
         }
     };
     std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
-    eprintln!("wrote {}", path.display());
+    note!("wrote {}", path.display());
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! `cyclr train`: a run in a folder of its own.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -17,6 +16,7 @@ use serde_json::json;
 use crate::args::{StopWhen, TrainArgs, spec};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, figures, interrupt};
+use crate::say::{note, out};
 
 /// The budget in epochs where none is given: four cycles whose halves take three epochs.
 const DEFAULT_EPOCHS: f64 = 24.0;
@@ -33,12 +33,12 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let lab = args.lab.lab(threads(args.threads), false)?;
     let interrupt = interrupt()?;
-    let spec = match &args.policy {
+    let (spec, compared_at) = match &args.policy {
         Some(text) => policy(text)?,
-        None if args.plan => return announce_test(&range_test_of(args, &*lab)?.0),
-        None => found(args, &*lab, &interrupt)?,
+        None if args.plan => return announce_test(&range_test_of(args, &*lab)?.0, args.json),
+        None => (found(args, &*lab, &interrupt)?, None),
     };
-    let budget = match budget(args)? {
+    let budget = match budget(args, compared_at)? {
         // The range test was a part of it.
         Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
         other => other,
@@ -54,12 +54,15 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         return announce(&Plan::new(&*lab, &task)?, &*lab, args.json);
     }
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
-    eprintln!(
+    note!(
         "{}\n  {}\n  in {}",
         task.spec,
         task.spec.words(),
         folder.display()
     );
+    if let (Some(_), Budget::Updates(updates)) = (compared_at, task.budget) {
+        note!("  for {updates} updates");
+    }
     let mut progress = Progress::new(0);
     let mut observer = |event: &_| progress.run_event(event);
     let watch = Watch {
@@ -87,16 +90,16 @@ fn announce(plan: &Plan, lab: &dyn Lab, json: bool) -> anyhow::Result<()> {
     let epochs = updates as f64 / plan.facts().updates_per_epoch() as f64;
     let seconds = updates as f64 * seconds_per_update(lab)?;
     if json {
-        println!(
+        out!(
             "{}",
             json!({ "spec": spec, "updates": updates, "epochs": epochs, "readings": readings, "predicted_seconds": seconds })
-        );
+        )?;
     } else {
-        println!("{spec}\n  {}", spec.words());
-        println!(
+        out!("{spec}\n  {}", spec.words())?;
+        out!(
             "{updates} updates ({epochs:.1} epochs) and {readings} readings of the validation split"
-        );
-        println!("predicted: {seconds:.0} s, readings not counted");
+        )?;
+        out!("predicted: {seconds:.0} s, readings not counted")?;
     }
     Ok(())
 }
@@ -115,10 +118,10 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
     if json {
         let text = std::fs::read_to_string(folder.join("result.json"))
             .context("the result cannot be read back")?;
-        println!(
+        out!(
             "{}",
             serde_json::from_str::<serde_json::Value>(&text).map(|result| json!(result))?
-        );
+        )?;
         return Ok(());
     }
     let why = match outcome.ending {
@@ -132,23 +135,23 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
             format!("training diverged at update {update}: try a lower rate")
         }
     };
-    println!("ended after {} updates: {why}", outcome.made);
+    out!("ended after {} updates: {why}", outcome.made)?;
     if let Some(target) = read_run(folder)?.target
         && outcome.ending != Ending::Target
     {
-        println!("the target was not reached: {target}");
+        out!("the target was not reached: {target}")?;
     }
     if let Some(last) = outcome.last() {
-        println!("validation {}", figures(&last.metrics));
+        out!("validation {}", figures(&last.metrics))?;
     }
     if let Some(test) = &outcome.test {
-        println!("test       {}", figures(test));
+        out!("test       {}", figures(test))?;
     }
-    println!(
+    out!(
         "compute    {:.1} s; the run is in {}",
         outcome.compute_seconds,
         folder.display()
-    );
+    )?;
     Ok(())
 }
 
@@ -156,10 +159,10 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
 pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Error {
     let folder = folder.display();
     match error {
-        cyclr_train::Error::Interrupted { .. } => eprintln!("go on with: cyclr resume {folder}"),
-        cyclr_train::Error::RunsFailed { .. } => eprintln!(
-            "the other runs are kept; try the failed ones again with: cyclr resume {folder}"
-        ),
+        cyclr_train::Error::Interrupted { .. } => note!("go on with: cyclr resume {folder}"),
+        cyclr_train::Error::RunsFailed { .. } => {
+            note!("the other runs are kept; try the failed ones again with: cyclr resume {folder}");
+        }
         _ => {}
     }
     anyhow!(error)
@@ -169,34 +172,32 @@ pub(crate) fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// A spec, or the one in a file such as `winner.toml`.
-fn policy(text: &str) -> anyhow::Result<Spec> {
+/// A spec, or the one in a file such as `winner.toml`, with the updates that it was compared at.
+fn policy(text: &str) -> anyhow::Result<(Spec, Option<u64>)> {
     let path = Path::new(text);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        return spec(text);
+        return Ok((spec(text)?, None));
     }
     let file = std::fs::read_to_string(path).with_context(|| format!("{text} cannot be read"))?;
-    Ok(WinnerFile::read(&file)
-        .with_context(|| text.to_owned())?
-        .policy)
+    let winner = WinnerFile::read(&file).with_context(|| text.to_owned())?;
+    Ok((winner.policy, Some(winner.updates)))
 }
 
-fn budget(args: &TrainArgs) -> anyhow::Result<Budget> {
-    if let Some(time) = args.time {
-        return Ok(Budget::Time(time));
-    }
-    if let Some(updates) = args.updates {
-        return Ok(Budget::Updates(updates));
-    }
-    Ok(Budget::Epochs(
-        Epochs::new(args.epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?,
-    ))
+/// The budget that was given, or else the one that the policy was compared at, or else the usual one.
+fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> {
+    Ok(match (args.time, args.updates, args.epochs, compared_at) {
+        (Some(time), ..) => Budget::Time(time),
+        (None, Some(updates), ..) | (None, None, None, Some(updates)) => Budget::Updates(updates),
+        (None, None, epochs, _) => {
+            Budget::Epochs(Epochs::new(epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?)
+        }
+    })
 }
 
 /// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
 fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
     let (test, run) = range_test_of(args, lab)?;
-    announce_test(&test)?;
+    announce_test(&test, false)?;
     let mut progress = Progress::new(test.cost());
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
@@ -211,7 +212,7 @@ fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Resu
     match found.answer() {
         Ok(bounds) => Ok(suggest(&bounds, &run)?),
         Err(reason) => {
-            eprintln!(
+            note!(
                 "no reliable answer: {reason}\ntry this: {}",
                 reason.advice()
             );
@@ -225,18 +226,18 @@ fn range_test_of(args: &TrainArgs, lab: &dyn Lab) -> anyhow::Result<(RangeTest, 
     // Of this task only the number of updates is wanted.
     let task = Task {
         test: !args.no_test,
-        ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args)?)
+        ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
     };
     let plan = Plan::new(lab, &task)?;
-    let share = match task.budget {
+    let whole = plan.horizon();
+    let part = |share: f64| (share * whole as f64) as u64;
+    let (sweeps, updates) = match task.budget {
         // Of a budget of time the test takes a part.
-        Budget::Time(_) => SHARE / (1.0 + SHARE),
-        Budget::Updates(_) | Budget::Epochs(_) => SHARE,
-    };
-    let sweeps = (share * plan.horizon() as f64) as u64;
-    let updates = match task.budget {
-        Budget::Time(_) => plan.horizon() - sweeps,
-        Budget::Updates(_) | Budget::Epochs(_) => plan.horizon(),
+        Budget::Time(_) => {
+            let sweeps = part(SHARE / (1.0 + SHARE));
+            (sweeps, whole - sweeps)
+        }
+        Budget::Updates(_) | Budget::Epochs(_) => (part(SHARE), whole),
     };
     let test = RangeTest {
         seed: args.seed,
@@ -245,17 +246,26 @@ fn range_test_of(args: &TrainArgs, lab: &dyn Lab) -> anyhow::Result<(RangeTest, 
         ..RangeTest::default()
     };
     let facts = plan.facts();
+    test.check(facts).with_context(|| {
+        format!(
+            "without --policy a range test of a tenth of the budget ({whole} updates) comes first"
+        )
+    })?;
     let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
     Ok((test, run))
 }
 
-fn announce_test(test: &RangeTest) -> anyhow::Result<()> {
-    writeln!(
-        std::io::stderr(),
+/// What the range test before a run costs.
+fn announce_test(test: &RangeTest, json: bool) -> anyhow::Result<()> {
+    if json {
+        out!("{}", json!({ "range_test_updates": test.cost() }))?;
+        return Ok(());
+    }
+    note!(
         "finding the bounds first: at most {} updates, {:.0} % of the budget",
         test.cost(),
         100.0 * SHARE
-    )?;
+    );
     Ok(())
 }
 

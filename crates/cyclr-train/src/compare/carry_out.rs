@@ -11,7 +11,7 @@ use super::folder::{Folder, Kept};
 use super::plan::readable;
 use super::record::{ArmRecord, Measure, Pace, Range, Record, Trial, VERSION};
 use super::{Arm, Bounds, Plan, assemble, bounds, pace, tune, winner};
-use crate::find::{FindEvent, RangeTest};
+use crate::find::FindEvent;
 use crate::record::{Stage, stage};
 use crate::{
     Budget, Error, Event, Interrupt, Outcome, Task, Watch, resume, side_by_side, train_in,
@@ -191,21 +191,10 @@ impl Comparing<'_> {
 
     /// The range test, where the plan asks for one.
     fn range(&self, observer: Observer) -> Result<Option<Range>, Error> {
-        let Bounds::Found {
-            repeats,
-            updates,
-            seed,
-        } = self.plan.bounds
-        else {
+        let Some(mut test) = self.plan.bounds.range_test() else {
             return Ok(None);
         };
-        let test = RangeTest {
-            seed,
-            repeats,
-            updates,
-            threads: self.jobs,
-            ..RangeTest::default()
-        };
+        test.threads = self.jobs;
         let range = self.folder.range(|| {
             let watch = Watch {
                 observer: &mut |event: &FindEvent| observer(&Happening::Finding(event.clone())),

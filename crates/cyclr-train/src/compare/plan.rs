@@ -7,6 +7,7 @@ use cyclr::{Schedule, Spec, advice};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::find::RangeTest;
 use crate::run::check_obeyed;
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and in its record.
@@ -108,6 +109,25 @@ pub enum Bounds {
     Unneeded,
 }
 
+impl Bounds {
+    /// The range test that finds them, where one does.
+    pub(super) fn range_test(self) -> Option<RangeTest> {
+        match self {
+            Self::Found {
+                repeats,
+                updates,
+                seed,
+            } => Some(RangeTest {
+                seed,
+                repeats,
+                updates,
+                ..RangeTest::default()
+            }),
+            Self::Given { .. } | Self::Unneeded => None,
+        }
+    }
+}
+
 /// The policies that an arm may name without a spec, and the spec that each becomes: the peak is `P`, and `R` is the
 /// ratio of the found bounds. Warm-ups are declared here, once for all.
 pub const COMPLETED: &[(&str, &str)] = &[
@@ -191,7 +211,11 @@ impl Plan {
     }
 
     /// Refuses a plan that means nothing, or that this data cannot carry.
-    pub(super) fn check(&self, facts: &Facts) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`], [`Error::NotObeyed`], and
+    /// [`Error::BadSweep`] where the updates of the range test are too few.
+    pub fn check(&self, facts: &Facts) -> Result<(), Error> {
         self.check_arms()?;
         self.check_seeds()?;
         self.check_numbers()?;
@@ -200,6 +224,9 @@ impl Plan {
                 option: "a comparison",
                 needed: "a validation split to choose by and a test split to report: set some of the data aside for them",
             });
+        }
+        if let Some(test) = self.bounds.range_test() {
+            test.check(facts)?;
         }
         let bounds = match self.bounds {
             Bounds::Unneeded => None,
@@ -218,6 +245,11 @@ impl Plan {
 
     fn check_arms(&self) -> Result<(), Error> {
         let labels: BTreeSet<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
+        if labels.iter().any(|label| label.trim().is_empty()) {
+            return refuse(
+                "an arm has no label: give it a name, or leave out the label and its `=`",
+            );
+        }
         if labels.len() < self.arms.len() {
             return refuse("two arms have the same label: give each arm one of its own");
         }

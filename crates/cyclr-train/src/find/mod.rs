@@ -19,7 +19,7 @@
 use std::path::Path;
 
 use cyclr::range::{Bounds, NoAnswer, Reading, Rule, read_bounds};
-use cyclr::seam::Lab;
+use cyclr::seam::{Facts, Lab};
 use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
 
@@ -81,6 +81,30 @@ impl RangeTest {
             Some(ramp) => ramp.updates() * repeats,
             None => self.updates / repeats.max(1) * repeats,
         }
+    }
+
+    /// Refuses a test that could not be made of what has these facts, before any of it is.
+    ///
+    /// # Errors
+    /// [`Error::BadSweep`] where there are no repeats, or too few updates for their sweeps; [`Error::Undecidable`] where the
+    /// validation split is to be measured and there is none.
+    pub fn check(&self, facts: &Facts) -> Result<(), Error> {
+        sweep::check_measure(facts, self.measure)?;
+        if self.repeats == 0 {
+            return Err(Error::BadSweep {
+                reason: "it has no repeats: give at least 1".into(),
+            });
+        }
+        let needed = 4 * ramp::FEWEST * u64::from(self.repeats);
+        if self.ramp.is_none() && self.updates < needed {
+            return Err(Error::BadSweep {
+                reason: format!(
+                    "it has {} updates for {} repeats, which need {needed}: give a larger budget, or fewer repeats",
+                    self.updates, self.repeats
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// The exponential sweep that finds the scale: a quarter of a repeat's updates, at most 200.
@@ -176,8 +200,7 @@ impl Found {
 /// Makes a range test with runs of its own, so that it leaves no trace in any other.
 ///
 /// # Errors
-/// [`Error::BadSweep`] where the updates are too few for a sweep; [`Error::Undecidable`] where the validation split is to
-/// be measured and there is none; [`Error::Trainable`] and [`Error::Interrupted`].
+/// Those of [`RangeTest::check`]; [`Error::Trainable`] and [`Error::Interrupted`].
 pub fn range_test(
     lab: &dyn Lab,
     test: &RangeTest,
@@ -235,12 +258,9 @@ fn test_each(
     weight_decays: &[Option<f64>],
     mut watch: Watch<FindEvent>,
 ) -> Result<Vec<Found>, Error> {
-    if test.repeats == 0 {
-        return Err(Error::BadSweep {
-            reason: "it has no repeats: give at least 1".into(),
-        });
-    }
-    let given_weights = lab.facts()?.given_weights;
+    let facts = lab.facts()?;
+    test.check(&facts)?;
+    let given_weights = facts.given_weights;
     let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
     let first = weight_decays.first().copied().flatten();
     let (scale, ramp) = if let Some(ramp) = test.ramp {

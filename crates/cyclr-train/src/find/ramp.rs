@@ -19,12 +19,15 @@ pub struct Ramp {
 }
 
 /// The fewest updates of a sweep that can be read.
-const FEWEST: u64 = 16;
+pub(super) const FEWEST: u64 = 16;
+
+/// The most, which keeps a curve in memory and all counts of updates far from their limits.
+const MOST: u64 = 1_000_000_000;
 
 impl Ramp {
     /// # Errors
     /// [`Error::BadSweep`] unless `0 <= from < to` are finite (`from` above 0 where exponential) and there are at least
-    /// 16 updates.
+    /// 16 updates, and at most 1e9.
     pub fn new(shape: Shape, from: f64, to: f64, updates: u64) -> Result<Self, Error> {
         let refuse = |reason| Err(Error::BadSweep { reason });
         if !(from.is_finite() && to.is_finite() && 0.0 <= from && from < to) {
@@ -38,6 +41,11 @@ impl Ramp {
         if updates < FEWEST {
             return refuse(format!(
                 "a sweep of {updates} updates cannot be read: give at least {FEWEST} to each, or fewer repeats"
+            ));
+        }
+        if updates > MOST {
+            return refuse(format!(
+                "a sweep of {updates} updates is too long: give at most {MOST}"
             ));
         }
         Ok(Self {

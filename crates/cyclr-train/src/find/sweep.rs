@@ -1,5 +1,5 @@
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Metric, Metrics, Split, Trainable, TrainableError};
+use cyclr::seam::{Direction, Facts, Metric, Metrics, Split, Trainable, TrainableError};
 
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
 use crate::{Error, Watch};
@@ -68,7 +68,7 @@ pub(super) fn sweep(
     measure: Measure,
     watch: &mut Watch<CurvePoint>,
 ) -> Result<Curve, Error> {
-    check_measure(net, measure)?;
+    check_measure(net.facts(), measure)?;
     let mut losses = Losses::default();
     let mut curve = Curve {
         points: Vec::new(),
@@ -138,8 +138,8 @@ fn next_stop(ramp: &Ramp, measure: Measure, made: u64) -> u64 {
     }
 }
 
-fn check_measure(net: &dyn Trainable, measure: Measure) -> Result<(), Error> {
-    if matches!(measure, Measure::Validation { .. }) && net.facts().validation == 0 {
+pub(super) fn check_measure(facts: &Facts, measure: Measure) -> Result<(), Error> {
+    if matches!(measure, Measure::Validation { .. }) && facts.validation == 0 {
         return Err(Error::Undecidable {
             option: "a range test on validation data",
             needed: "a validation split: set some of the training data aside for it",

@@ -304,12 +304,15 @@ fn check_decidable(task: &Task, facts: &Facts, cyclical: bool) -> Result<(), Err
         return refuse("a target", validation);
     }
     if task.stop_when_flat && !cyclical {
-        return refuse("to stop when flat", "a schedule with cycles to compare");
+        return refuse(
+            "to stop when flat",
+            "a schedule with cycles to compare, such as triangular2",
+        );
     }
     if task.target.is_some() && !cyclical && task.read_every.is_none() {
         return refuse(
             "a target",
-            "readings on the way: say how often the validation split is read",
+            "readings on the way: take a schedule with cycles, or say how often to read (--read-every)",
         );
     }
     Ok(())

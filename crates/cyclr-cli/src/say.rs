@@ -1,0 +1,20 @@
+//! How this crate prints. Unlike the standard macros these do not panic where the reader has gone: work of hours must not
+//! end with the terminal that it was begun in.
+
+/// A line on stdout, for a result. An error where it cannot be written.
+macro_rules! out {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($words)*)
+    }};
+}
+
+/// A line on stderr, for everything that is no result. Where nobody reads it there is nobody to tell.
+macro_rules! note {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
+pub(crate) use {note, out};

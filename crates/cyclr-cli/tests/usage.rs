@@ -1,0 +1,208 @@
+//! What is asked wrongly is refused before any work, and work does not end because nobody reads what is said of it.
+#![expect(clippy::unwrap_used, reason = "an integration test")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::cyclr;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Seven seeds, where five are usual.
+const STUDY: &str = r#"
+title = "Seven seeds"
+
+[[comparison]]
+name = "seven"
+updates = 20
+readings = 2
+multiples = [0.5, 1.0]
+reference = "fixed"
+seeds = [1, 2, 3, 4, 5, 6, 7]
+base_lr = 0.002
+max_lr = 0.02
+
+[[comparison.arm]]
+label = "fixed"
+policy = "fixed"
+
+[[comparison.arm]]
+label = "linear"
+policy = "linear"
+"#;
+
+/// A command that is refused as usage, with these words, before it has begun anything.
+fn refused(line: &str, words: &str) {
+    let (code, out, err) = cyclr(&line.split_whitespace().collect::<Vec<_>>());
+    assert!(code == 2 && err.contains(words), "{line}: {code}: {err}");
+    assert!(out.is_empty() && !err.contains('×'), "{line}: {out}{err}");
+}
+
+/// The document of a command that is done.
+fn json(args: &[&str]) -> Value {
+    let (code, out, err) = cyclr(args);
+    assert_eq!(code, 0, "{args:?}: {err}");
+    serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?}: {e}: {out}"))
+}
+
+fn study(folder: &Path) -> String {
+    let path = folder.join("study.toml");
+    fs::write(&path, STUDY).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
+    for (line, words) in [
+        ("--arm fixed", "at least two arms"),
+        ("--arm fixed --arm fixed", "the same label"),
+        ("--arm =fixed --arm linear", "no label"),
+        ("--arm fixed --arm nonsense", "nonsense"),
+        ("--reference cosine", "fixed, linear, triangular2"),
+        ("--margin 0", "the margin must be a number above 0"),
+        ("--margin -1", "the margin must be a number above 0"),
+        ("--validation 0", "needs a validation split"),
+        ("--budgets 1/4,1/2", "rise to 1"),
+        ("--budget 20", "54 updates for 3 repeats, which need 192"),
+        ("--jobs 0", "0 is not in 1..=4096"),
+    ] {
+        refused(&format!("compare --plan {line}"), words);
+    }
+}
+
+#[test]
+fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
+    for (line, words) in [
+        ("find --share 0", "above 0, and at most 100"),
+        ("find --share -5", "above 0, and at most 100"),
+        ("find --share inf", "above 0, and at most 100"),
+        ("find --plan --budget 1000", "need 192"),
+        ("find --plan --epochs -1 --max-lr 1", "-1"),
+        ("find --plan --epochs 1e300 --max-lr 1", "too long"),
+        ("find --plan --epochs 0.1 --max-lr 1", "8 updates"),
+        ("find --plan --jobs 0", "0 is not in 1..=4096"),
+        ("find --on val --validation 0", "needs a validation split"),
+        ("find --over weight_decay=1e-4,0.0001", "twice"),
+        ("find --from curve.csv --net lenet", "--net"),
+        ("find --from curve.csv --on val", "--on"),
+        ("train --updates 20", "need 192"),
+        ("train --plan --updates 20", "without --policy"),
+        ("train --threads 0 --policy fixed(lr=1)", "0 is not in"),
+    ] {
+        refused(line, words);
+    }
+}
+
+#[test]
+fn every_plan_is_one_json_document_where_one_is_asked_for() {
+    let plan = json(&["find", "--plan", "--json"]);
+    assert_eq!(
+        (&plan["updates"], &plan["budget"]),
+        (&240.into(), &2400.into())
+    );
+    let plan = json(&["train", "--plan", "--json"]);
+    assert_eq!(plan["range_test_updates"], 192 - 192 % 3);
+    let plan = json(&["compare", "--plan", "--json"]);
+    assert_eq!(
+        (&plan["runs"], &plan["updates"]),
+        (&27.into(), &34560.into())
+    );
+    assert!(plan["predicted_seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_study_has_the_seeds_that_it_declares() {
+    let folder = TempDir::new().unwrap();
+    let study = study(folder.path());
+    let seeds = |more: &[&str]| {
+        let plan = json(&[&["compare", "--plan", "--json", "--study", &study], more].concat());
+        plan["plan"]["seeds"].as_array().unwrap().len()
+    };
+    assert_eq!((seeds(&[]), seeds(&["--seeds", "3"])), (7, 3));
+    refused(
+        &format!("compare --plan --study {study} --seeds 9"),
+        "declares 7",
+    );
+}
+
+#[test]
+fn an_answer_is_not_lost_to_a_folder_that_cannot_be_made() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let out = file.join("curves").display().to_string();
+    let (code, _, err) = cyclr(&["find", "--out", &out]);
+    assert!(code == 1 && err.contains("give another --out"), "{err}");
+    assert!(!err.contains('×'), "it swept before it looked: {err}");
+}
+
+#[test]
+fn a_plot_says_what_was_measured() {
+    let ramp = [
+        "find",
+        "--epochs",
+        "1",
+        "--max-lr",
+        "0.05",
+        "--repeats",
+        "1",
+    ];
+    for (more, words) in [
+        (
+            &["--on", "val"][..],
+            "accuracy of held-out examples against",
+        ),
+        (&["--on", "train"], "accuracy of training batches against"),
+        (&["--over", "weight_decay=0,0.001"], "weight decay 0.001"),
+    ] {
+        let (_, out, err) = cyclr(&[&ramp[..], more].concat());
+        assert!(out.contains(words), "{more:?}: {out}{err}");
+    }
+}
+
+/// Runs the binary with nobody at the other end of a stream.
+fn unread(args: &[&str], stdout: bool) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if stdout {
+        command.stdout(Stdio::piped());
+    } else {
+        command.stderr(Stdio::piped());
+    }
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    drop(child.stderr.take());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn nobody_has_to_read_what_is_said() {
+    let folder = TempDir::new().unwrap();
+    let study = study(folder.path());
+    for stdout in [true, false] {
+        let out = |name: &str| folder.path().join(format!("{name}-{stdout}"));
+        let (run, comparison) = (out("train"), out("compare"));
+        let run = [
+            "--policy",
+            "fixed(lr=0.1)",
+            "--updates",
+            "20",
+            "--out",
+            run.to_str().unwrap(),
+        ];
+        assert_eq!(unread(&[&["train"], &run[..]].concat(), stdout), Some(0));
+        let seeds = ["--seeds", "2", "--out", comparison.to_str().unwrap()];
+        let compare = [&["compare", "--study", &study], &seeds[..]].concat();
+        assert_eq!(unread(&compare, stdout), Some(0));
+        assert_eq!(unread(&["data"], stdout), Some(0));
+        for file in ["result.json", "report.html"] {
+            assert!(comparison.join(file).exists(), "{file}, stdout: {stdout}");
+        }
+    }
+}
