@@ -3,8 +3,9 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 
 use common::cyclr;
@@ -66,7 +67,30 @@ fn timeless(path: &Path) -> Value {
     value
 }
 
-/// Kills a comparison at so many moments, and holds what it comes to against one that was left alone.
+/// The bytes of all logs of runs in a folder.
+fn logged(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    let length = |path: PathBuf| match path.metadata() {
+        Ok(file) if file.is_dir() => logged(&path),
+        Ok(file) if path.ends_with("events.jsonl") => file.len(),
+        // A temporary file may be gone already.
+        _ => 0,
+    };
+    entries.flatten().map(|entry| length(entry.path())).sum()
+}
+
+/// Kills a process as soon as so many bytes are logged in a folder; whether it was still at work.
+fn kill_at(mut process: Child, folder: &Path, bytes: u64) -> bool {
+    while logged(folder) < bytes && process.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(2));
+    }
+    process.kill().unwrap();
+    !process.wait().unwrap().success()
+}
+
+/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was left alone.
 fn kill_and_resume(kills: u64) {
     let folder = tempfile::tempdir().unwrap();
     let study = folder.path().join("study.toml");
@@ -75,17 +99,16 @@ fn kill_and_resume(kills: u64) {
     let (code, _, err) = cyclr(&arguments(&study, &straight));
     assert_eq!(code, 0, "{err}");
 
+    let whole = logged(&straight);
     let mut struck = 0;
-    for kill in 0..kills {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("cyclr"))
+    for kill in 1..=kills {
+        let child = Command::new(assert_cmd::cargo::cargo_bin("cyclr"))
             .args(arguments(&study, &killed))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(80 + kill * 389 % 700));
-        child.kill().unwrap();
-        struck += u64::from(!child.wait().unwrap().success());
+        struck += u64::from(kill_at(child, &killed, whole * kill / (kills + 1)));
     }
     assert!(struck > 0, "it was over before it could be killed");
     let (code, _, err) = cyclr(&["resume", killed.to_str().unwrap()]);

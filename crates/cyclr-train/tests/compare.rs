@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 
 use cyclr_train::bowl::Bowl;
@@ -507,23 +508,46 @@ fn a_comparison_that_is_killed_twenty_times() {
     kill_and_resume(20);
 }
 
+/// The bytes of all logs of runs in a folder.
+fn logged(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let length = |path: PathBuf| match path.metadata() {
+        Ok(file) if file.is_dir() => logged(&path),
+        Ok(file) if path.ends_with("events.jsonl") => file.len(),
+        // A temporary file may be gone already.
+        _ => 0,
+    };
+    entries.flatten().map(|entry| length(entry.path())).sum()
+}
+
+/// Kills a process as soon as so many bytes are logged in a folder; whether it was still at work.
+fn kill_at(mut process: Child, folder: &Path, bytes: u64) -> bool {
+    while logged(folder) < bytes && process.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(2));
+    }
+    process.kill().unwrap();
+    !process.wait().unwrap().success()
+}
+
+/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was
+/// left alone.
 fn kill_and_resume(kills: u64) {
-    let straight = run(&killed_plan());
+    let alone = tempfile::tempdir().unwrap();
+    let straight = run_in(alone.path(), &killed_plan(), 2).unwrap();
+    let whole = logged(alone.path());
     let folder = tempfile::tempdir().unwrap();
     let mut killed = 0;
-    for kill in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+    for kill in 1..=kills {
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "to_be_killed", "--ignored"])
             .env("CYCLR_TEST_FOLDER", folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Moments that are spread without being the same on every machine.
-        std::thread::sleep(Duration::from_millis(60 + kill * 37 % 200));
-        child.kill().unwrap();
-        let ended = child.wait().unwrap();
-        killed += u64::from(!ended.success());
+        killed += u64::from(kill_at(child, folder.path(), whole * kill / (kills + 1)));
     }
     assert!(
         killed > 0,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -530,14 +530,26 @@ fn train_elsewhere(folder: &Path) -> Child {
         .unwrap()
 }
 
+/// Whether a run has begun, and saved itself after at least so many updates.
+fn has_saved(folder: &Path, made: u64) -> bool {
+    let Ok(entries) = fs::read_dir(folder.join("checkpoints")) else {
+        return false;
+    };
+    let update = |path: PathBuf| path.file_stem()?.to_str()?.parse().ok();
+    let mut saved = entries.flatten().filter_map(|entry| update(entry.path()));
+    made == 0 || saved.any(|update: u64| update >= made)
+}
+
 #[test]
 fn a_killed_process_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path().join("run");
     let mut kills = 0;
-    for millis in [3, 20, 47, 60, 81, 95, 110] {
+    for made in [0, 20, 80, 140, 200, 260, 320] {
         let mut child = train_elsewhere(&folder);
-        sleep(Duration::from_millis(millis));
+        while !has_saved(&folder, made) && child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(1));
+        }
         kills += u32::from(child.try_wait().unwrap().is_none());
         // The system's own way to end a process at once: SIGKILL on Unix.
         child.kill().unwrap();
