@@ -403,15 +403,21 @@ impl Arm {
 }
 
 /// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
-/// that comes out even.
+/// that comes out even, else in per cent, with as few digits as still end the last cycle at the end of the run.
 fn step(updates: u64, facts: &Facts) -> Result<String, cyclr::Error> {
     let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
     let halves = 2 * advice::cycles(&run)?.cycles;
-    Ok(if updates.is_multiple_of(halves) {
-        format!("{}", updates / halves)
-    } else {
-        format!("{}%", 100.0 / halves as f64)
-    })
+    if updates.is_multiple_of(halves) {
+        return Ok(format!("{}", updates / halves));
+    }
+    let percent = 100.0 / halves as f64;
+    let shorter = (0..15).map(|digits| {
+        let places = 10_f64.powi(digits);
+        (percent * places).floor() / places
+    });
+    let ends = |step: &f64| (step / 100.0 * updates as f64 * halves as f64).ceil() as u64;
+    let step = { shorter }.find(|step| ends(step) == updates);
+    Ok(format!("{}%", step.unwrap_or(percent)))
 }
 
 /// A rate in four digits. Rates are tried, recorded and handed on as they are read.
@@ -425,4 +431,37 @@ fn yes() -> bool {
 
 fn refuse<T>(reason: &'static str) -> Result<T, Error> {
     Err(Error::BadPlan { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_completed_cycle_is_short_to_read_and_ends_with_the_run() {
+        let facts = Facts {
+            examples: 8000,
+            batch: 100,
+            validation: 2000,
+            test: 2000,
+            momentum: true,
+            weight_decay: true,
+            snapshots: true,
+            given_weights: false,
+        };
+        let arm = Arm::named("triangular2");
+        for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {
+            let plan = Plan::new(updates);
+            let spec = arm.spec(Some((0.25, 1.0)), None, &plan, &facts).unwrap();
+            for share in [1.0, 0.5, 0.25] {
+                let (_, schedule) = arm.schedule(&spec, share, &plan, &facts).unwrap();
+                let end = plan.updates_of(&arm, share);
+                assert_eq!(schedule.troughs().last(), Some(end), "{spec}, {share}");
+            }
+            let again: Spec = spec.to_string().parse().unwrap();
+            assert_eq!(again, spec, "text → spec → text");
+        }
+        assert_eq!(step(320, &facts).unwrap(), "16.66%");
+        assert_eq!(step(1280, &facts).unwrap(), "160");
+    }
 }
