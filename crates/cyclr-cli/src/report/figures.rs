@@ -369,8 +369,8 @@ fn range(record: &Record) -> Option<Chart> {
     chart.shades.push(Shade {
         label: format!(
             "{} to {}",
-            super::page::figure(range.base_lr),
-            super::page::figure(range.max_lr)
+            super::cells::figure(range.base_lr),
+            super::cells::figure(range.max_lr)
         ),
         from: range.base_lr,
         to: range.max_lr,

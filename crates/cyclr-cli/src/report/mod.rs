@@ -1,9 +1,12 @@
 //! The report of one or several comparisons: one HTML page that needs nothing else, and its figures as files.
 
+mod cells;
 mod figures;
+mod making;
 mod page;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

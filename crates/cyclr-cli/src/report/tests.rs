@@ -74,7 +74,7 @@ fn the_page_needs_nothing_else_and_is_small() {
 #[test]
 fn the_page_says_the_verdict_first_and_every_run_s_value() {
     let (record, html) = (record(), report().html());
-    let escaped = super::page::escaped(&record.conclusion.headline);
+    let escaped = super::cells::escaped(&record.conclusion.headline);
     assert!(html.contains(&format!("<h1>{escaped}</h1>")));
     assert!(html.contains("A bowl &lt;of &amp; for&gt; tests") && !html.contains("<of & for>"));
     for run in record
