@@ -222,7 +222,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Threads of the run; the results do not depend on them [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "command")]
     pub(crate) threads: Option<usize>,
     /// Say what would be done, its updates and its predicted time, and stop
     #[arg(long)]

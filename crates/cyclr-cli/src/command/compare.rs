@@ -262,7 +262,7 @@ fn carry_out(comparison: &Comparison, lab: &dyn Lab, manner: &Manner) -> anyhow:
         manner.interrupt,
     );
     progress.finish();
-    let record = record.map_err(|error| resumable(error, folder))?;
+    let record = record.map_err(|error| resumable(error, folder, ("--jobs", manner.jobs)))?;
     let reported = report::write(vec![record.clone()], folder);
     if !manner.json {
         unless_unread(print(&record))?;

@@ -22,8 +22,13 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
             "--jobs is for comparisons, and this folder holds a single run: say --threads",
         ));
     }
-    let lab =
-        LabArgs::recorded(record.lab, folder)?.lab(threads(args.threads), args.allow_inexact)?;
+    let lab = LabArgs::recorded(record.lab, folder)?;
+    if args.threads.is_some() && !lab.command.is_empty() {
+        return Err(Usage::error(
+            "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
+        ));
+    }
+    let lab = lab.lab(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {
         if args.stretch {
             Change::Stretch { updates }
@@ -41,7 +46,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     let outcome = resume(folder, &*lab, change, watch);
     progress.finish();
     show(
-        &outcome.map_err(|error| resumable(error, folder))?,
+        &outcome.map_err(|error| resumable(error, folder, ("--threads", args.threads)))?,
         folder,
         args.json,
     )

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     );
     progress.finish();
     show(
-        &outcome.map_err(|error| resumable(error, &folder))?,
+        &outcome.map_err(|error| resumable(error, &folder, ("--threads", args.threads)))?,
         &folder,
         args.json,
     )
@@ -155,9 +155,14 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
     Ok(())
 }
 
-/// An error of a run in a folder; an interrupted one says how to go on.
-pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Error {
-    let folder = folder.display();
+/// An error of a run in a folder; an interrupted one says how to go on, with the same options.
+pub(crate) fn resumable(
+    error: cyclr_train::Error,
+    folder: &Path,
+    (option, given): (&str, Option<usize>),
+) -> anyhow::Error {
+    let option = given.map_or_else(String::new, |n| format!(" {option} {n}"));
+    let folder = format!("{}{option}", quoted(folder));
     match error {
         cyclr_train::Error::Interrupted { .. } => note!("go on with: cyclr resume {folder}"),
         cyclr_train::Error::RunsFailed { .. } => {
@@ -166,6 +171,17 @@ pub(crate) fn resumable(error: cyclr_train::Error, folder: &Path) -> anyhow::Err
         _ => {}
     }
     anyhow!(error)
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
 }
 
 pub(crate) fn threads(asked: Option<usize>) -> usize {
