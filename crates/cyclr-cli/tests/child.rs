@@ -23,7 +23,9 @@ impl Place {
     fn new() -> Self {
         python();
         let place = Self(TempDir::new().unwrap());
-        fs::create_dir(place.path("pids")).unwrap();
+        for folder in ["pids", "tmp"] {
+            fs::create_dir(place.path(folder)).unwrap();
+        }
         place
     }
 
@@ -37,6 +39,7 @@ impl Place {
         command.current_dir(self.0.path()).args(words).arg("--");
         command.arg(python()).arg(script("bowl.py"));
         command.args(["--pids", "pids"]);
+        command.env("TMPDIR", self.path("tmp"));
         command.args(child.split_whitespace());
         command
     }
@@ -85,11 +88,12 @@ impl Place {
         assert!(record == straight, "the records differ");
     }
 
-    /// Waits until all of them are gone.
+    /// Waits until all of them are gone, and the folders in which states are handed over.
     fn check_all_gone(&self) {
         assert!(!self.pids().is_empty(), "no child was started");
         within(Duration::from_secs(10), || {
-            self.pids().iter().all(|pid| is_gone(pid))
+            let left = fs::read_dir(self.path("tmp")).unwrap().count();
+            left == 0 && self.pids().iter().all(|pid| is_gone(pid))
         });
     }
 }
@@ -299,6 +303,7 @@ fn options_of_the_engine_mean_nothing_to_a_script() {
         "--weight-decay 0.0005",
         "--flip",
         "--validation 10",
+        "--threads 2",
     ] {
         let (code, _, err) = place.cyclr(&format!("{FIXED} {option}"), "");
         let name = option.split(' ').next().unwrap();
@@ -384,7 +389,7 @@ fn the_other_runs_of_a_comparison_go_on() {
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("2 of 4 runs failed"), "{err}");
     assert!(
-        err.contains("final/1/1-fixed-seed2: ") && err.contains("cyclr resume c"),
+        err.contains("final/1/1-fixed-seed2: ") && err.contains("cyclr resume c --jobs 2"),
         "{err}"
     );
     assert!(!place.path("c/result.json").exists());
@@ -473,6 +478,7 @@ fn nothing_is_left_after_a_kill() {
         within(Duration::from_secs(10), || place.pids().len() >= 2);
         sleep(Duration::from_millis(300));
         assert!(place.pids().iter().all(|pid| !is_gone(pid)));
+        assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 1);
         send(Signal::KILL, &running);
         running.wait().unwrap();
         place.check_all_gone();

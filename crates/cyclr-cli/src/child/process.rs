@@ -2,20 +2,22 @@
 
 use std::io::{PipeReader, Write, pipe};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tempfile::TempDir;
 
 use super::channel::Channel;
 
 /// How long a child may take to end after SIGTERM, before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Waits for a line from cyclr, and kills the group where cyclr ends without one, however it ends.
-const WATCHDOG: &str = "read -r _ || kill -s KILL -- \"-$0\"";
+/// Waits for a line from cyclr, and where cyclr ends without one, however it ends, kills the group and removes its folder.
+const WATCHDOG: &str = "read -r _ || { kill -s KILL -- \"-$0\"; rm -rf -- \"$1\"; }";
 
 /// The descriptors that a child finds its pipes at: below ten, because a shell can use no others.
 const READ: i32 = 3;
@@ -28,11 +30,18 @@ pub(super) struct Process {
     group: Pid,
     watchdog: Option<Child>,
     reaped: bool,
+    folder: TempDir,
 }
 
 impl Process {
+    /// A folder for files that go between it and cyclr; it ends with the process.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts a command; hands back our ends of its pipes, and of what it prints.
     pub(super) fn start(command: &[String]) -> std::io::Result<(Self, Channel, PipeReader)> {
+        let folder = TempDir::with_prefix("cyclr-")?;
         let (their_requests, our_requests) = pipe()?;
         let (our_answers, their_answers) = pipe()?;
         let (our_output, their_output) = pipe()?;
@@ -67,8 +76,9 @@ impl Process {
             group,
             watchdog: None,
             reaped: false,
+            folder,
         };
-        process.watchdog = Some(watchdog(group)?);
+        process.watchdog = Some(watchdog(group, process.folder())?);
         Ok((
             process,
             Channel::new(our_requests, our_answers)?,
@@ -126,10 +136,11 @@ impl Drop for Process {
     }
 }
 
-fn watchdog(group: Pid) -> std::io::Result<Child> {
+fn watchdog(group: Pid, folder: &Path) -> std::io::Result<Child> {
     Command::new("/bin/sh")
         .args(["-c", WATCHDOG])
         .arg(group.as_raw_nonzero().to_string())
+        .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
 use cyclr::seam::{Evaluation, Facts, Metrics, Split, Trainable, TrainableError};
 use serde::de::DeserializeOwned;
-use tempfile::TempDir;
 
 use super::channel::{Broken, Channel};
 use super::output::Output;
@@ -310,9 +310,9 @@ impl Trainable for Child {
         if !self.facts().snapshots {
             return Self::cannot("be saved", "the script says that it takes no snapshots");
         }
-        let file = StateFile::new()?;
-        let Done {} = self.get(Call::State { path: file.path()? }, 1.0)?;
-        fs::read(file.folder.path().join(StateFile::NAME))
+        let file = StateFile::of(&self.process);
+        let Done {} = self.get(Call::State { path: file.name()? }, 1.0)?;
+        fs::read(&file.path)
             .map_err(|error| self.wrong(&format!("`state`, and its file cannot be read: {error}")))
     }
 
@@ -320,9 +320,9 @@ impl Trainable for Child {
         if !self.facts().snapshots {
             return Self::cannot("be restored", "the script says that it takes no snapshots");
         }
-        let file = StateFile::new()?;
-        fs::write(file.folder.path().join(StateFile::NAME), state).map_err(no_file)?;
-        let call = Call::Restore { path: file.path()? };
+        let file = StateFile::of(&self.process);
+        fs::write(&file.path, state).map_err(no_file)?;
+        let call = Call::Restore { path: file.name()? };
         let answer: Result<Done, ErrorObject> = self.ask(call, 1.0)?;
         answer
             .map(|Done {}| ())
@@ -374,21 +374,25 @@ fn check_count(made: &[Metrics], asked: usize) -> Result<(), String> {
 
 /// A file through which a state comes and goes; it is removed after the request.
 struct StateFile {
-    folder: TempDir,
+    path: PathBuf,
 }
 
 impl StateFile {
-    const NAME: &str = "state";
-
-    fn new() -> Result<Self, TrainableError> {
-        let folder = TempDir::with_prefix("cyclr-").map_err(no_file)?;
-        Ok(Self { folder })
+    fn of(process: &Process) -> Self {
+        let path = process.folder().join("state");
+        Self { path }
     }
 
-    fn path(&self) -> Result<String, TrainableError> {
-        let path = self.folder.path().join(Self::NAME);
-        let text = path.to_str().map(String::from);
-        text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", path.display())))
+    /// Its path, as a message can carry it.
+    fn name(&self) -> Result<String, TrainableError> {
+        let text = self.path.to_str().map(String::from);
+        text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", self.path.display())))
+    }
+}
+
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
