@@ -369,12 +369,33 @@ impl Arm {
             bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
         })?;
         let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
-        let step = step(plan.updates_of(self, 1.0), facts).map_err(|e| bad(format!("{e}")))?;
+        let step = self.step(plan, facts).map_err(|e| bad(format!("{e}")))?;
         let text = form
             .replace("P*R", &format!("{}", readable(base)))
             .replace("=P", &format!("={peak}"))
             .replace("=S", &format!("={step}"));
         text.parse().map_err(|e| bad(format!("{e}")))
+    }
+
+    /// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
+    /// that comes out even at every budget, else in per cent, with as few digits as still end the last cycle at the end of
+    /// the run.
+    fn step(&self, plan: &Plan, facts: &Facts) -> Result<String, cyclr::Error> {
+        let updates = plan.updates_of(self, 1.0);
+        let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
+        let halves = 2 * advice::cycles(&run)?.cycles;
+        let even = |&share: &f64| plan.updates_of(self, share).is_multiple_of(halves);
+        if plan.budgets.iter().all(even) {
+            return Ok(format!("{}", updates / halves));
+        }
+        let percent = 100.0 / halves as f64;
+        let mut shorter = (0..15).map(|digits| {
+            let places = 10_f64.powi(digits);
+            (percent * places).floor() / places
+        });
+        let ends = |step: &f64| (step / 100.0 * updates as f64 * halves as f64).ceil() as u64;
+        let step = shorter.find(|step| ends(step) == updates);
+        Ok(format!("{}%", step.unwrap_or(percent)))
     }
 
     /// What the spec does at a share of the budget: the whole shape, shortened with it.
@@ -400,24 +421,6 @@ impl Arm {
             .map_err(|e| bad(format!("{e}")))?;
         Ok((spec, schedule))
     }
-}
-
-/// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
-/// that comes out even, else in per cent, with as few digits as still end the last cycle at the end of the run.
-fn step(updates: u64, facts: &Facts) -> Result<String, cyclr::Error> {
-    let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
-    let halves = 2 * advice::cycles(&run)?.cycles;
-    if updates.is_multiple_of(halves) {
-        return Ok(format!("{}", updates / halves));
-    }
-    let percent = 100.0 / halves as f64;
-    let shorter = (0..15).map(|digits| {
-        let places = 10_f64.powi(digits);
-        (percent * places).floor() / places
-    });
-    let ends = |step: &f64| (step / 100.0 * updates as f64 * halves as f64).ceil() as u64;
-    let step = { shorter }.find(|step| ends(step) == updates);
-    Ok(format!("{}%", step.unwrap_or(percent)))
 }
 
 /// A rate in four digits. Rates are tried, recorded and handed on as they are read.
@@ -451,9 +454,10 @@ mod tests {
         };
         let arm = Arm::named("triangular2");
         for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {
-            let plan = Plan::new(updates);
+            let mut plan = Plan::new(updates);
+            plan.budgets = vec![0.25, 0.5, 1.0];
             let spec = arm.spec(Some((0.25, 1.0)), None, &plan, &facts).unwrap();
-            for share in [1.0, 0.5, 0.25] {
+            for &share in &plan.budgets {
                 let (_, schedule) = arm.schedule(&spec, share, &plan, &facts).unwrap();
                 let end = plan.updates_of(&arm, share);
                 assert_eq!(schedule.troughs().last(), Some(end), "{spec}, {share}");
@@ -461,7 +465,7 @@ mod tests {
             let again: Spec = spec.to_string().parse().unwrap();
             assert_eq!(again, spec, "text → spec → text");
         }
-        assert_eq!(step(320, &facts).unwrap(), "16.66%");
-        assert_eq!(step(1280, &facts).unwrap(), "160");
+        let step = |updates| arm.step(&Plan::new(updates), &facts).unwrap();
+        assert_eq!((step(320).as_str(), step(1280).as_str()), ("16.66%", "160"));
     }
 }
