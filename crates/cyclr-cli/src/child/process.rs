@@ -1,15 +1,16 @@
 //! A child process in a group of its own, which ends with cyclr.
 
+use std::fs::DirBuilder;
 use std::io::{PipeReader, Write, pipe};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tempfile::TempDir;
 
 use super::channel::Channel;
 
@@ -30,18 +31,17 @@ pub(super) struct Process {
     group: Pid,
     watchdog: Option<Child>,
     reaped: bool,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Process {
     /// A folder for files that go between it and cyclr; it ends with the process.
     pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Starts a command; hands back our ends of its pipes, and of what it prints.
     pub(super) fn start(command: &[String]) -> std::io::Result<(Self, Channel, PipeReader)> {
-        let folder = TempDir::with_prefix("cyclr-")?;
         let (their_requests, our_requests) = pipe()?;
         let (our_answers, their_answers) = pipe()?;
         let (our_output, their_output) = pipe()?;
@@ -76,9 +76,15 @@ impl Process {
             group,
             watchdog: None,
             reaped: false,
-            folder,
+            folder: std::env::temp_dir().join(format!(
+                "cyclr-{}-{}",
+                std::process::id(),
+                group.as_raw_nonzero()
+            )),
         };
         process.watchdog = Some(watchdog(group, process.folder())?);
+        // After the watchdog has begun, so that there is no moment at which a kill would leave it behind.
+        DirBuilder::new().mode(0o700).create(process.folder())?;
         Ok((
             process,
             Channel::new(our_requests, our_answers)?,
@@ -133,6 +139,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
