@@ -9,7 +9,7 @@ use cyclr::seam::Direction;
 pub struct Problem {
     pub name: String,
     /// Repeats by test: `exp`, `lin`, …
-    pub tests: BTreeMap<String, Vec<Sweep>>,
+    tests: BTreeMap<String, Vec<Sweep>>,
     pub truth: Truth,
 }
 
@@ -22,6 +22,13 @@ pub struct Truth {
 }
 
 impl Problem {
+    /// The tests by name, with their repeats.
+    pub fn tests(&self) -> impl Iterator<Item = (&str, &[Sweep])> {
+        self.tests
+            .iter()
+            .map(|(test, sweeps)| (test.as_str(), sweeps.as_slice()))
+    }
+
     pub fn read(folder: &Path) -> Result<Self> {
         let name = folder.file_name().context("a folder without a name")?;
         let mut files: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;

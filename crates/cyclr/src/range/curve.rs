@@ -25,6 +25,8 @@ pub(super) struct Curve {
     from_zero: bool,
     /// Whether ln rate, rather than the rate, rises steadily.
     pub(super) exponential: bool,
+    /// The share of its rise that the figure keeps at the rates that are as good as any.
+    pub(super) top: f64,
     pub(super) stability: Stability,
 }
 
@@ -57,6 +59,11 @@ impl Curve {
             least,
             from_zero: rates[0] == 0.0,
             exponential: is_exponential(&rates),
+            top: if sweep.is_of_losses() {
+                rule.loss_top
+            } else {
+                rule.top
+            },
             ln_rates,
             values,
             smoothed,

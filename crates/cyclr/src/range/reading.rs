@@ -111,12 +111,12 @@ fn max_lr(curve: &Curve, smoothed: &[f64], rise: &Rise, rule: &Rule) -> Result<f
         let before = rise.left + above.unwrap_or(last - rise.left - 1);
         curve.crossing(smoothed, before, level)
     };
-    let top = rise.level(rule.top);
+    let top = rise.level(curve.top);
     let until = smoothed.iter().rposition(|&y| y >= top).unwrap_or(last);
     // A dip of the last few points is no fall, unless training diverged there.
     let falls = last - until >= curve.least || curve.stability.diverged.is_some();
     let slowing = first_at(if curve.exponential {
-        rule.top
+        curve.top
     } else {
         rule.slowing
     });

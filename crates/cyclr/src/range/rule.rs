@@ -8,6 +8,9 @@ pub struct Rule {
     /// An exponential sweep's `max_lr` is the middle (in ln rate) of the rates at which the figure keeps at least this
     /// share of its rise.
     pub top: f64,
+    /// The same share where there is nothing but the loss, which has made most of its fall long before the rate is as
+    /// large as it may be.
+    pub loss_top: f64,
     /// A linear sweep's `max_lr` is where the figure has first made this share of its rise.
     pub slowing: f64,
     /// `base_lr` is where the figure has made this share of its rise.
@@ -29,6 +32,7 @@ impl Default for Rule {
             reach: 0.45,
             least: 12,
             top: 0.7,
+            loss_top: 0.95,
             slowing: 0.9,
             leaving: 0.1,
             clear_rise: 6.0,

@@ -102,6 +102,11 @@ impl Sweep {
         self.broke_at
     }
 
+    /// Whether there is nothing but losses to read.
+    pub(super) fn is_of_losses(&self) -> bool {
+        self.points.iter().all(|p| p.figure.is_none())
+    }
+
     /// The deciding figure of each point: [`Point::figure`], or the loss where there is nothing else.
     pub(super) fn deciding(&self) -> impl Iterator<Item = f64> {
         let either = |p: &Point| p.figure.or(p.loss).unwrap_or(f64::NAN);
