@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-SPEC = "triangular(base=0.01, max=0.1, step=3)"
+SPEC = "triangular(base=0.01, max=0.1, step=4)"  # The checkpoint at 6 is in the middle of a cycle.
 
 
 class Noted(torch.optim.SGD):
@@ -73,8 +73,9 @@ def test_the_callback_sets_every_update_and_the_logs(tmp_path, accumulate):
 def test_the_callback_resumes(tmp_path):
     from cyclr.hf import CyclrCallback
 
-    trainer(tmp_path, [CyclrCallback(SPEC)])
-    trainer(tmp_path, [CyclrCallback(SPEC)], resume=str(tmp_path / "checkpoint-6"))
+    trainer(tmp_path, [CyclrCallback(SPEC)], gradient_accumulation_steps=2)
+    checkpoint = str(tmp_path / "checkpoint-6")
+    trainer(tmp_path, [CyclrCallback(SPEC)], resume=checkpoint, gradient_accumulation_steps=2)
     assert Noted.used == expected()[6:]
 
 
@@ -86,5 +87,6 @@ def test_the_factorys_scheduler_is_stepped_saved_and_resumed(tmp_path):
 
     trainer(tmp_path, make_scheduler=make, gradient_accumulation_steps=2)
     assert Noted.used == expected()
-    trainer(tmp_path, make_scheduler=make, resume=str(tmp_path / "checkpoint-6"))
+    checkpoint = str(tmp_path / "checkpoint-6")
+    trainer(tmp_path, make_scheduler=make, resume=checkpoint, gradient_accumulation_steps=2)
     assert Noted.used == expected()[6:]

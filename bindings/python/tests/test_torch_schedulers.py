@@ -115,7 +115,9 @@ def test_arguments_are_torchs():
         (cyclr.torch.OneCycleLR, lr_scheduler.OneCycleLR),
     ]:
         ours, theirs = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
-        assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
+        # Before 2.7 torch had one more, which it had deprecated.
+        theirs = [(p.name, p.default) for p in theirs.values() if p.name != "verbose"]
+        assert [(p.name, p.default) for p in ours.values()] == theirs
 
 
 def schedulers():
@@ -230,6 +232,7 @@ def test_momentum_is_left_alone_unless_the_spec_moves_it():
     assert {group["momentum"] for group in optimizer.param_groups} == {0.5}
 
 
+@pytest.mark.skipif(torch.__version__ < "2.4", reason="torch itself put a number in the tensor's place")
 def test_tensor_rates_stay_the_same_tensor():
     weight = torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.Adam([weight], lr=torch.tensor(0.1), foreach=False, capturable=True)

@@ -8,6 +8,7 @@ Past the end of a run they hold the last value.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
@@ -23,13 +24,14 @@ FOREVER = 2**53
 
 
 class _CountsUpdates(lr_scheduler.LRScheduler):
-    """``step()`` that tells calls after an update of the optimizer from calls without one."""
+    """``step()`` that tells calls after an update of the optimizer from calls without one.
 
-    _is_built = False
+    Of torch's private names it uses those alone that are there in every version from 2.3 on.
+    """
 
-    def _watch_optimizer(self) -> None:
-        self._seen = _updates_of(self.optimizer)
-        self._is_built = True
+    def _is_first(self) -> bool:
+        """Whether this is the step by which torch sets the first rates."""
+        return self._step_count == 0
 
     def _made(self) -> int:
         """Updates to count in this call: those since the last one, or 1 where nothing is being trained."""
@@ -42,14 +44,14 @@ class _CountsUpdates(lr_scheduler.LRScheduler):
         Args:
             epoch: Deprecated in torch: the update to go to.
         """
-        if self._is_initial or epoch is not None or self._made() > 0:
+        if self._is_first() or epoch is not None or self._made() > 0:
             super().step(epoch)
+            self._seen = _updates_of(self.optimizer)
 
     def _update_lr(self, epoch: Optional[int] = None) -> None:
-        # Also what SequentialLR calls when it comes to this scheduler.
-        if self._is_built:
-            self._seen = _updates_of(self.optimizer)
+        # What torch's newer SequentialLR calls when it comes to this scheduler.
         super()._update_lr(epoch)
+        self._seen = _updates_of(self.optimizer)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the scheduler; that of the optimizer is its own."""
@@ -57,14 +59,19 @@ class _CountsUpdates(lr_scheduler.LRScheduler):
         return {key: value for key, value in state.items() if key not in _NOT_STATE}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_seen", "_is_built")}
+        return {key: value for key, value in self.__dict__.items() if key != "_seen"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._watch_optimizer()
+        self._seen = _updates_of(self.optimizer)
+
+    def _warn_outside_step(self) -> None:
+        if not self._get_lr_called_within_step:
+            told = "get_lr() is for torch to call: get_last_lr() has the rates"
+            warnings.warn(told, UserWarning, stacklevel=3)
 
 
-_NOT_STATE = ("_seen", "_is_built", "_shape", "_schedules")
+_NOT_STATE = ("_seen", "_shape", "_schedules", "anneal_func")
 
 
 def _updates_of(optimizer: torch.optim.Optimizer) -> int:
@@ -136,15 +143,14 @@ class CyclicLR(_CountsUpdates, lr_scheduler.CyclicLR):
             max_momentum,  # type: ignore[arg-type]
             last_epoch,
         )
-        self._watch_optimizer()
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets the momenta of the groups."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         height = self._height()
         if self.cycle_momentum:
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
-                set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height)
         return [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -238,6 +244,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             "pct_start": pct_start,
             "div_factor": div_factor,
             "final_div_factor": final_div_factor,
+            "anneal": anneal_strategy,
             "phases": 3 if three_phase else 2,
         }
         super().__init__(
@@ -256,11 +263,10 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             three_phase,
             last_epoch,
         )
-        self._watch_optimizer()
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets the momenta of the groups."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         if self._shape is None:
             self._shape = self._unit_cycle()
         update = min(self.last_epoch, self.total_steps - 1)
@@ -270,7 +276,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             height = (_UNIT_MOMENTUM - hyper.momentum) / _UNIT_MOMENTUM
             for group in self.optimizer.param_groups:
                 high, low = group["max_momentum"], group["base_momentum"]
-                set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height)
         return [group["max_lr"] * hyper.lr for group in self.optimizer.param_groups]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -282,7 +288,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
         cycle = self._cycle
         spec = (
             f"one_cycle(max=1, warmup={cycle['pct_start'] * 100!r}%, div={float(cycle['div_factor'])!r},"
-            f" final_div={float(cycle['final_div_factor'])!r}, anneal={self._anneal_func_type},"
+            f" final_div={float(cycle['final_div_factor'])!r}, anneal={cycle['anneal']},"
             f" phases={cycle['phases']}, momentum=0..{_UNIT_MOMENTUM})"
         )
         return cyclr.Schedule(spec, updates=self.total_steps)
@@ -343,7 +349,6 @@ class Schedule(_CountsUpdates):
         self._schedules: Optional[list[cyclr.Schedule]] = None
         self._check(groups)
         super().__init__(optimizer, last_epoch)
-        self._watch_optimizer()
 
     def step(self, epoch: Optional[int] = None) -> None:
         """Sets the rates of the update that the optimizer makes next.
@@ -351,21 +356,17 @@ class Schedule(_CountsUpdates):
         Args:
             epoch: Deprecated in torch: the update to go to.
         """
-        if self._is_initial or epoch is not None:
-            lr_scheduler.LRScheduler.step(self, epoch)
-            return
-        made = self._made()
-        if made > 0:
-            self.last_epoch += made - 1
-            lr_scheduler.LRScheduler.step(self)
+        if not self._is_first() and epoch is None:
+            self.last_epoch += max(self._made() - 1, 0)
+        super().step(epoch)
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets momentum and weight decay where the spec moves them."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         hypers = self._hypers()
         for group, hyper, weight_decay in zip(self.optimizer.param_groups, hypers, self.weight_decays):
             if hyper.momentum is not None:
-                set_momentum(group, hyper.momentum, "betas" in group)
+                set_momentum(group, hyper.momentum)
             if hyper.weight_decay is not None:
                 first = self.weight_decays[0]
                 group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)
