@@ -240,7 +240,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
         last_epoch: int = -1,
     ) -> None:
         self._shape: Optional[cyclr.Schedule] = None
-        self._cycle = {
+        self._cycle: dict[str, Any] = {
             "pct_start": pct_start,
             "div_factor": div_factor,
             "final_div_factor": final_div_factor,

@@ -27,7 +27,8 @@ from cyclr.torch._state import (
     restore_random,
 )
 
-Step = Callable[[Any], Mapping[str, Any]]
+Figures = Union[Mapping[str, Any], Sequence[Metric]]
+Step = Callable[[Any], Figures]
 
 
 class Trainer:
@@ -44,8 +45,9 @@ class Trainer:
         test: A loader of held-out data that is read once; in a fixed order.
         step: An update of your own, instead of ``loss_fn``: it is given a batch (a list of them where ``accumulate`` is
             above 1), does all of the update with the rates that the optimizer has, and returns the figures of the batch
-            before the update: ``{"loss": 0.7}``, and ``{"correct": 93, "count": 100}`` beside it for an accuracy.
-        evaluate: A measurement of your own: it is given ``"validation"`` or ``"test"`` and returns a mapping as ``step``.
+            before the update: ``{"loss": 0.7}``, and ``{"correct": 93, "count": 100}`` beside it for an accuracy; or, for
+            figures of other names, a list of `cyclr.Metric`.
+        evaluate: A measurement of your own: it is given ``"validation"`` or ``"test"`` and returns what ``step`` does.
         scaler: A `torch.amp.GradScaler`.
         autocast: A context for the forward pass, such as ``torch.autocast("cuda", torch.bfloat16)``.
         accumulate: Batches of an update.
@@ -65,7 +67,7 @@ class Trainer:
         validation: Any = None,
         test: Any = None,
         step: Optional[Step] = None,
-        evaluate: Optional[Callable[[Split], Mapping[str, Any]]] = None,
+        evaluate: Optional[Callable[[Split], Figures]] = None,
         scaler: Optional[Any] = None,
         autocast: Optional[AbstractContextManager[Any]] = None,
         accumulate: int = 1,
@@ -78,10 +80,15 @@ class Trainer:
             raise ValueError("there is neither a loss_fn nor a step: give one of them")
         if hasattr(loader, "__next__"):
             raise TypeError("loader is an iterator, which can be gone through once: give the loader itself")
+        optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        if step is None and any(isinstance(one, torch.optim.LBFGS) for one in optimizers):
+            raise cyclr.CyclrError(
+                "LBFGS measures the loss several times in an update: give step=..., which calls its step(closure)"
+            )
         if accumulate < 1:
             raise ValueError(f"accumulate = {accumulate}: it must be at least 1")
         self.model, self.loss_fn, self.loader = model, loss_fn, loader
-        self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self.optimizers = optimizers
         self.held_out = {"validation": validation, "test": test}
         self.own_step, self.own_evaluate = step, evaluate
         self.scaler, self.autocast = scaler, autocast or contextlib.nullcontext()
@@ -107,7 +114,7 @@ class Trainer:
             self.groups.set(hyper)
             batches = [next(self.batches) for _ in range(self.accumulate)]
             if self.own_step is None:
-                figures: Mapping[str, Any] = self._step(batches)
+                figures: Figures = self._step(batches)
             else:
                 figures = self.own_step(batches if self.accumulate > 1 else batches[0])
             made.append(agreed(_metrics(figures, self.facts.batch // world_size())))
@@ -125,7 +132,7 @@ class Trainer:
         try:
             if self.own_evaluate is not None:
                 figures = self.own_evaluate(split)
-                return Evaluation(_metrics(figures, int(figures.get("count", 1))))
+                return Evaluation(_metrics(figures, 1))
             return self._measured(loader)
         finally:
             for module, training in modes:
@@ -195,7 +202,7 @@ class Trainer:
         size = _batch_size(self.loader)
         if examples is None:
             examples = _given(self.loader, size) * world
-        count = {name: _examples(loader) for name, loader in self.held_out.items()}
+        count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
         can_measure = self.loss_fn is not None or self.own_evaluate is not None
         return Facts(
             examples=examples,
@@ -342,15 +349,20 @@ def _right(outputs: Any, targets: Any) -> Optional[torch.Tensor]:
     return outputs.detach().argmax(dim=1) == targets
 
 
-def _metrics(figures: Mapping[str, Any], count: int) -> list[Metric]:
-    """Metrics from a mapping: ``loss``, ``correct`` of ``count``, and any others, of which less is better."""
+def _metrics(figures: Figures, count: int) -> list[Metric]:
+    """Metrics from a mapping: ``loss``, and ``correct`` of ``count``."""
+    if not isinstance(figures, Mapping):
+        return list(figures)
+    for name in figures:
+        if name not in ("loss", "correct", "count"):
+            raise ValueError(
+                f"`{name}` may be better where it is higher or where it is lower: "
+                f"return a list with cyclr.Metric({name!r}, value, count, direction) instead of a mapping"
+            )
     count = int(figures.get("count", count))
     metrics = [Metric.loss(float(figures["loss"]), count)] if "loss" in figures else []
     if "correct" in figures:
         metrics.append(Metric.accuracy(int(figures["correct"]), count))
-    rest = (name for name in figures if name not in ("loss", "correct", "count"))
-    higher = ("accuracy",)
-    metrics += [Metric(name, float(figures[name]), count, "higher" if name in higher else "lower") for name in rest]
     return metrics
 
 
@@ -372,11 +384,17 @@ def _given(loader: Any, size: int) -> int:
         raise ValueError("the loader does not tell how many examples it gives: say examples=...") from None
 
 
-def _examples(loader: Any) -> int:
+def _held_out(name: str, loader: Any) -> int:
+    """Examples of a held-out split."""
     if loader is None:
         return 0
     data = getattr(loader, "dataset", None)
-    return len(data) if hasattr(data, "__len__") else len(loader)  # type: ignore[arg-type]
+    try:
+        return len(data) if hasattr(data, "__len__") else len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(
+            f"the {name} loader does not tell how many examples it gives: its data set needs a __len__"
+        ) from None
 
 
 def _moved(value: Any, device: Union[torch.device, str]) -> Any:
