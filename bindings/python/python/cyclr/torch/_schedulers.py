@@ -4,6 +4,9 @@ All of them count optimizer updates: call ``step()`` after ``optimizer.step()``,
 accumulation it may be called after every micro-batch as well, since a call without an update of the optimizer since the
 last one does nothing. (In a loop that trains nothing, without gradients and updates, each call counts, as torch has it.)
 Past the end of a run they hold the last value.
+
+Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers run so many times as fast
+then; these do not, and lengths are optimizer updates whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -154,7 +157,7 @@ class CyclicLR(_CountsUpdates, lr_scheduler.CyclicLR):
         return [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state, exactly."""
+        """Goes on from a state, exactly; also from one of torch's own class."""
         super().load_state_dict(dict(state_dict))
         self._shape = None
 
@@ -280,7 +283,19 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
         return [group["max_lr"] * hyper.lr for group in self.optimizer.param_groups]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state, exactly."""
+        """Goes on from a state, exactly; also from one of torch's own class, for the same settings.
+
+        Raises:
+            CyclrError: The state is of torch's own class, and of other settings.
+        """
+        if "_cycle" not in state_dict:
+            for name in ("total_steps", "_schedule_phases", "_anneal_func_type"):
+                ours, theirs = getattr(self, name, None), state_dict.get(name)
+                if ours != theirs:
+                    raise cyclr.CyclrError(
+                        f"the state is of a OneCycleLR of torch with other settings ({name} is {theirs}, and here {ours}): "
+                        "give the arguments that it was made with"
+                    )
         super().load_state_dict(state_dict)
         self._shape = None
 
