@@ -277,7 +277,7 @@ def test_it_works_inside_torchs_chained():
         optimizer = optimizers()[0]()
         constant = lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=3)
         cyclic = module.CyclicLR(optimizer, 0.01, 0.2, step_size_up=7)
-        return lr_scheduler.ChainedScheduler([constant, cyclic], optimizer=optimizer)
+        return lr_scheduler.ChainedScheduler([constant, cyclic])
 
     assert_close(trace(chained(cyclr.torch), 20), trace(chained(lr_scheduler), 20), 1)
 
