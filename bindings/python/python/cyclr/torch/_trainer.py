@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
 
@@ -17,6 +17,7 @@ from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._trainer import Build, Evaluation, Facts, Metric, Split
 from cyclr.torch._distributed import agreed, world_size
+from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._state import (
     Everything,
@@ -27,7 +28,6 @@ from cyclr.torch._state import (
     restore_random,
 )
 
-Figures = Union[Mapping[str, Any], Sequence[Metric]]
 Step = Callable[[Any], Figures]
 
 
@@ -117,7 +117,7 @@ class Trainer:
                 figures: Figures = self._step(batches)
             else:
                 figures = self.own_step(batches if self.accumulate > 1 else batches[0])
-            made.append(agreed(_metrics(figures, self.facts.batch // world_size())))
+            made.append(agreed(metrics_of(figures, self.facts.batch // world_size())))
             if not all(math.isfinite(metric.value) for metric in made[-1]):
                 break
         return made
@@ -132,7 +132,7 @@ class Trainer:
         try:
             if self.own_evaluate is not None:
                 figures = self.own_evaluate(split)
-                return Evaluation(_metrics(figures, 1))
+                return Evaluation(metrics_of(figures, 1))
             return self._measured(loader)
         finally:
             for module, training in modes:
@@ -157,7 +157,7 @@ class Trainer:
         """One update, as most scripts make it."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        sums = _Sums()
+        sums = Sums()
         for inputs, targets in batches:
             inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
             with self.autocast:
@@ -187,7 +187,7 @@ class Trainer:
             self.scaler.update()
 
     def _measured(self, loader: Any) -> Evaluation:
-        sums = _Sums(each=True)
+        sums = Sums(each=True)
         for inputs, targets in loader:
             inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
             with self.autocast:
@@ -195,7 +195,7 @@ class Trainer:
                 loss = self.loss_fn(outputs, targets)  # type: ignore[misc]
             sums.add(loss, outputs, targets)
         figures = sums.figures()
-        return Evaluation(_metrics(figures, figures["count"]), sums.each)
+        return Evaluation(metrics_of(figures, figures["count"]), sums.each)
 
     def _found_facts(self, examples: Optional[int], given_weights: bool) -> Facts:
         world = world_size()
@@ -303,67 +303,6 @@ class Batches:
             next(self)
         if state["given"] == 0:
             self._begin()
-
-
-class _Sums:
-    """Figures summed up over batches, on the device, and read once."""
-
-    def __init__(self, each: bool = False) -> None:
-        self._loss: Union[torch.Tensor, float] = 0.0
-        self._correct: Union[torch.Tensor, int] = 0
-        self._classifies = True
-        self._count = 0
-        self._right: Optional[list[torch.Tensor]] = [] if each else None
-
-    def add(self, loss: torch.Tensor, outputs: Any, targets: Any) -> None:
-        count = len(targets) if hasattr(targets, "__len__") else 1
-        self._loss = self._loss + loss.detach().double() * count
-        self._count += count
-        right = _right(outputs, targets)
-        if right is None:
-            self._classifies = False
-            return
-        self._correct = self._correct + right.sum()
-        if self._right is not None:
-            self._right.append(right)
-
-    def figures(self) -> dict[str, Any]:
-        figures = {"loss": float(self._loss) / max(self._count, 1), "count": self._count}
-        if self._classifies and self._count > 0:
-            figures["correct"] = int(self._correct)
-        return figures
-
-    @property
-    def each(self) -> Optional[list[bool]]:
-        if not self._classifies or not self._right:
-            return None
-        return [bool(value) for value in torch.cat(self._right).tolist()]
-
-
-def _right(outputs: Any, targets: Any) -> Optional[torch.Tensor]:
-    """Which examples are classified correctly, where outputs are scores of classes and targets are classes."""
-    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
-        return None
-    if outputs.ndim != 2 or targets.ndim != 1 or targets.is_floating_point() or outputs.shape[1] < 2:
-        return None
-    return outputs.detach().argmax(dim=1) == targets
-
-
-def _metrics(figures: Figures, count: int) -> list[Metric]:
-    """Metrics from a mapping: ``loss``, and ``correct`` of ``count``."""
-    if not isinstance(figures, Mapping):
-        return list(figures)
-    for name in figures:
-        if name not in ("loss", "correct", "count"):
-            raise ValueError(
-                f"`{name}` may be better where it is higher or where it is lower: "
-                f"return a list with cyclr.Metric({name!r}, value, count, direction) instead of a mapping"
-            )
-    count = int(figures.get("count", count))
-    metrics = [Metric.loss(float(figures["loss"]), count)] if "loss" in figures else []
-    if "correct" in figures:
-        metrics.append(Metric.accuracy(int(figures["correct"]), count))
-    return metrics
 
 
 def _batch_size(loader: Any) -> int:
