@@ -1,7 +1,7 @@
 """A net in JAX on made-up data, as a child of cyclr.
 
     cyclr find --budget 100ep -- python examples/jax_mlp.py
-    cyclr compare --budget 10ep -- python examples/jax_mlp.py
+    cyclr compare --budget 20ep -- python examples/jax_mlp.py
 
 The script it wraps is the upper half: a jitted step that takes its rate as an argument.
 """

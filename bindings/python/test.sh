@@ -21,7 +21,7 @@ else
   echo 'torch is not installed: what needs it is skipped'
 fi
 if [ -n "${CYCLR_CI_INTEGRATIONS:-}" ]; then
-  .venv/bin/pip install --quiet lightning transformers accelerate keras
+  .venv/bin/pip install --quiet lightning transformers accelerate keras jax
 fi
 .venv/bin/pip install --quiet '.[test]' ruff mypy
 .venv/bin/ruff check --quiet .

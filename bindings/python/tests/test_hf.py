@@ -1,3 +1,7 @@
+import os
+import socket
+import subprocess
+import sys
 from typing import ClassVar
 
 import cyclr
@@ -7,7 +11,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-SPEC = "triangular(base=0.01, max=0.1, step=3)"
+SPEC = "triangular(base=0.01, max=0.1, step=4)"  # The checkpoint at 6 is in the middle of a cycle.
 
 
 class Noted(torch.optim.SGD):
@@ -73,8 +77,9 @@ def test_the_callback_sets_every_update_and_the_logs(tmp_path, accumulate):
 def test_the_callback_resumes(tmp_path):
     from cyclr.hf import CyclrCallback
 
-    trainer(tmp_path, [CyclrCallback(SPEC)])
-    trainer(tmp_path, [CyclrCallback(SPEC)], resume=str(tmp_path / "checkpoint-6"))
+    trainer(tmp_path, [CyclrCallback(SPEC)], gradient_accumulation_steps=2)
+    checkpoint = str(tmp_path / "checkpoint-6")
+    trainer(tmp_path, [CyclrCallback(SPEC)], resume=checkpoint, gradient_accumulation_steps=2)
     assert Noted.used == expected()[6:]
 
 
@@ -86,5 +91,46 @@ def test_the_factorys_scheduler_is_stepped_saved_and_resumed(tmp_path):
 
     trainer(tmp_path, make_scheduler=make, gradient_accumulation_steps=2)
     assert Noted.used == expected()
-    trainer(tmp_path, make_scheduler=make, resume=str(tmp_path / "checkpoint-6"))
+    checkpoint = str(tmp_path / "checkpoint-6")
+    trainer(tmp_path, make_scheduler=make, resume=checkpoint, gradient_accumulation_steps=2)
     assert Noted.used == expected()[6:]
+
+
+ACCELERATED = """
+import accelerate, cyclr, cyclr.torch, torch
+
+spec = "triangular(base=0.01, max=0.1, step=3)"
+accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
+model = torch.nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+scheduler = cyclr.torch.Schedule(optimizer, spec, updates=8)
+loader = torch.utils.data.DataLoader(torch.ones(128, 4), batch_size=4)
+model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
+used = []
+for x in loader:
+    with accelerator.accumulate(model):
+        accelerator.backward(model(x).pow(2).mean())
+        if accelerator.sync_gradients:
+            used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+assert accelerator.num_processes == 2
+schedule = cyclr.Schedule(spec, updates=8)
+assert used == [schedule.at(update).lr for update in range(8)], used
+"""
+
+
+def test_accelerate_calls_a_scheduler_once_a_process_and_it_counts_updates(tmp_path):
+    script = tmp_path / "accelerated.py"
+    script.write_text(ACCELERATED)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script)], env={**os.environ, **meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]

@@ -10,7 +10,7 @@ if importlib.util.find_spec("keras") is None:
     pytest.skip("keras is not installed", allow_module_level=True)
 
 SCRIPT = """
-import numpy as np, keras, cyclr
+import sys, numpy as np, keras, cyclr
 from cyclr.keras import CyclrCallback
 
 class Noted(keras.callbacks.Callback):
@@ -26,8 +26,9 @@ model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
 x, y = np.ones((64, 4), "float32"), np.ones((64, 1), "float32")
 fit = dict(batch_size=8, verbose=0)
 model.fit(x, y, epochs=2, callbacks=[CyclrCallback(spec, updates=32), Noted()], **fit)
-weights = model.get_weights()
-# Goes on where the optimizer is.
+# Goes on where the optimizer is, in the middle of a cycle.
+model.save(sys.argv[1])
+model = keras.models.load_model(sys.argv[1])
 model.fit(x, y, epochs=4, initial_epoch=2, callbacks=[CyclrCallback(spec), Noted()], **fit)
 expected = cyclr.Schedule(spec, updates=32).curve()
 assert np.allclose(Noted.used, expected, rtol=1e-6), (Noted.used, expected)
@@ -41,6 +42,25 @@ for lr in expected[:6]:
     weight -= lr * 2 * (weight - 1)
 assert np.allclose(model.get_weights()[0], weight, rtol=1e-5)
 
+# Under accumulation it counts updates: the two batches of each have its rate.
+Noted.used.clear()
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(optimizer=keras.optimizers.SGD(0.5, gradient_accumulation_steps=2), loss="mse")
+model.fit(x, y, epochs=4, callbacks=[CyclrCallback("linear(lr=1)"), Noted()], **fit)
+halved = np.repeat(cyclr.Schedule("linear(lr=1)", updates=16).curve(), 2)
+assert np.allclose(Noted.used, halved, rtol=1e-6), (Noted.used, halved)
+
+if keras.backend.backend() == "jax":
+    model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse", steps_per_execution=2)
+    try:
+        model.fit(x, y, callbacks=[CyclrCallback(spec)], **fit)
+    except cyclr.CyclrError as error:
+        assert "steps_per_execution = 2" in str(error)
+    else:
+        raise AssertionError
+
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
 try:
     model.fit(x[:, :1], y, callbacks=[CyclrCallback(spec[:-1] + ", momentum=0.8..0.9)")], **fit)
 except cyclr.CyclrError as error:
@@ -57,5 +77,6 @@ def test_every_update_uses_the_schedule(backend, tmp_path):
     script = pathlib.Path(tmp_path / "script.py")
     script.write_text(SCRIPT)
     environment = {**os.environ, "KERAS_BACKEND": backend}
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    command = [sys.executable, str(script), str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout == "fine\n", done.stderr

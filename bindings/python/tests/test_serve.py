@@ -36,12 +36,26 @@ def script(tmp_path):
 
 
 @pytest.fixture
-def driver(script, tmp_path):
-    with (tmp_path / "log").open("w") as log:
-        made = Driver(script, log)
-    yield made
-    made.process.kill()
-    made.process.wait()
+def start(tmp_path):
+    """Starts a script, given as text, as a child."""
+    started = []
+
+    def one(text):
+        path = tmp_path / "child.py"
+        path.write_text(text)
+        with (tmp_path / "log").open("w") as log:
+            started.append(Driver(path, log))
+        return started[-1]
+
+    yield one
+    for driver in started:
+        driver.process.kill()
+        driver.process.wait()
+
+
+@pytest.fixture
+def driver(script, start):
+    return start(script.read_text())
 
 
 def test_a_whole_conversation(driver, tmp_path):
@@ -100,6 +114,61 @@ def test_errors_are_answers_and_the_run_goes_on(driver, tmp_path):
     assert failed["message"] == "LookupError: no such batch"
     assert "Traceback" in (tmp_path / "log").read_text()
     assert len(driver.updates(1)) == 1
+
+
+NUMPY = """
+import numpy as np, cyclr
+
+class Counted:
+    facts = cyclr.Facts(examples=np.int64(100), batch=np.int32(10), validation=np.uint8(3), momentum=np.bool_(True))
+    def __init__(self, run):
+        pass
+    def updates(self, hypers):
+        return [[cyclr.Metric.loss(np.float32(0.5), np.int64(10)), cyclr.Metric.accuracy(np.int64(9), np.int64(10))]]
+    def evaluate(self, split):
+        return cyclr.Evaluation([cyclr.Metric.accuracy(np.array([1, 0, 1]).sum(), 3)], np.array([True, False, True]))
+
+cyclr.serve(Counted)
+"""
+
+
+def test_numbers_may_be_numpys(start):
+    driver = start(NUMPY)
+    facts = driver.initialize()
+    assert (facts["examples"], facts["batch"], facts["validation"], facts["momentum"]) == (100, 10, 3, True)
+    [[loss, accuracy]] = driver.updates(1)
+    assert (loss["value"], loss["count"]) == (0.5, 10)
+    assert (accuracy["value"], accuracy["correct"]) == (0.9, 9)
+    measured = driver.result("evaluate", split="validation")
+    assert measured["correct"] == "101" and measured["metrics"][0]["correct"] == 2
+    assert driver.shutdown() == 0
+
+
+LEAVING = """
+import sys, time, cyclr
+
+def build(run):
+    sys.exit("there are no data here")
+
+try:
+    cyclr.serve(build)
+except SystemExit:
+    time.sleep(2)
+    raise
+"""
+
+
+def test_a_script_that_exits_has_its_last_words(start, tmp_path):
+    driver = start(LEAVING)
+    driver.sink.write(
+        b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", '
+        b'"params": {"protocol": 1, "seed": 0, "data_seed": 0, "batch": null}}\n'
+    )
+    driver.sink.flush()
+    assert driver.source.readline() == b""
+    driver.hang_up()
+    assert driver.process.wait(timeout=20) == 1
+    assert (tmp_path / "log").read_text() == "there are no data here\n"
 
 
 def test_it_ends_when_cyclr_is_gone(driver):

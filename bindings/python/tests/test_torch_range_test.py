@@ -1,8 +1,8 @@
+import pathlib
 import pickle
 import random
 import subprocess
 import sys
-import textwrap
 
 import cyclr
 import numpy as np
@@ -229,32 +229,59 @@ def test_what_cannot_work_is_said():
         training.test(updates=30)
 
 
-def test_all_processes_get_the_answer_of_the_first(tmp_path):
-    script = tmp_path / "together.py"
-    script.write_text(
-        textwrap.dedent(
-            f"""
-            import pickle, sys
-            import torch, torch.distributed as dist
-            sys.path.insert(0, {str(__import__("pathlib").Path(__file__).parent)!r})
-            from test_torch_range_test import Net, data, cross_entropy
-            import cyclr.torch
-            rank = int(sys.argv[1])
-            dist.init_process_group("gloo", init_method="file://{tmp_path}/meet", rank=rank, world_size=2)
-            torch.manual_seed(0)
-            model = torch.nn.parallel.DistributedDataParallel(Net())
-            optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-            shard = torch.utils.data.distributed.DistributedSampler(data(), 2, rank)
-            loader = torch.utils.data.DataLoader(data(), 32, sampler=shard)
-            before = [weight.clone() for weight in model.parameters()]
-            found = cyclr.torch.range_test(model, optimizer, cross_entropy, loader, updates=900)
-            assert all((a == b).all() for a, b in zip(before, model.parameters())) and shard.epoch == 0
-            with open(f"{tmp_path}/found-{{rank}}", "wb") as file:
-                pickle.dump(found, file)
-            """
-        )
-    )
+TOGETHER = """
+import datetime, pickle, sys
+import torch, torch.distributed as dist
+sys.path.insert(0, {tests!r})
+from test_torch_range_test import Net, data, cross_entropy
+import cyclr.torch
+
+rank = int(sys.argv[1])
+minute = datetime.timedelta(seconds=60)
+dist.init_process_group("gloo", init_method="file://{folder}/meet", rank=rank, world_size=2, timeout=minute)
+torch.manual_seed(0)
+model = torch.nn.parallel.DistributedDataParallel(Net())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+shard = torch.utils.data.distributed.DistributedSampler(data(), 2, rank)
+loader = torch.utils.data.DataLoader(data(), 32, sampler=shard)
+before = [weight.clone() for weight in model.parameters()]
+losses = 0
+
+def loss_fn(outputs, labels):
+    global losses
+    losses += 1
+    if rank == 0 and losses == {raises}:
+        raise ArithmeticError("in mid-sweep")
+    return cross_entropy(outputs, labels)
+
+try:
+    told = cyclr.torch.range_test(model, optimizer, loss_fn, loader, updates={updates})
+except Exception as error:
+    told = type(error).__name__
+assert all((a == b).all() for a, b in zip(before, model.parameters())) and shard.epoch == 0
+with open("{folder}/told-" + str(rank), "wb") as file:
+    pickle.dump(told, file)
+"""
+
+
+def together(folder, updates=900, raises=-1):
+    """What a range test of two processes says in each."""
+    tests = str(pathlib.Path(__file__).parent)
+    script = folder / "together.py"
+    script.write_text(TOGETHER.format(tests=tests, folder=folder, updates=updates, raises=raises))
     both = [subprocess.Popen([sys.executable, str(script), str(rank)]) for rank in range(2)]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
-    first, second = (pickle.loads((tmp_path / f"found-{rank}").read_bytes()) for rank in range(2))
+    return [pickle.loads((folder / f"told-{rank}").read_bytes()) for rank in range(2)]
+
+
+def test_all_processes_get_the_answer_of_the_first(tmp_path):
+    first, second = together(tmp_path)
     assert first == second and first.curves[0].count[0] == 64
+
+
+def test_all_processes_hear_that_the_first_gave_up(tmp_path):
+    assert together(tmp_path, updates=30) == ["CyclrError", "TrainerError"]
+
+
+def test_what_a_process_raises_in_an_update_is_raised_there(tmp_path):
+    assert together(tmp_path, raises=40) == ["ArithmeticError", "RuntimeError"]

@@ -199,7 +199,7 @@ fn a_script_gets_the_rates_of_the_schedule() {
 #[test]
 fn bounds_are_found_whatever_decides() {
     let place = Place::new();
-    for metric in ["accuracy", "loss", "perplexity", "perplexity-alone"] {
+    for metric in ["accuracy", "loss", "perplexity", "perplexity-alone", "f1"] {
         let words = format!("find --budget 12000 --out {metric} --json");
         let out = place.done(&words, &format!("--metric {metric}"));
         let found: Value = serde_json::from_str(&out).unwrap();
@@ -228,13 +228,15 @@ fn policies_are_compared_whatever_decides() {
         ("accuracy", "", "points"),
         ("loss", "--margin 0.01", ""),
         ("perplexity", "--margin 0.01", ""),
+        ("f1", "--margin 0.01", ""),
     ] {
         let words = format!("{COMPARE} {margin}").replace("--out c", &format!("--out {metric}"));
         place.done(&words, &format!("--metric {metric}"));
         let record = place.json(&format!("{metric}/result.json"));
         assert_eq!(record["measure"]["name"], metric);
         assert_eq!(record["measure"]["unit"], unit);
-        assert_eq!(record["measure"]["higher_is_better"], metric == "accuracy");
+        let higher = ["accuracy", "f1"].contains(&metric);
+        assert_eq!(record["measure"]["higher_is_better"], higher);
         let title = record["plan"]["title"].as_str().unwrap();
         assert!(
             title.contains("bowl.py") && title.ends_with(metric),
@@ -344,13 +346,21 @@ fn a_child_that_fails_says_why() {
         ("half", ["in the middle of its answer", "\"resu"]),
         ("missing", ["missing field `direction`", "does not allow"]),
         ("close", ["closed its descriptors", "`updates`"]),
+        ("utf8", ["invalid unicode", "does not allow"]),
+        ("endless", ["a line without an end", "`updates`"]),
+        ("stopped", ["within 1 s", "--child-timeout"]),
+        ("ahead", ["the id 2 instead of 3", "does not allow"]),
+        (
+            "lacking",
+            ["cannot do what was asked", "no method `updates`"],
+        ),
         (
             "stay",
             ["has not ended within 1 s of `shutdown`", "staying"],
         ),
     ] {
         let place = Place::new();
-        let timeout = if ["hang", "stay"].contains(&wrong) {
+        let timeout = if ["hang", "stay", "stopped"].contains(&wrong) {
             "--child-timeout 1"
         } else {
             ""

@@ -9,11 +9,12 @@ import select
 import sys
 import threading
 import traceback
+from operator import index
 from typing import Any, BinaryIO, Callable, Optional, Union
 
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome, train
-from cyclr._trainer import Build, Evaluation, Metric, Run, Trainer
+from cyclr._trainer import Build, Evaluation, Facts, Metric, Run, Trainer
 
 PROTOCOL = 1
 
@@ -55,8 +56,11 @@ def serve(
         os.set_inheritable(fd, False)
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
         watchdog = _Watchdog(requests)
-        _Child(build).answer_all(source, sink)
-        watchdog.done = True
+        try:
+            _Child(build).answer_all(source, sink)
+        finally:
+            # A script that exits may say why.
+            watchdog.done = True
     return None
 
 
@@ -142,7 +146,7 @@ class _Child:
             raise _Refusal(-32600, "this process has its run already: start another process")
         run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
         self._trainer = self._build(run)
-        return {"protocol": PROTOCOL, **vars(self._trainer.facts)}
+        return {"protocol": PROTOCOL, **_facts(self._trainer.facts)}
 
     def _updates(self, params: dict[str, Any]) -> dict[str, Any]:
         asked = _needed(params, "updates")
@@ -185,6 +189,13 @@ def _needed(params: dict[str, Any], name: str, code: int = -32602) -> Any:
     return params[name]
 
 
+def _facts(facts: Facts) -> dict[str, Any]:
+    """The facts in Python's own types, for they may be NumPy's."""
+    counts = {name: index(getattr(facts, name)) for name in ("examples", "batch", "validation", "test")}
+    abilities = ("momentum", "weight_decay", "snapshots", "given_weights")
+    return {**counts, **{name: bool(getattr(facts, name)) for name in abilities}}
+
+
 def _metric(metric: Metric) -> dict[str, Any]:
     value: Union[float, str] = float(metric.value)
     if not math.isfinite(metric.value):
@@ -192,9 +203,9 @@ def _metric(metric: Metric) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": metric.name,
         "value": value,
-        "count": metric.count,
+        "count": index(metric.count),
         "direction": metric.direction,
     }
     if metric.correct is not None:
-        told["correct"] = metric.correct
+        told["correct"] = index(metric.correct)
     return told

@@ -95,7 +95,7 @@ impl Child {
             if error.code == NO_METHOD {
                 let reason = format!("the script has no method `{method}` ({})", error.message);
                 return TrainableError::Unsupported {
-                    what: method,
+                    what: "do what was asked",
                     reason,
                 };
             }

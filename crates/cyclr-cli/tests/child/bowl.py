@@ -7,6 +7,7 @@ import argparse
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[4] / "examples"))
 import cyclr_child  # noqa: E402
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--metric", choices=["accuracy", "loss", "perplexity", "perplexity-alone"], default="accuracy")
+parser.add_argument("--metric", choices=["accuracy", "loss", "perplexity", "perplexity-alone", "f1"], default="accuracy")
 parser.add_argument("--less", choices=["momentum", "snapshots", "validation"], action="append", default=[])
 parser.add_argument("--slow", type=float, default=0, help="seconds an update takes")
 parser.add_argument("--chatty", action="store_true")
@@ -65,6 +66,7 @@ class Bowl:
             "loss": [cyclr_child.loss(loss, count)],
             "perplexity": [cyclr_child.loss(loss, count), perplexity],
             "perplexity-alone": [perplexity],
+            "f1": [cyclr_child.loss(loss, count), cyclr_child.metric("f1", correct / count, count, "higher")],
         }[args.metric]
 
     def update(self, lr, momentum, weight_decay):
@@ -127,6 +129,17 @@ class Bowl:
             os._exit(0)
         elif what == "missing":
             say('{"jsonrpc": "2.0", "id": 2, "result": {"metrics": [[{"name": "loss", "value": 1, "count": 5}]]}}\n')
+        elif what == "utf8":
+            os.write(write, b'{"jsonrpc": "2.0", "id": 2, "result": {"metrics": [[{"name": "\xff"}]]}}\n')
+        elif what == "endless":
+            while True:
+                say("x" * 65536)
+        elif what == "stopped":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif what == "ahead":
+            say('{"jsonrpc": "2.0", "id": 2, "result": {"metrics": []}}\n')
+        elif what == "lacking":
+            raise cyclr_child.NoSuchMethod("updates")
         elif what == "close":
             os.close(write)
             time.sleep(1000)

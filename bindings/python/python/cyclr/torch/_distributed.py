@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -43,10 +44,13 @@ def find_together(build: Build, **settings: Any) -> Found:
     """A range test that the first process makes, while the others do what it asks of them."""
     if rank() > 0:
         return _follow(build)
+    leader = _Leader(build)
     try:
-        found = cyclr.find(_Leader(build), **settings)
+        found = cyclr.find(leader, **settings)
     except BaseException as error:
-        _tell("failed", f"{type(error).__name__}: {error}")
+        # In the middle of an update the others wait for this process's part of it, and would not hear.
+        if not leader.is_amid:
+            _tell("failed", f"{type(error).__name__}: {error}")
         raise
     _tell("found", found)
     return found
@@ -73,29 +77,38 @@ class _Leader:
 
     def __init__(self, build: Build) -> None:
         self._build = build
+        self.is_amid = False
 
     def __call__(self, run: Run) -> Trainer:
-        _tell("start", run)
-        return _Led(self._build(run))
+        with self.together("start", run):
+            return _Led(self._build(run), self)
+
+    @contextmanager
+    def together(self, what: str, about: Any) -> Iterator[None]:
+        """Something that all processes do at once; where it fails here, they are amid it ever after."""
+        self.is_amid = True
+        _tell(what, about)
+        yield
+        self.is_amid = False
 
 
 class _Led:
     """A run that goes on here and in all other processes."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
+    def __init__(self, trainer: Trainer, leader: _Leader) -> None:
+        self._trainer, self._leader = trainer, leader
 
     @property
     def facts(self) -> Facts:
         return self._trainer.facts
 
     def updates(self, hypers: Sequence[Hyper]) -> Sequence[Sequence[Metric]]:
-        _tell("updates", list(hypers))
-        return self._trainer.updates(hypers)
+        with self._leader.together("updates", list(hypers)):
+            return self._trainer.updates(hypers)
 
     def evaluate(self, split: Split) -> Evaluation:
-        _tell("evaluate", split)
-        return self._trainer.evaluate(split)
+        with self._leader.together("evaluate", split):
+            return self._trainer.evaluate(split)
 
     def state(self) -> bytes:
         return self._trainer.state()

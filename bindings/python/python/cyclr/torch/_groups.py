@@ -39,7 +39,7 @@ class Groups:
             else:
                 group["lr"] = hyper.lr * factor
             if hyper.momentum is not None:
-                set_momentum(group, hyper.momentum, "betas" in group)
+                set_momentum(group, hyper.momentum)
             if hyper.weight_decay is not None:
                 group["weight_decay"] = hyper.weight_decay * decay_factor
 
@@ -66,9 +66,9 @@ def factors(groups: Sequence[dict[str, Any]]) -> list[float]:
     return [rate / rates[0] for rate in rates]
 
 
-def set_momentum(group: dict[str, Any], momentum: float, use_beta1: bool) -> None:
+def set_momentum(group: dict[str, Any], momentum: float) -> None:
     """Sets momentum, or beta1 of the Adam family."""
-    if use_beta1:
+    if "betas" in group:
         group["betas"] = (momentum, *group["betas"][1:])
     else:
         group["momentum"] = momentum

@@ -45,7 +45,8 @@ def range_test(
     and its samplers. (What a data set or a step of your own keeps for itself is not seen.) It needs the memory of a
     second copy of model and optimizer.
 
-    Under ``torch.distributed`` every process must call it; the first one decides, and all of them return its answer.
+    Under ``torch.distributed`` every process must call it; the first one decides, and all of them return its answer. What is
+    raised in the middle of an update is raised in that process alone, and fails the others as it would in training.
 
     Args:
         model: The model.

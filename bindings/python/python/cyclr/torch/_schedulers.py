@@ -4,6 +4,9 @@ All of them count optimizer updates: call ``step()`` after ``optimizer.step()``,
 accumulation it may be called after every micro-batch as well, since a call without an update of the optimizer since the
 last one does nothing. (In a loop that trains nothing, without gradients and updates, each call counts, as torch has it.)
 Past the end of a run they hold the last value.
+
+Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers run so many times as fast
+then; these do not, and lengths are optimizer updates whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -16,74 +19,14 @@ from torch.optim import lr_scheduler
 
 import cyclr
 from cyclr._cyclr import Hyper, Spec
+from cyclr.torch._counting import CountsUpdates
 from cyclr.torch._groups import factors, set_momentum
 
 FOREVER = 2**53
 """A horizon for policies that do not depend on one."""
 
 
-class _CountsUpdates(lr_scheduler.LRScheduler):
-    """``step()`` that tells calls after an update of the optimizer from calls without one."""
-
-    _is_built = False
-
-    def _watch_optimizer(self) -> None:
-        self._seen = _updates_of(self.optimizer)
-        self._is_built = True
-
-    def _made(self) -> int:
-        """Updates to count in this call: those since the last one, or 1 where nothing is being trained."""
-        count = _updates_of(self.optimizer)
-        return count - self._seen if count > 0 or _has_gradients(self.optimizer) else 1
-
-    def step(self, epoch: Optional[int] = None) -> None:
-        """Sets the rates of the next update; does nothing where the optimizer made no update since the last call.
-
-        Args:
-            epoch: Deprecated in torch: the update to go to.
-        """
-        if self._is_initial or epoch is not None or self._made() > 0:
-            super().step(epoch)
-
-    def _update_lr(self, epoch: Optional[int] = None) -> None:
-        # Also what SequentialLR calls when it comes to this scheduler.
-        if self._is_built:
-            self._seen = _updates_of(self.optimizer)
-        super()._update_lr(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state of the scheduler; that of the optimizer is its own."""
-        state = super().state_dict()
-        return {key: value for key, value in state.items() if key not in _NOT_STATE}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_seen", "_is_built")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._watch_optimizer()
-
-
-_NOT_STATE = ("_seen", "_is_built", "_shape", "_schedules")
-
-
-def _updates_of(optimizer: torch.optim.Optimizer) -> int:
-    """The updates that an optimizer made since this was first asked."""
-    if not hasattr(optimizer, "_cyclr_updates"):
-        optimizer._cyclr_updates = 0  # type: ignore[attr-defined]
-        optimizer.register_step_post_hook(_count)
-    return int(optimizer._cyclr_updates)  # type: ignore[attr-defined]
-
-
-def _has_gradients(optimizer: torch.optim.Optimizer) -> bool:
-    return any(weight.grad is not None for group in optimizer.param_groups for weight in group["params"])
-
-
-def _count(optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-    optimizer._cyclr_updates += 1  # type: ignore[attr-defined]
-
-
-class CyclicLR(_CountsUpdates, lr_scheduler.CyclicLR):
+class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
     """torch's ``CyclicLR``: the same arguments and values, taken from cyclr's triangles.
 
     Where it differs: a call of ``step()`` without an update of the optimizer does nothing.
@@ -136,19 +79,18 @@ class CyclicLR(_CountsUpdates, lr_scheduler.CyclicLR):
             max_momentum,  # type: ignore[arg-type]
             last_epoch,
         )
-        self._watch_optimizer()
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets the momenta of the groups."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         height = self._height()
         if self.cycle_momentum:
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
-                set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height)
         return [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state, exactly."""
+        """Goes on from a state, exactly; also from one of torch's own class."""
         super().load_state_dict(dict(state_dict))
         self._shape = None
 
@@ -193,7 +135,7 @@ def _length(updates: float) -> str:
     return f"{updates / FOREVER * 100!r}%"
 
 
-class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
+class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
     """torch's ``OneCycleLR``: the same arguments and values, taken from cyclr's ``one_cycle``.
 
     Where it differs: a call of ``step()`` without an update of the optimizer does nothing, and past the last update the
@@ -234,10 +176,11 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
         last_epoch: int = -1,
     ) -> None:
         self._shape: Optional[cyclr.Schedule] = None
-        self._cycle = {
+        self._cycle: dict[str, Any] = {
             "pct_start": pct_start,
             "div_factor": div_factor,
             "final_div_factor": final_div_factor,
+            "anneal": anneal_strategy,
             "phases": 3 if three_phase else 2,
         }
         super().__init__(
@@ -256,11 +199,10 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             three_phase,
             last_epoch,
         )
-        self._watch_optimizer()
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets the momenta of the groups."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         if self._shape is None:
             self._shape = self._unit_cycle()
         update = min(self.last_epoch, self.total_steps - 1)
@@ -270,11 +212,23 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
             height = (_UNIT_MOMENTUM - hyper.momentum) / _UNIT_MOMENTUM
             for group in self.optimizer.param_groups:
                 high, low = group["max_momentum"], group["base_momentum"]
-                set_momentum(group, high - (high - low) * height, self.use_beta1)
+                set_momentum(group, high - (high - low) * height)
         return [group["max_lr"] * hyper.lr for group in self.optimizer.param_groups]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state, exactly."""
+        """Goes on from a state, exactly; also from one of torch's own class, for the same settings.
+
+        Raises:
+            CyclrError: The state is of torch's own class, and of other settings.
+        """
+        if "_cycle" not in state_dict:
+            for name in ("total_steps", "_schedule_phases", "_anneal_func_type"):
+                ours, theirs = getattr(self, name, None), state_dict.get(name)
+                if ours != theirs:
+                    raise cyclr.CyclrError(
+                        f"the state is of a OneCycleLR of torch with other settings ({name} is {theirs}, and here {ours}): "
+                        "give the arguments that it was made with"
+                    )
         super().load_state_dict(state_dict)
         self._shape = None
 
@@ -282,7 +236,7 @@ class OneCycleLR(_CountsUpdates, lr_scheduler.OneCycleLR):
         cycle = self._cycle
         spec = (
             f"one_cycle(max=1, warmup={cycle['pct_start'] * 100!r}%, div={float(cycle['div_factor'])!r},"
-            f" final_div={float(cycle['final_div_factor'])!r}, anneal={self._anneal_func_type},"
+            f" final_div={float(cycle['final_div_factor'])!r}, anneal={cycle['anneal']},"
             f" phases={cycle['phases']}, momentum=0..{_UNIT_MOMENTUM})"
         )
         return cyclr.Schedule(spec, updates=self.total_steps)
@@ -292,7 +246,7 @@ _UNIT_MOMENTUM = 0.5
 """The momentum of the unit cycle, whose height between 0 and this is that of the cycle."""
 
 
-class Schedule(_CountsUpdates):
+class Schedule(CountsUpdates):
     """Any spec, as a scheduler of torch.
 
     The rate multiplies each group's factor: its rate at the beginning relative to that of the first group, so that all
@@ -343,7 +297,6 @@ class Schedule(_CountsUpdates):
         self._schedules: Optional[list[cyclr.Schedule]] = None
         self._check(groups)
         super().__init__(optimizer, last_epoch)
-        self._watch_optimizer()
 
     def step(self, epoch: Optional[int] = None) -> None:
         """Sets the rates of the update that the optimizer makes next.
@@ -351,21 +304,17 @@ class Schedule(_CountsUpdates):
         Args:
             epoch: Deprecated in torch: the update to go to.
         """
-        if self._is_initial or epoch is not None:
-            lr_scheduler.LRScheduler.step(self, epoch)
-            return
-        made = self._made()
-        if made > 0:
-            self.last_epoch += made - 1
-            lr_scheduler.LRScheduler.step(self)
+        if not self._is_first() and epoch is None:
+            self.last_epoch += max(self._made() - 1, 0)
+        super().step(epoch)
 
     def get_lr(self) -> list[Any]:
         """The rates of update ``last_epoch``; sets momentum and weight decay where the spec moves them."""
-        lr_scheduler._warn_get_lr_called_within_step(self)
+        self._warn_outside_step()
         hypers = self._hypers()
         for group, hyper, weight_decay in zip(self.optimizer.param_groups, hypers, self.weight_decays):
             if hyper.momentum is not None:
-                set_momentum(group, hyper.momentum, "betas" in group)
+                set_momentum(group, hyper.momentum)
             if hyper.weight_decay is not None:
                 first = self.weight_decays[0]
                 group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -116,7 +117,10 @@ def _buffers(model: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, Opt
 
 
 def capture_optimizer(optimizer: Optimizer) -> State:
-    """Settings and state of an optimizer; parameters stand as their places."""
+    """Settings and state of an optimizer; parameters stand as their places.
+
+    Some optimizers keep something beside what belongs to parameters, under keys of their own.
+    """
     places = {id(weight): place for place, weight in enumerate(_weights(optimizer))}
     return {
         "groups": [
@@ -125,10 +129,13 @@ def capture_optimizer(optimizer: Optimizer) -> State:
         "state": {
             places[id(weight)]: _copied(state) for weight, state in optimizer.state.items() if id(weight) in places
         },
-        "marks": {
-            key: optimizer.__dict__[key] for key in ("_opt_called", "_cyclr_updates") if key in optimizer.__dict__
-        },
+        "beside": {key: _copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
+        "marks": {key: optimizer.__dict__.get(key) for key in _MARKS},
     }
+
+
+_MARKS = ("_opt_called", "_step_count", "_cyclr_updates")
+"""What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
@@ -146,7 +153,12 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
     optimizer.state.clear()
     for place, values in state["state"].items():
         optimizer.state[weights[place]] = _to(_copied(values), weights[place].device)
-    optimizer.__dict__.update(state["marks"])
+    optimizer.state.update(_copied(state["beside"]))
+    for key, mark in state["marks"].items():
+        if mark is None:
+            optimizer.__dict__.pop(key, None)
+        else:
+            optimizer.__dict__[key] = mark
 
 
 def _weights(optimizer: Optimizer) -> Iterator[torch.Tensor]:
@@ -159,9 +171,9 @@ def _copied(value: Any) -> Any:
         return value.detach().clone()
     if isinstance(value, dict):
         return {key: _copied(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         return type(value)(_copied(inner) for inner in value)
-    return value
+    return copy.deepcopy(value)
 
 
 def _to(values: Any, device: torch.device) -> Any:

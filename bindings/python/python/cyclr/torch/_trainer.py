@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
 
@@ -17,6 +17,7 @@ from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._trainer import Build, Evaluation, Facts, Metric, Split
 from cyclr.torch._distributed import agreed, world_size
+from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._state import (
     Everything,
@@ -27,7 +28,7 @@ from cyclr.torch._state import (
     restore_random,
 )
 
-Step = Callable[[Any], Mapping[str, Any]]
+Step = Callable[[Any], Figures]
 
 
 class Trainer:
@@ -44,8 +45,9 @@ class Trainer:
         test: A loader of held-out data that is read once; in a fixed order.
         step: An update of your own, instead of ``loss_fn``: it is given a batch (a list of them where ``accumulate`` is
             above 1), does all of the update with the rates that the optimizer has, and returns the figures of the batch
-            before the update: ``{"loss": 0.7}``, and ``{"correct": 93, "count": 100}`` beside it for an accuracy.
-        evaluate: A measurement of your own: it is given ``"validation"`` or ``"test"`` and returns a mapping as ``step``.
+            before the update: ``{"loss": 0.7}``, and ``{"correct": 93, "count": 100}`` beside it for an accuracy; or, for
+            figures of other names, a list of `cyclr.Metric`.
+        evaluate: A measurement of your own: it is given ``"validation"`` or ``"test"`` and returns what ``step`` does.
         scaler: A `torch.amp.GradScaler`.
         autocast: A context for the forward pass, such as ``torch.autocast("cuda", torch.bfloat16)``.
         accumulate: Batches of an update.
@@ -65,7 +67,7 @@ class Trainer:
         validation: Any = None,
         test: Any = None,
         step: Optional[Step] = None,
-        evaluate: Optional[Callable[[Split], Mapping[str, Any]]] = None,
+        evaluate: Optional[Callable[[Split], Figures]] = None,
         scaler: Optional[Any] = None,
         autocast: Optional[AbstractContextManager[Any]] = None,
         accumulate: int = 1,
@@ -78,10 +80,15 @@ class Trainer:
             raise ValueError("there is neither a loss_fn nor a step: give one of them")
         if hasattr(loader, "__next__"):
             raise TypeError("loader is an iterator, which can be gone through once: give the loader itself")
+        optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        if step is None and any(isinstance(one, torch.optim.LBFGS) for one in optimizers):
+            raise cyclr.CyclrError(
+                "LBFGS measures the loss several times in an update: give step=..., which calls its step(closure)"
+            )
         if accumulate < 1:
             raise ValueError(f"accumulate = {accumulate}: it must be at least 1")
         self.model, self.loss_fn, self.loader = model, loss_fn, loader
-        self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self.optimizers = optimizers
         self.held_out = {"validation": validation, "test": test}
         self.own_step, self.own_evaluate = step, evaluate
         self.scaler, self.autocast = scaler, autocast or contextlib.nullcontext()
@@ -107,10 +114,10 @@ class Trainer:
             self.groups.set(hyper)
             batches = [next(self.batches) for _ in range(self.accumulate)]
             if self.own_step is None:
-                figures: Mapping[str, Any] = self._step(batches)
+                figures: Figures = self._step(batches)
             else:
                 figures = self.own_step(batches if self.accumulate > 1 else batches[0])
-            made.append(agreed(_metrics(figures, self.facts.batch // world_size())))
+            made.append(agreed(metrics_of(figures, self.facts.batch // world_size())))
             if not all(math.isfinite(metric.value) for metric in made[-1]):
                 break
         return made
@@ -125,7 +132,7 @@ class Trainer:
         try:
             if self.own_evaluate is not None:
                 figures = self.own_evaluate(split)
-                return Evaluation(_metrics(figures, int(figures.get("count", 1))))
+                return Evaluation(metrics_of(figures, 1))
             return self._measured(loader)
         finally:
             for module, training in modes:
@@ -150,7 +157,7 @@ class Trainer:
         """One update, as most scripts make it."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        sums = _Sums()
+        sums = Sums()
         for inputs, targets in batches:
             inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
             with self.autocast:
@@ -180,7 +187,7 @@ class Trainer:
             self.scaler.update()
 
     def _measured(self, loader: Any) -> Evaluation:
-        sums = _Sums(each=True)
+        sums = Sums(each=True)
         for inputs, targets in loader:
             inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
             with self.autocast:
@@ -188,14 +195,14 @@ class Trainer:
                 loss = self.loss_fn(outputs, targets)  # type: ignore[misc]
             sums.add(loss, outputs, targets)
         figures = sums.figures()
-        return Evaluation(_metrics(figures, figures["count"]), sums.each)
+        return Evaluation(metrics_of(figures, figures["count"]), sums.each)
 
     def _found_facts(self, examples: Optional[int], given_weights: bool) -> Facts:
         world = world_size()
         size = _batch_size(self.loader)
         if examples is None:
             examples = _given(self.loader, size) * world
-        count = {name: _examples(loader) for name, loader in self.held_out.items()}
+        count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
         can_measure = self.loss_fn is not None or self.own_evaluate is not None
         return Facts(
             examples=examples,
@@ -298,62 +305,6 @@ class Batches:
             self._begin()
 
 
-class _Sums:
-    """Figures summed up over batches, on the device, and read once."""
-
-    def __init__(self, each: bool = False) -> None:
-        self._loss: Union[torch.Tensor, float] = 0.0
-        self._correct: Union[torch.Tensor, int] = 0
-        self._classifies = True
-        self._count = 0
-        self._right: Optional[list[torch.Tensor]] = [] if each else None
-
-    def add(self, loss: torch.Tensor, outputs: Any, targets: Any) -> None:
-        count = len(targets) if hasattr(targets, "__len__") else 1
-        self._loss = self._loss + loss.detach().double() * count
-        self._count += count
-        right = _right(outputs, targets)
-        if right is None:
-            self._classifies = False
-            return
-        self._correct = self._correct + right.sum()
-        if self._right is not None:
-            self._right.append(right)
-
-    def figures(self) -> dict[str, Any]:
-        figures = {"loss": float(self._loss) / max(self._count, 1), "count": self._count}
-        if self._classifies and self._count > 0:
-            figures["correct"] = int(self._correct)
-        return figures
-
-    @property
-    def each(self) -> Optional[list[bool]]:
-        if not self._classifies or not self._right:
-            return None
-        return [bool(value) for value in torch.cat(self._right).tolist()]
-
-
-def _right(outputs: Any, targets: Any) -> Optional[torch.Tensor]:
-    """Which examples are classified correctly, where outputs are scores of classes and targets are classes."""
-    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
-        return None
-    if outputs.ndim != 2 or targets.ndim != 1 or targets.is_floating_point() or outputs.shape[1] < 2:
-        return None
-    return outputs.detach().argmax(dim=1) == targets
-
-
-def _metrics(figures: Mapping[str, Any], count: int) -> list[Metric]:
-    """Metrics from a mapping: ``loss``, ``correct`` of ``count``, and any others, of which less is better."""
-    count = int(figures.get("count", count))
-    metrics = [Metric.loss(float(figures["loss"]), count)] if "loss" in figures else []
-    if "correct" in figures:
-        metrics.append(Metric.accuracy(int(figures["correct"]), count))
-    rest = (name for name in figures if name not in ("loss", "correct", "count"))
-    higher = ("accuracy",)
-    metrics += [Metric(name, float(figures[name]), count, "higher" if name in higher else "lower") for name in rest]
-    return metrics
-
-
 def _batch_size(loader: Any) -> int:
     """Examples of a batch; 1 where the loader does not tell."""
     if isinstance(loader, Sequence) and loader:
@@ -372,11 +323,17 @@ def _given(loader: Any, size: int) -> int:
         raise ValueError("the loader does not tell how many examples it gives: say examples=...") from None
 
 
-def _examples(loader: Any) -> int:
+def _held_out(name: str, loader: Any) -> int:
+    """Examples of a held-out split."""
     if loader is None:
         return 0
     data = getattr(loader, "dataset", None)
-    return len(data) if hasattr(data, "__len__") else len(loader)  # type: ignore[arg-type]
+    try:
+        return len(data) if hasattr(data, "__len__") else len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(
+            f"the {name} loader does not tell how many examples it gives: its data set needs a __len__"
+        ) from None
 
 
 def _moved(value: Any, device: Union[torch.device, str]) -> Any:
