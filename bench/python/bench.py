@@ -103,6 +103,9 @@ def accuracy_jobs(raw, seeds, updates):
     """What accuracy still lacks; an arm whose tool had no answer for a seed has no training of it."""
     plan = cyclr.cycles(examples=50_000, batch=training.BATCH, updates=updates)
     answers = {(record["tool"], record["seed"]): record["answers"] for record in raw.of("stability")}
+    missing = {(tool, seed) for tool, _, _ in ARMS for seed in range(seeds)} - answers.keys()
+    if missing:
+        raise SystemExit(f"there is no answer to train at yet of {sorted(missing)}: run --only stability first")
     done = {(*record["arm"], record["seed"]) for record in raw.of("accuracy")}
     jobs = []
     for seed in range(seeds):
