@@ -147,8 +147,11 @@ def timed_test(tool, updates):
     """Seconds and updates of a whole range test: from a net and a loader to the answer, all restored."""
     model, batches = training.net(0), training.loader(TRAIN)
     began = time.perf_counter()
-    _, made, _ = silent(TESTS[tool], model, batches, 0, updates=updates)
-    return time.perf_counter() - began, made
+    _, made, said = silent(TESTS[tool], model, batches, 0, updates=updates)
+    took = time.perf_counter() - began
+    if made == 0:
+        raise SystemExit(f"{tool} made no update of {updates}, so there is nothing to time: {said}")
+    return took, made
 
 
 def bare(updates):
