@@ -24,3 +24,7 @@ pictures:
 # Nanoseconds per `at()`, beside torch's schedulers where torch is installed.
 bench-schedules:
     bench/schedules/run.sh
+
+# The range test beside torch-lr-finder's, fastai's and Lightning's; FOLDER has CIFAR-10's binary files. Takes most of an hour.
+bench-python FOLDER:
+    bench/python/run.sh --cifar {{FOLDER}}
