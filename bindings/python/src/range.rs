@@ -110,7 +110,7 @@ impl From<cyclr::range::Bounds> for Bounds {
             base_lr: three(bounds.base_lr),
             max_lr: three(bounds.max_lr),
             repeats: match bounds.interval {
-                Interval::Repeats(n) => Some(n),
+                Interval::Repeats { read, .. } => Some(read),
                 Interval::Bootstrap => None,
             },
             held_by: bounds.held_by,

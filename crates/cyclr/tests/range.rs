@@ -115,7 +115,7 @@ fn three_recorded_repeats_give_a_good_max_lr() {
                 bounds.max_lr
             );
             assert!(bounds.base_lr.value < bounds.max_lr.value);
-            assert_eq!(bounds.interval, Interval::Repeats(3));
+            assert_eq!(bounds.interval, Interval::Repeats { read: 3, made: 3 });
             total.push(lost);
         }
     }

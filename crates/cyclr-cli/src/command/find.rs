@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
+use cyclr::range::{Bounds, Estimate, Picks, Reading, Rule, Sweep, read_bounds};
 use cyclr::seam::Facts;
 use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
@@ -172,7 +172,7 @@ fn read_files(args: &FindArgs) -> anyhow::Result<()> {
         let answer = AnswerRecord::of_reading(&reading);
         out!("{}", serde_json::to_string(&answer)?)?;
     } else {
-        show(&curves, "", &reading, reading.answer, None)?;
+        show(&curves, "", &reading, None)?;
     }
     match reading.answer {
         Ok(_) => Ok(()),
@@ -204,13 +204,8 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
             if let Some(decay) = found.weight_decay {
                 out!("weight decay {decay}")?;
             }
-            show(
-                &found.curves,
-                examples,
-                &found.reading,
-                found.answer(),
-                Some(run),
-            )?;
+            let (curves, reading) = found.read();
+            show(curves, examples, reading, Some(run))?;
         }
     }
     // Of tests at several weight decays, one that gives an answer is enough.
@@ -226,12 +221,11 @@ fn show(
     curves: &[Curve],
     examples: &str,
     reading: &Reading,
-    answer: Result<Bounds, NoAnswer>,
     run: Option<&Horizon>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", terminal::draw(&chart(curves, examples)))?;
-    match answer {
+    match reading.answer {
         Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
         Err(reason) => write!(
             out,

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use cyclr::range::{Estimate, NoAnswer};
+use cyclr::range::Estimate;
 use cyclr::seam::Lab;
 
 use super::record::{Range, Sweep};
-use crate::find::{Curve, CurvePoint, FindEvent, Found, RangeTest, range_test};
+use crate::find::{Curve, CurvePoint, FindEvent, RangeTest, range_test};
 use crate::{Error, Watch};
 
 /// The points of a recorded curve; about as many as a chart shows.
@@ -26,7 +26,7 @@ pub(super) fn find(
         reason,
         sweeps: sweeps.to_owned(),
     })?;
-    let curves = read_from(&found);
+    let (curves, _) = found.read();
     let scale = found.scale.iter().flat_map(|(curves, _)| curves);
     let updates = scale
         .chain(&found.curves)
@@ -45,14 +45,6 @@ pub(super) fn find(
 
 fn parts(estimate: Estimate) -> (f64, Option<[f64; 2]>) {
     (estimate.value, Some([estimate.low, estimate.high]))
-}
-
-/// The curves that the bounds were read from.
-fn read_from(found: &Found) -> &[Curve] {
-    match (&found.reading.answer, &found.scale) {
-        (Err(NoAnswer::StartsTooHigh { .. }), Some((curves, _))) => curves,
-        _ => &found.curves,
-    }
 }
 
 /// The curve in few bins, each with the geometric middle of its rates; an accuracy in points.

@@ -1,5 +1,5 @@
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, Reading};
+use cyclr::range::{Estimate, Interval, Reading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ impl AnswerRecord {
     /// # Errors
     /// Those of [`suggest`].
     pub fn of(found: &Found, run: &Horizon) -> Result<Self, Error> {
-        let mut answer = Self::read(&found.reading, found.answer(), Some(run))?;
+        let mut answer = Self::read(found.read().1, Some(run))?;
         let (Self::Bounds { weight_decay, .. } | Self::None { weight_decay, .. }) = &mut answer;
         *weight_decay = found.weight_decay;
         Ok(answer)
@@ -68,16 +68,12 @@ impl AnswerRecord {
 
     /// What was read from curves that were recorded elsewhere.
     pub fn of_reading(reading: &Reading) -> Self {
-        Self::read(reading, reading.answer, None).expect("only a run can fail")
+        Self::read(reading, None).expect("only a run can fail")
     }
 
-    fn read(
-        reading: &Reading,
-        answer: Result<Bounds, NoAnswer>,
-        run: Option<&Horizon>,
-    ) -> Result<Self, Error> {
+    fn read(reading: &Reading, run: Option<&Horizon>) -> Result<Self, Error> {
         let largest_stable = reading.largest_stable();
-        let bounds = match answer {
+        let bounds = match reading.answer {
             Ok(bounds) => bounds,
             Err(reason) => {
                 return Ok(Self::None {
@@ -112,7 +108,12 @@ impl AnswerRecord {
 /// What an interval is, in words.
 pub fn words(interval: Interval) -> String {
     match interval {
-        Interval::Repeats(n) => format!("95 %, t on ln rate over {n} repeats"),
+        Interval::Repeats { read, made } if read == made => {
+            format!("95 %, t on ln rate over {made} repeats")
+        }
+        Interval::Repeats { read, made } => {
+            format!("95 %, t on ln rate over the {read} of {made} repeats that could be read")
+        }
         Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
     }
 }

@@ -107,10 +107,10 @@ impl RangeTest {
         Ok(())
     }
 
-    /// The exponential sweep that finds the scale: a quarter of a repeat's updates, at most 200.
+    /// The exponential sweep that finds the scale: half of a repeat's updates, at most 200.
     fn scale_ramp(&self) -> Result<Ramp, Error> {
         let each = self.updates / u64::from(self.repeats);
-        Ramp::new(Shape::Exponential, 1e-7, 10.0, (each / 4).min(200))
+        Ramp::new(Shape::Exponential, 1e-7, 10.0, (each / 2).min(200))
     }
 }
 
@@ -142,9 +142,9 @@ pub struct Found {
     /// The weight decay that was tried, where one was.
     pub weight_decay: Option<f64>,
     /// The curve of each repeat of the exponential sweep that found the scale, and what they say; `None` where the sweep
-    /// was given.
+    /// was given, or its scale found with another weight decay.
     pub scale: Option<(Vec<Curve>, Reading)>,
-    /// The curve of each repeat of the sweep that is read.
+    /// The curve of each repeat of the sweep that the bounds should come from.
     pub curves: Vec<Curve>,
     /// What they say.
     pub reading: Reading,
@@ -153,24 +153,27 @@ pub struct Found {
 }
 
 impl Found {
-    /// The bounds, or why there is no reliable answer. Where a linear sweep is too coarse to tell where learning begins,
-    /// and the exponential one before it is not, the latter is read.
+    /// The curves that are read, and what they say: those of the linear sweep, or, where more repeats of the exponential one
+    /// before it could be read, of that one.
+    pub fn read(&self) -> (&[Curve], &Reading) {
+        let readable = |reading: &Reading| match reading.answer {
+            Ok(_) => reading.repeats.iter().filter(|r| r.is_ok()).count(),
+            Err(_) => 0,
+        };
+        match &self.scale {
+            Some((curves, reading)) if readable(reading) > readable(&self.reading) => {
+                (curves, reading)
+            }
+            _ => (&self.curves, &self.reading),
+        }
+    }
+
+    /// The bounds, or why there is no reliable answer.
     ///
     /// # Errors
     /// [`NoAnswer`], with what to try.
     pub fn answer(&self) -> Result<Bounds, NoAnswer> {
-        match (&self.reading.answer, &self.scale) {
-            (
-                Err(NoAnswer::StartsTooHigh { .. }),
-                Some((
-                    _,
-                    Reading {
-                        answer: Ok(bounds), ..
-                    },
-                )),
-            ) => Ok(*bounds),
-            (answer, _) => *answer,
-        }
+        self.read().1.answer
     }
 
     /// Writes every curve into a folder, which is made if need be, one CSV each: `sweep-0.csv` is the first repeat of the sweep
@@ -270,17 +273,17 @@ fn test_each(
         let ramp = linear_ramp(test, &curves, &reading)?;
         (Some((curves, reading)), ramp)
     };
-    let find = |&weight_decay: &Option<f64>| {
+    let find = |(n, &weight_decay): (usize, &Option<f64>)| {
         let (curves, reading) = read(repeat(ramp, weight_decay)?, &test.rule)?;
         Ok(Found {
             weight_decay,
-            scale: scale.clone(),
+            scale: scale.clone().filter(|_| n == 0),
             curves,
             reading,
             given_weights,
         })
     };
-    weight_decays.iter().map(find).collect()
+    weight_decays.iter().enumerate().map(find).collect()
 }
 
 /// All repeats of one sweep.
@@ -331,13 +334,15 @@ fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error>
     Ok((curves, reading))
 }
 
-/// The linear sweep after the exponential one: up to four times its `max_lr`, where that could be read, and not above the
-/// rate at which all repeats were still going.
+/// The linear sweep after the exponential one: up to four times its `max_lr`, where that could be read, and hardly above
+/// the rate at which a repeat was given up.
 fn linear_ramp(test: &RangeTest, curves: &[Curve], scale: &Reading) -> Result<Ramp, Error> {
+    /// A slower sweep stands a little more than a fast one.
+    const ABOVE_END: f64 = 1.5;
     let ends = curves
         .iter()
         .filter_map(|curve| Some(curve.points.last()?.lr));
-    let end = ends.fold(f64::INFINITY, f64::min);
+    let end = ABOVE_END * ends.fold(f64::INFINITY, f64::min);
     let to = match scale.answer {
         Ok(Bounds { max_lr, .. }) => end.min(4.0 * max_lr.value),
         Err(NoAnswer::RepeatsDisagree { highest, .. }) => end.min(4.0 * highest),

@@ -64,7 +64,7 @@ impl Reading {
 /// The two bounds of a cyclical policy; `base_lr` is below `max_lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// Where the figure starts to leave the sweep's own first plateau.
+    /// Where the figure starts to leave the sweep's own first plateau. Its interval ends at `max_lr`, where it would go on.
     pub base_lr: Estimate,
     /// Where it slows, turns ragged or falls, safely below where a repeat diverged.
     pub max_lr: Estimate,
@@ -78,8 +78,13 @@ pub struct Bounds {
 /// Where an interval comes from, and so what it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interval {
-    /// 95 %, Student's t on ln rate over this many readable repeats: other seeds.
-    Repeats(usize),
+    /// 95 %, Student's t on ln rate over the repeats that could be read: other seeds.
+    Repeats {
+        /// The repeats that could be read, at least two.
+        read: usize,
+        /// All repeats.
+        made: usize,
+    },
     /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
     Bootstrap,
 }
@@ -125,7 +130,14 @@ fn answer(
                 interval::over_repeats(&bases),
                 interval::over_repeats(&maxes),
             );
-            (base, max, Interval::Repeats(n))
+            (
+                base,
+                max,
+                Interval::Repeats {
+                    read: n,
+                    made: repeats.len(),
+                },
+            )
         }
     };
     let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
@@ -137,9 +149,10 @@ fn answer(
             base_lr: base_lr.value,
         });
     }
+    let max_lr = max_lr.capped(limit);
     Ok(Bounds {
-        base_lr,
-        max_lr: max_lr.capped(limit),
+        base_lr: base_lr.capped(max_lr.value),
+        max_lr,
         interval,
         held_by: (max_lr.value > limit).then_some(diverged),
     })
