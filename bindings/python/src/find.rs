@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::range::Reading;
 use crate::schedule::AnySpec;
 use crate::trainer::with_lab;
-use crate::{CyclrError, refused};
+use crate::{CyclrError, refused, whole};
 
 /// A sweep that is given rather than found out.
 #[derive(FromPyObject)]
@@ -65,7 +65,7 @@ pub(crate) fn find(
     updates: u64,
     seed: u64,
     sweep: Option<Sweep>,
-    validation_points: Option<u64>,
+    #[pyo3(from_py_with = whole)] validation_points: Option<u64>,
 ) -> PyResult<Found> {
     let test = RangeTest {
         seed,
@@ -133,9 +133,9 @@ pub(crate) fn train(
     lab: Py<PyAny>,
     spec: AnySpec,
     seed: u64,
-    updates: Option<u64>,
+    #[pyo3(from_py_with = whole)] updates: Option<u64>,
     epochs: Option<f64>,
-    read_every: Option<u64>,
+    #[pyo3(from_py_with = whole)] read_every: Option<u64>,
     test: bool,
 ) -> PyResult<Outcome> {
     let budget = match (updates, epochs) {

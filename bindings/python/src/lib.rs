@@ -2,7 +2,7 @@
 //! Python types; what is computed is computed here.
 
 use pyo3::create_exception;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 mod advice;
@@ -63,6 +63,19 @@ mod _cyclr {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name is Python's")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// A whole number that may be left out; one below 0 or beyond 64 bits is a value that cannot be.
+fn whole(given: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+    given.extract().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(given.py()) {
+            refused(format_args!(
+                "{given} is no number of this kind: give a whole number from 0 to 2**64 - 1"
+            ))
+        } else {
+            error
+        }
+    })
 }
 
 /// Any error of the library as a `CyclrError`.

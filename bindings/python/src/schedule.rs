@@ -4,7 +4,7 @@ use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::{CyclrError, SpecError, refused};
+use crate::{CyclrError, SpecError, refused, whole};
 
 /// What a schedule sets for one update.
 #[pyclass(module = "cyclr", frozen, get_all, eq, skip_from_py_object)]
@@ -183,10 +183,10 @@ impl Schedule {
     #[pyo3(signature = (spec, *, updates=None, epochs=None, examples=None, batch=None))]
     fn new(
         spec: AnySpec,
-        updates: Option<u64>,
+        #[pyo3(from_py_with = whole)] updates: Option<u64>,
         epochs: Option<f64>,
-        examples: Option<u64>,
-        batch: Option<u64>,
+        #[pyo3(from_py_with = whole)] examples: Option<u64>,
+        #[pyo3(from_py_with = whole)] batch: Option<u64>,
     ) -> PyResult<Self> {
         let run = Run {
             updates,

@@ -136,9 +136,13 @@ impl Progress {
                 }
             }
             Event::Read(reading) => {
-                let trough = reading.trough.map_or_else(String::new, |k| {
-                    format!(", trough {k}: you could stop here")
-                });
+                let worth = reading.metrics.is_finite();
+                let trough = reading
+                    .trough
+                    .filter(|_| worth)
+                    .map_or_else(String::new, |k| {
+                        format!(", trough {k}: you could stop here")
+                    });
                 self.say(&format!(
                     "after {} updates: validation {}{trough}",
                     reading.made,

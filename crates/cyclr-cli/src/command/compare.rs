@@ -361,7 +361,7 @@ fn show_happening(progress: &mut Progress, happening: &Happening) {
     }
 }
 
-/// `bounds after 1304 updates: base_lr 4.444e-4 [1.581e-4, 1.249e-3], max_lr 2.506e-3 [1.863e-3, 3.371e-3]`
+/// `bounds after 1304 updates: base_lr 4.444e-4 [1.581e-4, 1.249e-3], max_lr 2.506e-3 [1.863e-3, 3.371e-3] (95 %, …)`
 fn bounds_words(range: &Range) -> String {
     let bound = |name: &str, value: f64, interval: Option<[f64; 2]>| {
         let interval = interval.map_or_else(String::new, |[low, high]| {
@@ -370,10 +370,11 @@ fn bounds_words(range: &Range) -> String {
         format!("{name} {value:.3e}{interval}")
     };
     format!(
-        "bounds after {} updates: {}, {} (95 %)",
+        "bounds after {} updates: {}, {} ({})",
         range.updates,
         bound("base_lr", range.base_lr, range.base_interval),
-        bound("max_lr", range.max_lr, range.max_interval)
+        bound("max_lr", range.max_lr, range.max_interval),
+        range.interval
     )
 }
 

@@ -16,12 +16,12 @@ pub(super) fn range(record: &Record) -> String {
         })
     };
     format!(
-        "<p>The range test found base_lr = {}{} and max_lr = {}{}; 95 % intervals over {} repeats.</p>\n",
+        "<p>The range test found base_lr = {}{} and max_lr = {}{}; intervals: {}.</p>\n",
         figure(range.base_lr),
         interval(range.base_interval),
         figure(range.max_lr),
         interval(range.max_interval),
-        range.sweeps.len()
+        escaped(&range.interval)
     )
 }
 

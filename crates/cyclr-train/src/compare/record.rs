@@ -94,6 +94,8 @@ pub struct Range {
     pub max_lr: f64,
     /// Its 95 % interval, where there is one.
     pub max_interval: Option<[f64; 2]>,
+    /// What the intervals are: their level, and what they were made from.
+    pub interval: String,
     /// Updates that all sweeps took together.
     pub updates: u64,
     /// The sweeps that the bounds were read from, one a repeat.

@@ -319,7 +319,7 @@ impl Talk<'_> {
     fn limits(&self) -> Vec<String> {
         let plan = &self.record.plan;
         let mut limits = vec![format!(
-            "The intervals cover other seeds, not other images: they say how much a new training would vary on the same {} test examples.",
+            "The intervals cover other seeds, not other examples: they say how much a new training would vary on the same {} test examples.",
             self.record.data.test
         )];
         let idle = self
