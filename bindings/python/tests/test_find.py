@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import cyclr
@@ -50,6 +51,13 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
     assert 0 < bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high < 2
     assert found.curves[0].lr[0] == 0.0 and found.curves[0].loss and found.curves[0].figure is None
     assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "n = 3" in str(found)
+
+
+def test_the_curves_of_the_answer_are_those_that_were_read():
+    found = cyclr.find(Bowl, updates=1500)
+    assert found.read_curves is found.curves
+    by_scale = dataclasses.replace(found, answer=found.scale.answer)
+    assert by_scale.answer != found.answer and by_scale.read_curves is found.scale_curves
 
 
 def test_the_same_seed_finds_the_same():

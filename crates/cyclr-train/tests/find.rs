@@ -189,6 +189,40 @@ fn sweeps_cost_what_they_say() {
 }
 
 #[test]
+fn the_sweep_that_more_repeats_could_be_read_of_answers() {
+    let swept = |shape, from, to| {
+        let ramp = Some(Ramp::new(shape, from, to, 300).unwrap());
+        let test = RangeTest {
+            ramp,
+            ..RangeTest::default()
+        };
+        found(&Bowl::default(), &test).unwrap()
+    };
+    let scale = swept(Shape::Exponential, 1e-5, 10.0);
+    let after = |linear: Found| Found {
+        scale: Some((scale.curves.clone(), scale.reading.clone())),
+        ..linear
+    };
+    assert!(scale.answer().is_ok());
+
+    let readable = |found: &Found| found.reading.repeats.iter().filter(|r| r.is_ok()).count();
+    let whole = swept(Shape::Linear, 0.0, 2.0);
+    assert_eq!(readable(&whole), 3);
+    assert_eq!(after(whole.clone()).answer(), whole.answer());
+
+    let two = swept(Shape::Linear, 0.0, 4.0);
+    assert!(readable(&two) == 2 && two.answer().is_ok());
+    assert_eq!(after(two).answer(), scale.answer());
+
+    // Too low for anything to be learnt.
+    let cut = swept(Shape::Linear, 0.0, 1e-4);
+    assert!(cut.answer().is_err());
+    let both = after(cut);
+    assert_eq!(both.answer(), scale.answer());
+    assert_eq!(both.read().0, &scale.curves[..]);
+}
+
+#[test]
 fn nothing_learnt_is_said() {
     let ramp = Some(Ramp::new(Shape::Linear, 0.0, 1e-9, 300).unwrap());
     let found = found(

@@ -34,7 +34,8 @@ class Found:
         answer: The bounds, or why there is no reliable answer.
         reading: What the repeats say, one by one.
         curves: What each repeat measured.
-        scale: What the exponential sweep says that came first, to find the scale; ``None`` where a sweep was given.
+        scale: What the exponential sweep says that came first, to find the scale, and that answers where more of its
+            repeats could be read; ``None`` where a sweep was given.
         scale_curves: What each of its repeats measured.
         given_weights: Whether all repeats started from the same weights, so that intervals cover the order of the data
             and not other initial weights.
@@ -51,6 +52,11 @@ class Found:
     def bounds(self) -> Optional[Bounds]:
         """The bounds, or ``None`` where there is no reliable answer."""
         return self.answer if isinstance(self.answer, Bounds) else None
+
+    @property
+    def read_curves(self) -> Sequence[Curve]:
+        """The curves of the answer: those of the exponential sweep where more repeats of it could be read."""
+        return self.curves if self.answer == self.reading.answer else self.scale_curves
 
     @property
     def updates(self) -> int:
