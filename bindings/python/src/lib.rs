@@ -67,7 +67,7 @@ mod _cyclr {
 
 /// A whole number that may be left out; one below 0 or beyond 64 bits is a value that cannot be.
 fn whole(given: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
-    given.extract().map_err(|error| {
+    given.extract().map_err(|error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(given.py()) {
             refused(format_args!(
                 "{given} is no number of this kind: give a whole number from 0 to 2**64 - 1"
