@@ -128,7 +128,7 @@ def test_it_runs_on_the_calling_thread():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"updates": 30}, "at least 16"),
+        ({"updates": 30}, "30 updates for 3 repeats, which need 96"),
         ({"repeats": 0}, "no repeats"),
         ({"sweep": cyclr.Sweep(1, 0.1, 100)}, "from < to"),
         ({"sweep": cyclr.Sweep(0, 1, 100, "square")}, "linear"),

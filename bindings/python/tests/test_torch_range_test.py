@@ -225,7 +225,7 @@ def test_what_cannot_work_is_said():
         cyclr.torch.range_test(training.model, training.optimizer, cross_entropy, iter(training.loader))
     with pytest.raises(ValueError, match="neither a loss_fn nor a step"):
         cyclr.torch.range_test(training.model, training.optimizer, None, training.loader)
-    with pytest.raises(ValueError, match="at least 16"):
+    with pytest.raises(ValueError, match="which need 96"):
         training.test(updates=30)
 
 

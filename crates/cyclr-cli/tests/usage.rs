@@ -66,7 +66,7 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--margin -1", "the margin must be a number above 0"),
         ("--validation 0", "needs a validation split"),
         ("--budgets 1/4,1/2", "rise to 1"),
-        ("--budget 20", "54 updates for 3 repeats, which need 192"),
+        ("--budget 20", "54 updates for 3 repeats, which need 96"),
         ("--jobs 0", "0 is not in 1..=4096"),
     ] {
         refused(&format!("compare --plan {line}"), words);
@@ -79,7 +79,7 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
         ("find --share 0", "above 0, and at most 100"),
         ("find --share -5", "above 0, and at most 100"),
         ("find --share inf", "above 0, and at most 100"),
-        ("find --plan --budget 1000", "need 192"),
+        ("find --plan --budget 900", "need 96"),
         ("find --plan --epochs -1 --max-lr 1", "-1"),
         ("find --plan --epochs 1e300 --max-lr 1", "too long"),
         ("find --plan --epochs 0.1 --max-lr 1", "8 updates"),
@@ -88,7 +88,7 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
         ("find --over weight_decay=1e-4,0.0001", "twice"),
         ("find --from curve.csv --net lenet", "--net"),
         ("find --from curve.csv --on val", "--on"),
-        ("train --updates 20", "need 192"),
+        ("train --updates 20", "need 96"),
         ("train --plan --updates 20", "without --policy"),
         ("train --threads 0 --policy fixed(lr=1)", "0 is not in"),
     ] {

@@ -95,7 +95,7 @@ impl RangeTest {
                 reason: "it has no repeats: give at least 1".into(),
             });
         }
-        let needed = 4 * ramp::FEWEST * u64::from(self.repeats);
+        let needed = 2 * ramp::FEWEST * u64::from(self.repeats);
         if self.ramp.is_none() && self.updates < needed {
             return Err(Error::BadSweep {
                 reason: format!(
