@@ -446,6 +446,7 @@ fn max_lr_stays_below_a_third_of_the_rate_at_which_a_repeat_diverged() {
     assert!(free.held_by.is_none() && free.max_lr.value > diverged / 3.0);
     let bounds = read(&[fine(1), fine(2), fragile]).answer.unwrap();
     assert_eq!(bounds.held_by, Some(diverged));
+    assert!(bounds.base_lr.high <= bounds.max_lr.value);
     assert!(bounds.max_lr.value <= diverged / 3.0 && bounds.max_lr.high <= diverged / 3.0);
 }
 

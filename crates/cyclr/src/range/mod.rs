@@ -149,10 +149,10 @@ fn answer(
             base_lr: base_lr.value,
         });
     }
-    let max_lr = max_lr.capped(limit);
+    let held = max_lr.capped(limit);
     Ok(Bounds {
-        base_lr: base_lr.capped(max_lr.value),
-        max_lr,
+        base_lr: base_lr.capped(held.value),
+        max_lr: held,
         interval,
         held_by: (max_lr.value > limit).then_some(diverged),
     })
