@@ -115,9 +115,7 @@ def lightning_find(model, batches, _seed, updates=100):
 
 TESTS = {
     "cyclr": ours,
-    "cyclr, 1 repeat of 1000": partial(ours, repeats=1, updates=1000),
     "cyclr, 1 repeat of 300": partial(ours, repeats=1, updates=300),
-    "cyclr, 1 repeat of 100": partial(ours, repeats=1, updates=100),
     "torch-lr-finder": torch_lr_finder,
     "fastai": fastai_find,
     "Lightning": lightning_find,
