@@ -230,15 +230,16 @@ def test_what_cannot_work_is_said():
 
 
 TOGETHER = """
-import datetime, pickle, sys
+import datetime, os, pickle, sys
 import torch, torch.distributed as dist
 sys.path.insert(0, {tests!r})
 from test_torch_range_test import Net, data, cross_entropy
 import cyclr.torch
 
 rank = int(sys.argv[1])
-minute = datetime.timedelta(seconds=60)
-dist.init_process_group("gloo", init_method="file://{folder}/meet", rank=rank, world_size=2, timeout=minute)
+# Longer than the test waits: a process that hears of the other's end by its own patience only has failed.
+patience = datetime.timedelta(seconds=600)
+dist.init_process_group("gloo", init_method="file://{folder}/meet", rank=rank, world_size=2, timeout=patience)
 torch.manual_seed(0)
 model = torch.nn.parallel.DistributedDataParallel(Net())
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -261,6 +262,8 @@ except Exception as error:
 assert all((a == b).all() for a, b in zip(before, model.parameters())) and shard.epoch == 0
 with open("{folder}/told-" + str(rank), "wb") as file:
     pickle.dump(told, file)
+# An ordinary exit of Python races with the threads of gloo (pytorch/pytorch#179291), and aborts now and then.
+os._exit(0)
 """
 
 
@@ -270,7 +273,7 @@ def together(folder, updates=900, raises=-1):
     script = folder / "together.py"
     script.write_text(TOGETHER.format(tests=tests, folder=folder, updates=updates, raises=raises))
     both = [subprocess.Popen([sys.executable, str(script), str(rank)]) for rank in range(2)]
-    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    assert [process.wait(timeout=200) for process in both] == [0, 0]
     return [pickle.loads((folder / f"told-{rank}").read_bytes()) for rank in range(2)]
 
 

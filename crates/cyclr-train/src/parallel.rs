@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
@@ -41,6 +41,28 @@ pub fn side_by_side<E: Send, T: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// As [`side_by_side`], of work that may fail: after a failure nothing more is begun.
+///
+/// # Errors
+/// Of the failures the first in order.
+pub fn all_side_by_side<E: Send, T: Send, F: Send>(
+    threads: usize,
+    jobs: usize,
+    observer: &mut dyn FnMut(usize, &E),
+    work: impl Fn(usize, &mut dyn FnMut(E)) -> Result<T, F> + Sync,
+) -> Result<Vec<T>, F> {
+    let failed = AtomicBool::new(false);
+    let results = side_by_side(threads, jobs, observer, |job, emit| {
+        if failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let result = work(job, emit);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        Some(result)
+    });
+    results.into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +94,15 @@ mod tests {
         side_by_side(2, 4, &mut |_, (): &()| {}, |job, _| {
             assert!(job != 2, "job 2 fails");
         });
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_failure() {
+        let begun = AtomicUsize::new(0);
+        let all = all_side_by_side(1, 5, &mut |_, &(): &()| (), |job, _| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            if job < 2 { Ok(job) } else { Err(job) }
+        });
+        assert_eq!((all, begun.into_inner()), (Err(2), 3));
     }
 }

@@ -23,8 +23,9 @@ use cyclr::seam::{Facts, Lab};
 use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
 
+use crate::parallel::all_side_by_side;
 use crate::record::write_atomically;
-use crate::{Error, Watch, side_by_side};
+use crate::{Error, Watch};
 
 mod answer;
 mod curve;
@@ -306,7 +307,7 @@ fn sweeps(
             point,
         });
     };
-    let curves = side_by_side(
+    all_side_by_side(
         test.threads,
         test.repeats as usize,
         &mut observer,
@@ -321,8 +322,7 @@ fn sweeps(
             net.end()?;
             Ok(curve)
         },
-    );
-    curves.into_iter().collect()
+    )
 }
 
 fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error> {
