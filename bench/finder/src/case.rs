@@ -1,9 +1,9 @@
 //! The recorded tests of the problems, and what a rule makes of them.
 
-use cyclr::range::{Point, Rule, Sweep, read_bounds};
+use cyclr::range::{Pair, Point, Rule, Sweep, read_bounds};
 use cyclr::seam::Direction;
 
-use crate::numbers::{mean, median, per_problem};
+use crate::numbers::{deviation, mean, median, per_problem};
 use crate::problem::Problem;
 
 /// One recorded test of one problem.
@@ -88,6 +88,15 @@ impl Case<'_> {
         }
         score
     }
+
+    /// How far single repeats' readings of the two bounds lie from each other: (base_lr, max_lr), the standard deviations in
+    /// decades, where at least two could be read.
+    pub fn spread(&self, rule: &Rule) -> Option<(f64, f64)> {
+        let pairs = read_bounds(&self.sweeps, rule).repeats;
+        let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
+        let deviation = |of: fn(&Pair) -> f64| deviation(pairs.iter().map(|p| of(p).log10()));
+        (pairs.len() > 1).then(|| (deviation(|p| p.base_lr), deviation(|p| p.max_lr)))
+    }
 }
 
 /// The choices of `k` of the numbers below `n`.
@@ -117,6 +126,8 @@ pub struct Scores {
     pub none: f64,
     pub lost: f64,
     pub lost_at_quarter: f64,
+    /// The spread of single repeats' readings in decades, of base_lr and of max_lr.
+    pub spread: (f64, f64),
     pub tests: usize,
     pub problems: usize,
 }
@@ -131,6 +142,7 @@ impl Scores {
             per_problem(good.iter().map(|c| c.name()).zip(means))
         };
         let regrets = per(|s| &s.regrets);
+        let spreads: Vec<_> = good.iter().filter_map(|c| c.spread(rule)).collect();
         Self {
             regret: mean(regrets.values().copied()),
             median: median(regrets.values().copied()),
@@ -142,6 +154,10 @@ impl Scores {
             none: mean(scores.iter().map(|s| s.none)),
             lost: mean(per(|s| &s.lost).into_values()),
             lost_at_quarter: mean(per(|s| &s.lost_at_quarter).into_values()),
+            spread: (
+                mean(spreads.iter().map(|s| s.0)),
+                mean(spreads.iter().map(|s| s.1)),
+            ),
             tests: good.len(),
             problems: regrets.len(),
         }

@@ -181,12 +181,14 @@ pub fn one_at_a_time(cases: &[Case]) {
             for kind in ["exp", "lin"] {
                 let s = Scores::of(cases, kind, 3, &rule);
                 print!(
-                    "  {kind} regret {:.2} ({:.2}) none {:3.0} % base lost {:3.0} % (max/4 {:3.0} %)",
+                    "  {kind} regret {:.2} ({:.2}) none {:3.0} % base lost {:3.0} % (max/4 {:3.0} %), sd {:.2} and {:.2}",
                     s.regret,
                     s.median,
                     100.0 * s.none,
                     100.0 * s.lost,
-                    100.0 * s.lost_at_quarter
+                    100.0 * s.lost_at_quarter,
+                    s.spread.0,
+                    s.spread.1
                 );
             }
             let (cut, noise) = traps::false_answers(cases, &rule);

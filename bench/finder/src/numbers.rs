@@ -32,3 +32,10 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
         0.5 * (sorted[(n - 1) / 2] + sorted[n / 2])
     }
 }
+
+/// The standard deviation of a sample.
+pub fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let middle = mean(values.clone());
+    let squares = values.clone().map(|v| (v - middle).powi(2)).sum::<f64>();
+    (squares / (values.count() - 1) as f64).sqrt()
+}

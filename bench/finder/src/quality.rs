@@ -11,13 +11,15 @@ pub fn summary(cases: &[Case], rule: &Rule) {
         for kind in ["exp", "lin"] {
             let s = Scores::of(cases, kind, repeats, rule);
             println!(
-                "{kind} repeats {repeats}: regret mean {:.2} median {:.2} worst {:.1}, none {:.0} %, base lost {:.0} % (max/4: {:.0} %) ({} tests of {} problems)",
+                "{kind} repeats {repeats}: regret mean {:.2} median {:.2} worst {:.1}, none {:.0} %, base lost {:.0} % (max/4: {:.0} %), sd of single repeats {:.2} decades (base) {:.2} (max) ({} tests of {} problems)",
                 s.regret,
                 s.median,
                 s.worst,
                 100.0 * s.none,
                 100.0 * s.lost,
                 100.0 * s.lost_at_quarter,
+                s.spread.0,
+                s.spread.1,
                 s.tests,
                 s.problems
             );

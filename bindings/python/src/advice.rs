@@ -43,11 +43,11 @@ pub(crate) fn suggest(base_lr: f64, max_lr: f64, run: Run) -> PyResult<Spec> {
         value,
         low: value,
         high: value,
+        interval: Interval::Bootstrap,
     };
     let bounds = Bounds {
         base_lr: known(base_lr),
         max_lr: known(max_lr),
-        interval: Interval::Bootstrap,
         held_by: None,
     };
     let spec = cyclr_train::find::suggest(&bounds, &run.horizon()?).map_err(refused)?;

@@ -26,9 +26,8 @@ pub(crate) struct Reading {
 
 #[derive(IntoPyObject)]
 pub(crate) struct Bounds {
-    base_lr: (f64, f64, f64),
-    max_lr: (f64, f64, f64),
-    repeats: Option<usize>,
+    base_lr: (f64, f64, f64, Option<usize>),
+    max_lr: (f64, f64, f64, Option<usize>),
     held_by: Option<f64>,
 }
 
@@ -105,14 +104,14 @@ impl From<cyclr::range::Reading> for Reading {
 
 impl From<cyclr::range::Bounds> for Bounds {
     fn from(bounds: cyclr::range::Bounds) -> Self {
-        let three = |e: Estimate| (e.value, e.low, e.high);
+        let repeats = |interval| match interval {
+            Interval::Repeats { read, .. } => Some(read),
+            Interval::Bootstrap => None,
+        };
+        let parts = |e: Estimate| (e.value, e.low, e.high, repeats(e.interval));
         Self {
-            base_lr: three(bounds.base_lr),
-            max_lr: three(bounds.max_lr),
-            repeats: match bounds.interval {
-                Interval::Repeats { read, .. } => Some(read),
-                Interval::Bootstrap => None,
-            },
+            base_lr: parts(bounds.base_lr),
+            max_lr: parts(bounds.max_lr),
             held_by: bounds.held_by,
         }
     }

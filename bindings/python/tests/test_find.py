@@ -47,7 +47,7 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
     found = cyclr.find(Bowl, updates=1500)
     assert found.updates <= 1500 and len(found.curves) == len(found.scale_curves) == 3
     bounds = found.bounds
-    assert bounds.repeats == 3
+    assert bounds.base_lr.repeats == bounds.max_lr.repeats == 3
     assert 0 < bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high < 2
     assert found.curves[0].lr[0] == 0.0 and found.curves[0].loss and found.curves[0].figure is None
     assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "n = 3" in str(found)

@@ -104,7 +104,7 @@ def test_from_new_weights_it_is_reliable():
     found = training.test(updates=900, reset=reset)
     assert training.everything() == before
     bounds = found.bounds
-    assert bounds is not None and bounds.repeats == 3 and not found.given_weights
+    assert bounds is not None and bounds.max_lr.repeats == 3 and not found.given_weights
     assert bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high
     assert found.curves[0].count[0] == 32 and found.curves[0].figure
 

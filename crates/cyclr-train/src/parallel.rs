@@ -45,7 +45,7 @@ pub fn side_by_side<E: Send, T: Send>(
 ///
 /// # Errors
 /// Of the failures the first in order.
-pub fn all_side_by_side<E: Send, T: Send, F: Send>(
+pub(crate) fn all_side_by_side<E: Send, T: Send, F: Send>(
     threads: usize,
     jobs: usize,
     observer: &mut dyn FnMut(usize, &E),

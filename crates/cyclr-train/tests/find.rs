@@ -189,7 +189,7 @@ fn sweeps_cost_what_they_say() {
 }
 
 #[test]
-fn the_sweep_that_more_repeats_could_be_read_of_answers() {
+fn each_bound_is_read_from_the_sweep_of_which_more_repeats_show_it() {
     let swept = |shape, from, to| {
         let ramp = Some(Ramp::new(shape, from, to, 300).unwrap());
         let test = RangeTest {
@@ -213,6 +213,14 @@ fn the_sweep_that_more_repeats_could_be_read_of_answers() {
     let two = swept(Shape::Linear, 0.0, 4.0);
     assert!(readable(&two) == 2 && two.answer().is_ok());
     assert_eq!(after(two).answer(), scale.answer());
+
+    // Too low for max_lr, and high enough for a base_lr.
+    let low = swept(Shape::Linear, 0.0, 0.003);
+    assert!(low.answer().is_err());
+    let base_lr = low.reading.base_lr.unwrap();
+    let both = after(low).answer().unwrap();
+    assert_eq!(both.base_lr, base_lr.capped(both.max_lr.value));
+    assert_eq!(both.max_lr, scale.answer().unwrap().max_lr);
 
     // Too low for anything to be learnt.
     let cut = swept(Shape::Linear, 0.0, 1e-4);

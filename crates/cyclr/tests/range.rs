@@ -115,7 +115,11 @@ fn three_recorded_repeats_give_a_good_max_lr() {
                 bounds.max_lr
             );
             assert!(bounds.base_lr.value < bounds.max_lr.value);
-            assert_eq!(bounds.interval, Interval::Repeats { read: 3, made: 3 });
+            let three = Interval::Repeats { read: 3, made: 3 };
+            assert_eq!(
+                [bounds.base_lr.interval, bounds.max_lr.interval],
+                [three; 2]
+            );
             total.push(lost);
         }
     }
@@ -137,7 +141,7 @@ fn one_recorded_repeat_gives_a_fair_max_lr_with_a_bootstrap() {
                 nones += 1;
                 continue;
             };
-            assert_eq!(bounds.interval, Interval::Bootstrap);
+            assert_eq!(bounds.max_lr.interval, Interval::Bootstrap);
             assert!(
                 bounds.max_lr.low <= bounds.max_lr.value
                     && bounds.max_lr.value <= bounds.max_lr.high
@@ -190,11 +194,17 @@ fn sweeps_cut_before_the_slowing_get_no_answer() {
                 Sweep::new(kept.copied().collect(), s.direction()).unwrap()
             };
             let cut: Vec<Sweep> = sweeps.iter().map(before).collect();
-            let answer = read(&cut).answer;
+            let reading = read(&cut);
+            let answer = reading.answer;
             assert!(
                 answer.is_err(),
                 "{problem} {test} cut at {share}: {answer:?}"
             );
+            // Its base_lr may be shown all the same, by most repeats or not at all.
+            if let Some(base_lr) = reading.base_lr {
+                assert!(2 * base_lr.interval.read() > repeats);
+                assert!(base_lr.value < share * max_lr);
+            }
         }
     }
 }

@@ -34,8 +34,8 @@ class Found:
         answer: The bounds, or why there is no reliable answer.
         reading: What the repeats say, one by one.
         curves: What each repeat measured.
-        scale: What the exponential sweep says that came first, to find the scale, and that answers where more of its
-            repeats could be read; ``None`` where a sweep was given.
+        scale: What the exponential sweep says that came first, to find the scale; each bound that more of its repeats
+            show is read from it. ``None`` where a sweep was given.
         scale_curves: What each of its repeats measured.
         given_weights: Whether all repeats started from the same weights, so that intervals cover the order of the data
             and not other initial weights.
@@ -55,7 +55,7 @@ class Found:
 
     @property
     def read_curves(self) -> Sequence[Curve]:
-        """The curves of the answer: those of the exponential sweep where more repeats of it could be read."""
+        """The curves that ``max_lr`` is read from: those of the exponential sweep where more repeats of it show one."""
         return self.curves if self.answer == self.reading.answer else self.scale_curves
 
     @property

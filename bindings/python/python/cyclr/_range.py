@@ -11,14 +11,24 @@ from cyclr import _cyclr
 
 @dataclass(frozen=True)
 class Estimate:
-    """A rate with its interval."""
+    """A rate with its interval.
+
+    Attributes:
+        value: The rate.
+        low: The interval's lower end.
+        high: Its upper end.
+        repeats: The readable repeats that the interval covers (95 %, Student's t on ln rate); ``None`` where it comes
+            from resampling the only repeat, and so covers the noise of its batches but not other seeds.
+    """
 
     value: float
     low: float
     high: float
+    repeats: Optional[int]
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        n = f"{self.repeats} repeats" if self.repeats else "1 repeat, resampled"
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}] ({n})"
 
 
 @dataclass(frozen=True)
@@ -28,19 +38,15 @@ class Bounds:
     Attributes:
         base_lr: Where the figure starts to leave the sweep's own first plateau.
         max_lr: Where it slows, turns ragged or falls, safely below where a repeat diverged.
-        repeats: The readable repeats that the intervals cover (95 %, Student's t on ln rate); ``None`` where
-            they come from resampling the only repeat, and so cover the noise of its batches but not other seeds.
         held_by: The lowest rate at which a repeat diverged, where ``max_lr`` is held below it rather than read.
     """
 
     base_lr: Estimate
     max_lr: Estimate
-    repeats: Optional[int]
     held_by: Optional[float]
 
     def __str__(self) -> str:
-        n = f"n = {self.repeats} repeats" if self.repeats else "1 repeat, resampled"
-        return f"base_lr = {self.base_lr}, max_lr = {self.max_lr} ({n})"
+        return f"base_lr = {self.base_lr}, max_lr = {self.max_lr}"
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,5 @@ def _answer(bounds: Optional[dict[str, Any]], no_answer: Optional[dict[str, Any]
     return Bounds(
         base_lr=Estimate(*bounds["base_lr"]),
         max_lr=Estimate(*bounds["max_lr"]),
-        repeats=bounds["repeats"],
         held_by=bounds["held_by"],
     )

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Picks, Reading, Rule, Sweep, read_bounds};
+use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
 use cyclr::seam::Facts;
 use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
@@ -172,7 +172,7 @@ fn read_files(args: &FindArgs) -> anyhow::Result<()> {
         let answer = AnswerRecord::of_reading(&reading);
         out!("{}", serde_json::to_string(&answer)?)?;
     } else {
-        show(&curves, "", &reading, None)?;
+        show(&curves, "", reading.answer, &reading, None)?;
     }
     match reading.answer {
         Ok(_) => Ok(()),
@@ -205,7 +205,12 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
                 out!("weight decay {decay}")?;
             }
             let (curves, reading) = found.read();
-            show(curves, examples, reading, Some(run))?;
+            show(curves, examples, found.answer(), reading, Some(run))?;
+            if found.linear_base().is_some() {
+                out!(
+                    "base_lr is read from the linear sweep, max_lr from the exponential one before it, drawn above"
+                )?;
+            }
         }
     }
     // Of tests at several weight decays, one that gives an answer is enough.
@@ -220,12 +225,13 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
 fn show(
     curves: &[Curve],
     examples: &str,
+    answer: Result<Bounds, NoAnswer>,
     reading: &Reading,
     run: Option<&Horizon>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", terminal::draw(&chart(curves, examples)))?;
-    match reading.answer {
+    match answer {
         Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
         Err(reason) => write!(
             out,
@@ -238,11 +244,13 @@ fn show(
 }
 
 fn words(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
-    let source = interval_words(bounds.interval);
     let line = |name: &str, e: Estimate| {
         format!(
-            "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({source})\n",
-            e.value, e.low, e.high
+            "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({})\n",
+            e.value,
+            e.low,
+            e.high,
+            interval_words(e.interval)
         )
     };
     let mut words = line("base_lr", bounds.base_lr) + &line("max_lr", bounds.max_lr);

@@ -6,7 +6,7 @@ use cyclr::range::Estimate;
 use cyclr::seam::Lab;
 
 use super::record::{Range, Sweep};
-use crate::find::{Curve, CurvePoint, FindEvent, RangeTest, interval_words, range_test};
+use crate::find::{Curve, CurvePoint, FindEvent, RangeTest, intervals_words, range_test};
 use crate::{Error, Watch};
 
 /// The points of a recorded curve; about as many as a chart shows.
@@ -38,7 +38,7 @@ pub(super) fn find(
         base_interval,
         max_lr,
         max_interval,
-        interval: interval_words(bounds.interval),
+        interval: intervals_words(&bounds),
         updates: updates.sum(),
         sweeps: curves.iter().map(thinned).collect(),
     })

@@ -1,5 +1,5 @@
 use cyclr::advice;
-use cyclr::range::{Estimate, Interval, Reading};
+use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, Reading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,8 @@ impl AnswerRecord {
     /// # Errors
     /// Those of [`suggest`].
     pub fn of(found: &Found, run: &Horizon) -> Result<Self, Error> {
-        let mut answer = Self::read(found.read().1, Some(run))?;
+        let (_, reading) = found.read();
+        let mut answer = Self::read(found.answer(), reading, Some(run))?;
         let (Self::Bounds { weight_decay, .. } | Self::None { weight_decay, .. }) = &mut answer;
         *weight_decay = found.weight_decay;
         Ok(answer)
@@ -68,12 +69,16 @@ impl AnswerRecord {
 
     /// What was read from curves that were recorded elsewhere.
     pub fn of_reading(reading: &Reading) -> Self {
-        Self::read(reading, None).expect("only a run can fail")
+        Self::read(reading.answer, reading, None).expect("only a run can fail")
     }
 
-    fn read(reading: &Reading, run: Option<&Horizon>) -> Result<Self, Error> {
+    fn read(
+        answer: Result<Bounds, NoAnswer>,
+        reading: &Reading,
+        run: Option<&Horizon>,
+    ) -> Result<Self, Error> {
         let largest_stable = reading.largest_stable();
-        let bounds = match reading.answer {
+        let bounds = match answer {
             Ok(bounds) => bounds,
             Err(reason) => {
                 return Ok(Self::None {
@@ -95,7 +100,7 @@ impl AnswerRecord {
             base_interval: ends(bounds.base_lr),
             max_lr: bounds.max_lr.value,
             max_interval: ends(bounds.max_lr),
-            interval: words(bounds.interval),
+            interval: words(&bounds),
             held_by: bounds.held_by,
             largest_stable,
             step: cycles.as_ref().map(|cycles| cycles.step),
@@ -105,8 +110,17 @@ impl AnswerRecord {
     }
 }
 
+/// What the intervals of two bounds are, in words.
+pub fn words(bounds: &Bounds) -> String {
+    let [base, max] = [bounds.base_lr, bounds.max_lr].map(|bound| words_of(bound.interval));
+    if base == max {
+        return max;
+    }
+    format!("base_lr: {base}; max_lr: {max}")
+}
+
 /// What an interval is, in words.
-pub fn words(interval: Interval) -> String {
+pub fn words_of(interval: Interval) -> String {
     match interval {
         Interval::Repeats { read, made } if read == made => {
             format!("95 %, t on ln rate over {made} repeats")

@@ -18,7 +18,7 @@
 
 use std::path::Path;
 
-use cyclr::range::{Bounds, NoAnswer, Reading, Rule, read_bounds};
+use cyclr::range::{Bounds, Estimate, NoAnswer, Reading, Rule, read_bounds};
 use cyclr::seam::{Facts, Lab};
 use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
@@ -32,7 +32,7 @@ mod curve;
 mod ramp;
 mod sweep;
 
-pub use answer::{AnswerRecord, words as interval_words};
+pub use answer::{AnswerRecord, words as intervals_words, words_of as interval_words};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub use ramp::{Ramp, Shape};
 pub use sweep::{Measure, range_test_in_place};
@@ -154,27 +154,42 @@ pub struct Found {
 }
 
 impl Found {
-    /// The curves that are read, and what they say: those of the linear sweep, or, where more repeats of the exponential one
-    /// before it could be read, of that one.
+    /// The curves that `max_lr` is read from, and what they say: those of the linear sweep, or, where more repeats of the
+    /// exponential one before it could be read, of that one.
     pub fn read(&self) -> (&[Curve], &Reading) {
-        let readable = |reading: &Reading| match reading.answer {
-            Ok(_) => reading.repeats.iter().filter(|r| r.is_ok()).count(),
-            Err(_) => 0,
-        };
-        match &self.scale {
-            Some((curves, reading)) if readable(reading) > readable(&self.reading) => {
-                (curves, reading)
-            }
-            _ => (&self.curves, &self.reading),
+        match self.answering_scale() {
+            Some((curves, reading)) => (curves, reading),
+            None => (&self.curves, &self.reading),
         }
     }
 
-    /// The bounds, or why there is no reliable answer.
+    fn answering_scale(&self) -> Option<&(Vec<Curve>, Reading)> {
+        let readable = |reading: &Reading| reading.answer.map_or(0, |b| b.max_lr.interval.read());
+        let more = |(_, scale): &&(_, Reading)| readable(scale) > readable(&self.reading);
+        self.scale.as_ref().filter(more)
+    }
+
+    /// The bounds, or why there is no reliable answer. Each is read from the sweep of which more repeats show it, the linear
+    /// one at a tie. For `base_lr` too that one is better: of a net that learns in two stages an exponential sweep
+    /// shows now the first, now the second.
     ///
     /// # Errors
     /// [`NoAnswer`], with what to try.
     pub fn answer(&self) -> Result<Bounds, NoAnswer> {
-        self.read().1.answer
+        let bounds = self.read().1.answer?;
+        Ok(match self.linear_base() {
+            Some(base_lr) => Bounds { base_lr, ..bounds },
+            None => bounds,
+        })
+    }
+
+    /// The linear sweep's `base_lr`, where `max_lr` is read from the exponential one.
+    pub fn linear_base(&self) -> Option<Estimate> {
+        let bounds = self.answering_scale()?.1.answer.ok()?;
+        let base_lr = self.reading.base_lr?;
+        let repeats = |estimate: Estimate| estimate.interval.read();
+        (repeats(base_lr) >= repeats(bounds.base_lr) && base_lr.value < bounds.max_lr.value)
+            .then(|| base_lr.capped(bounds.max_lr.value))
     }
 
     /// Writes every curve into a folder, which is made if need be, one CSV each: `sweep-0.csv` is the first repeat of the sweep

@@ -22,12 +22,39 @@ pub struct Estimate {
     pub low: f64,
     /// The interval's upper end; at least `value`.
     pub high: f64,
+    /// Where the interval comes from.
+    pub interval: Interval,
+}
+
+/// Where an interval comes from, and so what it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// 95 %, Student's t on ln rate over the repeats that could be read: other seeds.
+    Repeats {
+        /// The repeats that could be read, at least two.
+        read: usize,
+        /// All repeats.
+        made: usize,
+    },
+    /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
+    Bootstrap,
+}
+
+impl Interval {
+    /// The repeats that could be read.
+    pub const fn read(self) -> usize {
+        match self {
+            Self::Repeats { read, .. } => read,
+            Self::Bootstrap => 1,
+        }
+    }
 }
 
 impl Estimate {
     /// From the ln of a rate and of its interval's ends.
-    fn from_ln(value: f64, low: f64, high: f64) -> Self {
+    fn from_ln(value: f64, low: f64, high: f64, interval: Interval) -> Self {
         Self {
+            interval,
             value: libm::exp(value),
             low: libm::exp(low.min(value)),
             high: libm::exp(high.max(value)),
@@ -35,20 +62,27 @@ impl Estimate {
     }
 
     /// The same estimate, nothing of it above `limit`.
-    pub(super) fn capped(self, limit: f64) -> Self {
+    pub fn capped(self, limit: f64) -> Self {
         Self {
             value: self.value.min(limit),
             low: self.low.min(limit),
             high: self.high.min(limit),
+            ..self
         }
     }
 }
 
-/// The mean of ln rates (at least two) with its 95 % t interval.
-pub(super) fn over_repeats(ln_rates: &[f64]) -> Estimate {
+/// The mean of ln rates (at least two), of so many repeats, with its 95 % t interval.
+pub(super) fn over_repeats(ln_rates: &[f64], made: usize) -> Estimate {
     let summary = summary(ln_rates);
-    let interval = summary.interval.expect("there are at least two");
-    Estimate::from_ln(summary.mean, interval.low, interval.high)
+    let ends = summary.interval.expect("there are at least two");
+    let read = ln_rates.len();
+    Estimate::from_ln(
+        summary.mean,
+        ends.low,
+        ends.high,
+        Interval::Repeats { read, made },
+    )
 }
 
 /// The standard deviation of ln rates (at least two).
@@ -77,7 +111,7 @@ pub(super) fn over_resamples(value: f64, mut resampled: Vec<f64>) -> Estimate {
     resampled.sort_by(f64::total_cmp);
     let last = resampled.len() - 1;
     let at = |share: f64| resampled[libm::round(share * last as f64) as usize];
-    Estimate::from_ln(value, at(0.025), at(0.975))
+    Estimate::from_ln(value, at(0.025), at(0.975), Interval::Bootstrap)
 }
 
 fn resampled(curve: &Curve, random: &mut SplitMix) -> Vec<f64> {

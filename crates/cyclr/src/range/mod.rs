@@ -33,7 +33,7 @@ use curve::Curve;
 use reading::LnPair;
 
 pub use curve::Stability;
-pub use interval::Estimate;
+pub use interval::{Estimate, Interval};
 pub use picks::Picks;
 pub use reading::Pair;
 pub use rule::Rule;
@@ -44,6 +44,9 @@ pub use sweep::{Point, Sweep, SweepError};
 pub struct Reading {
     /// The bounds, or why there is no reliable answer.
     pub answer: Result<Bounds, NoAnswer>,
+    /// `base_lr` by itself, from every repeat that shows it, though it may not show its `max_lr`; `None` where half of the
+    /// repeats or more do not.
+    pub base_lr: Option<Estimate>,
     /// What each repeat says by itself, in the order given.
     pub repeats: Vec<Result<Pair, NoAnswer>>,
     /// Up to which rate each repeat was stable; `None` where not even its first loss was finite.
@@ -68,25 +71,9 @@ pub struct Bounds {
     pub base_lr: Estimate,
     /// Where it slows, turns ragged or falls, safely below where a repeat diverged.
     pub max_lr: Estimate,
-    /// Where the intervals come from.
-    pub interval: Interval,
     /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by [`Rule::below_divergence`] rather
     /// than read from the curves. Its interval then ends at its value, or is nothing but its value.
     pub held_by: Option<f64>,
-}
-
-/// Where an interval comes from, and so what it covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interval {
-    /// 95 %, Student's t on ln rate over the repeats that could be read: other seeds.
-    Repeats {
-        /// The repeats that could be read, at least two.
-        read: usize,
-        /// All repeats.
-        made: usize,
-    },
-    /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
-    Bootstrap,
 }
 
 /// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it is worth.
@@ -98,47 +85,43 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> Reading {
         let curve = curve.as_ref().map_err(|&reason| reason)?;
         reading::read(curve, &curve.values, &curve.smoothed, rule)
     };
-    let repeats: Vec<Result<LnPair, NoAnswer>> = curves.iter().map(read).collect();
+    let repeats: Vec<Readable> = curves.iter().map(read).collect();
+    let again = match (curves.as_slice(), repeats.as_slice()) {
+        ([Ok(curve)], [Ok(_)]) => interval::resampled_readings(curve, rule),
+        _ => Vec::new(),
+    };
     let stability: Vec<_> = sweeps.iter().map(curve::stability).collect();
     Reading {
-        answer: answer(&curves, &repeats, &stability, rule),
-        repeats: repeats.iter().map(|r| r.map(LnPair::rates)).collect(),
+        answer: answer(&repeats, &again, &stability, rule),
+        base_lr: base_lr(&repeats, &again),
+        repeats: repeats.iter().map(|&r| r.and_then(LnPair::rates)).collect(),
         stability,
         picks: sweeps.iter().map(Picks::of).collect(),
     }
 }
 
+/// What one repeat says, or why it says nothing.
+type Readable = Result<LnPair, NoAnswer>;
+
+/// `again` is what the resampled curves of an only repeat say: they stand in for repeats, and must pass what repeats must.
 fn answer(
-    curves: &[Result<Curve, NoAnswer>],
-    repeats: &[Result<LnPair, NoAnswer>],
+    repeats: &[Readable],
+    again: &[Readable],
     stability: &[Option<Stability>],
     rule: &Rule,
 ) -> Result<Bounds, NoAnswer> {
     let (bases, maxes) = agreeing(repeats, rule)?;
-    let only = curves.iter().zip(repeats).find(|(_, r)| r.is_ok());
-    let (base_lr, max_lr, interval) = match (bases.len(), only) {
-        (1, Some((Ok(curve), _))) => {
-            // The resampled curves stand in for repeats, and must pass what repeats must.
-            let again = interval::resampled_readings(curve, rule);
-            let (more_bases, more_maxes) = agreeing(&again, rule)?;
-            let base = interval::over_resamples(bases[0], more_bases);
-            let max = interval::over_resamples(maxes[0], more_maxes);
-            (base, max, Interval::Bootstrap)
-        }
-        (n, _) => {
-            let (base, max) = (
-                interval::over_repeats(&bases),
-                interval::over_repeats(&maxes),
-            );
-            (
-                base,
-                max,
-                Interval::Repeats {
-                    read: n,
-                    made: repeats.len(),
-                },
-            )
-        }
+    let (base_lr, max_lr) = if repeats.len() == 1 {
+        let (more_bases, more_maxes) = agreeing(again, rule)?;
+        (
+            interval::over_resamples(bases[0], more_bases),
+            interval::over_resamples(maxes[0], more_maxes),
+        )
+    } else {
+        (
+            interval::over_repeats(&bases, repeats.len()),
+            interval::over_repeats(&maxes, repeats.len()),
+        )
     };
     let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
     let diverged = diverged.fold(f64::INFINITY, f64::min);
@@ -153,21 +136,31 @@ fn answer(
     Ok(Bounds {
         base_lr: base_lr.capped(held.value),
         max_lr: held,
-        interval,
         held_by: (max_lr.value > limit).then_some(diverged),
     })
 }
 
+/// `base_lr` from every repeat that shows it, where these are more than half.
+fn base_lr(repeats: &[Readable], again: &[Readable]) -> Option<Estimate> {
+    let most = |repeats: &[Readable]| {
+        let bases: Vec<f64> = repeats.iter().flatten().map(|pair| pair.base).collect();
+        (2 * bases.len() > repeats.len()).then_some(bases)
+    };
+    let bases = most(repeats)?;
+    Some(if repeats.len() == 1 {
+        interval::over_resamples(bases[0], most(again)?)
+    } else {
+        interval::over_repeats(&bases, repeats.len())
+    })
+}
+
 /// The ln rates of the readable repeats, which must be more than half of them and agree about `max_lr`.
-fn agreeing(
-    repeats: &[Result<LnPair, NoAnswer>],
-    rule: &Rule,
-) -> Result<(Vec<f64>, Vec<f64>), NoAnswer> {
-    let read: Vec<LnPair> = repeats.iter().filter_map(|r| r.ok()).collect();
-    if 2 * read.len() <= repeats.len() {
+fn agreeing(repeats: &[Readable], rule: &Rule) -> Result<(Vec<f64>, Vec<f64>), NoAnswer> {
+    let pair = |pair: &LnPair| pair.max.ok().map(|max| (pair.base, max));
+    let (bases, maxes): (Vec<f64>, Vec<f64>) = repeats.iter().flatten().filter_map(pair).unzip();
+    if 2 * maxes.len() <= repeats.len() {
         return Err(commonest_reason(repeats));
     }
-    let (bases, maxes): (Vec<f64>, Vec<f64>) = read.iter().map(|p| (p.base, p.max)).unzip();
     agree(&maxes, rule)?;
     Ok((bases, maxes))
 }
@@ -190,8 +183,9 @@ fn agree(ln_rates: &[f64], rule: &Rule) -> Result<(), NoAnswer> {
 }
 
 /// The reason of most unreadable repeats; of equally common ones the first.
-fn commonest_reason(repeats: &[Result<LnPair, NoAnswer>]) -> NoAnswer {
-    let reasons: Vec<NoAnswer> = repeats.iter().filter_map(|r| r.err()).collect();
+fn commonest_reason(repeats: &[Readable]) -> NoAnswer {
+    let reason = |r: &Readable| r.and_then(|pair| pair.max).err();
+    let reasons: Vec<NoAnswer> = repeats.iter().filter_map(reason).collect();
     let alike = |a: &NoAnswer| {
         let same = |b: &&NoAnswer| core::mem::discriminant(a) == core::mem::discriminant(*b);
         reasons.iter().filter(same).count()

@@ -9,19 +9,19 @@ pub struct Pair {
     pub max_lr: f64,
 }
 
-/// The logarithms of a pair.
+/// What one curve says, as logarithms: a sweep that is too short for its `max_lr` may well show its `base_lr`.
 #[derive(Clone, Copy)]
 pub(super) struct LnPair {
     pub(super) base: f64,
-    pub(super) max: f64,
+    pub(super) max: Result<f64, NoAnswer>,
 }
 
 impl LnPair {
-    pub(super) fn rates(self) -> Pair {
-        Pair {
+    pub(super) fn rates(self) -> Result<Pair, NoAnswer> {
+        Ok(Pair {
             base_lr: libm::exp(self.base),
-            max_lr: libm::exp(self.max),
-        }
+            max_lr: libm::exp(self.max?),
+        })
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn read(
             learning_at: libm::exp(base),
         });
     }
-    let max = max_lr(curve, smoothed, &rise, rule)?;
+    let max = max_lr(curve, smoothed, &rise, rule);
     Ok(LnPair { base, max })
 }
 
