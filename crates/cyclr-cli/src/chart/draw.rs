@@ -90,8 +90,7 @@ impl Chart {
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let px = |points: u32| points * scale;
-        let step = |points: u32| px(points).cast_signed();
-        let text = |points: u32| ("sans-serif", px(points)).into_font().color(&INK);
+        let text = |points: u32| text(points, scale);
         let x = Scaled::new(self.x_extent(), self.x.log, &self.x.names);
         let y = Scaled::new(self.y_extent(), self.y.log, &[]);
         let legend = px(22) * u32::from(self.series.len() > 1 && self.x.names.is_empty());
@@ -115,6 +114,25 @@ impl Chart {
             .bold_line_style(PALE)
             .light_line_style(TRANSPARENT)
             .draw()?;
+        self.draw_shades(&mut chart, scale)?;
+        self.draw_levels(&mut chart, scale)?;
+        for series in &self.series {
+            draw_series(area, &mut chart, series, scale)?;
+        }
+        drop(chart);
+        if legend > 0 {
+            self.draw_legend(area, scale)?;
+        }
+        Ok(())
+    }
+
+    /// The shaded stretches of x, each with its name at the top.
+    fn draw_shades<B: DrawingBackend>(
+        &self,
+        chart: &mut Context<'_, B>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let step = |points: u32| (points * scale).cast_signed();
         let Range {
             start: bottom,
             end: top,
@@ -123,34 +141,33 @@ impl Chart {
             let corners = [(shade.from, bottom), (shade.to, top)];
             let fill = RGBColor(0, 130, 100).mix(0.13).filled();
             chart.draw_series([Rectangle::new(corners, fill)])?;
-            let style = text(13).pos(Pos::new(HPos::Left, VPos::Top));
+            let style = text(13, scale).pos(Pos::new(HPos::Left, VPos::Top));
             let label = EmptyElement::at((shade.from, top))
                 + Text::new(shade.label.clone(), (step(5), step(4)), style);
             chart.draw_series([label])?;
         }
+        Ok(())
+    }
+
+    /// The dashed levels of y, each with its name at the right end.
+    fn draw_levels<B: DrawingBackend>(
+        &self,
+        chart: &mut Context<'_, B>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let step = |points: u32| (points * scale).cast_signed();
         let Range {
             start: left,
             end: right,
         } = chart.x_range();
         for level in &self.levels {
             let ends = [(left, level.at), (right, level.at)];
-            chart.draw_series(DashedLineSeries::new(
-                ends,
-                step(3),
-                step(3),
-                SOFT.stroke_width(scale),
-            ))?;
-            let style = text(13).pos(Pos::new(HPos::Right, VPos::Bottom));
+            let line = SOFT.stroke_width(scale);
+            chart.draw_series(DashedLineSeries::new(ends, step(3), step(3), line))?;
+            let style = text(13, scale).pos(Pos::new(HPos::Right, VPos::Bottom));
             let label = EmptyElement::at((right, level.at))
                 + Text::new(level.label.clone(), (-step(4), -step(3)), style);
             chart.draw_series([label])?;
-        }
-        for series in &self.series {
-            draw_series(area, &mut chart, series, scale)?;
-        }
-        drop(chart);
-        if legend > 0 {
-            self.draw_legend(area, scale)?;
         }
         Ok(())
     }
@@ -163,7 +180,7 @@ impl Chart {
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let px = |points: u32| (points * scale).cast_signed();
         let (width, height) = area.dim_in_pixel();
-        let style = ("sans-serif", 14 * scale).into_font().color(&INK);
+        let style = text(14, scale);
         let sizes: Vec<i32> = self
             .series
             .iter()
@@ -185,9 +202,16 @@ impl Chart {
     }
 }
 
+/// A chart's axes on an area.
+type Context<'a, B> = ChartContext<'a, B, Cartesian2d<Scaled, Scaled>>;
+
+fn text(points: u32, scale: u32) -> TextStyle<'static> {
+    ("sans-serif", points * scale).into_font().color(&INK)
+}
+
 fn draw_series<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
-    chart: &mut ChartContext<B, Cartesian2d<Scaled, Scaled>>,
+    chart: &mut Context<'_, B>,
     series: &Series,
     scale: u32,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {

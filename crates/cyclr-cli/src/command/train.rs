@@ -43,13 +43,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
         other => other,
     };
-    let task = Task {
-        read_every: args.read_every,
-        stop_when_flat: matches!(args.stop_when, Some(StopWhen::Flat)),
-        target: args.target,
-        test: !args.no_test,
-        ..Task::new(spec, args.seed, budget)
-    };
+    let task = task(args, spec, budget);
     if args.plan {
         return announce(&Plan::new(&*lab, &task)?, &*lab, args.json);
     }
@@ -82,6 +76,16 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         &folder,
         args.json,
     )
+}
+
+fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
+    Task {
+        read_every: args.read_every,
+        stop_when_flat: matches!(args.stop_when, Some(StopWhen::Flat)),
+        target: args.target,
+        test: !args.no_test,
+        ..Task::new(spec, args.seed, budget)
+    }
 }
 
 /// What would be done, and how long it would take.

@@ -96,12 +96,12 @@ function draw(chart) {
   drawn.set(chart.id, plot);
 }
 
-// Room for the levels, whether or not the lines come near them; where there is none, uPlot's own choice.
+// Room for the levels and their names, whether or not the lines come near them; where there is none, uPlot's own choice.
 function spread(chart, low, high) {
   if (low === null) [low, high] = [0, 1];
   for (const level of chart.levels) { low = Math.min(low, level.at); high = Math.max(high, level.at); }
   if (chart.y.log) return uPlot.rangeLog(low, high, 10, false);
-  const room = 0.06 * (high - low || Math.abs(high) || 1);
+  const room = 0.1 * (high - low || Math.abs(high) || 1);
   return [low === 0 ? 0 : low - room, high + room];
 }
 

@@ -155,7 +155,20 @@ fn winner(record: &Record, winner: Option<&Winner>) -> String {
     )
 }
 
+/// What was compared and on what, and what the figures cannot say.
 fn facts(record: &Record) -> String {
+    let rows = planned(record).into_iter().chain(record.about.clone());
+    let rows = rows
+        .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), escaped(&value)));
+    format!(
+        "<dl>\n{}</dl>\n<h3>What these figures cannot say</h3>\n{}",
+        rows.collect::<String>(),
+        list(&record.conclusion.limits)
+    )
+}
+
+/// The plan, name by name.
+fn planned(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
     let numbers = |seeds: &[u64]| {
         seeds
@@ -208,13 +221,5 @@ fn facts(record: &Record) -> String {
             format!("{}{note}", arm.policy),
         ));
     }
-    facts.extend(record.about.iter().map(|(k, v)| (k.clone(), v.clone())));
-    let rows = facts
-        .iter()
-        .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)));
-    format!(
-        "<dl>\n{}</dl>\n<h3>What these figures cannot say</h3>\n{}",
-        rows.collect::<String>(),
-        list(&record.conclusion.limits)
-    )
+    facts
 }
