@@ -83,6 +83,7 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::BadPlan { .. }
         | Error::BadArm { .. }
         | Error::BadStudy { .. }
+        | Error::BadWinner { .. }
         | Error::NoReference { .. } => 2,
         _ => 1,
     }

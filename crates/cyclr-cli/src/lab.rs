@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use cyclr::seam::Lab;
 use cyclr_engine::{
-    EngineConfig, EngineLab, Optimizer,
+    EngineConfig, EngineError, EngineLab, Optimizer,
     data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
     net::Net,
 };
@@ -278,7 +278,12 @@ impl LabArgs {
             allow_inexact,
             ..EngineConfig::new(net, normalization)
         };
-        Ok(EngineLab::new(config, splits)?)
+        EngineLab::new(config, splits).map_err(|error| match error {
+            EngineError::Setting { .. }
+            | EngineError::SingleExample { .. }
+            | EngineError::Data(_) => Usage::error(error),
+            other => other.into(),
+        })
     }
 
     /// The data set, uncut.

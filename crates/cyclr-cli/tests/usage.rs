@@ -97,6 +97,22 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
 }
 
 #[test]
+fn settings_out_of_their_range_are_refused() {
+    for (line, words) in [
+        ("find --plan --momentum 2", "momentum is 2; it must be"),
+        ("compare --plan --weight-decay -1", "weight_decay is -1"),
+        ("find --plan --crop 28", "augment.pad is 28"),
+        ("find --plan --batch 99999", "from 1 to 8000"),
+        (
+            "train --policy Cargo.toml",
+            "no `winner.toml` of a comparison",
+        ),
+    ] {
+        refused(line, words);
+    }
+}
+
+#[test]
 fn every_plan_is_one_json_document_where_one_is_asked_for() {
     let plan = json(&["find", "--plan", "--json"]);
     assert_eq!(

@@ -3,7 +3,7 @@
 use crate::{
     Optimizer,
     cpu::{CpuError, Level},
-    data::{Augment, DataError, Normalization, Order},
+    data::{Augment, DataError, Normalization, Order, Shape},
     net::{Net, NetError, WeightsError},
 };
 
@@ -98,6 +98,18 @@ impl EngineConfig {
             Some((name, value, range)) => check(name, value, false, range),
             None => Ok(()),
         }
+    }
+
+    /// Checks that a random crop leaves something of an image.
+    pub(crate) fn check_augment(&self, shape: Shape) -> Result<(), EngineError> {
+        let pad = usize::from(self.augment.pad);
+        let good = pad < shape.height.min(shape.width);
+        check(
+            "augment.pad",
+            pad as f64,
+            good,
+            "less than the images' sides, in pixels",
+        )
     }
 }
 

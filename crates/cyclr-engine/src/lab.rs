@@ -55,6 +55,7 @@ impl EngineLab {
         if found != expected {
             return Err(EngineError::Normalization { found, expected });
         }
+        config.check_augment(shape)?;
         Batches::new(splits.train.len(), config.batch, config.order, 0)?;
         let micro_batch = config.micro_batch.unwrap_or(config.batch);
         check_smallest_pass(&config, &plan, splits.train.len(), micro_batch)?;

@@ -348,6 +348,7 @@ fn settings_out_of_range_are_refused() {
         setting(&|c| c.optimizer = Optimizer::AdaGrad { eps: 0.0 }),
         "eps"
     );
+    assert_eq!(setting(&|c| c.augment.pad = 28), "augment.pad");
     for batch in [0, 41] {
         let error = refusal(&|c| c.batch = batch);
         assert!(

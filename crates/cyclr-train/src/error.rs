@@ -157,6 +157,12 @@ pub enum Error {
         /// What is wrong, and where.
         reason: String,
     },
+    /// A text that should be the winner of a comparison.
+    #[error("it is no `winner.toml` of a comparison: {reason}")]
+    BadWinner {
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// A comparison's folder was made for another plan.
     #[error("{} holds a comparison with {what}: resume it as it was, or choose another folder", path.display())]
     OtherPlan {

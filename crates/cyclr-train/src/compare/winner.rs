@@ -63,9 +63,9 @@ impl WinnerFile {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// [`crate::Error::BadStudy`] with the line, where it is no such file.
+    /// [`crate::Error::BadWinner`] with the line, where it is no such file.
     pub fn read(text: &str) -> Result<Self, crate::Error> {
-        toml::from_str(text).map_err(|e| crate::Error::BadStudy {
+        toml::from_str(text).map_err(|e| crate::Error::BadWinner {
             reason: format!("{e}"),
         })
     }
