@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 mod common;
+#[path = "../../cyclr-train/tests/killing/mod.rs"]
+mod killing;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use common::cyclr;
+use killing::{kill_at, logged};
 use serde_json::Value;
 
 /// Two arms of a convnet: 12 runs of 20 updates, some seconds in all.
@@ -65,29 +66,6 @@ fn timeless(path: &Path) -> Value {
     let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     strip(&mut value);
     value
-}
-
-/// The bytes of all logs of runs in a folder.
-fn logged(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let length = |path: PathBuf| match path.metadata() {
-        Ok(file) if file.is_dir() => logged(&path),
-        Ok(file) if path.ends_with("events.jsonl") => file.len(),
-        // A temporary file may be gone already.
-        _ => 0,
-    };
-    entries.flatten().map(|entry| length(entry.path())).sum()
-}
-
-/// Kills a process as soon as so many bytes are logged in a folder; whether it was still at work.
-fn kill_at(mut process: Child, folder: &Path, bytes: u64) -> bool {
-    while logged(folder) < bytes && process.try_wait().unwrap().is_none() {
-        sleep(Duration::from_millis(2));
-    }
-    process.kill().unwrap();
-    !process.wait().unwrap().success()
 }
 
 /// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was left alone.

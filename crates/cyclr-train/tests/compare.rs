@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod killing;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use cyclr_train::bowl::Bowl;
 use cyclr_train::compare::record::{Because, Difference, Record, Role, Verdict};
@@ -15,6 +15,7 @@ use cyclr_train::compare::{
 };
 use cyclr_train::record::Lock;
 use cyclr_train::{Error, Event, Interrupt};
+use killing::{kill_at, logged};
 use serde_json::Value;
 
 fn given(updates: u64, seeds: u64) -> Plan {
@@ -506,29 +507,6 @@ fn a_killed_comparison_goes_on_to_the_same_record() {
 #[ignore = "twenty kills take a while"]
 fn a_comparison_that_is_killed_twenty_times() {
     kill_and_resume(20);
-}
-
-/// The bytes of all logs of runs in a folder.
-fn logged(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return 0;
-    };
-    let length = |path: PathBuf| match path.metadata() {
-        Ok(file) if file.is_dir() => logged(&path),
-        Ok(file) if path.ends_with("events.jsonl") => file.len(),
-        // A temporary file may be gone already.
-        _ => 0,
-    };
-    entries.flatten().map(|entry| length(entry.path())).sum()
-}
-
-/// Kills a process as soon as so many bytes are logged in a folder; whether it was still at work.
-fn kill_at(mut process: Child, folder: &Path, bytes: u64) -> bool {
-    while logged(folder) < bytes && process.try_wait().unwrap().is_none() {
-        sleep(Duration::from_millis(2));
-    }
-    process.kill().unwrap();
-    !process.wait().unwrap().success()
 }
 
 /// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was
