@@ -173,6 +173,21 @@ fn a_script_is_trained_and_may_print() {
     place.check_all_gone();
 }
 
+#[test]
+fn what_a_script_prints_in_a_range_test_is_kept_beside_its_curves() {
+    let place = Place::new();
+    let words = "find --budget 3000 --repeats 2 --epochs 2 --max-lr 2 --out";
+    place.cyclr(&format!("{words} loud"), "--chatty");
+    let log = place.text("loud/sweep-1.log");
+    assert!(log.starts_with("update 0 at the rate 0"), "{log}");
+    assert_eq!(
+        log.lines().count(),
+        2 * (place.text("loud/sweep-1.csv").lines().count() - 1)
+    );
+    place.cyclr(&format!("{words} quiet"), "");
+    assert!(place.path("quiet/sweep-1.csv").exists() && !place.path("quiet/sweep-1.log").exists());
+}
+
 /// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's bowl does.
 #[test]
 fn a_script_gets_the_rates_of_the_schedule() {

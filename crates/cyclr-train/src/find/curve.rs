@@ -16,6 +16,8 @@ pub struct Curve {
     pub direction: Direction,
     /// Why the sweep stopped before its end, if it did.
     pub diverged: Option<Diverged>,
+    /// What the trainer printed meanwhile, where it prints; it is no part of the curve as text.
+    pub printed: Vec<u8>,
 }
 
 /// What was measured at one update of a sweep.
@@ -133,6 +135,7 @@ impl Curve {
             points,
             direction,
             diverged: None,
+            printed: Vec::new(),
         };
         match curve.sweep() {
             Ok(_) => Ok(curve),

@@ -194,7 +194,8 @@ impl Found {
 
     /// Writes every curve into a folder, which is made if need be, one CSV each: `sweep-0.csv` is the first repeat of the sweep
     /// that is read, `scale-0.csv` that of the one that found the scale. Where a weight decay was tried it stands in the
-    /// name, as in `sweep-wd0.001-0.csv`. `cyclr find --from` reads them again.
+    /// name, as in `sweep-wd0.001-0.csv`. `cyclr find --from` reads them again. What a trainer printed stands beside its
+    /// curve, as in `sweep-0.log`.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -204,13 +205,15 @@ impl Found {
             .weight_decay
             .map_or_else(String::new, |wd| format!("-wd{wd}"));
         let scale = self.scale.iter().flat_map(|(curves, _)| curves);
-        let scale = scale
-            .enumerate()
-            .map(|(n, c)| (format!("scale-{n}.csv"), c));
+        let scale = scale.enumerate().map(|(n, c)| (format!("scale-{n}"), c));
         let swept = self.curves.iter().enumerate();
-        let swept = swept.map(|(n, c)| (format!("sweep{decay}-{n}.csv"), c));
+        let swept = swept.map(|(n, c)| (format!("sweep{decay}-{n}"), c));
         for (name, curve) in scale.chain(swept) {
-            write_atomically(&folder.join(name), curve.to_csv().as_bytes())?;
+            let csv = folder.join(format!("{name}.csv"));
+            write_atomically(&csv, curve.to_csv().as_bytes())?;
+            if !curve.printed.is_empty() {
+                write_atomically(&folder.join(format!("{name}.log")), &curve.printed)?;
+            }
         }
         Ok(())
     }
@@ -333,8 +336,9 @@ fn sweeps(
                 observer: &mut observer,
                 interrupt,
             };
-            let curve = sweep::sweep(&mut *net, &ramp, weight_decay, test.measure, &mut watch)?;
+            let mut curve = sweep::sweep(&mut *net, &ramp, weight_decay, test.measure, &mut watch)?;
             net.end()?;
+            curve.printed = net.output();
             Ok(curve)
         },
     )

@@ -74,6 +74,7 @@ pub(super) fn sweep(
         points: Vec::new(),
         direction: Direction::Lower,
         diverged: None,
+        printed: Vec::new(),
     };
     let mut made = 0;
     while made < ramp.updates() && curve.diverged.is_none() {
