@@ -4,7 +4,7 @@ use cyclr::range::{Pair, Point, Rule, Sweep, read_bounds};
 use cyclr::seam::Direction;
 
 use crate::numbers::{deviation, mean, median, per_problem};
-use crate::problem::Problem;
+use crate::problem::{Lost, Problem};
 
 /// One recorded test of one problem.
 pub struct Case<'a> {
@@ -81,10 +81,8 @@ impl Case<'_> {
             };
             let max_lr = bounds.max_lr.value;
             score.regrets.push(truth.regret(max_lr));
-            score.lost.extend(truth.updates_lost(bounds.base_lr.value));
-            score
-                .lost_at_quarter
-                .extend(truth.updates_lost(max_lr / 4.0));
+            score.lost.extend(truth.lost(bounds.base_lr.value));
+            score.lost_at_quarter.extend(truth.lost(max_lr / 4.0));
         }
         score
     }
@@ -110,10 +108,9 @@ pub fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
 #[derive(Default)]
 pub struct Score {
     pub regrets: Vec<f64>,
-    /// The updates that the base costs, as a share.
-    pub lost: Vec<f64>,
+    pub lost: Vec<Lost>,
     /// As `lost`, for a base of a quarter of `max_lr`.
-    pub lost_at_quarter: Vec<f64>,
+    pub lost_at_quarter: Vec<Lost>,
     /// The share of choices without an answer.
     pub none: f64,
 }
@@ -124,8 +121,9 @@ pub struct Scores {
     pub median: f64,
     pub worst: f64,
     pub none: f64,
-    pub lost: f64,
-    pub lost_at_quarter: f64,
+    pub lost: Lost,
+    /// As `lost`, for a base of a quarter of `max_lr`.
+    pub lost_at_quarter: Lost,
     /// The spread of single repeats' readings in decades, of base_lr and of max_lr.
     pub spread: (f64, f64),
     pub tests: usize,
@@ -137,11 +135,18 @@ impl Scores {
     pub fn of(cases: &[Case], kind: &str, repeats: usize, rule: &Rule) -> Self {
         let good: Vec<&Case> = cases.iter().filter(|c| c.is(kind)).collect();
         let scores: Vec<Score> = good.iter().map(|c| c.score(repeats, rule)).collect();
-        let per = |of: fn(&Score) -> &[f64]| {
-            let means = scores.iter().map(|s| mean(of(s).iter().copied()));
-            per_problem(good.iter().map(|c| c.name()).zip(means))
+        let per = |of: &dyn Fn(&Score) -> f64| {
+            per_problem(good.iter().map(|c| c.name()).zip(scores.iter().map(of)))
         };
-        let regrets = per(|s| &s.regrets);
+        let lost = |of: fn(&Score) -> &[Lost]| {
+            let over =
+                |part: fn(&Lost) -> f64| mean(per(&|s| mean(of(s).iter().map(part))).into_values());
+            Lost {
+                updates: over(|lost| lost.updates),
+                points: over(|lost| lost.points),
+            }
+        };
+        let regrets = per(&|s| mean(s.regrets.iter().copied()));
         let spreads: Vec<_> = good.iter().filter_map(|c| c.spread(rule)).collect();
         Self {
             regret: mean(regrets.values().copied()),
@@ -152,8 +157,8 @@ impl Scores {
                 .copied()
                 .fold(0.0, f64::max),
             none: mean(scores.iter().map(|s| s.none)),
-            lost: mean(per(|s| &s.lost).into_values()),
-            lost_at_quarter: mean(per(|s| &s.lost_at_quarter).into_values()),
+            lost: lost(|s| &s.lost),
+            lost_at_quarter: lost(|s| &s.lost_at_quarter),
             spread: (
                 mean(spreads.iter().map(|s| s.0)),
                 mean(spreads.iter().map(|s| s.1)),

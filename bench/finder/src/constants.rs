@@ -181,12 +181,14 @@ pub fn one_at_a_time(cases: &[Case]) {
             for kind in ["exp", "lin"] {
                 let s = Scores::of(cases, kind, 3, &rule);
                 print!(
-                    "  {kind} regret {:.2} ({:.2}) none {:3.0} % base lost {:3.0} % (max/4 {:3.0} %), sd {:.2} and {:.2}",
+                    "  {kind} regret {:.2} ({:.2}) none {:3.0} % base lost {:3.0} % {:.2} (max/4 {:3.0} % {:.2}), sd {:.2} and {:.2}",
                     s.regret,
                     s.median,
                     100.0 * s.none,
-                    100.0 * s.lost,
-                    100.0 * s.lost_at_quarter,
+                    100.0 * s.lost.updates,
+                    s.lost.points,
+                    100.0 * s.lost_at_quarter.updates,
+                    s.lost_at_quarter.points,
                     s.spread.0,
                     s.spread.1
                 );

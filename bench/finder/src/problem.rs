@@ -16,9 +16,27 @@ pub struct Problem {
 /// Accuracy in points against ln max_lr.
 pub struct Truth {
     cells: Vec<(f64, f64)>,
-    /// At the best max_lr, for each base_lr in rising order: updates needed to come within a point of the best base's
-    /// final accuracy (1.2 times the whole training where that was not reached). Empty where it was not recorded.
-    bases: Vec<(f64, f64)>,
+    /// At the best max_lr, for each base_lr in rising order. Empty where it was not recorded.
+    bases: Vec<Base>,
+}
+
+/// What a base_lr costs.
+#[derive(Clone, Copy)]
+pub struct Lost {
+    /// The share of the fewest updates to the target that it needs more.
+    pub updates: f64,
+    /// Points of final accuracy.
+    pub points: f64,
+}
+
+/// Training at one base_lr.
+struct Base {
+    ln_lr: f64,
+    /// Updates needed to come within a point of the best base's final accuracy; 1.2 times the whole training where that
+    /// was not reached.
+    updates: f64,
+    /// The final accuracy in points.
+    accuracy: f64,
 }
 
 impl Problem {
@@ -104,10 +122,18 @@ impl Truth {
         best - interpolate(&self.cells, max_lr.ln())
     }
 
-    /// The share of the best base's updates that this base needs more.
-    pub fn updates_lost(&self, base_lr: f64) -> Option<f64> {
-        let best = self.bases.iter().map(|c| c.1).reduce(f64::min)?;
-        Some(interpolate(&self.bases, base_lr.ln()) / best - 1.0)
+    /// What a base costs against the best ones.
+    pub fn lost(&self, base_lr: f64) -> Option<Lost> {
+        let at = |of: fn(&Base) -> f64| {
+            let cells: Vec<_> = self.bases.iter().map(|b| (b.ln_lr, of(b))).collect();
+            interpolate(&cells, base_lr.ln())
+        };
+        let fewest = self.bases.iter().map(|b| b.updates).reduce(f64::min)?;
+        let best = self.bases.iter().map(|b| b.accuracy).reduce(f64::max)?;
+        Some(Lost {
+            updates: at(|b| b.updates) / fewest - 1.0,
+            points: best - at(|b| b.accuracy),
+        })
     }
 }
 
@@ -122,7 +148,7 @@ fn cell(seeds: &[f64]) -> f64 {
     }
 }
 
-fn bases(json: &serde_json::Value) -> Result<Vec<(f64, f64)>> {
+fn bases(json: &serde_json::Value) -> Result<Vec<Base>> {
     let at = numbers(&json["at_updates"])?;
     let mut curves = Vec::new();
     for (lr, seeds) in json["accuracy"].as_object().context("no bases")? {
@@ -147,12 +173,14 @@ fn bases(json: &serde_json::Value) -> Result<Vec<(f64, f64)>> {
         let point = curve.iter().position(|&a| a >= target);
         point.map_or(1.2 * at[at.len() - 1], |i| at[i])
     };
-    let mut cells: Vec<_> = curves
-        .iter()
-        .map(|(lr, curve)| (*lr, reached(curve)))
-        .collect();
-    cells.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(cells)
+    let base = |(ln_lr, curve): &(f64, Vec<f64>)| Base {
+        ln_lr: *ln_lr,
+        updates: reached(curve),
+        accuracy: 100.0 * curve.last().copied().unwrap_or(f64::NAN),
+    };
+    let mut bases: Vec<Base> = curves.iter().map(base).collect();
+    bases.sort_by(|a, b| a.ln_lr.total_cmp(&b.ln_lr));
+    Ok(bases)
 }
 
 fn numbers(json: &serde_json::Value) -> Result<Vec<f64>> {

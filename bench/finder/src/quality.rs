@@ -11,13 +11,15 @@ pub fn summary(cases: &[Case], rule: &Rule) {
         for kind in ["exp", "lin"] {
             let s = Scores::of(cases, kind, repeats, rule);
             println!(
-                "{kind} repeats {repeats}: regret mean {:.2} median {:.2} worst {:.1}, none {:.0} %, base lost {:.0} % (max/4: {:.0} %), sd of single repeats {:.2} decades (base) {:.2} (max) ({} tests of {} problems)",
+                "{kind} repeats {repeats}: regret mean {:.2} median {:.2} worst {:.1}, none {:.0} %, base lost {:.0} % of updates and {:.2} points (max/4: {:.0} % and {:.2}), sd of single repeats {:.2} decades (base) {:.2} (max) ({} tests of {} problems)",
                 s.regret,
                 s.median,
                 s.worst,
                 100.0 * s.none,
-                100.0 * s.lost,
-                100.0 * s.lost_at_quarter,
+                100.0 * s.lost.updates,
+                s.lost.points,
+                100.0 * s.lost_at_quarter.updates,
+                s.lost_at_quarter.points,
                 s.spread.0,
                 s.spread.1,
                 s.tests,
@@ -41,7 +43,7 @@ pub fn detail(problems: &[Problem], rule: &Rule) {
         );
         match &reading.answer {
             Ok(b) => println!(
-                "base {:.2e} [{:.2e}, {:.2e}] max {:.2e} [{:.2e}, {:.2e}] regret {:.2} lost {:.2}",
+                "base {:.2e} [{:.2e}, {:.2e}] max {:.2e} [{:.2e}, {:.2e}] regret {:.2}, base {:.2}",
                 b.base_lr.value,
                 b.base_lr.low,
                 b.base_lr.high,
@@ -49,7 +51,9 @@ pub fn detail(problems: &[Problem], rule: &Rule) {
                 b.max_lr.low,
                 b.max_lr.high,
                 truth.regret(b.max_lr.value),
-                truth.updates_lost(b.base_lr.value).unwrap_or(f64::NAN)
+                truth
+                    .lost(b.base_lr.value)
+                    .map_or(f64::NAN, |lost| lost.points)
             ),
             Err(reason) => println!("{reason}"),
         }
