@@ -24,7 +24,7 @@ pub(super) fn summary(record: &Record, whole: &BudgetRecord) -> String {
     if published {
         head.push(number("Published"));
     }
-    let declared = whole.against.iter().find(|a| a.role == Role::Declared);
+    let declared = whole.against(Role::Declared);
     let rows = whole.arms.iter().map(|arm| {
         let difference = declared.and_then(|a| a.differences.iter().find(|d| d.label == arm.label));
         let soon = declared.and_then(|a| a.soon.as_ref());

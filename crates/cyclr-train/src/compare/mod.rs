@@ -25,6 +25,7 @@
 mod assemble;
 mod bounds;
 mod carry_out;
+mod choice;
 mod folder;
 mod judge;
 mod pace;

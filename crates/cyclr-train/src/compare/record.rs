@@ -185,6 +185,18 @@ pub struct BudgetRecord {
     pub against: Vec<Against>,
 }
 
+impl BudgetRecord {
+    /// An arm's runs.
+    pub fn arm(&self, label: &str) -> Option<&ArmResult> {
+        self.arms.iter().find(|arm| arm.label == label)
+    }
+
+    /// The comparisons with a reference, where there is one in this role.
+    pub fn against(&self, role: Role) -> Option<&Against> {
+        self.against.iter().find(|against| against.role == role)
+    }
+}
+
 /// The final runs of an arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -1,8 +1,9 @@
 //! What a comparison says, in words that hold also where the cyclical arm loses.
 
+use super::choice;
 use super::record::{
-    Against, ArmResult, ArmSoon, Because, BudgetRecord, Conclusion, Difference, Record, Role,
-    RunResult, Sample, Verdict, Winner,
+    Against, ArmResult, ArmSoon, BudgetRecord, Conclusion, Difference, Record, Role, RunResult,
+    Sample, Verdict,
 };
 
 /// The conclusion before there is one.
@@ -25,7 +26,7 @@ pub(super) fn conclusion(record: &Record) -> Conclusion {
         headline: talk.headline(),
         sentences: talk.sentences(),
         limits: talk.limits(),
-        winner: talk.winner(),
+        winner: choice::winner(record, whole),
     }
 }
 
@@ -39,7 +40,7 @@ impl Talk<'_> {
     /// The cyclical arm that validates best (or, without one, the best arm that is not the reference) beside the
     /// reference, and beside the best arm that does not cycle.
     fn headline(&self) -> String {
-        let Some(declared) = self.against(Role::Declared) else {
+        let Some(declared) = self.whole.against(Role::Declared) else {
             return String::from("There is nothing to compare.");
         };
         let reference = &declared.reference;
@@ -79,7 +80,7 @@ impl Talk<'_> {
 
     /// The best arm that does not cycle, and how the arm stands beside it.
     fn beside_best(&self, focus: &str) -> Option<(&Against, &Difference)> {
-        let best = self.against(Role::BestNonCyclical)?;
+        let best = self.whole.against(Role::BestNonCyclical)?;
         let difference = best.differences.iter().find(|d| d.label == focus)?;
         Some((best, difference))
     }
@@ -194,7 +195,7 @@ impl Talk<'_> {
 
     fn sentences(&self) -> Vec<String> {
         let mut said = Vec::new();
-        if let Some(declared) = self.against(Role::Declared) {
+        if let Some(declared) = self.whole.against(Role::Declared) {
             let differences = declared.differences.iter();
             said.extend(differences.map(|d| format!("{}.", self.stands(d, &declared.reference))));
             let focus = self.focus(&declared.reference);
@@ -274,7 +275,7 @@ impl Talk<'_> {
             return Vec::new();
         };
         let said = shorter.iter().filter_map(|budget| {
-            let declared = budget.against.iter().find(|a| a.role == Role::Declared)?;
+            let declared = budget.against(Role::Declared)?;
             let difference = declared.differences.iter().find(|d| d.label == focus)?;
             Some(format!(
                 "At {} updates, {}.",
@@ -367,86 +368,8 @@ impl Talk<'_> {
         }
     }
 
-    fn winner(&self) -> Option<Winner> {
-        let declared = self.against(Role::Declared)?;
-        let reference = &declared.reference;
-        let stood = |label: &str| {
-            let arm = self.whole.arms.iter().find(|arm| arm.label == label);
-            arm.is_some_and(|arm| arm.diverged == 0 && arm.validation.is_some())
-        };
-        let winner = |label: &String, because| {
-            Some(Winner {
-                label: label.clone(),
-                because,
-            })
-        };
-        let with = |verdicts: &[Verdict]| -> Vec<&String> {
-            let found = declared.differences.iter();
-            let found = found.filter(|d| verdicts.contains(&d.verdict) && stood(&d.label));
-            found.map(|d| &d.label).collect()
-        };
-        if !stood(reference) {
-            let rest: Vec<&String> = declared.differences.iter().map(|d| &d.label).collect();
-            return winner(
-                self.best(rest.into_iter().filter(|l| stood(l)))?,
-                Because::Validation,
-            );
-        }
-        let better = with(&[Verdict::Better]);
-        if let Some(best) = self.best(better.into_iter()) {
-            return winner(best, Because::Better);
-        }
-        let level = with(&[Verdict::Equivalent, Verdict::Undecided]);
-        if level.is_empty() {
-            return winner(reference, Because::NoneBetter);
-        }
-        let candidates = std::iter::once(reference).chain(level);
-        let cheapest = candidates.min_by(|a, b| self.cost(a).total_cmp(&self.cost(b)));
-        winner(cheapest?, Because::Cheapest)
-    }
-
-    /// Of these arms, the one that validates best.
-    fn best<'l>(&self, labels: impl Iterator<Item = &'l String>) -> Option<&'l String> {
-        let sign = if self.record.measure.higher_is_better {
-            1.0
-        } else {
-            -1.0
-        };
-        let value = |label: &String| {
-            let arm = self.whole.arms.iter().find(|arm| arm.label == *label)?;
-            Some(sign * arm.validation?.mean)
-        };
-        labels
-            .filter_map(|label| Some((value(label)?, label)))
-            .reduce(|a, b| if b.0 > a.0 { b } else { a })
-            .map(|(_, label)| label)
-    }
-
-    /// The updates that an arm costs: its tuning, and the way to the declared target, or, where that is unknown, a whole
-    /// run.
-    fn cost(&self, label: &str) -> f64 {
-        let arm = self.record.arms.iter().find(|arm| arm.label == label);
-        let tuning = arm.map_or(0, |arm| arm.tuning_updates) as f64;
-        let soon = self.against(Role::Declared).and_then(|a| a.soon.as_ref());
-        let soon = soon.and_then(|soon| soon.arms.iter().find(|arm| arm.label == label));
-        let whole = self.whole.arms.iter().find(|arm| arm.label == label);
-        let whole = whole.map_or(self.whole.updates, |arm| arm.updates) as f64;
-        let run = match soon.map(|soon| soon.median_updates) {
-            Some([_, Some(high)]) => high,
-            _ => whole,
-        };
-        tuning + run
-    }
-
-    fn against(&self, role: Role) -> Option<&Against> {
-        self.whole
-            .against
-            .iter()
-            .find(|against| against.role == role)
-    }
-
     fn diverged(&self, label: &str) -> usize {
-        let arm = self.whole.arms.iter().find(|arm| arm.label == label);
+        let arm = self.whole.arm(label);
         arm.map_or(0, |arm| arm.diverged)
     }
 

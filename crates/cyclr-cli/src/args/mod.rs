@@ -1,20 +1,20 @@
 //! What may be written on the command line.
 
+mod run;
+mod values;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::builder::RangedU64ValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cyclr::{
-    Spec,
-    units::{Epochs, Horizon},
-};
 
-use crate::exit::Usage;
 use crate::lab::LabArgs;
+use values::{count, duration, percent, share};
+
+pub(crate) use run::RunArgs;
+pub(crate) use values::{schedule, spec, updates};
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
 #[derive(Parser)]
@@ -316,29 +316,6 @@ pub(crate) struct ReportArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// Things of which there is at least one.
-fn count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=4096)
-}
-
-/// A share of something, in per cent.
-fn percent(text: &str) -> Result<f64, String> {
-    let value = text.parse().ok().filter(|p: &f64| *p > 0.0 && *p <= 100.0);
-    value.ok_or_else(|| String::from("it must be above 0, and at most 100"))
-}
-
-/// `1/4` or `0.25`
-fn share(text: &str) -> Result<f64, String> {
-    let number = |part: &str| part.trim().parse::<f64>().ok();
-    let value = match text.split_once('/') {
-        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
-        None => number(text),
-    };
-    value
-        .filter(|v| *v > 0.0 && *v <= 1.0)
-        .ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
-}
-
 #[derive(ClapArgs)]
 pub(crate) struct ResumeArgs {
     /// The folder of the run or comparison
@@ -391,106 +368,4 @@ pub(crate) struct DataArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// `90s`, `10m`, `1h30m`: numbers with units that fall.
-fn duration(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");
-    let (mut rest, mut seconds) = (text, 0.0);
-    for (unit, length) in [('h', 3600.0), ('m', 60.0), ('s', 1.0)] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            seconds += length * number.parse::<f64>().map_err(|_| refuse())?;
-            rest = after;
-        }
-    }
-    let known = rest.is_empty() && seconds > 0.0;
-    if known {
-        Duration::try_from_secs_f64(seconds).map_err(|_| refuse())
-    } else {
-        Err(refuse())
-    }
-}
-
-/// A length in updates or epochs, in updates.
-pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
-    let refuse = || {
-        Usage::error(format!(
-            "`{text}` is no budget: write it as in 2000 (updates) or 30ep"
-        ))
-    };
-    let updates = match text.strip_suffix("ep") {
-        Some(epochs) => {
-            let epochs =
-                Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
-            (epochs.get() * updates_per_epoch as f64).round() as u64
-        }
-        None => text.parse().map_err(|_| refuse())?,
-    };
-    if updates == 0 {
-        Err(refuse())
-    } else {
-        Ok(updates)
-    }
-}
-
-/// The facts of a run that lengths in epochs and per cent need.
-#[derive(ClapArgs)]
-pub(crate) struct RunArgs {
-    /// The updates of the run
-    #[arg(long, value_name = "N", conflicts_with = "epochs")]
-    pub(crate) updates: Option<u64>,
-    /// The epochs of the run
-    #[arg(long, value_name = "E", requires = "examples")]
-    pub(crate) epochs: Option<f64>,
-    /// Training examples, without those held out for validation
-    #[arg(long, value_name = "N", requires = "batch")]
-    pub(crate) examples: Option<u64>,
-    /// Examples in a batch
-    #[arg(long, value_name = "B", requires = "examples")]
-    pub(crate) batch: Option<u64>,
-}
-
-impl RunArgs {
-    /// The run for a spec: the one given, or else one that shows the spec whole.
-    pub(crate) fn horizon(&self, spec: &Spec) -> anyhow::Result<Horizon> {
-        let epoch = self.examples.zip(self.batch);
-        let with_epoch = |run: Horizon| match epoch {
-            Some((examples, batch)) => run.with_epoch(examples, batch),
-            None => Ok(run),
-        };
-        let run = match (self.updates, self.epochs, epoch) {
-            (Some(updates), _, _) => Horizon::of_updates(updates).and_then(with_epoch),
-            (None, Some(epochs), Some((examples, batch))) => {
-                Epochs::new(epochs).and_then(|epochs| Horizon::of_epochs(epochs, examples, batch))
-            }
-            _ => {
-                let updates_per_epoch =
-                    epoch.map(|(examples, batch)| examples.div_ceil(batch.max(1)));
-                let updates = spec
-                    .shown_in(updates_per_epoch)
-                    .ok_or_else(|| unbounded(spec))?;
-                Horizon::of_updates(updates).and_then(with_epoch)
-            }
-        };
-        run.map_err(Usage::error)
-    }
-}
-
-fn unbounded(spec: &Spec) -> anyhow::Error {
-    Usage::error(format!(
-        "{spec} depends on the length of the run: give --updates N, or --epochs E --examples N --batch B"
-    ))
-}
-
-/// Reads a spec from an argument.
-pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
-    text.parse()
-        .map_err(|error| Usage::error(format!("no policy can be read from the text\n{error}")))
-}
-
-/// The schedule of a spec for a run.
-pub(crate) fn schedule(spec: &Spec, run: &Horizon) -> anyhow::Result<cyclr::Schedule> {
-    spec.schedule(run)
-        .map_err(Usage::error)
-        .with_context(|| spec.to_string())
 }

@@ -1,0 +1,86 @@
+//! How single values are written.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
+use cyclr::Spec;
+use cyclr::units::{Epochs, Horizon};
+
+use crate::exit::Usage;
+
+/// Things of which there is at least one.
+pub(super) fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=4096)
+}
+
+/// A share of something, in per cent.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|p: &f64| *p > 0.0 && *p <= 100.0);
+    value.ok_or_else(|| String::from("it must be above 0, and at most 100"))
+}
+
+/// `1/4` or `0.25`
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
+        None => number(text),
+    };
+    value
+        .filter(|v| *v > 0.0 && *v <= 1.0)
+        .ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
+}
+
+/// `90s`, `10m`, `1h30m`: numbers with units that fall.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");
+    let (mut rest, mut seconds) = (text, 0.0);
+    for (unit, length) in [('h', 3600.0), ('m', 60.0), ('s', 1.0)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            seconds += length * number.parse::<f64>().map_err(|_| refuse())?;
+            rest = after;
+        }
+    }
+    let known = rest.is_empty() && seconds > 0.0;
+    if known {
+        Duration::try_from_secs_f64(seconds).map_err(|_| refuse())
+    } else {
+        Err(refuse())
+    }
+}
+
+/// A length in updates or epochs, in updates.
+pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
+    let refuse = || {
+        Usage::error(format!(
+            "`{text}` is no budget: write it as in 2000 (updates) or 30ep"
+        ))
+    };
+    let updates = match text.strip_suffix("ep") {
+        Some(epochs) => {
+            let epochs =
+                Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
+            (epochs.get() * updates_per_epoch as f64).round() as u64
+        }
+        None => text.parse().map_err(|_| refuse())?,
+    };
+    if updates == 0 {
+        Err(refuse())
+    } else {
+        Ok(updates)
+    }
+}
+
+/// Reads a spec from an argument.
+pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
+    text.parse()
+        .map_err(|error| Usage::error(format!("no policy can be read from the text\n{error}")))
+}
+
+/// The schedule of a spec for a run.
+pub(crate) fn schedule(spec: &Spec, run: &Horizon) -> anyhow::Result<cyclr::Schedule> {
+    spec.schedule(run)
+        .map_err(Usage::error)
+        .with_context(|| spec.to_string())
+}
