@@ -50,7 +50,7 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
     assert bounds.base_lr.repeats == bounds.max_lr.repeats == 3
     assert 0 < bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high < 2
     assert found.curves[0].lr[0] == 0.0 and found.curves[0].loss and found.curves[0].figure is None
-    assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "n = 3" in str(found)
+    assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "(3 repeats)" in str(found)
 
 
 def test_the_curves_of_the_answer_are_those_that_were_read():
