@@ -120,12 +120,27 @@ impl<'py> FromPyObject<'_, 'py> for AnySpec {
 }
 
 /// How long a run is, as it was given.
-#[derive(Clone, Copy, FromPyObject)]
+#[derive(Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) updates: Option<u64>,
     pub(crate) epochs: Option<f64>,
     pub(crate) examples: Option<u64>,
     pub(crate) batch: Option<u64>,
+}
+
+impl FromPyObject<'_, '_> for Run {
+    type Error = PyErr;
+
+    /// Field by field, for a derived one would make a `TypeError` of every error.
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let count = |name| whole(&given.getattr(name)?);
+        Ok(Self {
+            updates: count("updates")?,
+            epochs: given.getattr("epochs")?.extract()?,
+            examples: count("examples")?,
+            batch: count("batch")?,
+        })
+    }
 }
 
 impl Run {

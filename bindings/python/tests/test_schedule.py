@@ -98,6 +98,7 @@ def test_past_the_end_it_holds_its_value():
         (lambda: cyclr.Schedule("fixed(lr=1)"), "how long is the run"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=0), "updates = 0"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=-1), "-1 is no number of this kind"),
+        (lambda: cyclr.cycles(examples=-1, batch=1, updates=9), "-1 is no number of this kind"),
         (lambda: cyclr.Schedule("step(lr=1, gamma=0.1, every=2ep)", updates=10), "epoch"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=9, examples=3), "go together"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=9).at(-1), "update = -1"),
