@@ -6,6 +6,7 @@
 mod case;
 mod constants;
 mod make;
+mod noise;
 mod numbers;
 mod others;
 mod problem;
@@ -45,6 +46,7 @@ fn main() -> Result<()> {
         println!("\n## cut sweeps and noise");
         traps::must_be_none(&cases, &rule);
     }
+    noise::floor(&problems);
     others::others(&cases(&problems, false));
     Ok(())
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, ensure};
 use cyclr::range::{Point, Sweep};
 use cyclr::seam::Direction;
 
+use crate::numbers::{deviation, mean, median};
+
 pub struct Problem {
     pub name: String,
     /// Repeats by test: `exp`, `lin`, …
@@ -13,9 +15,14 @@ pub struct Problem {
     pub truth: Truth,
 }
 
+/// Cells that lose less than so many points are near the best.
+const NEAR: f64 = 5.0;
+
 /// Accuracy in points against ln max_lr.
 pub struct Truth {
     cells: Vec<(f64, f64)>,
+    /// The standard error of a cell's accuracy, in points: the middle one of the cells near the best.
+    pub error: f64,
     /// At the best max_lr, for each base_lr in rising order. Empty where it was not recorded.
     bases: Vec<Base>,
 }
@@ -93,11 +100,19 @@ impl Truth {
     fn read(json: &str) -> Result<Self> {
         let json: serde_json::Value = serde_json::from_str(json)?;
         let mut cells = Vec::new();
+        let mut errors = Vec::new();
         for (lr, seeds) in json["accuracy"].as_object().context("no accuracy")? {
-            cells.push((lr.parse::<f64>()?.ln(), 100.0 * cell(&numbers(seeds)?)));
+            let seeds = numbers(seeds)?;
+            let accuracy = 100.0 * cell(&seeds);
+            cells.push((lr.parse::<f64>()?.ln(), accuracy));
+            let error = 100.0 * deviation(seeds.iter().copied()) / (seeds.len() as f64).sqrt();
+            errors.push((accuracy, error));
         }
         cells.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let best = cells.iter().map(|c| c.1).fold(f64::MIN, f64::max);
+        let near = errors.iter().filter(|(accuracy, _)| best - accuracy < NEAR);
         Ok(Self {
+            error: median(near.map(|e| e.1)),
             cells,
             bases: bases(&json["base"]).unwrap_or_default(),
         })
@@ -106,6 +121,19 @@ impl Truth {
     pub fn best_lr(&self) -> f64 {
         let best = self.cells.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         best.map_or(f64::NAN, |c| c.0.exp())
+    }
+
+    /// The accuracies of the cells near the best, each the mean of a cell and its neighbours: what the grid might be
+    /// without its noise.
+    pub fn smooth_top(&self) -> Vec<f64> {
+        let accuracies: Vec<f64> = self.cells.iter().map(|c| c.1).collect();
+        let best = accuracies.iter().copied().fold(f64::MIN, f64::max);
+        let near = |at: &usize| best - accuracies[*at] < NEAR;
+        let smooth = |at: usize| {
+            let around = at.saturating_sub(1)..(at + 2).min(accuracies.len());
+            mean(around.filter(near).map(|i| accuracies[i]))
+        };
+        (0..accuracies.len()).filter(near).map(smooth).collect()
     }
 
     /// The lowest and the highest rate, interpolated, that lose at most half a point.
