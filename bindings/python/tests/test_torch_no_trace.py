@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cyclr.torch  # noqa: E402
+from cyclr.torch._state import capture_random, restore_random  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset  # noqa: E402
 
@@ -292,6 +293,20 @@ def test_after_an_exception_of_the_loader_or_ctrl_c_it_goes_on():
         with pytest.raises(error):
             cyclr.torch.range_test(*tested, loss_fn, loader, **SWEEP)
     assert train(*tested, loader) == train(*straight, shuffled())
+
+
+def test_the_generators_of_gpus_are_put_back(monkeypatch):
+    """Without a GPU: stand-ins for what torch asks of it, and so not through a loader, which asks more."""
+    generators = [torch.arange(16, dtype=torch.uint8), torch.zeros(16, dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [state.clone() for state in generators])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", lambda states: generators.__setitem__(slice(None), states))
+    state = capture_random()
+    for generator in generators:
+        generator += 1
+    restore_random(state)
+    assert generators[0].tolist() == list(range(16)) and generators[1].sum() == 0
 
 
 def test_a_warning_of_torch_is_not_lost():
