@@ -124,7 +124,7 @@ fn data_that_are_cut_or_too_few() {
             "--policy",
             "fixed(lr=0.1)",
         ],
-        1,
+        2,
         &["batch", "100"],
     );
 }
