@@ -51,14 +51,15 @@ pub(super) fn read(
 ) -> Result<LnPair, NoAnswer> {
     let rise = rise(curve, values, smoothed, rule)?;
     let base = curve.crossing(smoothed, rise.left, rise.level(rule.leaving));
+    let max = max_lr(curve, smoothed, &rise, rule);
     let first = curve.first_rate();
-    if base - first < libm::log(rule.beyond) {
+    // Where the rise is over before a point has left the plateau, there is none to leave.
+    if base - first < libm::log(rule.beyond) || max.is_ok_and(|max| max <= base) {
         return Err(NoAnswer::StartsTooHigh {
             first_lr: libm::exp(first),
             learning_at: libm::exp(base),
         });
     }
-    let max = max_lr(curve, smoothed, &rise, rule);
     Ok(LnPair { base, max })
 }
 
