@@ -54,10 +54,10 @@ impl Estimate {
     /// From the ln of a rate and of its interval's ends.
     fn from_ln(value: f64, low: f64, high: f64, interval: Interval) -> Self {
         Self {
-            interval,
             value: libm::exp(value),
             low: libm::exp(low.min(value)),
             high: libm::exp(high.max(value)),
+            interval,
         }
     }
 

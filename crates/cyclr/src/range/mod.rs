@@ -111,18 +111,12 @@ fn answer(
     rule: &Rule,
 ) -> Result<Bounds, NoAnswer> {
     let (bases, maxes) = agreeing(repeats, rule)?;
-    let (base_lr, max_lr) = if repeats.len() == 1 {
-        let (more_bases, more_maxes) = agreeing(again, rule)?;
-        (
-            interval::over_resamples(bases[0], more_bases),
-            interval::over_resamples(maxes[0], more_maxes),
-        )
-    } else {
-        (
-            interval::over_repeats(&bases, repeats.len()),
-            interval::over_repeats(&maxes, repeats.len()),
-        )
+    let (more_bases, more_maxes) = match repeats {
+        [_] => agreeing(again, rule)?,
+        _ => (Vec::new(), Vec::new()),
     };
+    let base_lr = estimate(&bases, repeats.len(), more_bases);
+    let max_lr = estimate(&maxes, repeats.len(), more_maxes);
     let diverged = stability.iter().flatten().filter_map(|s| s.diverged);
     let diverged = diverged.fold(f64::INFINITY, f64::min);
     let limit = diverged / rule.below_divergence;
@@ -147,11 +141,19 @@ fn base_lr(repeats: &[Readable], again: &[Readable]) -> Option<Estimate> {
         (2 * bases.len() > repeats.len()).then_some(bases)
     };
     let bases = most(repeats)?;
-    Some(if repeats.len() == 1 {
-        interval::over_resamples(bases[0], most(again)?)
-    } else {
-        interval::over_repeats(&bases, repeats.len())
-    })
+    let more = match repeats {
+        [_] => most(again)?,
+        _ => Vec::new(),
+    };
+    Some(estimate(&bases, repeats.len(), more))
+}
+
+/// A bound from its ln rates in the repeats that show it, or, of an only repeat, in its resampled curves.
+fn estimate(ln_rates: &[f64], repeats: usize, again: Vec<f64>) -> Estimate {
+    match ln_rates {
+        [only] if repeats == 1 => interval::over_resamples(*only, again),
+        _ => interval::over_repeats(ln_rates, repeats),
+    }
 }
 
 /// The ln rates of the readable repeats, which must be more than half of them and agree about `max_lr`.
