@@ -38,7 +38,7 @@ def bare():
 
 def driven(name, round):
     result = json.load(open(f"{folder}/{name}-{round}/result.json"))
-    return 1e6 * result["compute_seconds"] / result["made"]
+    return 1e6 * result["compute_seconds"] / result["updates_done"]
 
 
 base = median(bare() for _ in range(3))

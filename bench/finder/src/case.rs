@@ -1,7 +1,7 @@
 //! The recorded tests of the problems, and what a rule makes of them.
 
 use cyclr::range::{Pair, Point, Rule, Sweep, read_bounds};
-use cyclr::seam::Direction;
+use cyclr::trainer::Direction;
 
 use crate::numbers::{deviation, mean, median, per_problem};
 use crate::problem::{Lost, Problem};
@@ -62,7 +62,8 @@ impl Case<'_> {
 
     /// Every choice of so many of the sweeps.
     pub fn choices(&self, repeats: usize) -> Vec<Vec<Sweep>> {
-        let pick = |choice: &Vec<usize>| choice.iter().map(|&i| self.sweeps[i].clone()).collect();
+        let pick =
+            |selection: &Vec<usize>| selection.iter().map(|&i| self.sweeps[i].clone()).collect();
         choices(self.sweeps.len(), repeats)
             .iter()
             .map(pick)

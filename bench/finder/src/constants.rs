@@ -31,7 +31,7 @@ pub fn leave_one_out(cases: &[Case]) {
             };
             println!(
                 "{kind} repeats {repeats} {name:24} {regret:5.2} with {}",
-                words(&rules[place])
+                describe(&rules[place])
             );
             left_out.push(regret);
         }
@@ -75,7 +75,7 @@ fn rules() -> Vec<Rule> {
     rules
 }
 
-fn words(rule: &Rule) -> String {
+fn describe(rule: &Rule) -> String {
     let Rule {
         reach,
         least,

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Result;
-use cyclr_engine::EngineLab;
+use cyclr_engine::EngineFactory;
 use cyclr_engine::rng::{Purpose, Rng};
 use cyclr_train::find::{Ramp, RangeTest, Shape as Rise, range_test};
 use cyclr_train::{Budget, Interrupt, Outcome, Task, Watch, side_by_side, train};
@@ -25,10 +25,10 @@ pub fn make(folder: &Path) -> Result<()> {
             continue;
         }
         fs::create_dir_all(&path)?;
-        let lab = setting.lab()?;
+        let factory = setting.factory()?;
         let mut random = Rng::new(n as u64, Purpose::Weights, 7);
-        sweeps(&lab, setting, &mut random, &path)?;
-        let accuracy = grid(&lab, setting)?;
+        sweeps(&factory, setting, &mut random, &path)?;
+        let accuracy = grid(&factory, setting)?;
         let best = accuracy
             .iter()
             .max_by(|a, b| mean(a.1.iter().copied()).total_cmp(&mean(b.1.iter().copied())))
@@ -41,7 +41,7 @@ pub fn make(folder: &Path) -> Result<()> {
             "problem": setting.name,
             "policy": format!("triangular base=max/4 step={} updates={UPDATES}", UPDATES / 6),
             "accuracy": cells,
-            "base": bases(&lab, best)?,
+            "base": bases(&factory, best)?,
         });
         fs::write(path.join("grid.json"), serde_json::to_string_pretty(&grid)?)?;
         println!("{}: best max_lr {best:.2e}", setting.name);
@@ -51,14 +51,19 @@ pub fn make(folder: &Path) -> Result<()> {
 
 /// An exponential test that ends at random within 1.2 decades above the grid, and a linear one that ends between 1/20 and 3
 /// times the largest rate that all of the exponential ones stood.
-fn sweeps(lab: &EngineLab, setting: &Setting, random: &mut Rng, folder: &Path) -> Result<()> {
+fn sweeps(
+    factory: &EngineFactory,
+    setting: &Setting,
+    random: &mut Rng,
+    folder: &Path,
+) -> Result<()> {
     let top = setting.rates().last().unwrap_or(setting.lowest);
     let end = top * 10f64.powf(1.2 * random.uniform());
     let rising = Ramp::new(Rise::Exponential, setting.lowest / 100.0, end, UPDATES)?;
-    let stood = sweep(lab, rising, &folder.join("exp"))?;
-    let end = stood * 20f64.powf(-1.0) * 60f64.powf(random.uniform());
+    let did_not_diverge = sweep(factory, rising, &folder.join("exp"))?;
+    let end = did_not_diverge * 20f64.powf(-1.0) * 60f64.powf(random.uniform());
     sweep(
-        lab,
+        factory,
         Ramp::new(Rise::Linear, 0.0, end, UPDATES)?,
         &folder.join("lin"),
     )?;
@@ -66,7 +71,7 @@ fn sweeps(lab: &EngineLab, setting: &Setting, random: &mut Rng, folder: &Path) -
 }
 
 /// Makes the repeats of a sweep, writes them as `NAME-0.csv` and so on, and gives the largest rate that all stood.
-fn sweep(lab: &EngineLab, ramp: Ramp, name: &Path) -> Result<f64> {
+fn sweep(factory: &EngineFactory, ramp: Ramp, name: &Path) -> Result<f64> {
     let test = RangeTest {
         seed: 500,
         repeats: REPEATS,
@@ -77,7 +82,7 @@ fn sweep(lab: &EngineLab, ramp: Ramp, name: &Path) -> Result<f64> {
         observer: &mut |_| {},
         interrupt: &Interrupt::new(),
     };
-    let found = range_test(lab, &test, watch)?;
+    let found = range_test(factory, &test, watch)?;
     for (n, curve) in found.curves.iter().enumerate() {
         fs::write(format!("{}-{n}.csv", name.display()), curve.to_csv())?;
     }
@@ -85,25 +90,25 @@ fn sweep(lab: &EngineLab, ramp: Ramp, name: &Path) -> Result<f64> {
 }
 
 /// The accuracy of every rate's trainings.
-fn grid(lab: &EngineLab, setting: &Setting) -> Result<Vec<(f64, Vec<f64>)>> {
+fn grid(factory: &EngineFactory, setting: &Setting) -> Result<Vec<(f64, Vec<f64>)>> {
     let rates: Vec<f64> = setting.rates().collect();
     let jobs: Vec<(f64, f64)> = rates.iter().map(|&max| (max / 4.0, max)).collect();
-    let outcomes = trainings(lab, &jobs, None)?;
+    let outcomes = trainings(factory, &jobs, None)?;
     let accuracy = outcomes
         .into_iter()
-        .map(|of_rate| of_rate.iter().map(|o| accuracy(lab, o)).collect());
+        .map(|of_rate| of_rate.iter().map(|o| accuracy(factory, o)).collect());
     Ok(rates.into_iter().zip(accuracy).collect())
 }
 
 /// The accuracy on the way, for each of several bases at the best max_lr.
-fn bases(lab: &EngineLab, best: f64) -> Result<serde_json::Value> {
+fn bases(factory: &EngineFactory, best: f64) -> Result<serde_json::Value> {
     const EVERY: u64 = UPDATES / 20;
     let jobs: Vec<(f64, f64)> = (0..6).map(|k| (best / f64::from(1 << k), best)).collect();
-    let outcomes = trainings(lab, &jobs, Some(EVERY))?;
+    let outcomes = trainings(factory, &jobs, Some(EVERY))?;
     let at: Vec<u64> = (1..=20).map(|k| k * EVERY).collect();
     let way = |outcome: &Outcome| -> Vec<f64> {
         let read = |made: &u64| {
-            let reading = outcome.readings.iter().find(|r| r.made == *made);
+            let reading = outcome.evaluations.iter().find(|r| r.updates_done == *made);
             reading
                 .and_then(|r| Some(r.metrics.get("accuracy")?.value))
                 .unwrap_or(0.0)
@@ -120,7 +125,7 @@ fn bases(lab: &EngineLab, best: f64) -> Result<serde_json::Value> {
 
 /// Triangular trainings between (base, max), on all seeds.
 fn trainings(
-    lab: &EngineLab,
+    factory: &EngineFactory,
     jobs: &[(f64, f64)],
     every: Option<u64>,
 ) -> Result<Vec<Vec<Outcome>>> {
@@ -132,14 +137,14 @@ fn trainings(
         let (base, max, seed) = runs[n];
         let spec = format!("triangular(base={base}, max={max}, step={})", UPDATES / 6);
         let task = Task {
-            read_every: every.and_then(std::num::NonZeroU64::new),
+            evaluate_every: every.and_then(std::num::NonZeroU64::new),
             ..Task::new(spec.parse()?, seed, Budget::Updates(UPDATES))
         };
         let watch = Watch {
             observer: &mut |_| {},
             interrupt: &Interrupt::new(),
         };
-        Ok(train(lab, &task, watch)?)
+        Ok(train(factory, &task, watch)?)
     });
     let outcomes: Vec<Outcome> = outcomes.into_iter().collect::<Result<_>>()?;
     Ok(outcomes
@@ -149,9 +154,9 @@ fn trainings(
 }
 
 /// Over all held-out images; of a training that diverged, that of a guess.
-fn accuracy(lab: &EngineLab, outcome: &Outcome) -> f64 {
+fn accuracy(factory: &EngineFactory, outcome: &Outcome) -> f64 {
     let last = outcome
-        .readings
+        .evaluations
         .last()
         .and_then(|r| r.metrics.get("accuracy"));
     let test = outcome.test.as_ref().and_then(|m| m.get("accuracy"));
@@ -160,6 +165,6 @@ fn accuracy(lab: &EngineLab, outcome: &Outcome) -> f64 {
             let correct = a.correct.unwrap_or(0) + b.correct.unwrap_or(0);
             correct as f64 / (a.count + b.count) as f64
         }
-        _ => 1.0 / lab.dataset().classes().len() as f64,
+        _ => 1.0 / factory.dataset().classes().len() as f64,
     }
 }

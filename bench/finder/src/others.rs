@@ -1,18 +1,18 @@
 //! Other tools' rules on the same tests.
 
-use cyclr::range::{Reading, Rule, Sweep, read_bounds};
+use cyclr::range::{Rule, Sweep, SweepReading, read_bounds};
 
 use crate::case::{Case, choices};
 use crate::numbers::{mean, median, per_problem};
 
 /// A rule of one sweep: a rate from the reading, for three repeats their geometric mean.
-type Pick = (&'static str, fn(&Reading, &Sweep) -> Option<f64>);
+type Pick = (&'static str, fn(&SweepReading, &Sweep) -> Option<f64>);
 
 const PICKS: [Pick; 8] = [
-    ("minimum/10", |r, _| Some(r.picks[0]?.minimum_tenth)),
-    ("steepest", |r, _| Some(r.picks[0]?.steepest)),
-    ("valley", |r, _| Some(r.picks[0]?.valley)),
-    ("slide", |r, _| Some(r.picks[0]?.slide)),
+    ("minimum/10", |r, _| Some(r.suggestions[0]?.minimum_tenth)),
+    ("steepest", |r, _| Some(r.suggestions[0]?.steepest)),
+    ("valley", |r, _| Some(r.suggestions[0]?.valley)),
+    ("slide", |r, _| Some(r.suggestions[0]?.slide)),
     ("last/4", |_, s| Some(s.points().last()?.lr / 4.0)),
     ("last/10", |_, s| Some(s.points().last()?.lr / 10.0)),
     ("stable/4", |r, _| Some(r.largest_stable()? / 4.0)),
@@ -41,11 +41,11 @@ pub fn others(cases: &[Case]) {
     }
 }
 
-fn regret(case: &Case, pick: fn(&Reading, &Sweep) -> Option<f64>) -> f64 {
+fn regret(case: &Case, pick: fn(&SweepReading, &Sweep) -> Option<f64>) -> f64 {
     let rate = |s: &Sweep| pick(&read_bounds(std::slice::from_ref(s), &Rule::default()), s);
     let rates: Vec<Option<f64>> = case.sweeps.iter().map(rate).collect();
-    let of_choice = |choice: Vec<usize>| {
-        let logs: Option<Vec<f64>> = choice.iter().map(|&i| rates[i].map(f64::ln)).collect();
+    let of_choice = |selection: Vec<usize>| {
+        let logs: Option<Vec<f64>> = selection.iter().map(|&i| rates[i].map(f64::ln)).collect();
         Some(case.problem.truth.regret(mean(logs?).exp()))
     };
     mean(choices(rates.len(), 3).into_iter().filter_map(of_choice))

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use cyclr::range::{Point, Sweep};
-use cyclr::seam::Direction;
+use cyclr::trainer::Direction;
 
 use crate::numbers::{deviation, mean, median};
 

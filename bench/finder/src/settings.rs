@@ -4,7 +4,7 @@ use anyhow::Result;
 use cyclr_engine::data::{Dataset, Examples, Images, Normalization, Shape};
 use cyclr_engine::net::{Init, Layer, Net, Param};
 use cyclr_engine::rng::{Purpose, Rng};
-use cyclr_engine::{EngineConfig, EngineLab, Optimizer};
+use cyclr_engine::{EngineConfig, EngineFactory, Optimizer};
 
 /// Held out to measure by; the data sets' own test images are added.
 const VALIDATION: usize = 3000;
@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 impl Setting {
-    pub fn lab(&self) -> Result<EngineLab> {
+    pub fn factory(&self) -> Result<EngineFactory> {
         let dataset = (self.data)()?;
         let net = (self.net)(dataset.classes().len())?;
         let splits = dataset.split(VALIDATION, 0)?;
@@ -76,7 +76,7 @@ impl Setting {
             batch: self.batch,
             ..EngineConfig::new(net, normalization)
         };
-        Ok(EngineLab::new(config, splits)?)
+        Ok(EngineFactory::new(config, splits)?)
     }
 
     pub fn rates(&self) -> impl Iterator<Item = f64> + '_ {

@@ -20,8 +20,8 @@ pub fn false_answers(cases: &[Case], rule: &Rule) -> (f64, f64) {
 
 /// Sweeps cut at a share of the rate that the whole one gives for max_lr, and shuffled figures.
 pub fn must_be_none(cases: &[Case], rule: &Rule) {
-    for share in [0.1, 0.25, 0.5, 0.75, 1.0] {
-        cut_at(share, cases, rule);
+    for fraction in [0.1, 0.25, 0.5, 0.75, 1.0] {
+        cut_at(fraction, cases, rule);
     }
     let none = |sweeps: &[Sweep]| f64::from(read_bounds(sweeps, rule).answer.is_err());
     let (mut three, mut one, mut random) = (vec![], vec![], 1u64);
@@ -41,16 +41,16 @@ pub fn must_be_none(cases: &[Case], rule: &Rule) {
     );
 }
 
-fn cut_at(share: f64, cases: &[Case], rule: &Rule) {
+fn cut_at(fraction: f64, cases: &[Case], rule: &Rule) {
     let (mut three, mut one, mut regrets) = (vec![], vec![], vec![]);
     for (case, max_lr) in answered_by(cases, rule) {
         let cut: Vec<Sweep> = case
             .sweeps
             .iter()
-            .filter_map(|s| cut(s, share * max_lr))
+            .filter_map(|s| cut(s, fraction * max_lr))
             .collect();
-        for choice in choices(cut.len(), 3) {
-            let sweeps: Vec<Sweep> = choice.iter().map(|&i| cut[i].clone()).collect();
+        for selection in choices(cut.len(), 3) {
+            let sweeps: Vec<Sweep> = selection.iter().map(|&i| cut[i].clone()).collect();
             let answer = read_bounds(&sweeps, rule).answer;
             three.push(f64::from(answer.is_err()));
             let regret = |lr| {
@@ -70,7 +70,7 @@ fn cut_at(share: f64, cases: &[Case], rule: &Rule) {
     }
     regrets.dedup();
     println!(
-        "cut at {share} of max_lr: none {} threes, {} ones; answered with regrets {regrets:?}",
+        "cut at {fraction} of max_lr: none {} threes, {} ones; answered with regrets {regrets:?}",
         share_of(&three),
         share_of(&one)
     );

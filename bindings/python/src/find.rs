@@ -1,12 +1,12 @@
-use cyclr::seam::{Direction, Metrics};
+use cyclr::trainer::{Direction, Metrics};
 use cyclr::units::Epochs;
 use cyclr_train::find::{Curve, Measure, Ramp, RangeTest, Shape};
-use cyclr_train::{Budget, Ending, Interrupt, Task, Watch};
+use cyclr_train::{Budget, Interrupt, StopReason, Task, Watch};
 use pyo3::prelude::*;
 
-use crate::range::Reading;
+use crate::range::SweepReading;
 use crate::schedule::AnySpec;
-use crate::trainer::with_lab;
+use crate::trainer::with_factory;
 use crate::{CyclrError, refused, whole};
 
 /// A sweep that is given rather than found out.
@@ -36,10 +36,10 @@ impl Sweep {
 /// What a range test measured, and what it says.
 #[derive(IntoPyObject)]
 pub(crate) struct Found {
-    answer: Reading,
-    reading: Reading,
+    answer: SweepReading,
+    reading: SweepReading,
     curves: Vec<Measured>,
-    scale: Option<Reading>,
+    scale: Option<SweepReading>,
     scale_curves: Vec<Measured>,
     given_weights: bool,
 }
@@ -55,12 +55,12 @@ struct Measured {
     diverged: Option<f64>,
 }
 
-/// A range test over a Python lab, by the rule of `cyclr find`.
+/// A range test over a Python trainer factory, by the rule of `cyclr find`.
 #[pyfunction]
-#[pyo3(signature = (lab, *, repeats, updates, seed, sweep, validation_points))]
+#[pyo3(signature = (factory, *, repeats, updates, seed, sweep, validation_points))]
 pub(crate) fn find(
     py: Python<'_>,
-    lab: Py<PyAny>,
+    factory: Py<PyAny>,
     repeats: u32,
     updates: u64,
     seed: u64,
@@ -78,12 +78,12 @@ pub(crate) fn find(
             .map_or(Measure::Training, |points| Measure::Validation { points }),
         ..RangeTest::default()
     };
-    let found = with_lab(py, lab, |lab| {
+    let found = with_factory(py, factory, |factory| {
         let watch = Watch {
             observer: &mut |_event| {},
             interrupt: &Interrupt::new(),
         };
-        cyclr_train::find::range_test(lab, &test, watch)
+        cyclr_train::find::range_test(factory, &test, watch)
     })?;
     let mut answer = found.reading.clone();
     answer.answer = found.answer();
@@ -114,9 +114,9 @@ impl From<&Curve> for Measured {
 /// What came of a training.
 #[derive(IntoPyObject)]
 pub(crate) struct Outcome {
-    ending: &'static str,
-    made: u64,
-    readings: Vec<(u64, Option<u64>, Vec<Measurement>)>,
+    stop_reason: &'static str,
+    updates_done: u64,
+    evaluations: Vec<(u64, Option<u64>, Vec<Measurement>)>,
     test: Option<Vec<Measurement>>,
     compute_seconds: f64,
 }
@@ -124,18 +124,18 @@ pub(crate) struct Outcome {
 /// The arguments of `cyclr.Metric`.
 type Measurement = (String, f64, u64, &'static str, Option<u64>);
 
-/// Trains one run of a Python lab, as `cyclr train` does, without a folder.
+/// Trains one run of a Python trainer factory, as `cyclr train` does, without a folder.
 #[pyfunction]
-#[pyo3(signature = (lab, spec, *, seed, updates, epochs, read_every, test))]
+#[pyo3(signature = (factory, spec, *, seed, updates, epochs, evaluate_every, test))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn train(
     py: Python<'_>,
-    lab: Py<PyAny>,
+    factory: Py<PyAny>,
     spec: AnySpec,
     seed: u64,
     #[pyo3(from_py_with = whole)] updates: Option<u64>,
     epochs: Option<f64>,
-    #[pyo3(from_py_with = whole)] read_every: Option<u64>,
+    #[pyo3(from_py_with = whole)] evaluate_every: Option<u64>,
     test: bool,
 ) -> PyResult<Outcome> {
     let budget = match (updates, epochs) {
@@ -145,29 +145,30 @@ pub(crate) fn train(
     };
     let mut task = Task::new(spec.0, seed, budget);
     task.test = test;
-    task.read_every = read_every.and_then(std::num::NonZeroU64::new);
-    let outcome = with_lab(py, lab, |lab| {
+    task.evaluate_every = evaluate_every.and_then(std::num::NonZeroU64::new);
+    let outcome = with_factory(py, factory, |factory| {
         let watch = Watch {
             observer: &mut |_event| {},
             interrupt: &Interrupt::new(),
         };
-        cyclr_train::train(lab, &task, watch)
+        cyclr_train::train(factory, &task, watch)
     })?;
-    let reading = |r: &cyclr_train::Reading| (r.made, r.trough, measurements(&r.metrics));
+    let point =
+        |p: &cyclr_train::ValidationPoint| (p.updates_done, p.trough, measurements(&p.metrics));
     Ok(Outcome {
-        ending: match outcome.ending {
-            Ending::Diverged { .. } => "diverged",
-            _ => "whole",
+        stop_reason: match outcome.stop_reason {
+            StopReason::Diverged { .. } => "diverged",
+            _ => "completed",
         },
-        made: outcome.made,
-        readings: outcome.readings.iter().map(reading).collect(),
+        updates_done: outcome.updates_done,
+        evaluations: outcome.evaluations.iter().map(point).collect(),
         test: outcome.test.as_ref().map(measurements),
         compute_seconds: outcome.compute_seconds,
     })
 }
 
 fn measurements(metrics: &Metrics) -> Vec<Measurement> {
-    let one = |m: &cyclr::seam::Metric| {
+    let one = |m: &cyclr::trainer::Metric| {
         let name = m.name.clone().into_owned();
         (name, m.value, m.count, word(m.direction), m.correct)
     };

@@ -1,5 +1,5 @@
-use cyclr::range::{Estimate, Interval, NoAnswer, Picks, Point, Rule, Sweep};
-use cyclr::seam::Direction;
+use cyclr::range::{self, Estimate, Interval, NoAnswer, Point, Rule, Sweep};
+use cyclr::trainer::Direction;
 use pyo3::prelude::*;
 
 use crate::{CyclrError, refused};
@@ -16,12 +16,12 @@ pub(crate) struct Recorded {
 
 /// What a range test says: bounds, or why there are none.
 #[derive(IntoPyObject)]
-pub(crate) struct Reading {
+pub(crate) struct SweepReading {
     pub(crate) bounds: Option<Bounds>,
     pub(crate) no_answer: Option<Reason>,
     pub(crate) repeats: Vec<Option<(f64, f64)>>,
     pub(crate) largest_stable: Option<f64>,
-    pub(crate) picks: Vec<Option<Suggestions>>,
+    pub(crate) suggestions: Vec<Option<Suggestions>>,
 }
 
 #[derive(IntoPyObject)]
@@ -47,7 +47,7 @@ pub(crate) struct Suggestions {
 }
 
 #[pyfunction]
-pub(crate) fn read_bounds(sweeps: Vec<Recorded>) -> PyResult<Reading> {
+pub(crate) fn read_bounds(sweeps: Vec<Recorded>) -> PyResult<SweepReading> {
     let sweeps: Vec<Sweep> = sweeps
         .iter()
         .map(Recorded::sweep)
@@ -89,13 +89,17 @@ pub(crate) fn direction(word: &str) -> PyResult<Direction> {
     }
 }
 
-impl From<cyclr::range::Reading> for Reading {
-    fn from(reading: cyclr::range::Reading) -> Self {
+impl From<cyclr::range::SweepReading> for SweepReading {
+    fn from(reading: cyclr::range::SweepReading) -> Self {
         let pair = |pair: cyclr::range::Pair| (pair.base_lr, pair.max_lr);
         Self {
             largest_stable: reading.largest_stable(),
             repeats: reading.repeats.iter().map(|r| r.ok().map(pair)).collect(),
-            picks: reading.picks.iter().map(|p| p.map(Into::into)).collect(),
+            suggestions: reading
+                .suggestions
+                .iter()
+                .map(|p| p.map(Into::into))
+                .collect(),
             bounds: reading.answer.ok().map(Into::into),
             no_answer: reading.answer.err().map(Into::into),
         }
@@ -135,13 +139,13 @@ impl From<NoAnswer> for Reason {
     }
 }
 
-impl From<Picks> for Suggestions {
-    fn from(picks: Picks) -> Self {
+impl From<range::Suggestions> for Suggestions {
+    fn from(suggestions: range::Suggestions) -> Self {
         Self {
-            minimum_tenth: picks.minimum_tenth,
-            steepest: picks.steepest,
-            valley: picks.valley,
-            slide: picks.slide,
+            minimum_tenth: suggestions.minimum_tenth,
+            steepest: suggestions.steepest,
+            valley: suggestions.valley,
+            slide: suggestions.slide,
         }
     }
 }

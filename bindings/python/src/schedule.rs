@@ -93,8 +93,8 @@ impl Spec {
     }
 
     /// The spec in words, for people.
-    fn words(&self) -> String {
-        self.0.words()
+    fn describe(&self) -> String {
+        self.0.describe()
     }
 }
 

@@ -62,7 +62,7 @@ impl From<stats::Comparison> for Judged {
             Verdict::Better => ("better", None),
             Verdict::Worse => ("worse", None),
             Verdict::Equivalent => ("equivalent", None),
-            Verdict::Undecided(obstacle) => ("undecided", Some(words(obstacle))),
+            Verdict::Undecided(obstacle) => ("undecided", Some(describe(obstacle))),
         };
         Self {
             verdict,
@@ -75,7 +75,7 @@ impl From<stats::Comparison> for Judged {
     }
 }
 
-fn words(obstacle: Obstacle) -> String {
+fn describe(obstacle: Obstacle) -> String {
     match obstacle {
         Obstacle::OneSeed => "one seed has no spread to judge by".into(),
         Obstacle::NoSpread => "the difference was the same at every seed".into(),

@@ -1,17 +1,17 @@
-//! The seam over Python objects: `start(seed)` gives a run, and a run has `facts`, `updates`, `evaluate`, `state` and
+//! The trainer interface over Python objects: `start(seed)` gives a run, and a run has `info`, `updates`, `evaluate`, `state` and
 //! `restore`.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use cyclr::seam::{self, Evaluation, Lab, Metrics, Split, Trainable, TrainableError};
+use cyclr::trainer::{self, Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::range::direction;
 use crate::schedule::Hyper;
-use crate::{TrainerError, refused};
+use crate::{TrainerError as PyTrainerError, refused};
 use cyclr_train::Error;
 
 /// Something to be done with the interpreter by the thread that called from Python.
@@ -20,20 +20,20 @@ type Job = Box<dyn FnOnce(Python<'_>) + Send>;
 /// Does `work`, which drives Python trainers, on a thread of its own, while the calling thread runs what is asked of them:
 /// thread-local settings of a library (gradient mode, autocast, the current device) are then the caller's, and Ctrl-C
 /// reaches the Python code that runs. An exception of the trainer goes on here.
-pub(crate) fn with_lab<T: Send>(
+pub(crate) fn with_factory<T: Send>(
     py: Python<'_>,
-    lab: Py<PyAny>,
-    work: impl FnOnce(&PyLab) -> Result<T, Error> + Send,
+    factory: Py<PyAny>,
+    work: impl FnOnce(&PyFactory) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
     let (jobs, mut todo) = channel::<Job>();
-    let lab = PyLab {
-        lab: Arc::new(lab),
+    let factory = PyFactory {
+        factory: Arc::new(factory),
         jobs,
         raised: Arc::default(),
     };
-    let raised = Arc::clone(&lab.raised);
+    let raised = Arc::clone(&factory.raised);
     let result = thread::scope(|scope| {
-        let worker = scope.spawn(move || work(&lab));
+        let worker = scope.spawn(move || work(&factory));
         let next = &mut todo;
         while let Ok(job) = py.detach(|| {
             let next = &mut *next;
@@ -48,24 +48,24 @@ pub(crate) fn with_lab<T: Send>(
         return Err(raised);
     }
     result.map_err(|error| match error {
-        Error::Trainable(error) => TrainerError::new_err(error.to_string()),
+        Error::Trainer(error) => PyTrainerError::new_err(error.to_string()),
         error => refused(error),
     })
 }
 
 /// Makes runs by a Python object's `start(seed)`.
-pub(crate) struct PyLab {
-    lab: Arc<Py<PyAny>>,
+pub(crate) struct PyFactory {
+    factory: Arc<Py<PyAny>>,
     jobs: Sender<Job>,
     raised: Arc<Mutex<Option<PyErr>>>,
 }
 
-impl PyLab {
+impl PyFactory {
     /// Has the calling thread do something. What it raises is kept for the caller, and ends the work.
     fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(Python<'_>) -> PyResult<T> + Send + 'static,
-    ) -> Result<T, TrainableError> {
+    ) -> Result<T, TrainerError> {
         let (answer, answered) = channel();
         let raised = Arc::clone(&self.raised);
         let job = move |py: Python<'_>| match job(py) {
@@ -75,7 +75,7 @@ impl PyLab {
                 raised.get_or_insert(error);
             }
         };
-        let lost = || TrainableError::Failed {
+        let lost = || TrainerError::Failed {
             reason: "the trainer raised an exception".into(),
         };
         self.jobs.send(Box::new(job)).map_err(|_| lost())?;
@@ -83,66 +83,67 @@ impl PyLab {
     }
 }
 
-impl Lab for PyLab {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
-        let lab = Arc::clone(&self.lab);
-        let (run, facts) = self.ask(move |py| {
-            let run = lab.bind(py).call_method1("start", (seed,))?;
-            let facts: Facts = run.getattr("facts")?.extract()?;
-            Ok((run.unbind(), facts))
+impl TrainerFactory for PyFactory {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+        let factory = Arc::clone(&self.factory);
+        let (run, info) = self.ask(move |py| {
+            let run = factory.bind(py).call_method1("start", (seed,))?;
+            let info: TrainerInfo = run.getattr("info")?.extract()?;
+            Ok((run.unbind(), info))
         })?;
         Ok(Box::new(PyRun {
-            lab: self,
+            factory: self,
             run: Arc::new(run),
-            facts: facts.checked()?,
+            info: info.checked()?,
         }))
     }
 }
 
 /// One Python run.
 struct PyRun<'a> {
-    lab: &'a PyLab,
+    factory: &'a PyFactory,
     run: Arc<Py<PyAny>>,
-    facts: seam::Facts,
+    info: trainer::TrainerInfo,
 }
 
-impl Trainable for PyRun<'_> {
-    fn facts(&self) -> &seam::Facts {
-        &self.facts
+impl Trainer for PyRun<'_> {
+    fn info(&self) -> &trainer::TrainerInfo {
+        &self.info
     }
 
-    fn update(&mut self, hyper: cyclr::Hyper) -> Result<Metrics, TrainableError> {
-        let made = self.updates(&[hyper])?;
-        made.into_iter()
+    fn update(&mut self, hyper: cyclr::Hyper) -> Result<Metrics, TrainerError> {
+        let updates_done = self.updates(&[hyper])?;
+        updates_done
+            .into_iter()
             .next()
-            .ok_or_else(|| TrainableError::Failed {
+            .ok_or_else(|| TrainerError::Failed {
                 reason: "it made no update and returned no metrics".into(),
             })
     }
 
-    fn updates(&mut self, hypers: &[cyclr::Hyper]) -> Result<Vec<Metrics>, TrainableError> {
+    fn updates(&mut self, hypers: &[cyclr::Hyper]) -> Result<Vec<Metrics>, TrainerError> {
         let hypers: Vec<Hyper> = hypers.iter().map(|&hyper| hyper.into()).collect();
         let run = Arc::clone(&self.run);
-        self.lab.ask(move |py| {
-            let made = run.bind(py).call_method1("updates", (hypers,))?;
-            let made: Vec<Vec<Metric>> = made.extract()?;
-            made.into_iter().map(metrics).collect()
+        self.factory.ask(move |py| {
+            let updates_done = run.bind(py).call_method1("updates", (hypers,))?;
+            let updates_done: Vec<Vec<Metric>> = updates_done.extract()?;
+            updates_done.into_iter().map(metrics).collect()
         })
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         let (size, split) = match split {
-            Split::Validation => (self.facts.validation, "validation"),
-            Split::Test => (self.facts.test, "test"),
+            Split::Validation => (self.info.validation, "validation"),
+            Split::Test => (self.info.test, "test"),
         };
         if size == 0 {
-            return Err(TrainableError::Unsupported {
+            return Err(TrainerError::Unsupported {
                 what: "evaluate",
                 reason: format!("it has no {split} data"),
             });
         }
         let run = Arc::clone(&self.run);
-        self.lab.ask(move |py| {
+        self.factory.ask(move |py| {
             let measured = run.bind(py).call_method1("evaluate", (split,))?;
             let measured: PyEvaluation = measured.extract()?;
             Ok(Evaluation {
@@ -152,15 +153,15 @@ impl Trainable for PyRun<'_> {
         })
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         let run = Arc::clone(&self.run);
-        self.lab
+        self.factory
             .ask(move |py| run.bind(py).call_method0("state")?.extract())
     }
 
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         let (run, state) = (Arc::clone(&self.run), state.to_vec());
-        self.lab.ask(move |py| {
+        self.factory.ask(move |py| {
             run.bind(py)
                 .call_method1("restore", (PyBytes::new(py, &state),))?;
             Ok(())
@@ -168,13 +169,13 @@ impl Trainable for PyRun<'_> {
     }
 }
 
-/// `cyclr.Facts`.
+/// `cyclr.TrainerInfo`.
 #[derive(FromPyObject)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "four abilities that a trainer has or lacks, in any combination"
 )]
-struct Facts {
+struct TrainerInfo {
     examples: u64,
     batch: u64,
     validation: u64,
@@ -185,17 +186,17 @@ struct Facts {
     given_weights: bool,
 }
 
-impl Facts {
-    fn checked(self) -> Result<seam::Facts, TrainableError> {
+impl TrainerInfo {
+    fn checked(self) -> Result<trainer::TrainerInfo, TrainerError> {
         if self.examples == 0 || self.batch == 0 {
-            return Err(TrainableError::Failed {
+            return Err(TrainerError::Failed {
                 reason: format!(
-                    "its facts say examples = {} and batch = {}: both must be at least 1",
+                    "its info say examples = {} and batch = {}: both must be at least 1",
                     self.examples, self.batch
                 ),
             });
         }
-        Ok(seam::Facts {
+        Ok(trainer::TrainerInfo {
             examples: self.examples,
             batch: self.batch,
             validation: self.validation,
@@ -227,7 +228,7 @@ struct Metric {
 
 fn metrics(list: Vec<Metric>) -> PyResult<Metrics> {
     let metric = |metric: Metric| {
-        Ok(seam::Metric {
+        Ok(trainer::Metric {
             direction: direction(&metric.direction)?,
             name: metric.name.into(),
             value: metric.value,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 
-class Bowl:
+class Quadratic:
     """A noisy quadratic: gradient descent at rates below 2 / curvature is stable."""
 
     def __init__(self, run, curvature=1.0, momentum=0.0):
         self.random = np.random.default_rng(run.seed)
         self.place, self.speed, self.curvature, self.momentum = np.ones(100), np.zeros(100), curvature, momentum
-        self.facts = cyclr.Facts(
+        self.info = cyclr.TrainerInfo(
             examples=1000, batch=10, validation=100, test=100, momentum=True, snapshots=True, weight_decay=False
         )
 
@@ -44,7 +44,7 @@ class Bowl:
 
 
 def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
-    found = cyclr.find(Bowl, updates=1500)
+    found = cyclr.find(Quadratic, updates=1500)
     assert found.updates <= 1500 and len(found.curves) == len(found.scale_curves) == 3
     bounds = found.bounds
     assert bounds.base_lr.repeats == bounds.max_lr.repeats == 3
@@ -54,26 +54,26 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
 
 
 def test_the_curves_of_the_answer_are_those_that_were_read():
-    found = cyclr.find(Bowl, updates=1500)
+    found = cyclr.find(Quadratic, updates=1500)
     assert found.read_curves is found.curves
     by_scale = dataclasses.replace(found, answer=found.scale.answer)
     assert by_scale.answer != found.answer and by_scale.read_curves is found.scale_curves
 
 
 def test_the_same_seed_finds_the_same():
-    assert cyclr.find(Bowl, updates=600, seed=4) == cyclr.find(Bowl, updates=600, seed=4)
-    assert cyclr.find(Bowl, updates=600, seed=4) != cyclr.find(Bowl, updates=600, seed=5)
+    assert cyclr.find(Quadratic, updates=600, seed=4) == cyclr.find(Quadratic, updates=600, seed=4)
+    assert cyclr.find(Quadratic, updates=600, seed=4) != cyclr.find(Quadratic, updates=600, seed=5)
 
 
 def test_a_recorded_curve_reads_as_it_did():
-    found = cyclr.find(Bowl, updates=1500)
+    found = cyclr.find(Quadratic, updates=1500)
     assert cyclr.read_bounds(found.curves) == found.reading
     picks = found.reading.picks[0]
     assert 0 < picks.valley < 10
 
 
 def test_no_reliable_answer_is_a_result_with_reason_and_advice():
-    found = cyclr.find(Bowl, sweep=cyclr.Sweep(1e-9, 1e-8, 100))
+    found = cyclr.find(Quadratic, sweep=cyclr.Sweep(1e-9, 1e-8, 100))
     assert found.answer.kind == "nothing_learnt" and found.bounds is None
     assert "nothing was learnt" in found.answer.reason and "higher rates" in found.answer.advice
     with pytest.raises(cyclr.CyclrError, match="nothing was learnt"):
@@ -81,18 +81,18 @@ def test_no_reliable_answer_is_a_result_with_reason_and_advice():
 
 
 def test_a_suggestion_fits_the_budget():
-    found = cyclr.find(Bowl, updates=1500)
+    found = cyclr.find(Quadratic, updates=1500)
     spec = found.suggest(epochs=16, examples=1000, batch=10)
     assert str(spec).startswith("triangular2(base=") and "step=200" in str(spec)
 
 
 def test_validation_can_be_measured():
-    found = cyclr.find(Bowl, sweep=cyclr.Sweep(1e-3, 3, 200, "exponential"), repeats=2, validation_points=50)
+    found = cyclr.find(Quadratic, sweep=cyclr.Sweep(1e-3, 3, 200, "exponential"), repeats=2, validation_points=50)
     assert [len(curve.lr) for curve in found.curves] <= [50, 50]
 
 
 def test_exceptions_of_the_trainer_go_through():
-    class Broken(Bowl):
+    class Broken(Quadratic):
         def updates(self, hypers):
             if hypers[0].lr > 1e-3:
                 raise LookupError("no such batch")
@@ -103,7 +103,7 @@ def test_exceptions_of_the_trainer_go_through():
 
 
 def test_ctrl_c_stops_it():
-    class Interrupted(Bowl):
+    class Interrupted(Quadratic):
         def updates(self, hypers):
             raise KeyboardInterrupt
 
@@ -116,7 +116,7 @@ def test_it_runs_on_the_calling_thread():
 
     threads = set()
 
-    class Noted(Bowl):
+    class Noted(Quadratic):
         def updates(self, hypers):
             threads.add(threading.get_ident())
             return super().updates(hypers)
@@ -136,11 +136,11 @@ def test_it_runs_on_the_calling_thread():
 )
 def test_bad_settings_are_value_errors(settings, message):
     with pytest.raises(cyclr.CyclrError, match=message):
-        cyclr.find(Bowl, **settings)
+        cyclr.find(Quadratic, **settings)
 
 
 def test_a_trainer_that_breaks_its_promises_is_an_error():
-    class Idle(Bowl):
+    class Idle(Quadratic):
         def updates(self, hypers):
             return []
 
@@ -149,16 +149,16 @@ def test_a_trainer_that_breaks_its_promises_is_an_error():
 
 
 def test_training_ends_at_a_trough_and_is_read_there():
-    outcome = cyclr.train(Bowl, "triangular(base=0.01, max=0.2, step=50)", updates=250)
-    assert (outcome.made, outcome.ending) == (200, "whole")
-    assert [made for made, _ in outcome.readings] == [100, 200]
+    outcome = cyclr.train(Quadratic, "triangular(base=0.01, max=0.2, step=50)", updates=250)
+    assert (outcome.updates_done, outcome.stop_reason) == (200, "completed")
+    assert [done for done, _ in outcome.evaluations] == [100, 200]
     assert outcome.test.metrics[0].value < 0.01
-    assert cyclr.train(Bowl, "fixed(lr=100)", updates=300).ending == "diverged"
+    assert cyclr.train(Quadratic, "fixed(lr=100)", updates=300).stop_reason == "diverged"
 
 
 def test_found_is_drawn():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
-    found = cyclr.find(Bowl, updates=1500)
+    found = cyclr.find(Quadratic, updates=1500)
     axes = found.plot()
     assert axes.get_xscale() == "log" and len(axes.lines) == 5

@@ -24,7 +24,7 @@ class Slow(Bowl):
 
 print("this is the log", flush=True)
 outcome = cyclr.serve(Slow, policy="fixed(lr=0.1)", updates=50)
-print("ended with", outcome and outcome.made)
+print("ended with", outcome and outcome.updates_done)
 """
 
 
@@ -59,10 +59,10 @@ def driver(script, start):
 
 
 def test_a_whole_conversation(driver, tmp_path):
-    facts = driver.initialize(seed=3)
+    info = driver.initialize(seed=3)
     expected = {"protocol": 1, "examples": 1000, "batch": 10, "validation": 100, "test": 100, "momentum": True}
     expected |= {"weight_decay": False, "snapshots": True, "given_weights": False}
-    assert facts == expected
+    assert info == expected
 
     made = driver.updates(5)
     here = Bowl(cyclr.Run(3)).updates([cyclr.Hyper(0.1)] * 5)
@@ -89,8 +89,8 @@ def test_what_is_not_finite_has_a_name_and_ends_the_updates(driver):
 
 
 def test_unknown_fields_are_ignored_and_missing_ones_named(driver):
-    facts = driver.result("initialize", protocol=1, seed=0, data_seed=0, batch=None, colour="blue")
-    assert facts["examples"] == 1000
+    info = driver.result("initialize", protocol=1, seed=0, data_seed=0, batch=None, colour="blue")
+    assert info["examples"] == 1000
     assert driver.result("updates", updates=[{"lr": 0.1, "later": 1}])
     for method, params, name in [
         ("updates", {}, "updates"),
@@ -120,7 +120,7 @@ NUMPY = """
 import numpy as np, cyclr
 
 class Counted:
-    facts = cyclr.Facts(examples=np.int64(100), batch=np.int32(10), validation=np.uint8(3), momentum=np.bool_(True))
+    info = cyclr.TrainerInfo(examples=np.int64(100), batch=np.int32(10), validation=np.uint8(3), momentum=np.bool_(True))
     def __init__(self, run):
         pass
     def updates(self, hypers):
@@ -134,8 +134,8 @@ cyclr.serve(Counted)
 
 def test_numbers_may_be_numpys(start):
     driver = start(NUMPY)
-    facts = driver.initialize()
-    assert (facts["examples"], facts["batch"], facts["validation"], facts["momentum"]) == (100, 10, 3, True)
+    info = driver.initialize()
+    assert (info["examples"], info["batch"], info["validation"], info["momentum"]) == (100, 10, 3, True)
     [[loss, accuracy]] = driver.updates(1)
     assert (loss["value"], loss["count"]) == (0.5, 10)
     assert (accuracy["value"], accuracy["correct"]) == (0.9, 9)

@@ -29,9 +29,9 @@ def start(tmp_path):
 
 def test_a_script_is_a_child(start, tmp_path):
     driver = start()
-    facts = driver.initialize(seed=1)
-    assert (facts["examples"], facts["batch"], facts["validation"], facts["test"]) == (9000, 100, 1000, 2000)
-    assert facts["momentum"] and facts["weight_decay"] and facts["snapshots"]
+    info = driver.initialize(seed=1)
+    assert (info["examples"], info["batch"], info["validation"], info["test"]) == (9000, 100, 1000, 2000)
+    assert info["momentum"] and info["weight_decay"] and info["snapshots"]
 
     first = driver.updates(7)
     assert [metric["name"] for metric in first[0]] == ["loss", "accuracy"]
@@ -55,8 +55,8 @@ def test_a_script_is_a_child(start, tmp_path):
 
 
 def test_the_batch_is_cyclrs_where_it_says(start):
-    facts = start().initialize(batch=50)
-    assert facts["batch"] == 50
+    info = start().initialize(batch=50)
+    assert info["batch"] == 50
 
 
 def test_alone_it_trains_by_itself():

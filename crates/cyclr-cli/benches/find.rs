@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use cyclr::Hyper;
-use cyclr::seam::Lab;
+use cyclr::trainer::TrainerFactory;
 use cyclr_engine::data::{Dataset, Normalization};
 use cyclr_engine::net::Net;
-use cyclr_engine::{EngineConfig, EngineLab};
+use cyclr_engine::{EngineConfig, EngineFactory};
 use cyclr_train::find::{Ramp, RangeTest, Shape, range_test};
 use cyclr_train::{Interrupt, Watch};
 
@@ -21,13 +21,13 @@ const ROUNDS: usize = 31;
 fn main() {
     println!("median of {ROUNDS} rounds, one repeat, one thread; the quartiles in brackets");
     for (net, updates) in [("mlp", 1000), ("lenet", 200)] {
-        let lab = lab(net);
+        let factory = factory(net);
         let ramp = Ramp::new(Shape::Linear, 0.0, 0.02, updates).expect("a ramp");
         let mut ratios = Vec::new();
         let mut bare_times = Vec::new();
         for round in 0..ROUNDS as u64 {
-            let bare = || seconds(|| bare(&lab, &ramp, round));
-            let test = || seconds(|| test(&lab, ramp, round));
+            let bare = || seconds(|| bare(&factory, &ramp, round));
+            let test = || seconds(|| test(&factory, ramp, round));
             let (bare, test) = if round % 2 == 0 {
                 (bare(), test())
             } else {
@@ -45,23 +45,23 @@ fn main() {
     }
 }
 
-fn lab(net: &str) -> EngineLab {
+fn factory(net: &str) -> EngineFactory {
     let data = Dataset::embedded();
     let classes = data.classes().len();
     let splits = data.split(2000, 0).expect("the embedded data are larger");
     let net = Net::named(net, classes).expect("a net of the zoo");
     let config = EngineConfig::new(net, Normalization::per_channel(&splits.train));
-    EngineLab::new(config, splits).expect("a small net on small images")
+    EngineFactory::new(config, splits).expect("a small net on small images")
 }
 
-fn bare(lab: &EngineLab, ramp: &Ramp, seed: u64) {
-    let mut run = lab.start(seed).expect("it starts");
+fn bare(factory: &EngineFactory, ramp: &Ramp, seed: u64) {
+    let mut run = factory.start(seed).expect("it starts");
     for update in 0..ramp.updates() {
         let _ = black_box(run.update(Hyper::lr(ramp.at(update))).expect("it updates"));
     }
 }
 
-fn test(lab: &EngineLab, ramp: Ramp, seed: u64) {
+fn test(factory: &EngineFactory, ramp: Ramp, seed: u64) {
     let test = RangeTest {
         seed,
         repeats: 1,
@@ -73,7 +73,7 @@ fn test(lab: &EngineLab, ramp: Ramp, seed: u64) {
         observer: &mut |_| {},
         interrupt: &Interrupt::new(),
     };
-    let found = range_test(lab, &test, watch).expect("it tests");
+    let found = range_test(factory, &test, watch).expect("it tests");
     assert_eq!(found.curves[0].points.len() as u64, ramp.updates());
 }
 

@@ -36,7 +36,7 @@ impl fmt::Display for NoReliableAnswer {
 impl std::error::Error for NoReliableAnswer {}
 
 /// The error and its causes, each said once: some say their cause themselves.
-fn words(error: &anyhow::Error) -> String {
+fn describe(error: &anyhow::Error) -> String {
     let causes = error.chain().map(ToString::to_string);
     causes.fold(String::new(), |said, cause| {
         if said.is_empty() {
@@ -62,7 +62,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     if error.is::<NoReliableAnswer>() {
         return 3;
     }
-    note!("error: {}", words(error));
+    note!("error: {}", describe(error));
     if error.is::<Usage>() {
         return 2;
     }

@@ -15,7 +15,7 @@ mod chart;
 mod child;
 mod command;
 mod exit;
-mod lab;
+mod factory;
 mod progress;
 mod report;
 mod say;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::say::note;
 use cyclr::Hyper;
-use cyclr::seam::Metrics;
+use cyclr::trainer::Metrics;
 use cyclr_train::{Event, Interrupt, find::FindEvent};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -59,20 +59,20 @@ impl Pace {
         }
     }
 
-    fn started(&mut self, made: u64, end: u64, updates_per_epoch: u64) {
-        (self.start, self.updates_per_epoch) = (made, updates_per_epoch);
+    fn started(&mut self, updates_done: u64, end: u64, updates_per_epoch: u64) {
+        (self.start, self.updates_per_epoch) = (updates_done, updates_per_epoch);
         self.began = Instant::now();
         self.bar.set_length(end);
-        self.bar.set_position(made);
+        self.bar.set_position(updates_done);
     }
 
     fn speed(&self) -> f64 {
-        let made = self.bar.position().saturating_sub(self.start);
-        made as f64 / self.began.elapsed().as_secs_f64()
+        let updates_done = self.bar.position().saturating_sub(self.start);
+        updates_done as f64 / self.began.elapsed().as_secs_f64()
     }
 
     /// `epoch 3.2, rate 1.000e-2, loss 0.4130, accuracy 0.8720, 340/s`
-    fn words(&self, hyper: Hyper, metrics: &Metrics) -> String {
+    fn describe(&self, hyper: Hyper, metrics: &Metrics) -> String {
         format!(
             "epoch {:.1}, rate {:.3e}, {}, {:.0}/s",
             self.bar.position() as f64 / self.updates_per_epoch as f64,
@@ -115,11 +115,11 @@ impl Progress {
                 ));
             }
             Event::Started {
-                made,
+                updates_done,
                 end,
                 updates_per_epoch,
                 ..
-            } => self.whole.started(*made, *end, *updates_per_epoch),
+            } => self.whole.started(*updates_done, *end, *updates_per_epoch),
             Event::Damaged { file, reason } => self.say(&format!(
                 "{} is damaged ({reason}): the one before it is taken",
                 file.display()
@@ -132,12 +132,12 @@ impl Progress {
             } => {
                 self.whole.bar.set_position(update + 1);
                 if self.is_time() {
-                    self.show(self.whole.words(*hyper, metrics));
+                    self.show(self.whole.describe(*hyper, metrics));
                 }
             }
-            Event::Read(reading) => {
-                let worth = reading.metrics.is_finite();
-                let trough = reading
+            Event::Evaluated(evaluation) => {
+                let worth = evaluation.metrics.is_finite();
+                let trough = evaluation
                     .trough
                     .filter(|_| worth)
                     .map_or_else(String::new, |k| {
@@ -145,8 +145,8 @@ impl Progress {
                     });
                 self.say(&format!(
                     "after {} updates: validation {}{trough}",
-                    reading.made,
-                    figures(&reading.metrics)
+                    evaluation.updates_done,
+                    figures(&evaluation.metrics)
                 ));
             }
             _ => {}
@@ -173,8 +173,10 @@ impl Progress {
                 ));
             }
             FindEvent::Measured { repeat, point } => {
-                let made = self.repeats.insert(*repeat, point.update + 1);
-                self.whole.bar.inc(point.update + 1 - made.unwrap_or(0));
+                let updates_done = self.repeats.insert(*repeat, point.update + 1);
+                self.whole
+                    .bar
+                    .inc(point.update + 1 - updates_done.unwrap_or(0));
                 if self.is_time() {
                     self.show(format!(
                         "rate {:.3e}, {:.0}/s",
@@ -197,17 +199,17 @@ impl Progress {
     pub(crate) fn event_of(&mut self, run: &str, event: &Event) {
         match event {
             Event::Started {
-                made,
+                updates_done,
                 end,
                 updates_per_epoch,
                 ..
             } => {
-                self.whole.bar.inc(*made);
-                self.whole.start += *made;
+                self.whole.bar.inc(*updates_done);
+                self.whole.start += *updates_done;
                 let template = "  {bar:20} {pos}/{len} {prefix}  {msg}";
                 let mut pace = Pace::new(&self.bars, *end, template);
                 pace.bar.set_prefix(run.to_owned());
-                pace.started(*made, *end, *updates_per_epoch);
+                pace.started(*updates_done, *end, *updates_per_epoch);
                 self.runs.insert(run.to_owned(), pace);
             }
             Event::Updated {
@@ -222,7 +224,7 @@ impl Progress {
                 }
                 if self.is_time() {
                     if let Some(pace) = self.runs.get(run) {
-                        pace.bar.set_message(pace.words(*hyper, metrics));
+                        pace.bar.set_message(pace.describe(*hyper, metrics));
                     }
                     self.show(format!("{:.0}/s", self.whole.speed()));
                 }
@@ -269,8 +271,8 @@ impl Progress {
     fn show(&self, message: String) {
         if self.plain {
             let bar = &self.whole.bar;
-            let (made, all) = (bar.position(), bar.length().unwrap_or(0));
-            note!("{made}/{all} updates, {message}");
+            let (updates_done, all) = (bar.position(), bar.length().unwrap_or(0));
+            note!("{updates_done}/{all} updates, {message}");
         } else {
             self.whole.bar.set_message(message);
         }

@@ -3,17 +3,17 @@
 
 /// A line on stdout, for a result. An error where it cannot be written.
 macro_rules! out {
-    ($($words:tt)*) => {{
+    ($($said:tt)*) => {{
         use std::io::Write as _;
-        writeln!(std::io::stdout(), $($words)*)
+        writeln!(std::io::stdout(), $($said)*)
     }};
 }
 
 /// A line on stderr, for everything that is no result. Where nobody reads it there is nobody to tell.
 macro_rules! note {
-    ($($words:tt)*) => {{
+    ($($said:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($words)*);
+        let _ = writeln!(std::io::stderr(), $($said)*);
     }};
 }
 

@@ -1,4 +1,4 @@
-//! Programs of the user's behind the seam, as a user runs them. The other side is a real client: Python scripts in
+//! Programs of the user's behind the trainer interface, as a user runs them. The other side is a real client: Python scripts in
 //! `tests/child`, of the standard library alone.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
@@ -44,7 +44,7 @@ impl Place {
         command
     }
 
-    /// Runs `cyclr WORDS -- python3 bowl.py CHILD`: exit code, stdout, stderr.
+    /// Runs `cyclr WORDS -- python3 noisy_quadratic.py CHILD`: exit code, stdout, stderr.
     fn cyclr(&self, words: &str, child: &str) -> (i32, String, String) {
         ended(self.command(words, child).output().unwrap())
     }
@@ -169,7 +169,7 @@ fn a_script_is_trained_and_may_print() {
     assert!(!place.path("quiet/output.log").exists());
     let figures = |run: &str| without_times(place.json(&format!("{run}/result.json")));
     assert_eq!(figures("loud"), figures("quiet"));
-    assert_eq!(figures("loud")["readings"].as_array().unwrap().len(), 4);
+    assert_eq!(figures("loud")["evaluations"].as_array().unwrap().len(), 4);
     place.check_all_gone();
 }
 
@@ -188,7 +188,7 @@ fn what_a_script_prints_in_a_range_test_is_kept_beside_its_curves() {
     assert!(place.path("quiet/sweep-1.csv").exists() && !place.path("quiet/sweep-1.log").exists());
 }
 
-/// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's bowl does.
+/// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's noisy quadratic does.
 #[test]
 fn a_script_gets_the_rates_of_the_schedule() {
     let place = Place::new();
@@ -304,7 +304,7 @@ fn what_a_script_cannot_do_is_refused() {
     }
     place.done(FIXED, "--less validation --less momentum --less snapshots");
     assert!(
-        place.json("run/result.json")["readings"]
+        place.json("run/result.json")["evaluations"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -337,7 +337,7 @@ fn options_of_the_engine_mean_nothing_to_a_script() {
 fn a_batch_is_handed_on() {
     let place = Place::new();
     place.done(&format!("{FIXED} --batch 20"), "");
-    assert_eq!(place.json("run/run.json")["facts"]["batch"], 20);
+    assert_eq!(place.json("run/run.json")["info"]["batch"], 20);
 }
 
 /// Everything that may go wrong in a child fails the run, and the message says what it was.

@@ -220,12 +220,12 @@ fn the_docs_pictures_are_todays() {
             "--out",
             path.to_str().unwrap(),
         ]);
-        let (made, kept) = (
+        let (updates_done, kept) = (
             std::fs::read(&path).unwrap(),
             std::fs::read(docs.join(format!("{name}.svg"))).unwrap(),
         );
         assert!(
-            made == kept,
+            updates_done == kept,
             "{name}.svg is not what the tool draws now: run `just pictures`"
         );
     }

@@ -18,7 +18,7 @@ title = "Seven seeds"
 [[comparison]]
 name = "seven"
 updates = 20
-readings = 2
+evaluations = 2
 multiples = [0.5, 1.0]
 reference = "fixed"
 seeds = [1, 2, 3, 4, 5, 6, 7]
@@ -76,9 +76,9 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
 #[test]
 fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
     for (line, words) in [
-        ("find --share 0", "above 0, and at most 100"),
-        ("find --share -5", "above 0, and at most 100"),
-        ("find --share inf", "above 0, and at most 100"),
+        ("find --fraction 0", "above 0, and at most 100"),
+        ("find --fraction -5", "above 0, and at most 100"),
+        ("find --fraction inf", "above 0, and at most 100"),
         ("find --plan --budget 900", "need 96"),
         ("find --plan --epochs -1 --max-lr 1", "-1"),
         ("find --plan --epochs 1e300 --max-lr 1", "too long"),

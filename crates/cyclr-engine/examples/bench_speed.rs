@@ -13,10 +13,10 @@ use std::{
 
 use cyclr::{
     Hyper,
-    seam::{Lab, Trainable},
+    trainer::{Trainer, TrainerFactory},
 };
 use cyclr_engine::{
-    EngineConfig, EngineLab, Optimizer,
+    EngineConfig, EngineFactory, Optimizer,
     data::{Dataset, Images, Normalization, OpenOptions, Shape, Splits},
     net::Net,
     rng::{Purpose, Rng},
@@ -54,14 +54,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads,
         ..EngineConfig::new(net, Normalization::per_channel(&splits.train))
     };
-    let lab = EngineLab::new(config, splits)?;
+    let factory = EngineFactory::new(config, splits)?;
     let barrier = Barrier::new(runs);
     let medians = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..runs)
             .map(|seed| {
                 scope.spawn({
-                    let (lab, barrier) = (&lab, &barrier);
-                    move || time_run(lab, seed as u64, barrier, length)
+                    let (factory, barrier) = (&factory, &barrier);
+                    move || time_run(factory, seed as u64, barrier, length)
                 })
             })
             .collect();
@@ -84,13 +84,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The median time of an update in milliseconds, and how many were timed.
 fn time_run(
-    lab: &EngineLab,
+    factory: &EngineFactory,
     seed: u64,
     barrier: &Barrier,
     length: Duration,
 ) -> Result<(f64, usize), String> {
-    let mut run = lab.start(seed).map_err(|e| e.to_string())?;
-    let update = |run: &mut dyn Trainable| run.update(Hyper::lr(1e-3)).map_err(|e| e.to_string());
+    let mut run = factory.start(seed).map_err(|e| e.to_string())?;
+    let update = |run: &mut dyn Trainer| run.update(Hyper::lr(1e-3)).map_err(|e| e.to_string());
     for _ in 0..3 {
         update(&mut *run)?;
     }

@@ -6,10 +6,10 @@ use std::{error::Error, time::Instant};
 
 use cyclr::{
     Hyper,
-    seam::{Split, Trainable},
+    trainer::{Split, Trainer},
 };
 use cyclr_engine::{
-    EngineConfig, EngineLab, Optimizer,
+    EngineConfig, EngineFactory, Optimizer,
     data::{Dataset, Normalization, OpenOptions, Order},
     net::Net,
 };
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Normalization::pixel_mean(&splits.train),
         )
     };
-    let lab = EngineLab::new(config, splits)?;
-    let mut run = lab.run(0)?;
+    let factory = EngineFactory::new(config, splits)?;
+    let mut run = factory.run(0)?;
     for update in 0..5000_u64 {
         let rate = if update < 4000 { 0.001 } else { 0.0001 };
         let metrics = run.update(Hyper::lr(rate))?;
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let accuracy = test.get("accuracy").map_or(f64::NAN, |m| 100.0 * m.value);
     println!(
         "test accuracy {accuracy:.2} % (n = {}) after 5000 updates, {:.0} s",
-        run.facts().test,
+        run.info().test,
         start.elapsed().as_secs_f64()
     );
     Ok(())

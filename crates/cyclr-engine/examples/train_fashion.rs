@@ -6,10 +6,10 @@ use std::{error::Error, time::Instant};
 
 use cyclr::{
     Hyper,
-    seam::{Split, Trainable},
+    trainer::{Split, Trainer},
 };
 use cyclr_engine::{
-    EngineConfig, EngineLab,
+    EngineConfig, EngineFactory,
     data::{Augment, Dataset, Normalization},
     net::Net,
 };
@@ -29,9 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             Normalization::per_channel(&splits.train),
         )
     };
-    let lab = EngineLab::new(config, splits)?;
-    let mut run = lab.run(0)?;
-    let per_epoch = run.facts().updates_per_epoch();
+    let factory = EngineFactory::new(config, splits)?;
+    let mut run = factory.run(0)?;
+    let per_epoch = run.info().updates_per_epoch();
     let horizon = EPOCHS * per_epoch;
     for update in 0..horizon {
         // Linear from RATE to zero.
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let accuracy = test.get("accuracy").map_or(f64::NAN, |m| 100.0 * m.value);
     println!(
         "test accuracy {accuracy:.2} % (n = {}) after {horizon} updates, {:.1} s",
-        run.facts().test,
+        run.info().test,
         start.elapsed().as_secs_f64()
     );
     Ok(())

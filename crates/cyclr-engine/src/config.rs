@@ -39,7 +39,7 @@ pub struct EngineConfig {
     pub threads: usize,
     /// The instructions to use; `None` follows `CYCLR_CPU`, or takes the fastest there is.
     pub level: Option<Level>,
-    /// The weights to start from, as a safetensors file such as [`Trainable::model`](cyclr::seam::Trainable::model)
+    /// The weights to start from, as a safetensors file such as [`Trainer::model`](cyclr::trainer interface::Trainable::model)
     /// gives, with torch's names and shapes. Where they are for another number of classes, the last layer is new.
     pub weights: Option<Vec<u8>>,
     /// Whether a state from another [`Level`] is accepted. What follows then differs in the last bits from what would

@@ -3,15 +3,15 @@
 //! Choose a net and data, then drive updates at rates of your own:
 //!
 //! ```
-//! use cyclr::{Hyper, seam::{Split, Trainable}};
-//! use cyclr_engine::{EngineConfig, EngineLab, data::{Dataset, Normalization}, net::Net};
+//! use cyclr::{Hyper, trainer::{Split, Trainer}};
+//! use cyclr_engine::{EngineConfig, EngineFactory, data::{Dataset, Normalization}, net::Net};
 //!
 //! let splits = Dataset::embedded().split(1000, 0)?; // validation examples, data seed
 //! let normalization = Normalization::per_channel(&splits.train);
 //! let mut config = EngineConfig::new(Net::named("mlp", 10)?, normalization);
 //! config.batch = 50;
-//! let lab = EngineLab::new(config, splits)?; // checks everything
-//! let mut run = lab.run(7)?; // the seed decides the weights and the order of the data
+//! let factory = EngineFactory::new(config, splits)?; // checks everything
+//! let mut run = factory.run(7)?; // the seed decides the weights and the order of the data
 //! for update in 0..100 {
 //!     run.update(Hyper::lr(0.05 - 0.0005 * f64::from(update)))?;
 //! }
@@ -20,9 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`EngineLab`] makes runs that differ by their seed and share one copy of the pixels; [`EngineConfig`] names what they
+//! [`EngineFactory`] makes runs that differ by their seed and share one copy of the pixels; [`EngineConfig`] names what they
 //! have in common. Nets are lists of layers ([`net`]), and a new one takes ten lines. A run's state is a file of its own
-//! ([`Trainable::state`](cyclr::seam::Trainable::state)), and its model is plain safetensors with torch's names and
+//! ([`Trainer::state`](cyclr::trainer interface::Trainable::state)), and its model is plain safetensors with torch's names and
 //! shapes. [`data`] reads image data sets and hands out their batches, [`rng`] is where all chance comes from, and
 //! [`kernels`] hold the arithmetic: convolutions, pooling, normalisation, loss, each forward and backward. They run on a
 //! [`cpu::Cpu`], which says how many threads to use and which instructions. At one [`cpu::Level`] a run gives the same
@@ -32,8 +32,8 @@
 mod config;
 pub mod cpu;
 pub mod data;
+mod factory;
 pub mod kernels;
-mod lab;
 pub mod net;
 mod optim;
 mod predict;
@@ -42,6 +42,6 @@ mod state;
 mod tensors;
 
 pub use config::{EngineConfig, EngineError};
-pub use lab::{EngineLab, EngineRun};
+pub use factory::{EngineFactory, EngineTrainer};
 pub use optim::Optimizer;
 pub use predict::{ModelError, Predictor};

@@ -39,17 +39,17 @@ pub(crate) fn metadata(
     .into()
 }
 
-/// A trained model, read from the file that a run left ([`model`](cyclr::seam::Trainable::model)).
+/// A trained model, read from the file that a run left ([`model`](cyclr::trainer interface::Trainable::model)).
 ///
 /// ```
-/// use cyclr::seam::Trainable;
-/// use cyclr_engine::{EngineConfig, EngineLab, Predictor, data::{Dataset, Normalization}, net::Net};
+/// use cyclr::trainer::Trainer;
+/// use cyclr_engine::{EngineConfig, EngineFactory, Predictor, data::{Dataset, Normalization}, net::Net};
 ///
 /// let splits = Dataset::embedded().split(1000, 0)?;
 /// let image = splits.train.image(0).to_vec();
 /// let normalization = Normalization::per_channel(&splits.train);
-/// let lab = EngineLab::new(EngineConfig::new(Net::named("mlp", 10)?, normalization), splits)?;
-/// let file = lab.run(7)?.model()?.expect("the engine's runs have a model");
+/// let factory = EngineFactory::new(EngineConfig::new(Net::named("mlp", 10)?, normalization), splits)?;
+/// let file = factory.run(7)?.model()?.expect("the engine's runs have a model");
 ///
 /// let mut predictor = Predictor::read(&file)?;
 /// let probabilities = predictor.probabilities(&image);

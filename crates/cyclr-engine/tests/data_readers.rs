@@ -535,7 +535,7 @@ fn image_folder_with_test_part_is_read() {
 #[test]
 fn image_folder_without_test_part_is_cut_by_the_data_seed() {
     let place = image_folder(&[("a", 20, 1), ("b", 10, 2), ("c", 2, 3)]);
-    let reading = |data_seed| {
+    let evaluation = |data_seed| {
         let options = OpenOptions {
             data_seed,
             ..OpenOptions::default()
@@ -560,8 +560,8 @@ fn image_folder_without_test_part_is_cut_by_the_data_seed() {
         assert_eq!(all, expected);
         test
     };
-    assert_eq!(reading(1), reading(1));
-    assert_ne!(reading(1), reading(2));
+    assert_eq!(evaluation(1), evaluation(1));
+    assert_ne!(evaluation(1), evaluation(2));
 }
 
 #[test]

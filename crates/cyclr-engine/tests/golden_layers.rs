@@ -17,15 +17,15 @@ use serde_json::Value;
 
 /// One case of `layers.json`: its inputs made, its results ready to be compared.
 struct Case {
-    facts: Value,
+    info: Value,
     inputs: Vec<Vec<f32>>,
     dy: Vec<f32>,
 }
 
 impl Case {
-    fn new(facts: Value) -> Self {
-        let shapes = facts["shapes"].as_array().unwrap();
-        let scales = list(&facts["scales"]);
+    fn new(info: Value) -> Self {
+        let shapes = info["shapes"].as_array().unwrap();
+        let scales = list(&info["scales"]);
         let inputs = shapes
             .iter()
             .zip(scales)
@@ -34,33 +34,33 @@ impl Case {
                 let count = list(shape).iter().product::<f64>();
                 numbers(count as usize, seed, scale as f32)
             });
-        let dy = numbers(list(&facts["y"]).len(), 9, 1.0);
+        let dy = numbers(list(&info["y"]).len(), 9, 1.0);
         Self {
             inputs: inputs.collect(),
             dy,
-            facts,
+            info,
         }
     }
 
     fn size(&self, name: &str) -> usize {
-        self.facts[name].as_u64().unwrap() as usize
+        self.info[name].as_u64().unwrap() as usize
     }
 
     fn pair(&self, name: &str) -> (usize, usize) {
-        let pair = list(&self.facts[name]);
+        let pair = list(&self.info[name]);
         (pair[0] as usize, pair[1] as usize)
     }
 
     fn number(&self, name: &str) -> f64 {
-        self.facts[name].as_f64().unwrap()
+        self.info[name].as_f64().unwrap()
     }
 
     fn flag(&self, name: &str) -> bool {
-        self.facts[name].as_bool().unwrap()
+        self.info[name].as_bool().unwrap()
     }
 
     fn shape(&self, input: usize) -> Vec<usize> {
-        let shape = list(&self.facts["shapes"][input]);
+        let shape = list(&self.info["shapes"][input]);
         shape.into_iter().map(|s| s as usize).collect()
     }
 
@@ -83,7 +83,7 @@ impl Case {
             found.len(),
             expected.len(),
             "{what} of {}",
-            self.facts["kind"]
+            self.info["kind"]
         );
         // Sums of up to some hundred f32 products: a few units in the last place of the largest.
         let largest = expected.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
@@ -92,15 +92,15 @@ impl Case {
             assert!(
                 apart <= 2e-6 * largest.max(0.1),
                 "{what}[{i}] of {}: {found} for {expected}",
-                self.facts["kind"]
+                self.info["kind"]
             );
         }
     }
 
     fn check(&self, y: &[f32], grads: &[&[f32]]) {
-        self.close("y", y, &self.facts["y"]);
+        self.close("y", y, &self.info["y"]);
         for (k, grad) in grads.iter().enumerate() {
-            self.close(&format!("gradient {k}"), grad, &self.facts["grads"][k]);
+            self.close(&format!("gradient {k}"), grad, &self.info["grads"][k]);
         }
         assert_eq!(grads.len(), self.inputs.len());
     }
@@ -130,7 +130,7 @@ fn layers_are_those_of_torch() {
 }
 
 fn check(cpu: &Cpu, case: &Case) {
-    match case.facts["kind"].as_str().unwrap() {
+    match case.info["kind"].as_str().unwrap() {
         "conv" => conv(cpu, case),
         "dense" => dense(cpu, case),
         "max_pool" => max_pool(cpu, case),
@@ -259,8 +259,8 @@ fn batch_norm(cpu: &Cpu, case: &Case) {
     let (mut mean, mut var) = (vec![0.0; channels], vec![1.0; channels]);
     let (mut batch, mut y) = (BatchStatistics::default(), vec![0.0; x.len()]);
     norm.forward_train(cpu, input, (&mut mean, &mut var), &mut batch, &mut y);
-    case.close("mean", &mean, &case.facts["mean"]);
-    case.close("var", &var, &case.facts["var"]);
+    case.close("mean", &mean, &case.info["mean"]);
+    case.close("var", &var, &case.info["var"]);
 
     let (mut dx, mut dresidual) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     let (mut dgamma, mut dbeta) = (vec![0.0; channels], vec![0.0; channels]);
@@ -286,7 +286,7 @@ fn batch_norm(cpu: &Cpu, case: &Case) {
 fn cross_entropy(case: &Case) {
     let shape = case.shape(0);
     let loss = SoftmaxCrossEntropy::new(shape[1], case.number("smoothing")).unwrap();
-    let labels: Vec<u16> = list(&case.facts["labels"])
+    let labels: Vec<u16> = list(&case.info["labels"])
         .iter()
         .map(|&l| l as u16)
         .collect();
@@ -294,14 +294,14 @@ fn cross_entropy(case: &Case) {
     let (mut dx, mut correct) = (vec![0.0; x.len()], vec![false; labels.len()]);
     let mean = Some((&mut dx[..], 1.0 / labels.len() as f64));
     let sum = loss.run(x, &labels, mean, Some(&mut correct));
-    case.close("gradient", &dx, &case.facts["grads"][0]);
-    let expected: f64 = list(&case.facts["y"]).iter().sum();
+    case.close("gradient", &dx, &case.info["grads"][0]);
+    let expected: f64 = list(&case.info["y"]).iter().sum();
     assert!(
         (sum.loss - expected).abs() < 1e-8 * expected,
         "{} for {expected}",
         sum.loss
     );
-    let hits = case.facts["correct"].as_array().unwrap().iter();
+    let hits = case.info["correct"].as_array().unwrap().iter();
     assert!(
         hits.map(|v| v.as_bool().unwrap())
             .eq(correct.iter().copied())

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use common::{golden, list, numbers};
 use cyclr::{
     Hyper,
-    seam::{Lab, Trainable},
+    trainer::{Trainer, TrainerFactory},
 };
 use cyclr_engine::{
-    EngineConfig, EngineLab, Optimizer,
+    EngineConfig, EngineFactory, Optimizer,
     cpu::Level,
     data::{Dataset, Images, Normalization, Order, Shape, Splits},
     net::Net,
@@ -100,10 +100,10 @@ fn losses(name: &str, lr: f64, level: Level) -> Vec<f64> {
         threads: 2,
         ..EngineConfig::new(net, normalization)
     };
-    let plain = EngineLab::new(config.clone(), splits.clone()).unwrap();
+    let plain = EngineFactory::new(config.clone(), splits.clone()).unwrap();
     let weights = Some(golden_weights(&mut *plain.start(0).unwrap(), caffe));
-    let lab = EngineLab::new(EngineConfig { weights, ..config }, splits).unwrap();
-    let mut run = lab.start(0).unwrap();
+    let factory = EngineFactory::new(EngineConfig { weights, ..config }, splits).unwrap();
+    let mut run = factory.start(0).unwrap();
     let mut update = |i: u64| {
         let metrics = run
             .update(Hyper::lr(lr * (0.5 + 0.25 * (i % 5) as f64)))
@@ -114,7 +114,7 @@ fn losses(name: &str, lr: f64, level: Level) -> Vec<f64> {
 }
 
 /// The weights that `start` of `make.py` makes, in a file of the form that the run itself writes.
-fn golden_weights(run: &mut dyn Trainable, caffe: bool) -> Vec<u8> {
+fn golden_weights(run: &mut dyn Trainer, caffe: bool) -> Vec<u8> {
     let file = run.model().unwrap().unwrap();
     let mut tensors: Vec<(String, TensorView<'_>)> =
         SafeTensors::deserialize(&file).unwrap().tensors();

@@ -3,10 +3,10 @@
 
 use cyclr::{
     Hyper,
-    seam::{Lab, Split, Trainable, TrainableError},
+    trainer::{Split, Trainer, TrainerError, TrainerFactory},
 };
 use cyclr_engine::{
-    EngineConfig, EngineError, EngineLab, Optimizer,
+    EngineConfig, EngineError, EngineFactory, Optimizer,
     cpu::CpuError,
     data::{Augment, DataError, Dataset, Images, Normalization, Order, Shape, Splits},
     net::{Init, Layer, Net, NetError, Shortcut, WeightsError, batch_norm, dense, param, zeros},
@@ -42,8 +42,8 @@ fn config(net: Net, splits: &Splits) -> EngineConfig {
     }
 }
 
-fn losses(lab: &EngineLab, updates: usize) -> Vec<f64> {
-    let mut run = lab.start(0).unwrap();
+fn losses(factory: &EngineFactory, updates: usize) -> Vec<f64> {
+    let mut run = factory.start(0).unwrap();
     let mut loss = |_| run.update(Hyper::lr(0.01)).unwrap().loss().unwrap().value;
     (0..updates).map(&mut loss).collect()
 }
@@ -78,7 +78,7 @@ fn parameters_are_as_many_as_published() {
 #[test]
 fn caffes_initial_weights_and_multipliers() {
     let net = Net::named("cifar10_full", 10).unwrap();
-    let facts: Vec<_> = net
+    let info: Vec<_> = net
         .layers()
         .iter()
         .filter_map(|layer| match layer {
@@ -102,17 +102,17 @@ fn caffes_initial_weights_and_multipliers() {
         (Init::Gaussian(0.01), [1.0, 1.0, 1.0, 1.0]),
         (Init::Gaussian(0.01), [1.0, 250.0, 2.0, 0.0]),
     ];
-    assert_eq!(facts, expected);
+    assert_eq!(info, expected);
 }
 
 #[test]
 fn initial_weights_have_their_deviation() {
     let splits = noise((32, 32, 3), 10, 16);
-    let lab = EngineLab::new(
+    let factory = EngineFactory::new(
         config(Net::named("cifar10_full", 10).unwrap(), &splits),
         splits,
     );
-    let file = lab.unwrap().start(0).unwrap().model().unwrap().unwrap();
+    let file = factory.unwrap().start(0).unwrap().model().unwrap().unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
     for (name, deviation) in [
         ("conv1", 1e-4),
@@ -145,8 +145,8 @@ fn every_net_trains_on_other_images_and_classes() {
             beta2: 0.999,
             eps: 1e-8,
         };
-        let lab = EngineLab::new(config, splits).unwrap();
-        let mut run = lab.start(0).unwrap();
+        let factory = EngineFactory::new(config, splits).unwrap();
+        let mut run = factory.start(0).unwrap();
         let mut loss = || run.update(Hyper::lr(0.001)).unwrap().loss().unwrap().value;
         let first: f64 = (0..3).map(|_| loss()).sum();
         let rest: Vec<f64> = (0..60).map(|_| loss()).collect();
@@ -156,7 +156,7 @@ fn every_net_trains_on_other_images_and_classes() {
         assert_eq!(evaluation.correct.unwrap().len(), 10);
         assert!(matches!(
             run.evaluate(Split::Validation),
-            Err(TrainableError::Unsupported { .. })
+            Err(TrainerError::Unsupported { .. })
         ));
     }
 }
@@ -179,7 +179,7 @@ fn micro_batches_add_up_to_the_batch() {
         let mut config = config(Net::named("lenet", 10).unwrap(), &splits);
         config.batch = 20;
         config.micro_batch = micro_batch;
-        losses(&EngineLab::new(config, splits.clone()).unwrap(), 6)
+        losses(&EngineFactory::new(config, splits.clone()).unwrap(), 6)
     };
     let whole = at(Some(20));
     for micro_batch in [Some(1), Some(7), None] {
@@ -198,8 +198,8 @@ fn a_clipped_gradient_is_as_long_as_asked() {
     let moved = |clip_norm, weight_decay| {
         let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
         (config.clip_norm, config.weight_decay) = (clip_norm, weight_decay);
-        let lab = EngineLab::new(config, splits.clone()).unwrap();
-        let mut run = lab.start(0).unwrap();
+        let factory = EngineFactory::new(config, splits.clone()).unwrap();
+        let mut run = factory.start(0).unwrap();
         let before = parameters(&mut *run);
         run.update(Hyper::lr(1.0)).unwrap();
         let after = parameters(&mut *run);
@@ -215,7 +215,7 @@ fn a_clipped_gradient_is_as_long_as_asked() {
     assert!((moved(Some(2.0 * free), 0.0) - free).abs() < 1e-9);
 }
 
-fn parameters(run: &mut dyn Trainable) -> Vec<f32> {
+fn parameters(run: &mut dyn Trainer) -> Vec<f32> {
     let state = run.state().unwrap();
     let file = safetensors::SafeTensors::deserialize(&state).unwrap();
     let (numbers, _) = file.tensor("parameters").unwrap().data().as_chunks::<4>();
@@ -229,8 +229,8 @@ fn parameters(run: &mut dyn Trainable) -> Vec<f32> {
 fn a_run_goes_on_from_its_own_model() {
     let splits = noise((32, 32, 3), 10, 40);
     let plain = config(Net::named("resnet8", 10).unwrap(), &splits);
-    let lab = EngineLab::new(plain.clone(), splits.clone()).unwrap();
-    let mut run = lab.start(0).unwrap();
+    let factory = EngineFactory::new(plain.clone(), splits.clone()).unwrap();
+    let mut run = factory.start(0).unwrap();
     for _ in 0..5 {
         run.update(Hyper::lr(0.01)).unwrap();
     }
@@ -238,16 +238,16 @@ fn a_run_goes_on_from_its_own_model() {
     let expected = run.evaluate(Split::Test).unwrap();
 
     let given = EngineConfig { weights, ..plain };
-    let lab = EngineLab::new(given.clone(), splits).unwrap();
-    let mut again = lab.start(9).unwrap();
-    assert!(again.facts().given_weights && !run.facts().given_weights);
+    let factory = EngineFactory::new(given.clone(), splits).unwrap();
+    let mut again = factory.start(9).unwrap();
+    assert!(again.info().given_weights && !run.info().given_weights);
     assert_eq!(again.evaluate(Split::Test).unwrap(), expected);
 
     // Four classes: a new last layer, which the seed draws; all else as given.
     let four = noise((32, 32, 3), 4, 40);
     let net = Net::named("resnet8", 4).unwrap();
-    let lab = EngineLab::new(EngineConfig { net, ..given }, four).unwrap();
-    let start = |seed| parameters(&mut *lab.start(seed).unwrap());
+    let factory = EngineFactory::new(EngineConfig { net, ..given }, four).unwrap();
+    let start = |seed| parameters(&mut *factory.start(seed).unwrap());
     let (first, second, old) = (start(1), start(2), parameters(&mut *again));
     let head = 64 * 4;
     let body = first.len() - head - 4;
@@ -266,15 +266,15 @@ fn weights_that_do_not_fit_are_refused() {
     let splits = noise((28, 28, 1), 10, 40);
     let file = |net: &str, side: usize| {
         let splits = noise((side, side, 1), 10, 40);
-        let lab = EngineLab::new(config(Net::named(net, 10).unwrap(), &splits), splits);
-        lab.unwrap().start(0).unwrap().model().unwrap().unwrap()
+        let factory = EngineFactory::new(config(Net::named(net, 10).unwrap(), &splits), splits);
+        factory.unwrap().start(0).unwrap().model().unwrap().unwrap()
     };
     let refusal = |weights: Vec<u8>| {
         let config = EngineConfig {
             weights: Some(weights),
             ..config(Net::named("mlp", 10).unwrap(), &splits)
         };
-        match EngineLab::new(config, splits.clone()) {
+        match EngineFactory::new(config, splits.clone()) {
             Err(EngineError::Weights(error)) => error,
             other => panic!("{:?}", other.map(|_| ())),
         }
@@ -322,7 +322,7 @@ fn settings_out_of_range_are_refused() {
     let refusal = |change: &dyn Fn(&mut EngineConfig)| {
         let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
         change(&mut config);
-        EngineLab::new(config, splits.clone())
+        EngineFactory::new(config, splits.clone())
             .map(|_| ())
             .unwrap_err()
     };
@@ -415,13 +415,13 @@ fn nets_that_cannot_be_are_refused() {
     let pixels = vec![dense("a", 5, he, zeros()), batch_norm("b"), head()];
     let single = config(Net::new("pixels", pixels), &splits);
     // 17 examples in batches of 8 leave one over.
-    let error = EngineLab::new(single.clone(), splits.clone()).unwrap_err();
+    let error = EngineFactory::new(single.clone(), splits.clone()).unwrap_err();
     assert!(
         matches!(error, EngineError::SingleExample { .. }),
         "{error}"
     );
     let order = Order::Stored;
-    assert!(EngineLab::new(EngineConfig { order, ..single }, splits).is_ok());
+    assert!(EngineFactory::new(EngineConfig { order, ..single }, splits).is_ok());
 }
 
 #[test]
@@ -430,9 +430,9 @@ fn updates_that_make_no_sense_are_refused() {
     let mut config = config(Net::named("mlp", 10).unwrap(), &splits);
     config.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
     config.augment = Augment { pad: 1, flip: true };
-    let lab = EngineLab::new(config, splits).unwrap();
-    let mut run = lab.start(0).unwrap();
-    assert!(!run.facts().momentum);
+    let factory = EngineFactory::new(config, splits).unwrap();
+    let mut run = factory.start(0).unwrap();
+    assert!(!run.info().momentum);
     let mut refuse = |hyper| assert!(run.update(hyper).is_err(), "{hyper:?}");
     refuse(Hyper::lr(f64::NAN));
     refuse(Hyper::lr(-1.0));

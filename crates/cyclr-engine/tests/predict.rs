@@ -2,15 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 use cyclr::Hyper;
-use cyclr::seam::{Split, Trainable};
+use cyclr::trainer::{Split, Trainer};
 use cyclr_engine::data::{Dataset, Normalization};
 use cyclr_engine::net::Net;
-use cyclr_engine::{EngineConfig, EngineLab, Predictor};
+use cyclr_engine::{EngineConfig, EngineFactory, Predictor};
 
-fn lab(net: &str, normalization: fn(&cyclr_engine::data::Examples) -> Normalization) -> EngineLab {
+fn factory(
+    net: &str,
+    normalization: fn(&cyclr_engine::data::Examples) -> Normalization,
+) -> EngineFactory {
     let splits = Dataset::embedded().split(9000, 0).unwrap();
     let normalization = normalization(&splits.train);
-    EngineLab::new(
+    EngineFactory::new(
         EngineConfig::new(Net::named(net, 10).unwrap(), normalization),
         splits,
     )
@@ -25,8 +28,8 @@ fn a_model_predicts_what_its_run_did() {
         Normalization::pixel_mean,
     ];
     for (net, normalization) in ["mlp", "lenet", "resnet8"].into_iter().zip(normalizations) {
-        let lab = lab(net, normalization);
-        let mut run = lab.run(3).unwrap();
+        let factory = factory(net, normalization);
+        let mut run = factory.run(3).unwrap();
         run.updates(&[Hyper::lr(0.01); 10]).unwrap();
         let right = run.evaluate(Split::Test).unwrap().correct.unwrap();
         let mut predictor = Predictor::read(&run.model().unwrap().unwrap()).unwrap();
@@ -42,8 +45,8 @@ fn a_model_predicts_what_its_run_did() {
 
 #[test]
 fn other_files_are_refused_with_their_reason() {
-    let lab = lab("mlp", Normalization::per_channel);
-    let file = lab.run(3).unwrap().model().unwrap().unwrap();
+    let factory = factory("mlp", Normalization::per_channel);
+    let file = factory.run(3).unwrap().model().unwrap().unwrap();
     let said = |bytes: &[u8]| Predictor::read(bytes).unwrap_err().to_string();
     assert!(said(b"no model").contains("not safetensors"));
     assert!(said(&file[..file.len() - 1]).contains("not safetensors"));

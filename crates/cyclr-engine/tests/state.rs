@@ -6,10 +6,10 @@ use std::{path::Path, process::Command, sync::LazyLock};
 
 use cyclr::{
     Hyper,
-    seam::{Lab, Split, Trainable, TrainableError},
+    trainer::{Split, Trainer, TrainerError, TrainerFactory},
 };
 use cyclr_engine::{
-    EngineConfig, EngineLab, Optimizer,
+    EngineConfig, EngineFactory, Optimizer,
     cpu::Level,
     data::{Augment, Dataset, Normalization},
     net::{Init, Layer, Net, Shortcut, batch_norm, conv, dense, param, window, zeros},
@@ -41,7 +41,7 @@ fn net() -> Net {
     Net::new("small", layers)
 }
 
-fn lab(change: impl FnOnce(&mut EngineConfig)) -> EngineLab {
+fn factory(change: impl FnOnce(&mut EngineConfig)) -> EngineFactory {
     let splits = Dataset::embedded().split(200, 0).unwrap();
     let normalization = Normalization::per_channel(&splits.train);
     let mut config = EngineConfig {
@@ -55,7 +55,7 @@ fn lab(change: impl FnOnce(&mut EngineConfig)) -> EngineLab {
         ..EngineConfig::new(net(), normalization)
     };
     change(&mut config);
-    EngineLab::new(config, splits).unwrap()
+    EngineFactory::new(config, splits).unwrap()
 }
 
 /// A rate, momentum and weight decay of its own for each update; `None` now and then leaves the last ones in force.
@@ -71,7 +71,7 @@ fn hyper(update: u64) -> Hyper {
 }
 
 /// Makes updates and gives the bits of their losses.
-fn drive(run: &mut dyn Trainable, updates: std::ops::Range<u64>) -> Vec<u64> {
+fn drive(run: &mut dyn Trainer, updates: std::ops::Range<u64>) -> Vec<u64> {
     let mut loss = |update| {
         run.update(hyper(update))
             .unwrap()
@@ -90,8 +90,8 @@ fn a_new_process_goes_on_with_the_same_bits() {
         if !level.is_supported() {
             continue;
         }
-        let lab = lab(|config| config.level = Some(level));
-        let mut straight = lab.start(7).unwrap();
+        let factory = factory(|config| config.level = Some(level));
+        let mut straight = factory.start(7).unwrap();
         drive(&mut *straight, 0..START);
         let (before, after) = (folder.path().join("before"), folder.path().join("after"));
         std::fs::write(&before, straight.state().unwrap()).unwrap();
@@ -142,12 +142,12 @@ fn the_other_process() {
         return;
     }
     let variable = |name: &str| std::env::var(name).unwrap();
-    let lab = lab(|config| {
+    let factory = factory(|config| {
         config.threads = variable("ENGINE_TEST_THREADS").parse().unwrap();
         config.level = Some(Level::from_name(&variable("ENGINE_TEST_LEVEL")).unwrap());
     });
     // Another seed: the state brings its own.
-    let mut run = lab.start(1).unwrap();
+    let mut run = factory.start(1).unwrap();
     run.restore(&std::fs::read(variable("ENGINE_TEST_BEFORE")).unwrap())
         .unwrap();
     let losses = drive(&mut *run, START..START + GO_ON);
@@ -158,8 +158,8 @@ fn the_other_process() {
 
 #[test]
 fn restoring_undoes_whatever_came_after() {
-    let lab = lab(|_| ());
-    let mut run = lab.start(3).unwrap();
+    let factory = factory(|_| ());
+    let mut run = factory.start(3).unwrap();
     drive(&mut *run, 0..9);
     let state = run.state().unwrap();
     let expected = drive(&mut *run, 9..15);
@@ -174,8 +174,8 @@ fn restoring_undoes_whatever_came_after() {
 
 #[test]
 fn evaluation_leaves_no_trace() {
-    let lab = lab(|_| ());
-    let mut run = lab.start(3).unwrap();
+    let factory = factory(|_| ());
+    let mut run = factory.start(3).unwrap();
     drive(&mut *run, 0..9);
     let state = run.state().unwrap();
     let first = run.evaluate(Split::Validation).unwrap();
@@ -188,8 +188,8 @@ fn evaluation_leaves_no_trace() {
 
 #[test]
 fn the_seed_decides_the_run() {
-    let lab = lab(|_| ());
-    let losses = |seed| drive(&mut *lab.start(seed).unwrap(), 0..5);
+    let factory = factory(|_| ());
+    let losses = |seed| drive(&mut *factory.start(seed).unwrap(), 0..5);
     assert_eq!(losses(1), losses(1));
     assert_ne!(losses(1), losses(2));
 }
@@ -198,9 +198,9 @@ type Change = fn(&mut EngineConfig);
 
 #[test]
 fn a_state_of_another_run_is_refused_with_its_reason() {
-    let state = lab(|_| ()).start(0).unwrap().state().unwrap();
-    let reason = |change: Change| match lab(change).start(0).unwrap().restore(&state) {
-        Err(TrainableError::BadState { reason }) => reason,
+    let state = factory(|_| ()).start(0).unwrap().state().unwrap();
+    let reason = |change: Change| match factory(change).start(0).unwrap().restore(&state) {
+        Err(TrainerError::BadState { reason }) => reason,
         other => panic!("{other:?}"),
     };
     let cases: [(&str, Change); 6] = [
@@ -236,21 +236,21 @@ fn another_level_is_refused_unless_it_is_allowed() {
     if !Level::Avx2.is_supported() {
         return;
     }
-    let state = lab(|_| ()).start(0).unwrap().state().unwrap();
-    let at_avx2 = lab(|config| config.level = Some(Level::Avx2));
+    let state = factory(|_| ()).start(0).unwrap().state().unwrap();
+    let at_avx2 = factory(|config| config.level = Some(Level::Avx2));
     let refused = at_avx2.start(0).unwrap().restore(&state).unwrap_err();
     assert!(
         refused.to_string().contains("CPU level portable"),
         "{refused}"
     );
-    let inexact = lab(|config| {
+    let inexact = factory(|config| {
         config.level = Some(Level::Avx2);
         config.allow_inexact = true;
     });
     inexact.start(0).unwrap().restore(&state).unwrap();
 }
 
-static LAB: LazyLock<EngineLab> = LazyLock::new(|| lab(|_| ()));
+static LAB: LazyLock<EngineFactory> = LazyLock::new(|| factory(|_| ()));
 static STATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut run = LAB.start(0).unwrap();
     drive(&mut *run, 0..2);
@@ -263,7 +263,7 @@ fn refused(bytes: &[u8]) -> Result<(), TestCaseError> {
     let before = run.state().unwrap();
     let outcome = run.restore(bytes);
     prop_assert!(
-        matches!(outcome, Err(TrainableError::BadState { .. })),
+        matches!(outcome, Err(TrainerError::BadState { .. })),
         "{outcome:?}"
     );
     prop_assert!(run.state().unwrap() == before);

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cyclr::seam::TrainableError;
+use cyclr::trainer::TrainerError;
 
 use crate::find::CurveError;
 
@@ -11,7 +11,7 @@ use crate::find::CurveError;
 pub enum Error {
     /// The trainer failed or refused.
     #[error(transparent)]
-    Trainable(#[from] TrainableError),
+    Trainer(#[from] TrainerError),
     /// The spec does not fit the run.
     #[error(transparent)]
     Schedule(#[from] cyclr::Error),
@@ -37,14 +37,14 @@ pub enum Error {
         /// Momentum or weight decay.
         what: &'static str,
     },
-    /// The run in the folder was made by a lab with other data or abilities.
+    /// The run in the folder was made by a trainer factory with other data or abilities.
     #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
-    OtherLab {
+    OtherTrainer {
         /// The folder.
         path: PathBuf,
         /// The facts of the run.
         was: String,
-        /// The facts of the lab.
+        /// The facts of the trainer factory.
         is: String,
     },
     /// A change of horizon that is none or cannot be made.
@@ -69,11 +69,11 @@ pub enum Error {
         /// What is wrong, and where.
         error: CurveError,
     },
-    /// Somebody asked for a stop; everything up to `made` is kept where the run has a folder.
-    #[error("interrupted after {made} updates")]
+    /// Somebody asked for a stop; everything up to `updates_done` is kept where the run has a folder.
+    #[error("interrupted after {updates_done} updates")]
     Interrupted {
         /// The updates made.
-        made: u64,
+        updates_done: u64,
     },
     /// A file could not be read or written.
     #[error("cannot {action} {}: {source}; what was saved before is kept{}", path.display(), what_to_do(source))]

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
 use cyclr::Hyper;
-use cyclr::seam::Metrics;
+use cyclr::trainer::Metrics;
 
 use crate::Interrupt;
-use crate::run::{Ending, Reading};
+use crate::run::{StopReason, ValidationPoint};
 
 /// Who looks on while work is done, and who may stop it.
 #[expect(missing_debug_implementations, reason = "an observer is a closure")]
@@ -38,7 +38,7 @@ pub enum Event {
     /// Training begins, or goes on after it was stopped.
     Started {
         /// Updates made before.
-        made: u64,
+        updates_done: u64,
         /// The update count at which the run ends, unless something ends it earlier.
         end: u64,
         /// Updates in an epoch.
@@ -65,23 +65,23 @@ pub enum Event {
         seconds: f64,
     },
     /// The validation split was read.
-    Read(Reading),
+    Evaluated(ValidationPoint),
     /// A checkpoint was written.
     Saved {
         /// The updates made.
-        made: u64,
+        updates_done: u64,
     },
     /// Training is over.
     Ended {
         /// Why.
-        ending: Ending,
+        stop_reason: StopReason,
         /// The updates made.
-        made: u64,
+        updates_done: u64,
     },
     /// The test split was read, once, after the end.
     Tested {
         /// The updates made.
-        made: u64,
+        updates_done: u64,
         /// The figures over the whole split.
         metrics: Metrics,
     },

@@ -1,34 +1,34 @@
-//! Runs and experiments over the [seam](cyclr::seam): training under any schedule, the learning-rate range test, and
+//! Runs and experiments over the [trainer interface](cyclr::trainer interface): training under any schedule, the learning-rate range test, and
 //! their records.
 //!
-//! This crate knows nothing of nets: whatever implements [`Lab`](cyclr::seam::Lab) is trained and tested. It never
+//! This crate knows nothing of nets: whatever implements [`TrainerFactory`](cyclr::trainer interface::Trainer factory) is trained and tested. It never
 //! prints: the work emits [`Event`]s, and whoever watches shows them.
 //!
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
 //! - [`record`]: what a run leaves in its folder.
-//! - [`bowl`]: a net that fits in a page, for tests and examples.
+//! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
 //!
 //! ```
-//! use cyclr_train::{Budget, Interrupt, Task, Watch, bowl::Bowl, train};
+//! use cyclr_train::{Budget, Interrupt, Task, Watch, noisy_quadratic::NoisyQuadratic, train};
 //!
 //! let spec = "triangular2(base=0.01, max=0.3, step=5ep)".parse().unwrap();
 //! let task = Task::new(spec, 1, Budget::Updates(800));
 //! let watch = Watch { observer: &mut |_event| {}, interrupt: &Interrupt::new() };
-//! let outcome = train(&Bowl::default(), &task, watch)?;
-//! assert_eq!(outcome.readings.iter().map(|r| r.made).collect::<Vec<_>>(), [200, 400, 600, 800]);
+//! let outcome = train(&NoisyQuadratic::default(), &task, watch)?;
+//! assert_eq!(outcome.evaluations.iter().map(|r| r.updates_done).collect::<Vec<_>>(), [200, 400, 600, 800]);
 //! # Ok::<(), cyclr_train::Error>(())
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod bowl;
 pub mod compare;
 mod crc;
 mod error;
 mod event;
 pub mod find;
 mod interrupt;
+pub mod noisy_quadratic;
 mod parallel;
 pub mod record;
 mod run;
@@ -37,4 +37,6 @@ pub use error::Error;
 pub use event::{Event, Watch};
 pub use interrupt::Interrupt;
 pub use parallel::side_by_side;
-pub use run::{Budget, Change, Ending, Outcome, Plan, Reading, Task, resume, train, train_in};
+pub use run::{
+    Budget, Change, Outcome, Plan, StopReason, Task, ValidationPoint, resume, train, train_in,
+};

@@ -1,4 +1,4 @@
-//! Whole comparisons over the noisy bowl.
+//! Whole comparisons over the noisy noisy quadratic.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,11 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cyclr_train::bowl::Bowl;
 use cyclr_train::compare::record::{Because, Difference, Record, Role, Verdict};
 use cyclr_train::compare::{
-    Arm, Bounds, Happening, Plan, Settings, compare, read_comparison, winner::WinnerFile,
+    Arm, Bounds, CompareEvent, Plan, Settings, compare, read_comparison, winner::WinnerFile,
 };
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::record::Lock;
 use cyclr_train::{Error, Event, Interrupt};
 use killing::{kill_at, logged};
@@ -52,7 +52,7 @@ fn run_in(folder: &Path, plan: &Plan, jobs: usize) -> Result<Record, Error> {
         ..Settings::default()
     };
     compare(
-        &Bowl::default(),
+        &NoisyQuadratic::default(),
         plan,
         folder,
         &settings,
@@ -126,8 +126,12 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         for arm in &budget.arms {
             assert_eq!(arm.runs.len(), 4);
             for run in &arm.runs {
-                assert_eq!(run.made, updates, "cycles fill the budget: {:?}", arm.spec);
-                let read: Vec<u64> = run.readings.iter().map(|r| r.made).collect();
+                assert_eq!(
+                    run.updates_done, updates,
+                    "cycles fill the budget: {:?}",
+                    arm.spec
+                );
+                let read: Vec<u64> = run.evaluations.iter().map(|r| r.updates_done).collect();
                 assert!(
                     budget.grid.iter().all(|point| read.contains(point)),
                     "{read:?}"
@@ -137,7 +141,7 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
             }
         }
         let cycles = budget.arms[1].runs[0]
-            .readings
+            .evaluations
             .iter()
             .filter(|r| r.trough)
             .count();
@@ -171,9 +175,9 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
     assert!((spec.peak() - record.arms[1].peak.unwrap()).abs() < 1e-15);
 
     // It diverges at every rate of the sweep.
-    let steep = Bowl {
+    let steep = NoisyQuadratic {
         curvature: 1e9,
-        ..Bowl::default()
+        ..NoisyQuadratic::default()
     };
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::default();
@@ -254,9 +258,12 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
             .headline
             .starts_with("other is better than reference by ")
     );
-    let soon = record.budgets[0].against[0].soon.as_ref().unwrap();
-    assert_eq!(soon.arms[1].reached, 4);
-    assert!(soon.arms[1].ratio[1].unwrap() < 1.0);
+    let time_to_target = record.budgets[0].against[0]
+        .time_to_target
+        .as_ref()
+        .unwrap();
+    assert_eq!(time_to_target.arms[1].reached, 4);
+    assert!(time_to_target.arms[1].ratio[1].unwrap() < 1.0);
 
     let record = run(&two(good, bad, 4));
     assert_eq!(only(&record).verdict, Verdict::Worse);
@@ -271,8 +278,17 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
             .headline
             .starts_with("other is worse than reference by ")
     );
-    let soon = record.budgets[0].against[0].soon.as_ref().unwrap();
-    assert_eq!((soon.arms[1].reached, soon.arms[1].updates.len()), (0, 4));
+    let time_to_target = record.budgets[0].against[0]
+        .time_to_target
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        (
+            time_to_target.arms[1].reached,
+            time_to_target.arms[1].updates.len()
+        ),
+        (0, 4)
+    );
 }
 
 #[test]
@@ -324,10 +340,10 @@ fn an_interrupted_comparison_goes_on_to_the_same_record() {
         let folder = tempfile::tempdir().unwrap();
         let interrupt = Interrupt::new();
         let mut seen = 0;
-        let mut observer = |happening: &Happening| {
+        let mut observer = |event: &CompareEvent| {
             seen += u64::from(matches!(
-                happening,
-                Happening::Run {
+                event,
+                CompareEvent::Run {
                     event: Event::Updated { .. },
                     ..
                 }
@@ -341,7 +357,7 @@ fn an_interrupted_comparison_goes_on_to_the_same_record() {
             ..Settings::default()
         };
         let stopped = compare(
-            &Bowl::default(),
+            &NoisyQuadratic::default(),
             &plan,
             folder.path(),
             &settings,
@@ -365,10 +381,10 @@ fn finished_runs_are_never_made_again() {
     let plan = given(120, 2);
     run_in(folder.path(), &plan, 2).unwrap();
     let mut updates = 0;
-    let mut observer = |happening: &Happening| {
+    let mut observer = |event: &CompareEvent| {
         updates += u64::from(matches!(
-            happening,
-            Happening::Run {
+            event,
+            CompareEvent::Run {
                 event: Event::Updated { .. },
                 ..
             }
@@ -376,7 +392,7 @@ fn finished_runs_are_never_made_again() {
     };
     let settings = Settings::default();
     compare(
-        &Bowl::default(),
+        &NoisyQuadratic::default(),
         &plan,
         folder.path(),
         &settings,
@@ -466,12 +482,12 @@ fn plans_that_mean_nothing_are_refused() {
         Error::BadArm { .. }
     ));
     let without = |validation, test| {
-        let mut bowl = Bowl::default();
-        (bowl.facts.validation, bowl.facts.test) = (validation, test);
+        let mut noisy_quadratic = NoisyQuadratic::default();
+        (noisy_quadratic.info.validation, noisy_quadratic.info.test) = (validation, test);
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::default();
         compare(
-            &bowl,
+            &noisy_quadratic,
             &given(120, 2),
             folder.path(),
             &settings,

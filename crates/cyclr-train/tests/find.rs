@@ -1,23 +1,24 @@
-//! Range tests of the noisy bowl: what they read, what they leave behind, and how they refuse to answer.
+//! Range tests of the noisy noisy quadratic: what they read, what they leave behind, and how they refuse to answer.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cyclr::Hyper;
 use cyclr::range::NoAnswer;
-use cyclr::seam::{
-    Direction, Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError,
+use cyclr::trainer::{
+    Direction, Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory,
+    TrainerInfo,
 };
-use cyclr_train::bowl::Bowl;
 use cyclr_train::find::{
     Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape, range_test,
     range_test_in_place, range_test_over_weight_decay, suggest,
 };
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Error, Interrupt, Watch};
 
 /// A run that goes wrong at an update: it panics, fails, gives NaN, or somebody interrupts.
 struct Spoilt<'a> {
-    net: Box<dyn Trainable + 'a>,
+    net: Box<dyn Trainer + 'a>,
     at: u64,
     how: How,
 }
@@ -31,17 +32,17 @@ enum How {
     Never,
 }
 
-impl Trainable for Spoilt<'_> {
-    fn facts(&self) -> &Facts {
-        self.net.facts()
+impl Trainer for Spoilt<'_> {
+    fn info(&self) -> &TrainerInfo {
+        self.net.info()
     }
 
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
         self.at = self.at.wrapping_sub(1);
         let metrics = self.net.update(hyper)?;
         match self.how {
             How::Panic if self.at == 0 => panic!("spoilt"),
-            How::Fail if self.at == 0 => Err(TrainableError::Failed {
+            How::Fail if self.at == 0 => Err(TrainerError::Failed {
                 reason: "spoilt".into(),
             }),
             How::Nan if self.at == 0 => Ok(Metrics::new([Metric::loss(f64::NAN, 1)])),
@@ -49,20 +50,20 @@ impl Trainable for Spoilt<'_> {
         }
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         self.net.evaluate(split)
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         self.net.state()
     }
 
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         self.net.restore(state)
     }
 }
 
-fn train(net: &mut dyn Trainable, updates: u64) -> Vec<Metrics> {
+fn train(net: &mut dyn Trainer, updates: u64) -> Vec<Metrics> {
     (0..updates)
         .map(|_| net.update(Hyper::lr(0.05)).unwrap())
         .collect()
@@ -74,11 +75,11 @@ fn ramp() -> Ramp {
 
 #[test]
 fn a_test_in_mid_training_leaves_no_trace_whatever_happens() {
-    let bowl = Bowl::default();
+    let noisy_quadratic = NoisyQuadratic::default();
     for how in [How::Never, How::Nan, How::Fail, How::Interrupt, How::Panic] {
         for measure in [Measure::Training, Measure::Validation { points: 20 }] {
-            let mut straight = bowl.start(5).unwrap();
-            let net = bowl.start(5).unwrap();
+            let mut straight = noisy_quadratic.start(5).unwrap();
+            let net = noisy_quadratic.start(5).unwrap();
             let mut tested = Spoilt {
                 net,
                 at: 137 + 50,
@@ -101,7 +102,7 @@ fn a_test_in_mid_training_leaves_no_trace_whatever_happens() {
             }));
             match (how, &result) {
                 (How::Panic, Err(_))
-                | (How::Fail, Ok(Err(Error::Trainable(_))))
+                | (How::Fail, Ok(Err(Error::Trainer(_))))
                 | (How::Interrupt, Ok(Err(Error::Interrupted { .. }))) => {}
                 (How::Never | How::Nan, Ok(Ok(curve))) => assert!(curve.diverged.is_some()),
                 _ => panic!("{how:?}: {result:?}"),
@@ -117,23 +118,23 @@ fn a_test_in_mid_training_leaves_no_trace_whatever_happens() {
     }
 }
 
-fn found(bowl: &Bowl, test: &RangeTest) -> Result<Found, Error> {
+fn found(noisy_quadratic: &NoisyQuadratic, test: &RangeTest) -> Result<Found, Error> {
     let watch = Watch {
         observer: &mut |_: &FindEvent| {},
         interrupt: &Interrupt::new(),
     };
-    range_test(bowl, test, watch)
+    range_test(noisy_quadratic, test, watch)
 }
 
 #[test]
 fn bounds_lie_where_the_bowl_learns_and_is_stable() {
     for (curvature, momentum) in [(1.0, 0.0), (1.0, 0.9), (100.0, 0.0)] {
-        let bowl = Bowl {
+        let noisy_quadratic = NoisyQuadratic {
             curvature,
             momentum,
-            ..Bowl::default()
+            ..NoisyQuadratic::default()
         };
-        let found = found(&bowl, &RangeTest::default()).unwrap();
+        let found = found(&noisy_quadratic, &RangeTest::default()).unwrap();
         let bounds = found.answer().unwrap();
         let edge = 2.0 * (1.0 + momentum) / curvature;
         let (base, max) = (bounds.base_lr, bounds.max_lr);
@@ -163,7 +164,7 @@ fn threads_and_repeats_do_not_change_a_curve() {
             ..RangeTest::default()
         };
         assert_eq!(test.cost(), 100 * u64::from(repeats));
-        found(&Bowl::default(), &test).unwrap().curves
+        found(&NoisyQuadratic::default(), &test).unwrap().curves
     };
     let one = test(1, 3);
     assert_eq!(one, test(3, 3));
@@ -177,7 +178,7 @@ fn sweeps_cost_what_they_say() {
         updates: 1000,
         ..RangeTest::default()
     };
-    let found = found(&Bowl::default(), &test).unwrap();
+    let found = found(&NoisyQuadratic::default(), &test).unwrap();
     let (scale, _) = found.scale.as_ref().unwrap();
     let updates: usize = scale
         .iter()
@@ -196,7 +197,7 @@ fn each_bound_is_read_from_the_sweep_of_which_more_repeats_show_it() {
             ramp,
             ..RangeTest::default()
         };
-        found(&Bowl::default(), &test).unwrap()
+        found(&NoisyQuadratic::default(), &test).unwrap()
     };
     let scale = swept(Shape::Exponential, 1e-5, 10.0);
     let after = |linear: Found| Found {
@@ -234,7 +235,7 @@ fn each_bound_is_read_from_the_sweep_of_which_more_repeats_show_it() {
 fn nothing_learnt_is_said() {
     let ramp = Some(Ramp::new(Shape::Linear, 0.0, 1e-9, 300).unwrap());
     let found = found(
-        &Bowl::default(),
+        &NoisyQuadratic::default(),
         &RangeTest {
             ramp,
             ..RangeTest::default()
@@ -249,9 +250,9 @@ fn nothing_learnt_is_said() {
 
 #[test]
 fn nan_from_the_first_update_is_no_answer() {
-    struct Broken(Bowl);
-    impl Lab for Broken {
-        fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+    struct Broken(NoisyQuadratic);
+    impl TrainerFactory for Broken {
+        fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
             let net = self.0.start(seed)?;
             Ok(Box::new(Spoilt {
                 net,
@@ -269,8 +270,8 @@ fn nan_from_the_first_update_is_no_answer() {
         ramp,
         ..RangeTest::default()
     };
-    let lab = Broken(Bowl::default());
-    let found = range_test(&lab, &test, watch).unwrap();
+    let factory = Broken(NoisyQuadratic::default());
+    let found = range_test(&factory, &test, watch).unwrap();
     assert!(matches!(found.answer(), Err(NoAnswer::TooFewPoints { .. })));
     assert!(found.curves.iter().all(|c| c.points.len() == 1));
     assert_eq!(found.reading.largest_stable(), None);
@@ -285,7 +286,7 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
         measure,
         ..RangeTest::default()
     };
-    let found_on_held_out = found(&Bowl::default(), &test).unwrap();
+    let found_on_held_out = found(&NoisyQuadratic::default(), &test).unwrap();
     for curve in &found_on_held_out.curves {
         let updates: Vec<u64> = curve.points.iter().map(|p| p.update).collect();
         assert!(
@@ -294,10 +295,10 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
         );
         assert!(curve.points.iter().all(|p| p.count == 500));
     }
-    let mut bowl = Bowl::default();
-    bowl.facts.validation = 0;
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    noisy_quadratic.info.validation = 0;
     assert!(matches!(
-        found(&bowl, &test),
+        found(&noisy_quadratic, &test),
         Err(Error::Undecidable { .. })
     ));
 }
@@ -306,14 +307,14 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
 fn weight_decays_are_swept_alike() {
     let watch = || (Interrupt::new(), |_: &FindEvent| {});
     let (interrupt, mut observer) = watch();
-    let over = |bowl: &Bowl, observer: &mut dyn FnMut(&FindEvent)| {
+    let over = |noisy_quadratic: &NoisyQuadratic, observer: &mut dyn FnMut(&FindEvent)| {
         let watch = Watch {
             observer,
             interrupt: &interrupt,
         };
-        range_test_over_weight_decay(bowl, &RangeTest::default(), &[0.0, 0.1], watch)
+        range_test_over_weight_decay(noisy_quadratic, &RangeTest::default(), &[0.0, 0.1], watch)
     };
-    let found = over(&Bowl::default(), &mut observer).unwrap();
+    let found = over(&NoisyQuadratic::default(), &mut observer).unwrap();
     assert_eq!(
         found.iter().map(|f| f.weight_decay).collect::<Vec<_>>(),
         [Some(0.0), Some(0.1)]
@@ -329,10 +330,10 @@ fn weight_decays_are_swept_alike() {
     assert_eq!(rates(&found[0]), rates(&found[1]));
     assert_ne!(found[0].curves, found[1].curves);
 
-    let mut bowl = Bowl::default();
-    bowl.facts.weight_decay = false;
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    noisy_quadratic.info.weight_decay = false;
     assert!(matches!(
-        over(&bowl, &mut observer),
+        over(&noisy_quadratic, &mut observer),
         Err(Error::NotObeyed { .. })
     ));
 }
@@ -358,7 +359,7 @@ fn sweeps_that_mean_nothing_are_refused() {
         ..RangeTest::default()
     };
     assert!(matches!(
-        found(&Bowl::default(), &none),
+        found(&NoisyQuadratic::default(), &none),
         Err(Error::BadSweep { .. })
     ));
     let short = RangeTest {
@@ -366,7 +367,7 @@ fn sweeps_that_mean_nothing_are_refused() {
         ..RangeTest::default()
     };
     assert!(matches!(
-        found(&Bowl::default(), &short),
+        found(&NoisyQuadratic::default(), &short),
         Err(Error::BadSweep { .. })
     ));
 }
@@ -379,7 +380,7 @@ fn curves_survive_as_text() {
         repeats: 1,
         ..RangeTest::default()
     };
-    let found = found(&Bowl::default(), &test).unwrap();
+    let found = found(&NoisyQuadratic::default(), &test).unwrap();
     let read = Curve::from_csv(&found.curves[0].to_csv()).unwrap();
     assert_eq!(read.points, found.curves[0].points);
     assert_eq!(read.sweep().unwrap(), found.curves[0].sweep().unwrap());

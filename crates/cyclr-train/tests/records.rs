@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cyclr_train::bowl::Bowl;
-use cyclr_train::compare::{Kept, record::Record};
+use cyclr_train::compare::{Manifest, record::Record};
 use cyclr_train::find::AnswerRecord;
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::record::{EventRecord, FailedRecord, ResultRecord, RunRecord, read_events};
 use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
 use schemars::{JsonSchema, schema_for};
@@ -41,19 +41,19 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<ResultRecord>("result.json");
     check_schema::<FailedRecord>("failed.json");
     check_schema::<AnswerRecord>("find-answer.json");
-    check_schema::<Kept>("comparison.json");
+    check_schema::<Manifest>("comparison.json");
     check_schema::<Record>("comparison-result.json");
 }
 
 /// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.
 fn run(folder: &Path, spec: &str) {
     let task = Task::new(spec.parse().unwrap(), 1, Budget::Updates(5001));
-    let lab = serde_json::json!({ "net": "bowl" });
+    let factory = serde_json::json!({ "net": "bowl" });
     let watch = Watch {
         observer: &mut |_| {},
         interrupt: &Interrupt::new(),
     };
-    train_in(folder, &Bowl::default(), lab, &task, watch).unwrap();
+    train_in(folder, &NoisyQuadratic::default(), factory, &task, watch).unwrap();
 }
 
 const CYCLES: &str = "triangular(base=0.01, max=0.3, step=250, momentum=0.8..0.95)";
@@ -129,18 +129,25 @@ fn expected(folder: &Path) -> Vec<(String, u64, f32)> {
                     );
                 }
             }
-            EventRecord::Read(reading) => {
-                for metric in reading.metrics {
+            EventRecord::Evaluated(evaluation) => {
+                for metric in evaluation.metrics {
                     add(
                         format!("validation/{}", metric.name),
-                        reading.made,
+                        evaluation.updates_done,
                         metric.value.unwrap(),
                     );
                 }
             }
-            EventRecord::Tested { made, metrics } => {
+            EventRecord::Tested {
+                updates_done,
+                metrics,
+            } => {
                 for metric in metrics {
-                    add(format!("test/{}", metric.name), made, metric.value.unwrap());
+                    add(
+                        format!("test/{}", metric.name),
+                        updates_done,
+                        metric.value.unwrap(),
+                    );
                 }
             }
             _ => {}

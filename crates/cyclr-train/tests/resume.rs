@@ -10,13 +10,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use cyclr::Hyper;
-use cyclr::seam::{Evaluation, Facts, Lab, Metrics, Split, Trainable, TrainableError};
-use cyclr_train::bowl::Bowl;
+use cyclr::trainer::{
+    Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+};
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::record::{
     EventRecord, Lock, ResultRecord, Stage, read_events, read_result, read_run, stage,
 };
 use cyclr_train::{
-    Budget, Change, Ending, Error, Event, Interrupt, Outcome, Task, Watch, resume, train_in,
+    Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume, train_in,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -24,7 +26,7 @@ use tempfile::TempDir;
 fn task(updates: u64) -> Task {
     let spec = "triangular2(base=0.01, max=0.3, step=40, momentum=0.8..0.95)";
     let mut task = Task::new(spec.parse().unwrap(), 3, Budget::Updates(updates));
-    task.read_every = NonZeroU64::new(30);
+    task.evaluate_every = NonZeroU64::new(30);
     task
 }
 
@@ -51,9 +53,9 @@ fn begin(
     task: &Task,
     observe: impl FnMut(&Event, &Interrupt),
 ) -> Result<Outcome, Error> {
-    let lab = serde_json::json!({ "net": "bowl" });
+    let factory = serde_json::json!({ "net": "bowl" });
     watched(observe, |watch| {
-        train_in(folder, &Bowl::default(), lab, task, watch)
+        train_in(folder, &NoisyQuadratic::default(), factory, task, watch)
     })
 }
 
@@ -63,7 +65,7 @@ fn go_on(
     observe: impl FnMut(&Event, &Interrupt),
 ) -> Result<Outcome, Error> {
     watched(observe, |watch| {
-        resume(folder, &Bowl::default(), change, watch)
+        resume(folder, &NoisyQuadratic::default(), change, watch)
     })
 }
 
@@ -76,14 +78,14 @@ fn says(folder: &Path) -> (Vec<EventRecord>, ResultRecord) {
     for event in &mut events {
         match event {
             EventRecord::Updated { seconds, .. } => *seconds = 0.0,
-            EventRecord::Read(reading) => reading.compute_seconds = 0.0,
+            EventRecord::Evaluated(evaluation) => evaluation.compute_seconds = 0.0,
             _ => {}
         }
     }
     let mut result = read_result(folder).unwrap().unwrap();
     (result.compute_seconds, result.wall_seconds) = (0.0, 0.0);
-    for reading in &mut result.readings {
-        reading.compute_seconds = 0.0;
+    for evaluation in &mut result.evaluations {
+        evaluation.compute_seconds = 0.0;
     }
     (events, result)
 }
@@ -96,7 +98,7 @@ fn state(folder: &Path) -> Vec<u8> {
         .collect();
     files.sort();
     let bytes = fs::read(files.last().unwrap()).unwrap();
-    let state = 8 + 16 * Bowl::default().dimensions + 4;
+    let state = 8 + 16 * NoisyQuadratic::default().dimensions + 4;
     bytes[bytes.len() - 4 - state..bytes.len() - 4].to_vec()
 }
 
@@ -150,22 +152,22 @@ fn an_interrupt_saves_and_says_where() {
     let mut saved = None;
     let result = begin(&folder, &task(400), |event, interrupt| match *event {
         Event::Updated { update: 99, .. } => interrupt.request(),
-        Event::Saved { made } => saved = Some(made),
+        Event::Saved { updates_done } => saved = Some(updates_done),
         _ => {}
     });
-    let Err(Error::Interrupted { made }) = result else {
+    let Err(Error::Interrupted { updates_done }) = result else {
         panic!("{result:?}")
     };
-    assert!(made >= 100 && saved == Some(made));
+    assert!(updates_done >= 100 && saved == Some(updates_done));
     assert_eq!(stage(&folder).unwrap(), Stage::Unfinished);
     let mut started = None;
     go_on(&folder, None, |event, _| {
-        if let Event::Started { made, .. } = *event {
-            started = Some(made);
+        if let Event::Started { updates_done, .. } = *event {
+            started = Some(updates_done);
         }
     })
     .unwrap();
-    assert_eq!(started, Some(made));
+    assert_eq!(started, Some(updates_done));
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn a_finished_run_is_read_and_not_made_again() {
     let folder = folder.path().join("run");
     let outcome = go_on(&folder, None, |event, _| panic!("{event:?}")).unwrap();
     assert_eq!(
-        (outcome.made, stage(&folder).unwrap()),
+        (outcome.updates_done, stage(&folder).unwrap()),
         (400, Stage::Finished)
     );
     assert_eq!(
@@ -186,11 +188,11 @@ fn a_finished_run_is_read_and_not_made_again() {
 #[test]
 fn a_run_that_ended_early_and_was_killed_before_its_result_ends_there_again() {
     let mut task = task(4000);
-    task.stop_when_flat = true;
+    task.stop_on_plateau = true;
     let folder = straight(&task);
     let folder = folder.path().join("run");
     let expected = says(&folder);
-    assert_eq!(expected.1.ending, (&Ending::Flat).into());
+    assert_eq!(expected.1.stop_reason, (&StopReason::Plateau).into());
     fs::remove_file(folder.join("result.json")).unwrap();
     go_on(&folder, None, |_, _| {}).unwrap();
     assert_eq!(says(&folder), expected);
@@ -205,14 +207,19 @@ fn what_a_flat_run_compares_with_survives() {
         let task = Task {
             spec,
             seed,
-            stop_when_flat: true,
+            stop_on_plateau: true,
             ..task(4000)
         };
         let expected = straight(&task);
         let expected = says(&expected.path().join("run"));
         let folder = TempDir::new().unwrap();
         let folder = folder.path().join("run");
-        begin(&folder, &task, stop_after(expected.1.made - 50, false)).unwrap_err();
+        begin(
+            &folder,
+            &task,
+            stop_after(expected.1.updates_done - 50, false),
+        )
+        .unwrap_err();
         go_on(&folder, None, |_, _| {}).unwrap();
         assert_eq!(says(&folder), expected, "seed {seed}");
     }
@@ -257,20 +264,30 @@ fn a_damaged_checkpoint_is_passed_over_and_said() {
 
 #[test]
 fn a_run_that_cannot_be_saved_starts_over() {
-    let mut bowl = Bowl::default();
-    bowl.facts.snapshots = false;
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    noisy_quadratic.info.snapshots = false;
     let folder = TempDir::new().unwrap();
     let folder = folder.path().join("run");
     let train = |observe| {
         watched(observe, |watch| {
-            train_in(&folder, &bowl, serde_json::Value::Null, &task(400), watch)
+            train_in(
+                &folder,
+                &noisy_quadratic,
+                serde_json::Value::Null,
+                &task(400),
+                watch,
+            )
         })
     };
     train(stop_after(250, false)).unwrap_err();
-    let outcome = watched(|_, _| {}, |watch| resume(&folder, &bowl, None, watch)).unwrap();
+    let outcome = watched(
+        |_, _| {},
+        |watch| resume(&folder, &noisy_quadratic, None, watch),
+    )
+    .unwrap();
     let expected = straight(&task(400));
     assert_eq!(says(&folder).0, says(&expected.path().join("run")).0);
-    assert_eq!(outcome.made, 400);
+    assert_eq!(outcome.updates_done, 400);
 }
 
 fn rates(folder: &Path) -> Vec<f64> {
@@ -290,13 +307,13 @@ fn changed(spec: &str, change: Change) -> (Result<Outcome, Error>, Vec<f64>) {
         ..task(400)
     };
     begin(&folder, &task, stop_after(199, false)).unwrap_err();
-    let made = rates(&folder).len();
+    let updates_done = rates(&folder).len();
     let outcome = go_on(&folder, Some(change), |_, _| {});
     if outcome.is_ok() {
         let record = read_run(&folder).unwrap();
         assert_eq!(
-            (record.changes.len(), record.changes[0].made),
-            (1, made as u64)
+            (record.changes.len(), record.changes[0].updates_done),
+            (1, updates_done as u64)
         );
         assert_eq!(
             (record.changes[0].horizon, record.changes[0].end),
@@ -319,32 +336,32 @@ fn a_new_horizon_keeps_the_shape_or_stretches_it() {
         "linear(lr=0.3)",
         "cosine(lr=0.3, min=0.1)",
     );
-    let (outcome, made) = changed(cycles, Change::KeepShape { updates: 650 });
+    let (outcome, updates_done) = changed(cycles, Change::KeepShape { updates: 650 });
     assert_eq!(
-        (outcome.unwrap().made, made),
+        (outcome.unwrap().updates_done, updates_done),
         (600, curve(cycles, 600, 0..600))
     );
 
-    let (outcome, made) = changed(cosine, Change::KeepShape { updates: 500 });
+    let (outcome, updates_done) = changed(cosine, Change::KeepShape { updates: 500 });
     assert_eq!(
-        (outcome.unwrap().made, made),
+        (outcome.unwrap().updates_done, updates_done),
         (500, curve(cosine, 400, 0..500))
     );
 
-    let (outcome, made) = changed(linear, Change::KeepShape { updates: 300 });
+    let (outcome, updates_done) = changed(linear, Change::KeepShape { updates: 300 });
     assert_eq!(
-        (outcome.unwrap().made, made),
+        (outcome.unwrap().updates_done, updates_done),
         (300, curve(linear, 400, 0..300))
     );
 
-    let (outcome, made) = changed(linear, Change::Stretch { updates: 800 });
-    let split = made
+    let (outcome, updates_done) = changed(linear, Change::Stretch { updates: 800 });
+    let split = updates_done
         .iter()
         .zip(curve(linear, 400, 0..400))
         .take_while(|(a, b)| **a == *b)
         .count();
-    assert!(split >= 200 && outcome.unwrap().made == 800);
-    assert_eq!(made[split..], curve(linear, 800, split as u64..800));
+    assert!(split >= 200 && outcome.unwrap().updates_done == 800);
+    assert_eq!(updates_done[split..], curve(linear, 800, split as u64..800));
 
     let (outcome, _) = changed(linear, Change::KeepShape { updates: 800 });
     assert!(matches!(
@@ -414,18 +431,22 @@ fn records_of_another_version_or_lab_are_refused() {
     let folder = folder.path().join("run");
     fs::remove_file(folder.join("result.json")).unwrap();
 
-    let mut bowl = Bowl::default();
-    bowl.facts.batch = 10;
-    let error = watched(|_, _| {}, |watch| resume(&folder, &bowl, None, watch)).unwrap_err();
-    assert!(matches!(error, Error::OtherLab { .. }));
-    let wider = Bowl {
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    noisy_quadratic.info.batch = 10;
+    let error = watched(
+        |_, _| {},
+        |watch| resume(&folder, &noisy_quadratic, None, watch),
+    )
+    .unwrap_err();
+    assert!(matches!(error, Error::OtherTrainer { .. }));
+    let wider = NoisyQuadratic {
         dimensions: 9,
-        ..Bowl::default()
+        ..NoisyQuadratic::default()
     };
     let error = watched(|_, _| {}, |watch| resume(&folder, &wider, None, watch)).unwrap_err();
     assert!(matches!(
         error,
-        Error::Trainable(TrainableError::BadState { .. })
+        Error::Trainer(TrainerError::BadState { .. })
     ));
 
     let path = folder.join("run.json");
@@ -457,8 +478,8 @@ fn what_was_saved_before_a_write_failed_is_kept() {
     fs::rename(&aside, &checkpoints).unwrap();
     let mut started = 0;
     go_on(&folder, None, |event, _| {
-        if let Event::Started { made, .. } = *event {
-            started = made;
+        if let Event::Started { updates_done, .. } = *event {
+            started = updates_done;
         }
     })
     .unwrap();
@@ -467,32 +488,32 @@ fn what_was_saved_before_a_write_failed_is_kept() {
     assert_eq!(says(&folder), says(&expected.path().join("run")));
 }
 
-/// A bowl whose updates take a while, for a process that is to be killed.
-struct Slow(Bowl);
+/// A noisy quadratic whose updates take a while, for a process that is to be killed.
+struct Slow(NoisyQuadratic);
 
-struct SlowRun<'a>(Box<dyn Trainable + 'a>);
+struct SlowRun<'a>(Box<dyn Trainer + 'a>);
 
-impl Lab for Slow {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+impl TrainerFactory for Slow {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         Ok(Box::new(SlowRun(self.0.start(seed)?)))
     }
 }
 
-impl Trainable for SlowRun<'_> {
-    fn facts(&self) -> &Facts {
-        self.0.facts()
+impl Trainer for SlowRun<'_> {
+    fn info(&self) -> &TrainerInfo {
+        self.0.info()
     }
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
         sleep(Duration::from_micros(500));
         self.0.update(hyper)
     }
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         self.0.evaluate(split)
     }
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         self.0.state()
     }
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         self.0.restore(state)
     }
 }
@@ -506,7 +527,7 @@ fn a_process_that_trains() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let (folder, slow) = (Path::new(&folder), Slow(Bowl::default()));
+    let (folder, slow) = (Path::new(&folder), Slow(NoisyQuadratic::default()));
     let task = Task {
         save_every: Duration::from_millis(5),
         ..task(400)
@@ -531,13 +552,13 @@ fn train_elsewhere(folder: &Path) -> Child {
 }
 
 /// Whether a run has begun, and saved itself after at least so many updates.
-fn has_saved(folder: &Path, made: u64) -> bool {
+fn has_saved(folder: &Path, updates_done: u64) -> bool {
     let Ok(entries) = fs::read_dir(folder.join("checkpoints")) else {
         return false;
     };
     let update = |path: PathBuf| path.file_stem()?.to_str()?.parse().ok();
     let mut saved = entries.flatten().filter_map(|entry| update(entry.path()));
-    made == 0 || saved.any(|update: u64| update >= made)
+    updates_done == 0 || saved.any(|update: u64| update >= updates_done)
 }
 
 #[test]
@@ -545,9 +566,9 @@ fn a_killed_process_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path().join("run");
     let mut kills = 0;
-    for made in [0, 20, 80, 140, 200, 260, 320] {
+    for updates_done in [0, 20, 80, 140, 200, 260, 320] {
         let mut child = train_elsewhere(&folder);
-        while !has_saved(&folder, made) && child.try_wait().unwrap().is_none() {
+        while !has_saved(&folder, updates_done) && child.try_wait().unwrap().is_none() {
             sleep(Duration::from_millis(1));
         }
         kills += u32::from(child.try_wait().unwrap().is_none());

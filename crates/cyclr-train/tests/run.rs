@@ -1,4 +1,4 @@
-//! Runs of the noisy bowl: where they stop, what they read, and what is refused.
+//! Runs of the noisy noisy quadratic: where they stop, what they read, and what is refused.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::num::NonZeroU64;
@@ -6,33 +6,35 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use cyclr::Hyper;
-use cyclr::seam::{Evaluation, Facts, Lab, Metrics, Split, Trainable, TrainableError};
-use cyclr_train::bowl::Bowl;
-use cyclr_train::{Budget, Ending, Error, Event, Interrupt, Outcome, Plan, Task, Watch, train};
+use cyclr::trainer::{
+    Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+};
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
+use cyclr_train::{Budget, Error, Event, Interrupt, Outcome, Plan, StopReason, Task, Watch, train};
 
 fn task(spec: &str, updates: u64) -> Task {
     Task::new(spec.parse().unwrap(), 1, Budget::Updates(updates))
 }
 
-fn watched(lab: &dyn Lab, task: &Task) -> (Result<Outcome, Error>, Vec<Event>) {
+fn watched(factory: &dyn TrainerFactory, task: &Task) -> (Result<Outcome, Error>, Vec<Event>) {
     let mut events = Vec::new();
     let mut observer = |event: &Event| events.push(event.clone());
     let watch = Watch {
         observer: &mut observer,
         interrupt: &Interrupt::new(),
     };
-    (train(lab, task, watch), events)
+    (train(factory, task, watch), events)
 }
 
 fn outcome(task: &Task) -> Outcome {
-    watched(&Bowl::default(), task).0.unwrap()
+    watched(&NoisyQuadratic::default(), task).0.unwrap()
 }
 
 fn stops(outcome: &Outcome) -> Vec<(u64, Option<u64>)> {
     outcome
-        .readings
+        .evaluations
         .iter()
-        .map(|r| (r.made, r.trough))
+        .map(|r| (r.updates_done, r.trough))
         .collect()
 }
 
@@ -40,13 +42,16 @@ const CYCLES: &str = "triangular(base=0.01, max=0.3, step=50)";
 
 #[test]
 fn a_cyclical_run_is_read_at_its_troughs_and_ends_at_the_last() {
-    let (outcome, events) = watched(&Bowl::default(), &task(CYCLES, 370));
+    let (outcome, events) = watched(&NoisyQuadratic::default(), &task(CYCLES, 370));
     let outcome = outcome.unwrap();
     assert_eq!(
         stops(&outcome),
         [(100, Some(1)), (200, Some(2)), (300, Some(3))]
     );
-    assert_eq!((outcome.made, &outcome.ending), (300, &Ending::Whole));
+    assert_eq!(
+        (outcome.updates_done, &outcome.stop_reason),
+        (300, &StopReason::Completed)
+    );
     assert_eq!(
         events[0],
         Event::Adjusted {
@@ -61,8 +66,8 @@ fn a_cyclical_run_is_read_at_its_troughs_and_ends_at_the_last() {
 #[test]
 fn the_rate_of_each_update_is_the_schedules() {
     let task = task(CYCLES, 300);
-    let plan = Plan::new(&Bowl::default(), &task).unwrap();
-    let (_, events) = watched(&Bowl::default(), &task);
+    let plan = Plan::new(&NoisyQuadratic::default(), &task).unwrap();
+    let (_, events) = watched(&NoisyQuadratic::default(), &task);
     let updates = events.iter().filter_map(|event| match event {
         Event::Updated { update, hyper, .. } => Some((*update, *hyper)),
         _ => None,
@@ -75,10 +80,10 @@ fn the_rate_of_each_update_is_the_schedules() {
 fn arms_are_read_on_the_same_grid() {
     let grid = |spec| {
         let mut task = task(spec, 300);
-        task.read_every = NonZeroU64::new(80);
+        task.evaluate_every = NonZeroU64::new(80);
         stops(&outcome(&task))
             .iter()
-            .map(|&(made, _)| made)
+            .map(|&(updates_done, _)| updates_done)
             .collect::<Vec<_>>()
     };
     assert_eq!(grid("linear(lr=0.3)"), [80, 160, 240, 300]);
@@ -99,21 +104,21 @@ fn a_last_stage_without_cycles_runs_to_the_end_of_the_budget() {
 fn a_target_ends_the_run_at_a_trough() {
     let whole = outcome(&task(CYCLES, 1000));
     let values: Vec<f64> = whole
-        .readings
+        .evaluations
         .iter()
-        .map(|r| r.metrics.deciding().unwrap().value)
+        .map(|r| r.metrics.objective().unwrap().value)
         .collect();
     let mut task = task(CYCLES, 1000);
-    task.read_every = NonZeroU64::new(10);
+    task.evaluate_every = NonZeroU64::new(10);
     task.target = Some(values[1]);
     let first = values.iter().position(|&v| v >= values[1]).unwrap();
     let reached = outcome(&task);
     assert_eq!(
-        (reached.ending, reached.made),
-        (Ending::Target, 100 * (first as u64 + 1))
+        (reached.stop_reason, reached.updates_done),
+        (StopReason::Target, 100 * (first as u64 + 1))
     );
     task.target = Some(1.1);
-    assert_eq!(outcome(&task).ending, Ending::Whole);
+    assert_eq!(outcome(&task).stop_reason, StopReason::Completed);
 }
 
 #[test]
@@ -121,16 +126,16 @@ fn a_run_ends_when_a_whole_cycle_brings_no_gain() {
     let mut last_gains = Vec::new();
     for seed in 0..20 {
         let mut task = task("triangular(base=0.002, max=0.004, step=50)", 4000);
-        (task.stop_when_flat, task.seed) = (true, seed);
+        (task.stop_on_plateau, task.seed) = (true, seed);
         let outcome = outcome(&task);
-        assert_eq!(outcome.ending, Ending::Flat);
+        assert_eq!(outcome.stop_reason, StopReason::Plateau);
         let figures = outcome
-            .readings
+            .evaluations
             .iter()
-            .map(|r| r.metrics.deciding().unwrap());
+            .map(|r| r.metrics.objective().unwrap());
         let correct: Vec<i64> = figures.map(|m| m.correct.unwrap().cast_signed()).collect();
         let mut gains: Vec<i64> = correct.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        // The examples of the bowl are ordered by difficulty, so that none is lost while others are gained, and five
+        // The examples of the noisy quadratic are ordered by difficulty, so that none is lost while others are gained, and five
         // gains are significant at 5 % (1/32), four are not (1/16).
         last_gains.extend(gains.pop());
         assert!(
@@ -144,12 +149,12 @@ fn a_run_ends_when_a_whole_cycle_brings_no_gain() {
 
 #[test]
 fn divergence_is_an_outcome_and_is_not_tested() {
-    let (outcome, events) = watched(&Bowl::default(), &task("fixed(lr=1e100)", 1000));
+    let (outcome, events) = watched(&NoisyQuadratic::default(), &task("fixed(lr=1e100)", 1000));
     let outcome = outcome.unwrap();
-    let Ending::Diverged { update } = outcome.ending else {
-        panic!("{:?}", outcome.ending);
+    let StopReason::Diverged { update } = outcome.stop_reason else {
+        panic!("{:?}", outcome.stop_reason);
     };
-    assert_eq!((outcome.made, &outcome.test), (update + 1, &None));
+    assert_eq!((outcome.updates_done, &outcome.test), (update + 1, &None));
     let last = events.iter().rfind(|e| matches!(e, Event::Updated { .. }));
     assert!(matches!(last, Some(Event::Updated { metrics, .. }) if !metrics.is_finite()));
 }
@@ -158,7 +163,7 @@ fn divergence_is_an_outcome_and_is_not_tested() {
 fn a_budget_of_time_becomes_updates_once() {
     let mut task = task(CYCLES, 0);
     task.budget = Budget::Time(Duration::from_millis(300));
-    let (outcome, events) = watched(&Bowl::default(), &task);
+    let (outcome, events) = watched(&NoisyQuadratic::default(), &task);
     let Event::Timed {
         updates,
         seconds_per_update,
@@ -169,40 +174,40 @@ fn a_budget_of_time_becomes_updates_once() {
     };
     assert!(seconds_per_update > 0.0 && seconds_per_update * updates as f64 <= 0.3);
     let outcome = outcome.unwrap();
-    assert!(outcome.made <= updates && outcome.made.is_multiple_of(100));
+    assert!(outcome.updates_done <= updates && outcome.updates_done.is_multiple_of(100));
 }
 
-/// A bowl that trains ten times slower than it is timed, at rate 0.
-struct Slowing(Bowl);
+/// A noisy quadratic that trains ten times slower than it is timed, at rate 0.
+struct Slowing(NoisyQuadratic);
 
-struct SlowingRun<'a>(Box<dyn Trainable + 'a>);
+struct SlowingRun<'a>(Box<dyn Trainer + 'a>);
 
-impl Lab for Slowing {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+impl TrainerFactory for Slowing {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         Ok(Box::new(SlowingRun(self.0.start(seed)?)))
     }
 }
 
-impl Trainable for SlowingRun<'_> {
-    fn facts(&self) -> &Facts {
-        self.0.facts()
+impl Trainer for SlowingRun<'_> {
+    fn info(&self) -> &TrainerInfo {
+        self.0.info()
     }
 
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
         let millis = if hyper.lr == 0.0 { 1 } else { 10 };
         sleep(Duration::from_millis(millis));
         self.0.update(hyper)
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         self.0.evaluate(split)
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         self.0.state()
     }
 
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         self.0.restore(state)
     }
 }
@@ -211,14 +216,14 @@ impl Trainable for SlowingRun<'_> {
 fn a_run_short_of_time_ends_at_the_last_trough_that_fits() {
     let mut task = task("triangular(base=0.01, max=0.3, step=10)", 0);
     task.budget = Budget::Time(Duration::from_millis(500));
-    let (outcome, events) = watched(&Slowing(Bowl::default()), &task);
+    let (outcome, events) = watched(&Slowing(NoisyQuadratic::default()), &task);
     let outcome = outcome.unwrap();
     let planned = events.iter().find_map(|event| match event {
         Event::Started { end, .. } => Some(*end),
         _ => None,
     });
-    assert_eq!(outcome.ending, Ending::OutOfTime);
-    assert!(outcome.made.is_multiple_of(20) && outcome.made < planned.unwrap());
+    assert_eq!(outcome.stop_reason, StopReason::OutOfTime);
+    assert!(outcome.updates_done.is_multiple_of(20) && outcome.updates_done < planned.unwrap());
     assert!(outcome.test.is_some());
 }
 
@@ -226,28 +231,28 @@ fn a_run_short_of_time_ends_at_the_last_trough_that_fits() {
 fn epochs_are_counted_after_the_validation_cut() {
     let mut task = task("fixed(lr=0.1)", 0);
     task.budget = Budget::Epochs(cyclr::units::Epochs::new(2.5).unwrap());
-    assert_eq!(outcome(&task).made, 50);
+    assert_eq!(outcome(&task).updates_done, 50);
 }
 
-fn refusal(facts: impl Fn(&mut Facts), task: &Task) -> Error {
-    let mut bowl = Bowl::default();
-    facts(&mut bowl.facts);
-    watched(&bowl, task).0.unwrap_err()
+fn refusal(info: impl Fn(&mut TrainerInfo), task: &Task) -> Error {
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    info(&mut noisy_quadratic.info);
+    watched(&noisy_quadratic, task).0.unwrap_err()
 }
 
 #[test]
 fn what_cannot_be_decided_or_obeyed_is_refused() {
-    let mut flat = task(CYCLES, 1000);
-    flat.stop_when_flat = true;
+    let mut plateau = task(CYCLES, 1000);
+    plateau.stop_on_plateau = true;
     let mut target = task("linear(lr=0.1)", 1000);
     target.target = Some(0.5);
     let undecidable = |error| matches!(error, Error::Undecidable { .. });
-    assert!(undecidable(refusal(|f| f.validation = 0, &flat)));
+    assert!(undecidable(refusal(|f| f.validation = 0, &plateau)));
     assert!(undecidable(refusal(|_| {}, &target)));
-    target.read_every = NonZeroU64::new(10);
+    target.evaluate_every = NonZeroU64::new(10);
     assert!(undecidable(refusal(|f| f.validation = 0, &target)));
-    flat.spec = "fixed(lr=0.1)".parse().unwrap();
-    assert!(undecidable(refusal(|_| {}, &flat)));
+    plateau.spec = "fixed(lr=0.1)".parse().unwrap();
+    assert!(undecidable(refusal(|_| {}, &plateau)));
 
     let momentum = task(
         "triangular(base=0.01, max=0.3, step=50, momentum=0.8..0.9)",
@@ -271,9 +276,9 @@ fn a_budget_below_one_cycle_is_refused() {
 
 #[test]
 fn without_held_out_data_the_run_only_trains() {
-    let mut bowl = Bowl::default();
-    (bowl.facts.validation, bowl.facts.test) = (0, 0);
-    let outcome = watched(&bowl, &task(CYCLES, 200)).0.unwrap();
-    assert!(outcome.readings.is_empty() && outcome.test.is_none());
-    assert_eq!(outcome.made, 200);
+    let mut noisy_quadratic = NoisyQuadratic::default();
+    (noisy_quadratic.info.validation, noisy_quadratic.info.test) = (0, 0);
+    let outcome = watched(&noisy_quadratic, &task(CYCLES, 200)).0.unwrap();
+    assert!(outcome.evaluations.is_empty() && outcome.test.is_none());
+    assert_eq!(outcome.updates_done, 200);
 }

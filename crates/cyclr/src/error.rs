@@ -127,11 +127,11 @@ pub(crate) fn above_zero(key: &'static str, value: f64) -> Result<f64, Error> {
     in_range(key, value, "a finite number above 0", |v| v > 0.0)
 }
 
-/// `value`, if it is finite and `allowed` (in words, `words`).
+/// `value`, if it is finite and `allowed` (in words, `expected`).
 pub(crate) fn in_range(
     key: &'static str,
     value: f64,
-    words: &'static str,
+    expected: &'static str,
     allowed: impl Fn(f64) -> bool,
 ) -> Result<f64, Error> {
     if value.is_finite() && allowed(value) {
@@ -140,7 +140,7 @@ pub(crate) fn in_range(
         Err(Error::OutOfRange {
             key,
             value,
-            allowed: words,
+            allowed: expected,
         })
     }
 }

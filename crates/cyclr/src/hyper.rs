@@ -8,11 +8,11 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hyper {
-    /// The learning rate; finite and at least 0. It multiplies the per-group factors that a trainable keeps.
+    /// The learning rate; finite and at least 0. It multiplies the per-group factors that a trainer keeps.
     pub lr: f64,
     /// Momentum (beta1 of the Adam family), in `0..1`.
     pub momentum: Option<f64>,
-    /// Weight decay; finite and at least 0. It multiplies the per-group factors that a trainable keeps.
+    /// Weight decay; finite and at least 0. It multiplies the per-group factors that a trainer keeps.
     pub weight_decay: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Learning-rate schedules as pure functions, and the seam behind which nets are trained.
+//! Learning-rate schedules as pure functions, and the trainer interface behind which nets are trained.
 //!
 //! This crate never sees a tensor and does no IO. It builds without `std` (it needs `alloc`).
 //!
@@ -8,7 +8,7 @@
 //! - [`Spec`]: a policy as text, or made of typed [`policy`] values; [`units`] has its lengths.
 //! - [`Schedule`]: the spec for a run whose length is known: `at(update)` is the rate.
 //! - [`advice`]: step size, cycles, budget, and the cyclical equivalent of a stepped schedule.
-//! - [`seam`]: what is trained, as the experiments see it.
+//! - [`trainer`]: what is trained, as the experiments see it.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
@@ -20,9 +20,9 @@ mod hyper;
 pub mod policy;
 pub mod range;
 mod schedule;
-pub mod seam;
 pub mod spec;
 pub mod stats;
+pub mod trainer;
 pub mod units;
 
 pub use error::Error;

@@ -86,7 +86,7 @@ impl Length {
     }
 
     /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run`.
-    pub(crate) fn words(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
             Self::Updates(Updates(1)) => String::from("1 update"),
             Self::Updates(updates) => format!("{} updates", updates.0),

@@ -6,12 +6,12 @@
 use std::{fs, path::PathBuf};
 
 use cyclr::range::{
-    Interval, NoAnswer, Picks, Point, Reading, Rule, Sweep, SweepError, read_bounds,
+    Interval, NoAnswer, Point, Rule, Suggestions, Sweep, SweepError, SweepReading, read_bounds,
 };
-use cyclr::seam::Direction;
+use cyclr::trainer::Direction;
 use proptest::prelude::*;
 
-fn read(sweeps: &[Sweep]) -> Reading {
+fn read(sweeps: &[Sweep]) -> SweepReading {
     read_bounds(sweeps, &Rule::default())
 }
 
@@ -188,9 +188,9 @@ fn sweeps_cut_before_the_slowing_get_no_answer() {
     for (problem, test, repeats, _) in RECORDED {
         let sweeps = recorded(problem, test, repeats);
         let max_lr = read(&sweeps).answer.unwrap().max_lr.value;
-        for share in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
+        for fraction in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
             let before = |s: &Sweep| {
-                let kept = s.points().iter().filter(|p| p.lr < share * max_lr);
+                let kept = s.points().iter().filter(|p| p.lr < fraction * max_lr);
                 Sweep::new(kept.copied().collect(), s.direction()).unwrap()
             };
             let cut: Vec<Sweep> = sweeps.iter().map(before).collect();
@@ -198,12 +198,12 @@ fn sweeps_cut_before_the_slowing_get_no_answer() {
             let answer = reading.answer;
             assert!(
                 answer.is_err(),
-                "{problem} {test} cut at {share}: {answer:?}"
+                "{problem} {test} cut at {fraction}: {answer:?}"
             );
             // Its base_lr may be shown all the same, by most repeats or not at all.
             if let Some(base_lr) = reading.base_lr {
                 assert!(2 * base_lr.interval.read() > repeats);
-                assert!(base_lr.value < share * max_lr);
+                assert!(base_lr.value < fraction * max_lr);
             }
         }
     }
@@ -219,7 +219,7 @@ fn picks_equal_the_published_rules() {
         let (name, numbers) = line.split_once(',').unwrap();
         let expected: Vec<f64> = numbers.split(',').map(|n| n.parse().unwrap()).collect();
         let sweep = Sweep::new(points(&data(name)), Direction::Higher).unwrap();
-        let p = Picks::of(&sweep).unwrap();
+        let p = Suggestions::of(&sweep).unwrap();
         for (got, want) in [p.minimum_tenth, p.steepest, p.valley, p.slide]
             .iter()
             .zip(&expected)
@@ -246,9 +246,9 @@ struct Shape {
 
 impl Shape {
     fn at(&self, lr: f64) -> f64 {
-        let share = |a: f64, b: f64| (lr / a).ln() / (b / a).ln();
-        let up = share(self.leave, self.turn).clamp(0.0, 1.0);
-        let down = share(self.fall, self.end).clamp(0.0, 1.0);
+        let fraction = |a: f64, b: f64| (lr / a).ln() / (b / a).ln();
+        let up = fraction(self.leave, self.turn).clamp(0.0, 1.0);
+        let down = fraction(self.fall, self.end).clamp(0.0, 1.0);
         0.1 + 0.8 * (up - down)
     }
 }

@@ -5,13 +5,13 @@
 )]
 
 use cyclr::{
-    seam::Direction,
     stats::{
         Comparison, Interval, LogSummary, Median, Obstacle, Paired, Rules, StatsError, Summary,
         Time, Verdict, binomial_tail, chi_square_cdf, chi_square_quantile, compare, holm, mcnemar,
         median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, student_cdf,
         student_quantile, time_ratio,
     },
+    trainer::Direction,
 };
 use proptest::prelude::*;
 use serde_json::Value;

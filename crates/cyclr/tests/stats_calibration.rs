@@ -9,11 +9,11 @@
 #![expect(clippy::print_stdout, reason = "the counts are results worth reading")]
 
 use cyclr::{
-    seam::Direction,
     stats::{
         Comparison, Obstacle, Paired, Rules, Summary, Time, Verdict, binomial_tail, compare,
         seeds_to_detect, seeds_to_equate, time_ratio,
     },
+    trainer::Direction,
 };
 use proptest::{
     prelude::RngExt,

@@ -67,7 +67,7 @@ def cyclical(stepped: Union[Spec, str], run: Any, ratio: float) -> Spec: ...
 def suggest(base_lr: float, max_lr: float, run: Any) -> Spec: ...
 def read_bounds(sweeps: list[Any]) -> dict[str, Any]: ...
 def find(
-    lab: Any,
+    factory: Any,
     *,
     repeats: int,
     updates: int,
@@ -76,13 +76,13 @@ def find(
     validation_points: Optional[int],
 ) -> dict[str, Any]: ...
 def train(
-    lab: Any,
+    factory: Any,
     spec: Union[Spec, str],
     *,
     seed: int,
     updates: Optional[int],
     epochs: Optional[float],
-    read_every: Optional[int],
+    evaluate_every: Optional[int],
     test: bool,
 ) -> dict[str, Any]: ...
 def summary(values: list[float]) -> dict[str, Any]: ...

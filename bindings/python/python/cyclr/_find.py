@@ -10,7 +10,7 @@ from cyclr import _cyclr
 from cyclr._advice import suggest
 from cyclr._cyclr import Spec
 from cyclr._range import Bounds, Curve, NoAnswer, Reading, _answer, reading
-from cyclr._trainer import Build, Evaluation, Lab, Metric
+from cyclr._trainer import Build, Evaluation, TrainerFactory, Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +121,7 @@ def find(
         TrainerError: The trainer broke a promise. Its own exceptions go through as they are.
     """
     found = _cyclr.find(
-        Lab(build, data_seed, batch),
+        TrainerFactory(build, data_seed, batch),
         repeats=repeats,
         updates=updates,
         seed=seed,
@@ -149,16 +149,16 @@ class Outcome:
     """What came of a training.
 
     Attributes:
-        ending: ``"whole"`` or ``"diverged"``.
-        made: The updates made.
-        readings: What the validation split showed, each with the updates made before it.
+        stop_reason: ``"completed"`` or ``"diverged"``.
+        updates_done: The updates made.
+        evaluations: What the validation split showed, each with the updates made before it.
         test: What the test split showed at the end.
         compute_seconds: What the updates took.
     """
 
-    ending: Literal["whole", "diverged"]
-    made: int
-    readings: list[tuple[int, Evaluation]]
+    stop_reason: Literal["completed", "diverged"]
+    updates_done: int
+    evaluations: list[tuple[int, Evaluation]]
     test: Optional[Evaluation]
     compute_seconds: float
 
@@ -172,7 +172,7 @@ def train(
     seed: int = 0,
     data_seed: int = 0,
     batch: Optional[int] = None,
-    read_every: Optional[int] = None,
+    evaluate_every: Optional[int] = None,
     test: bool = True,
 ) -> Outcome:
     """Trains one run under a spec; a cyclical one ends at its last trough within the budget.
@@ -185,22 +185,22 @@ def train(
         seed: That of the run.
         data_seed: Handed to ``build``.
         batch: Handed to ``build``.
-        read_every: Reads the validation split after so many updates, besides at troughs and at the end.
+        evaluate_every: Evaluates on the validation split after so many updates, besides at troughs and at the end.
         test: Whether the test split is read, once, at the end.
     """
     outcome = _cyclr.train(
-        Lab(build, data_seed, batch),
+        TrainerFactory(build, data_seed, batch),
         spec,
         seed=seed,
         updates=updates,
         epochs=epochs,
-        read_every=read_every,
+        evaluate_every=evaluate_every,
         test=test,
     )
     return Outcome(
-        ending=outcome["ending"],
-        made=outcome["made"],
-        readings=[(made, _evaluation(metrics)) for made, _, metrics in outcome["readings"]],
+        stop_reason=outcome["stop_reason"],
+        updates_done=outcome["updates_done"],
+        evaluations=[(done, _evaluation(metrics)) for done, _, metrics in outcome["evaluations"]],
         test=None if outcome["test"] is None else _evaluation(outcome["test"]),
         compute_seconds=outcome["compute_seconds"],
     )

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Callable, Optional, Union
 
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome, train
-from cyclr._trainer import Build, Evaluation, Facts, Metric, Run, Trainer
+from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Run, Trainer
 
 PROTOCOL = 1
 
@@ -146,7 +146,7 @@ class _Child:
             raise _Refusal(-32600, "this process has its run already: start another process")
         run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
         self._trainer = self._build(run)
-        return {"protocol": PROTOCOL, **_facts(self._trainer.facts)}
+        return {"protocol": PROTOCOL, **_info(self._trainer.info)}
 
     def _updates(self, params: dict[str, Any]) -> dict[str, Any]:
         asked = _needed(params, "updates")
@@ -189,11 +189,11 @@ def _needed(params: dict[str, Any], name: str, code: int = -32602) -> Any:
     return params[name]
 
 
-def _facts(facts: Facts) -> dict[str, Any]:
-    """The facts in Python's own types, for they may be NumPy's."""
-    counts = {name: index(getattr(facts, name)) for name in ("examples", "batch", "validation", "test")}
+def _info(info: TrainerInfo) -> dict[str, Any]:
+    """The info in Python's own types, for they may be NumPy's."""
+    counts = {name: index(getattr(info, name)) for name in ("examples", "batch", "validation", "test")}
     abilities = ("momentum", "weight_decay", "snapshots", "given_weights")
-    return {**counts, **{name: bool(getattr(facts, name)) for name in abilities}}
+    return {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -13,7 +13,7 @@ Split = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
-class Facts:
+class TrainerInfo:
     """What a run trains on and what it can vary.
 
     Attributes:
@@ -93,7 +93,7 @@ class Trainer(Protocol):
     """One model under training. `cyclr.torch.Trainer` is one."""
 
     @property
-    def facts(self) -> Facts:
+    def info(self) -> TrainerInfo:
         """What it trains on; constant for the life of a run."""
         ...
 
@@ -121,7 +121,7 @@ Build = Callable[[Run], Trainer]
 """Makes a run: a function of yours that sets up model, data and optimizer."""
 
 
-class Lab:
+class TrainerFactory:
     """Makes runs that differ by their seed alone, as the extension asks for them."""
 
     def __init__(self, build: Build, data_seed: int, batch: Optional[int]) -> None:

@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::lab::LabArgs;
-use values::{count, duration, percent, share};
+use crate::factory::TrainerArgs;
+use values::{count, duration, fraction, percent};
 
 pub(crate) use run::RunArgs;
 pub(crate) use values::{schedule, spec, updates};
@@ -106,11 +106,11 @@ pub(crate) struct AdviseArgs {
 #[derive(ClapArgs)]
 pub(crate) struct FindArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArgs,
+    pub(crate) factory: TrainerArgs,
     /// Read curves that were recorded elsewhere, as CSV: update,lr,loss,correct,count or update,lr,loss; several are
     /// repeats of one test
     #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test", conflicts_with_all = [
-        "LabArgs", "budget", "share", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+        "TrainerArgs", "budget", "fraction", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
     /// The training that the bounds are for, as in 2000 (updates) or 30ep
@@ -129,7 +129,7 @@ pub(crate) struct FindArgs {
         value_parser = percent,
         help_heading = "The test"
     )]
-    pub(crate) share: f64,
+    pub(crate) fraction: f64,
     /// Make one linear sweep over so many epochs, as the paper does, from --min-lr to --max-lr
     #[arg(long, value_name = "E", requires = "max_lr", help_heading = "The test")]
     pub(crate) epochs: Option<f64>,
@@ -190,7 +190,7 @@ pub(crate) enum On {
 #[derive(ClapArgs)]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArgs,
+    pub(crate) factory: TrainerArgs,
     /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default [default: triangular2 from a range test]
     #[arg(long, value_name = "SPEC|FILE")]
     pub(crate) policy: Option<String>,
@@ -208,7 +208,7 @@ pub(crate) struct TrainArgs {
     pub(crate) seed: u64,
     /// Read the held-out images also after every so many updates
     #[arg(long, value_name = "N")]
-    pub(crate) read_every: Option<NonZeroU64>,
+    pub(crate) evaluate_every: Option<NonZeroU64>,
     /// End a cyclical run when a whole cycle brought no gain
     #[arg(long, value_name = "WHEN")]
     pub(crate) stop_when: Option<StopWhen>,
@@ -235,13 +235,13 @@ pub(crate) struct TrainArgs {
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum StopWhen {
     /// The same held-out images show no gain from one trough to the next
-    Flat,
+    Plateau,
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct CompareArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArgs,
+    pub(crate) factory: TrainerArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names it. Can be repeated
     /// [default: fixed, triangular2, linear]
     #[arg(
@@ -272,7 +272,7 @@ pub(crate) struct CompareArgs {
     )]
     pub(crate) budget: String,
     /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = share, conflicts_with = "study", help_heading = "The comparison")]
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = fraction, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budgets: Vec<f64>,
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]

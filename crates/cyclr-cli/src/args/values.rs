@@ -21,7 +21,7 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 }
 
 /// `1/4` or `0.25`
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
     let number = |part: &str| part.trim().parse::<f64>().ok();
     let value = match text.split_once('/') {
         Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
@@ -29,7 +29,7 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     };
     value
         .filter(|v| *v > 0.0 && *v <= 1.0)
-        .ok_or_else(|| format!("`{text}` is no share: write it as in 1/4 or 0.25"))
+        .ok_or_else(|| format!("`{text}` is no fraction: write it as in 1/4 or 0.25"))
 }
 
 /// `90s`, `10m`, `1h30m`: numbers with units that fall.

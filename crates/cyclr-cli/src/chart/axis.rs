@@ -54,7 +54,7 @@ impl Scaled {
         }
     }
 
-    fn share(&self, value: f64) -> f64 {
+    fn fraction(&self, value: f64) -> f64 {
         if self.log {
             (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
         } else {
@@ -107,7 +107,7 @@ impl Ranged for Scaled {
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
         let width = f64::from(limit.1 - limit.0);
-        limit.0 + (self.share(*value) * width).round() as i32
+        limit.0 + (self.fraction(*value) * width).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {

@@ -1,4 +1,4 @@
-//! A program of the user's behind the seam: each run is a process, which is asked for updates over two pipes.
+//! A program of the user's behind the trainer interface: each run is a process, which is asked for updates over two pipes.
 //!
 //! `docs/protocol.md` specifies the messages. What the child prints is handed on as the run's output. A child that
 //! crashes, hangs or answers what it should not fails its run and no other.
@@ -14,14 +14,14 @@ mod tests;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cyclr::seam::{Facts, Lab, Trainable, TrainableError};
+use cyclr::trainer::{Trainer, TrainerError, TrainerFactory, TrainerInfo};
 
 use protocol::LARGEST_SEED;
 use run::Child;
 
 /// Runs of a command, one process each.
 #[derive(Debug)]
-pub(crate) struct ChildLab {
+pub(crate) struct ChildFactory {
     /// The program and its arguments.
     command: Vec<String>,
     /// The examples of an update, where the script is told.
@@ -30,10 +30,10 @@ pub(crate) struct ChildLab {
     /// What every request may take, where the usual limits do not fit.
     timeout: Option<Duration>,
     /// Those of the first process that was started; the others must have the same.
-    facts: OnceLock<Facts>,
+    info: OnceLock<TrainerInfo>,
 }
 
-impl ChildLab {
+impl ChildFactory {
     pub(crate) fn new(
         command: Vec<String>,
         batch: Option<u64>,
@@ -45,36 +45,36 @@ impl ChildLab {
             batch,
             data_seed,
             timeout,
-            facts: OnceLock::new(),
+            info: OnceLock::new(),
         }
     }
 }
 
-impl Lab for ChildLab {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+impl TrainerFactory for ChildFactory {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         if seed.max(self.data_seed) > LARGEST_SEED {
-            return Err(TrainableError::Unsupported {
+            return Err(TrainerError::Unsupported {
                 what: "be given such a seed",
                 reason: format!("a child takes seeds up to {LARGEST_SEED}"),
             });
         }
         let mut child = Child::start(&self.command, self.timeout)?;
         child.initialize(seed, self.data_seed, self.batch)?;
-        let known = self.facts.get_or_init(|| child.facts().clone());
-        if known != child.facts() {
+        let known = self.info.get_or_init(|| child.info().clone());
+        if known != child.info() {
             let reason = format!(
                 "the script says of itself {:?}, and {known:?} before: it must be the same for every seed",
-                child.facts()
+                child.info()
             );
-            return Err(TrainableError::Failed { reason });
+            return Err(TrainerError::Failed { reason });
         }
         Ok(Box::new(child))
     }
 
-    fn facts(&self) -> Result<Facts, TrainableError> {
-        match self.facts.get() {
-            Some(facts) => Ok(facts.clone()),
-            None => Ok(self.start(0)?.facts().clone()),
+    fn info(&self) -> Result<TrainerInfo, TrainerError> {
+        match self.info.get() {
+            Some(info) => Ok(info.clone()),
+            None => Ok(self.start(0)?.info().clone()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! specification for those who write the other side.
 
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Facts, Metric, Metrics, Split};
+use cyclr::trainer::{Direction, Metric, Metrics, Split, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol.
@@ -175,7 +175,7 @@ pub(super) struct Initialized {
 
 impl Initialized {
     /// The facts, where they can be true.
-    pub(super) fn facts(&self, batch: Option<u64>) -> Result<Facts, String> {
+    pub(super) fn info(&self, batch: Option<u64>) -> Result<TrainerInfo, String> {
         let Self {
             protocol, examples, ..
         } = *self;
@@ -196,7 +196,7 @@ impl Initialized {
                 self.batch
             ));
         }
-        Ok(Facts {
+        Ok(TrainerInfo {
             examples,
             batch: self.batch,
             validation: self.validation,
@@ -312,10 +312,10 @@ impl Figure {
             return Err(format!("`{name}` has the count 0: it must be at least 1"));
         }
         if let Some(correct) = self.correct {
-            let share = correct as f64 / count as f64;
-            if correct > count || (value - share).abs() > ROUNDING {
+            let fraction = correct as f64 / count as f64;
+            if correct > count || (value - fraction).abs() > ROUNDING {
                 return Err(format!(
-                    "`{name}` is {value}, and {correct} correct of {count} are {share}: an accuracy is a share, as in 0.75"
+                    "`{name}` is {value}, and {correct} correct of {count} are {fraction}: an accuracy is a fraction, as in 0.75"
                 ));
             }
         }

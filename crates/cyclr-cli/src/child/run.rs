@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::seam::{Evaluation, Facts, Metrics, Split, Trainable, TrainableError};
+use cyclr::trainer::{Evaluation, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 use serde::de::DeserializeOwned;
 
 use super::channel::{Broken, Channel};
@@ -36,7 +36,7 @@ pub(super) struct Child {
     /// `None` once nothing can be asked any more.
     channel: Option<Channel>,
     output: Output,
-    facts: Option<Facts>,
+    info: Option<TrainerInfo>,
     requests: u64,
     paces: BTreeMap<&'static str, Pace>,
     timeout: Option<Duration>,
@@ -53,7 +53,7 @@ impl Child {
     pub(super) fn start(
         command: &[String],
         timeout: Option<Duration>,
-    ) -> Result<Self, TrainableError> {
+    ) -> Result<Self, TrainerError> {
         let (process, channel, printed) = Process::start(command).map_err(|error| {
             let program = command.first().map_or("", String::as_str);
             failed(format!("`{program}` cannot be started: {error}"))
@@ -62,7 +62,7 @@ impl Child {
             process,
             channel: Some(channel),
             output: Output::collect(printed),
-            facts: None,
+            info: None,
             requests: 0,
             paces: BTreeMap::new(),
             timeout,
@@ -75,7 +75,7 @@ impl Child {
         seed: u64,
         data_seed: u64,
         batch: Option<u64>,
-    ) -> Result<(), TrainableError> {
+    ) -> Result<(), TrainerError> {
         let call = Call::Initialize {
             protocol: VERSION,
             seed,
@@ -83,18 +83,18 @@ impl Child {
             batch,
         };
         let answer: Initialized = self.get(call, 1.0)?;
-        let facts = answer.facts(batch).map_err(|e| self.wrong(&e))?;
-        self.facts = Some(facts);
+        let info = answer.info(batch).map_err(|e| self.wrong(&e))?;
+        self.info = Some(info);
         Ok(())
     }
 
     /// Asks, and takes no error for an answer.
-    fn get<T: DeserializeOwned>(&mut self, call: Call, units: f64) -> Result<T, TrainableError> {
+    fn get<T: DeserializeOwned>(&mut self, call: Call, units: f64) -> Result<T, TrainerError> {
         let method = call.method();
         self.ask(call, units)?.map_err(|error| {
             if error.code == NO_METHOD {
                 let reason = format!("the script has no method `{method}` ({})", error.message);
-                return TrainableError::Unsupported {
+                return TrainerError::Unsupported {
                     what: "do what was asked",
                     reason,
                 };
@@ -111,7 +111,7 @@ impl Child {
         &mut self,
         call: Call,
         units: f64,
-    ) -> Result<Result<T, ErrorObject>, TrainableError> {
+    ) -> Result<Result<T, ErrorObject>, TrainerError> {
         let method = call.method();
         let limit = self.limit(method, units);
         let began = Instant::now();
@@ -176,7 +176,7 @@ impl Child {
     }
 
     /// Ends a child that gave no answer.
-    fn give_up(&mut self, method: &str, broken: &Broken, limit: Duration) -> TrainableError {
+    fn give_up(&mut self, method: &str, broken: &Broken, limit: Duration) -> TrainerError {
         if self.channel.take().is_none() {
             return failed(String::from("the child has ended already"));
         }
@@ -189,7 +189,7 @@ impl Child {
                 )
             }
             Broken::Closed(begun) => {
-                let how = self.ending();
+                let how = self.stop_reason();
                 if begun.is_empty() {
                     format!("the child {how} and has not answered `{method}`")
                 } else {
@@ -208,7 +208,7 @@ impl Child {
     }
 
     /// How a child came to its end that has closed its pipes.
-    fn ending(&mut self) -> String {
+    fn stop_reason(&mut self) -> String {
         let by_itself = self.process.wait(LAST_WORDS);
         match self.process.end() {
             Some(status) if by_itself => format!("ended ({status})"),
@@ -217,13 +217,13 @@ impl Child {
     }
 
     /// The error for an answer that is none.
-    fn wrong(&self, what: &str) -> TrainableError {
+    fn wrong(&self, what: &str) -> TrainerError {
         self.with_last_lines(&format!(
             "the child answered what the protocol does not allow: {what}"
         ))
     }
 
-    fn with_last_lines(&self, reason: &str) -> TrainableError {
+    fn with_last_lines(&self, reason: &str) -> TrainerError {
         if self.channel.is_none() {
             self.output.wait(LAST_WORDS);
         }
@@ -234,7 +234,7 @@ impl Child {
     }
 
     /// Lets the child end by itself.
-    fn shut_down(&mut self, most: Duration) -> Result<(), TrainableError> {
+    fn shut_down(&mut self, most: Duration) -> Result<(), TrainerError> {
         if self.channel.is_none() {
             return Ok(());
         }
@@ -256,42 +256,43 @@ impl Child {
     }
 
     /// The error for what the facts say cannot be done.
-    fn cannot<T>(what: &'static str, reason: &str) -> Result<T, TrainableError> {
+    fn cannot<T>(what: &'static str, reason: &str) -> Result<T, TrainerError> {
         let reason = String::from(reason);
-        Err(TrainableError::Unsupported { what, reason })
+        Err(TrainerError::Unsupported { what, reason })
     }
 }
 
-impl Trainable for Child {
-    fn facts(&self) -> &Facts {
-        self.facts
+impl Trainer for Child {
+    fn info(&self) -> &TrainerInfo {
+        self.info
             .as_ref()
-            .expect("a lab hands out runs that are initialized")
+            .expect("a trainer hands out runs that are initialized")
     }
 
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
-        let mut made = self.updates(&[hyper])?;
-        made.pop()
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+        let mut updates_done = self.updates(&[hyper])?;
+        updates_done
+            .pop()
             .ok_or_else(|| self.wrong("`updates` with the metrics of none"))
     }
 
-    fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainableError> {
+    fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainerError> {
         let updates = hypers.iter().map(|&hyper| hyper.into()).collect();
         let answer: Updated = self.get(Call::Updates { updates }, hypers.len() as f64)?;
-        let made: Vec<Metrics> = answer
+        let updates_done: Vec<Metrics> = answer
             .metrics
             .into_iter()
             .map(metrics)
             .collect::<Result<_, _>>()
             .map_err(|e| self.wrong(&e))?;
-        check_count(&made, hypers.len()).map_err(|e| self.wrong(&e))?;
-        Ok(made)
+        check_count(&updates_done, hypers.len()).map_err(|e| self.wrong(&e))?;
+        Ok(updates_done)
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         let examples = match split {
-            Split::Validation => self.facts().validation,
-            Split::Test => self.facts().test,
+            Split::Validation => self.info().validation,
+            Split::Test => self.info().test,
         };
         if examples == 0 {
             return Self::cannot("evaluate", "the script holds no such data out");
@@ -306,8 +307,8 @@ impl Trainable for Child {
         Ok(Evaluation { metrics, correct })
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
-        if !self.facts().snapshots {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
+        if !self.info().snapshots {
             return Self::cannot("be saved", "the script says that it takes no snapshots");
         }
         let file = StateFile::of(&self.process);
@@ -316,8 +317,8 @@ impl Trainable for Child {
             .map_err(|error| self.wrong(&format!("`state`, and its file cannot be read: {error}")))
     }
 
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
-        if !self.facts().snapshots {
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+        if !self.info().snapshots {
             return Self::cannot("be restored", "the script says that it takes no snapshots");
         }
         let file = StateFile::of(&self.process);
@@ -326,7 +327,7 @@ impl Trainable for Child {
         let answer: Result<Done, ErrorObject> = self.ask(call, 1.0)?;
         answer
             .map(|Done {}| ())
-            .map_err(|error| TrainableError::BadState {
+            .map_err(|error| TrainerError::BadState {
                 reason: error.message,
             })
     }
@@ -335,7 +336,7 @@ impl Trainable for Child {
         self.output.take()
     }
 
-    fn end(&mut self) -> Result<(), TrainableError> {
+    fn end(&mut self) -> Result<(), TrainerError> {
         self.shut_down(TO_END)
     }
 }
@@ -347,24 +348,24 @@ impl Drop for Child {
 }
 
 /// As many updates as were asked for, or fewer, the last of which is not finite.
-fn check_count(made: &[Metrics], asked: usize) -> Result<(), String> {
-    let finite = made
+fn check_count(updates_done: &[Metrics], asked: usize) -> Result<(), String> {
+    let finite = updates_done
         .iter()
         .take_while(|metrics| metrics.is_finite())
         .count();
-    if made.len() > asked {
+    if updates_done.len() > asked {
         return Err(format!(
             "{} updates where {asked} were asked for",
-            made.len()
+            updates_done.len()
         ));
     }
-    if finite + 1 < made.len() {
+    if finite + 1 < updates_done.len() {
         return Err(format!(
             "metrics of update {}, though those of the one before it are not finite: stop there",
             finite + 2
         ));
     }
-    if finite == made.len() && made.len() < asked {
+    if finite == updates_done.len() && updates_done.len() < asked {
         return Err(format!(
             "{finite} of {asked} updates, though all their metrics are finite"
         ));
@@ -384,7 +385,7 @@ impl StateFile {
     }
 
     /// Its path, as a message can carry it.
-    fn name(&self) -> Result<String, TrainableError> {
+    fn name(&self) -> Result<String, TrainerError> {
         let text = self.path.to_str().map(String::from);
         text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", self.path.display())))
     }
@@ -397,14 +398,14 @@ impl Drop for StateFile {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
-fn no_file(error: std::io::Error) -> TrainableError {
+fn no_file(error: std::io::Error) -> TrainerError {
     failed(format!(
         "the state cannot be handed over in a temporary file: {error}"
     ))
 }
 
-fn failed(reason: String) -> TrainableError {
-    TrainableError::Failed { reason }
+fn failed(reason: String) -> TrainerError {
+    TrainerError::Failed { reason }
 }
 
 /// The start of a line, for people.

@@ -79,7 +79,7 @@ fn an_accuracy_is_the_share_that_it_says() {
         ))])
     };
     assert!(accuracy("0.75", 30).is_ok());
-    assert!(accuracy("75.0", 30).unwrap_err().contains("share"));
+    assert!(accuracy("75.0", 30).unwrap_err().contains("fraction"));
     assert!(accuracy("1.025", 41).is_err());
 }
 

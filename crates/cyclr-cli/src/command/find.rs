@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, NoAnswer, Picks, Reading, Rule, Sweep, read_bounds};
-use cyclr::seam::Facts;
+use cyclr::range::{
+    Bounds, Estimate, NoAnswer, Rule, Suggestions, Sweep, SweepReading, read_bounds,
+};
+use cyclr::trainer::TrainerInfo;
 use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
 use cyclr_train::find::{
-    AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, interval_words, range_test,
+    AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, describe_interval, range_test,
     range_test_over_weight_decay, suggest,
 };
 use serde_json::json;
@@ -25,12 +27,12 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
         return read_files(args);
     }
-    let lab = args.lab.lab(1, false)?;
-    let facts = lab.facts()?;
-    let budget = updates(&args.budget, facts.updates_per_epoch())?;
-    let run = Horizon::of_updates(budget)?.with_epoch(facts.examples, facts.batch)?;
-    let test = test(args, &facts, budget)?;
-    test.check(&facts)?;
+    let factory = args.factory.factory(1, false)?;
+    let info = factory.info()?;
+    let budget = updates(&args.budget, info.updates_per_epoch())?;
+    let run = Horizon::of_updates(budget)?.with_epoch(info.examples, info.batch)?;
+    let test = test(args, &info, budget)?;
+    test.check(&info)?;
     let weight_decays = args.over.as_deref().map(weight_decays).transpose()?;
     let sweeps = weight_decays.as_ref().map_or(1, Vec::len) as u64;
     let cost = test.cost() * sweeps;
@@ -51,11 +53,11 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         interrupt: &interrupt,
     };
     let all = match &weight_decays {
-        None => vec![range_test(&*lab, &test, watch)?],
-        Some(values) => range_test_over_weight_decay(&*lab, &test, values, watch)?,
+        None => vec![range_test(&*factory, &test, watch)?],
+        Some(values) => range_test_over_weight_decay(&*factory, &test, values, watch)?,
     };
     progress.finish();
-    if facts.given_weights {
+    if info.given_weights {
         note!(
             "the repeats start from the given weights: they differ in the order of the data only"
         );
@@ -70,12 +72,12 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
 
 /// What the sweeps cost.
 fn announce(cost: u64, budget: u64, json: bool) -> anyhow::Result<()> {
-    let share = 100.0 * cost as f64 / budget as f64;
+    let fraction = 100.0 * cost as f64 / budget as f64;
     note!(
-        "the sweeps take at most {cost} updates, {share:.1} % of the budget of {budget} updates that the bounds are for"
+        "the sweeps take at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for"
     );
     if json {
-        let plan = json!({ "updates": cost, "budget": budget, "percent": share });
+        let plan = json!({ "updates": cost, "budget": budget, "percent": fraction });
         out!("{plan}")?;
     }
     Ok(())
@@ -94,7 +96,7 @@ fn keep(all: &[Found], folder: &Path) -> anyhow::Result<()> {
 const VAL_POINTS: u64 = 32;
 
 /// The test that was asked for.
-fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest> {
+fn test(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<RangeTest> {
     let measure = match args.on {
         On::Train => Measure::Training,
         On::Val => Measure::Validation { points: VAL_POINTS },
@@ -107,7 +109,7 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
                 Shape::Linear
             };
             let epochs = Epochs::new(epochs).map_err(Usage::error)?;
-            let updates = (epochs.get() * facts.updates_per_epoch() as f64).round() as u64;
+            let updates = (epochs.get() * info.updates_per_epoch() as f64).round() as u64;
             Some(Ramp::new(shape, args.min_lr, max_lr, updates).map_err(Usage::error)?)
         }
         _ => None,
@@ -115,8 +117,8 @@ fn test(args: &FindArgs, facts: &Facts, budget: u64) -> anyhow::Result<RangeTest
     Ok(RangeTest {
         seed: args.seed,
         repeats: args.repeats,
-        threads: args.lab.jobs(args.jobs),
-        updates: (args.share / 100.0 * budget as f64) as u64,
+        threads: args.factory.jobs(args.jobs),
+        updates: (args.fraction / 100.0 * budget as f64) as u64,
         ramp,
         measure,
         ..RangeTest::default()
@@ -226,13 +228,13 @@ fn show(
     curves: &[Curve],
     examples: &str,
     answer: Result<Bounds, NoAnswer>,
-    reading: &Reading,
+    reading: &SweepReading,
     run: Option<&Horizon>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", terminal::draw(&chart(curves, examples)))?;
     match answer {
-        Ok(bounds) => write!(out, "{}", words(&bounds, run)?)?,
+        Ok(bounds) => write!(out, "{}", describe(&bounds, run)?)?,
         Err(reason) => write!(
             out,
             "no reliable answer: {reason}\ntry this: {}\n",
@@ -243,38 +245,38 @@ fn show(
     Ok(())
 }
 
-fn words(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
+fn describe(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
     let line = |name: &str, e: Estimate| {
         format!(
             "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({})\n",
             e.value,
             e.low,
             e.high,
-            interval_words(e.interval)
+            describe_interval(e.interval)
         )
     };
-    let mut words = line("base_lr", bounds.base_lr) + &line("max_lr", bounds.max_lr);
+    let mut text = line("base_lr", bounds.base_lr) + &line("max_lr", bounds.max_lr);
     if let Some(diverged) = bounds.held_by {
-        words += &format!(
+        text += &format!(
             "          max_lr is held safely below {diverged:.3e}, where a repeat diverged\n"
         );
     }
     if let Some(run) = run {
         let cycles = advice::cycles(run)?;
-        words += &format!(
+        text += &format!(
             "step size {} updates ({:.2} epochs), {} cycles in {} updates\n",
             cycles.step, cycles.step_epochs, cycles.cycles, cycles.updates
         );
-        words += &format!("policy    {}\n", suggest(bounds, run)?);
+        text += &format!("policy    {}\n", suggest(bounds, run)?);
     }
-    Ok(words)
+    Ok(text)
 }
 
 /// What other rules say, for those who know them.
-fn asides(reading: &Reading) -> String {
-    let mean = |of: fn(&Picks) -> f64| {
+fn asides(reading: &SweepReading) -> String {
+    let mean = |of: fn(&Suggestions) -> f64| {
         let logs: Option<Vec<f64>> = reading
-            .picks
+            .suggestions
             .iter()
             .map(|p| p.as_ref().map(|p| of(p).ln()))
             .collect();

@@ -24,11 +24,11 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         if args.json {
             documents.push(document(image, &likeliest));
         } else {
-            let words = likeliest
+            let classes = likeliest
                 .iter()
                 .map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability));
-            let words: Vec<String> = words.collect();
-            out!("{}: {}", image.display(), words.join(", "))?;
+            let classes: Vec<String> = classes.collect();
+            out!("{}: {}", image.display(), classes.join(", "))?;
         }
     }
     if args.json {

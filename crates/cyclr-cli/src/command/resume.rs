@@ -8,7 +8,7 @@ use crate::args::ResumeArgs;
 use crate::command::compare;
 use crate::command::train::{resumable, show, threads};
 use crate::exit::Usage;
-use crate::lab::LabArgs;
+use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
 
 pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
@@ -22,13 +22,13 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
             "--jobs is for comparisons, and this folder holds a single run: say --threads",
         ));
     }
-    let lab = LabArgs::recorded(record.lab, folder)?;
-    if args.threads.is_some() && !lab.command.is_empty() {
+    let factory = TrainerArgs::recorded(record.factory, folder)?;
+    if args.threads.is_some() && !factory.command.is_empty() {
         return Err(Usage::error(
             "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
         ));
     }
-    let lab = lab.lab(threads(args.threads), args.allow_inexact)?;
+    let factory = factory.factory(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {
         if args.stretch {
             Change::Stretch { updates }
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         observer: &mut observer,
         interrupt: &interrupt,
     };
-    let outcome = resume(folder, &*lab, change, watch);
+    let outcome = resume(folder, &*factory, change, watch);
     progress.finish();
     show(
         &outcome.map_err(|error| resumable(error, folder, ("--threads", args.threads)))?,

@@ -83,7 +83,7 @@ fn shortest(value: f64) -> String {
 fn show(curves: &[Curve]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for curve in curves {
-        writeln!(out, "{}\n  {}.", curve.spec, curve.spec.words())?;
+        writeln!(out, "{}\n  {}.", curve.spec, curve.spec.describe())?;
     }
     writeln!(out, "\n{}", terminal::draw(&rates(curves)))?;
     let momenta = momenta(curves);
@@ -144,7 +144,7 @@ impl Curve {
         };
         json!({
             "spec": self.spec,
-            "words": self.spec.words(),
+            "words": self.spec.describe(),
             "updates": self.schedule.updates(),
             "troughs": self.schedule.troughs().collect::<Vec<u64>>(),
             "rows": self.updates(at).map(row).collect::<Vec<Value>>(),

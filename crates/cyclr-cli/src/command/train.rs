@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use cyclr::seam::Lab;
+use cyclr::trainer::TrainerFactory;
 use cyclr::units::{Epochs, Horizon};
 use cyclr::{Hyper, Spec};
 use cyclr_train::compare::winner::WinnerFile;
-use cyclr_train::find::{RangeTest, SHARE, range_test, suggest};
+use cyclr_train::find::{FRACTION, RangeTest, range_test, suggest};
 use cyclr_train::record::read_run;
-use cyclr_train::{Budget, Ending, Interrupt, Outcome, Plan, Task, Watch, train_in};
+use cyclr_train::{Budget, Interrupt, Outcome, Plan, StopReason, Task, Watch, train_in};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, spec};
@@ -23,7 +23,7 @@ const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     // What decides in a script may be no accuracy.
-    let engine = args.lab.command.is_empty();
+    let engine = args.factory.command.is_empty();
     let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
     if let Some(target) = args.target.filter(wrong) {
         return Err(Usage::error(format!(
@@ -31,12 +31,12 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         )));
     }
     let began = Instant::now();
-    let lab = args.lab.lab(threads(args.threads), false)?;
+    let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
     let (spec, compared_at) = match &args.policy {
         Some(text) => policy(text)?,
-        None if args.plan => return announce_test(&range_test_of(args, &*lab)?.0, args.json),
-        None => (found(args, &*lab, &interrupt)?, None),
+        None if args.plan => return announce_test(&range_test_of(args, &*factory)?.0, args.json),
+        None => (found(args, &*factory, &interrupt)?, None),
     };
     let budget = match budget(args, compared_at)? {
         // The range test was a part of it.
@@ -45,13 +45,13 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     };
     let task = task(args, spec, budget);
     if args.plan {
-        return announce(&Plan::new(&*lab, &task)?, &*lab, args.json);
+        return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
     }
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
     note!(
         "{}\n  {}\n  in {}",
         task.spec,
-        task.spec.words(),
+        task.spec.describe(),
         folder.display()
     );
     if let (Some(_), Budget::Updates(updates)) = (compared_at, task.budget) {
@@ -65,8 +65,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     };
     let outcome = train_in(
         &folder,
-        &*lab,
-        serde_json::to_value(&args.lab)?,
+        &*factory,
+        serde_json::to_value(&args.factory)?,
         &task,
         watch,
     );
@@ -80,8 +80,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 
 fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
     Task {
-        read_every: args.read_every,
-        stop_when_flat: matches!(args.stop_when, Some(StopWhen::Flat)),
+        evaluate_every: args.evaluate_every,
+        stop_on_plateau: matches!(args.stop_when, Some(StopWhen::Plateau)),
         target: args.target,
         test: !args.no_test,
         ..Task::new(spec, args.seed, budget)
@@ -89,19 +89,19 @@ fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
 }
 
 /// What would be done, and how long it would take.
-fn announce(plan: &Plan, lab: &dyn Lab, json: bool) -> anyhow::Result<()> {
-    let (spec, updates, readings) = (&plan.task().spec, plan.end(), plan.readings());
-    let epochs = updates as f64 / plan.facts().updates_per_epoch() as f64;
-    let seconds = updates as f64 * seconds_per_update(lab)?;
+fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
+    let (spec, updates, evaluations) = (&plan.task().spec, plan.end(), plan.evaluations());
+    let epochs = updates as f64 / plan.info().updates_per_epoch() as f64;
+    let seconds = updates as f64 * seconds_per_update(factory)?;
     if json {
         out!(
             "{}",
-            json!({ "spec": spec, "updates": updates, "epochs": epochs, "readings": readings, "predicted_seconds": seconds })
+            json!({ "spec": spec, "updates": updates, "epochs": epochs, "evaluations": evaluations, "predicted_seconds": seconds })
         )?;
     } else {
-        out!("{spec}\n  {}", spec.words())?;
+        out!("{spec}\n  {}", spec.describe())?;
         out!(
-            "{updates} updates ({epochs:.1} epochs) and {readings} readings of the validation split"
+            "{updates} updates ({epochs:.1} epochs) and {evaluations} readings of the validation split"
         )?;
         out!("predicted: {seconds:.0} s, readings not counted")?;
     }
@@ -109,9 +109,9 @@ fn announce(plan: &Plan, lab: &dyn Lab, json: bool) -> anyhow::Result<()> {
 }
 
 /// What an update takes, from a few timed ones of a model that is thrown away.
-pub(crate) fn seconds_per_update(lab: &dyn Lab) -> anyhow::Result<f64> {
+pub(crate) fn seconds_per_update(factory: &dyn TrainerFactory) -> anyhow::Result<f64> {
     const TIMED: usize = 10;
-    let mut run = lab.start(0)?;
+    let mut run = factory.start(0)?;
     let began = Instant::now();
     run.updates(&[Hyper::lr(0.0); TIMED])?;
     Ok(began.elapsed().as_secs_f64() / TIMED as f64)
@@ -128,20 +128,20 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         )?;
         return Ok(());
     }
-    let why = match outcome.ending {
-        Ending::Whole => String::from("all planned updates were made"),
-        Ending::Flat => String::from("a whole cycle brought no gain"),
-        Ending::Target => String::from("the target was reached"),
-        Ending::OutOfTime => {
+    let why = match outcome.stop_reason {
+        StopReason::Completed => String::from("all planned updates were made"),
+        StopReason::Plateau => String::from("a whole cycle brought no gain"),
+        StopReason::Target => String::from("the target was reached"),
+        StopReason::OutOfTime => {
             String::from("the next trough did not fit into the time that was left")
         }
-        Ending::Diverged { update } => {
+        StopReason::Diverged { update } => {
             format!("training diverged at update {update}: try a lower rate")
         }
     };
-    out!("ended after {} updates: {why}", outcome.made)?;
+    out!("ended after {} updates: {why}", outcome.updates_done)?;
     if let Some(target) = read_run(folder)?.target
-        && outcome.ending != Ending::Target
+        && outcome.stop_reason != StopReason::Target
     {
         out!("the target was not reached: {target}")?;
     }
@@ -215,13 +215,17 @@ fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> 
 }
 
 /// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
-fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Result<Spec> {
-    let (test, run) = range_test_of(args, lab)?;
+fn found(
+    args: &TrainArgs,
+    factory: &dyn TrainerFactory,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Spec> {
+    let (test, run) = range_test_of(args, factory)?;
     announce_test(&test, false)?;
     let mut progress = Progress::new(test.cost());
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
-        lab,
+        factory,
         &test,
         Watch {
             observer: &mut observer,
@@ -242,22 +246,25 @@ fn found(args: &TrainArgs, lab: &dyn Lab, interrupt: &Interrupt) -> anyhow::Resu
 }
 
 /// The range test before a run without a policy, and that run.
-fn range_test_of(args: &TrainArgs, lab: &dyn Lab) -> anyhow::Result<(RangeTest, Horizon)> {
+fn range_test_of(
+    args: &TrainArgs,
+    factory: &dyn TrainerFactory,
+) -> anyhow::Result<(RangeTest, Horizon)> {
     // Of this task only the number of updates is wanted.
     let task = Task {
         test: !args.no_test,
         ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
     };
-    let plan = Plan::new(lab, &task)?;
+    let plan = Plan::new(factory, &task)?;
     let whole = plan.horizon();
-    let part = |share: f64| (share * whole as f64) as u64;
+    let part = |fraction: f64| (fraction * whole as f64) as u64;
     let (sweeps, updates) = match task.budget {
         // Of a budget of time the test takes a part.
         Budget::Time(_) => {
-            let sweeps = part(SHARE / (1.0 + SHARE));
+            let sweeps = part(FRACTION / (1.0 + FRACTION));
             (sweeps, whole - sweeps)
         }
-        Budget::Updates(_) | Budget::Epochs(_) => (part(SHARE), whole),
+        Budget::Updates(_) | Budget::Epochs(_) => (part(FRACTION), whole),
     };
     let test = RangeTest {
         seed: args.seed,
@@ -265,13 +272,13 @@ fn range_test_of(args: &TrainArgs, lab: &dyn Lab) -> anyhow::Result<(RangeTest, 
         updates: sweeps,
         ..RangeTest::default()
     };
-    let facts = plan.facts();
-    test.check(facts).with_context(|| {
+    let info = plan.info();
+    test.check(info).with_context(|| {
         format!(
             "without --policy a range test of a tenth of the budget ({whole} updates) comes first"
         )
     })?;
-    let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
+    let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
     Ok((test, run))
 }
 
@@ -284,7 +291,7 @@ fn announce_test(test: &RangeTest, json: bool) -> anyhow::Result<()> {
     note!(
         "finding the bounds first: at most {} updates, {:.0} % of the budget",
         test.cost(),
-        100.0 * SHARE
+        100.0 * FRACTION
     );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use cyclr::{Spec, units::Horizon};
 use cyclr_train::compare::record::{
-    Against, ArmResult, Bin, BudgetRecord, ReadingRecord, Record, RunResult, Sample,
+    Against, ArmResult, Bin, BudgetRecord, Record, RunResult, Sample, ValidationPointRecord,
 };
 
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
@@ -188,8 +188,8 @@ fn accuracy(record: &Record, whole: &BudgetRecord) -> Chart {
         (updates(record), Axis::of(measured(record, "validation"))),
     );
     for arm in &whole.arms {
-        let on_grid = |reading: &ReadingRecord| {
-            whole.grid.contains(&reading.made) || reading.made == arm.updates
+        let on_grid = |evaluation: &ValidationPointRecord| {
+            whole.grid.contains(&evaluation.updates_done) || evaluation.updates_done == arm.updates
         };
         let points = mean_readings(arm, on_grid);
         chart
@@ -205,7 +205,7 @@ fn target(whole: &BudgetRecord) -> Option<Level> {
     let against = whole.against.first()?;
     Some(Level {
         label: format!("target: {} less the margin", against.reference),
-        at: against.soon.as_ref()?.target,
+        at: against.time_to_target.as_ref()?.target,
     })
 }
 
@@ -217,7 +217,7 @@ fn troughs(record: &Record, whole: &BudgetRecord) -> Option<Chart> {
         .filter(|arm| {
             arm.runs
                 .iter()
-                .any(|run| run.readings.iter().any(|r| r.trough))
+                .any(|run| run.evaluations.iter().any(|r| r.trough))
         })
         .collect();
     if cyclical.is_empty() {
@@ -236,7 +236,7 @@ fn troughs(record: &Record, whole: &BudgetRecord) -> Option<Chart> {
         (updates(record), Axis::of(measured(record, "validation"))),
     );
     for arm in cyclical {
-        let points = mean_readings(arm, |reading| reading.trough);
+        let points = mean_readings(arm, |evaluation| evaluation.trough);
         chart
             .series
             .push(series(record, &arm.label, Form::Dots, points));
@@ -246,11 +246,14 @@ fn troughs(record: &Record, whole: &BudgetRecord) -> Option<Chart> {
 }
 
 /// The mean over seeds of the readings that are wanted, with the lowest and highest.
-fn mean_readings(arm: &ArmResult, wanted: impl Fn(&ReadingRecord) -> bool) -> Vec<Point> {
+fn mean_readings(arm: &ArmResult, wanted: impl Fn(&ValidationPointRecord) -> bool) -> Vec<Point> {
     mean_over_runs(arm, |run| {
-        let wanted = run.readings.iter().filter(|reading| wanted(reading));
+        let wanted = run
+            .evaluations
+            .iter()
+            .filter(|evaluation| wanted(evaluation));
         wanted
-            .map(|reading| (reading.made, reading.value))
+            .map(|evaluation| (evaluation.updates_done, evaluation.value))
             .collect()
     })
 }
@@ -262,15 +265,15 @@ fn mean_over_runs(
 ) -> Vec<Point> {
     let mut by_update = std::collections::BTreeMap::<u64, Vec<f64>>::new();
     for run in &arm.runs {
-        for (made, value) in values(run) {
-            by_update.entry(made).or_default().extend(value);
+        for (updates_done, value) in values(run) {
+            by_update.entry(updates_done).or_default().extend(value);
         }
     }
-    let point = |(made, values): (u64, Vec<f64>)| {
+    let point = |(updates_done, values): (u64, Vec<f64>)| {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let low = values.iter().copied().reduce(f64::min);
         let high = values.iter().copied().reduce(f64::max);
-        Point::at(made as f64, low.map(|_| mean)).between(low, high)
+        Point::at(updates_done as f64, low.map(|_| mean)).between(low, high)
     };
     by_update.into_iter().map(point).collect()
 }
@@ -300,7 +303,7 @@ fn training(
         let points = mean_over_runs(arm, |run| {
             run.training
                 .iter()
-                .map(|bin| (bin.made, value(bin)))
+                .map(|bin| (bin.updates_done, value(bin)))
                 .collect()
         });
         chart

@@ -2,8 +2,8 @@
 
 mod cells;
 mod figures;
-mod making;
 mod page;
+mod provenance;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -80,12 +80,12 @@ impl Report {
                 for run in &arm.runs {
                     let fields = [
                         quoted(&record.plan.title),
-                        format!("{}", budget.share),
+                        format!("{}", budget.fraction),
                         quoted(&arm.label),
                         quoted(arm.spec.as_deref().unwrap_or("")),
                         format!("{}", run.seed),
                         format!("{}", run.added),
-                        format!("{}", run.made),
+                        format!("{}", run.updates_done),
                         format!("{}", run.diverged),
                         number(run.validation),
                         number(run.test),

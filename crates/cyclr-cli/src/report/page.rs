@@ -4,8 +4,8 @@ use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
 use super::cells::{escaped, figure, list, thousands};
-use super::making::{costs, range, runs, tuning};
-use super::verdicts::{difference_table, soon, summary};
+use super::provenance::{costs, range, runs, tuning};
+use super::verdicts::{difference_table, summary, time_to_target};
 use crate::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
 
 const UPLOT: &str = include_str!("../../assets/uPlot.iife.min.js");
@@ -101,7 +101,7 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
         );
     }
     html.push_str("<h2>How soon</h2>\n");
-    html.push_str(&soon(record));
+    html.push_str(&time_to_target(record));
     html.push_str("<h2>On the way</h2>\n<p class=\"soft small hint\">Point at a chart for its values; drag to zoom, \
         double-click to go back; the names switch lines off and on.</p>\n");
     html.push_str(&drawn(&on_the_way));
@@ -114,7 +114,7 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
     html.push_str("<h2>Every run</h2>\n");
     html.push_str(&runs(record));
     html.push_str("<h2>The plan and the machine</h2>\n");
-    html.push_str(&facts(record));
+    html.push_str(&info(record));
     html.push_str("</section>\n");
     html
 }
@@ -156,7 +156,7 @@ fn winner(record: &Record, winner: Option<&Winner>) -> String {
 }
 
 /// What was compared and on what, and what the figures cannot say.
-fn facts(record: &Record) -> String {
+fn info(record: &Record) -> String {
     let rows = planned(record).into_iter().chain(record.about.clone());
     let rows = rows
         .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), escaped(&value)));
@@ -177,7 +177,7 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let mut facts = vec![
+    let mut info = vec![
         (String::from("seeds"), numbers(&plan.seeds)),
         (String::from("reference"), plan.reference.clone()),
         (
@@ -203,10 +203,10 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             multiples.join(", "),
             tune.seed
         );
-        facts.push((String::from("tuning"), text));
+        info.push((String::from("tuning"), text));
     }
     if !plan.added_seeds.is_empty() {
-        facts.push((
+        info.push((
             String::from("seeds added later"),
             numbers(&plan.added_seeds),
         ));
@@ -216,10 +216,10 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             .note
             .as_ref()
             .map_or_else(String::new, |note| format!(" ({note})"));
-        facts.push((
+        info.push((
             format!("arm {}", arm.label),
             format!("{}{note}", arm.policy),
         ));
     }
-    facts
+    info
 }

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use cyclr_train::Interrupt;
-use cyclr_train::bowl::Bowl;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{Arm, Bounds, Plan, Settings, compare};
+use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use serde_json::Value;
 
 use super::Report;
@@ -33,7 +33,7 @@ fn record() -> &'static Record {
         };
         let interrupt = Interrupt::new();
         compare(
-            &Bowl::default(),
+            &NoisyQuadratic::default(),
             &plan,
             folder.path(),
             &settings,

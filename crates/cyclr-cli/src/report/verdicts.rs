@@ -1,7 +1,8 @@
 //! The tables of what came of it: the arms, their differences, and how soon each got there.
 
 use cyclr_train::compare::record::{
-    Against, ArmResult, ArmSoon, BudgetRecord, Difference, Record, Role, Sample, Soon, Verdict,
+    Against, ArmResult, ArmTimeToTarget, BudgetRecord, Difference, Record, Role, Sample,
+    TimeToTarget, Verdict,
 };
 
 use super::cells::{
@@ -27,8 +28,9 @@ pub(super) fn summary(record: &Record, whole: &BudgetRecord) -> String {
     let declared = whole.against(Role::Declared);
     let rows = whole.arms.iter().map(|arm| {
         let difference = declared.and_then(|a| a.differences.iter().find(|d| d.label == arm.label));
-        let soon = declared.and_then(|a| a.soon.as_ref());
-        let soon = soon.and_then(|s| s.arms.iter().find(|s| s.label == arm.label));
+        let time_to_target = declared.and_then(|a| a.time_to_target.as_ref());
+        let time_to_target =
+            time_to_target.and_then(|s| s.arms.iter().find(|s| s.label == arm.label));
         let mut row = vec![
             Cell::name(arm_name(record, &arm.label)),
             Cell::text(format!(
@@ -38,7 +40,9 @@ pub(super) fn summary(record: &Record, whole: &BudgetRecord) -> String {
             Cell::number(sample_of(arm)),
             Cell::number(difference.map_or_else(dash, |d| with_range(d.sample.as_ref()))),
             Cell::text(difference.map_or_else(|| String::from("reference"), verdict)),
-            Cell::number(soon.map_or_else(dash, |soon| ratio(soon, &arm.label == reference))),
+            Cell::number(time_to_target.map_or_else(dash, |time_to_target| {
+                ratio(time_to_target, &arm.label == reference)
+            })),
         ];
         if published {
             let figure = record.plan.arms.iter().find(|a| a.label == arm.label);
@@ -116,16 +120,16 @@ fn seeds([low, high]: [u64; 2]) -> String {
 }
 
 /// The ratio of times to the target, and how many runs reached it.
-fn ratio(soon: &ArmSoon, reference: bool) -> String {
+fn ratio(time_to_target: &ArmTimeToTarget, reference: bool) -> String {
     let reached = format!(
         "<span class=\"range\">{} of {} reached it</span>",
-        soon.reached,
-        soon.updates.len()
+        time_to_target.reached,
+        time_to_target.updates.len()
     );
     if reference {
         return format!("1{reached}");
     }
-    format!("{}{reached}", span(soon.ratio))
+    format!("{}{reached}", span(time_to_target.ratio))
 }
 
 /// A median as far as it is known: a number, or the ends that it lies between.
@@ -170,13 +174,13 @@ pub(super) fn difference_table(against: &Against) -> String {
     )
 }
 
-pub(super) fn soon(record: &Record) -> String {
+pub(super) fn time_to_target(record: &Record) -> String {
     let Some(whole) = record.budgets.last() else {
         return String::new();
     };
     let tables = whole.against.iter().filter_map(|against| {
-        let soon = against.soon.as_ref()?;
-        Some(soon_table(record, against, soon))
+        let time_to_target = against.time_to_target.as_ref()?;
+        Some(soon_table(record, against, time_to_target))
     });
     format!(
         "<p>A run has reached the target when its validation value is there at one point of the common grid and at the \
@@ -186,7 +190,7 @@ pub(super) fn soon(record: &Record) -> String {
     )
 }
 
-fn soon_table(record: &Record, against: &Against, soon: &Soon) -> String {
+fn soon_table(record: &Record, against: &Against, time_to_target: &TimeToTarget) -> String {
     let head = [
         text("Arm"),
         number("Reached"),
@@ -196,7 +200,7 @@ fn soon_table(record: &Record, against: &Against, soon: &Soon) -> String {
         number("Its interval"),
         number("Tuning updates"),
     ];
-    let rows = soon.arms.iter().map(|arm| {
+    let rows = time_to_target.arms.iter().map(|arm| {
         let interval = format!(
             "{}<span class=\"range\">{} % sure</span>",
             span(arm.ratio_interval),
@@ -219,7 +223,7 @@ fn soon_table(record: &Record, against: &Against, soon: &Soon) -> String {
     });
     format!(
         "<h3>To {}{}: {}'s mean final validation {} the margin</h3>\n{}",
-        decimals(soon.target),
+        decimals(time_to_target.target),
         if record.measure.unit == "points" {
             " %"
         } else {

@@ -3,7 +3,7 @@
 use super::outer::{Outer, outer};
 use super::panels::{add_unpacked, pack, pack_rows, panels_len};
 use super::relu_backward;
-use super::tiles::{Gather, Segment, gather};
+use super::tiles::{Gather, Segment, output_transform};
 use super::{GeometryError, checked_len, images, nonzero};
 use crate::cpu::Cpu;
 
@@ -233,7 +233,7 @@ impl Product<'_> {
                 bias: self.bias,
                 relu: self.relu,
             };
-            gather(cpu.level(), &g, y);
+            output_transform(cpu.level(), &g, y);
         });
     }
 }

@@ -116,11 +116,11 @@ impl SoftmaxCrossEntropy {
     }
 
     fn target(&self, label: bool) -> f64 {
-        let spread = self.smoothing / self.classes as f64;
+        let input_transform = self.smoothing / self.classes as f64;
         if label {
-            1.0 - self.smoothing + spread
+            1.0 - self.smoothing + input_transform
         } else {
-            spread
+            input_transform
         }
     }
 }

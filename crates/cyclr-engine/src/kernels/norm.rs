@@ -134,15 +134,19 @@ impl BatchNorm {
         for (c, (sum, squares)) in sums.into_iter().enumerate() {
             let mean = sum / n;
             // A maximum that keeps NaN.
-            let spread = squares - sum * mean;
-            let spread = if spread < 0.0 { 0.0 } else { spread };
+            let input_transform = squares - sum * mean;
+            let input_transform = if input_transform < 0.0 {
+                0.0
+            } else {
+                input_transform
+            };
             batch.mean.push(mean as f32);
-            batch.inv_std.push(self.inv_std(spread / n));
+            batch.inv_std.push(self.inv_std(input_transform / n));
             let follow = |running: &mut f32, value: f64| {
                 *running = (f64::from(*running) * (1.0 - momentum) + momentum * value) as f32;
             };
             follow(&mut running_mean[c], mean);
-            follow(&mut running_var[c], spread / (n - 1.0));
+            follow(&mut running_var[c], input_transform / (n - 1.0));
         }
         self.apply(cpu, &input, &batch.mean, &batch.inv_std, y);
     }

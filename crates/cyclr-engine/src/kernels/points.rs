@@ -407,8 +407,8 @@ unsafe fn gradient_tile<L: Lanes, const T: usize>(
     }
     let [above, below] = rows;
     for (column, pair) in above.into_iter().zip(below).enumerate() {
-        let spread = spread_gradients::<L, T>([pair.0, pair.1]);
-        for (row, v) in spread.into_iter().enumerate() {
+        let input_transform = spread_gradients::<L, T>([pair.0, pair.1]);
+        for (row, v) in input_transform.into_iter().enumerate() {
             // SAFETY: the caller vouches for the point.
             unsafe { L::store(to.add((row * T + column) * stride), v) };
         }

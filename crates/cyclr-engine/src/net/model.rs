@@ -35,12 +35,12 @@ pub(crate) struct Model {
     values: Vec<Vec<f32>>,
     slots: Vec<Vec<f32>>,
     /// What each step keeps for the way back.
-    kept: Vec<Kept>,
+    kept: Vec<Manifest>,
     dropouts: Vec<Rng>,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum Manifest {
     Nothing,
     Cells(Vec<u8>),
     Mask(Vec<bool>),
@@ -55,13 +55,13 @@ impl Model {
             sizes.iter().map(buffer).collect::<Vec<_>>()
         };
         let keep = |step: &super::plan::Step| match &step.op {
-            Op::MaxPool(pool) => Kept::Cells(vec![0; capacity * pool.out_len()]),
-            Op::Dropout { .. } => Kept::Mask(vec![false; capacity * plan.values[step.y]]),
-            Op::BatchNorm(norm, _) => Kept::Statistics(BatchStatistics {
+            Op::MaxPool(pool) => Manifest::Cells(vec![0; capacity * pool.out_len()]),
+            Op::Dropout { .. } => Manifest::Mask(vec![false; capacity * plan.values[step.y]]),
+            Op::BatchNorm(norm, _) => Manifest::Statistics(BatchStatistics {
                 mean: Vec::with_capacity(norm.channels()),
                 inv_std: Vec::with_capacity(norm.channels()),
             }),
-            _ => Kept::Nothing,
+            _ => Manifest::Nothing,
         };
         Self {
             cpu,
@@ -158,7 +158,7 @@ impl Model {
                 };
                 dense.forward(cpu, input, y);
             }
-            (Op::MaxPool(pool), Kept::Cells(cells)) => {
+            (Op::MaxPool(pool), Manifest::Cells(cells)) => {
                 let cells = &mut cells[..y.len()];
                 pool.forward(cpu, x, y, cells);
             }
@@ -170,7 +170,7 @@ impl Model {
                 }
                 kernels::relu(cpu, y);
             }
-            (Op::BatchNorm(norm, scaled), Kept::Statistics(batch)) => {
+            (Op::BatchNorm(norm, scaled), Manifest::Statistics(batch)) => {
                 let input = BatchNormForward {
                     x,
                     gamma: slice(&scaled.gamma),
@@ -184,7 +184,7 @@ impl Model {
                     Pass::Evaluate => norm.forward_eval(cpu, input, (mean, var), y),
                 }
             }
-            (Op::Dropout { p, ordinal }, Kept::Mask(mask)) => match pass {
+            (Op::Dropout { p, ordinal }, Manifest::Mask(mask)) => match pass {
                 Pass::Train => {
                     let mask = &mut mask[..y.len()];
                     draw_mask(mask, *p, &mut dropouts[*ordinal]);
@@ -247,7 +247,7 @@ impl Model {
                 let (dw, db) = weight_and_bias(grads, &affine.weight, affine.bias.as_ref());
                 dense.backward(cpu, input, dx, dw, db);
             }
-            (Op::BatchNorm(norm, scaled), Kept::Statistics(batch), dx) => {
+            (Op::BatchNorm(norm, scaled), Manifest::Statistics(batch), dx) => {
                 let input = BatchNormBackward {
                     x,
                     gamma: slice(&scaled.gamma),
@@ -285,12 +285,12 @@ impl Model {
                 give_back(cpu, slots, step.dother, buffer, size);
             }
             (_, _, None) => {}
-            (Op::MaxPool(pool), Kept::Cells(cells), Some(dx)) => {
+            (Op::MaxPool(pool), Manifest::Cells(cells), Some(dx)) => {
                 pool.backward(cpu, dy, &cells[..dy.len()], dx);
             }
             (Op::AvgPool(pool), _, Some(dx)) => pool.backward(cpu, dy, dx),
             (Op::Lrn(lrn), _, Some(dx)) => lrn.backward(cpu, x, dy, dx),
-            (Op::Dropout { p, .. }, Kept::Mask(mask), Some(dx)) => {
+            (Op::Dropout { p, .. }, Manifest::Mask(mask), Some(dx)) => {
                 kernels::dropout(cpu, dy, &mask[..dy.len()], 1.0 / (1.0 - p), dx);
             }
             (Op::Subsample { from, to, stride }, _, Some(dx)) => {

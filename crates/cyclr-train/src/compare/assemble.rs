@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cyclr::seam::{Direction, Facts, Metric, Metrics};
+use cyclr::trainer::{Direction, Metric, Metrics, TrainerInfo};
 
-use super::carry_out::RunName;
+use super::execute::RunName;
 use super::record::{
-    Against, ArmRecord, ArmResult, Bin, BudgetRecord, Data, Measure, Pace, Range, ReadingRecord,
-    Record, Role, RunResult, VERSION,
+    Against, ArmRecord, ArmResult, Bin, BudgetRecord, Data, Measure, Pace, Range, Record, Role,
+    RunResult, VERSION, ValidationPointRecord,
 };
-use super::{Plan, judge, soon, words};
+use super::{Plan, judge, text, time_to_target};
 use crate::record::{EventRecord, MetricRecord, read_events};
 use crate::{Error, Outcome};
 
@@ -20,7 +20,7 @@ const BINS: u64 = 100;
 /// What a record is made of.
 pub(super) struct Parts {
     pub(super) plan: Plan,
-    pub(super) facts: Facts,
+    pub(super) info: TrainerInfo,
     pub(super) measure: Measure,
     pub(super) about: BTreeMap<String, String>,
     pub(super) pace: Pace,
@@ -31,7 +31,7 @@ pub(super) struct Parts {
 
 /// A final run that is over.
 pub(super) struct Final {
-    pub(super) share: f64,
+    pub(super) fraction: f64,
     /// The arm's place in the plan.
     pub(super) arm: usize,
     pub(super) spec: String,
@@ -44,15 +44,15 @@ pub(super) struct Final {
 /// The record of a comparison whose runs are all over.
 pub(super) fn record(parts: Parts) -> Record {
     let budgets = parts.plan.budgets.iter();
-    let budgets = budgets.map(|&share| parts.budget(share)).collect();
+    let budgets = budgets.map(|&fraction| parts.budget(fraction)).collect();
     let mut record = Record {
         version: VERSION,
         data: Data {
-            examples: parts.facts.examples,
-            batch: parts.facts.batch,
-            updates_per_epoch: parts.facts.updates_per_epoch(),
-            validation: parts.facts.validation,
-            test: parts.facts.test,
+            examples: parts.info.examples,
+            batch: parts.info.batch,
+            updates_per_epoch: parts.info.updates_per_epoch(),
+            validation: parts.info.validation,
+            test: parts.info.test,
         },
         plan: parts.plan,
         measure: parts.measure,
@@ -61,27 +61,27 @@ pub(super) fn record(parts: Parts) -> Record {
         range: parts.range,
         arms: parts.arms,
         budgets,
-        conclusion: words::nothing(),
+        conclusion: text::nothing(),
     };
-    record.conclusion = words::conclusion(&record);
+    record.conclusion = text::conclusion(&record);
     record
 }
 
 impl Parts {
-    fn budget(&self, share: f64) -> BudgetRecord {
-        let whole = |arm: &super::Arm| self.plan.updates_of(arm, share);
-        let updates = ((self.plan.updates as f64 * share).round() as u64).max(1);
-        let every = self.plan.read_every(share).get();
+    fn budget(&self, fraction: f64) -> BudgetRecord {
+        let whole = |arm: &super::Arm| self.plan.updates_of(arm, fraction);
+        let updates = ((self.plan.updates as f64 * fraction).round() as u64).max(1);
+        let every = self.plan.evaluate_every(fraction).get();
         let longest = self.plan.arms.iter().map(whole).max().unwrap_or(updates);
         let mut grid: Vec<u64> = (1..=longest / every).map(|k| k * every).collect();
         if grid.last() != Some(&longest) {
             grid.push(longest);
         }
         let arms: Vec<ArmResult> = (0..self.arms.len())
-            .map(|arm| self.arm(arm, share))
+            .map(|arm| self.arm(arm, fraction))
             .collect();
         BudgetRecord {
-            share,
+            fraction,
             updates,
             against: self.against(&arms, &grid),
             grid,
@@ -89,56 +89,56 @@ impl Parts {
         }
     }
 
-    fn arm(&self, place: usize, share: f64) -> ArmResult {
+    fn arm(&self, place: usize, fraction: f64) -> ArmResult {
         let finals: Vec<&Final> = self
             .finals
             .iter()
-            .filter(|run| run.arm == place && run.share == share)
+            .filter(|run| run.arm == place && run.fraction == fraction)
             .collect();
         let runs: Vec<RunResult> = finals.iter().map(|run| self.run(run)).collect();
-        let stood = || runs.iter().filter(|run| !run.diverged);
+        let did_not_diverge = || runs.iter().filter(|run| !run.diverged);
         let arm = &self.plan.arms[place];
         ArmResult {
             label: arm.label.clone(),
             spec: finals.first().map(|run| run.spec.clone()),
-            updates: self.plan.updates_of(arm, share),
+            updates: self.plan.updates_of(arm, fraction),
             diverged: if runs.is_empty() {
                 self.plan.seeds.len()
             } else {
                 runs.iter().filter(|run| run.diverged).count()
             },
-            test: judge::sample_of(stood().filter_map(|run| run.test)),
-            validation: judge::sample_of(stood().filter_map(|run| run.validation)),
+            test: judge::sample_of(did_not_diverge().filter_map(|run| run.test)),
+            validation: judge::sample_of(did_not_diverge().filter_map(|run| run.validation)),
             runs,
         }
     }
 
     fn run(&self, run: &Final) -> RunResult {
         let Final { name, outcome, .. } = run;
-        let test = outcome.test.as_ref().and_then(Metrics::deciding);
+        let test = outcome.test.as_ref().and_then(Metrics::objective);
         RunResult {
             seed: name.seed,
             added: self.plan.added_seeds.contains(&name.seed),
             folder: name.folder.clone(),
             diverged: outcome.diverged(),
-            made: outcome.made,
-            validation: deciding(outcome, &self.measure),
+            updates_done: outcome.updates_done,
+            validation: objective(outcome, &self.measure),
             test: test.and_then(|metric| in_unit(metric, &self.measure)),
-            readings: outcome
-                .readings
+            evaluations: outcome
+                .evaluations
                 .iter()
-                .map(|reading| ReadingRecord {
-                    made: reading.made,
-                    value: reading
+                .map(|evaluation| ValidationPointRecord {
+                    updates_done: evaluation.updates_done,
+                    value: evaluation
                         .metrics
-                        .deciding()
+                        .objective()
                         .and_then(|metric| in_unit(metric, &self.measure)),
-                    loss: reading
+                    loss: evaluation
                         .metrics
                         .loss()
                         .map(|m| m.value)
                         .filter(|v| v.is_finite()),
-                    trough: reading.trough.is_some(),
+                    trough: evaluation.trough.is_some(),
                 })
                 .collect(),
             training: run
@@ -176,7 +176,7 @@ impl Parts {
                 reference: reference.label.clone(),
                 role,
                 differences: judge::differences(arms, reference, self.plan.margin, &self.measure),
-                soon: soon::soon(
+                time_to_target: time_to_target::time_to_target(
                     arms,
                     reference,
                     grid,
@@ -195,7 +195,7 @@ impl Parts {
 
 /// The metric that decides, as an outcome's readings have it.
 pub(super) fn measure_of(outcome: &Outcome) -> Option<Measure> {
-    let metric = outcome.readings.first()?.metrics.deciding()?;
+    let metric = outcome.evaluations.first()?.metrics.objective()?;
     Some(Measure {
         name: metric.name.to_string(),
         higher_is_better: metric.direction == Direction::Higher,
@@ -208,11 +208,11 @@ pub(super) fn measure_of(outcome: &Outcome) -> Option<Measure> {
 }
 
 /// The final validation value; `None` where training diverged.
-pub(super) fn deciding(outcome: &Outcome, measure: &Measure) -> Option<f64> {
+pub(super) fn objective(outcome: &Outcome, measure: &Measure) -> Option<f64> {
     if outcome.diverged() {
         return None;
     }
-    in_unit(outcome.last()?.metrics.deciding()?, measure)
+    in_unit(outcome.last()?.metrics.objective()?, measure)
 }
 
 /// The metric's value in the record's unit; `None` where it is not finite.
@@ -233,7 +233,7 @@ fn scaled(value: f64, measure: &Measure) -> f64 {
 
 /// A bin before its unit is known.
 pub(super) struct TrainingBin {
-    made: u64,
+    updates_done: u64,
     loss: Option<f64>,
     others: Option<f64>,
 }
@@ -246,7 +246,7 @@ impl TrainingBin {
             self.others
         };
         Bin {
-            made: self.made,
+            updates_done: self.updates_done,
             loss: self.loss,
             value: value.map(|value| scaled(value, measure)),
         }
@@ -258,7 +258,7 @@ pub(super) fn training(folder: &Path, updates: u64) -> Result<Vec<TrainingBin>, 
     let width = updates.div_ceil(BINS).max(1);
     let mut bins: Vec<TrainingBin> = Vec::new();
     let mut open = (Mean::default(), Mean::default());
-    let mut made = 0;
+    let mut updates_done = 0;
     for event in read_events(folder)? {
         let EventRecord::Updated { metrics, .. } = event? else {
             continue;
@@ -271,11 +271,11 @@ pub(super) fn training(folder: &Path, updates: u64) -> Result<Vec<TrainingBin>, 
         };
         open.0.add(value(true));
         open.1.add(value(false));
-        made += 1;
-        if made % width == 0 {
+        updates_done += 1;
+        if updates_done % width == 0 {
             let (loss, others) = std::mem::take(&mut open);
             bins.push(TrainingBin {
-                made,
+                updates_done,
                 loss: loss.get(),
                 others: others.get(),
             });

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use cyclr::range::Estimate;
-use cyclr::seam::Lab;
+use cyclr::trainer::TrainerFactory;
 
 use super::record::{Range, Sweep};
-use crate::find::{Curve, CurvePoint, FindEvent, RangeTest, intervals_words, range_test};
+use crate::find::{Curve, CurvePoint, FindEvent, RangeTest, describe_intervals, range_test};
 use crate::{Error, Watch};
 
 /// The points of a recorded curve; about as many as a chart shows.
@@ -15,12 +15,12 @@ const BINS: usize = 150;
 /// Makes the range test and keeps what the report shows of it; the curves themselves go into the folder `sweeps`, also where
 /// they give no answer.
 pub(super) fn find(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     test: &RangeTest,
     sweeps: &Path,
     watch: Watch<FindEvent>,
 ) -> Result<Range, Error> {
-    let found = range_test(lab, test, watch)?;
+    let found = range_test(factory, test, watch)?;
     found.keep(sweeps)?;
     let bounds = found.answer().map_err(|reason| Error::NoBounds {
         reason,
@@ -38,7 +38,7 @@ pub(super) fn find(
         base_interval,
         max_lr,
         max_interval,
-        interval: intervals_words(&bounds),
+        interval: describe_intervals(&bounds),
         updates: updates.sum(),
         sweeps: curves.iter().map(thinned).collect(),
     })
@@ -68,7 +68,7 @@ fn thinned(curve: &Curve) -> Sweep {
         sweep
             .value
             .push(mean(bin, |point| match (point.figure, point.correct) {
-                (Some(share), Some(_)) => Some(100.0 * share),
+                (Some(fraction), Some(_)) => Some(100.0 * fraction),
                 (Some(figure), None) => Some(figure),
                 (None, _) => point.loss,
             }));

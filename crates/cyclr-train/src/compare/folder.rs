@@ -9,17 +9,17 @@ use super::record::{Pace, Range, Record, VERSION};
 use crate::Error;
 use crate::record::{Lock, read_json, write_json};
 
-/// `comparison.json`: what a comparison's folder is for. With it and the lab, the comparison can go on.
+/// `comparison.json`: what a comparison's folder is for. With it and the trainer factory, the comparison can go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Kept {
+pub struct Manifest {
     /// [`VERSION`].
     pub version: u32,
     /// The plan.
     pub plan: Plan,
-    /// What the caller needs to make the lab again.
-    pub lab: serde_json::Value,
+    /// What the caller needs to make the trainer factory again.
+    pub factory: serde_json::Value,
     /// Names and versions of the program, the engine and the machine that began it.
     pub about: BTreeMap<String, String>,
 }
@@ -28,7 +28,7 @@ pub struct Kept {
 ///
 /// # Errors
 /// [`Error::NotARun`] where it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
-pub fn read_plan(folder: &Path) -> Result<Kept, Error> {
+pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
     let path = folder.join(Folder::PLAN);
     if !path.exists() {
         return Err(Error::NotARun {
@@ -64,7 +64,7 @@ impl Folder {
 
     /// Makes the folder, or goes on with the one that is there; returns the plan to carry out, in which seeds that were
     /// added are marked where results were known.
-    pub(super) fn open(path: &Path, mut kept: Kept) -> Result<(Self, Kept), Error> {
+    pub(super) fn open(path: &Path, mut kept: Manifest) -> Result<(Self, Manifest), Error> {
         if !path.join(Self::PLAN).exists() && !is_free(path)? {
             return Err(Error::Occupied {
                 path: path.to_owned(),
@@ -80,10 +80,10 @@ impl Folder {
         };
         let file = path.join(Self::PLAN);
         if file.exists() {
-            let before: Kept = read_json(&file)?;
+            let before: Manifest = read_json(&file)?;
             kept.plan = folder.continued(&before.plan, &kept.plan)?;
             kept.about = before.about;
-            if kept.lab != before.lab {
+            if kept.factory != before.factory {
                 return Err(folder.other("another net or other data"));
             }
             if kept.plan == before.plan {

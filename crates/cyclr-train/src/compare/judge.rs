@@ -1,7 +1,7 @@
 //! From values by seed to verdicts.
 
-use cyclr::seam::Direction;
 use cyclr::stats::{self, Obstacle, Rules, Summary};
+use cyclr::trainer::Direction;
 
 use super::record::{ArmResult, Difference, Measure, Sample, Verdict};
 

@@ -8,7 +8,7 @@
 //! on a seed of its own, and chosen on the validation split. The test split is read once for each final run.
 //!
 //! ```
-//! use cyclr_train::bowl::Bowl;
+//! use cyclr_train::noisy_quadratic::NoisyQuadratic;
 //! use cyclr_train::compare::{Bounds, Plan, Settings, compare};
 //! use cyclr_train::Interrupt;
 //!
@@ -17,27 +17,27 @@
 //! plan.seeds = vec![1, 2, 3];
 //! plan.bounds = Bounds::Given { base_lr: 0.02, max_lr: 0.2 };
 //! let settings = Settings { jobs: 2, ..Settings::default() };
-//! let record = compare(&Bowl::default(), &plan, folder.path(), &settings, &mut |_| {}, &Interrupt::new())?;
+//! let record = compare(&NoisyQuadratic::default(), &plan, folder.path(), &settings, &mut |_| {}, &Interrupt::new())?;
 //! assert_eq!(record.budgets[0].arms.len(), 3);
 //! # Ok::<(), cyclr_train::Error>(())
 //! ```
 
 mod assemble;
 mod bounds;
-mod carry_out;
-mod choice;
+mod execute;
 mod folder;
 mod judge;
 mod pace;
 mod plan;
 pub mod record;
-mod soon;
+mod selection;
 mod study;
+mod text;
+mod time_to_target;
 mod tune;
 pub mod winner;
-mod words;
 
-pub use carry_out::{Happening, RunName, Settings, compare};
-pub use folder::{Kept, read_comparison, read_plan};
+pub use execute::{CompareEvent, RunName, Settings, compare};
+pub use folder::{Manifest, read_comparison, read_plan};
 pub use plan::{Arm, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use cyclr::Hyper;
-use cyclr::seam::{Lab, Split};
+use cyclr::trainer::{Split, TrainerFactory};
 
 use super::record::Pace;
 use crate::Error;
@@ -11,8 +11,8 @@ const UNTIMED: usize = 5;
 const TIMED: usize = 51;
 
 /// Times updates of a model that is then thrown away, while nothing else runs, at rate 0 so that nothing can diverge.
-pub(super) fn measure(lab: &dyn Lab, seed: u64) -> Result<Pace, Error> {
-    let mut net = lab.start(seed)?;
+pub(super) fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<Pace, Error> {
+    let mut net = factory.start(seed)?;
     net.updates(&[Hyper::lr(0.0); UNTIMED])?;
     let mut seconds = Vec::with_capacity(TIMED);
     for _ in 0..TIMED {
@@ -25,7 +25,7 @@ pub(super) fn measure(lab: &dyn Lab, seed: u64) -> Result<Pace, Error> {
     net.evaluate(Split::Validation)?;
     Ok(Pace {
         seconds_per_update: seconds[TIMED / 2],
-        seconds_per_reading: began.elapsed().as_secs_f64(),
+        seconds_per_evaluation: began.elapsed().as_secs_f64(),
         updates_timed: TIMED as u64,
     })
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
-use cyclr::seam::Facts;
+use cyclr::trainer::TrainerInfo;
 use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec, advice};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ pub struct Plan {
     /// Differences below this do not matter: in points for an accuracy, else in the metric's own unit.
     pub margin: f64,
     /// How often the validation split is read in a run of the whole budget, evenly spaced.
-    pub readings: u64,
+    pub evaluations: u64,
 }
 
 /// What is compared: a policy, with one number left to tune.
@@ -171,7 +171,7 @@ impl Plan {
                 seed: 2001,
             },
             margin: 0.5,
-            readings: 12,
+            evaluations: 12,
         }
     }
 
@@ -186,15 +186,15 @@ impl Plan {
         let trials: u64 = self.trials().map(|arm| self.updates_of(arm, 1.0)).sum();
         let finals = self.arms.iter().flat_map(|arm| {
             let budgets = self.budgets.iter();
-            budgets.map(|&share| self.updates_of(arm, share) * self.seeds.len() as u64)
+            budgets.map(|&fraction| self.updates_of(arm, fraction) * self.seeds.len() as u64)
         });
         trials + finals.sum::<u64>()
     }
 
     /// The updates of an arm's run at a share of the budget.
-    pub(super) fn updates_of(&self, arm: &Arm, share: f64) -> u64 {
+    pub(super) fn updates_of(&self, arm: &Arm, fraction: f64) -> u64 {
         let whole = arm.updates.unwrap_or(self.updates);
-        ((whole as f64 * share).round() as u64).max(1)
+        ((whole as f64 * fraction).round() as u64).max(1)
     }
 
     /// One arm for every trial of the tuning.
@@ -205,9 +205,9 @@ impl Plan {
     }
 
     /// The validation split is read whenever so many updates more have been made, in every arm alike.
-    pub(super) fn read_every(&self, share: f64) -> NonZeroU64 {
-        let updates = ((self.updates as f64 * share).round() as u64).max(1);
-        NonZeroU64::new(updates.div_ceil(self.readings.max(1))).unwrap_or(NonZeroU64::MIN)
+    pub(super) fn evaluate_every(&self, fraction: f64) -> NonZeroU64 {
+        let updates = ((self.updates as f64 * fraction).round() as u64).max(1);
+        NonZeroU64::new(updates.div_ceil(self.evaluations.max(1))).unwrap_or(NonZeroU64::MIN)
     }
 
     /// Refuses a plan that means nothing, or that this data cannot carry.
@@ -215,18 +215,18 @@ impl Plan {
     /// # Errors
     /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`], [`Error::NotObeyed`], and
     /// [`Error::BadSweep`] where the updates of the range test are too few.
-    pub fn check(&self, facts: &Facts) -> Result<(), Error> {
+    pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         self.check_arms()?;
         self.check_seeds()?;
         self.check_numbers()?;
-        if facts.validation == 0 || facts.test == 0 {
+        if info.validation == 0 || info.test == 0 {
             return Err(Error::Undecidable {
                 option: "a comparison",
                 needed: "a validation split to choose by and a test split to report: set some of the data aside for them",
             });
         }
         if let Some(test) = self.bounds.range_test() {
-            test.check(facts)?;
+            test.check(info)?;
         }
         let bounds = match self.bounds {
             Bounds::Unneeded => None,
@@ -234,10 +234,10 @@ impl Plan {
             _ => Some((0.25, 1.0)),
         };
         for arm in &self.arms {
-            for &share in &self.budgets {
-                let spec = arm.spec(bounds, None, self, facts)?;
-                let (_, schedule) = arm.schedule(&spec, share, self, facts)?;
-                check_obeyed(&schedule, facts)?;
+            for &fraction in &self.budgets {
+                let spec = arm.spec(bounds, None, self, info)?;
+                let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
+                check_obeyed(&schedule, info)?;
             }
         }
         Ok(())
@@ -299,7 +299,7 @@ impl Plan {
         if !positive(self.margin) {
             return refuse("the margin must be a number above 0");
         }
-        if self.updates == 0 || self.readings < 2 {
+        if self.updates == 0 || self.evaluations < 2 {
             return refuse("a run needs at least one update, and at least two readings");
         }
         if self.budgets.last() != Some(&1.0)
@@ -354,7 +354,7 @@ impl Arm {
         bounds: Option<(f64, f64)>,
         peak: Option<f64>,
         plan: &Plan,
-        facts: &Facts,
+        info: &TrainerInfo,
     ) -> Result<Spec, Error> {
         let bad = |reason: String| Error::BadArm {
             label: self.label.clone(),
@@ -369,7 +369,7 @@ impl Arm {
             bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
         })?;
         let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
-        let step = self.step(plan, facts).map_err(|e| bad(format!("{e}")))?;
+        let step = self.step(plan, info).map_err(|e| bad(format!("{e}")))?;
         let text = form
             .replace("P*R", &format!("{}", readable(base)))
             .replace("=P", &format!("={peak}"))
@@ -380,11 +380,11 @@ impl Arm {
     /// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
     /// that comes out even at every budget, else in per cent, with as few digits as still end the last cycle at the end of
     /// the run.
-    fn step(&self, plan: &Plan, facts: &Facts) -> Result<String, cyclr::Error> {
+    fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<String, cyclr::Error> {
         let updates = plan.updates_of(self, 1.0);
-        let run = Horizon::of_updates(updates)?.with_epoch(facts.examples, facts.batch)?;
+        let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
         let halves = 2 * advice::cycles(&run)?.cycles;
-        let even = |&share: &f64| plan.updates_of(self, share).is_multiple_of(halves);
+        let even = |&fraction: &f64| plan.updates_of(self, fraction).is_multiple_of(halves);
         if plan.budgets.iter().all(even) {
             return Ok(format!("{}", updates / halves));
         }
@@ -402,21 +402,21 @@ impl Arm {
     pub(super) fn schedule(
         &self,
         spec: &Spec,
-        share: f64,
+        fraction: f64,
         plan: &Plan,
-        facts: &Facts,
+        info: &TrainerInfo,
     ) -> Result<(Spec, Schedule), Error> {
         let bad = |reason: String| Error::BadArm {
             label: self.label.clone(),
             reason,
         };
-        let spec = if share == 1.0 {
+        let spec = if fraction == 1.0 {
             spec.clone()
         } else {
-            spec.stretched(share).map_err(|e| bad(format!("{e}")))?
+            spec.stretched(fraction).map_err(|e| bad(format!("{e}")))?
         };
-        let schedule = Horizon::of_updates(plan.updates_of(self, share))
-            .and_then(|run| run.with_epoch(facts.examples, facts.batch))
+        let schedule = Horizon::of_updates(plan.updates_of(self, fraction))
+            .and_then(|run| run.with_epoch(info.examples, info.batch))
             .and_then(|run| spec.schedule(&run))
             .map_err(|e| bad(format!("{e}")))?;
         Ok((spec, schedule))
@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_completed_cycle_is_short_to_read_and_ends_with_the_run() {
-        let facts = Facts {
+        let info = TrainerInfo {
             examples: 8000,
             batch: 100,
             validation: 2000,
@@ -456,16 +456,16 @@ mod tests {
         for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {
             let mut plan = Plan::new(updates);
             plan.budgets = vec![0.25, 0.5, 1.0];
-            let spec = arm.spec(Some((0.25, 1.0)), None, &plan, &facts).unwrap();
-            for &share in &plan.budgets {
-                let (_, schedule) = arm.schedule(&spec, share, &plan, &facts).unwrap();
-                let end = plan.updates_of(&arm, share);
-                assert_eq!(schedule.troughs().last(), Some(end), "{spec}, {share}");
+            let spec = arm.spec(Some((0.25, 1.0)), None, &plan, &info).unwrap();
+            for &fraction in &plan.budgets {
+                let (_, schedule) = arm.schedule(&spec, fraction, &plan, &info).unwrap();
+                let end = plan.updates_of(&arm, fraction);
+                assert_eq!(schedule.troughs().last(), Some(end), "{spec}, {fraction}");
             }
             let again: Spec = spec.to_string().parse().unwrap();
             assert_eq!(again, spec, "text → spec → text");
         }
-        let step = |updates| arm.step(&Plan::new(updates), &facts).unwrap();
+        let step = |updates| arm.step(&Plan::new(updates), &info).unwrap();
         assert_eq!((step(320).as_str(), step(1280).as_str()), ("16.66%", "160"));
     }
 }

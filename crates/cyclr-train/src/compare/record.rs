@@ -76,7 +76,7 @@ pub struct Pace {
     /// Median over `updates_timed` updates.
     pub seconds_per_update: f64,
     /// One reading of the validation split.
-    pub seconds_per_reading: f64,
+    pub seconds_per_evaluation: f64,
     /// The updates that were timed.
     pub updates_timed: u64,
 }
@@ -174,7 +174,7 @@ pub struct Trial {
 #[serde(deny_unknown_fields)]
 pub struct BudgetRecord {
     /// The share of the whole budget.
-    pub share: f64,
+    pub fraction: f64,
     /// The updates of a run.
     pub updates: u64,
     /// The updates after which every arm's validation split is read, for *how soon*.
@@ -232,13 +232,13 @@ pub struct RunResult {
     /// Whether it diverged, which ends a run.
     pub diverged: bool,
     /// Updates that were made.
-    pub made: u64,
+    pub updates_done: u64,
     /// Final validation value.
     pub validation: Option<f64>,
     /// Test value, read once at the end.
     pub test: Option<f64>,
     /// The validation split on the way.
-    pub readings: Vec<ReadingRecord>,
+    pub evaluations: Vec<ValidationPointRecord>,
     /// Training batches on the way, averaged in bins.
     pub training: Vec<Bin>,
     /// What training took, side by side with other runs; readings not counted.
@@ -249,9 +249,9 @@ pub struct RunResult {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ReadingRecord {
+pub struct ValidationPointRecord {
     /// Updates made before it.
-    pub made: u64,
+    pub updates_done: u64,
     /// The deciding metric.
     pub value: Option<f64>,
     /// The loss.
@@ -266,7 +266,7 @@ pub struct ReadingRecord {
 #[serde(deny_unknown_fields)]
 pub struct Bin {
     /// The update after the last of them.
-    pub made: u64,
+    pub updates_done: u64,
     /// The mean loss.
     pub loss: Option<f64>,
     /// The mean of the deciding metric.
@@ -300,7 +300,7 @@ pub struct Against {
     /// Final test values, arm less reference, paired by seed.
     pub differences: Vec<Difference>,
     /// How soon the arms come near the reference's end; `null` where the reference diverged.
-    pub soon: Option<Soon>,
+    pub time_to_target: Option<TimeToTarget>,
 }
 
 /// Why an arm is a reference.
@@ -356,18 +356,18 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Soon {
+pub struct TimeToTarget {
     /// The reference's mean final validation value less the margin.
     pub target: f64,
     /// Every arm, the reference included.
-    pub arms: Vec<ArmSoon>,
+    pub arms: Vec<ArmTimeToTarget>,
 }
 
 /// How soon an arm reaches the target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ArmSoon {
+pub struct ArmTimeToTarget {
     /// The arm.
     pub label: String,
     /// Updates to the target, by seed; `null` for a run that did not reach it.

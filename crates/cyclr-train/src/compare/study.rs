@@ -23,7 +23,7 @@ pub struct Part {
     pub name: String,
     /// What is compared.
     pub plan: Plan,
-    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes the lab reads it.
+    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes the trainer factory reads it.
     pub train: toml::Table,
 }
 
@@ -49,7 +49,7 @@ struct Written {
     seeds: Option<Vec<u64>>,
     reference: String,
     margin: Option<f64>,
-    readings: Option<u64>,
+    evaluations: Option<u64>,
     budgets: Option<Vec<f64>>,
     multiples: Option<Vec<f64>>,
     tuning_seed: Option<u64>,
@@ -148,7 +148,7 @@ impl Written {
                 tuning: tune.filter(|_| tuned),
                 bounds,
                 margin: self.margin.unwrap_or(usual.margin),
-                readings: self.readings.unwrap_or(usual.readings),
+                evaluations: self.evaluations.unwrap_or(usual.evaluations),
             },
             name: self.name,
             train: over(train, self.train),
@@ -169,7 +169,7 @@ fn bad(reason: String) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use cyclr::seam::Facts;
+    use cyclr::trainer::TrainerInfo;
 
     use super::*;
 
@@ -177,8 +177,8 @@ mod tests {
     const TABLE_1: &str = include_str!("../../../../studies/clr-table1.toml");
     const TABLE_3: &str = include_str!("../../../../studies/clr-table3.toml");
 
-    fn facts(examples: u64) -> Facts {
-        Facts {
+    fn info(examples: u64) -> TrainerInfo {
+        TrainerInfo {
             examples,
             batch: 100,
             validation: 5_000,
@@ -196,7 +196,7 @@ mod tests {
             for scale in [1.0, 0.1, 0.04] {
                 let study = Study::read(text).unwrap().scaled(scale).unwrap();
                 for part in &study.parts {
-                    part.plan.check(&facts(45_000)).unwrap();
+                    part.plan.check(&info(45_000)).unwrap();
                 }
             }
         }
@@ -244,13 +244,13 @@ mod tests {
     #[test]
     fn the_demo_has_three_whole_cycles_of_two_epochs_or_more_and_five_seeds() {
         let plan = &Study::read(DEMO).unwrap().parts[0].plan;
-        let facts = facts(8_000);
+        let info = info(8_000);
         let spec = plan.arms[1]
-            .spec(Some((0.01, 0.1)), None, plan, &facts)
+            .spec(Some((0.01, 0.1)), None, plan, &info)
             .unwrap();
-        let (_, schedule) = plan.arms[1].schedule(&spec, 1.0, plan, &facts).unwrap();
+        let (_, schedule) = plan.arms[1].schedule(&spec, 1.0, plan, &info).unwrap();
         let troughs: Vec<u64> = schedule.troughs().collect();
-        assert!(troughs.len() >= 3 && troughs[0] >= 2 * facts.updates_per_epoch());
+        assert!(troughs.len() >= 3 && troughs[0] >= 2 * info.updates_per_epoch());
         assert_eq!((troughs.last(), plan.seeds.len()), (Some(&plan.updates), 5));
         assert!(plan.arms.iter().all(|arm| arm.tuned));
     }

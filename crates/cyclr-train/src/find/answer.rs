@@ -1,5 +1,5 @@
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, Reading};
+use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -68,13 +68,13 @@ impl AnswerRecord {
     }
 
     /// What was read from curves that were recorded elsewhere.
-    pub fn of_reading(reading: &Reading) -> Self {
+    pub fn of_reading(reading: &SweepReading) -> Self {
         Self::read(reading.answer, reading, None).expect("only a run can fail")
     }
 
     fn read(
         answer: Result<Bounds, NoAnswer>,
-        reading: &Reading,
+        reading: &SweepReading,
         run: Option<&Horizon>,
     ) -> Result<Self, Error> {
         let largest_stable = reading.largest_stable();
@@ -100,7 +100,7 @@ impl AnswerRecord {
             base_interval: ends(bounds.base_lr),
             max_lr: bounds.max_lr.value,
             max_interval: ends(bounds.max_lr),
-            interval: words(&bounds),
+            interval: describe(&bounds),
             held_by: bounds.held_by,
             largest_stable,
             step: cycles.as_ref().map(|cycles| cycles.step),
@@ -111,8 +111,9 @@ impl AnswerRecord {
 }
 
 /// What the intervals of two bounds are, in words.
-pub fn words(bounds: &Bounds) -> String {
-    let [base, max] = [bounds.base_lr, bounds.max_lr].map(|bound| words_of(bound.interval));
+pub fn describe(bounds: &Bounds) -> String {
+    let [base, max] =
+        [bounds.base_lr, bounds.max_lr].map(|bound| describe_interval(bound.interval));
     if base == max {
         return max;
     }
@@ -120,7 +121,7 @@ pub fn words(bounds: &Bounds) -> String {
 }
 
 /// What an interval is, in words.
-pub fn words_of(interval: Interval) -> String {
+pub fn describe_interval(interval: Interval) -> String {
     match interval {
         Interval::Repeats { read, made } if read == made => {
             format!("95 %, t on ln rate over {made} repeats")

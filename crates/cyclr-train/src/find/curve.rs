@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use cyclr::range::{Point, Sweep, SweepError};
-use cyclr::seam::{Direction, Metrics};
+use cyclr::trainer::{Direction, Metrics};
 
 use crate::Error;
 
@@ -64,7 +64,7 @@ impl Curve {
     /// Adds a point that was made from `metrics`.
     pub(super) fn push(&mut self, point: CurvePoint, metrics: &Metrics) {
         self.direction = metrics
-            .deciding()
+            .objective()
             .map_or(self.direction, |metric| metric.direction);
         self.points.push(point);
     }
@@ -163,14 +163,14 @@ impl Curve {
 
 impl CurvePoint {
     pub(super) fn of(update: u64, lr: f64, metrics: &Metrics) -> Self {
-        let figure = metrics.deciding().filter(|metric| metric.name != "loss");
+        let figure = metrics.objective().filter(|metric| metric.name != "loss");
         Self {
             update,
             lr,
             loss: metrics.loss().map(|loss| loss.value),
             figure: figure.map(|metric| metric.value),
             correct: figure.and_then(|metric| metric.correct),
-            count: metrics.deciding().map_or(0, |metric| metric.count),
+            count: metrics.objective().map_or(0, |metric| metric.count),
         }
     }
 }

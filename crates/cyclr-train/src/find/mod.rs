@@ -5,12 +5,12 @@
 //! side by side.
 //!
 //! ```
-//! use cyclr_train::{Interrupt, Watch, bowl::Bowl, find::{RangeTest, range_test}};
+//! use cyclr_train::{Interrupt, Watch, noisy_quadratic::NoisyQuadratic, find::{RangeTest, range_test}};
 //!
 //! let test = RangeTest { updates: 1500, ..RangeTest::default() };
 //! let watch = Watch { observer: &mut |_event| {}, interrupt: &Interrupt::new() };
-//! let found = range_test(&Bowl::default(), &test, watch)?;
-//! let bounds = found.answer().expect("the bowl is easy to read");
+//! let found = range_test(&NoisyQuadratic::default(), &test, watch)?;
+//! let bounds = found.answer().expect("the noisy_quadratic is easy to read");
 //! // Curvature 1 and momentum 0.9: nothing above 2·(1 + 0.9) = 3.8 is stable.
 //! assert!(bounds.base_lr.value < bounds.max_lr.value && bounds.max_lr.value < 3.8);
 //! # Ok::<(), cyclr_train::Error>(())
@@ -18,8 +18,8 @@
 
 use std::path::Path;
 
-use cyclr::range::{Bounds, Estimate, NoAnswer, Reading, Rule, read_bounds};
-use cyclr::seam::{Facts, Lab};
+use cyclr::range::{Bounds, Estimate, NoAnswer, Rule, SweepReading, read_bounds};
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
 
@@ -32,13 +32,13 @@ mod curve;
 mod ramp;
 mod sweep;
 
-pub use answer::{AnswerRecord, words as intervals_words, words_of as interval_words};
+pub use answer::{AnswerRecord, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub use ramp::{Ramp, Shape};
 pub use sweep::{Measure, range_test_in_place};
 
 /// The share of a budget that range tests may cost unless more is asked for.
-pub const SHARE: f64 = 0.1;
+pub const FRACTION: f64 = 0.1;
 
 /// A range test, with its repeats.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,8 +89,8 @@ impl RangeTest {
     /// # Errors
     /// [`Error::BadSweep`] where there are no repeats, or too few updates for their sweeps; [`Error::Undecidable`] where the
     /// validation split is to be measured and there is none.
-    pub fn check(&self, facts: &Facts) -> Result<(), Error> {
-        sweep::check_measure(facts, self.measure)?;
+    pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
+        sweep::check_measure(info, self.measure)?;
         if self.repeats == 0 {
             return Err(Error::BadSweep {
                 reason: "it has no repeats: give at least 1".into(),
@@ -144,11 +144,11 @@ pub struct Found {
     pub weight_decay: Option<f64>,
     /// The curve of each repeat of the exponential sweep that found the scale, and what they say; `None` where the sweep
     /// was given, or its scale found with another weight decay.
-    pub scale: Option<(Vec<Curve>, Reading)>,
+    pub scale: Option<(Vec<Curve>, SweepReading)>,
     /// The curve of each repeat of the sweep that the bounds should come from.
     pub curves: Vec<Curve>,
     /// What they say.
-    pub reading: Reading,
+    pub reading: SweepReading,
     /// Whether the repeats start from the same given weights, so that they differ in the order of the data only.
     pub given_weights: bool,
 }
@@ -156,16 +156,17 @@ pub struct Found {
 impl Found {
     /// The curves that `max_lr` is read from, and what they say: those of the linear sweep, or, where more repeats of the
     /// exponential one before it could be read, of that one.
-    pub fn read(&self) -> (&[Curve], &Reading) {
+    pub fn read(&self) -> (&[Curve], &SweepReading) {
         match self.answering_scale() {
             Some((curves, reading)) => (curves, reading),
             None => (&self.curves, &self.reading),
         }
     }
 
-    fn answering_scale(&self) -> Option<&(Vec<Curve>, Reading)> {
-        let readable = |reading: &Reading| reading.answer.map_or(0, |b| b.max_lr.interval.read());
-        let more = |(_, scale): &&(_, Reading)| readable(scale) > readable(&self.reading);
+    fn answering_scale(&self) -> Option<&(Vec<Curve>, SweepReading)> {
+        let readable =
+            |reading: &SweepReading| reading.answer.map_or(0, |b| b.max_lr.interval.read());
+        let more = |(_, scale): &&(_, SweepReading)| readable(scale) > readable(&self.reading);
         self.scale.as_ref().filter(more)
     }
 
@@ -222,13 +223,13 @@ impl Found {
 /// Makes a range test with runs of its own, so that it leaves no trace in any other.
 ///
 /// # Errors
-/// Those of [`RangeTest::check`]; [`Error::Trainable`] and [`Error::Interrupted`].
+/// Those of [`RangeTest::check`]; [`Error::Trainer`] and [`Error::Interrupted`].
 pub fn range_test(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     test: &RangeTest,
     watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
-    let found = test_each(lab, test, &[None], watch)?;
+    let found = test_each(factory, test, &[None], watch)?;
     Ok(found
         .into_iter()
         .next()
@@ -241,18 +242,18 @@ pub fn range_test(
 /// # Errors
 /// As [`range_test`], and [`Error::NotObeyed`] where the trainer does not obey weight decay.
 pub fn range_test_over_weight_decay(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     test: &RangeTest,
     weight_decays: &[f64],
     watch: Watch<FindEvent>,
 ) -> Result<Vec<Found>, Error> {
-    if !lab.facts()?.weight_decay {
+    if !factory.info()?.weight_decay {
         return Err(Error::NotObeyed {
             what: "weight decay",
         });
     }
     let weight_decays: Vec<_> = weight_decays.iter().copied().map(Some).collect();
-    test_each(lab, test, &weight_decays, watch)
+    test_each(factory, test, &weight_decays, watch)
 }
 
 /// The cyclical policy that bounds and budget suggest: `triangular2` with the cycles of [`advice::cycles`].
@@ -275,15 +276,16 @@ fn shown(lr: f64) -> f64 {
 }
 
 fn test_each(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     test: &RangeTest,
     weight_decays: &[Option<f64>],
     mut watch: Watch<FindEvent>,
 ) -> Result<Vec<Found>, Error> {
-    let facts = lab.facts()?;
-    test.check(&facts)?;
-    let given_weights = facts.given_weights;
-    let mut repeat = |ramp: Ramp, weight_decay| sweeps(lab, test, ramp, weight_decay, &mut watch);
+    let info = factory.info()?;
+    test.check(&info)?;
+    let given_weights = info.given_weights;
+    let mut repeat =
+        |ramp: Ramp, weight_decay| sweeps(factory, test, ramp, weight_decay, &mut watch);
     let first = weight_decays.first().copied().flatten();
     let (scale, ramp) = if let Some(ramp) = test.ramp {
         (None, ramp)
@@ -307,7 +309,7 @@ fn test_each(
 
 /// All repeats of one sweep.
 fn sweeps(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     test: &RangeTest,
     ramp: Ramp,
     weight_decay: Option<f64>,
@@ -330,7 +332,7 @@ fn sweeps(
         test.repeats as usize,
         &mut observer,
         |repeat, emit| {
-            let mut net = lab.start(test.seed + repeat as u64)?;
+            let mut net = factory.start(test.seed + repeat as u64)?;
             let mut observer = |point: &CurvePoint| emit(*point);
             let mut watch = Watch {
                 observer: &mut observer,
@@ -344,7 +346,7 @@ fn sweeps(
     )
 }
 
-fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error> {
+fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, SweepReading), Error> {
     let sweeps: Result<Vec<_>, _> = curves.iter().map(Curve::sweep).collect();
     let sweeps = sweeps.map_err(|error| Error::BadSweep {
         reason: error.to_string(),
@@ -355,7 +357,7 @@ fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, Reading), Error>
 
 /// The linear sweep after the exponential one: up to four times its `max_lr`, where that could be read, and hardly above
 /// the rate at which a repeat was given up.
-fn linear_ramp(test: &RangeTest, curves: &[Curve], scale: &Reading) -> Result<Ramp, Error> {
+fn linear_ramp(test: &RangeTest, curves: &[Curve], scale: &SweepReading) -> Result<Ramp, Error> {
     /// A slower sweep stands a little more than a fast one.
     const ABOVE_END: f64 = 1.5;
     let ends = curves

@@ -58,10 +58,10 @@ impl Ramp {
 
     /// The rate of an update, counted from 0.
     pub fn at(&self, update: u64) -> f64 {
-        let share = update as f64 / (self.updates - 1) as f64;
+        let fraction = update as f64 / (self.updates - 1) as f64;
         match self.shape {
-            Shape::Linear => self.from + (self.to - self.from) * share,
-            Shape::Exponential => self.from * libm::pow(self.to / self.from, share),
+            Shape::Linear => self.from + (self.to - self.from) * fraction,
+            Shape::Exponential => self.from * libm::pow(self.to / self.from, fraction),
         }
     }
 

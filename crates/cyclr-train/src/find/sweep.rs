@@ -1,5 +1,5 @@
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Facts, Metric, Metrics, Split, Trainable, TrainableError};
+use cyclr::trainer::{Direction, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
 use crate::{Error, Watch};
@@ -20,10 +20,10 @@ pub enum Measure {
 /// place in the data are then as before, also after an error, an interrupt, divergence or a panic.
 ///
 /// # Errors
-/// [`Error::Trainable`] where the run cannot be put back, or the sweep failed; [`Error::Undecidable`] where the
+/// [`Error::Trainer`] where the run cannot be put back, or the sweep failed; [`Error::Undecidable`] where the
 /// validation split is to be measured and there is none; [`Error::Interrupted`].
 pub fn range_test_in_place(
-    net: &mut dyn Trainable,
+    net: &mut dyn Trainer,
     ramp: &Ramp,
     measure: Measure,
     mut watch: Watch<CurvePoint>,
@@ -36,17 +36,17 @@ pub fn range_test_in_place(
 
 /// A run whose state is put back at the end.
 struct Borrowed<'a> {
-    net: &'a mut dyn Trainable,
+    net: &'a mut dyn Trainer,
     state: Option<Vec<u8>>,
 }
 
 impl<'a> Borrowed<'a> {
-    fn new(net: &'a mut dyn Trainable) -> Result<Self, TrainableError> {
+    fn new(net: &'a mut dyn Trainer) -> Result<Self, TrainerError> {
         let state = Some(net.state()?);
         Ok(Self { net, state })
     }
 
-    fn put_back(&mut self) -> Result<(), TrainableError> {
+    fn put_back(&mut self) -> Result<(), TrainerError> {
         self.state
             .take()
             .map_or(Ok(()), |state| self.net.restore(&state))
@@ -62,13 +62,13 @@ impl Drop for Borrowed<'_> {
 
 /// Makes a sweep, up to its end or to where training diverges.
 pub(super) fn sweep(
-    net: &mut dyn Trainable,
+    net: &mut dyn Trainer,
     ramp: &Ramp,
     weight_decay: Option<f64>,
     measure: Measure,
     watch: &mut Watch<CurvePoint>,
 ) -> Result<Curve, Error> {
-    check_measure(net.facts(), measure)?;
+    check_measure(net.info(), measure)?;
     let mut losses = Losses::default();
     let mut curve = Curve {
         points: Vec::new(),
@@ -79,7 +79,7 @@ pub(super) fn sweep(
     let mut made = 0;
     while made < ramp.updates() && curve.diverged.is_none() {
         if watch.interrupt.is_requested() {
-            return Err(Error::Interrupted { made });
+            return Err(Error::Interrupted { updates_done: made });
         }
         let stop = next_stop(ramp, measure, made);
         let hyper = |update| Hyper {
@@ -111,7 +111,7 @@ pub(super) fn sweep(
 }
 
 /// The count of updates after those that were asked for up to `stop`; fewer only where training diverged.
-fn after(made: u64, stop: u64, batches: &[Metrics]) -> Result<u64, TrainableError> {
+fn after(made: u64, stop: u64, batches: &[Metrics]) -> Result<u64, TrainerError> {
     let now = made + batches.len() as u64;
     if now == stop || batches.last().is_some_and(|batch| !batch.is_finite()) {
         return Ok(now);
@@ -121,7 +121,7 @@ fn after(made: u64, stop: u64, batches: &[Metrics]) -> Result<u64, TrainableErro
         batches.len(),
         stop - made
     );
-    Err(TrainableError::Failed { reason })
+    Err(TrainerError::Failed { reason })
 }
 
 /// The count of updates up to which the next ones are made in one go.
@@ -139,8 +139,8 @@ fn next_stop(ramp: &Ramp, measure: Measure, made: u64) -> u64 {
     }
 }
 
-pub(super) fn check_measure(facts: &Facts, measure: Measure) -> Result<(), Error> {
-    if matches!(measure, Measure::Validation { .. }) && facts.validation == 0 {
+pub(super) fn check_measure(info: &TrainerInfo, measure: Measure) -> Result<(), Error> {
+    if matches!(measure, Measure::Validation { .. }) && info.validation == 0 {
         return Err(Error::Undecidable {
             option: "a range test on validation data",
             needed: "a validation split: set some of the training data aside for it",
@@ -163,7 +163,7 @@ impl Losses {
             });
         }
         let falling = |m: &&Metric| m.direction == Direction::Lower;
-        let loss = batch.loss().or(batch.deciding().filter(falling))?;
+        let loss = batch.loss().or(batch.objective().filter(falling))?;
         self.0.push(loss.value);
         self.is_far_above_the_first().then_some(Diverged {
             lr,

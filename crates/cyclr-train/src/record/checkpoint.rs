@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::crc::crc32c;
 use crate::record::VERSION;
 use crate::record::files::{bad, check_version, write_atomically};
-use crate::record::result::{EndingRecord, ReadingRecord};
+use crate::record::result::{StopReasonRecord, ValidationPointRecord};
 use crate::run::Progress;
-use crate::{Error, Reading};
+use crate::{Error, ValidationPoint};
 
 const NAME: &[u8; 8] = b"cyclrckp";
 
 /// What goes before the state.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
-    made: u64,
+    updates_done: u64,
     compute_seconds: f64,
     wall_seconds: f64,
-    readings: Vec<ReadingRecord>,
+    evaluations: Vec<ValidationPointRecord>,
     /// One character an example, `1` where it was correct.
     trough_correct: Option<String>,
-    ending: Option<EndingRecord>,
+    stop_reason: Option<StopReasonRecord>,
     logs: Offsets,
 }
 
@@ -90,12 +90,16 @@ impl Header {
         let digits =
             |correct: &Vec<bool>| correct.iter().map(|&c| if c { '1' } else { '0' }).collect();
         Self {
-            made: progress.made,
+            updates_done: progress.updates_done,
             compute_seconds: progress.compute_seconds,
             wall_seconds: progress.wall_seconds,
-            readings: progress.readings.iter().map(ReadingRecord::from).collect(),
+            evaluations: progress
+                .evaluations
+                .iter()
+                .map(ValidationPointRecord::from)
+                .collect(),
             trough_correct: progress.trough_correct.as_ref().map(digits),
-            ending: progress.ending.as_ref().map(EndingRecord::from),
+            stop_reason: progress.stop_reason.as_ref().map(StopReasonRecord::from),
             logs,
         }
     }
@@ -105,12 +109,16 @@ impl From<Header> for Progress {
     fn from(header: Header) -> Self {
         let bits = |digits: String| digits.bytes().map(|digit| digit == b'1').collect();
         Self {
-            made: header.made,
+            updates_done: header.updates_done,
             compute_seconds: header.compute_seconds,
             wall_seconds: header.wall_seconds,
-            readings: header.readings.into_iter().map(Reading::from).collect(),
+            evaluations: header
+                .evaluations
+                .into_iter()
+                .map(ValidationPoint::from)
+                .collect(),
             trough_correct: header.trough_correct.map(bits),
-            ending: header.ending.map(Into::into),
+            stop_reason: header.stop_reason.map(Into::into),
         }
     }
 }

@@ -5,12 +5,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::record::files::bad;
-use crate::record::result::{EndingRecord, MetricRecord, ReadingRecord, metric_records};
+use crate::record::result::{
+    MetricRecord, StopReasonRecord, ValidationPointRecord, metric_records,
+};
 use crate::{Error, Event};
 
 /// What happened, as one line of the log.
 ///
-/// What concerns one sitting only (starting, saving, a damaged checkpoint) is not written, so that the log of a run that
+/// What concerns one process only (starting, saving, a damaged checkpoint) is not written, so that the log of a run that
 /// was stopped and resumed equals that of one that was not, but for the times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -50,18 +52,18 @@ pub enum EventRecord {
         seconds: f64,
     },
     /// The validation split was read.
-    Read(ReadingRecord),
+    Evaluated(ValidationPointRecord),
     /// Training ended.
     Ended {
         /// Why.
-        ending: EndingRecord,
+        stop_reason: StopReasonRecord,
         /// The updates made.
-        made: u64,
+        updates_done: u64,
     },
     /// The test split was read.
     Tested {
         /// The updates made.
-        made: u64,
+        updates_done: u64,
         /// The figures over the whole split.
         metrics: Vec<MetricRecord>,
     },
@@ -71,7 +73,7 @@ impl EventRecord {
     /// The name of the file in the folder.
     pub const FILE: &str = "events.jsonl";
 
-    /// The line for an event; `None` where it concerns one sitting only.
+    /// The line for an event; `None` where it concerns one process only.
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
             &Event::Timed {
@@ -97,13 +99,19 @@ impl EventRecord {
                 metrics: metric_records(metrics),
                 seconds: *seconds,
             },
-            Event::Read(reading) => Self::Read(reading.into()),
-            Event::Ended { ending, made } => Self::Ended {
-                ending: ending.into(),
-                made: *made,
+            Event::Evaluated(evaluation) => Self::Evaluated(evaluation.into()),
+            Event::Ended {
+                stop_reason,
+                updates_done,
+            } => Self::Ended {
+                stop_reason: stop_reason.into(),
+                updates_done: *updates_done,
             },
-            Event::Tested { made, metrics } => Self::Tested {
-                made: *made,
+            Event::Tested {
+                updates_done,
+                metrics,
+            } => Self::Tested {
+                updates_done: *updates_done,
                 metrics: metric_records(metrics),
             },
             Event::Started { .. } | Event::Damaged { .. } | Event::Saved { .. } => return None,

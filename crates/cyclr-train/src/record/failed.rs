@@ -33,8 +33,8 @@ impl FailedRecord {
 
     /// Takes note of a failure of the trainer, in a folder that is a run's or free; what else may go wrong is not the run's
     /// fault.
-    pub(crate) fn note<T>(folder: &Path, made: Result<T, Error>) -> Result<T, Error> {
-        if let Err(Error::Trainable(failure)) = &made {
+    pub(crate) fn note<T>(folder: &Path, updates_done: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Trainer(failure)) = &updates_done {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
             let record = Self {
                 version: VERSION,
@@ -42,7 +42,7 @@ impl FailedRecord {
             };
             write_json(&folder.join(Self::FILE), &record)?;
         }
-        made
+        updates_done
     }
 
     /// Forgets an earlier failure.

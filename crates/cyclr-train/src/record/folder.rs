@@ -90,13 +90,17 @@ impl RunFolder {
         })
     }
 
-    pub(crate) fn create(path: &Path, plan: &Plan, lab: serde_json::Value) -> Result<Self, Error> {
+    pub(crate) fn create(
+        path: &Path,
+        plan: &Plan,
+        factory: serde_json::Value,
+    ) -> Result<Self, Error> {
         Self::check_absent(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         // Another process may have made a run here before this one had the lock.
         Self::check_absent(path)?;
-        write_json(&path.join(RunRecord::FILE), &RunRecord::new(plan, lab))?;
+        write_json(&path.join(RunRecord::FILE), &RunRecord::new(plan, factory))?;
         Self::locked(path, plan.end, lock)
     }
 
@@ -150,7 +154,7 @@ impl RunFolder {
         let logs = self.sync()?;
         let file = self
             .path
-            .join(format!("checkpoints/{:012}.ckpt", progress.made));
+            .join(format!("checkpoints/{:012}.ckpt", progress.updates_done));
         checkpoint::write(&file, progress, logs, state)?;
         for old in self.checkpoints()?.iter().skip(KEPT) {
             fs::remove_file(old).map_err(Error::io("remove", old))?;
@@ -186,7 +190,10 @@ impl RunFolder {
     /// Puts another plan in place of the one that was recorded. A result that it had is kept under another name.
     pub(crate) fn replace(&mut self, record: &RunRecord) -> Result<(), Error> {
         if let Some(result) = read_result(&self.path)? {
-            let (from, to) = (ResultRecord::FILE, format!("result-{}.json", result.made));
+            let (from, to) = (
+                ResultRecord::FILE,
+                format!("result-{}.json", result.updates_done),
+            );
             let from = self.path.join(from);
             fs::rename(&from, self.path.join(to)).map_err(Error::io("rename", &from))?;
         }

@@ -34,8 +34,10 @@ pub(crate) use files::{read_json, write_atomically, write_json};
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
-pub use result::{Better, EndingRecord, MetricRecord, ReadingRecord, ResultRecord, read_result};
-pub use run::{BudgetRecord, ChangeRecord, FactsRecord, RunRecord, read_run};
+pub use result::{
+    Better, MetricRecord, ResultRecord, StopReasonRecord, ValidationPointRecord, read_result,
+};
+pub use run::{BudgetRecord, ChangeRecord, RunRecord, TrainerInfoRecord, read_run};
 
 /// The version of all records in a run's folder.
 pub const VERSION: u32 = 1;

@@ -1,11 +1,11 @@
 use std::path::Path;
 
-use cyclr::seam::{Direction, Metric, Metrics};
+use cyclr::trainer::{Direction, Metric, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::record::VERSION;
 use crate::record::files::read_json;
-use crate::{Ending, Error, Outcome, Reading};
+use crate::{Error, Outcome, StopReason, ValidationPoint};
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,16 +15,16 @@ pub struct ResultRecord {
     /// The version of the record: 1.
     pub version: u32,
     /// Why the run ended.
-    pub ending: EndingRecord,
+    pub stop_reason: StopReasonRecord,
     /// The updates made.
-    pub made: u64,
+    pub updates_done: u64,
     /// What the validation split showed at each stop.
-    pub readings: Vec<ReadingRecord>,
+    pub evaluations: Vec<ValidationPointRecord>,
     /// What the test split showed after the end; null where it was not read.
     pub test: Option<Vec<MetricRecord>>,
     /// What the updates took, in seconds, without readings and saving.
     pub compute_seconds: f64,
-    /// What everything took, in seconds, all sittings together.
+    /// What everything took, in seconds, all processes together.
     pub wall_seconds: f64,
 }
 
@@ -32,11 +32,11 @@ pub struct ResultRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "why", rename_all = "snake_case", deny_unknown_fields)]
-pub enum EndingRecord {
+pub enum StopReasonRecord {
     /// All planned updates were made.
-    Whole,
+    Completed,
     /// A whole cycle brought no gain.
-    Flat,
+    Plateau,
     /// The target was reached.
     Target,
     /// The next trough did not fit into the budget of time any more.
@@ -52,9 +52,9 @@ pub enum EndingRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ReadingRecord {
+pub struct ValidationPointRecord {
     /// The updates made before it.
-    pub made: u64,
+    pub updates_done: u64,
     /// Which trough this is, counted from 1, if it is one.
     pub trough: Option<u64>,
     /// The figures over the whole validation split.
@@ -114,9 +114,13 @@ impl From<&Outcome> for ResultRecord {
     fn from(outcome: &Outcome) -> Self {
         Self {
             version: VERSION,
-            ending: EndingRecord::from(&outcome.ending),
-            made: outcome.made,
-            readings: outcome.readings.iter().map(ReadingRecord::from).collect(),
+            stop_reason: StopReasonRecord::from(&outcome.stop_reason),
+            updates_done: outcome.updates_done,
+            evaluations: outcome
+                .evaluations
+                .iter()
+                .map(ValidationPointRecord::from)
+                .collect(),
             test: outcome.test.as_ref().map(metric_records),
             compute_seconds: outcome.compute_seconds,
             wall_seconds: outcome.wall_seconds,
@@ -127,9 +131,13 @@ impl From<&Outcome> for ResultRecord {
 impl From<ResultRecord> for Outcome {
     fn from(record: ResultRecord) -> Self {
         Self {
-            ending: record.ending.into(),
-            made: record.made,
-            readings: record.readings.into_iter().map(Reading::from).collect(),
+            stop_reason: record.stop_reason.into(),
+            updates_done: record.updates_done,
+            evaluations: record
+                .evaluations
+                .into_iter()
+                .map(ValidationPoint::from)
+                .collect(),
             test: record.test.map(metrics),
             compute_seconds: record.compute_seconds,
             wall_seconds: record.wall_seconds,
@@ -137,45 +145,45 @@ impl From<ResultRecord> for Outcome {
     }
 }
 
-impl From<&Ending> for EndingRecord {
-    fn from(ending: &Ending) -> Self {
-        match *ending {
-            Ending::Whole => Self::Whole,
-            Ending::Flat => Self::Flat,
-            Ending::Target => Self::Target,
-            Ending::OutOfTime => Self::OutOfTime,
-            Ending::Diverged { update } => Self::Diverged { update },
+impl From<&StopReason> for StopReasonRecord {
+    fn from(stop_reason: &StopReason) -> Self {
+        match *stop_reason {
+            StopReason::Completed => Self::Completed,
+            StopReason::Plateau => Self::Plateau,
+            StopReason::Target => Self::Target,
+            StopReason::OutOfTime => Self::OutOfTime,
+            StopReason::Diverged { update } => Self::Diverged { update },
         }
     }
 }
 
-impl From<EndingRecord> for Ending {
-    fn from(record: EndingRecord) -> Self {
+impl From<StopReasonRecord> for StopReason {
+    fn from(record: StopReasonRecord) -> Self {
         match record {
-            EndingRecord::Whole => Self::Whole,
-            EndingRecord::Flat => Self::Flat,
-            EndingRecord::Target => Self::Target,
-            EndingRecord::OutOfTime => Self::OutOfTime,
-            EndingRecord::Diverged { update } => Self::Diverged { update },
+            StopReasonRecord::Completed => Self::Completed,
+            StopReasonRecord::Plateau => Self::Plateau,
+            StopReasonRecord::Target => Self::Target,
+            StopReasonRecord::OutOfTime => Self::OutOfTime,
+            StopReasonRecord::Diverged { update } => Self::Diverged { update },
         }
     }
 }
 
-impl From<&Reading> for ReadingRecord {
-    fn from(reading: &Reading) -> Self {
+impl From<&ValidationPoint> for ValidationPointRecord {
+    fn from(evaluation: &ValidationPoint) -> Self {
         Self {
-            made: reading.made,
-            trough: reading.trough,
-            metrics: metric_records(&reading.metrics),
-            compute_seconds: reading.compute_seconds,
+            updates_done: evaluation.updates_done,
+            trough: evaluation.trough,
+            metrics: metric_records(&evaluation.metrics),
+            compute_seconds: evaluation.compute_seconds,
         }
     }
 }
 
-impl From<ReadingRecord> for Reading {
-    fn from(record: ReadingRecord) -> Self {
+impl From<ValidationPointRecord> for ValidationPoint {
+    fn from(record: ValidationPointRecord) -> Self {
         Self {
-            made: record.made,
+            updates_done: record.updates_done,
             trough: record.trough,
             metrics: metrics(record.metrics),
             compute_seconds: record.compute_seconds,

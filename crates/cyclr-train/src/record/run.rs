@@ -2,7 +2,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
-use cyclr::seam::Facts;
+use cyclr::trainer::TrainerInfo;
 use cyclr::units::Epochs;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +26,9 @@ pub struct RunRecord {
     /// How long the run should be.
     pub budget: BudgetRecord,
     /// The validation split is read whenever so many updates more have been made, besides at troughs and at the end.
-    pub read_every: Option<NonZeroU64>,
+    pub evaluate_every: Option<NonZeroU64>,
     /// Whether the run ends when a cycle brings no gain.
-    pub stop_when_flat: bool,
+    pub stop_on_plateau: bool,
     /// The validation figure at which the run ends.
     pub target: Option<f64>,
     /// Whether the test split is read after the end.
@@ -36,7 +36,7 @@ pub struct RunRecord {
     /// How often the run saves itself.
     pub save_every_seconds: f64,
     /// What is trained.
-    pub facts: FactsRecord,
+    pub info: TrainerInfoRecord,
     /// The updates that the schedule is made for.
     pub horizon: u64,
     /// The updates that will be made, unless something ends the run earlier.
@@ -45,8 +45,8 @@ pub struct RunRecord {
     pub seconds_per_update: Option<f64>,
     /// The changes of the horizon that were asked for on the way.
     pub changes: Vec<ChangeRecord>,
-    /// What the caller needs to make the lab again.
-    pub lab: serde_json::Value,
+    /// What the caller needs to make the trainer factory again.
+    pub factory: serde_json::Value,
 }
 
 /// How long a run should be.
@@ -68,7 +68,7 @@ pub enum BudgetRecord {
 #[serde(deny_unknown_fields)]
 pub struct ChangeRecord {
     /// The updates made before it.
-    pub made: u64,
+    pub updates_done: u64,
     /// `keep_shape` or `stretch`.
     pub how: String,
     /// The horizon before it.
@@ -82,7 +82,7 @@ pub struct ChangeRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the facts' own")]
-pub struct FactsRecord {
+pub struct TrainerInfoRecord {
     /// Training examples, counted after the validation cut.
     pub examples: u64,
     /// Examples an update sees.
@@ -120,7 +120,7 @@ impl RunRecord {
     /// The name of the file in the folder.
     pub const FILE: &str = "run.json";
 
-    pub(crate) fn new(plan: &Plan, lab: serde_json::Value) -> Self {
+    pub(crate) fn new(plan: &Plan, factory: serde_json::Value) -> Self {
         let task = &plan.task;
         Self {
             version: VERSION,
@@ -128,29 +128,29 @@ impl RunRecord {
             spec: task.spec.to_string(),
             seed: task.seed,
             budget: task.budget.into(),
-            read_every: task.read_every,
-            stop_when_flat: task.stop_when_flat,
+            evaluate_every: task.evaluate_every,
+            stop_on_plateau: task.stop_on_plateau,
             target: task.target,
             test: task.test,
             save_every_seconds: task.save_every.as_secs_f64(),
-            facts: (&plan.facts).into(),
+            info: (&plan.info).into(),
             horizon: plan.horizon,
             end: plan.end,
             seconds_per_update: plan.seconds_per_update,
             changes: Vec::new(),
-            lab,
+            factory,
         }
     }
 
     /// Takes note of a change that leads to `plan`.
-    pub(crate) fn change(&mut self, change: Change, made: u64, plan: &Plan) {
+    pub(crate) fn change(&mut self, change: Change, updates_done: u64, plan: &Plan) {
         let how = match change {
             Change::KeepShape { .. } => "keep_shape",
             Change::Stretch { .. } => "stretch",
         };
         let (horizon, end) = (self.horizon, self.end);
         self.changes.push(ChangeRecord {
-            made,
+            updates_done,
             how: how.into(),
             horizon,
             end,
@@ -175,8 +175,8 @@ impl RunRecord {
                 }
                 BudgetRecord::Seconds(s) => Budget::Time(seconds(s)?),
             },
-            read_every: self.read_every,
-            stop_when_flat: self.stop_when_flat,
+            evaluate_every: self.evaluate_every,
+            stop_on_plateau: self.stop_on_plateau,
             target: self.target,
             test: self.test,
             save_every: seconds(self.save_every_seconds)?,
@@ -194,17 +194,17 @@ impl From<Budget> for BudgetRecord {
     }
 }
 
-impl From<&Facts> for FactsRecord {
-    fn from(facts: &Facts) -> Self {
+impl From<&TrainerInfo> for TrainerInfoRecord {
+    fn from(info: &TrainerInfo) -> Self {
         Self {
-            examples: facts.examples,
-            batch: facts.batch,
-            validation: facts.validation,
-            test: facts.test,
-            momentum: facts.momentum,
-            weight_decay: facts.weight_decay,
-            snapshots: facts.snapshots,
-            given_weights: facts.given_weights,
+            examples: info.examples,
+            batch: info.batch,
+            validation: info.validation,
+            test: info.test,
+            momentum: info.momentum,
+            weight_decay: info.weight_decay,
+            snapshots: info.snapshots,
+            given_weights: info.given_weights,
         }
     }
 }

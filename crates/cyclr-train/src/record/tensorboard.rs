@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cyclr::seam::Metrics;
+use cyclr::trainer::Metrics;
 
 use crate::crc::crc32c;
 use crate::record::files::Log;
@@ -52,11 +52,14 @@ impl TensorBoard {
                     .filter_map(|(tag, value)| Some((tag.into(), value?)));
                 self.write(*update, hypers.chain(tagged("train", metrics)).collect())
             }
-            Event::Read(reading) => self.write(
-                reading.made,
-                tagged("validation", &reading.metrics).collect(),
+            Event::Evaluated(evaluation) => self.write(
+                evaluation.updates_done,
+                tagged("validation", &evaluation.metrics).collect(),
             ),
-            Event::Tested { made, metrics } => self.write(*made, tagged("test", metrics).collect()),
+            Event::Tested {
+                updates_done,
+                metrics,
+            } => self.write(*updates_done, tagged("test", metrics).collect()),
             _ => Ok(()),
         }
     }

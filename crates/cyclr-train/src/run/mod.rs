@@ -4,18 +4,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::seam::{Direction, Lab, Metrics, Split, Trainable, TrainableError};
+use cyclr::trainer::{Direction, Metrics, Split, Trainer, TrainerError, TrainerFactory};
 
 use crate::record::{FailedRecord, RunFolder};
 use crate::{Error, Event, Watch};
 
-mod flat;
 mod outcome;
 mod plan;
+mod plateau;
 mod progress;
 mod resume;
 
-pub use outcome::{Ending, Outcome, Reading};
+pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub(crate) use plan::check_obeyed;
 pub use plan::{Budget, Plan, Task};
 pub(crate) use progress::Progress;
@@ -24,39 +24,42 @@ pub use resume::{Change, resume};
 /// Trains, and keeps nothing but the outcome.
 ///
 /// # Errors
-/// Those of [`Plan::new`]; [`Error::Trainable`] where the trainer fails; [`Error::Interrupted`].
-pub fn train(lab: &dyn Lab, task: &Task, watch: Watch) -> Result<Outcome, Error> {
-    let net = lab.start(task.seed)?;
-    let plan = Plan::of(lab, net.facts(), task)?;
+/// Those of [`Plan::new`]; [`Error::Trainer`] where the trainer fails; [`Error::Interrupted`].
+pub fn train(factory: &dyn TrainerFactory, task: &Task, watch: Watch) -> Result<Outcome, Error> {
+    let net = factory.start(task.seed)?;
+    let plan = Plan::of(factory, net.info(), task)?;
     Run::new(&plan, net, None, watch).go()
 }
 
-/// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit for bit. `lab_record`
-/// is stored with it: whatever the caller needs to make the lab again.
+/// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit for bit. `trainer_record`
+/// is stored with it: whatever the caller needs to make the trainer factory again.
 ///
 /// # Errors
 /// As [`train`]; besides, [`Error::Occupied`] where the folder holds something, [`Error::Locked`], and [`Error::Io`].
 pub fn train_in(
     folder: &Path,
-    lab: &dyn Lab,
-    lab_record: serde_json::Value,
+    factory: &dyn TrainerFactory,
+    trainer_record: serde_json::Value,
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
     RunFolder::check_absent(folder)?;
-    FailedRecord::note(folder, begin_in(folder, lab, lab_record, task, watch))
+    FailedRecord::note(
+        folder,
+        begin_in(folder, factory, trainer_record, task, watch),
+    )
 }
 
 fn begin_in(
     folder: &Path,
-    lab: &dyn Lab,
-    lab_record: serde_json::Value,
+    factory: &dyn TrainerFactory,
+    trainer_record: serde_json::Value,
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    let net = lab.start(task.seed)?;
-    let plan = Plan::of(lab, net.facts(), task)?;
-    let mut folder = RunFolder::create(folder, &plan, lab_record)?;
+    let net = factory.start(task.seed)?;
+    let plan = Plan::of(factory, net.info(), task)?;
+    let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
     Run::new(&plan, net, Some(&mut folder), watch).go()
 }
 
@@ -66,11 +69,11 @@ const TROUGH_SAVES: Duration = Duration::from_secs(1);
 /// A run on its way.
 struct Run<'a, 'w> {
     plan: &'a Plan,
-    net: Box<dyn Trainable + 'a>,
+    net: Box<dyn Trainer + 'a>,
     progress: Progress,
     folder: Option<&'a mut RunFolder>,
     watch: Watch<'w>,
-    /// When this sitting began, and the seconds of those before it.
+    /// When this process began, and the seconds of those before it.
     began: Instant,
     before: f64,
     saved: Instant,
@@ -79,7 +82,7 @@ struct Run<'a, 'w> {
 impl<'a, 'w> Run<'a, 'w> {
     fn new(
         plan: &'a Plan,
-        net: Box<dyn Trainable + 'a>,
+        net: Box<dyn Trainer + 'a>,
         folder: Option<&'a mut RunFolder>,
         watch: Watch<'w>,
     ) -> Self {
@@ -111,12 +114,12 @@ impl<'a, 'w> Run<'a, 'w> {
     /// Trains, tests and lets the trainer end. The outcome, and the model where there is a folder for it.
     fn go_to_end(&mut self) -> Result<(Outcome, Option<Vec<u8>>), Error> {
         self.announce()?;
-        while self.progress.ending.is_none() {
-            let stop = self.plan.next_stop(self.progress.made);
-            self.progress.ending = self.train_to(stop)?;
+        while self.progress.stop_reason.is_none() {
+            let stop = self.plan.next_stop(self.progress.updates_done);
+            self.progress.stop_reason = self.train_to(stop)?;
             let often = self.plan.task.save_every.min(TROUGH_SAVES);
             let at_trough = self.plan.trough(stop).is_some() && self.saved.elapsed() >= often;
-            if self.progress.ending.is_some() || at_trough {
+            if self.progress.stop_reason.is_some() || at_trough {
                 self.save()?;
             }
         }
@@ -138,7 +141,7 @@ impl<'a, 'w> Run<'a, 'w> {
             seconds_per_update,
             ..
         } = *self.plan;
-        if self.progress.made == 0 {
+        if self.progress.updates_done == 0 {
             if let (Some(seconds), Some(seconds_per_update)) =
                 (self.plan.seconds(), seconds_per_update)
             {
@@ -156,15 +159,15 @@ impl<'a, 'w> Run<'a, 'w> {
             }
         }
         self.emit(&Event::Started {
-            made: self.progress.made,
+            updates_done: self.progress.updates_done,
             end,
-            updates_per_epoch: self.plan.facts.updates_per_epoch(),
-            resumable: self.plan.facts.snapshots,
+            updates_per_epoch: self.plan.info.updates_per_epoch(),
+            resumable: self.plan.info.snapshots,
         })
     }
 
     /// Trains up to the count of updates `stop` and reads there. Gives an ending where the run ends by that.
-    fn train_to(&mut self, stop: u64) -> Result<Option<Ending>, Error> {
+    fn train_to(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
         if let Some(diverged) = self.update_until(stop)? {
             return Ok(Some(diverged));
         }
@@ -172,24 +175,28 @@ impl<'a, 'w> Run<'a, 'w> {
             return Ok(Some(decided));
         }
         if stop == self.plan.end {
-            return Ok(Some(Ending::Whole));
+            return Ok(Some(StopReason::Completed));
         }
-        Ok(self.is_last_trough_in_time().then_some(Ending::OutOfTime))
+        Ok(self
+            .is_last_trough_in_time()
+            .then_some(StopReason::OutOfTime))
     }
 
     /// Makes the updates up to the count `stop`. An ending where training diverges.
-    fn update_until(&mut self, stop: u64) -> Result<Option<Ending>, Error> {
-        while self.progress.made < stop {
+    fn update_until(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
+        while self.progress.updates_done < stop {
             self.heed_interrupt()?;
             let hypers = self.next_hypers(stop);
             let began = Instant::now();
-            let made = self.net.updates(&hypers)?;
-            let seconds = began.elapsed().as_secs_f64() / made.len().max(1) as f64;
+            let updates_done = self.net.updates(&hypers)?;
+            let seconds = began.elapsed().as_secs_f64() / updates_done.len().max(1) as f64;
             self.keep_output()?;
-            if let Some(ending) = self.count(&hypers, made, seconds)? {
-                return Ok(Some(ending));
+            if let Some(stop_reason) = self.count(&hypers, updates_done, seconds)? {
+                return Ok(Some(stop_reason));
             }
-            if self.saved.elapsed() >= self.plan.task.save_every && self.progress.made < stop {
+            if self.saved.elapsed() >= self.plan.task.save_every
+                && self.progress.updates_done < stop
+            {
                 self.save()?;
             }
         }
@@ -201,13 +208,13 @@ impl<'a, 'w> Run<'a, 'w> {
     fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
         const SECONDS: f64 = 0.05;
         let Progress {
-            made,
+            updates_done,
             compute_seconds,
             ..
         } = self.progress;
-        let fit = (SECONDS * made as f64 / compute_seconds) as u64;
-        let last = stop.min(made + fit.clamp(1, 100));
-        (made..last)
+        let fit = (SECONDS * updates_done as f64 / compute_seconds) as u64;
+        let last = stop.min(updates_done + fit.clamp(1, 100));
+        (updates_done..last)
             .map(|update| self.plan.schedule.at(update))
             .collect()
     }
@@ -216,14 +223,14 @@ impl<'a, 'w> Run<'a, 'w> {
     fn count(
         &mut self,
         hypers: &[Hyper],
-        made: Vec<Metrics>,
+        updates_done: Vec<Metrics>,
         seconds: f64,
-    ) -> Result<Option<Ending>, Error> {
-        let (asked, answered) = (hypers.len(), made.len());
-        for (&hyper, metrics) in hypers.iter().zip(made) {
-            let update = self.progress.made;
+    ) -> Result<Option<StopReason>, Error> {
+        let (asked, answered) = (hypers.len(), updates_done.len());
+        for (&hyper, metrics) in hypers.iter().zip(updates_done) {
+            let update = self.progress.updates_done;
             let finite = metrics.is_finite();
-            self.progress.made += 1;
+            self.progress.updates_done += 1;
             self.progress.compute_seconds += seconds;
             self.emit(&Event::Updated {
                 update,
@@ -232,57 +239,62 @@ impl<'a, 'w> Run<'a, 'w> {
                 seconds,
             })?;
             if !finite {
-                return Ok(Some(Ending::Diverged { update }));
+                return Ok(Some(StopReason::Diverged { update }));
             }
         }
         if answered < asked {
             let reason = format!("it made {answered} of {asked} updates, all of them finite");
-            return Err(TrainableError::Failed { reason }.into());
+            return Err(TrainerError::Failed { reason }.into());
         }
         Ok(None)
     }
 
     /// Reads the validation split, and says whether what it shows ends the run.
-    fn read(&mut self) -> Result<Option<Ending>, Error> {
-        if self.plan.facts.validation == 0 {
+    fn read(&mut self) -> Result<Option<StopReason>, Error> {
+        if self.plan.info.validation == 0 {
             return Ok(None);
         }
         let evaluation = self.net.evaluate(Split::Validation)?;
-        let made = self.progress.made;
-        let reading = Reading {
-            made,
-            trough: self.plan.trough(made),
+        let updates_done = self.progress.updates_done;
+        let point = ValidationPoint {
+            updates_done,
+            trough: self.plan.trough(updates_done),
             metrics: evaluation.metrics,
             compute_seconds: self.progress.compute_seconds,
         };
-        self.emit(&Event::Read(reading.clone()))?;
-        let ending = self.decide(&reading, evaluation.correct.as_deref())?;
-        if reading.trough.is_some() {
+        self.emit(&Event::Evaluated(point.clone()))?;
+        let stop_reason = self.decide(&point, evaluation.correct.as_deref())?;
+        if point.trough.is_some() {
             self.progress.trough_correct = evaluation.correct;
         }
-        self.progress.readings.push(reading);
-        Ok(ending)
+        self.progress.evaluations.push(point);
+        Ok(stop_reason)
     }
 
     /// Whether a reading ends the run.
-    fn decide(&self, reading: &Reading, correct: Option<&[bool]>) -> Result<Option<Ending>, Error> {
-        if !reading.metrics.is_finite() {
-            return Ok(Some(Ending::Diverged {
-                update: reading.made,
+    fn decide(
+        &self,
+        evaluation: &ValidationPoint,
+        correct: Option<&[bool]>,
+    ) -> Result<Option<StopReason>, Error> {
+        if !evaluation.metrics.is_finite() {
+            return Ok(Some(StopReason::Diverged {
+                update: evaluation.updates_done,
             }));
         }
-        if self.plan.decides_at(reading.made) && self.reaches_target(&reading.metrics) {
-            return Ok(Some(Ending::Target));
+        if self.plan.decides_at(evaluation.updates_done) && self.reaches_target(&evaluation.metrics)
+        {
+            return Ok(Some(StopReason::Target));
         }
-        let may_be_flat = self.plan.task.stop_when_flat && reading.trough.is_some();
-        if may_be_flat && self.progress.is_flat(reading, correct)? {
-            return Ok(Some(Ending::Flat));
+        let may_be_flat = self.plan.task.stop_on_plateau && evaluation.trough.is_some();
+        if may_be_flat && self.progress.is_plateau(evaluation, correct)? {
+            return Ok(Some(StopReason::Plateau));
         }
         Ok(None)
     }
 
     fn reaches_target(&self, metrics: &Metrics) -> bool {
-        let (Some(metric), Some(target)) = (metrics.deciding(), self.plan.task.target) else {
+        let (Some(metric), Some(target)) = (metrics.objective(), self.plan.task.target) else {
             return false;
         };
         match metric.direction {
@@ -293,31 +305,31 @@ impl<'a, 'w> Run<'a, 'w> {
 
     /// Whether this is a trough and the budget of time, if there is one, will be over before the next.
     fn is_last_trough_in_time(&self) -> bool {
-        let made = self.progress.made;
-        let (Some(seconds), Some(_)) = (self.plan.seconds(), self.plan.trough(made)) else {
+        let updates_done = self.progress.updates_done;
+        let (Some(seconds), Some(_)) = (self.plan.seconds(), self.plan.trough(updates_done)) else {
             return false;
         };
-        let next = self.plan.next_trough(made).unwrap_or(self.plan.end);
-        self.spent() * next as f64 / made as f64 > seconds
+        let next = self.plan.next_trough(updates_done).unwrap_or(self.plan.end);
+        self.spent() * next as f64 / updates_done as f64 > seconds
     }
 
     /// Reads the test split, and gives the outcome.
     fn test(&mut self) -> Result<Outcome, Error> {
-        let made = self.progress.made;
-        let ending = self
+        let updates_done = self.progress.updates_done;
+        let stop_reason = self
             .progress
-            .ending
+            .stop_reason
             .clone()
             .expect("a run that is finished has ended");
         self.emit(&Event::Ended {
-            ending: ending.clone(),
-            made,
+            stop_reason: stop_reason.clone(),
+            updates_done,
         })?;
-        let diverged = matches!(ending, Ending::Diverged { .. });
-        let test = if self.plan.task.test && self.plan.facts.test > 0 && !diverged {
+        let diverged = matches!(stop_reason, StopReason::Diverged { .. });
+        let test = if self.plan.task.test && self.plan.info.test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
             self.emit(&Event::Tested {
-                made,
+                updates_done,
                 metrics: metrics.clone(),
             })?;
             Some(metrics)
@@ -325,12 +337,12 @@ impl<'a, 'w> Run<'a, 'w> {
             None
         };
         Ok(Outcome {
-            ending,
-            made,
+            stop_reason,
+            updates_done,
             test,
             compute_seconds: self.progress.compute_seconds,
             wall_seconds: self.spent(),
-            readings: std::mem::take(&mut self.progress.readings),
+            evaluations: std::mem::take(&mut self.progress.evaluations),
         })
     }
 
@@ -341,7 +353,7 @@ impl<'a, 'w> Run<'a, 'w> {
         }
         self.save()?;
         Err(Error::Interrupted {
-            made: self.progress.made,
+            updates_done: self.progress.updates_done,
         })
     }
 
@@ -351,14 +363,14 @@ impl<'a, 'w> Run<'a, 'w> {
         let Some(folder) = self
             .folder
             .as_deref_mut()
-            .filter(|_| self.plan.facts.snapshots)
+            .filter(|_| self.plan.info.snapshots)
         else {
             return Ok(());
         };
         folder.save(&self.progress, &self.net.state()?)?;
         self.saved = Instant::now();
         self.emit(&Event::Saved {
-            made: self.progress.made,
+            updates_done: self.progress.updates_done,
         })
     }
 
@@ -370,7 +382,7 @@ impl<'a, 'w> Run<'a, 'w> {
         folder.print(&self.net.output())
     }
 
-    /// Seconds, all sittings together.
+    /// Seconds, all processes together.
     fn spent(&self) -> f64 {
         self.before + self.began.elapsed().as_secs_f64()
     }

@@ -1,10 +1,10 @@
-use cyclr::seam::Metrics;
+use cyclr::trainer::Metrics;
 
 /// What the validation split showed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct ValidationPoint {
     /// The updates made before it.
-    pub made: u64,
+    pub updates_done: u64,
     /// Which trough of the schedule this is, counted from 1, if it is one: the run could be stopped here.
     pub trough: Option<u64>,
     /// The figures over the whole split.
@@ -15,11 +15,11 @@ pub struct Reading {
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
+pub enum StopReason {
     /// All planned updates were made.
-    Whole,
+    Completed,
     /// A whole cycle brought no gain.
-    Flat,
+    Plateau,
     /// The target was reached.
     Target,
     /// The next trough did not fit into the budget of time any more.
@@ -35,27 +35,27 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Why it ended. Divergence is an outcome like any other.
-    pub ending: Ending,
+    pub stop_reason: StopReason,
     /// The updates made.
-    pub made: u64,
+    pub updates_done: u64,
     /// What the validation split showed at each stop.
-    pub readings: Vec<Reading>,
+    pub evaluations: Vec<ValidationPoint>,
     /// What the test split showed after the end; `None` where there is none, it was not asked for, or training diverged.
     pub test: Option<Metrics>,
     /// What the updates took, in seconds, without readings and saving: the time to compare policies by.
     pub compute_seconds: f64,
-    /// What everything took, in seconds, all sittings of a resumed run together.
+    /// What everything took, in seconds, all processes of a resumed run together.
     pub wall_seconds: f64,
 }
 
 impl Outcome {
     /// The last reading of the validation split.
-    pub fn last(&self) -> Option<&Reading> {
-        self.readings.last()
+    pub fn last(&self) -> Option<&ValidationPoint> {
+        self.evaluations.last()
     }
 
     /// Whether training diverged.
     pub fn diverged(&self) -> bool {
-        matches!(self.ending, Ending::Diverged { .. })
+        matches!(self.stop_reason, StopReason::Diverged { .. })
     }
 }

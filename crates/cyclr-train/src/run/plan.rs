@@ -1,7 +1,7 @@
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use cyclr::seam::{Facts, Lab, Split};
+use cyclr::trainer::{Split, TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
 use cyclr::{Hyper, Schedule, Spec};
 
@@ -34,11 +34,11 @@ pub struct Task {
     pub budget: Budget,
     /// Reads the validation split whenever that many updates more have been made, besides at every trough and at the
     /// end. Arms of a comparison are read on the same grid.
-    pub read_every: Option<NonZeroU64>,
+    pub evaluate_every: Option<NonZeroU64>,
     /// Ends a cyclical run at a trough, from the second on, when the cycle brought no gain: a one-sided McNemar test at
     /// 5 % on the same validation examples at this trough and the one before. Where the trainer does not say which
     /// examples were correct: when the deciding figure is no better.
-    pub stop_when_flat: bool,
+    pub stop_on_plateau: bool,
     /// Ends the run when the deciding validation figure (accuracy, or else the loss) is at least as good as this: at a
     /// trough, or, of a run without troughs, at any reading.
     pub target: Option<f64>,
@@ -57,8 +57,8 @@ impl Task {
             spec,
             seed,
             budget,
-            read_every: None,
-            stop_when_flat: false,
+            evaluate_every: None,
+            stop_on_plateau: false,
             target: None,
             test: true,
             save_every: Duration::from_secs(30),
@@ -70,7 +70,7 @@ impl Task {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) task: Task,
-    pub(crate) facts: Facts,
+    pub(crate) info: TrainerInfo,
     pub(crate) horizon: u64,
     pub(crate) end: u64,
     /// Where the budget is time: what an update took when that was turned into updates.
@@ -88,25 +88,29 @@ struct Pace {
 }
 
 impl Plan {
-    /// Plans a task for a run of the lab; times some updates where the budget is time.
+    /// Plans a task for a run of the trainer factory; times some updates where the budget is time.
     ///
     /// # Errors
-    /// [`Error::Undecidable`], [`Error::NotObeyed`], [`Error::Schedule`] where the task does not fit the lab;
+    /// [`Error::Undecidable`], [`Error::NotObeyed`], [`Error::Schedule`] where the task does not fit the trainer factory;
     /// [`Error::BudgetTooShort`] where not even one update, or one cycle of a cyclical run, fits the budget.
-    pub fn new(lab: &dyn Lab, task: &Task) -> Result<Self, Error> {
-        let facts = lab.facts()?;
-        Self::of(lab, &facts, task)
+    pub fn new(factory: &dyn TrainerFactory, task: &Task) -> Result<Self, Error> {
+        let info = factory.info()?;
+        Self::of(factory, &info, task)
     }
 
-    pub(crate) fn of(lab: &dyn Lab, facts: &Facts, task: &Task) -> Result<Self, Error> {
+    pub(crate) fn of(
+        factory: &dyn TrainerFactory,
+        info: &TrainerInfo,
+        task: &Task,
+    ) -> Result<Self, Error> {
         let Budget::Time(time) = task.budget else {
-            return Self::of_updates(task, facts, updates_of(task.budget, facts)?);
+            return Self::of_updates(task, info, updates_of(task.budget, info)?);
         };
-        let pace = Pace::measure(lab, task.seed, facts)?;
-        let without_readings = pace.updates_in(time, 0, task)?;
-        let readings = Self::of_updates(task, facts, without_readings)?.readings();
-        let updates = pace.updates_in(time, readings, task)?;
-        let plan = Self::of_updates(task, facts, updates)?;
+        let pace = Pace::measure(factory, task.seed, info)?;
+        let without_evaluations = pace.updates_in(time, 0, task)?;
+        let evaluations = Self::of_updates(task, info, without_evaluations)?.evaluations();
+        let updates = pace.updates_in(time, evaluations, task)?;
+        let plan = Self::of_updates(task, info, updates)?;
         Ok(Self {
             seconds_per_update: Some(pace.update),
             ..plan
@@ -114,16 +118,16 @@ impl Plan {
     }
 
     /// The plan for a budget of `horizon` updates.
-    pub(crate) fn of_updates(task: &Task, facts: &Facts, horizon: u64) -> Result<Self, Error> {
-        let run = Horizon::of_updates(horizon)?.with_epoch(facts.examples, facts.batch)?;
+    pub(crate) fn of_updates(task: &Task, info: &TrainerInfo, horizon: u64) -> Result<Self, Error> {
+        let run = Horizon::of_updates(horizon)?.with_epoch(info.examples, info.batch)?;
         let schedule = task.spec.schedule(&run)?;
-        check_obeyed(&schedule, facts)?;
+        check_obeyed(&schedule, info)?;
         let troughs: Vec<u64> = schedule.troughs().collect();
-        check_decidable(task, facts, !troughs.is_empty())?;
+        check_decidable(task, info, !troughs.is_empty())?;
         Ok(Self {
             end: last_stop(&schedule, &troughs)?,
             task: task.clone(),
-            facts: facts.clone(),
+            info: info.clone(),
             horizon,
             seconds_per_update: None,
             schedule,
@@ -132,11 +136,15 @@ impl Plan {
     }
 
     /// The plan as the record of a run has it.
-    pub(crate) fn recorded(task: &Task, facts: &Facts, record: &RunRecord) -> Result<Self, Error> {
+    pub(crate) fn recorded(
+        task: &Task,
+        info: &TrainerInfo,
+        record: &RunRecord,
+    ) -> Result<Self, Error> {
         Ok(Self {
             end: record.end,
             seconds_per_update: record.seconds_per_update,
-            ..Self::of_updates(task, facts, record.horizon)?
+            ..Self::of_updates(task, info, record.horizon)?
         })
     }
 
@@ -146,8 +154,8 @@ impl Plan {
     }
 
     /// What is trained.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    pub fn info(&self) -> &TrainerInfo {
+        &self.info
     }
 
     /// The budget in updates. The schedule is made for it.
@@ -167,14 +175,14 @@ impl Plan {
     }
 
     /// The times that the validation split will be read.
-    pub fn readings(&self) -> u64 {
-        let mut made = 0;
-        let mut readings = 0;
-        while made < self.end && self.facts.validation > 0 {
-            made = self.next_stop(made);
-            readings += 1;
+    pub fn evaluations(&self) -> u64 {
+        let mut updates_done = 0;
+        let mut evaluations = 0;
+        while updates_done < self.end && self.info.validation > 0 {
+            updates_done = self.next_stop(updates_done);
+            evaluations += 1;
         }
-        readings
+        evaluations
     }
 
     /// The budget of time, in seconds, where it is one.
@@ -185,63 +193,65 @@ impl Plan {
         }
     }
 
-    /// The first count of updates after `made` at which the run stops to read: a trough, a multiple of the grid, the end.
-    pub(crate) fn next_stop(&self, made: u64) -> u64 {
+    /// The first count of updates after `updates_done` at which the run stops to read: a trough, a multiple of the grid, the end.
+    pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
         let grid = self
             .task
-            .read_every
-            .map(|every| (made / every + 1) * every.get());
-        let trough = self.next_trough(made);
+            .evaluate_every
+            .map(|every| (updates_done / every + 1) * every.get());
+        let trough = self.next_trough(updates_done);
         [grid, trough]
             .into_iter()
             .flatten()
             .fold(self.end, u64::min)
     }
 
-    /// The first trough after `made`.
-    pub(crate) fn next_trough(&self, made: u64) -> Option<u64> {
-        let next = self.troughs.partition_point(|&trough| trough <= made);
+    /// The first trough after `updates_done`.
+    pub(crate) fn next_trough(&self, updates_done: u64) -> Option<u64> {
+        let next = self
+            .troughs
+            .partition_point(|&trough| trough <= updates_done);
         self.troughs.get(next).copied()
     }
 
-    /// Which trough `made` is, counted from 1, if it is one.
-    pub(crate) fn trough(&self, made: u64) -> Option<u64> {
-        let index = self.troughs.binary_search(&made).ok()?;
+    /// Which trough `updates_done` is, counted from 1, if it is one.
+    pub(crate) fn trough(&self, updates_done: u64) -> Option<u64> {
+        let index = self.troughs.binary_search(&updates_done).ok()?;
         Some(index as u64 + 1)
     }
 
-    /// Whether the run may be ended at `made` by what was read there.
-    pub(crate) fn decides_at(&self, made: u64) -> bool {
-        self.troughs.is_empty() || self.trough(made).is_some()
+    /// Whether the run may be ended at `updates_done` by what was read there.
+    pub(crate) fn decides_at(&self, updates_done: u64) -> bool {
+        self.troughs.is_empty() || self.trough(updates_done).is_some()
     }
 }
 
 impl Pace {
     /// Times updates of a model that is then thrown away, at rate 0 so that nothing can diverge. The test split is not
     /// read for this: an example of it takes as long as one of the validation split, or a third of a training one.
-    fn measure(lab: &dyn Lab, seed: u64, facts: &Facts) -> Result<Self, Error> {
-        let mut net = lab.start(seed)?;
+    fn measure(factory: &dyn TrainerFactory, seed: u64, info: &TrainerInfo) -> Result<Self, Error> {
+        let mut net = factory.start(seed)?;
         net.updates(&[Hyper::lr(0.0); 5])?;
         let began = Instant::now();
         net.updates(&[Hyper::lr(0.0); TIMED as usize])?;
         let update = began.elapsed().as_secs_f64() / TIMED as f64;
-        let mut example = update / 3.0 / facts.batch as f64;
-        if facts.validation > 0 {
+        let mut example = update / 3.0 / info.batch as f64;
+        if info.validation > 0 {
             let began = Instant::now();
             net.evaluate(Split::Validation)?;
-            example = began.elapsed().as_secs_f64() / facts.validation as f64;
+            example = began.elapsed().as_secs_f64() / info.validation as f64;
         }
         Ok(Self {
             update,
-            validation: example * facts.validation as f64,
-            test: example * facts.test as f64,
+            validation: example * info.validation as f64,
+            test: example * info.test as f64,
         })
     }
 
     /// The updates that fit into `time` beside so many readings and the test.
-    fn updates_in(self, time: Duration, readings: u64, task: &Task) -> Result<u64, Error> {
+    fn updates_in(self, time: Duration, evaluations: u64, task: &Task) -> Result<u64, Error> {
         let test = if task.test { self.test } else { 0.0 };
-        let left = time.as_secs_f64() - readings as f64 * self.validation - test;
+        let left = time.as_secs_f64() - evaluations as f64 * self.validation - test;
         let updates = (left / self.update).max(0.0) as u64;
         if updates > 0 {
             return Ok(updates);
@@ -256,11 +266,11 @@ impl Pace {
     }
 }
 
-fn updates_of(budget: Budget, facts: &Facts) -> Result<u64, Error> {
+fn updates_of(budget: Budget, info: &TrainerInfo) -> Result<u64, Error> {
     match budget {
         Budget::Updates(updates) => Ok(updates),
         Budget::Epochs(epochs) => {
-            Ok(Horizon::of_epochs(epochs, facts.examples, facts.batch)?.updates())
+            Ok(Horizon::of_epochs(epochs, info.examples, info.batch)?.updates())
         }
         Budget::Time(_) => unreachable!("a budget of time is measured"),
     }
@@ -282,11 +292,11 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
         })
 }
 
-pub(crate) fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Error> {
-    if schedule.moves_momentum() && !facts.momentum {
+pub(crate) fn check_obeyed(schedule: &Schedule, info: &TrainerInfo) -> Result<(), Error> {
+    if schedule.moves_momentum() && !info.momentum {
         return Err(Error::NotObeyed { what: "momentum" });
     }
-    if schedule.at(0).weight_decay.is_some() && !facts.weight_decay {
+    if schedule.at(0).weight_decay.is_some() && !info.weight_decay {
         return Err(Error::NotObeyed {
             what: "weight decay",
         });
@@ -294,25 +304,25 @@ pub(crate) fn check_obeyed(schedule: &Schedule, facts: &Facts) -> Result<(), Err
     Ok(())
 }
 
-fn check_decidable(task: &Task, facts: &Facts, cyclical: bool) -> Result<(), Error> {
+fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<(), Error> {
     let refuse = |option, needed| Err(Error::Undecidable { option, needed });
     let validation = "a validation split to decide by: set some of the training data aside for it";
-    if facts.validation == 0 && task.stop_when_flat {
+    if info.validation == 0 && task.stop_on_plateau {
         return refuse("to stop when flat", validation);
     }
-    if facts.validation == 0 && task.target.is_some() {
+    if info.validation == 0 && task.target.is_some() {
         return refuse("a target", validation);
     }
-    if task.stop_when_flat && !cyclical {
+    if task.stop_on_plateau && !cyclical {
         return refuse(
             "to stop when flat",
             "a schedule with cycles to compare, such as triangular2",
         );
     }
-    if task.target.is_some() && !cyclical && task.read_every.is_none() {
+    if task.target.is_some() && !cyclical && task.evaluate_every.is_none() {
         return refuse(
             "a target",
-            "readings on the way: take a schedule with cycles, or say how often to read (--read-every)",
+            "evaluations on the way: take a schedule with cycles, or say how often to evaluate (--evaluate-every)",
         );
     }
     Ok(())

@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use cyclr::seam::{Facts, Lab};
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 
-use crate::record::{FactsRecord, FailedRecord, RunFolder, RunRecord, read_result, read_run};
-use crate::run::{Budget, Ending, Outcome, Plan, Run};
+use crate::record::{FailedRecord, RunFolder, RunRecord, TrainerInfoRecord, read_result, read_run};
+use crate::run::{Budget, Outcome, Plan, Run, StopReason};
 use crate::{Error, Event, Watch};
 
 /// Another horizon for a run that is resumed. What becomes of the curve must be said, because both may be meant.
@@ -27,11 +27,11 @@ pub enum Change {
 /// change gives it more to do.
 ///
 /// # Errors
-/// [`Error::NotARun`], [`Error::Locked`], [`Error::OtherLab`]; [`Error::BadHorizon`] for a change that cannot be made;
+/// [`Error::NotARun`], [`Error::Locked`], [`Error::OtherTrainer`]; [`Error::BadHorizon`] for a change that cannot be made;
 /// and those of [`train_in`](crate::train_in).
 pub fn resume(
     folder: &Path,
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     change: Option<Change>,
     watch: Watch,
 ) -> Result<Outcome, Error> {
@@ -39,34 +39,38 @@ pub fn resume(
     if let (None, Some(result)) = (change, read_result(folder)?) {
         return Ok(result.into());
     }
-    FailedRecord::note(folder, go_on(folder, lab, change, watch))
+    FailedRecord::note(folder, go_on(folder, factory, change, watch))
 }
 
 fn go_on(
     folder: &Path,
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     change: Option<Change>,
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let (mut files, mut record) = RunFolder::open(folder)?;
-    let mut net = lab.start(record.seed)?;
-    let facts = net.facts().clone();
-    check_same(&record, &facts, folder)?;
+    let mut net = factory.start(record.seed)?;
+    let info = net.info().clone();
+    check_same(&record, &info, folder)?;
     let task = record.task(&folder.join(RunRecord::FILE))?;
-    let mut plan = Plan::recorded(&task, &facts, &record)?;
+    let mut plan = Plan::recorded(&task, &info, &record)?;
     let (mut progress, state) = files.last_checkpoint(watch.observer)?;
     if let Some(state) = state {
         net.restore(&state)?;
     }
     if let Some(change) = change {
-        plan = plan.changed(change, progress.made, progress.ending.take().as_ref())?;
-        record.change(change, progress.made, &plan);
+        plan = plan.changed(
+            change,
+            progress.updates_done,
+            progress.stop_reason.take().as_ref(),
+        )?;
+        record.change(change, progress.updates_done, &plan);
         files.replace(&record)?;
     }
     let mut run = Run::new(&plan, net, Some(&mut files), watch);
     run.before = progress.wall_seconds;
     run.progress = progress;
-    if change.is_some() && run.progress.made > 0 && plan.end != plan.horizon {
+    if change.is_some() && run.progress.updates_done > 0 && plan.end != plan.horizon {
         run.emit(&Event::Adjusted {
             budget: plan.horizon,
             end: plan.end,
@@ -75,30 +79,35 @@ fn go_on(
     run.go()
 }
 
-fn check_same(record: &RunRecord, facts: &Facts, folder: &Path) -> Result<(), Error> {
-    let now = FactsRecord::from(facts);
-    if now == record.facts {
+fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {
+    let now = TrainerInfoRecord::from(info);
+    if now == record.info {
         return Ok(());
     }
-    Err(Error::OtherLab {
+    Err(Error::OtherTrainer {
         path: folder.to_owned(),
-        was: format!("{:?}", record.facts),
+        was: format!("{:?}", record.info),
         is: format!("{now:?}"),
     })
 }
 
 impl Plan {
-    fn changed(self, change: Change, made: u64, ending: Option<&Ending>) -> Result<Self, Error> {
+    fn changed(
+        self,
+        change: Change,
+        updates_done: u64,
+        stop_reason: Option<&StopReason>,
+    ) -> Result<Self, Error> {
         let (Change::KeepShape { updates } | Change::Stretch { updates }) = change;
         let refuse = |reason| Err(Error::BadHorizon { updates, reason });
-        if let Some(Ending::Diverged { update }) = ending {
+        if let Some(StopReason::Diverged { update }) = stop_reason {
             return refuse(format!(
                 "it diverged at update {update}; start anew at a lower rate"
             ));
         }
         let mut task = self.task.clone();
         task.budget = Budget::Updates(updates);
-        let anew = Self::of_updates(&task, &self.facts, updates)?;
+        let anew = Self::of_updates(&task, &self.info, updates)?;
         let plan = match change {
             Change::Stretch { .. } => anew,
             Change::KeepShape { .. } if self.agrees_with(&anew) => anew,
@@ -124,9 +133,9 @@ impl Plan {
                 ..self
             },
         };
-        if plan.end <= made {
+        if plan.end <= updates_done {
             return refuse(format!(
-                "{made} are made and its last stop would be {}",
+                "{updates_done} are made and its last stop would be {}",
                 plan.end
             ));
         }

@@ -3,7 +3,7 @@ use core::f64::consts::PI;
 
 use crate::Hyper;
 use crate::error::{Error, ordered, rate};
-use crate::policy::{Resolver, Rise, rise_words};
+use crate::policy::{Resolver, Rise, describe_rise};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -74,11 +74,11 @@ impl Cosine {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (lr, min) = (number(self.lr), number(self.min));
         format!(
             "{}the rate falls along half a cosine from {lr} to {min} at the end",
-            rise_words(&self.rise)
+            describe_rise(&self.rise)
         )
     }
 

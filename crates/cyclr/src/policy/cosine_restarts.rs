@@ -89,7 +89,7 @@ impl CosineRestarts {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let longer = if self.mult.gamma() == 1.0 {
             String::new()
         } else {
@@ -98,7 +98,7 @@ impl CosineRestarts {
                 number(self.mult.gamma())
             )
         };
-        let (max, min, period) = (number(self.max), number(self.min), self.period.words());
+        let (max, min, period) = (number(self.max), number(self.min), self.period.describe());
         format!(
             "the rate falls along half a cosine from {max} to {min} over {period} and restarts{longer}"
         )

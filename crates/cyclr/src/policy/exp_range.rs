@@ -83,14 +83,14 @@ impl ExpRange {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let what = match self.decays {
             Decays::Amplitude => "the amplitude",
             Decays::Bounds => "both bounds",
         };
         format!(
             "{}, with {what} multiplied by {} at every update",
-            self.wave.words(),
+            self.wave.describe(),
             number(self.gamma.gamma())
         )
     }

@@ -48,7 +48,7 @@ impl Exponential {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!(
             "the rate starts at {} and is multiplied by {} at every update",
             number(self.lr),

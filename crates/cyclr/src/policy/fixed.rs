@@ -41,7 +41,7 @@ impl Fixed {
         vec![Field::number("lr", self.lr)]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("the rate stays at {}", number(self.lr))
     }
 

@@ -54,7 +54,7 @@ impl Inv {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (lr, gamma, power) = (number(self.lr), number(self.gamma), number(self.power));
         format!("the rate starts at {lr} and falls as (1 + {gamma}·i)^-{power}")
     }

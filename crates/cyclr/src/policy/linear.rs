@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, rate};
-use crate::policy::{Resolver, Rise, rise_words};
+use crate::policy::{Resolver, Rise, describe_rise};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -71,11 +71,11 @@ impl Linear {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (lr, end) = (number(self.lr), number(self.end));
         format!(
             "{}the rate goes in a straight line from {lr} to {end} at the end",
-            rise_words(&self.rise)
+            describe_rise(&self.rise)
         )
     }
 

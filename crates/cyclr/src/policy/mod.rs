@@ -49,7 +49,7 @@ pub use step::Step;
 pub use triangular::Triangular;
 pub use triangular2::Triangular2;
 pub use warmup::Warmup;
-use warmup::{Rise, rise_words};
+use warmup::{Rise, describe_rise};
 pub use wave::Wave;
 pub use wsd::{Cooldown, Wsd};
 
@@ -82,7 +82,7 @@ impl Momentum {
         Field::range("momentum", self.lo, self.hi)
     }
 
-    fn words(self) -> String {
+    fn describe(self) -> String {
         format!(
             ", while momentum goes from {} to {} and back",
             number(self.hi),
@@ -119,9 +119,9 @@ macro_rules! policies {
             }
 
             /// The policy in words.
-            pub fn words(&self) -> String {
+            pub fn describe(&self) -> String {
                 match self {
-                    $(Self::$variant(policy) => policy.words(),)*
+                    $(Self::$variant(policy) => policy.describe(),)*
                 }
             }
 

@@ -70,8 +70,8 @@ impl MultiStep {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
-        let at: Vec<String> = self.at.iter().map(|length| length.words()).collect();
+    pub(super) fn describe(&self) -> String {
+        let at: Vec<String> = self.at.iter().map(|length| length.describe()).collect();
         let (lr, gamma) = (number(self.lr), number(self.gamma.gamma()));
         format!(
             "the rate starts at {lr} and is multiplied by {gamma} at {}",

@@ -171,13 +171,13 @@ impl OneCycle {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (initial, max) = (number(self.max / self.div), number(self.max));
         let (warmup, last) = (
-            self.warmup.words(),
+            self.warmup.describe(),
             number(self.max / self.div / self.final_div),
         );
-        let momentum = self.momentum.map_or_else(String::new, Momentum::words);
+        let momentum = self.momentum.map_or_else(String::new, Momentum::describe);
         format!(
             "the rate rises from {initial} to {max} over {warmup} and falls to {last} at the end{momentum}"
         )

@@ -80,15 +80,15 @@ impl OneCycleSmith {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (base, max, tail) = (
             number(self.base),
             number(self.max),
             number(self.base / TAIL),
         );
         let (step, momentum) = (
-            self.step.words(),
-            self.momentum.map_or_else(String::new, Momentum::words),
+            self.step.describe(),
+            self.momentum.map_or_else(String::new, Momentum::describe),
         );
         format!(
             "the rate rises from {base} to {max} over {step}, falls to 0 over as many and stays at {tail}{momentum}"

@@ -47,7 +47,7 @@ impl Poly {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (lr, power) = (number(self.lr), number(self.power));
         format!(
             "the rate falls from {lr} to 0 at the end, as the power {power} of what is left of the run"

@@ -42,7 +42,7 @@ impl Rex {
         vec![Field::number("lr", self.lr)]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!(
             "the rate falls from {} to 0 at the end along a reflected exponential",
             number(self.lr)

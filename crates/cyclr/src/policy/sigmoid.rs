@@ -57,7 +57,7 @@ impl Sigmoid {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let way = if self.gamma < 0.0 {
             "falls from"
         } else {
@@ -66,7 +66,7 @@ impl Sigmoid {
         format!(
             "the rate {way} {} along a sigmoid centred at {}",
             number(self.lr),
-            self.at.words()
+            self.at.describe()
         )
     }
 

@@ -57,11 +57,11 @@ impl Step {
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (lr, gamma, every) = (number(self.lr), number(self.gamma.gamma()), self.every);
         format!(
             "the rate starts at {lr} and is multiplied by {gamma} after every {}",
-            every.words()
+            every.describe()
         )
     }
 

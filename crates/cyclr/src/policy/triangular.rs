@@ -43,8 +43,8 @@ impl Triangular {
         self.wave.fields()
     }
 
-    pub(super) fn words(&self) -> String {
-        self.wave.words()
+    pub(super) fn describe(&self) -> String {
+        self.wave.describe()
     }
 
     pub(super) fn resolve(&self, to: &Resolver) -> Result<Triangular<f64>, Error> {

@@ -44,10 +44,10 @@ impl Triangular2 {
         self.wave.fields()
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!(
             "{}, with half the amplitude in each cycle after the first",
-            self.wave.words()
+            self.wave.describe()
         )
     }
 

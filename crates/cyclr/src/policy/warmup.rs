@@ -63,11 +63,11 @@ impl Warmup {
         fields
     }
 
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!(
             "a warm-up from {} over {}",
             number(self.from),
-            self.length.words()
+            self.length.describe()
         )
     }
 }
@@ -123,8 +123,8 @@ impl Rise<f64> {
 }
 
 /// The warm-up in words, to stand in front of the policy's.
-pub(super) fn rise_words(rise: &Rise) -> String {
+pub(super) fn describe_rise(rise: &Rise) -> String {
     rise.0.map_or_else(String::new, |length| {
-        format!("after a warm-up from 0 over {}, ", length.words())
+        format!("after a warm-up from 0 over {}, ", length.describe())
     })
 }

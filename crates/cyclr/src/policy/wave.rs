@@ -93,21 +93,21 @@ impl Wave {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let (base, max) = (number(self.base), number(self.max));
         let halves = if self.up == self.down {
             format!(
                 "rises from {base} to {max} over {} and falls back over as many",
-                self.up.words()
+                self.up.describe()
             )
         } else {
             format!(
                 "rises from {base} to {max} over {} and falls back over {}",
-                self.up.words(),
-                self.down.words()
+                self.up.describe(),
+                self.down.describe()
             )
         };
-        let momentum = self.momentum.map_or_else(String::new, Momentum::words);
+        let momentum = self.momentum.map_or_else(String::new, Momentum::describe);
         format!("the rate {halves}, again and again{momentum}")
     }
 

@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, rate};
 use crate::policy::cosine::half_cosine;
-use crate::policy::{Resolver, Rise, positive, rise_words};
+use crate::policy::{Resolver, Rise, describe_rise, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, Percent};
 
@@ -123,11 +123,11 @@ impl Wsd {
         fields
     }
 
-    pub(super) fn words(&self) -> String {
-        let (lr, cooldown) = (number(self.lr), self.cooldown.words());
+    pub(super) fn describe(&self) -> String {
+        let (lr, cooldown) = (number(self.lr), self.cooldown.describe());
         format!(
             "{}the rate stays at {lr} and cools down to 0 over the last {cooldown}",
-            rise_words(&self.rise)
+            describe_rise(&self.rise)
         )
     }
 

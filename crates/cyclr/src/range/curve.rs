@@ -1,7 +1,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::{NoAnswer, Rule, Sweep, smooth::Smoother};
-use crate::seam::Direction;
+use crate::trainer::Direction;
 
 /// The fewest points with finite figures that bounds are read from.
 pub(super) const FEWEST_POINTS: usize = 16;
@@ -80,9 +80,9 @@ impl Curve {
     /// The ln rate at which `smoothed` passes `level` between points `i` and `i + 1`.
     pub(super) fn crossing(&self, smoothed: &[f64], i: usize, level: f64) -> f64 {
         let (x, y) = (&self.ln_rates[i..i + 2], &smoothed[i..i + 2]);
-        let share = (level - y[0]) / (y[1] - y[0]);
-        let share = if share.is_finite() { share } else { 0.5 };
-        x[0] + share.clamp(0.0, 1.0) * (x[1] - x[0])
+        let fraction = (level - y[0]) / (y[1] - y[0]);
+        let fraction = if fraction.is_finite() { fraction } else { 0.5 };
+        x[0] + fraction.clamp(0.0, 1.0) * (x[1] - x[0])
     }
 }
 
@@ -145,10 +145,10 @@ fn ln_rates(rates: &[f64]) -> Vec<f64> {
 /// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one the arithmetic mean.
 fn is_exponential(rates: &[f64]) -> bool {
     let (first, last) = (rates[0], rates[rates.len() - 1]);
-    let share = (rates.len() / 2) as f64 / (rates.len() - 1) as f64;
+    let fraction = (rates.len() / 2) as f64 / (rates.len() - 1) as f64;
     let middle = rates[rates.len() / 2];
-    let linear = first + share * (last - first);
-    let exponential = first * libm::pow(last / first, share);
+    let linear = first + fraction * (last - first);
+    let exponential = first * libm::pow(last / first, fraction);
     // For a sweep from 0 the second is not a number, and the comparison false.
     libm::fabs(libm::log(middle / exponential)) < libm::fabs(libm::log(middle / linear))
 }

@@ -110,7 +110,7 @@ pub(super) fn resampled_readings(curve: &Curve, rule: &Rule) -> Vec<Result<LnPai
 pub(super) fn over_resamples(value: f64, mut resampled: Vec<f64>) -> Estimate {
     resampled.sort_by(f64::total_cmp);
     let last = resampled.len() - 1;
-    let at = |share: f64| resampled[libm::round(share * last as f64) as usize];
+    let at = |fraction: f64| resampled[libm::round(fraction * last as f64) as usize];
     Estimate::from_ln(value, at(0.025), at(0.975), Interval::Bootstrap)
 }
 

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use cyclr::range::{Point, Rule, Sweep, read_bounds};
-//! use cyclr::seam::Direction;
+//! use cyclr::trainer::Direction;
 //!
 //! // A loss that falls from 2.3 to 0.3 around the rate 0.01, and explodes at 1.
 //! let loss = |lr: f64| 0.3 + 2.0 / (1.0 + (lr / 0.01).powi(2)) + (lr / 0.7).powi(8);
@@ -21,10 +21,10 @@
 
 mod curve;
 mod interval;
-mod picks;
 mod reading;
 mod rule;
 mod smooth;
+mod suggestions;
 mod sweep;
 
 use alloc::vec::Vec;
@@ -34,14 +34,14 @@ use reading::LnPair;
 
 pub use curve::Stability;
 pub use interval::{Estimate, Interval};
-pub use picks::Picks;
 pub use reading::Pair;
 pub use rule::Rule;
+pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
 
 /// What a range test says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct SweepReading {
     /// The bounds, or why there is no reliable answer.
     pub answer: Result<Bounds, NoAnswer>,
     /// `base_lr` by itself, from every repeat that shows it, though it may not show its `max_lr`; `None` where half of the
@@ -52,10 +52,10 @@ pub struct Reading {
     /// Up to which rate each repeat was stable; `None` where not even its first loss was finite.
     pub stability: Vec<Option<Stability>>,
     /// What other tools' rules pick from each repeat; `None` where it is too short for them.
-    pub picks: Vec<Option<Picks>>,
+    pub suggestions: Vec<Option<Suggestions>>,
 }
 
-impl Reading {
+impl SweepReading {
     /// The largest rate at which every repeat was stable; `None` where a repeat never was.
     pub fn largest_stable(&self) -> Option<f64> {
         let all: Option<Vec<_>> = self.stability.iter().copied().collect();
@@ -79,7 +79,7 @@ pub struct Bounds {
 /// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it is worth.
 ///
 /// More than half of the repeats must be readable. Each bound is the geometric mean over those that are.
-pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> Reading {
+pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
     let curves: Vec<_> = sweeps.iter().map(|s| Curve::new(s, rule)).collect();
     let read = |curve: &Result<Curve, NoAnswer>| {
         let curve = curve.as_ref().map_err(|&reason| reason)?;
@@ -91,12 +91,12 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> Reading {
         _ => Vec::new(),
     };
     let stability: Vec<_> = sweeps.iter().map(curve::stability).collect();
-    Reading {
+    SweepReading {
         answer: answer(&repeats, &again, &stability, rule),
         base_lr: base_lr(&repeats, &again),
         repeats: repeats.iter().map(|&r| r.and_then(LnPair::rates)).collect(),
         stability,
-        picks: sweeps.iter().map(Picks::of).collect(),
+        suggestions: sweeps.iter().map(Suggestions::of).collect(),
     }
 }
 

@@ -37,8 +37,8 @@ struct Rise {
 }
 
 impl Rise {
-    fn level(&self, share: f64) -> f64 {
-        self.plateau + share * self.height
+    fn level(&self, fraction: f64) -> f64 {
+        self.plateau + fraction * self.height
     }
 }
 
@@ -103,8 +103,8 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
 /// The ln of the rate at which the figure stops gaining.
 fn max_lr(curve: &Curve, smoothed: &[f64], rise: &Rise, rule: &Rule) -> Result<f64, NoAnswer> {
     let last = smoothed.len() - 1;
-    let first_at = |share: f64| {
-        let level = rise.level(share);
+    let first_at = |fraction: f64| {
+        let level = rise.level(fraction);
         let above = smoothed
             .iter()
             .skip(rise.left + 1)

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::seam::Direction;
+use crate::trainer::Direction;
 
 /// What one update of a range test, or one held-out measurement during it, showed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -92,13 +92,13 @@ impl Stage {
         }
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         match (&self.kind, self.length) {
-            (Kind::Warmup(warmup), _) => warmup.words(),
+            (Kind::Warmup(warmup), _) => warmup.describe(),
             (Kind::Policy(policy), Some(length)) => {
-                alloc::format!("for {}, {}", length.words(), policy.words())
+                alloc::format!("for {}, {}", length.describe(), policy.describe())
             }
-            (Kind::Policy(policy), None) => policy.words(),
+            (Kind::Policy(policy), None) => policy.describe(),
         }
     }
 }
@@ -158,9 +158,9 @@ impl Spec {
     }
 
     /// The spec in words, for people.
-    pub fn words(&self) -> String {
-        let words: Vec<String> = self.stages.iter().map(Stage::words).collect();
-        words.join("; then ")
+    pub fn describe(&self) -> String {
+        let stages: Vec<String> = self.stages.iter().map(Stage::describe).collect();
+        stages.join("; then ")
     }
 
     /// A number of updates that shows the spec whole, four cycles of a cyclical policy, where it does not depend on the
@@ -250,12 +250,12 @@ impl fmt::Display for Stage {
 
 /// Refuses stages whose per cent alone overfill a run, or leave some of it empty.
 fn check_percent(stages: &[Stage]) -> Result<(), Error> {
-    let share = |stage: &Stage| match stage.length {
+    let fraction = |stage: &Stage| match stage.length {
         Some(Length::Percent(percent)) => Some(percent.get()),
         _ => None,
     };
-    let sum: f64 = stages.iter().filter_map(share).sum();
-    let only_percent = stages.iter().all(|stage| share(stage).is_some());
+    let sum: f64 = stages.iter().filter_map(fraction).sum();
+    let only_percent = stages.iter().all(|stage| fraction(stage).is_some());
     let open = stages.last().is_some_and(|stage| stage.length.is_none());
     let rounding = 1e-9;
     if sum > 100.0 + rounding || (open && sum > 100.0 - rounding) {

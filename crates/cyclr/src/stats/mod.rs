@@ -18,9 +18,9 @@ mod holm;
 mod mcnemar;
 mod paired;
 mod seeds;
-mod soon;
 mod special;
 mod summary;
+mod time_to_target;
 mod verdict;
 
 pub use distributions::{
@@ -30,8 +30,8 @@ pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar};
 pub use paired::{Paired, TTest, Tost};
 pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
-pub use soon::{Median, Time, TimeRatio, median_time, time_ratio};
 pub use summary::{Interval, LogSummary, Summary};
+pub use time_to_target::{Median, Time, TimeRatio, median_time, time_ratio};
 pub use verdict::{Comparison, Obstacle, Rules, Verdict, compare};
 
 /// The chance of a wrong claim that is accepted, family-wise.

@@ -66,8 +66,8 @@ pub fn seeds_to_decide(
 /// # Errors
 /// [`StatsError::Range`] where the effect is negative or NaN, or there is no comparison.
 pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsError> {
-    let share = share_of_alpha(effect, comparisons)?;
-    Ok(smallest(effect, 1.0 - share / 2.0, POWER))
+    let fraction = share_of_alpha(effect, comparisons)?;
+    Ok(smallest(effect, 1.0 - fraction / 2.0, POWER))
 }
 
 /// The seeds at which equivalence is shown with a chance of at least about 80 % where the nearer margin is `room` standard
@@ -78,8 +78,8 @@ pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsErro
 /// # Errors
 /// [`StatsError::Range`] where the room is negative or NaN, or there is no comparison.
 pub fn seeds_to_equate(room: f64, comparisons: usize) -> Result<u64, StatsError> {
-    let share = share_of_alpha(room, comparisons)?;
-    Ok(smallest(room, 1.0 - share, f64::midpoint(1.0, POWER)))
+    let fraction = share_of_alpha(room, comparisons)?;
+    Ok(smallest(room, 1.0 - fraction, f64::midpoint(1.0, POWER)))
 }
 
 fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {

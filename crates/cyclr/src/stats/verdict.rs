@@ -6,7 +6,7 @@ use super::{
     ALPHA, Paired, SeedRange, StatsError, Summary, TTest, Tost, holm, paired::check_margin,
     seeds_to_decide,
 };
-use crate::seam::Direction;
+use crate::trainer::Direction;
 
 /// What a comparison was told before it began.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,7 +79,7 @@ pub struct Comparison {
 /// of new examples.
 ///
 /// ```
-/// use cyclr::{seam::Direction, stats};
+/// use cyclr::{trainer::Direction, stats};
 /// let rules = stats::Rules { margin: 0.5, direction: Direction::Higher };
 /// let found = stats::compare(&[71.0, 72.0, 71.5], &[&[73.1, 74.0, 73.6]], rules)?;
 /// assert_eq!(found[0].verdict, stats::Verdict::Better);

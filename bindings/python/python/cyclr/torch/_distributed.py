@@ -12,7 +12,7 @@ import torch.distributed as dist
 import cyclr
 from cyclr._cyclr import Hyper
 from cyclr._find import Found
-from cyclr._trainer import Build, Evaluation, Facts, Metric, Run, Split, Trainer
+from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Run, Split, Trainer
 
 
 def world_size() -> int:
@@ -99,8 +99,8 @@ class _Led:
         self._trainer, self._leader = trainer, leader
 
     @property
-    def facts(self) -> Facts:
-        return self._trainer.facts
+    def info(self) -> TrainerInfo:
+        return self._trainer.info
 
     def updates(self, hypers: Sequence[Hyper]) -> Sequence[Sequence[Metric]]:
         with self._leader.together("updates", list(hypers)):

@@ -91,9 +91,9 @@ def range_test(
         examples=examples,
     )
     with _put_back(trainer) as start:
-        lab = _Repeats(trainer, start, reset)
+        factory = _Repeats(trainer, start, reset)
         find = cyclr.find if world_size() == 1 else find_together
-        return find(lab, updates=updates, repeats=repeats, seed=seed, sweep=sweep, validation_points=validation_points)
+        return find(factory, updates=updates, repeats=repeats, seed=seed, sweep=sweep, validation_points=validation_points)
 
 
 @contextmanager

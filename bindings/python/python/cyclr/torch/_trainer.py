@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
-from cyclr._trainer import Build, Evaluation, Facts, Metric, Split
+from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Split
 from cyclr.torch._distributed import agreed, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
@@ -98,12 +98,12 @@ class Trainer:
         self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
         self.everything = Everything(model, self.optimizers, scaler, [loader])
-        self._facts = self._found_facts(examples, given_weights)
+        self._info = self._found_info(examples, given_weights)
 
     @property
-    def facts(self) -> Facts:
+    def info(self) -> TrainerInfo:
         """What is trained on and what can be varied."""
-        return self._facts
+        return self._info
 
     def updates(self, hypers: Sequence[Hyper]) -> list[list[Metric]]:
         """Makes an optimizer update for each element; stops after the first whose figures are not all finite."""
@@ -117,7 +117,7 @@ class Trainer:
                 figures: Figures = self._step(batches)
             else:
                 figures = self.own_step(batches if self.accumulate > 1 else batches[0])
-            made.append(agreed(metrics_of(figures, self.facts.batch // world_size())))
+            made.append(agreed(metrics_of(figures, self.info.batch // world_size())))
             if not all(math.isfinite(metric.value) for metric in made[-1]):
                 break
         return made
@@ -197,14 +197,14 @@ class Trainer:
         figures = sums.figures()
         return Evaluation(metrics_of(figures, figures["count"]), sums.each)
 
-    def _found_facts(self, examples: Optional[int], given_weights: bool) -> Facts:
+    def _found_info(self, examples: Optional[int], given_weights: bool) -> TrainerInfo:
         world = world_size()
         size = _batch_size(self.loader)
         if examples is None:
             examples = _given(self.loader, size) * world
         count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
         can_measure = self.loss_fn is not None or self.own_evaluate is not None
-        return Facts(
+        return TrainerInfo(
             examples=examples,
             batch=size * self.accumulate * world,
             validation=count["validation"] if can_measure else 0,

@@ -7,18 +7,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cyclr::seam::{Facts, Lab, Split};
+use cyclr::trainer::{Split, TrainerFactory, TrainerInfo};
 use cyclr_engine::cpu::Level;
 use cyclr_train::Interrupt;
 use cyclr_train::compare::record::Record;
-use cyclr_train::compare::{Arm, Bounds, Kept, Plan, Settings, Study, compare};
+use cyclr_train::compare::{Arm, Bounds, Manifest, Plan, Settings, Study, compare};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
 use crate::command::train::{next_folder, resumable, seconds_per_update, threads};
 use crate::exit::Usage;
-use crate::lab::LabArgs;
+use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
 use crate::say::{note, out};
 
@@ -27,7 +27,7 @@ struct Comparison {
     plan: Plan,
     folder: PathBuf,
     /// What is trained, for the record.
-    lab: LabArgs,
+    factory: TrainerArgs,
 }
 
 /// How all comparisons of a command are carried out.
@@ -50,19 +50,19 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
-        let (lab, title) = args.lab.titled()?;
-        let comparison = of_flags(args, &*lab, title, out)?;
-        let done = carry_out(&comparison, &*lab, &manner)?;
+        let (factory, title) = args.factory.titled()?;
+        let comparison = of_flags(args, &*factory, title, out)?;
+        let done = execute(&comparison, &*factory, &manner)?;
         return finish(&[done], manner.json);
     };
     let mut all = Vec::new();
     for comparison in of_study(args, file, &out)? {
-        let lab = comparison.lab.lab(1, false)?;
-        all.push(carry_out(&comparison, &*lab, &manner)?);
+        let factory = comparison.factory.factory(1, false)?;
+        all.push(execute(&comparison, &*factory, &manner)?);
     }
     finish(&all, manner.json)?;
     let records = all.into_iter().filter_map(|done| match done {
-        Done::Whole(record) => Some(*record),
+        Done::Completed(record) => Some(*record),
         Done::Planned(_) => None,
     });
     let records: Vec<Record> = records.collect();
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
 #[serde(untagged)]
 enum Done {
     /// Its record.
-    Whole(Box<Record>),
+    Completed(Box<Record>),
     /// What would run, where only the plan is wanted.
     Planned(Box<Forecast>),
 }
@@ -105,7 +105,7 @@ fn finish(all: &[Done], json: bool) -> anyhow::Result<()> {
 }
 
 /// Goes on with the comparison of a folder.
-pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
+pub(crate) fn resume(kept: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
     if args.updates.is_some() {
         return Err(Usage::error(
             "the budget of a comparison cannot be changed: begin another",
@@ -117,7 +117,7 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
         ));
     }
     let comparison = Comparison {
-        lab: LabArgs::recorded(kept.lab, &args.folder)?,
+        factory: TrainerArgs::recorded(kept.factory, &args.folder)?,
         plan: kept.plan,
         folder: args.folder.clone(),
     };
@@ -127,19 +127,19 @@ pub(crate) fn resume(kept: Kept, args: &ResumeArgs) -> anyhow::Result<()> {
         json: args.json,
         interrupt: &interrupt()?,
     };
-    let lab = comparison.lab.lab(1, false)?;
-    finish(&[carry_out(&comparison, &*lab, &manner)?], manner.json)
+    let factory = comparison.factory.factory(1, false)?;
+    finish(&[execute(&comparison, &*factory, &manner)?], manner.json)
 }
 
 /// The comparison that the flags declare.
 fn of_flags(
     args: &CompareArgs,
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     title: String,
     folder: PathBuf,
 ) -> anyhow::Result<Comparison> {
-    let facts = lab.facts()?;
-    let mut plan = Plan::new(updates(&args.budget, facts.updates_per_epoch())?);
+    let info = factory.info()?;
+    let mut plan = Plan::new(updates(&args.budget, info.updates_per_epoch())?);
     plan.title = title;
     if !args.arms.is_empty() {
         plan.arms = args
@@ -161,23 +161,29 @@ fn of_flags(
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
     }
-    plan.margin = args.margin.map_or_else(|| margin(args, lab, &facts), Ok)?;
+    plan.margin = args
+        .margin
+        .map_or_else(|| margin(args, factory, &info), Ok)?;
     Ok(Comparison {
-        lab: args.lab.clone(),
+        factory: args.factory.clone(),
         plan,
         folder,
     })
 }
 
 /// The usual margin is in points of accuracy. A command that measures something else must be told of another.
-fn margin(args: &CompareArgs, lab: &dyn Lab, facts: &Facts) -> anyhow::Result<f64> {
+fn margin(
+    args: &CompareArgs,
+    factory: &dyn TrainerFactory,
+    info: &TrainerInfo,
+) -> anyhow::Result<f64> {
     const POINTS: f64 = 0.5;
-    if args.lab.command.is_empty() || facts.validation == 0 {
+    if args.factory.command.is_empty() || info.validation == 0 {
         return Ok(POINTS);
     }
-    let mut run = lab.start(0)?;
+    let mut run = factory.start(0)?;
     let measured = run.evaluate(Split::Validation)?.metrics;
-    match measured.deciding() {
+    match measured.objective() {
         Some(metric) if metric.correct.is_none() => Err(Usage::error(format!(
             "{} decides here ({:.4} before training), which is no accuracy: say with --margin which difference in it would not matter",
             metric.name, metric.value
@@ -228,7 +234,7 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
             plan.seeds.truncate(seeds as usize);
         }
         Ok(Comparison {
-            lab: LabArgs::of_study(&part.train, args.lab.data.as_ref())?,
+            factory: TrainerArgs::of_study(&part.train, args.factory.data.as_ref())?,
             plan,
             folder,
         })
@@ -237,25 +243,29 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 }
 
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.
-fn carry_out(comparison: &Comparison, lab: &dyn Lab, manner: &Manner) -> anyhow::Result<Done> {
+fn execute(
+    comparison: &Comparison,
+    factory: &dyn TrainerFactory,
+    manner: &Manner,
+) -> anyhow::Result<Done> {
     let Comparison { plan, folder, .. } = comparison;
-    let jobs = comparison.lab.jobs(manner.jobs);
-    let facts = lab.facts()?;
-    plan.check(&facts)?;
-    show::announce(plan, &facts);
+    let jobs = comparison.factory.jobs(manner.jobs);
+    let info = factory.info()?;
+    plan.check(&info)?;
+    show::announce(plan, &info);
     if manner.plan_only {
-        return forecast(plan, lab, jobs, manner.json).map(Done::Planned);
+        return forecast(plan, factory, jobs, manner.json).map(Done::Planned);
     }
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        lab: serde_json::to_value(&comparison.lab)?,
+        factory: serde_json::to_value(&comparison.factory)?,
         about: about(),
     };
     let mut progress = Progress::new(sweeps(plan));
-    let mut observer = |happening: &_| show::happening(&mut progress, happening);
+    let mut observer = |event: &_| show::event(&mut progress, event);
     let record = compare(
-        lab,
+        factory,
         plan,
         folder,
         &settings,
@@ -269,7 +279,7 @@ fn carry_out(comparison: &Comparison, lab: &dyn Lab, manner: &Manner) -> anyhow:
         unless_unread(show::print(&record))?;
     }
     reported?;
-    Ok(Done::Whole(Box::new(record)))
+    Ok(Done::Completed(Box::new(record)))
 }
 
 /// Printing that nobody reads is no reason to leave out the comparisons that follow.
@@ -289,8 +299,13 @@ fn sweeps(plan: &Plan) -> u64 {
 }
 
 /// What the plan would take, from a few timed updates.
-fn forecast(plan: &Plan, lab: &dyn Lab, jobs: usize, json: bool) -> anyhow::Result<Box<Forecast>> {
-    let update = seconds_per_update(lab)?;
+fn forecast(
+    plan: &Plan,
+    factory: &dyn TrainerFactory,
+    jobs: usize,
+    json: bool,
+) -> anyhow::Result<Box<Forecast>> {
+    let update = seconds_per_update(factory)?;
     let updates = plan.updates_of_runs();
     let seconds = (updates + sweeps(plan)) as f64 * update / jobs as f64;
     if !json {

@@ -2,17 +2,17 @@
 
 use std::io;
 
-use cyclr::seam::Facts;
+use cyclr::trainer::TrainerInfo;
 use cyclr_train::compare::record::{Measure, Range, Record, Sample};
-use cyclr_train::compare::{Bounds, Happening, Plan, RunName};
+use cyclr_train::compare::{Bounds, CompareEvent, Plan, RunName};
 
 use crate::progress::Progress;
 use crate::say::{note, out};
 
 /// What was declared.
-pub(super) fn announce(plan: &Plan, facts: &Facts) {
+pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
-    let epochs = plan.updates as f64 / facts.updates_per_epoch() as f64;
+    let epochs = plan.updates as f64 / info.updates_per_epoch() as f64;
     note!(
         "{}: {}; the reference is {}",
         plan.title,
@@ -32,11 +32,11 @@ pub(super) fn announce(plan: &Plan, facts: &Facts) {
 }
 
 /// What is under way.
-pub(super) fn happening(progress: &mut Progress, what: &Happening) {
+pub(super) fn event(progress: &mut Progress, what: &CompareEvent) {
     match what {
-        Happening::Finding(event) => progress.find_event(event),
-        Happening::Bounded(range) => progress.say(&bounds_words(range)),
-        Happening::Begin {
+        CompareEvent::Finding(event) => progress.find_event(event),
+        CompareEvent::Bounded(range) => progress.say(&describe_bounds(range)),
+        CompareEvent::Begin {
             runs,
             updates,
             tuning,
@@ -47,13 +47,13 @@ pub(super) fn happening(progress: &mut Progress, what: &Happening) {
                 if *tuning { "tuning" } else { "final" }
             ));
         }
-        Happening::Run { name, event } => progress.event_of(&run_words(name), event),
-        Happening::Failed { name, reason } => {
-            progress.over(&run_words(name));
-            progress.say(&format!("{} failed: {reason}", run_words(name)));
+        CompareEvent::Run { name, event } => progress.event_of(&describe_run(name), event),
+        CompareEvent::Failed { name, reason } => {
+            progress.over(&describe_run(name));
+            progress.say(&format!("{} failed: {reason}", describe_run(name)));
         }
-        Happening::Over { name, .. } => progress.over(&run_words(name)),
-        Happening::Chosen(arm) => {
+        CompareEvent::Over { name, .. } => progress.over(&describe_run(name)),
+        CompareEvent::Chosen(arm) => {
             let spec = arm
                 .spec
                 .as_deref()
@@ -65,7 +65,7 @@ pub(super) fn happening(progress: &mut Progress, what: &Happening) {
 }
 
 /// `bounds after 1304 updates: base_lr 4.444e-4 [1.581e-4, 1.249e-3], max_lr 2.506e-3 [1.863e-3, 3.371e-3] (95 %, …)`
-fn bounds_words(range: &Range) -> String {
+fn describe_bounds(range: &Range) -> String {
     let bound = |name: &str, value: f64, interval: Option<[f64; 2]>| {
         let interval = interval.map_or_else(String::new, |[low, high]| {
             format!(" [{low:.3e}, {high:.3e}]")
@@ -82,7 +82,7 @@ fn bounds_words(range: &Range) -> String {
 }
 
 /// `linear, seed 3` or `linear, seed 1001, × 0.5`
-fn run_words(run: &RunName) -> String {
+fn describe_run(run: &RunName) -> String {
     let multiple = run
         .multiple
         .map_or_else(String::new, |multiple| format!(", × {multiple}"));

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cyclr::Spec;
-use cyclr::seam::{Facts, Lab};
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 
 use super::assemble::{Final, Parts, measure_of};
-use super::folder::{Folder, Kept};
+use super::folder::{Folder, Manifest};
 use super::record::{ArmRecord, Measure, Pace, Range, Record, VERSION};
 use super::{Arm, Bounds, Plan, assemble, bounds, pace, winner};
 use crate::find::FindEvent;
@@ -23,8 +23,8 @@ use crate::{
 pub struct Settings {
     /// Runs that are made side by side; 0 counts as 1.
     pub jobs: usize,
-    /// What the caller needs to make the lab again; kept in the folder.
-    pub lab: serde_json::Value,
+    /// What the caller needs to make the trainer factory again; kept in the folder.
+    pub factory: serde_json::Value,
     /// Names and versions of the program, the engine and the machine, for the record.
     pub about: BTreeMap<String, String>,
 }
@@ -33,7 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             jobs: 1,
-            lab: serde_json::Value::Null,
+            factory: serde_json::Value::Null,
             about: BTreeMap::new(),
         }
     }
@@ -42,7 +42,7 @@ impl Default for Settings {
 /// What happens during a comparison.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum CompareEvent {
     /// It is known what an update takes when nothing else runs.
     Paced(Pace),
     /// Something happens in the range test.
@@ -77,7 +77,7 @@ pub enum Happening {
         /// Which.
         name: RunName,
         /// Updates that it made.
-        made: u64,
+        updates_done: u64,
     },
     /// An arm's peak rate is chosen.
     Chosen(ArmRecord),
@@ -110,28 +110,28 @@ pub struct RunName {
 /// [`Error::RunsFailed`] where the trainer failed in some runs, which another call tries again; [`Error::Interrupted`]; those
 /// of [`train_in`] for the runs.
 pub fn compare(
-    lab: &dyn Lab,
+    factory: &dyn TrainerFactory,
     plan: &Plan,
     folder: &Path,
     settings: &Settings,
-    observer: &mut dyn FnMut(&Happening),
+    observer: &mut dyn FnMut(&CompareEvent),
     interrupt: &Interrupt,
 ) -> Result<Record, Error> {
-    let facts = lab.facts()?;
-    plan.check(&facts)?;
-    let kept = Kept {
+    let info = factory.info()?;
+    plan.check(&info)?;
+    let kept = Manifest {
         version: VERSION,
         plan: plan.clone(),
-        lab: settings.lab.clone(),
+        factory: settings.factory.clone(),
         about: settings.about.clone(),
     };
     let (folder, kept) = Folder::open(folder, kept)?;
     let comparing = Comparing {
-        lab,
-        facts,
+        factory,
+        info,
         plan: kept.plan,
         folder,
-        lab_record: kept.lab,
+        trainer_record: kept.factory,
         jobs: settings.jobs,
         interrupt,
     };
@@ -140,11 +140,11 @@ pub fn compare(
 
 /// A comparison under way.
 struct Comparing<'a> {
-    lab: &'a dyn Lab,
-    facts: Facts,
+    factory: &'a dyn TrainerFactory,
+    info: TrainerInfo,
     plan: Plan,
     folder: Folder,
-    lab_record: serde_json::Value,
+    trainer_record: serde_json::Value,
     jobs: usize,
     interrupt: &'a Interrupt,
 }
@@ -155,18 +155,20 @@ struct Job {
     task: Task,
 }
 
-type Observer<'o> = &'o mut dyn FnMut(&Happening);
+type Observer<'o> = &'o mut dyn FnMut(&CompareEvent);
 
 impl Comparing<'_> {
     fn go(self, about: BTreeMap<String, String>, observer: Observer) -> Result<Record, Error> {
         let first_seed = self.plan.seeds[0];
-        let pace = self.folder.pace(|| pace::measure(self.lab, first_seed))?;
-        observer(&Happening::Paced(pace));
+        let pace = self
+            .folder
+            .pace(|| pace::measure(self.factory, first_seed))?;
+        observer(&CompareEvent::Paced(pace));
         let range = self.range(observer)?;
         let bounds = self.bounds(range.as_ref());
         let (arms, tuned_by) = self.tune(bounds, observer)?;
         for arm in &arms {
-            observer(&Happening::Chosen(arm.clone()));
+            observer(&CompareEvent::Chosen(arm.clone()));
         }
         let (finals, tested_by) = self.finals(&arms, observer)?;
         // Every arm may have diverged everywhere, and then nothing was measured.
@@ -177,7 +179,7 @@ impl Comparing<'_> {
         });
         let record = assemble::record(Parts {
             plan: self.plan.clone(),
-            facts: self.facts.clone(),
+            info: self.info.clone(),
             measure,
             about,
             pace,
@@ -198,12 +200,17 @@ impl Comparing<'_> {
         test.threads = self.jobs;
         let range = self.folder.range(|| {
             let watch = Watch {
-                observer: &mut |event: &FindEvent| observer(&Happening::Finding(event.clone())),
+                observer: &mut |event: &FindEvent| observer(&CompareEvent::Finding(event.clone())),
                 interrupt: self.interrupt,
             };
-            bounds::find(self.lab, &test, &self.folder.path().join("sweeps"), watch)
+            bounds::find(
+                self.factory,
+                &test,
+                &self.folder.path().join("sweeps"),
+                watch,
+            )
         })?;
-        observer(&Happening::Bounded(range.clone()));
+        observer(&CompareEvent::Bounded(range.clone()));
         Ok(Some(range))
     }
 
@@ -223,7 +230,7 @@ impl Comparing<'_> {
     ) -> Result<(Vec<Final>, Option<Measure>), Error> {
         let mut jobs = Vec::new();
         let mut places = Vec::new();
-        for &share in &self.plan.budgets {
+        for &fraction in &self.plan.budgets {
             for (n, (arm, chosen)) in self.plan.arms.iter().zip(arms).enumerate() {
                 let Some(spec) = &chosen.spec else { continue };
                 let spec: Spec = spec.parse().map_err(|e| Error::BadArm {
@@ -231,8 +238,8 @@ impl Comparing<'_> {
                     reason: format!("{e}"),
                 })?;
                 for &seed in &self.plan.seeds {
-                    jobs.push(self.job(arm, &spec, share, seed, None)?);
-                    places.push((share, n));
+                    jobs.push(self.job(arm, &spec, fraction, seed, None)?);
+                    places.push((fraction, n));
                 }
             }
         }
@@ -240,10 +247,10 @@ impl Comparing<'_> {
         let measure = outcomes.iter().find_map(measure_of);
         let finals = jobs.into_iter().zip(places).zip(outcomes);
         let finals = finals
-            .map(|((job, (share, arm)), outcome)| {
+            .map(|((job, (fraction, arm)), outcome)| {
                 let folder = self.folder.path().join(&job.name.folder);
                 Ok(Final {
-                    share,
+                    fraction,
                     arm,
                     training: assemble::training(&folder, job.name.updates)?,
                     spec: job.task.spec.to_string(),
@@ -259,11 +266,11 @@ impl Comparing<'_> {
         &self,
         arm: &Arm,
         spec: &Spec,
-        share: f64,
+        fraction: f64,
         seed: u64,
         multiple: Option<f64>,
     ) -> Result<Job, Error> {
-        let (spec, schedule) = arm.schedule(spec, share, &self.plan, &self.facts)?;
+        let (spec, schedule) = arm.schedule(spec, fraction, &self.plan, &self.info)?;
         let updates = schedule.updates();
         let place = self
             .plan
@@ -273,10 +280,10 @@ impl Comparing<'_> {
         let arm_folder = format!("{}-{}", place.unwrap_or(0) + 1, plain(&arm.label));
         let folder = match multiple {
             Some(multiple) => format!("tuning/{arm_folder}-x{multiple:.6}"),
-            None => format!("final/{share}/{arm_folder}-seed{seed}"),
+            None => format!("final/{fraction}/{arm_folder}-seed{seed}"),
         };
         let task = Task {
-            read_every: Some(self.plan.read_every(share)),
+            evaluate_every: Some(self.plan.evaluate_every(fraction)),
             save_every: Duration::from_secs(10),
             ..Task::new(spec, seed, Budget::Updates(updates))
         };
@@ -294,7 +301,7 @@ impl Comparing<'_> {
 
     /// Makes the runs side by side, the longest first, and gives their outcomes in the order of the jobs.
     fn run(&self, jobs: &[Job], tuning: bool, observer: Observer) -> Result<Vec<Outcome>, Error> {
-        observer(&Happening::Begin {
+        observer(&CompareEvent::Begin {
             runs: jobs.len(),
             updates: jobs.iter().map(|job| job.name.updates).sum(),
             tuning,
@@ -305,20 +312,20 @@ impl Comparing<'_> {
         let outcomes = side_by_side(
             self.jobs,
             jobs.len(),
-            &mut |_, happening: &Happening| observer(happening),
+            &mut |_, event: &CompareEvent| observer(event),
             |n, emit| {
                 let job = &jobs[order[n]];
                 if failed.load(Ordering::Relaxed) || self.interrupt.is_requested() {
-                    return Err(Error::Interrupted { made: 0 });
+                    return Err(Error::Interrupted { updates_done: 0 });
                 }
                 let outcome = self.run_one(job, emit);
                 let name = job.name.clone();
                 match &outcome {
-                    Ok(outcome) => emit(Happening::Over {
+                    Ok(outcome) => emit(CompareEvent::Over {
                         name,
-                        made: outcome.made,
+                        updates_done: outcome.updates_done,
                     }),
-                    Err(Error::Trainable(failure)) => emit(Happening::Failed {
+                    Err(Error::Trainer(failure)) => emit(CompareEvent::Failed {
                         name,
                         reason: failure.to_string(),
                     }),
@@ -334,19 +341,19 @@ impl Comparing<'_> {
             match outcome {
                 Ok(outcome) => sorted.push((n, outcome)),
                 // Runs that were not begun because another failed must not hide why.
-                Err(Error::Interrupted { made }) => {
-                    interrupted = Some(interrupted.unwrap_or(0) + made);
+                Err(Error::Interrupted { updates_done }) => {
+                    interrupted = Some(interrupted.unwrap_or(0) + updates_done);
                 }
-                Err(Error::Trainable(failure)) => {
+                Err(Error::Trainer(failure)) => {
                     lost.push((jobs[n].name.folder.clone(), failure.to_string()));
                 }
                 Err(error) => return Err(error),
             }
         }
-        if let Some(made) = interrupted {
-            let finished: u64 = sorted.iter().map(|(_, outcome)| outcome.made).sum();
+        if let Some(updates_done) = interrupted {
+            let finished: u64 = sorted.iter().map(|(_, outcome)| outcome.updates_done).sum();
             return Err(Error::Interrupted {
-                made: made + finished,
+                updates_done: updates_done + finished,
             });
         }
         if !lost.is_empty() {
@@ -361,10 +368,10 @@ impl Comparing<'_> {
     }
 
     /// Makes a run, goes on with it, or reads it, as far as its folder has it.
-    fn run_one(&self, job: &Job, emit: &mut dyn FnMut(Happening)) -> Result<Outcome, Error> {
+    fn run_one(&self, job: &Job, emit: &mut dyn FnMut(CompareEvent)) -> Result<Outcome, Error> {
         let folder = self.folder.path().join(&job.name.folder);
         let mut observer = |event: &Event| {
-            emit(Happening::Run {
+            emit(CompareEvent::Run {
                 name: job.name.clone(),
                 event: event.clone(),
             });
@@ -374,8 +381,14 @@ impl Comparing<'_> {
             interrupt: self.interrupt,
         };
         match stage(&folder)? {
-            Stage::Absent => train_in(&folder, self.lab, self.lab_record.clone(), &job.task, watch),
-            Stage::Unfinished | Stage::Finished => resume(&folder, self.lab, None, watch),
+            Stage::Absent => train_in(
+                &folder,
+                self.factory,
+                self.trainer_record.clone(),
+                &job.task,
+                watch,
+            ),
+            Stage::Unfinished | Stage::Finished => resume(&folder, self.factory, None, watch),
         }
     }
 }

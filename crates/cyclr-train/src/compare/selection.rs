@@ -5,19 +5,19 @@ use super::record::{Because, BudgetRecord, Record, Role, Verdict, Winner};
 /// Of the arms shown better than the reference the one that validates best; where there is none, the cheapest of those
 /// that are level with it. METHOD.md says it in full.
 pub(super) fn winner(record: &Record, whole: &BudgetRecord) -> Option<Winner> {
-    Choice { record, whole }.winner()
+    Selection { record, whole }.winner()
 }
 
-struct Choice<'a> {
+struct Selection<'a> {
     record: &'a Record,
     whole: &'a BudgetRecord,
 }
 
-impl Choice<'_> {
+impl Selection<'_> {
     fn winner(&self) -> Option<Winner> {
         let declared = self.whole.against(Role::Declared)?;
         let reference = &declared.reference;
-        let stood = |label: &str| {
+        let did_not_diverge = |label: &str| {
             let arm = self.whole.arm(label);
             arm.is_some_and(|arm| arm.diverged == 0 && arm.validation.is_some())
         };
@@ -29,13 +29,14 @@ impl Choice<'_> {
         };
         let with = |verdicts: &[Verdict]| -> Vec<&String> {
             let found = declared.differences.iter();
-            let found = found.filter(|d| verdicts.contains(&d.verdict) && stood(&d.label));
+            let found =
+                found.filter(|d| verdicts.contains(&d.verdict) && did_not_diverge(&d.label));
             found.map(|d| &d.label).collect()
         };
-        if !stood(reference) {
+        if !did_not_diverge(reference) {
             let rest: Vec<&String> = declared.differences.iter().map(|d| &d.label).collect();
             return winner(
-                self.best(rest.into_iter().filter(|l| stood(l)))?,
+                self.best(rest.into_iter().filter(|l| did_not_diverge(l)))?,
                 Because::Validation,
             );
         }
@@ -74,14 +75,15 @@ impl Choice<'_> {
     fn cost(&self, label: &str) -> f64 {
         let arm = self.record.arms.iter().find(|arm| arm.label == label);
         let tuning = arm.map_or(0, |arm| arm.tuning_updates) as f64;
-        let soon = self
+        let time_to_target = self
             .whole
             .against(Role::Declared)
-            .and_then(|a| a.soon.as_ref());
-        let soon = soon.and_then(|soon| soon.arms.iter().find(|arm| arm.label == label));
+            .and_then(|a| a.time_to_target.as_ref());
+        let time_to_target = time_to_target
+            .and_then(|time_to_target| time_to_target.arms.iter().find(|arm| arm.label == label));
         let whole = self.whole.arm(label);
         let whole = whole.map_or(self.whole.updates, |arm| arm.updates) as f64;
-        let run = match soon.map(|soon| soon.median_updates) {
+        let run = match time_to_target.map(|time_to_target| time_to_target.median_updates) {
             Some([_, Some(high)]) => high,
             _ => whole,
         };

@@ -44,10 +44,10 @@ pub(super) fn tuning(record: &Record) -> String {
     let rows = tuned.flat_map(|(arm, tuning)| {
         tuning.trials.iter().enumerate().map(move |(n, trial)| {
             let chosen = tuning.chosen == Some(n);
-            let mut words: Vec<&str> = Vec::new();
-            words.extend(chosen.then_some("<strong>chosen</strong>"));
-            words.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
-            words.extend(trial.extra.then_some("added"));
+            let mut notes: Vec<&str> = Vec::new();
+            notes.extend(chosen.then_some("<strong>chosen</strong>"));
+            notes.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
+            notes.extend(trial.extra.then_some("added"));
             let value = trial.validation.map_or_else(
                 || String::from("<span class=\"diverged\">diverged</span>"),
                 decimals,
@@ -57,7 +57,7 @@ pub(super) fn tuning(record: &Record) -> String {
                 Cell::number(figure(trial.peak)),
                 Cell::number(figure(trial.multiple)),
                 Cell::number(value),
-                Cell::text(words.join(", ")),
+                Cell::text(notes.join(", ")),
             ]
         })
     });
@@ -83,7 +83,7 @@ pub(super) fn costs(record: &Record) -> String {
         let runs = runs.filter(|result| result.label == arm.label);
         let updates: u64 = runs
             .flat_map(|result| &result.runs)
-            .map(|run| run.made)
+            .map(|run| run.updates_done)
             .sum();
         let seconds = (arm.tuning_updates + updates) as f64 * record.pace.seconds_per_update;
         vec![
@@ -101,7 +101,7 @@ pub(super) fn costs(record: &Record) -> String {
         thousands(sweeps),
         figure(record.pace.seconds_per_update),
         record.pace.updates_timed,
-        figure(record.pace.seconds_per_reading)
+        figure(record.pace.seconds_per_evaluation)
     )
 }
 
@@ -129,7 +129,7 @@ pub(super) fn runs(record: &Record) -> String {
                 ""
             };
             vec![
-                Cell::number(thousands(run.made)),
+                Cell::number(thousands(run.updates_done)),
                 Cell::name(arm_name(record, &arm.label) + diverged),
                 Cell::number(format!("{}{added}", run.seed)),
                 Cell::number(value(run.validation)),

@@ -8,7 +8,7 @@ use super::Sweep;
 /// They read the training loss as fastai does: averaged with the lagging weights 0.98 and 0.02, corrected for the start,
 /// the first tenth and the last five points left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Picks {
+pub struct Suggestions {
     /// A tenth of the rate at the smallest averaged loss (`minimum` in fastai).
     pub minimum_tenth: f64,
     /// Where the averaged loss falls steepest per unit of ln rate (fastai's `steep`, torch-lr-finder's suggestion).
@@ -20,7 +20,7 @@ pub struct Picks {
     pub slide: f64,
 }
 
-impl Picks {
+impl Suggestions {
     /// `None` for a sweep of which fewer than 18 points are left.
     pub fn of(sweep: &Sweep) -> Option<Self> {
         let losses: Vec<f64> = sweep.losses().collect();

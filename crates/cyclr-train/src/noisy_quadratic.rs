@@ -1,4 +1,4 @@
-//! A noisy quadratic bowl behind the seam: a net that fits in a page, for tests, examples and simulations.
+//! A noisy quadratic noisy quadratic behind the trainer interface: a net that fits in a page, for tests, examples and simulations.
 //!
 //! With weights `w`, curvatures `h_j` spread evenly from `curvature / 10` to `curvature`, and noise `e` of standard
 //! deviation `noise`, an update is `v = momentum·v + h·w + e + weight_decay·w; w = w - lr·v`. The loss is
@@ -10,13 +10,15 @@
 //! It uses no transcendental function, and gives the same bits on every machine.
 
 use cyclr::Hyper;
-use cyclr::seam::{Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError};
+use cyclr::trainer::{
+    Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+};
 
 use crate::crc::crc32c;
 
-/// A noisy quadratic bowl; each of its runs starts elsewhere and meets noise of its own.
+/// A noisy quadratic noisy quadratic; each of its runs starts elsewhere and meets noise of its own.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bowl {
+pub struct NoisyQuadratic {
     /// Weights; at least 1.
     pub dimensions: usize,
     /// The largest curvature; above 0.
@@ -26,10 +28,10 @@ pub struct Bowl {
     /// The momentum that is used where a schedule does not set it, in `0..1`.
     pub momentum: f64,
     /// What the runs say of themselves. Sizes of the data decide how finely accuracy is measured, and nothing else.
-    pub facts: Facts,
+    pub info: TrainerInfo,
 }
 
-impl Default for Bowl {
+impl Default for NoisyQuadratic {
     /// 8 dimensions, curvature 1, noise 0.3, momentum 0.9; 1,000 examples in batches of 50, 500 held out twice.
     fn default() -> Self {
         Self {
@@ -37,7 +39,7 @@ impl Default for Bowl {
             curvature: 1.0,
             noise: 0.3,
             momentum: 0.9,
-            facts: Facts {
+            info: TrainerInfo {
                 examples: 1000,
                 batch: 50,
                 validation: 500,
@@ -51,31 +53,31 @@ impl Default for Bowl {
     }
 }
 
-impl Lab for Bowl {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+impl TrainerFactory for NoisyQuadratic {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         let mut noise = Noise(seed);
-        Ok(Box::new(BowlRun {
+        Ok(Box::new(NoisyQuadraticTrainer {
             weights: (0..self.dimensions).map(|_| 3.0 * noise.normal()).collect(),
             velocity: vec![0.0; self.dimensions],
             noise,
-            bowl: self,
+            noisy_quadratic: self,
         }))
     }
 }
 
-/// One descent into a [`Bowl`].
+/// One descent into a [`NoisyQuadratic`].
 #[derive(Clone, Debug)]
-struct BowlRun<'a> {
-    bowl: &'a Bowl,
+struct NoisyQuadraticTrainer<'a> {
+    noisy_quadratic: &'a NoisyQuadratic,
     weights: Vec<f64>,
     velocity: Vec<f64>,
     noise: Noise,
 }
 
-impl BowlRun<'_> {
+impl NoisyQuadraticTrainer<'_> {
     fn curvature(&self, j: usize) -> f64 {
-        let last = (self.bowl.dimensions - 1).max(1) as f64;
-        self.bowl.curvature * (1.0 - 0.9 * j as f64 / last)
+        let last = (self.noisy_quadratic.dimensions - 1).max(1) as f64;
+        self.noisy_quadratic.curvature * (1.0 - 0.9 * j as f64 / last)
     }
 
     fn loss(&self) -> f64 {
@@ -90,19 +92,19 @@ impl BowlRun<'_> {
     }
 }
 
-impl Trainable for BowlRun<'_> {
-    fn facts(&self) -> &Facts {
-        &self.bowl.facts
+impl Trainer for NoisyQuadraticTrainer<'_> {
+    fn info(&self) -> &TrainerInfo {
+        &self.noisy_quadratic.info
     }
 
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
-        let (loss, skill, batch) = (self.loss(), self.skill(), self.bowl.facts.batch);
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+        let (loss, skill, batch) = (self.loss(), self.skill(), self.noisy_quadratic.info.batch);
         let correct = (0..batch).filter(|_| self.noise.uniform() < skill).count() as u64;
-        let momentum = hyper.momentum.unwrap_or(self.bowl.momentum);
+        let momentum = hyper.momentum.unwrap_or(self.noisy_quadratic.momentum);
         let decay = hyper.weight_decay.unwrap_or(0.0);
         for j in 0..self.weights.len() {
             let w = self.weights[j];
-            let gradient = self.curvature(j) * w + self.bowl.noise * self.noise.normal();
+            let gradient = self.curvature(j) * w + self.noisy_quadratic.noise * self.noise.normal();
             self.velocity[j] = momentum * self.velocity[j] + gradient + decay * w;
             self.weights[j] = w - hyper.lr * self.velocity[j];
         }
@@ -112,13 +114,13 @@ impl Trainable for BowlRun<'_> {
         ]))
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         let (count, data_seed) = match split {
-            Split::Validation => (self.bowl.facts.validation, 1),
-            Split::Test => (self.bowl.facts.test, 2),
+            Split::Validation => (self.noisy_quadratic.info.validation, 1),
+            Split::Test => (self.noisy_quadratic.info.test, 2),
         };
         if count == 0 {
-            return Err(TrainableError::Unsupported {
+            return Err(TrainerError::Unsupported {
                 what: "evaluate",
                 reason: format!("the {split:?} split is empty"),
             });
@@ -136,7 +138,7 @@ impl Trainable for BowlRun<'_> {
         })
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         let floats = self.weights.iter().chain(&self.velocity);
         let mut bytes = self.noise.0.to_le_bytes().to_vec();
         bytes.extend(floats.flat_map(|x| x.to_le_bytes()));
@@ -144,17 +146,17 @@ impl Trainable for BowlRun<'_> {
         Ok(bytes)
     }
 
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError> {
-        let bad = |reason: String| TrainableError::BadState { reason };
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+        let bad = |reason: String| TrainerError::BadState { reason };
         let expected = 8 + 16 * self.weights.len() + 4;
         if state.len() != expected {
             return Err(bad(format!("{} bytes, not {expected}", state.len())));
         }
-        let (words, checksum) = state.split_at(expected - 4);
-        if crc32c(words).to_le_bytes() != checksum {
+        let (content, checksum) = state.split_at(expected - 4);
+        if crc32c(content).to_le_bytes() != checksum {
             return Err(bad("its checksum is wrong: it is damaged".into()));
         }
-        let (noise, floats) = words.split_at(8);
+        let (noise, floats) = content.split_at(8);
         self.noise = Noise(u64::from_le_bytes(eight(noise)));
         let slots = self.weights.iter_mut().chain(&mut self.velocity);
         for (slot, bytes) in slots.zip(floats.chunks_exact(8)) {
@@ -196,8 +198,8 @@ impl Noise {
 mod tests {
     use super::*;
 
-    fn final_loss(bowl: &Bowl, lr: f64, updates: u64) -> f64 {
-        let mut run = bowl.start(1).unwrap();
+    fn final_loss(noisy_quadratic: &NoisyQuadratic, lr: f64, updates: u64) -> f64 {
+        let mut run = noisy_quadratic.start(1).unwrap();
         let mut loss = f64::NAN;
         for _ in 0..updates {
             let metrics = run.update(Hyper::lr(lr)).unwrap();
@@ -209,19 +211,19 @@ mod tests {
     #[test]
     fn it_diverges_just_above_the_rate_that_theory_gives() {
         for momentum in [0.0, 0.9] {
-            let bowl = Bowl {
+            let noisy_quadratic = NoisyQuadratic {
                 momentum,
                 curvature: 4.0,
                 noise: 0.0,
-                ..Bowl::default()
+                ..NoisyQuadratic::default()
             };
             let edge = 2.0 * (1.0 + momentum) / 4.0;
             assert!(
-                final_loss(&bowl, 0.97 * edge, 3000) < 1e-6,
+                final_loss(&noisy_quadratic, 0.97 * edge, 3000) < 1e-6,
                 "momentum {momentum}"
             );
             assert!(
-                final_loss(&bowl, 1.03 * edge, 300) > 1e6,
+                final_loss(&noisy_quadratic, 1.03 * edge, 300) > 1e6,
                 "momentum {momentum}"
             );
         }
@@ -229,23 +231,28 @@ mod tests {
 
     #[test]
     fn a_smaller_rate_comes_closer_in_the_end_and_a_larger_one_sooner() {
-        let bowl = Bowl {
+        let noisy_quadratic = NoisyQuadratic {
             momentum: 0.0,
-            ..Bowl::default()
+            ..NoisyQuadratic::default()
         };
-        assert!(final_loss(&bowl, 0.01, 5000) < 0.2 * final_loss(&bowl, 0.5, 5000));
-        assert!(final_loss(&bowl, 0.5, 20) < 0.2 * final_loss(&bowl, 0.01, 20));
+        assert!(
+            final_loss(&noisy_quadratic, 0.01, 5000)
+                < 0.2 * final_loss(&noisy_quadratic, 0.5, 5000)
+        );
+        assert!(
+            final_loss(&noisy_quadratic, 0.5, 20) < 0.2 * final_loss(&noisy_quadratic, 0.01, 20)
+        );
     }
 
     #[test]
     fn a_restored_run_goes_on_as_the_first() {
-        let bowl = Bowl::default();
-        let mut first = bowl.start(3).unwrap();
+        let noisy_quadratic = NoisyQuadratic::default();
+        let mut first = noisy_quadratic.start(3).unwrap();
         for _ in 0..137 {
             first.update(Hyper::lr(0.1)).unwrap();
         }
         let state = first.state().unwrap();
-        let mut second = bowl.start(99).unwrap();
+        let mut second = noisy_quadratic.start(99).unwrap();
         second.restore(&state).unwrap();
         for _ in 0..50 {
             assert_eq!(
@@ -258,8 +265,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_state_are_refused_and_change_nothing() {
-        let bowl = Bowl::default();
-        let mut run = bowl.start(3).unwrap();
+        let noisy_quadratic = NoisyQuadratic::default();
+        let mut run = noisy_quadratic.start(3).unwrap();
         let good = run.state().unwrap();
         for damage in [
             &good[..good.len() - 1],
@@ -269,7 +276,7 @@ mod tests {
         ] {
             assert!(matches!(
                 run.restore(damage),
-                Err(TrainableError::BadState { .. })
+                Err(TrainerError::BadState { .. })
             ));
         }
         let mut flipped = good.clone();

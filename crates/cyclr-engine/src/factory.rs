@@ -1,10 +1,12 @@
-//! The engine behind the seam: a lab that makes runs, and a run that is driven update by update.
+//! The engine behind the trainer interface: a trainer factory that makes runs, and a run that is driven update by update.
 
 use std::{fmt, sync::Arc};
 
 use cyclr::{
     Hyper,
-    seam::{Evaluation, Facts, Lab, Metric, Metrics, Split, Trainable, TrainableError},
+    trainer::{
+        Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+    },
 };
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// Makes runs of one net on one data set. Its runs share the pixels.
-pub struct EngineLab {
+pub struct EngineFactory {
     config: EngineConfig,
     splits: Splits,
     plan: Arc<Plan>,
@@ -32,7 +34,7 @@ pub struct EngineLab {
     fingerprint: Fingerprint,
 }
 
-impl EngineLab {
+impl EngineFactory {
     /// Checks that all fits together.
     ///
     /// # Errors
@@ -94,11 +96,11 @@ impl EngineLab {
         })
     }
 
-    /// A fresh run, as [`Lab::start`] gives it.
+    /// A fresh run, as [`TrainerFactory::start`] gives it.
     ///
     /// # Errors
     /// [`EngineError::Cpu`] where the system refuses the threads.
-    pub fn run(&self, seed: u64) -> Result<EngineRun<'_>, EngineError> {
+    pub fn run(&self, seed: u64) -> Result<EngineTrainer<'_>, EngineError> {
         let config = &self.config;
         let cpu = Cpu::new(self.level, config.threads)?;
         let mut model = Model::new(self.plan.clone(), self.micro_batch, cpu);
@@ -112,13 +114,13 @@ impl EngineLab {
             lr_mult: info.param.lr_mult,
             decay_mult: info.param.decay_mult,
         });
-        Ok(EngineRun {
-            lab: self,
+        Ok(EngineTrainer {
+            factory: self,
             model,
             optim: Optim::new(config.optimizer, config.weight_decay, groups.collect()),
             batches: self.batches(seed)?,
             labels: Vec::with_capacity(self.micro_batch),
-            facts: self.facts(),
+            info: self.info(),
             seed,
             update: 0,
         })
@@ -140,8 +142,8 @@ impl EngineLab {
         batches.map_err(EngineError::from)
     }
 
-    fn facts(&self) -> Facts {
-        Facts {
+    fn info(&self) -> TrainerInfo {
+        TrainerInfo {
             examples: self.splits.train.len() as u64,
             batch: self.config.batch as u64,
             validation: self.splits.validation.len() as u64,
@@ -154,21 +156,24 @@ impl EngineLab {
     }
 }
 
-impl fmt::Debug for EngineLab {
+impl fmt::Debug for EngineFactory {
     /// Without the data and its normalisation, which would fill pages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lab = &mut f.debug_struct("EngineLab");
-        lab.field("level", &self.level)
+        let factory = &mut f.debug_struct("EngineLab");
+        factory
+            .field("level", &self.level)
             .field("threads", &self.config.threads);
-        lab.field("run", &self.fingerprint).finish_non_exhaustive()
+        factory
+            .field("run", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
-impl Lab for EngineLab {
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError> {
+impl TrainerFactory for EngineFactory {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         match self.run(seed) {
             Ok(run) => Ok(Box::new(run)),
-            Err(error) => Err(TrainableError::Failed {
+            Err(error) => Err(TrainerError::Failed {
                 reason: error.to_string(),
             }),
         }
@@ -177,23 +182,23 @@ impl Lab for EngineLab {
 
 /// A net under training.
 #[derive(Debug)]
-pub struct EngineRun<'a> {
-    lab: &'a EngineLab,
+pub struct EngineTrainer<'a> {
+    factory: &'a EngineFactory,
     model: Model,
     optim: Optim,
     batches: Batches,
     labels: Vec<u16>,
-    facts: Facts,
+    info: TrainerInfo,
     seed: u64,
     /// The update about to be made.
     update: u64,
 }
 
-impl EngineRun<'_> {
+impl EngineTrainer<'_> {
     /// Adds up the gradients of the mean loss over the batch, one micro-batch after the other.
     fn gradients(&mut self) -> (LossSum, usize) {
         let Self {
-            lab,
+            factory,
             model,
             batches,
             labels,
@@ -201,9 +206,9 @@ impl EngineRun<'_> {
             update,
             ..
         } = self;
-        let picks = batches.at(*update);
-        let count = picks.len();
-        let augment = lab.config.augment;
+        let suggestions = batches.at(*update);
+        let count = suggestions.len();
+        let augment = factory.config.augment;
         let views = if augment == Augment::NONE {
             Vec::new()
         } else {
@@ -211,25 +216,28 @@ impl EngineRun<'_> {
         };
         model.begin_update(*seed, *update);
         let mut sum = LossSum::default();
-        for (index, picks) in picks.chunks(model.capacity()).enumerate() {
+        for (index, suggestions) in suggestions.chunks(model.capacity()).enumerate() {
             let start = index * model.capacity();
-            let views = views.get(start..start + picks.len()).unwrap_or_default();
-            lab.load(&lab.splits.train, picks, views, model, labels);
-            model.forward(picks.len(), Pass::Train);
-            let (logits, gradient) = model.output(picks.len());
-            let of_part = lab
-                .loss
-                .run(logits, labels, Some((gradient, 1.0 / count as f64)), None);
+            let views = views
+                .get(start..start + suggestions.len())
+                .unwrap_or_default();
+            factory.load(&factory.splits.train, suggestions, views, model, labels);
+            model.forward(suggestions.len(), Pass::Train);
+            let (logits, gradient) = model.output(suggestions.len());
+            let of_part =
+                factory
+                    .loss
+                    .run(logits, labels, Some((gradient, 1.0 / count as f64)), None);
             sum.loss += of_part.loss;
             sum.correct += of_part.correct;
-            model.backward(picks.len());
+            model.backward(suggestions.len());
         }
         (sum, count)
     }
 
     /// What gradients are multiplied by so that their norm is at most `clip_norm`.
     fn clip_factor(&self) -> f32 {
-        let Some(most) = self.lab.config.clip_norm else {
+        let Some(most) = self.factory.config.clip_norm else {
             return 1.0;
         };
         let norm = libm::sqrt(kernels::sum_of_squares(&self.model.grads));
@@ -239,13 +247,13 @@ impl EngineRun<'_> {
     }
 }
 
-impl Trainable for EngineRun<'_> {
-    fn facts(&self) -> &Facts {
-        &self.facts
+impl Trainer for EngineTrainer<'_> {
+    fn info(&self) -> &TrainerInfo {
+        &self.info
     }
 
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError> {
-        check_hyper(&hyper, &self.facts)?;
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+        check_hyper(&hyper, &self.info)?;
         let (sum, count) = self.gradients();
         let factor = self.clip_factor();
         let model = &mut self.model;
@@ -260,14 +268,14 @@ impl Trainable for EngineRun<'_> {
         Ok(metrics(sum, count))
     }
 
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError> {
-        let (lab, model) = (self.lab, &mut self.model);
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        let (factory, model) = (self.factory, &mut self.model);
         let (examples, name) = match split {
-            Split::Validation => (&lab.splits.validation, "validation"),
-            Split::Test => (&lab.splits.test, "test"),
+            Split::Validation => (&factory.splits.validation, "validation"),
+            Split::Test => (&factory.splits.test, "test"),
         };
         if examples.is_empty() {
-            return Err(TrainableError::Unsupported {
+            return Err(TrainerError::Unsupported {
                 what: "evaluate",
                 reason: format!(
                     "its data have no {name} part; cut one off, or choose data with one"
@@ -278,11 +286,11 @@ impl Trainable for EngineRun<'_> {
         let mut sum = LossSum::default();
         let all: Vec<u32> = (0..examples.len() as u32).collect();
         let parts = correct.chunks_mut(model.capacity());
-        for (picks, correct) in all.chunks(model.capacity()).zip(parts) {
-            lab.load(examples, picks, &[], model, &mut self.labels);
-            model.forward(picks.len(), Pass::Evaluate);
-            let (logits, _) = model.output(picks.len());
-            let of_part = lab
+        for (suggestions, correct) in all.chunks(model.capacity()).zip(parts) {
+            factory.load(examples, suggestions, &[], model, &mut self.labels);
+            model.forward(suggestions.len(), Pass::Evaluate);
+            let (logits, _) = model.output(suggestions.len());
+            let of_part = factory
                 .plain_loss
                 .run(logits, &self.labels, None, Some(correct));
             sum.loss += of_part.loss;
@@ -294,7 +302,7 @@ impl Trainable for EngineRun<'_> {
         })
     }
 
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError> {
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         let place = Place {
             seed: self.seed,
             update: self.update,
@@ -305,26 +313,27 @@ impl Trainable for EngineRun<'_> {
             ("parameters", &self.model.params),
             ("norm_statistics", &self.model.stats),
         ];
-        let names = self.lab.config.optimizer.memory();
+        let names = self.factory.config.optimizer.memory();
         let memory = self.optim.memory.iter().map(Vec::as_slice);
         lists.extend(names.iter().copied().zip(memory));
-        let fingerprint = &self.lab.fingerprint;
-        Ok(state::write(fingerprint, self.lab.level, place, &lists))
+        let fingerprint = &self.factory.fingerprint;
+        Ok(state::write(fingerprint, self.factory.level, place, &lists))
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainableError> {
-        let config = &self.lab.config;
-        let bad = |reason| TrainableError::BadState { reason };
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainerError> {
+        let config = &self.factory.config;
+        let bad = |reason| TrainerError::BadState { reason };
         let mut lists: Vec<(&str, &mut [f32])> = vec![
             ("parameters", &mut self.model.params),
             ("norm_statistics", &mut self.model.stats),
         ];
         let memory = self.optim.memory.iter_mut().map(Vec::as_mut_slice);
         lists.extend(config.optimizer.memory().iter().copied().zip(memory));
-        let level = (!config.allow_inexact).then_some(self.lab.level);
-        let place = state::read(bytes, &self.lab.fingerprint, level, &mut lists).map_err(bad)?;
+        let level = (!config.allow_inexact).then_some(self.factory.level);
+        let place =
+            state::read(bytes, &self.factory.fingerprint, level, &mut lists).map_err(bad)?;
         self.batches = self
-            .lab
+            .factory
             .batches(place.seed)
             .map_err(|e| bad(e.to_string()))?;
         self.seed = place.seed;
@@ -334,24 +343,24 @@ impl Trainable for EngineRun<'_> {
         Ok(())
     }
 
-    fn model(&mut self) -> Result<Option<Vec<u8>>, TrainableError> {
-        let (lab, model) = (self.lab, &self.model);
+    fn model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
+        let (factory, model) = (self.factory, &self.model);
         let words = predict::metadata(
-            lab.config.net.name(),
-            lab.dataset(),
-            &lab.config.normalization,
+            factory.config.net.name(),
+            factory.dataset(),
+            &factory.config.normalization,
         );
-        let file = net::export(&words, &lab.plan, &model.params, &model.stats);
+        let file = net::export(&words, &factory.plan, &model.params, &model.stats);
         Ok(Some(file))
     }
 }
 
-impl EngineLab {
+impl EngineFactory {
     /// Puts examples and their labels in front of the net.
     fn load(
         &self,
         examples: &Examples,
-        picks: &[u32],
+        suggestions: &[u32],
         views: &[crate::data::View],
         model: &mut Model,
         labels: &mut Vec<u16>,
@@ -359,19 +368,21 @@ impl EngineLab {
         /// Images in a task.
         const CHUNK: usize = 10;
         labels.clear();
-        labels.extend(picks.iter().map(|&pick| examples.label(pick)));
+        labels.extend(suggestions.iter().map(|&pick| examples.label(pick)));
         let normalization = &self.config.normalization;
         let values = examples.shape().values();
-        let (cpu, input) = model.input(picks.len());
-        let parts = input.chunks_mut(CHUNK * values).zip(picks.chunks(CHUNK));
+        let (cpu, input) = model.input(suggestions.len());
+        let parts = input
+            .chunks_mut(CHUNK * values)
+            .zip(suggestions.chunks(CHUNK));
         let tasks = parts.enumerate().collect();
         cpu.run(
             tasks,
-            |(index, (out, picks)): (usize, (&mut [f32], &[u32]))| {
+            |(index, (out, suggestions)): (usize, (&mut [f32], &[u32]))| {
                 let start = index * CHUNK;
-                match views.get(start..start + picks.len()) {
-                    Some(views) => examples.fill_views(picks, views, normalization, out),
-                    None => examples.fill(picks, normalization, out),
+                match views.get(start..start + suggestions.len()) {
+                    Some(views) => examples.fill_views(suggestions, views, normalization, out),
+                    None => examples.fill(suggestions, normalization, out),
                 }
             },
         );
@@ -386,9 +397,9 @@ fn metrics(sum: LossSum, count: usize) -> Metrics {
     ])
 }
 
-fn check_hyper(hyper: &Hyper, facts: &Facts) -> Result<(), TrainableError> {
+fn check_hyper(hyper: &Hyper, info: &TrainerInfo) -> Result<(), TrainerError> {
     let wrong = |name: &str, value: f64, range: &str| {
-        Err(TrainableError::Unsupported {
+        Err(TrainerError::Unsupported {
             what: "make this update",
             reason: format!("{name} is {value}; it must be {range}"),
         })
@@ -398,7 +409,7 @@ fn check_hyper(hyper: &Hyper, facts: &Facts) -> Result<(), TrainableError> {
         return wrong("the rate", hyper.lr, "finite and at least 0");
     }
     if let Some(momentum) = hyper.momentum {
-        if !facts.momentum {
+        if !info.momentum {
             return wrong("momentum", momentum, "left alone: this optimizer has none");
         }
         if !(0.0..1.0).contains(&momentum) {

@@ -2,11 +2,11 @@
 
 use cyclr::stats::{Interval, Time, median_time, time_ratio};
 
-use super::record::{ArmResult, ArmSoon, Measure, RunResult, Soon};
+use super::record::{ArmResult, ArmTimeToTarget, Measure, RunResult, TimeToTarget};
 
 /// Every arm's times to the reference's mean final validation value less the margin. `None` where a run of the reference
 /// diverged, or there is no time to compare.
-pub(super) fn soon(
+pub(super) fn time_to_target(
     arms: &[ArmResult],
     reference: &ArmResult,
     grid: &[u64],
@@ -14,7 +14,7 @@ pub(super) fn soon(
     measure: &Measure,
     seconds_per_update: f64,
     tuning_updates: impl Fn(&str) -> u64,
-) -> Option<Soon> {
+) -> Option<TimeToTarget> {
     if reference.diverged > 0 {
         return None;
     }
@@ -43,7 +43,7 @@ pub(super) fn soon(
             Time::Censored(_) => None,
         });
         let median_updates = ends(median.median);
-        Some(ArmSoon {
+        Some(ArmTimeToTarget {
             label: arm.label.clone(),
             updates: updates.collect(),
             reached: ratio.arm_reached,
@@ -55,7 +55,7 @@ pub(super) fn soon(
             tuning_updates: tuning_updates(&arm.label),
         })
     });
-    Some(Soon {
+    Some(TimeToTarget {
         target,
         arms: arms.collect::<Option<_>>()?,
     })
@@ -63,16 +63,19 @@ pub(super) fn soon(
 
 /// The first point of the grid at which the run is at the target, and is so at the next point too.
 fn reached_at(run: &RunResult, grid: &[u64], target: f64, higher_is_better: bool) -> Option<u64> {
-    let at_target = |made: u64| {
-        let reading = run.readings.iter().find(|reading| reading.made == made)?;
-        let value = reading.value?;
+    let at_target = |updates_done: u64| {
+        let evaluation = run
+            .evaluations
+            .iter()
+            .find(|evaluation| evaluation.updates_done == updates_done)?;
+        let value = evaluation.value?;
         Some(if higher_is_better {
             value >= target
         } else {
             value <= target
         })
     };
-    let there = |made: u64| at_target(made) == Some(true);
+    let there = |updates_done: u64| at_target(updates_done) == Some(true);
     let pairs = grid.windows(2);
     pairs
         .filter(|pair| there(pair[0]) && there(pair[1]))
@@ -88,7 +91,7 @@ fn ends(interval: Interval) -> [Option<f64>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::record::{ReadingRecord, Sample};
+    use crate::compare::record::{Sample, ValidationPointRecord};
 
     fn arm(label: &str, runs: &[[f64; 4]]) -> ArmResult {
         let run = |values: &[f64; 4]| RunResult {
@@ -96,13 +99,13 @@ mod tests {
             added: false,
             folder: String::new(),
             diverged: false,
-            made: 40,
+            updates_done: 40,
             validation: Some(values[3]),
             test: Some(values[3]),
-            readings: (1..=4)
+            evaluations: (1..=4)
                 .zip(values)
-                .map(|(k, &value)| ReadingRecord {
-                    made: 10 * k,
+                .map(|(k, &value)| ValidationPointRecord {
+                    updates_done: 10 * k,
                     value: Some(value),
                     loss: None,
                     trough: false,
@@ -147,7 +150,7 @@ mod tests {
         };
         let arms = [reference.clone(), other];
         let grid = [10, 20, 30, 40];
-        let found = soon(&arms, &reference, &grid, 2.0, &measure, 0.5, |_| 7).unwrap();
+        let found = time_to_target(&arms, &reference, &grid, 2.0, &measure, 0.5, |_| 7).unwrap();
         assert_eq!(found.target, 78.0);
         assert_eq!(found.arms[0].updates, [Some(20), Some(30)]);
         assert_eq!(found.arms[1].updates, [Some(10), None]);

@@ -2,7 +2,7 @@ use cyclr::Spec;
 
 use super::{Comparing, Observer};
 use crate::Error;
-use crate::compare::assemble::{deciding, measure_of};
+use crate::compare::assemble::{measure_of, objective};
 use crate::compare::plan::readable;
 use crate::compare::record::{ArmRecord, Measure, Trial};
 use crate::compare::{Arm, tune};
@@ -68,7 +68,7 @@ impl Comparing<'_> {
                     bounds,
                     Some(readable(multiple * max_lr)),
                     &self.plan,
-                    &self.facts,
+                    &self.info,
                 )?;
                 let mut job = self.job(arm, &spec, 1.0, seed, Some(multiple))?;
                 job.task.test = false;
@@ -86,9 +86,9 @@ impl Comparing<'_> {
                     multiple,
                     peak: readable(multiple * max_lr),
                     extra,
-                    validation: measure.as_ref().and_then(|m| deciding(outcome, m)),
+                    validation: measure.as_ref().and_then(|m| objective(outcome, m)),
                     folder: job.name.folder.clone(),
-                    updates: outcome.made,
+                    updates: outcome.updates_done,
                     seconds: outcome.compute_seconds,
                 })
                 .collect()
@@ -111,11 +111,11 @@ impl Comparing<'_> {
         let spec = if tuning.is_some() && peak.is_none() {
             None
         } else {
-            Some(arm.spec(bounds, peak, &self.plan, &self.facts)?)
+            Some(arm.spec(bounds, peak, &self.plan, &self.info)?)
         };
         let cyclical = match &spec {
             Some(spec) => {
-                let (_, schedule) = arm.schedule(spec, 1.0, &self.plan, &self.facts)?;
+                let (_, schedule) = arm.schedule(spec, 1.0, &self.plan, &self.info)?;
                 schedule.troughs().next().is_some()
             }
             None => false,

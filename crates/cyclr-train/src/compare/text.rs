@@ -1,10 +1,10 @@
 //! What a comparison says, in words that hold also where the cyclical arm loses.
 
-use super::choice;
 use super::record::{
-    Against, ArmResult, ArmSoon, BudgetRecord, Conclusion, Difference, Record, Role, RunResult,
-    Sample, Verdict,
+    Against, ArmResult, ArmTimeToTarget, BudgetRecord, Conclusion, Difference, Record, Role,
+    RunResult, Sample, Verdict,
 };
+use super::selection;
 
 /// The conclusion before there is one.
 pub(super) fn nothing() -> Conclusion {
@@ -26,7 +26,7 @@ pub(super) fn conclusion(record: &Record) -> Conclusion {
         headline: talk.headline(),
         sentences: talk.sentences(),
         limits: talk.limits(),
-        winner: choice::winner(record, whole),
+        winner: selection::winner(record, whole),
     }
 }
 
@@ -213,21 +213,21 @@ impl Talk<'_> {
 
     /// How soon the cyclical arms come near the reference's end.
     fn how_soon(&self, against: &Against) -> Vec<String> {
-        let Some(soon) = &against.soon else {
+        let Some(time_to_target) = &against.time_to_target else {
             return Vec::new();
         };
         let cyclical = |label: &str| {
             let arm = self.record.arms.iter().find(|arm| arm.label == label);
             arm.is_some_and(|arm| arm.cyclical)
         };
-        let arms = soon
+        let arms = time_to_target
             .arms
             .iter()
             .filter(|arm| cyclical(&arm.label) && arm.label != against.reference);
         arms.map(|arm| self.soon_of(arm, against)).collect()
     }
 
-    fn soon_of(&self, arm: &ArmSoon, against: &Against) -> String {
+    fn soon_of(&self, arm: &ArmTimeToTarget, against: &Against) -> String {
         let (label, reference) = (&arm.label, &against.reference);
         let target = format!(
             "{}'s mean final validation {} {} {}{}",
@@ -359,7 +359,7 @@ impl Talk<'_> {
             let values: Vec<f64> = arm.runs.iter().filter_map(of).collect();
             values.iter().sum::<f64>() / values.len() as f64
         };
-        let first = mean(|run| run.readings.first()?.value);
+        let first = mean(|run| run.evaluations.first()?.value);
         let last = mean(|run| run.validation);
         if self.record.measure.higher_is_better {
             last <= first

@@ -1,53 +1,53 @@
-//! The seam between the experiments and whatever is trained.
+//! The trainer interface between the experiments and whatever is trained.
 //!
-//! A [`Lab`] makes runs; a [`Trainable`] is one model under training, driven one update at a time. The range test, the
+//! A [`TrainerFactory`] makes runs; a [`Trainer`] is one model under training, driven one update at a time. The range test, the
 //! run and the comparison know nothing else, so a net of the embedded engine, a child process, a Burn module and a
 //! Python callback are all trained, tested and compared by the same code.
 //!
 //! **What an implementor owes.** Two runs that are started with the same seed and given the same updates return the
-//! same bits. [`Trainable::evaluate`] leaves no trace in the training that follows. [`Trainable::state`] holds
+//! same bits. [`Trainer::evaluate`] leaves no trace in the training that follows. [`Trainer::state`] holds
 //! everything that later updates depend on (weights, optimizer, norm statistics, random numbers, the place in the
-//! data), so that [`Trainable::restore`] into a fresh object continues as if nothing had happened.
+//! data), so that [`Trainer::restore`] into a fresh object continues as if nothing had happened.
 
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
 use crate::Hyper;
 
 /// Makes runs: models under training that differ by their seed alone.
-pub trait Lab: Sync {
+pub trait TrainerFactory: Sync {
     /// A fresh run. The seed decides the initial weights (unless they are given), the order of the data, and dropout.
     ///
     /// # Errors
-    /// [`TrainableError`] where the run cannot be set up.
-    fn start(&self, seed: u64) -> Result<Box<dyn Trainable + '_>, TrainableError>;
+    /// [`TrainerError`] where the run cannot be set up.
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError>;
 
-    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a lab remembers them.
+    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a trainer factory remembers them.
     ///
     /// # Errors
-    /// As [`Lab::start`].
-    fn facts(&self) -> Result<Facts, TrainableError> {
-        Ok(self.start(0)?.facts().clone())
+    /// As [`TrainerFactory::start`].
+    fn info(&self) -> Result<TrainerInfo, TrainerError> {
+        Ok(self.start(0)?.info().clone())
     }
 }
 
 /// One model under training.
-pub trait Trainable: Send {
+pub trait Trainer: Send {
     /// What is being trained on, and what this run can vary. Constant for the life of a run.
-    fn facts(&self) -> &Facts;
+    fn info(&self) -> &TrainerInfo;
 
     /// Makes one optimizer update with the given rate and returns the metrics of its training batch, as they were
     /// *before* the update. A non-finite loss is a result, not an error: the caller decides what it means.
     ///
     /// # Errors
-    /// [`TrainableError`] where the update could not be made; the run is then lost.
-    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainableError>;
+    /// [`TrainerError`] where the update could not be made; the run is then lost.
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError>;
 
     /// Makes one update for each element, and stops early *after* an update whose metrics are not finite. Returns the
     /// metrics of the updates that were made. Where an update is a message to another process, this saves the trips.
     ///
     /// # Errors
-    /// As [`Trainable::update`].
-    fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainableError> {
+    /// As [`Trainer::update`].
+    fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainerError> {
         let mut made = Vec::with_capacity(hypers.len());
         for &hyper in hypers {
             let metrics = self.update(hyper)?;
@@ -63,26 +63,26 @@ pub trait Trainable: Send {
     /// Measures the model, as it stands, on the whole of a held-out split.
     ///
     /// # Errors
-    /// [`TrainableError::Unsupported`] where the split is empty.
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainableError>;
+    /// [`TrainerError::Unsupported`] where the split is empty.
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError>;
 
     /// Everything that later updates depend on.
     ///
     /// # Errors
-    /// [`TrainableError::Unsupported`] where [`Facts::snapshots`] is false.
-    fn state(&mut self) -> Result<Vec<u8>, TrainableError>;
+    /// [`TrainerError::Unsupported`] where [`TrainerInfo::snapshots`] is false.
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError>;
 
-    /// Continues from a state that a run of the same lab gave, whatever this run has done so far.
+    /// Continues from a state that a run of the same trainer factory gave, whatever this run has done so far.
     ///
     /// # Errors
-    /// [`TrainableError::BadState`] where the bytes are damaged, truncated or of another net; the run is then as it was.
-    fn restore(&mut self, state: &[u8]) -> Result<(), TrainableError>;
+    /// [`TrainerError::BadState`] where the bytes are damaged, truncated or of another net; the run is then as it was.
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError>;
 
     /// The model as a file for others (plain safetensors, for the embedded engine), where there is such a form.
     ///
     /// # Errors
-    /// [`TrainableError`] where it could not be made.
-    fn model(&mut self) -> Result<Option<Vec<u8>>, TrainableError> {
+    /// [`TrainerError`] where it could not be made.
+    fn model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
         Ok(None)
     }
 
@@ -91,12 +91,12 @@ pub trait Trainable: Send {
         Vec::new()
     }
 
-    /// Ends the run in good order: nothing but [`Trainable::output`] is asked afterwards. A run that is dropped ends too,
+    /// Ends the run in good order: nothing but [`Trainer::output`] is asked afterwards. A run that is dropped ends too,
     /// but nobody hears whether that went well.
     ///
     /// # Errors
-    /// [`TrainableError::Failed`] where the trainer does not end.
-    fn end(&mut self) -> Result<(), TrainableError> {
+    /// [`TrainerError::Failed`] where the trainer does not end.
+    fn end(&mut self) -> Result<(), TrainerError> {
         Ok(())
     }
 }
@@ -107,7 +107,7 @@ pub trait Trainable: Send {
     clippy::struct_excessive_bools,
     reason = "four abilities that a trainer has or lacks, in any combination"
 )]
-pub struct Facts {
+pub struct TrainerInfo {
     /// Training examples, counted after the validation cut; at least 1.
     pub examples: u64,
     /// Examples an optimizer update sees, gradient accumulation included; at least 1.
@@ -120,13 +120,13 @@ pub struct Facts {
     pub momentum: bool,
     /// Whether [`Hyper::weight_decay`] is obeyed; where not, a schedule that moves it is refused.
     pub weight_decay: bool,
-    /// Whether [`Trainable::state`] and [`Trainable::restore`] work.
+    /// Whether [`Trainer::state`] and [`Trainer::restore`] work.
     pub snapshots: bool,
     /// Whether training starts from given weights, so that the seed decides the order of the data only.
     pub given_weights: bool,
 }
 
-impl Facts {
+impl TrainerInfo {
     /// Updates in an epoch: `ceil(examples / batch)`.
     pub fn updates_per_epoch(&self) -> u64 {
         self.examples.div_ceil(self.batch)
@@ -226,7 +226,7 @@ impl Metrics {
     }
 
     /// The figure that decisions read: the first that is not the loss, or the loss where there is nothing else.
-    pub fn deciding(&self) -> Option<&Metric> {
+    pub fn objective(&self) -> Option<&Metric> {
         self.0
             .iter()
             .find(|m| m.name != "loss")
@@ -253,7 +253,7 @@ impl<'a> IntoIterator for &'a Metrics {
     }
 }
 
-/// What [`Trainable::evaluate`] measured.
+/// What [`Trainer::evaluate`] measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The figures over the whole split.
@@ -266,7 +266,7 @@ pub struct Evaluation {
 /// Why a run could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TrainableError {
+pub enum TrainerError {
     /// The run lacks the ability or the data.
     #[error("this run cannot {what}: {reason}")]
     Unsupported {

@@ -1,4 +1,4 @@
-//! What is trained: the options that make a lab of the embedded engine or of a user's program, which a run's record keeps.
+//! What is trained: the options that make a trainer factory of the embedded engine or of a user's program, which a run's record keeps.
 
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use cyclr::seam::Lab;
+use cyclr::trainer::TrainerFactory;
 use cyclr_engine::{
-    EngineConfig, EngineError, EngineLab, Optimizer,
+    EngineConfig, EngineError, EngineFactory, Optimizer,
     data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
     net::Net,
 };
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
-use crate::child::ChildLab;
+use crate::child::ChildFactory;
 use crate::exit::Usage;
 
 /// The data, the net and the optimizer.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "What is trained")]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct LabArgs {
+pub(crate) struct TrainerArgs {
     /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the embedded Fashion-MNIST
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub(crate) data: Option<PathBuf>,
@@ -152,19 +152,19 @@ pub(crate) enum NormalizationName {
     Unit,
 }
 
-impl Default for LabArgs {
+impl Default for TrainerArgs {
     /// What the command line takes where nothing is said.
     fn default() -> Self {
         #[derive(clap::Parser)]
         struct Alone {
             #[command(flatten)]
-            lab: LabArgs,
+            factory: TrainerArgs,
         }
-        <Alone as clap::Parser>::parse_from(["cyclr"]).lab
+        <Alone as clap::Parser>::parse_from(["cyclr"]).factory
     }
 }
 
-impl LabArgs {
+impl TrainerArgs {
     /// What a study's `[train]` table says, in a data folder if it needs one.
     pub(crate) fn of_study(table: &toml::Table, data: Option<&PathBuf>) -> anyhow::Result<Self> {
         let mut table = table.clone();
@@ -177,7 +177,7 @@ impl LabArgs {
             }
         }
         let named = table.remove("data");
-        let lab: Self = table
+        let factory: Self = table
             .try_into()
             .map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
         match named.as_ref().and_then(toml::Value::as_str) {
@@ -186,7 +186,7 @@ impl LabArgs {
             ))),
             _ => Ok(Self {
                 data: data.cloned(),
-                ..lab
+                ..factory
             }),
         }
     }
@@ -201,8 +201,12 @@ impl LabArgs {
         })
     }
 
-    /// The lab, each of whose runs works with so many threads.
-    pub(crate) fn lab(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<Box<dyn Lab>> {
+    /// The trainer factory, each of whose runs works with so many threads.
+    pub(crate) fn factory(
+        &self,
+        threads: usize,
+        allow_inexact: bool,
+    ) -> anyhow::Result<Box<dyn TrainerFactory>> {
         if self.command.is_empty() {
             Ok(Box::new(self.engine(threads, allow_inexact)?))
         } else {
@@ -210,14 +214,14 @@ impl LabArgs {
         }
     }
 
-    /// The lab, each of whose runs works with one thread, and what is trained, in a few words.
-    pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn Lab>, String)> {
+    /// The trainer factory, each of whose runs works with one thread, and what is trained, in a few words.
+    pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn TrainerFactory>, String)> {
         if !self.command.is_empty() {
             return Ok((self.child()?, self.command.join(" ")));
         }
-        let lab = self.engine(1, false)?;
-        let title = title(&lab);
-        Ok((Box::new(lab), title))
+        let factory = self.engine(1, false)?;
+        let title = title(&factory);
+        Ok((Box::new(factory), title))
     }
 
     /// Runs side by side, where nobody says how many: one for each core; one alone of a command, which may use all cores
@@ -229,9 +233,9 @@ impl LabArgs {
     }
 
     #[cfg(unix)]
-    fn child(&self) -> anyhow::Result<Box<dyn Lab>> {
+    fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
         let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
-        Ok(Box::new(ChildLab::new(
+        Ok(Box::new(ChildFactory::new(
             self.command.clone(),
             self.batch,
             self.data_seed,
@@ -240,13 +244,13 @@ impl LabArgs {
     }
 
     #[cfg(not(unix))]
-    fn child(&self) -> anyhow::Result<Box<dyn Lab>> {
+    fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
         Err(Usage::error(
             "a COMMAND needs a Unix system (Linux, macOS, WSL): its pipes are inherited descriptors",
         ))
     }
 
-    fn engine(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineLab> {
+    fn engine(&self, threads: usize, allow_inexact: bool) -> anyhow::Result<EngineFactory> {
         let splits = self.splits()?;
         let dataset = splits.train.dataset();
         let default = if dataset.shape().channels == 1 {
@@ -278,7 +282,7 @@ impl LabArgs {
             allow_inexact,
             ..EngineConfig::new(net, normalization)
         };
-        EngineLab::new(config, splits).map_err(|error| match error {
+        EngineFactory::new(config, splits).map_err(|error| match error {
             EngineError::Setting { .. }
             | EngineError::SingleExample { .. }
             | EngineError::Data(_) => Usage::error(error),
@@ -376,10 +380,10 @@ impl LabArgs {
 }
 
 /// What is trained, in a few words.
-fn title(lab: &EngineLab) -> String {
-    let source = match lab.dataset().source() {
+fn title(factory: &EngineFactory) -> String {
+    let source = match factory.dataset().source() {
         "embedded" => "the embedded Fashion-MNIST",
         path => path,
     };
-    format!("{} on {source}", lab.net().name())
+    format!("{} on {source}", factory.net().name())
 }

@@ -1,0 +1,34 @@
+use cyclr::stats::{ALPHA, mcnemar};
+use cyclr::trainer::TrainerError;
+
+use crate::Error;
+use crate::run::{Progress, ValidationPoint};
+
+impl Progress {
+    /// Whether the cycle that ends at this trough brought no gain over the trough before it.
+    pub(super) fn is_plateau(
+        &self,
+        now: &ValidationPoint,
+        correct: Option<&[bool]>,
+    ) -> Result<bool, Error> {
+        let Some(before) = self
+            .evaluations
+            .iter()
+            .rfind(|evaluation| evaluation.trough.is_some())
+        else {
+            return Ok(false);
+        };
+        if let (Some(before), Some(now)) = (&self.trough_correct, correct) {
+            let change = mcnemar(before, now).map_err(|error| TrainerError::Failed {
+                reason: format!("two readings of the validation split do not match: {error}"),
+            })?;
+            return Ok(change.p > ALPHA);
+        }
+        Ok(
+            match (now.metrics.objective(), before.metrics.objective()) {
+                (Some(now), Some(before)) => !now.is_better_than(before),
+                _ => false,
+            },
+        )
+    }
+}
