@@ -147,10 +147,7 @@ fn targets_that_cannot_be_reached() {
         text(&out),
     ]));
     assert_eq!(code, 0, "{err}");
-    assert!(
-        words.contains("the target was not reached"),
-        "{words}"
-    );
+    assert!(words.contains("the target was not reached"), "{words}");
 }
 
 #[test]
@@ -180,10 +177,7 @@ fn training_that_is_nan_from_its_first_updates() {
         "find", "--net", "mlp", "--epochs", "1", "--min-lr", "1e30", "--max-lr", "1e38",
     ];
     let (code, words, _) = cyclr(&sweep);
-    assert!(
-        code == 3 && words.contains("no reliable answer"),
-        "{words}"
-    );
+    assert!(code == 3 && words.contains("no reliable answer"), "{words}");
 }
 
 #[test]
@@ -227,10 +221,10 @@ fn runs_of_another_version_and_damaged_ones() {
     let good = fs::read_to_string(&record).unwrap();
     fs::write(
         &record,
-        good.replacen("\"version\": 1", "\"version\": 99", 1),
+        good.replacen("\"version\": 2", "\"version\": 99", 1),
     )
     .unwrap();
-    refused(&["resume", text(&out)], 1, &["version 99", "version 1"]);
+    refused(&["resume", text(&out)], 1, &["version 99", "version 2"]);
     fs::write(&record, &good[..good.len() / 2]).unwrap();
     refused(&["resume", text(&out)], 1, &["run.json", "line"]);
 }

@@ -241,17 +241,18 @@ fn policies_are_compared_whatever_decides() {
     let place = Place::new();
     for (metric, margin, unit) in [
         ("accuracy", "", "points"),
-        ("loss", "--margin 0.01", ""),
-        ("perplexity", "--margin 0.01", ""),
-        ("f1", "--margin 0.01", ""),
+        ("loss", "--margin 0.01", "own"),
+        ("perplexity", "--margin 0.01", "own"),
+        ("f1", "--margin 0.01", "own"),
     ] {
         let words = format!("{COMPARE} {margin}").replace("--out c", &format!("--out {metric}"));
         place.done(&words, &format!("--metric {metric}"));
         let record = place.json(&format!("{metric}/result.json"));
-        assert_eq!(record["measure"]["name"], metric);
-        assert_eq!(record["measure"]["unit"], unit);
+        assert_eq!(record["objective"]["name"], metric);
+        assert_eq!(record["objective"]["unit"], unit);
         let higher = ["accuracy", "f1"].contains(&metric);
-        assert_eq!(record["measure"]["higher_is_better"], higher);
+        let direction = if higher { "higher" } else { "lower" };
+        assert_eq!(record["objective"]["direction"], direction);
         let title = record["plan"]["title"].as_str().unwrap();
         assert!(
             title.contains("bowl.py") && title.ends_with(metric),
@@ -337,7 +338,7 @@ fn options_of_the_engine_mean_nothing_to_a_script() {
 fn a_batch_is_handed_on() {
     let place = Place::new();
     place.done(&format!("{FIXED} --batch 20"), "");
-    assert_eq!(place.json("run/run.json")["info"]["batch"], 20);
+    assert_eq!(place.json("run/run.json")["plan"]["info"]["batch"], 20);
 }
 
 /// Everything that may go wrong in a child fails the run, and the message says what it was.

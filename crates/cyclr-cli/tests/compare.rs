@@ -126,7 +126,7 @@ fn a_comparison_of_flags_hands_on_a_winner_and_runs_that_predict() {
     ]);
     assert_eq!(code, 0, "{err}");
     let record: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(record["arms"][1]["label"], "linear");
+    assert_eq!(record["plan"]["arms"][1]["label"], "linear");
     let sweeps = format!("{out}/sweeps");
     let (code, _, err) = cyclr(&["find", "--from", &format!("{sweeps}/sweep-0.csv")]);
     assert!(code == 0 || code == 3, "{err}");

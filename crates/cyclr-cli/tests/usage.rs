@@ -61,7 +61,7 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--arm fixed --arm fixed", "the same label"),
         ("--arm =fixed --arm linear", "no label"),
         ("--arm fixed --arm nonsense", "nonsense"),
-        ("--reference cosine", "fixed, linear, triangular2"),
+        ("--reference cosine", "fixed, triangular2, linear"),
         ("--margin 0", "the margin must be a number above 0"),
         ("--margin -1", "the margin must be a number above 0"),
         ("--validation 0", "needs a validation split"),

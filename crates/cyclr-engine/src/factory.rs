@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use cyclr::{
     Hyper,
     trainer::{
-        Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+        Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+        TrainerInfo,
     },
 };
 
@@ -152,6 +153,7 @@ impl EngineFactory {
             weight_decay: true,
             snapshots: true,
             given_weights: self.weights.is_some(),
+            objective: Some(Objective::ACCURACY),
         }
     }
 }

@@ -143,6 +143,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nothing says what decides.
+    #[error(
+        "the trainer declares no objective and its evaluation has no metric: let it return at least the loss"
+    )]
+    NoObjective,
+    /// A statistic of the final values could not be computed.
+    #[error("the final values cannot be compared: {0}")]
+    Statistics(#[from] cyclr::stats::StatsError),
     /// The reference is none of the arms.
     #[error("the reference `{reference}` is not an arm: choose one of {arms}")]
     NoReference {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use cyclr::Hyper;
 use cyclr::trainer::Metrics;
+use serde::{Deserialize, Serialize};
 
 use crate::Interrupt;
 use crate::run::{StopReason, ValidationPoint};
@@ -15,8 +16,13 @@ pub struct Watch<'a, E = Event> {
     pub interrupt: &'a Interrupt,
 }
 
-/// What happens during a run.
-#[derive(Clone, Debug, PartialEq)]
+/// What happens during a run, and a line of its `events.jsonl`.
+///
+/// What concerns one process only (starting, saving, a damaged checkpoint) is not written, so that the log of a run that
+/// was stopped and resumed equals that of one that was not, but for the times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Event {
     /// A budget of time has been turned into updates.
@@ -36,6 +42,7 @@ pub enum Event {
         end: u64,
     },
     /// Training begins, or goes on after it was stopped.
+    #[serde(skip)]
     Started {
         /// Updates made before.
         updates_done: u64,
@@ -46,13 +53,18 @@ pub enum Event {
         /// Whether the run can be stopped and resumed at any update; where not, it starts over.
         resumable: bool,
     },
-    /// A checkpoint could not be used and the one before it is taken instead; updates are lost, results are not.
+    /// A checkpoint cannot be used. It was renamed, and the one before it is taken instead: some updates are done
+    /// again.
+    #[serde(skip)]
     Damaged {
-        /// The checkpoint.
+        /// Where the checkpoint is now.
         file: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+    /// No checkpoint can be used: the run starts over.
+    #[serde(skip)]
+    StartedOver,
     /// An update was made.
     Updated {
         /// The update, counted from 0.
@@ -67,6 +79,7 @@ pub enum Event {
     /// The validation split was read.
     Evaluated(ValidationPoint),
     /// A checkpoint was written.
+    #[serde(skip)]
     Saved {
         /// The updates made.
         updates_done: u64,
@@ -85,4 +98,14 @@ pub enum Event {
         /// The figures over the whole split.
         metrics: Metrics,
     },
+}
+
+impl Event {
+    /// Whether it is a line of `events.jsonl`.
+    pub(crate) fn is_logged(&self) -> bool {
+        !matches!(
+            self,
+            Self::Started { .. } | Self::Damaged { .. } | Self::StartedOver | Self::Saved { .. }
+        )
+    }
 }

@@ -7,7 +7,7 @@
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
-//! - [`record`]: what a run leaves in its folder.
+//! - [`store`]: what a run leaves in its folder.
 //! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
 //!
 //! ```
@@ -23,20 +23,22 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
-mod crc;
 mod error;
 mod event;
 pub mod find;
 mod interrupt;
 pub mod noisy_quadratic;
+mod pace;
 mod parallel;
-pub mod record;
 mod run;
+pub mod store;
 
 pub use error::Error;
 pub use event::{Event, Watch};
 pub use interrupt::Interrupt;
+pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{
-    Budget, Change, Outcome, Plan, StopReason, Task, ValidationPoint, resume, train, train_in,
+    Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume, train,
+    train_in,
 };

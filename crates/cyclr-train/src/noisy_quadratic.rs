@@ -9,12 +9,12 @@
 //!
 //! It uses no transcendental function, and gives the same bits on every machine.
 
+use crc32c::crc32c;
 use cyclr::Hyper;
 use cyclr::trainer::{
-    Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
+    Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+    TrainerInfo,
 };
-
-use crate::crc::crc32c;
 
 /// A noisy quadratic noisy quadratic; each of its runs starts elsewhere and meets noise of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,7 @@ impl Default for NoisyQuadratic {
                 weight_decay: true,
                 snapshots: true,
                 given_weights: false,
+                objective: Some(Objective::ACCURACY),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Whole comparisons over the noisy noisy quadratic.
+//! Whole comparisons over the noisy quadratic.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 
 use cyclr_train::compare::record::{Because, Difference, Record, Role, Verdict};
 use cyclr_train::compare::{
-    Arm, Bounds, CompareEvent, Plan, Settings, compare, read_comparison, winner::WinnerFile,
+    Arm, Bounds, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::record::Lock;
+use cyclr_train::store::Lock;
 use cyclr_train::{Error, Event, Interrupt};
 use killing::{kill_at, logged};
 use serde_json::Value;
@@ -33,13 +33,12 @@ fn given(updates: u64, seeds: u64) -> Plan {
 fn two(reference: &str, other: &str, seeds: u64) -> Plan {
     let arm = |label: &str, policy: &str| Arm {
         label: label.into(),
-        policy: policy.into(),
         tuned: false,
-        ..Arm::named("fixed")
+        ..Arm::of(policy.parse().unwrap())
     };
     Plan {
         arms: vec![arm("reference", reference), arm("other", other)],
-        reference: "reference".into(),
+        reference: 0,
         tuning: None,
         bounds: Bounds::Unneeded,
         ..given(240, seeds)
@@ -65,11 +64,11 @@ fn run(plan: &Plan) -> Record {
     run_in(tempfile::tempdir().unwrap().path(), plan, 2).unwrap()
 }
 
+/// The second arm beside the first.
 fn only(record: &Record) -> &Difference {
-    let declared = &record.budgets.last().unwrap().against[0];
-    assert_eq!(declared.role, Role::Declared);
-    assert_eq!(declared.differences.len(), 1);
-    &declared.differences[0]
+    let against = &record.arms[1].whole().against[0];
+    assert_eq!((against.reference, against.role), (0, Role::Declared));
+    against.difference.as_ref().unwrap()
 }
 
 /// The record without what is measured by the clock.
@@ -101,10 +100,7 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         read_comparison(folder.path()).unwrap(),
         Some(record.clone())
     );
-    assert_eq!(
-        (record.measure.name.as_str(), record.measure.unit.as_str()),
-        ("accuracy", "points")
-    );
+    assert_eq!(record.objective, cyclr::trainer::Objective::ACCURACY);
     let trials: Vec<usize> = record
         .arms
         .iter()
@@ -117,39 +113,42 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
     let cyclical: Vec<bool> = record.arms.iter().map(|arm| arm.cyclical).collect();
     assert_eq!(cyclical, [false, true, false, true]);
     assert_eq!(
-        record.arms[3].peak,
-        Some(0.2),
+        record.arms[3].spec.as_ref().unwrap().peak(),
+        0.2,
         "the untuned arm takes the found maximum"
     );
-    for (budget, updates) in record.budgets.iter().zip([120, 240]) {
-        assert_eq!(budget.updates, updates);
-        for arm in &budget.arms {
-            assert_eq!(arm.runs.len(), 4);
-            for run in &arm.runs {
+    for (place, updates) in [120, 240].into_iter().enumerate() {
+        let grid = record.plan.grid(record.plan.budgets[place]);
+        for arm in &record.arms {
+            let budget = &arm.budgets[place];
+            assert_eq!((budget.updates, budget.runs.len()), (updates, 4));
+            for run in &budget.runs {
                 assert_eq!(
                     run.updates_done, updates,
                     "cycles fill the budget: {:?}",
                     arm.spec
                 );
                 let read: Vec<u64> = run.evaluations.iter().map(|r| r.updates_done).collect();
-                assert!(
-                    budget.grid.iter().all(|point| read.contains(point)),
-                    "{read:?}"
-                );
+                assert!(grid.iter().all(|point| read.contains(point)), "{read:?}");
                 assert!(!run.training.is_empty());
                 assert!(folder.path().join(&run.folder).join("result.json").exists());
             }
         }
-        let cycles = budget.arms[1].runs[0]
+        let cycles = record.arms[1].budgets[place].runs[0]
             .evaluations
             .iter()
-            .filter(|r| r.trough)
+            .filter(|r| r.trough.is_some())
             .count();
         assert_eq!(cycles, 3, "twelve epochs, or six, are three cycles");
     }
+    let verdict = fs::read_to_string(folder.path().join("verdict.txt")).unwrap();
+    assert!(verdict.starts_with(&record.conclusion.headline));
     let winner = fs::read_to_string(folder.path().join("winner.toml")).unwrap();
     let file = WinnerFile::read(&winner).unwrap();
-    assert_eq!(file.arm, record.conclusion.winner.unwrap().label);
+    assert_eq!(
+        file.arm,
+        record.label(record.conclusion.winner.unwrap().arm)
+    );
 }
 
 #[test]
@@ -171,8 +170,10 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
         .map(|t| t.peak)
         .fold(0.0, f64::max);
     assert!((highest / range.max_lr - 1.0).abs() < 1e-3, "{highest}");
-    let spec: cyclr::Spec = record.arms[1].spec.as_ref().unwrap().parse().unwrap();
-    assert!((spec.peak() - record.arms[1].peak.unwrap()).abs() < 1e-15);
+    let arm = &record.arms[1];
+    let tuning = arm.tuning.as_ref().unwrap();
+    let peak = tuning.trials[tuning.chosen.unwrap()].peak;
+    assert!((arm.spec.as_ref().unwrap().peak() - peak).abs() < 1e-15);
 
     // It diverges at every rate of the sweep.
     let steep = NoisyQuadratic {
@@ -221,10 +222,7 @@ fn arms_that_are_the_same_are_neither_better_nor_worse() {
     assert_eq!(only(&record).verdict, Verdict::Undecided);
     assert_eq!(only(&record).sample.unwrap().mean, 0.0);
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!(
-        (winner.label.as_str(), winner.because),
-        ("reference", Because::Cheapest)
-    );
+    assert_eq!((winner.arm, winner.because), (0, Because::Cheapest));
 }
 
 #[test]
@@ -248,68 +246,44 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
     let record = run(&two(bad, good, 4));
     assert_eq!(only(&record).verdict, Verdict::Better);
     let winner = record.conclusion.winner.clone().unwrap();
-    assert_eq!(
-        (winner.label.as_str(), winner.because),
-        ("other", Because::Better)
-    );
-    assert!(
-        record
-            .conclusion
-            .headline
-            .starts_with("other is better than reference by ")
-    );
-    let time_to_target = record.budgets[0].against[0]
-        .time_to_target
-        .as_ref()
-        .unwrap();
-    assert_eq!(time_to_target.arms[1].reached, 4);
-    assert!(time_to_target.arms[1].ratio[1].unwrap() < 1.0);
+    assert_eq!((winner.arm, winner.because), (1, Because::Better));
+    assert!(record.conclusion.headline.starts_with("other wins: +"));
+    let against = &record.arms[1].whole().against[0];
+    let time = against.time_to_target.as_ref().unwrap();
+    assert_eq!(time.reached(), 4);
+    assert!(time.ratio[1].unwrap() < 1.0);
 
     let record = run(&two(good, bad, 4));
     assert_eq!(only(&record).verdict, Verdict::Worse);
     let winner = record.conclusion.winner.clone().unwrap();
-    assert_eq!(
-        (winner.label.as_str(), winner.because),
-        ("reference", Because::NoneBetter)
-    );
+    assert_eq!((winner.arm, winner.because), (0, Because::NoneBetter));
     assert!(
         record
             .conclusion
             .headline
-            .starts_with("other is worse than reference by ")
+            .starts_with("reference wins: every other arm is worse")
     );
-    let time_to_target = record.budgets[0].against[0]
-        .time_to_target
-        .as_ref()
-        .unwrap();
-    assert_eq!(
-        (
-            time_to_target.arms[1].reached,
-            time_to_target.arms[1].updates.len()
-        ),
-        (0, 4)
-    );
+    let against = &record.arms[1].whole().against[0];
+    let time = against.time_to_target.as_ref().unwrap();
+    assert_eq!((time.reached(), time.updates.len()), (0, 4));
 }
 
 #[test]
 fn an_arm_that_diverges_is_recorded_and_not_compared() {
     let record = run(&two("fixed(lr=0.05)", "fixed(lr=100)", 3));
-    let arm = &record.budgets[0].arms[1];
-    assert_eq!((arm.diverged, arm.test), (3, None));
+    let arm = record.arms[1].whole();
+    assert_eq!((arm.diverged(), arm.samples), (3, None));
     assert_eq!(only(&record).verdict, Verdict::Diverged);
-    assert_eq!(record.conclusion.winner.unwrap().label, "reference");
+    assert_eq!(record.conclusion.winner.unwrap().arm, 0);
 
     let record = run(&two("fixed(lr=100)", "fixed(lr=0.05)", 3));
     assert!(
-        record.conclusion.headline.starts_with("No verdict"),
+        record.conclusion.headline.starts_with("no verdict"),
         "{}",
         record.conclusion.headline
     );
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!(
-        (winner.label.as_str(), winner.because),
-        ("other", Because::Validation)
-    );
+    assert_eq!((winner.arm, winner.because), (1, Because::Validation));
 }
 
 #[test]
@@ -409,22 +383,23 @@ fn seeds_that_are_added_later_are_marked() {
     let before = run_in(folder.path(), &given(120, 2), 2).unwrap();
     let after = run_in(folder.path(), &given(120, 4), 2).unwrap();
     assert_eq!(after.plan.added_seeds, [3, 4]);
-    let marked: Vec<bool> = after.budgets[0].arms[0]
+    let marked: Vec<bool> = after.arms[0]
+        .whole()
         .runs
         .iter()
         .map(|run| run.added)
         .collect();
     assert_eq!(marked, [false, false, true, true]);
     assert_eq!(
-        after.budgets[0].arms[0].runs[0].test,
-        before.budgets[0].arms[0].runs[0].test
+        after.arms[0].whole().runs[0].values,
+        before.arms[0].whole().runs[0].values
     );
     assert!(
         after
             .conclusion
-            .sentences
+            .notes
             .iter()
-            .any(|s| s.contains("added when results were known"))
+            .any(|s| s.contains("added after results were known"))
     );
 }
 
@@ -473,13 +448,11 @@ fn plans_that_mean_nothing_are_refused() {
     assert!(bad(&refused(&|p| p.budgets = vec![1.0, 0.5])));
     assert!(bad(&refused(&|p| p.tuning = None)));
     assert!(bad(&refused(&|p| p.bounds = Bounds::Unneeded)));
+    assert!(bad(&refused(&|p| p.reference = 3)));
+    assert!(bad(&refused(&|p| p.arms[1].label = "a\u{1b}[31m".into())));
     assert!(matches!(
-        refused(&|p| p.reference = "adam".into()),
-        Error::NoReference { .. }
-    ));
-    assert!(matches!(
-        refused(&|p| p.arms[0].policy = "fixd(lr=1)".into()),
-        Error::BadArm { .. }
+        given(120, 2).arm_of("adam"),
+        Err(Error::NoReference { .. })
     ));
     let without = |validation, test| {
         let mut noisy_quadratic = NoisyQuadratic::default();
@@ -549,4 +522,51 @@ fn kill_and_resume(kills: u64) {
     );
     let record = run_in(folder.path(), &killed_plan(), 2).unwrap();
     assert_eq!(timeless(&record), timeless(&straight));
+}
+
+/// `testdata/comparison-v1` was made by the release before version 2: `cyclr compare --budget 60 --arm fixed --arm
+/// triangular2 --seeds 2`. What it says of the runs is what its record holds.
+#[test]
+fn a_comparison_of_version_1_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/comparison-v1");
+    let record = read_comparison(&folder).unwrap().unwrap();
+    let text = fs::read_to_string(folder.join("result.json")).unwrap();
+    let old: Value = serde_json::from_str(&text).unwrap();
+    for (n, arm) in record.arms.iter().enumerate() {
+        let (then, now) = (&old["budgets"][0]["arms"][n], arm.whole());
+        assert_eq!(then["label"], record.label(n));
+        assert_eq!(then["spec"], now.spec.as_ref().unwrap().to_string());
+        let test = now.samples.unwrap().test;
+        assert_eq!(then["test"], serde_json::to_value(test).unwrap());
+        for (then, now) in then["runs"].as_array().unwrap().iter().zip(&now.runs) {
+            assert_eq!(then["validation"], now.values.unwrap().validation);
+            for (then, now) in then["readings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .zip(&now.evaluations)
+            {
+                assert_eq!(then["value"].as_f64(), record.objective.value(&now.metrics));
+            }
+        }
+    }
+    let then = &old["budgets"][0]["against"][0];
+    let now = &record.arms[1].whole().against[0];
+    let difference = now.difference.as_ref().unwrap();
+    for field in ["sample", "p", "equivalence_p", "verdict", "seeds_to_decide"] {
+        let now = serde_json::to_value(difference).unwrap();
+        assert_eq!(then["differences"][0][field], now[field], "{field}");
+    }
+    let time = serde_json::to_value(now.time_to_target.as_ref().unwrap()).unwrap();
+    for field in ["updates", "median_updates", "ratio", "ratio_interval"] {
+        assert_eq!(then["soon"]["arms"][1][field], time[field], "{field}");
+    }
+    assert!(matches!(
+        cyclr_train::compare::read_plan(&folder),
+        Err(Error::Version {
+            found: 1,
+            known: 2,
+            ..
+        })
+    ));
 }

@@ -11,8 +11,8 @@ use std::process::Command;
 use cyclr_train::compare::{Manifest, record::Record};
 use cyclr_train::find::AnswerRecord;
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::record::{EventRecord, FailedRecord, ResultRecord, RunRecord, read_events};
-use cyclr_train::{Budget, Interrupt, Task, Watch, train_in};
+use cyclr_train::store::{Failure, RunRecord, Versioned, read_events};
+use cyclr_train::{Budget, Event, Interrupt, Outcome, Task, Watch, train_in};
 use schemars::{JsonSchema, schema_for};
 use tempfile::TempDir;
 
@@ -36,19 +36,19 @@ fn check_schema<T: JsonSchema>(name: &str) {
 
 #[test]
 fn the_schemas_are_those_of_the_records() {
-    check_schema::<RunRecord>("run.json");
-    check_schema::<EventRecord>("event.json");
-    check_schema::<ResultRecord>("result.json");
-    check_schema::<FailedRecord>("failed.json");
+    check_schema::<Versioned<RunRecord>>("run.json");
+    check_schema::<Event>("event.json");
+    check_schema::<Versioned<Outcome>>("result.json");
+    check_schema::<Versioned<Failure>>("failed.json");
     check_schema::<AnswerRecord>("find-answer.json");
-    check_schema::<Manifest>("comparison.json");
-    check_schema::<Record>("comparison-result.json");
+    check_schema::<Versioned<Manifest>>("comparison.json");
+    check_schema::<Versioned<Record>>("comparison-result.json");
 }
 
 /// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.
 fn run(folder: &Path, spec: &str) {
     let task = Task::new(spec.parse().unwrap(), 1, Budget::Updates(5001));
-    let factory = serde_json::json!({ "net": "bowl" });
+    let factory = serde_json::json!({ "net": "noisy quadratic" });
     let watch = Watch {
         observer: &mut |_| {},
         interrupt: &Interrupt::new(),
@@ -112,42 +112,30 @@ fn expected(folder: &Path) -> Vec<(String, u64, f32)> {
     let mut add = |tag: String, step, value: f64| curves.push((tag, step, value as f32));
     for event in read_events(folder).unwrap() {
         match event.unwrap() {
-            EventRecord::Updated {
+            Event::Updated {
                 update,
-                lr,
-                momentum,
+                hyper,
                 metrics,
                 ..
             } if update % 3 == 0 => {
-                add("schedule/learning_rate".into(), update, lr);
-                add("schedule/momentum".into(), update, momentum.unwrap());
-                for metric in metrics {
-                    add(
-                        format!("train/{}", metric.name),
-                        update,
-                        metric.value.unwrap(),
-                    );
+                add("schedule/learning_rate".into(), update, hyper.lr);
+                add("schedule/momentum".into(), update, hyper.momentum.unwrap());
+                for metric in &metrics {
+                    add(format!("train/{}", metric.name), update, metric.value);
                 }
             }
-            EventRecord::Evaluated(evaluation) => {
-                for metric in evaluation.metrics {
-                    add(
-                        format!("validation/{}", metric.name),
-                        evaluation.updates_done,
-                        metric.value.unwrap(),
-                    );
+            Event::Evaluated(point) => {
+                for metric in &point.metrics {
+                    let tag = format!("validation/{}", metric.name);
+                    add(tag, point.updates_done, metric.value);
                 }
             }
-            EventRecord::Tested {
+            Event::Tested {
                 updates_done,
                 metrics,
             } => {
-                for metric in metrics {
-                    add(
-                        format!("test/{}", metric.name),
-                        updates_done,
-                        metric.value.unwrap(),
-                    );
+                for metric in &metrics {
+                    add(format!("test/{}", metric.name), updates_done, metric.value);
                 }
             }
             _ => {}

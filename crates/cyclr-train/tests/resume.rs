@@ -14,9 +14,7 @@ use cyclr::trainer::{
     Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::record::{
-    EventRecord, Lock, ResultRecord, Stage, read_events, read_result, read_run, stage,
-};
+use cyclr_train::store::{Lock, Stage, read_events, read_outcome, read_run, stage};
 use cyclr_train::{
     Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume, train_in,
 };
@@ -53,7 +51,7 @@ fn begin(
     task: &Task,
     observe: impl FnMut(&Event, &Interrupt),
 ) -> Result<Outcome, Error> {
-    let factory = serde_json::json!({ "net": "bowl" });
+    let factory = serde_json::json!({ "net": "noisy quadratic" });
     watched(observe, |watch| {
         train_in(folder, &NoisyQuadratic::default(), factory, task, watch)
     })
@@ -70,19 +68,19 @@ fn go_on(
 }
 
 /// What a finished folder says, without the times.
-fn says(folder: &Path) -> (Vec<EventRecord>, ResultRecord) {
-    let mut events: Vec<EventRecord> = read_events(folder)
+fn says(folder: &Path) -> (Vec<Event>, Outcome) {
+    let mut events: Vec<Event> = read_events(folder)
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
     for event in &mut events {
         match event {
-            EventRecord::Updated { seconds, .. } => *seconds = 0.0,
-            EventRecord::Evaluated(evaluation) => evaluation.compute_seconds = 0.0,
+            Event::Updated { seconds, .. } => *seconds = 0.0,
+            Event::Evaluated(evaluation) => evaluation.compute_seconds = 0.0,
             _ => {}
         }
     }
-    let mut result = read_result(folder).unwrap().unwrap();
+    let mut result = read_outcome(folder).unwrap().unwrap();
     (result.compute_seconds, result.wall_seconds) = (0.0, 0.0);
     for evaluation in &mut result.evaluations {
         evaluation.compute_seconds = 0.0;
@@ -179,10 +177,7 @@ fn a_finished_run_is_read_and_not_made_again() {
         (outcome.updates_done, stage(&folder).unwrap()),
         (400, Stage::Finished)
     );
-    assert_eq!(
-        ResultRecord::from(&outcome),
-        read_result(&folder).unwrap().unwrap()
-    );
+    assert_eq!(outcome, read_outcome(&folder).unwrap().unwrap());
 }
 
 #[test]
@@ -192,7 +187,7 @@ fn a_run_that_ended_early_and_was_killed_before_its_result_ends_there_again() {
     let folder = straight(&task);
     let folder = folder.path().join("run");
     let expected = says(&folder);
-    assert_eq!(expected.1.stop_reason, (&StopReason::Plateau).into());
+    assert_eq!(expected.1.stop_reason, StopReason::Plateau);
     fs::remove_file(folder.join("result.json")).unwrap();
     go_on(&folder, None, |_, _| {}).unwrap();
     assert_eq!(says(&folder), expected);
@@ -249,15 +244,24 @@ fn a_damaged_checkpoint_is_passed_over_and_said() {
             }
             fs::write(file, bytes).unwrap();
         }
-        let mut damaged = Vec::new();
-        go_on(&folder, None, |event, _| {
-            if let Event::Damaged { file, .. } = event {
-                damaged.push(file.clone());
-            }
+        let (mut damaged, mut started_over) = (Vec::new(), false);
+        go_on(&folder, None, |event, _| match event {
+            Event::Damaged { file, .. } => damaged.push(file.with_extension("ckpt")),
+            Event::StartedOver => started_over = true,
+            _ => {}
         })
         .unwrap();
         damaged.sort();
         assert_eq!(damaged, files[left..]);
+        assert_eq!(started_over, left == 0, "said if no checkpoint is left");
+        let usable = fs::read_dir(folder.join("checkpoints")).unwrap();
+        let usable = usable.map(|file| file.unwrap().path());
+        let usable = usable.filter(|file| file.extension().is_some_and(|e| e == "ckpt"));
+        assert_eq!(
+            usable.count(),
+            2,
+            "new checkpoints are kept beside the damaged ones"
+        );
         assert_eq!(says(&folder), expected);
     }
 }
@@ -290,9 +294,27 @@ fn a_run_that_cannot_be_saved_starts_over() {
     assert_eq!(outcome.updates_done, 400);
 }
 
+/// A finished run is given more updates, and is killed before its next checkpoint: it goes on to the new end.
+#[test]
+fn an_extension_that_was_killed_is_not_finished() {
+    let folder = straight(&task(400));
+    let folder = folder.path().join("run");
+    let change = Change::KeepShape { updates: 800 };
+    let killed = std::panic::catch_unwind(|| {
+        go_on(&folder, Some(change), |event, _| {
+            assert!(!matches!(event, Event::Updated { update: 450, .. }));
+        })
+    });
+    assert!(killed.is_err(), "it dies at update 450");
+    let outcome = go_on(&folder, None, |_, _| {}).unwrap();
+    assert_eq!(outcome.updates_done, 800);
+    let rates = rates(&folder);
+    assert_eq!(rates.len(), 800);
+}
+
 fn rates(folder: &Path) -> Vec<f64> {
     let rate = |event| match event {
-        Ok(EventRecord::Updated { lr, .. }) => Some(lr),
+        Ok(Event::Updated { hyper, .. }) => Some(hyper.lr),
         _ => None,
     };
     read_events(folder).unwrap().filter_map(rate).collect()
@@ -451,12 +473,12 @@ fn records_of_another_version_or_lab_are_refused() {
 
     let path = folder.join("run.json");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"version\": 1", "\"version\": 7")).unwrap();
+    fs::write(&path, text.replace("\"version\": 2", "\"version\": 7")).unwrap();
     assert!(matches!(
         read_run(&folder),
         Err(Error::Version {
             found: 7,
-            known: 1,
+            known: 2,
             ..
         })
     ));

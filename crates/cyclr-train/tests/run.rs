@@ -106,7 +106,7 @@ fn a_target_ends_the_run_at_a_trough() {
     let values: Vec<f64> = whole
         .evaluations
         .iter()
-        .map(|r| r.metrics.objective().unwrap().value)
+        .map(|r| r.metrics.first_objective().unwrap().value)
         .collect();
     let mut task = task(CYCLES, 1000);
     task.evaluate_every = NonZeroU64::new(10);
@@ -132,7 +132,7 @@ fn a_run_ends_when_a_whole_cycle_brings_no_gain() {
         let figures = outcome
             .evaluations
             .iter()
-            .map(|r| r.metrics.objective().unwrap());
+            .map(|r| r.metrics.first_objective().unwrap());
         let correct: Vec<i64> = figures.map(|m| m.correct.unwrap().cast_signed()).collect();
         let mut gains: Vec<i64> = correct.windows(2).map(|pair| pair[1] - pair[0]).collect();
         // The examples of the noisy quadratic are ordered by difficulty, so that none is lost while others are gained, and five

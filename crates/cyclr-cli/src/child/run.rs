@@ -12,7 +12,7 @@ use super::output::Output;
 use super::process::Process;
 use super::protocol::{
     Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
-    Version, correct, metrics,
+    Version, correct,
 };
 
 /// What a request may take whose like has not been timed yet: setting up, compiling, the first evaluation.
@@ -277,14 +277,14 @@ impl Trainer for Child {
     }
 
     fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainerError> {
-        let updates = hypers.iter().map(|&hyper| hyper.into()).collect();
+        let updates = hypers.to_vec();
         let answer: Updated = self.get(Call::Updates { updates }, hypers.len() as f64)?;
         let updates_done: Vec<Metrics> = answer
             .metrics
             .into_iter()
-            .map(metrics)
+            .map(Metrics::checked)
             .collect::<Result<_, _>>()
-            .map_err(|e| self.wrong(&e))?;
+            .map_err(|e| self.wrong(&e.to_string()))?;
         check_count(&updates_done, hypers.len()).map_err(|e| self.wrong(&e))?;
         Ok(updates_done)
     }
@@ -297,11 +297,9 @@ impl Trainer for Child {
         if examples == 0 {
             return Self::cannot("evaluate", "the script holds no such data out");
         }
-        let call = Call::Evaluate {
-            split: split.into(),
-        };
-        let answer: Evaluated = self.get(call, examples as f64)?;
-        let metrics = metrics(answer.metrics).map_err(|e| self.wrong(&e))?;
+        let answer: Evaluated = self.get(Call::Evaluate { split }, examples as f64)?;
+        let metrics = answer.metrics.checked();
+        let metrics = metrics.map_err(|e| self.wrong(&e.to_string()))?;
         let correct = answer.correct.map(|digits| correct(&digits, examples));
         let correct = correct.transpose().map_err(|e| self.wrong(&e))?;
         Ok(Evaluation { metrics, correct })

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
+use cyclr::trainer::Metric;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
-use super::protocol::{
-    Answer, Done, Evaluated, Figure, Initialized, Request, Updated, correct, metrics,
-};
+use super::protocol::{Answer, Done, Evaluated, Initialized, Request, Updated, correct};
 
 /// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers to the method of that
 /// name. Unknown fields are ignored on both sides.
@@ -34,7 +33,7 @@ fn the_schema_is_that_of_the_messages() {
     assert_eq!(recorded, schema, "run this test with UPDATE_SCHEMAS=1");
 }
 
-fn figure(text: &str) -> Figure {
+fn metric(text: &str) -> Metric {
     serde_json::from_str(text).unwrap()
 }
 
@@ -51,8 +50,7 @@ fn values_that_are_not_finite_have_words() {
         let text = format!(
             r#"{{"name": "loss", "value": {word}, "count": 5, "direction": "lower", "new": 1}}"#
         );
-        let read = metrics(vec![figure(&text)]).unwrap();
-        let read = read.loss().unwrap().value;
+        let read = metric(&text).checked().unwrap().value;
         assert!(read == value || read.is_nan() && value.is_nan(), "{word}");
     }
 }
@@ -64,7 +62,7 @@ fn a_missing_field_is_named() {
     for field in ["name", "value", "count", "direction"] {
         let mut less = whole.clone();
         less.as_object_mut().unwrap().remove(field);
-        let error = serde_json::from_value::<Figure>(less)
+        let error = serde_json::from_value::<Metric>(less)
             .unwrap_err()
             .to_string();
         assert!(error.contains(field), "{field}: {error}");
@@ -72,11 +70,12 @@ fn a_missing_field_is_named() {
 }
 
 #[test]
-fn an_accuracy_is_the_share_that_it_says() {
+fn an_accuracy_is_the_fraction_that_it_says() {
     let accuracy = |value: &str, correct: u64| {
-        metrics(vec![figure(&format!(
+        let metric = metric(&format!(
             r#"{{"name": "accuracy", "value": {value}, "count": 40, "direction": "higher", "correct": {correct}}}"#
-        ))])
+        ));
+        metric.checked().map_err(|error| error.to_string())
     };
     assert!(accuracy("0.75", 30).is_ok());
     assert!(accuracy("75.0", 30).unwrap_err().contains("fraction"));

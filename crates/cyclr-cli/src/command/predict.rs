@@ -6,7 +6,7 @@ use anyhow::Context;
 use cyclr_engine::Predictor;
 use cyclr_engine::data::read_image;
 use cyclr_train::compare::read_plan;
-use cyclr_train::record::read_run;
+use cyclr_train::store::read_run;
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;

@@ -37,7 +37,7 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
 
 /// Writes the report of some comparisons into a folder, and says where it is.
 pub(crate) fn write(records: Vec<Record>, folder: &Path) -> anyhow::Result<()> {
-    for (name, bytes) in Report::new(records).files()? {
+    for (name, bytes) in Report::new(records)?.files()? {
         let path = folder.join(name);
         let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
             .and_then(|()| std::fs::write(&path, bytes));

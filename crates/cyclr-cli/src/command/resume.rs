@@ -1,7 +1,7 @@
 //! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
 
-use cyclr_train::compare::read_plan;
-use cyclr_train::record::read_run;
+use cyclr_train::compare::{is_comparison, read_plan};
+use cyclr_train::store::read_run;
 use cyclr_train::{Change, Watch, resume};
 
 use crate::args::ResumeArgs;
@@ -13,8 +13,8 @@ use crate::progress::{Progress, interrupt};
 
 pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     let folder = &args.folder;
-    if let Ok(kept) = read_plan(folder) {
-        return compare::resume(kept, args);
+    if is_comparison(folder) {
+        return compare::resume(read_plan(folder)?, args);
     }
     let record = read_run(folder)?;
     if args.jobs.is_some() {
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
             "--jobs is for comparisons, and this folder holds a single run: say --threads",
         ));
     }
-    let factory = TrainerArgs::recorded(record.factory, folder)?;
+    let factory = TrainerArgs::recorded(record.trainer, folder)?;
     if args.threads.is_some() && !factory.command.is_empty() {
         return Err(Usage::error(
             "--threads is for the embedded engine, and this run is of a command: it has threads of its own",

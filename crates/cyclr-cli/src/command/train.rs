@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
+use cyclr::Spec;
 use cyclr::trainer::TrainerFactory;
 use cyclr::units::{Epochs, Horizon};
-use cyclr::{Hyper, Spec};
-use cyclr_train::compare::winner::WinnerFile;
+use cyclr_train::compare::WinnerFile;
 use cyclr_train::find::{FRACTION, RangeTest, range_test, suggest};
-use cyclr_train::record::read_run;
-use cyclr_train::{Budget, Interrupt, Outcome, Plan, StopReason, Task, Watch, train_in};
+use cyclr_train::store::read_run;
+use cyclr_train::{Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, spec};
@@ -92,7 +92,16 @@ fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
 fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
     let (spec, updates, evaluations) = (&plan.task().spec, plan.end(), plan.evaluations());
     let epochs = updates as f64 / plan.info().updates_per_epoch() as f64;
-    let seconds = updates as f64 * seconds_per_update(factory)?;
+    let (pace, info) = Pace::measure(factory, plan.task().seed)?;
+    let test = if plan.task().test {
+        pace.seconds_of_test(&info)
+    } else {
+        0.0
+    };
+    let seconds = pace.seconds_per_start
+        + updates as f64 * pace.seconds_per_update
+        + evaluations as f64 * pace.seconds_per_evaluation
+        + test;
     if json {
         out!(
             "{}",
@@ -101,20 +110,11 @@ fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Re
     } else {
         out!("{spec}\n  {}", spec.describe())?;
         out!(
-            "{updates} updates ({epochs:.1} epochs) and {evaluations} readings of the validation split"
+            "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluations of the validation split"
         )?;
-        out!("predicted: {seconds:.0} s, readings not counted")?;
+        out!("predicted: {seconds:.1} s")?;
     }
     Ok(())
-}
-
-/// What an update takes, from a few timed ones of a model that is thrown away.
-pub(crate) fn seconds_per_update(factory: &dyn TrainerFactory) -> anyhow::Result<f64> {
-    const TIMED: usize = 10;
-    let mut run = factory.start(0)?;
-    let began = Instant::now();
-    run.updates(&[Hyper::lr(0.0); TIMED])?;
-    Ok(began.elapsed().as_secs_f64() / TIMED as f64)
 }
 
 /// The outcome, in words or as JSON.
@@ -140,7 +140,7 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         }
     };
     out!("ended after {} updates: {why}", outcome.updates_done)?;
-    if let Some(target) = read_run(folder)?.target
+    if let Some(target) = read_run(folder)?.plan.task.target
         && outcome.stop_reason != StopReason::Target
     {
         out!("the target was not reached: {target}")?;

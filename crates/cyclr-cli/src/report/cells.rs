@@ -72,21 +72,13 @@ pub(super) fn table(head: &[Cell], rows: impl Iterator<Item = Vec<Cell>>) -> Str
 }
 
 /// An arm's name with the colour that it has in the charts.
-pub(super) fn arm_name(record: &Record, label: &str) -> String {
-    let place = colour(record, label);
+pub(super) fn arm_name(record: &Record, arm: usize) -> String {
+    let place = colour(record, arm);
     let (r, g, b) = COLOURS[place % COLOURS.len()];
     format!(
         "<span class=\"swatch\" data-colour=\"{place}\" style=\"border-color:rgb({r},{g},{b})\"></span>{}",
-        escaped(label)
+        escaped(record.label(arm))
     )
-}
-
-pub(super) fn percent(record: &Record) -> &'static str {
-    if record.measure.unit == "points" {
-        " (%)"
-    } else {
-        ""
-    }
 }
 
 pub(super) fn dash() -> String {

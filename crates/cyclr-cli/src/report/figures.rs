@@ -1,9 +1,9 @@
 //! The charts of a comparison.
 
-use cyclr::{Spec, units::Horizon};
-use cyclr_train::compare::record::{
-    Against, ArmResult, Bin, BudgetRecord, Record, RunResult, Sample, ValidationPointRecord,
-};
+use cyclr::trainer::Unit as ObjectiveUnit;
+use cyclr::units::Horizon;
+use cyclr_train::ValidationPoint;
+use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sample};
 
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
@@ -11,58 +11,48 @@ use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 const RATE_POINTS: u64 = 600;
 
 /// All charts of a comparison, the most telling first. `prefix` keeps several comparisons' charts apart.
-pub(super) fn charts(record: &Record, prefix: &str) -> Vec<Chart> {
-    let whole = record.budgets.last();
-    let against = whole.into_iter().flat_map(|whole| &whole.against);
+///
+/// # Errors
+/// The error of a spec that does not fit its run, which no comparison has made.
+pub(super) fn charts(record: &Record, prefix: &str) -> Result<Vec<Chart>, cyclr::Error> {
     let mut charts: Vec<Chart> = Vec::new();
     charts.extend(against_budget(record));
-    charts.extend(against.map(|against| differences(record, against)));
-    if let Some(whole) = whole {
-        charts.push(accuracy(record, whole));
-        charts.extend(troughs(record, whole));
-        charts.push(training(record, whole, "loss", |bin| bin.loss));
-        if record.measure.name != "loss" {
-            charts.push(training(record, whole, &record.measure.name, |bin| {
-                bin.value
-            }));
-        }
-        charts.push(rate(record, whole));
+    charts.push(differences(record));
+    charts.push(accuracy(record));
+    charts.extend(troughs(record));
+    charts.push(training(record, "loss", |bin| bin.loss));
+    if record.objective.name != "loss" {
+        charts.push(training(record, &record.objective.name, |bin| bin.value));
     }
+    charts.push(rate(record)?);
     charts.extend(range(record));
     charts.extend(tuning(record));
+    // A chart without a point shows nothing: no arm has runs, or no arm was tuned.
     charts.retain(|chart| chart.x_extent().is_some() && chart.y_extent().is_some());
     for chart in &mut charts {
         chart.id = format!("{prefix}{}", chart.id);
     }
-    charts
+    Ok(charts)
 }
 
 /// The place of an arm's colour: the reference has the first, the others follow in the plan's order.
-pub(super) fn colour(record: &Record, label: &str) -> usize {
-    if label == record.plan.reference {
-        return 0;
+pub(super) fn colour(record: &Record, arm: usize) -> usize {
+    let reference = record.plan.reference;
+    match arm {
+        _ if arm == reference => 0,
+        _ if arm < reference => arm + 1,
+        _ => arm,
     }
-    let others = record
-        .plan
-        .arms
-        .iter()
-        .filter(|arm| arm.label != record.plan.reference);
-    1 + others.take_while(|arm| arm.label != label).count()
 }
 
-/// The deciding metric with its unit and split: `validation accuracy (%)`.
+/// The objective with its unit and split: `validation accuracy (%)`.
 fn measured(record: &Record, split: &str) -> String {
-    let unit = if record.measure.unit == "points" {
-        " (%)"
-    } else {
-        ""
-    };
-    format!("{split} {}{unit}", record.measure.name)
+    format!("{split} {}{}", record.objective.name, percent(record))
 }
 
 /// Updates, with epochs and time to switch to.
 fn updates(record: &Record) -> Axis {
-    let per_epoch = record.data.updates_per_epoch as f64;
+    let per_epoch = record.info.updates_per_epoch() as f64;
     let unit = |label: &str, word: &str, factor| Unit {
         label: String::from(label),
         word: String::from(word),
@@ -80,10 +70,18 @@ fn updates(record: &Record) -> Axis {
     axis
 }
 
-fn series(record: &Record, label: &str, form: Form, points: Vec<Point>) -> Series {
+/// ` (%)` for an accuracy, whose values are per cent.
+pub(super) fn percent(record: &Record) -> &'static str {
+    match record.objective.unit {
+        ObjectiveUnit::Points => " (%)",
+        ObjectiveUnit::Own => "",
+    }
+}
+
+fn series(record: &Record, arm: usize, form: Form, points: Vec<Point>) -> Series {
     Series {
-        label: String::from(label),
-        colour: colour(record, label),
+        label: String::from(record.label(arm)),
+        colour: colour(record, arm),
         form,
         points,
     }
@@ -104,7 +102,7 @@ fn chart(id: &str, title: String, caption: String, axes: (Axis, Axis)) -> Chart 
 
 /// Final test value against the budget, where there are several.
 fn against_budget(record: &Record) -> Option<Chart> {
-    if record.budgets.len() < 2 {
+    if record.plan.budgets.len() < 2 {
         return None;
     }
     let caption = "Final test value by the length of the run; bars are 95 % intervals over seeds. \
@@ -115,18 +113,14 @@ fn against_budget(record: &Record) -> Option<Chart> {
         String::from(caption),
         (updates(record), Axis::of(measured(record, "test"))),
     );
-    for arm in &record.plan.arms {
-        let results = record.budgets.iter().filter_map(|budget| {
-            let arm = budget
-                .arms
-                .iter()
-                .find(|result| result.label == arm.label)?;
-            let sample = arm.test?;
-            Some(with_interval(arm.updates as f64, &sample))
+    for (arm, outcome) in record.arms.iter().enumerate() {
+        let results = outcome.budgets.iter().filter_map(|budget| {
+            let samples = budget.samples?;
+            Some(with_interval(budget.updates as f64, &samples.test))
         });
         chart
             .series
-            .push(series(record, &arm.label, Form::Dots, results.collect()));
+            .push(series(record, arm, Form::Dots, results.collect()));
     }
     Some(chart)
 }
@@ -136,36 +130,38 @@ fn with_interval(x: f64, sample: &Sample) -> Point {
     Point::at(x, sample.mean).between(ends.0, ends.1)
 }
 
-/// The arms' differences from a reference, with the margin.
-fn differences(record: &Record, against: &Against) -> Chart {
+/// The arms' differences from the references, with the margin.
+fn differences(record: &Record) -> Chart {
     let margin = record.plan.margin;
-    let reference = &against.reference;
-    let unit = if record.measure.unit.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", record.measure.unit)
+    let unit = match record.objective.unit {
+        ObjectiveUnit::Points => " (points)",
+        ObjectiveUnit::Own => "",
     };
     let mut chart = chart(
-        &format!("differences-{}", slug(reference)),
-        format!("Difference from {reference}, paired by seed"),
+        "differences",
+        String::from("Differences, paired by seed"),
         format!(
-            "Mean difference in final test {}, arm less {reference}; bars are 95 % intervals over seeds, each arm's own. \
-             The dashed lines at ±{margin} mark the margin within which a difference does not matter.",
-            record.measure.name
+            "Mean difference in final test {}; bars are 95 % intervals over seeds. The dashed lines at ±{margin} mark \
+             the margin within which a difference does not matter.",
+            record.objective.name
         ),
         (Axis::default(), Axis::of(format!("difference{unit}"))),
     );
-    chart.x.names = against
-        .differences
-        .iter()
-        .map(|d| d.label.clone())
-        .collect();
-    for (place, difference) in against.differences.iter().enumerate() {
-        if let Some(sample) = &difference.sample {
-            let points = vec![with_interval(place as f64, sample)];
-            chart
-                .series
-                .push(series(record, &difference.label, Form::Whiskers, points));
+    for role in [Role::Declared, Role::BestNonCyclical] {
+        for (arm, outcome) in record.whole().enumerate() {
+            let against = outcome.against(role);
+            let sample =
+                against.and_then(|against| Some((against.reference, against.difference?.sample?)));
+            let Some((reference, sample)) = sample else {
+                continue;
+            };
+            let place = chart.x.names.len() as f64;
+            let name = format!("{} less {}", record.label(arm), record.label(reference));
+            let points = vec![with_interval(place, &sample)];
+            let mut series = series(record, arm, Form::Whiskers, points);
+            series.label.clone_from(&name);
+            chart.x.names.push(name);
+            chart.series.push(series);
         }
     }
     chart.levels = [("±margin", margin), ("", 0.0), ("", -margin)]
@@ -178,47 +174,45 @@ fn differences(record: &Record, against: &Against) -> Chart {
 }
 
 /// Validation on the way.
-fn accuracy(record: &Record, whole: &BudgetRecord) -> Chart {
+fn accuracy(record: &Record) -> Chart {
     let mut chart = chart(
         "accuracy",
         format!("On the way: {}", measured(record, "validation")),
         String::from(
-            "Mean over seeds, read after the same updates in every arm; the band spans the lowest to the highest seed.",
+            "Mean over seeds, evaluated after the same updates in every arm; the band spans the lowest to the highest seed.",
         ),
         (updates(record), Axis::of(measured(record, "validation"))),
     );
-    for arm in &whole.arms {
-        let on_grid = |evaluation: &ValidationPointRecord| {
-            whole.grid.contains(&evaluation.updates_done) || evaluation.updates_done == arm.updates
+    let grid = record.plan.grid(1.0);
+    for (arm, outcome) in record.whole().enumerate() {
+        let on_grid = |point: &ValidationPoint| {
+            grid.contains(&point.updates_done) || point.updates_done == outcome.updates
         };
-        let points = mean_readings(arm, on_grid);
-        chart
-            .series
-            .push(series(record, &arm.label, Form::Line, points));
+        let points = mean_evaluations(record, outcome, on_grid);
+        chart.series.push(series(record, arm, Form::Line, points));
     }
-    chart.levels.extend(target(whole));
+    chart.levels.extend(target(record));
     chart
 }
 
-/// The level that *how soon* asks for.
-fn target(whole: &BudgetRecord) -> Option<Level> {
-    let against = whole.against.first()?;
+/// The level that the time to target asks for.
+fn target(record: &Record) -> Option<Level> {
+    let reference = record.plan.reference;
+    let against = record
+        .arms
+        .get(reference)?
+        .whole()
+        .against(Role::Declared)?;
     Some(Level {
-        label: format!("target: {} less the margin", against.reference),
+        label: format!("target: {} less the margin", record.label(reference)),
         at: against.time_to_target.as_ref()?.target,
     })
 }
 
 /// Validation at the troughs of the arms that cycle.
-fn troughs(record: &Record, whole: &BudgetRecord) -> Option<Chart> {
-    let cyclical: Vec<&ArmResult> = whole
-        .arms
-        .iter()
-        .filter(|arm| {
-            arm.runs
-                .iter()
-                .any(|run| run.evaluations.iter().any(|r| r.trough))
-        })
+fn troughs(record: &Record) -> Option<Chart> {
+    let cyclical: Vec<usize> = (0..record.arms.len())
+        .filter(|&arm| record.arms[arm].cyclical)
         .collect();
     if cyclical.is_empty() {
         return None;
@@ -236,32 +230,32 @@ fn troughs(record: &Record, whole: &BudgetRecord) -> Option<Chart> {
         (updates(record), Axis::of(measured(record, "validation"))),
     );
     for arm in cyclical {
-        let points = mean_readings(arm, |evaluation| evaluation.trough);
-        chart
-            .series
-            .push(series(record, &arm.label, Form::Dots, points));
+        let whole = record.arms[arm].whole();
+        let points = mean_evaluations(record, whole, |point| point.trough.is_some());
+        chart.series.push(series(record, arm, Form::Dots, points));
     }
-    chart.levels.extend(target(whole));
+    chart.levels.extend(target(record));
     Some(chart)
 }
 
-/// The mean over seeds of the readings that are wanted, with the lowest and highest.
-fn mean_readings(arm: &ArmResult, wanted: impl Fn(&ValidationPointRecord) -> bool) -> Vec<Point> {
+/// The mean over seeds of the evaluations that are wanted, with the lowest and highest.
+fn mean_evaluations(
+    record: &Record,
+    arm: &BudgetOutcome,
+    wanted: impl Fn(&ValidationPoint) -> bool,
+) -> Vec<Point> {
     mean_over_runs(arm, |run| {
-        let wanted = run
-            .evaluations
-            .iter()
-            .filter(|evaluation| wanted(evaluation));
+        let wanted = run.evaluations.iter().filter(|point| wanted(point));
         wanted
-            .map(|evaluation| (evaluation.updates_done, evaluation.value))
+            .map(|point| (point.updates_done, record.objective.value(&point.metrics)))
             .collect()
     })
 }
 
 /// The mean over runs at every update that any of them has; a run that diverged is missing from there on.
 fn mean_over_runs(
-    arm: &ArmResult,
-    values: impl Fn(&RunResult) -> Vec<(u64, Option<f64>)>,
+    arm: &BudgetOutcome,
+    values: impl Fn(&RunOutcome) -> Vec<(u64, Option<f64>)>,
 ) -> Vec<Point> {
     let mut by_update = std::collections::BTreeMap::<u64, Vec<f64>>::new();
     for run in &arm.runs {
@@ -279,13 +273,8 @@ fn mean_over_runs(
 }
 
 /// What training batches showed.
-fn training(
-    record: &Record,
-    whole: &BudgetRecord,
-    name: &str,
-    value: impl Fn(&Bin) -> Option<f64>,
-) -> Chart {
-    let label = if name == record.measure.name {
+fn training(record: &Record, name: &str, value: impl Fn(&Bin) -> Option<f64>) -> Chart {
+    let label = if name == record.objective.name {
         measured(record, "training")
     } else {
         format!("training {name}")
@@ -299,48 +288,38 @@ fn training(
         ),
         (updates(record), Axis::of(label)),
     );
-    for arm in &whole.arms {
-        let points = mean_over_runs(arm, |run| {
-            run.training
-                .iter()
-                .map(|bin| (bin.updates_done, value(bin)))
-                .collect()
+    for (arm, outcome) in record.whole().enumerate() {
+        let points = mean_over_runs(outcome, |run| {
+            let bins = run.training.iter();
+            bins.map(|bin| (bin.updates_done, value(bin))).collect()
         });
-        chart
-            .series
-            .push(series(record, &arm.label, Form::Line, points));
+        chart.series.push(series(record, arm, Form::Line, points));
     }
     chart
 }
 
 /// The schedules.
-fn rate(record: &Record, whole: &BudgetRecord) -> Chart {
+fn rate(record: &Record) -> Result<Chart, cyclr::Error> {
     let mut chart = chart(
         "rate",
         String::from("The rate of each arm"),
         String::from("The learning rate that each update uses, at the arm's chosen peak."),
         (updates(record), Axis::of("learning rate")),
     );
-    for arm in &whole.arms {
-        let spec = arm.spec.as_ref().and_then(|spec| spec.parse::<Spec>().ok());
-        let run = Horizon::of_updates(arm.updates)
-            .and_then(|run| run.with_epoch(record.data.examples, record.data.batch));
-        let (Some(spec), Ok(run)) = (spec, run) else {
-            continue;
-        };
-        let Ok(schedule) = spec.schedule(&run) else {
-            continue;
-        };
-        let points = RATE_POINTS.min(arm.updates);
+    for (arm, outcome) in record.whole().enumerate() {
+        let Some(spec) = &outcome.spec else { continue };
+        let run = Horizon::of_updates(outcome.updates)?;
+        let schedule = spec.schedule(&run.with_epoch(record.info.examples, record.info.batch)?)?;
+        let points = RATE_POINTS.min(outcome.updates);
         let rates = (0..=points).map(|k| {
-            let update = (arm.updates * k / points).min(arm.updates - 1);
+            let update = (outcome.updates * k / points).min(outcome.updates - 1);
             Point::at(update as f64, schedule.at(update).lr)
         });
         chart
             .series
-            .push(series(record, &arm.label, Form::Line, rates.collect()));
+            .push(series(record, arm, Form::Line, rates.collect()));
     }
-    chart
+    Ok(chart)
 }
 
 /// The range test, its bounds shaded.
@@ -394,16 +373,13 @@ fn tuning(record: &Record) -> Option<Chart> {
             Axis::of(measured(record, "validation")),
         ),
     );
-    for arm in &record.arms {
-        if let Some(tuning) = &arm.tuning {
-            let points = tuning
-                .trials
-                .iter()
-                .map(|trial| Point::at(trial.peak, trial.validation))
-                .collect();
+    for (arm, outcome) in record.arms.iter().enumerate() {
+        if let Some(tuning) = &outcome.tuning {
+            let trials = tuning.trials.iter();
+            let points = trials.map(|trial| Point::at(trial.peak, trial.validation));
             chart
                 .series
-                .push(series(record, &arm.label, Form::Dots, points));
+                .push(series(record, arm, Form::Dots, points.collect()));
         }
     }
     (!chart.series.is_empty()).then_some(chart)

@@ -26,7 +26,9 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(records: Vec<Record>) -> Self {
+    /// # Errors
+    /// The error of a spec that does not fit its run, which no comparison has made.
+    pub(crate) fn new(records: Vec<Record>) -> Result<Self, cyclr::Error> {
         let several = records.len() > 1;
         let prefix = |n: usize| {
             if several {
@@ -39,8 +41,8 @@ impl Report {
             .iter()
             .enumerate()
             .map(|(n, record)| figures::charts(record, &prefix(n)))
-            .collect();
-        Self { records, charts }
+            .collect::<Result<_, _>>()?;
+        Ok(Self { records, charts })
     }
 
     /// One self-contained HTML page.
@@ -72,27 +74,27 @@ impl Report {
         );
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x}"));
         for record in &self.records {
-            for (budget, arm) in record
-                .budgets
-                .iter()
-                .flat_map(|budget| budget.arms.iter().map(move |arm| (budget, arm)))
-            {
-                for run in &arm.runs {
-                    let fields = [
-                        quoted(&record.plan.title),
-                        format!("{}", budget.fraction),
-                        quoted(&arm.label),
-                        quoted(arm.spec.as_deref().unwrap_or("")),
-                        format!("{}", run.seed),
-                        format!("{}", run.added),
-                        format!("{}", run.updates_done),
-                        format!("{}", run.diverged),
-                        number(run.validation),
-                        number(run.test),
-                        format!("{}", run.seconds),
-                    ];
-                    text.push_str(&fields.join(","));
-                    text.push('\n');
+            for (arm, outcome) in record.arms.iter().enumerate() {
+                for (fraction, budget) in record.plan.budgets.iter().zip(&outcome.budgets) {
+                    let spec = budget.spec.as_ref();
+                    let spec = spec.map_or_else(String::new, ToString::to_string);
+                    for run in &budget.runs {
+                        let fields = [
+                            quoted(&record.plan.title),
+                            format!("{fraction}"),
+                            quoted(record.label(arm)),
+                            quoted(&spec),
+                            format!("{}", run.seed),
+                            format!("{}", run.added),
+                            format!("{}", run.updates_done),
+                            format!("{}", run.values.is_none()),
+                            number(run.values.map(|values| values.validation)),
+                            number(run.values.map(|values| values.test)),
+                            format!("{}", run.seconds),
+                        ];
+                        text.push_str(&fields.join(","));
+                        text.push('\n');
+                    }
                 }
             }
         }

@@ -4,8 +4,9 @@ use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
 use super::cells::{escaped, figure, list, thousands};
+use super::figures::percent;
 use super::provenance::{costs, range, runs, tuning};
-use super::verdicts::{difference_table, summary, time_to_target};
+use super::verdicts::{differences, summary, times_to_target};
 use crate::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
 
 const UPLOT: &str = include_str!("../../assets/uPlot.iife.min.js");
@@ -73,35 +74,25 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
         escaped(&record.plan.title),
         record.plan.seeds.len(),
         thousands(record.plan.updates),
-        figure(record.plan.updates as f64 / record.data.updates_per_epoch as f64),
+        figure(record.plan.updates as f64 / record.info.updates_per_epoch() as f64),
         escaped(&conclusion.headline),
     );
-    html.push_str(&list(&conclusion.sentences));
-    html.push_str(&winner(record, conclusion.winner.as_ref()));
-    if let Some(whole) = record.budgets.last() {
-        html.push_str(&summary(record, whole));
-    }
+    html.push_str(&summary(record));
+    html.push_str(&list(&conclusion.notes));
+    html.push_str(&winner(record, conclusion.winner));
     let drawn = |wanted: &dyn Fn(&str) -> bool| -> String {
         let charts = charts.iter().filter(|chart| wanted(stem(&chart.id)));
         charts.map(figure_of).collect()
     };
-    let decides = |id: &str| id.starts_with("differences") || id == "budget";
+    let decides = |id: &str| ["differences", "budget"].contains(&id);
     let on_the_way =
         |id: &str| ["accuracy", "troughs", "rate"].contains(&id) || id.starts_with("training");
     let chosen = |id: &str| ["range", "tuning"].contains(&id);
     html.push_str("<h2>How large the differences are</h2>\n");
     html.push_str(&drawn(&decides));
-    if let Some(whole) = record.budgets.last() {
-        html.push_str(
-            &whole
-                .against
-                .iter()
-                .map(difference_table)
-                .collect::<String>(),
-        );
-    }
-    html.push_str("<h2>How soon</h2>\n");
-    html.push_str(&time_to_target(record));
+    html.push_str(&differences(record));
+    html.push_str("<h2>Time to target</h2>\n");
+    html.push_str(&times_to_target(record));
     html.push_str("<h2>On the way</h2>\n<p class=\"soft small hint\">Point at a chart for its values; drag to zoom, \
         double-click to go back; the names switch lines off and on.</p>\n");
     html.push_str(&drawn(&on_the_way));
@@ -114,7 +105,7 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
     html.push_str("<h2>Every run</h2>\n");
     html.push_str(&runs(record));
     html.push_str("<h2>The plan and the machine</h2>\n");
-    html.push_str(&info(record));
+    html.push_str(&plan(record));
     html.push_str("</section>\n");
     html
 }
@@ -134,29 +125,27 @@ fn figure_of(chart: &Chart) -> String {
     )
 }
 
-fn winner(record: &Record, winner: Option<&Winner>) -> String {
-    let Some(winner) = winner else {
+fn winner(record: &Record, winner: Option<Winner>) -> String {
+    let Some(Winner { arm, because }) = winner else {
         return String::new();
     };
-    let arm = record.arms.iter().find(|arm| arm.label == winner.label);
-    let spec = arm.and_then(|arm| arm.spec.as_deref()).unwrap_or("");
-    let because = match winner.because {
-        Because::Better => "To go on with",
-        Because::NoneBetter => "To go on with: nothing was better than the reference",
-        Because::Validation => "To go on with: the reference diverged, and this arm validates best",
+    let because = match because {
+        Because::Better => "Train with",
+        Because::NoneBetter => "Train with: nothing was better than the reference",
+        Because::Validation => "Train with: the reference diverged, and this arm validates best",
         Because::Cheapest => {
-            "To go on with: nothing separates the best arms, and this one costs the least"
+            "Train with: nothing separates the best arms, and this one costs the least"
         }
     };
     format!(
         "<div class=\"winner\"><div class=\"small soft\">{because}</div><strong>{}</strong> <code>{}</code></div>\n",
-        escaped(&winner.label),
-        escaped(spec)
+        escaped(record.label(arm)),
+        escaped(&record.conclusion.table[arm].policy)
     )
 }
 
 /// What was compared and on what, and what the figures cannot say.
-fn info(record: &Record) -> String {
+fn plan(record: &Record) -> String {
     let rows = planned(record).into_iter().chain(record.about.clone());
     let rows = rows
         .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), escaped(&value)));
@@ -179,20 +168,23 @@ fn planned(record: &Record) -> Vec<(String, String)> {
     };
     let mut info = vec![
         (String::from("seeds"), numbers(&plan.seeds)),
-        (String::from("reference"), plan.reference.clone()),
+        (
+            String::from("reference"),
+            String::from(record.label(plan.reference)),
+        ),
         (
             String::from("margin"),
-            format!("{} {}", plan.margin, record.measure.unit),
+            format!("{}{}", plan.margin, percent(record)),
         ),
         (
             String::from("data"),
             format!(
                 "{} training, {} validation and {} test examples; batches of {}; {} updates an epoch",
-                thousands(record.data.examples),
-                thousands(record.data.validation),
-                thousands(record.data.test),
-                record.data.batch,
-                record.data.updates_per_epoch
+                thousands(record.info.examples),
+                thousands(record.info.validation),
+                thousands(record.info.test),
+                record.info.batch,
+                record.info.updates_per_epoch()
             ),
         ),
     ];

@@ -1,10 +1,11 @@
 //! How the result was made: bounds, tuning, costs, and every run.
 
-use cyclr_train::compare::record::{ArmRecord, BudgetRecord, Record};
+use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
 
 use super::cells::{
-    Cell, arm_name, dash, decimals, escaped, figure, number, percent, table, text, thousands,
+    Cell, arm_name, dash, decimals, escaped, figure, number, table, text, thousands,
 };
+use super::figures::percent;
 
 pub(super) fn range(record: &Record) -> String {
     let Some(range) = &record.range else {
@@ -26,39 +27,22 @@ pub(super) fn range(record: &Record) -> String {
 }
 
 pub(super) fn tuning(record: &Record) -> String {
-    let tuned = record
-        .arms
-        .iter()
-        .filter_map(|arm| Some((arm, arm.tuning.as_ref()?)));
     let head = [
         text("Arm"),
         number("Peak rate"),
         number("Times max_lr"),
         number(&format!(
             "Validation {}{}",
-            record.measure.name,
+            record.objective.name,
             percent(record)
         )),
         text(""),
     ];
-    let rows = tuned.flat_map(|(arm, tuning)| {
-        tuning.trials.iter().enumerate().map(move |(n, trial)| {
-            let chosen = tuning.chosen == Some(n);
-            let mut notes: Vec<&str> = Vec::new();
-            notes.extend(chosen.then_some("<strong>chosen</strong>"));
-            notes.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
-            notes.extend(trial.extra.then_some("added"));
-            let value = trial.validation.map_or_else(
-                || String::from("<span class=\"diverged\">diverged</span>"),
-                decimals,
-            );
-            vec![
-                Cell::name(arm_name(record, &arm.label)),
-                Cell::number(figure(trial.peak)),
-                Cell::number(figure(trial.multiple)),
-                Cell::number(value),
-                Cell::text(notes.join(", ")),
-            ]
+    let arms = record.arms.iter().enumerate();
+    let rows = arms.flat_map(|(arm, outcome)| {
+        outcome.tuning.iter().flat_map(move |tuning| {
+            let trials = tuning.trials.iter().enumerate();
+            trials.map(move |(n, trial)| trial_row(record, arm, tuning, (n, trial)))
         })
     });
     let rows: Vec<_> = rows.collect();
@@ -71,6 +55,30 @@ pub(super) fn tuning(record: &Record) -> String {
     )
 }
 
+fn trial_row(
+    record: &Record,
+    arm: usize,
+    tuning: &Tuning,
+    (n, trial): (usize, &Trial),
+) -> Vec<Cell> {
+    let chosen = tuning.chosen == Some(n);
+    let mut notes: Vec<&str> = Vec::new();
+    notes.extend(chosen.then_some("<strong>chosen</strong>"));
+    notes.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
+    notes.extend(trial.extra.then_some("added"));
+    let value = trial.validation.map_or_else(
+        || String::from("<span class=\"diverged\">diverged</span>"),
+        decimals,
+    );
+    vec![
+        Cell::name(arm_name(record, arm)),
+        Cell::number(figure(trial.peak)),
+        Cell::number(figure(trial.multiple)),
+        Cell::number(value),
+        Cell::text(notes.join(", ")),
+    ]
+}
+
 pub(super) fn costs(record: &Record) -> String {
     let head = [
         text("Arm"),
@@ -78,30 +86,27 @@ pub(super) fn costs(record: &Record) -> String {
         number("Updates of final runs"),
         number("Seconds of training, alone"),
     ];
-    let row = |arm: &ArmRecord| {
-        let runs = record.budgets.iter().flat_map(|budget| &budget.arms);
-        let runs = runs.filter(|result| result.label == arm.label);
-        let updates: u64 = runs
-            .flat_map(|result| &result.runs)
-            .map(|run| run.updates_done)
-            .sum();
-        let seconds = (arm.tuning_updates + updates) as f64 * record.pace.seconds_per_update;
+    let row = |(arm, outcome): (usize, &ArmOutcome)| {
+        let runs = outcome.budgets.iter().flat_map(|budget| &budget.runs);
+        let updates: u64 = runs.map(|run| run.updates_done).sum();
+        let seconds = (outcome.tuning_updates() + updates) as f64 * record.pace.seconds_per_update;
         vec![
-            Cell::name(arm_name(record, &arm.label)),
-            Cell::number(thousands(arm.tuning_updates)),
+            Cell::name(arm_name(record, arm)),
+            Cell::number(thousands(outcome.tuning_updates())),
             Cell::number(thousands(updates)),
             Cell::number(figure(seconds)),
         ]
     };
     let sweeps = record.range.as_ref().map_or(0, |range| range.updates);
     format!(
-        "{}<p class=\"small soft\">The range test took {} updates once, for all arms. An update takes {} s when nothing \
-         else runs (median of {}), a reading of the validation split {} s.</p>\n",
-        table(&head, record.arms.iter().map(row)),
+        "{}<p class=\"small soft\">The range test took {} updates once, for all arms. If nothing else runs, an update \
+         takes {} s (median over {} updates), an evaluation of the validation split {} s, and a start {} s.</p>\n",
+        table(&head, record.arms.iter().enumerate().map(row)),
         thousands(sweeps),
         figure(record.pace.seconds_per_update),
         record.pace.updates_timed,
-        figure(record.pace.seconds_per_evaluation)
+        figure(record.pace.seconds_per_evaluation),
+        figure(record.pace.seconds_per_start)
     )
 }
 
@@ -115,32 +120,28 @@ pub(super) fn runs(record: &Record) -> String {
         number("Seconds, side by side"),
         text("Folder"),
     ];
-    let of_budget = |budget: &BudgetRecord| -> Vec<Vec<Cell>> {
-        let runs = budget
-            .arms
-            .iter()
-            .flat_map(|arm| arm.runs.iter().map(move |run| (arm, run)));
-        let value = |x: Option<f64>| x.map_or_else(dash, decimals);
-        runs.map(|(arm, run)| {
-            let added = if run.added { " (added)" } else { "" };
-            let diverged = if run.diverged {
-                " <span class=\"diverged\">diverged</span>"
-            } else {
-                ""
-            };
-            vec![
-                Cell::number(thousands(run.updates_done)),
-                Cell::name(arm_name(record, &arm.label) + diverged),
-                Cell::number(format!("{}{added}", run.seed)),
-                Cell::number(value(run.validation)),
-                Cell::number(value(run.test)),
-                Cell::number(figure(run.seconds)),
-                Cell::text(format!("<code>{}</code>", escaped(&run.folder))),
-            ]
-        })
-        .collect()
-    };
-    let rows: Vec<_> = record.budgets.iter().flat_map(of_budget).collect();
+    let mut rows = Vec::new();
+    for budget in 0..record.plan.budgets.len() {
+        for (arm, outcome) in record.arms.iter().enumerate() {
+            for run in &outcome.budgets[budget].runs {
+                let added = if run.added { " (added)" } else { "" };
+                let value = |x: Option<f64>| x.map_or_else(dash, decimals);
+                let diverged = match run.values {
+                    Some(_) => "",
+                    None => " <span class=\"diverged\">diverged</span>",
+                };
+                rows.push(vec![
+                    Cell::number(thousands(run.updates_done)),
+                    Cell::name(arm_name(record, arm) + diverged),
+                    Cell::number(format!("{}{added}", run.seed)),
+                    Cell::number(value(run.values.map(|values| values.validation))),
+                    Cell::number(value(run.values.map(|values| values.test))),
+                    Cell::number(figure(run.seconds)),
+                    Cell::text(format!("<code>{}</code>", escaped(&run.folder))),
+                ]);
+            }
+        }
+    }
     format!(
         "<details><summary>{} final runs, value by value</summary>\n{}</details>\n",
         rows.len(),

@@ -2,51 +2,94 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-use super::record::{Pace, Range, Record, VERSION};
-use crate::Error;
-use crate::record::{Lock, read_json, write_json};
+use super::record::{Range, Record};
+use super::v1;
+use crate::store::{
+    Lock, VERSION, parse_record, read_record, read_versioned, write_atomically, write_record,
+};
+use crate::{Error, Pace};
 
-/// `comparison.json`: what a comparison's folder is for. With it and the trainer factory, the comparison can go on.
+/// What a comparison's folder is for: the content of its `comparison.json`. With it and the trainer factory, the
+/// comparison can go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`VERSION`].
-    pub version: u32,
     /// The plan.
     pub plan: Plan,
     /// What the caller needs to make the trainer factory again.
-    pub factory: serde_json::Value,
+    pub trainer: serde_json::Value,
     /// Names and versions of the program, the engine and the machine that began it.
     pub about: BTreeMap<String, String>,
+}
+
+/// What was measured before the first run: the content of `begin.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// What work takes if nothing else runs.
+    pub pace: Pace,
+    /// What is trained, with its objective.
+    pub info: TrainerInfo,
+}
+
+impl Begin {
+    /// Starts a trainer, and measures what must be known before the first run.
+    ///
+    /// # Errors
+    /// [`Error::Trainer`] if the trainer fails.
+    pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
+        let (pace, info) = Pace::measure(factory, seed)?;
+        Ok(Self { pace, info })
+    }
+}
+
+/// Whether a folder is, or was, a comparison's.
+pub fn is_comparison(folder: &Path) -> bool {
+    folder.join(Folder::PLAN).exists()
 }
 
 /// Reads what a comparison's folder is for.
 ///
 /// # Errors
-/// [`Error::NotARun`] where it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
+/// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
 pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
-    let path = folder.join(Folder::PLAN);
-    if !path.exists() {
+    if !is_comparison(folder) {
         return Err(Error::NotARun {
             path: folder.to_owned(),
             missing: Folder::PLAN,
         });
     }
-    read_json(&path)
+    read_record(&folder.join(Folder::PLAN))
 }
 
-/// Reads a comparison's record; `None` where it is not finished.
+/// Reads a comparison's record; `None` if it is not finished. A record of version 1 is read too.
 ///
 /// # Errors
 /// As [`read_plan`].
 pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
-    read_plan(folder)?;
+    if !is_comparison(folder) {
+        return read_plan(folder).map(|_| None);
+    }
     let path = folder.join(Folder::RESULT);
-    path.exists().then(|| read_json(&path)).transpose()
+    if !path.exists() {
+        return Ok(None);
+    }
+    let (version, record) = read_versioned(&path)?;
+    match version {
+        1 => v1::record(&path, record).map(Some),
+        VERSION => parse_record(&path, record).map(Some),
+        found => Err(Error::Version {
+            path,
+            found,
+            known: VERSION,
+        }),
+    }
 }
 
 /// A comparison's folder, held by this process.
@@ -57,10 +100,11 @@ pub(super) struct Folder {
 
 impl Folder {
     const PLAN: &str = "comparison.json";
-    const PACE: &str = "pace.json";
+    const BEGIN: &str = "begin.json";
     const RANGE: &str = "range.json";
     const RESULT: &str = "result.json";
     const WINNER: &str = "winner.toml";
+    const VERDICT: &str = "verdict.txt";
 
     /// Makes the folder, or goes on with the one that is there; returns the plan to carry out, in which seeds that were
     /// added are marked where results were known.
@@ -80,17 +124,17 @@ impl Folder {
         };
         let file = path.join(Self::PLAN);
         if file.exists() {
-            let before: Manifest = read_json(&file)?;
+            let before: Manifest = read_record(&file)?;
             kept.plan = folder.continued(&before.plan, &kept.plan)?;
             kept.about = before.about;
-            if kept.factory != before.factory {
+            if kept.trainer != before.trainer {
                 return Err(folder.other("another net or other data"));
             }
             if kept.plan == before.plan {
                 return Ok((folder, kept));
             }
         }
-        write_json(&file, &kept)?;
+        write_record(&file, &kept)?;
         Ok((folder, kept))
     }
 
@@ -98,12 +142,12 @@ impl Folder {
         &self.path
     }
 
-    /// The stored pace, or else the measured one, stored.
-    pub(super) fn pace(
+    /// The stored beginning, or else the measured one, stored.
+    pub(super) fn begin(
         &self,
-        measure: impl FnOnce() -> Result<Pace, Error>,
-    ) -> Result<Pace, Error> {
-        self.stored(Self::PACE, measure)
+        measure: impl FnOnce() -> Result<Begin, Error>,
+    ) -> Result<Begin, Error> {
+        self.stored(Self::BEGIN, measure)
     }
 
     /// The stored range test, or else the one that is made, stored.
@@ -117,31 +161,25 @@ impl Folder {
     /// Writes what came of it: with `result.json` the comparison is finished.
     pub(super) fn finish(&self, record: &Record, winner: Option<&str>) -> Result<(), Error> {
         if let Some(winner) = winner {
-            crate::record::write_atomically(&self.path.join(Self::WINNER), winner.as_bytes())?;
+            write_atomically(&self.path.join(Self::WINNER), winner.as_bytes())?;
         }
-        write_json(&self.path.join(Self::RESULT), record)
+        let verdict = record.conclusion.to_string();
+        write_atomically(&self.path.join(Self::VERDICT), verdict.as_bytes())?;
+        write_record(&self.path.join(Self::RESULT), record)
     }
 
-    fn stored<T: Serialize + for<'de> Deserialize<'de>>(
+    fn stored<T: Serialize + DeserializeOwned>(
         &self,
         name: &str,
         make: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        #[derive(Serialize, Deserialize)]
-        struct Stored<T> {
-            version: u32,
-            what: T,
-        }
         let path = self.path.join(name);
         if path.exists() {
-            return Ok(read_json::<Stored<T>>(&path)?.what);
+            return read_record(&path);
         }
-        let stored = Stored {
-            version: VERSION,
-            what: make()?,
-        };
-        write_json(&path, &stored)?;
-        Ok(stored.what)
+        let what = make()?;
+        write_record(&path, &what)?;
+        Ok(what)
     }
 
     /// The plan to go on with: the one before, with seeds added at most.

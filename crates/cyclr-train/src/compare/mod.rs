@@ -2,7 +2,7 @@
 //!
 //! - [`Plan`] is what is declared beforehand; [`Study`] reads plans from a file.
 //! - [`compare`] carries it out in a folder, where it can be stopped and goes on by being called again.
-//! - [`record`] is what comes of it; [`winner`] is what a trainer takes from it.
+//! - [`record`] is what comes of it; [`WinnerFile`] is what a trainer takes from it.
 //!
 //! Each arm has one tuned number, its peak rate, tried at the same multiples of the found `max_lr`, at the whole budget,
 //! on a seed of its own, and chosen on the validation split. The test split is read once for each final run.
@@ -18,26 +18,24 @@
 //! plan.bounds = Bounds::Given { base_lr: 0.02, max_lr: 0.2 };
 //! let settings = Settings { jobs: 2, ..Settings::default() };
 //! let record = compare(&NoisyQuadratic::default(), &plan, folder.path(), &settings, &mut |_| {}, &Interrupt::new())?;
-//! assert_eq!(record.budgets[0].arms.len(), 3);
+//! assert_eq!(record.arms.len(), 3);
 //! # Ok::<(), cyclr_train::Error>(())
 //! ```
 
-mod assemble;
+mod analyse;
 mod bounds;
 mod execute;
+mod export;
 mod folder;
-mod judge;
-mod pace;
 mod plan;
 pub mod record;
-mod selection;
 mod study;
 mod text;
-mod time_to_target;
 mod tune;
-pub mod winner;
+mod v1;
 
 pub use execute::{CompareEvent, RunName, Settings, compare};
-pub use folder::{Manifest, read_comparison, read_plan};
-pub use plan::{Arm, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
+pub use export::{Evidence, FoundBounds, WinnerFile};
+pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
+pub use plan::{Arm, ArmPolicy, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

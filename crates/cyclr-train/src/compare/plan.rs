@@ -1,11 +1,15 @@
 use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroU64;
+use std::str::FromStr;
 
 use cyclr::trainer::TrainerInfo;
 use cyclr::units::Horizon;
-use cyclr::{Schedule, Spec, advice};
-use serde::{Deserialize, Serialize};
+use cyclr::{Schedule, Spec, SpecError, advice};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Begin;
 use crate::Error;
 use crate::find::RangeTest;
 use crate::run::check_obeyed;
@@ -29,8 +33,8 @@ pub struct Plan {
     pub title: String,
     /// What is compared; at least two.
     pub arms: Vec<Arm>,
-    /// The label of the arm that the others are held against.
-    pub reference: String,
+    /// The arm that the others are compared with: its place in `arms`.
+    pub reference: usize,
     /// The seeds of the final runs; each arm runs on all of them. At least one.
     pub seeds: Vec<u64>,
     /// Those of `seeds` that were added when results were known already.
@@ -57,8 +61,9 @@ pub struct Plan {
 pub struct Arm {
     /// Its name, unlike the others'.
     pub label: String,
-    /// A spec, whose rates all move with its peak; or the name of a policy of [`COMPLETED`].
-    pub policy: String,
+    /// What its rate does.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub policy: ArmPolicy,
     /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the found `max_lr`.
     #[serde(default = "yes")]
     pub tuned: bool,
@@ -71,6 +76,48 @@ pub struct Arm {
     /// What a reader must know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// What the rate of an arm does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArmPolicy {
+    /// The policy of that name in [`COMPLETED`], made whole from the bounds and the budget.
+    Named(&'static str),
+    /// A spec, whose rates all move with its peak.
+    Spec(Spec),
+}
+
+impl FromStr for ArmPolicy {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        match COMPLETED.iter().find(|(name, _)| *name == text) {
+            Some((name, _)) => Ok(Self::Named(name)),
+            None => text.parse().map(Self::Spec),
+        }
+    }
+}
+
+impl Serialize for ArmPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArmPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl fmt::Display for ArmPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Spec(spec) => spec.fmt(f),
+        }
+    }
 }
 
 /// The one tuned number: the same multiples of the found `max_lr` for every arm, each at the whole budget.
@@ -155,8 +202,10 @@ impl Plan {
     pub fn new(updates: u64) -> Self {
         Self {
             title: String::from("Comparison of learning-rate policies"),
-            arms: ["fixed", "triangular2", "linear"].map(Arm::named).to_vec(),
-            reference: String::from("fixed"),
+            arms: ["fixed", "triangular2", "linear"]
+                .map(|name| Arm::of(ArmPolicy::Named(name)))
+                .to_vec(),
+            reference: 0,
             seeds: (1..=5).collect(),
             added_seeds: Vec::new(),
             updates,
@@ -192,9 +241,50 @@ impl Plan {
     }
 
     /// The updates of an arm's run at a share of the budget.
-    pub(super) fn updates_of(&self, arm: &Arm, fraction: f64) -> u64 {
+    pub fn updates_of(&self, arm: &Arm, fraction: f64) -> u64 {
         let whole = arm.updates.unwrap_or(self.updates);
         ((whole as f64 * fraction).round() as u64).max(1)
+    }
+
+    /// The place of the arm of that label.
+    ///
+    /// # Errors
+    /// [`Error::NoReference`] with the labels that there are.
+    pub fn arm_of(&self, label: &str) -> Result<usize, Error> {
+        super::study::place_of(label, &self.arms)
+    }
+
+    /// What the plan takes at a measured pace with so many runs side by side, beside a range test of so many updates.
+    ///
+    /// # Errors
+    /// As [`Plan::check`], for an arm that does not fit its run.
+    pub fn predicted_seconds(&self, begin: &Begin, sweeps: u64, jobs: usize) -> Result<f64, Error> {
+        let (pace, info) = (&begin.pace, &begin.info);
+        let mut seconds = sweeps as f64 * pace.seconds_per_update;
+        let trials = self.tuning.as_ref().map_or(0, |tune| tune.multiples.len());
+        for arm in &self.arms {
+            for &fraction in &self.budgets {
+                let spec = arm.spec(self.any_bounds(), None, self, info)?;
+                let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
+                let evaluations = self.grid(fraction).len() + schedule.troughs().count();
+                let run = pace.seconds_per_start
+                    + schedule.updates() as f64 * pace.seconds_per_update
+                    + evaluations as f64 * pace.seconds_per_evaluation;
+                seconds += self.seeds.len() as f64 * (run + pace.seconds_of_test(info));
+                if fraction == 1.0 && arm.tuned {
+                    seconds += trials as f64 * run;
+                }
+            }
+        }
+        Ok(seconds / jobs.max(1) as f64)
+    }
+
+    /// Any bounds will do to see whether the specs fit the run.
+    fn any_bounds(&self) -> Option<(f64, f64)> {
+        match self.bounds {
+            Bounds::Unneeded => None,
+            _ => Some((0.25, 1.0)),
+        }
     }
 
     /// One arm for every trial of the tuning.
@@ -204,9 +294,30 @@ impl Plan {
         tuned.flat_map(move |arm| std::iter::repeat_n(arm, multiples))
     }
 
-    /// The validation split is read whenever so many updates more have been made, in every arm alike.
+    /// The updates of a run at a fraction of the budget, for arms without a budget of their own.
+    fn updates_at(&self, fraction: f64) -> u64 {
+        ((self.updates as f64 * fraction).round() as u64).max(1)
+    }
+
+    /// The updates after which every arm is evaluated, at a fraction of the budget: what times to a target are read from.
+    pub fn grid(&self, fraction: f64) -> Vec<u64> {
+        let every = self.evaluate_every(fraction).get();
+        let longest = self
+            .arms
+            .iter()
+            .map(|arm| self.updates_of(arm, fraction))
+            .max();
+        let longest = longest.unwrap_or_else(|| self.updates_at(fraction));
+        let mut grid: Vec<u64> = (1..=longest / every).map(|k| k * every).collect();
+        if grid.last() != Some(&longest) {
+            grid.push(longest);
+        }
+        grid
+    }
+
+    /// The validation split is evaluated whenever so many updates more have been made, in every arm alike.
     pub(super) fn evaluate_every(&self, fraction: f64) -> NonZeroU64 {
-        let updates = ((self.updates as f64 * fraction).round() as u64).max(1);
+        let updates = self.updates_at(fraction);
         NonZeroU64::new(updates.div_ceil(self.evaluations.max(1))).unwrap_or(NonZeroU64::MIN)
     }
 
@@ -228,14 +339,9 @@ impl Plan {
         if let Some(test) = self.bounds.range_test() {
             test.check(info)?;
         }
-        let bounds = match self.bounds {
-            Bounds::Unneeded => None,
-            // Any bounds will do to see whether the specs fit the run.
-            _ => Some((0.25, 1.0)),
-        };
         for arm in &self.arms {
             for &fraction in &self.budgets {
-                let spec = arm.spec(bounds, None, self, info)?;
+                let spec = arm.spec(self.any_bounds(), None, self, info)?;
                 let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
                 check_obeyed(&schedule, info)?;
             }
@@ -256,11 +362,12 @@ impl Plan {
         if labels.len() < 2 {
             return refuse("a comparison needs at least two arms");
         }
-        if !labels.contains(self.reference.as_str()) {
-            return Err(Error::NoReference {
-                reference: self.reference.clone(),
-                arms: labels.into_iter().collect::<Vec<_>>().join(", "),
-            });
+        if self.reference >= self.arms.len() {
+            return refuse("the reference is none of the arms: give its place among them, from 0");
+        }
+        let control = |label: &&str| label.chars().any(char::is_control);
+        if labels.iter().any(control) {
+            return refuse("an arm's label has control characters: leave them out");
         }
         let tuned = self.arms.iter().any(|arm| arm.tuned);
         if tuned && self.tuning.is_none() {
@@ -326,10 +433,10 @@ impl Plan {
 
 impl Arm {
     /// A tuned arm that is called as its policy is.
-    pub fn named(policy: &str) -> Self {
+    pub fn of(policy: ArmPolicy) -> Self {
         Self {
-            label: String::from(policy),
-            policy: String::from(policy),
+            label: policy.to_string(),
+            policy,
             tuned: true,
             updates: None,
             published: None,
@@ -343,7 +450,7 @@ impl Arm {
             label: String::from("triangular2, untuned"),
             tuned: false,
             note: Some(String::from("straight from the range test")),
-            ..Self::named("triangular2")
+            ..Self::of(ArmPolicy::Named("triangular2"))
         }
     }
 
@@ -360,11 +467,17 @@ impl Arm {
             label: self.label.clone(),
             reason,
         };
-        let Some(&(name, form)) = COMPLETED.iter().find(|(name, _)| *name == self.policy) else {
-            let spec: Spec = self.policy.parse().map_err(|e| bad(format!("{e}")))?;
-            let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
-            return spec.map_err(|e| bad(format!("{e}")));
+        let name = match &self.policy {
+            ArmPolicy::Named(name) => *name,
+            ArmPolicy::Spec(spec) => {
+                let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
+                return spec.map_err(|e| bad(e.to_string()));
+            }
         };
+        let (_, form) = COMPLETED
+            .iter()
+            .find(|(completed, _)| *completed == name)
+            .expect("only these names are read");
         let peak = peak.or(bounds.map(|(_, max)| readable(max))).ok_or_else(|| {
             bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
         })?;
@@ -451,8 +564,9 @@ mod tests {
             weight_decay: true,
             snapshots: true,
             given_weights: false,
+            objective: Some(cyclr::trainer::Objective::ACCURACY),
         };
-        let arm = Arm::named("triangular2");
+        let arm = Arm::of(ArmPolicy::Named("triangular2"));
         for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {
             let mut plan = Plan::new(updates);
             plan.budgets = vec![0.25, 0.5, 1.0];

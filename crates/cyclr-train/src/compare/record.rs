@@ -1,84 +1,39 @@
-//! What a comparison leaves in `result.json`: the whole plan, every value by seed, and what was made of them.
+//! What a comparison leaves in `result.json`: the whole plan, every value by seed, and what follows from them.
 //!
-//! Values of the deciding metric stand in the unit that [`Measure::unit`] names: an accuracy in points (per cent), any
-//! other metric as it is. A value that is missing (a diverged run has no test accuracy) is `null`, never a number.
+//! Arms, budgets and seeds are in the plan's order everywhere, and are referred to by their place in it; labels are for
+//! people. Values of the objective are in its [unit](cyclr::trainer::Unit): an accuracy in points (per cent), anything
+//! else as it is. A value that is missing is `null`, never a number.
 
 use std::collections::BTreeMap;
 
+use cyclr::Spec;
+use cyclr::trainer::{Direction, Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-
-pub use crate::record::VERSION;
+use crate::{Pace, ValidationPoint};
 
 /// A comparison: what was planned, measured and concluded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// [`VERSION`] of the program that wrote it.
-    pub version: u32,
     /// What was declared before the first run.
     pub plan: Plan,
-    /// What was trained on.
-    pub data: Data,
-    /// The metric that everything below is about.
-    pub measure: Measure,
+    /// What was trained.
+    pub info: TrainerInfo,
+    /// What everything below is about.
+    pub objective: Objective,
     /// Names and versions of the program, the engine and the machine.
     pub about: BTreeMap<String, String>,
-    /// What an update takes when nothing else runs.
+    /// What work takes if nothing else runs.
     pub pace: Pace,
-    /// The range test, where one was made.
+    /// The range test, if one was made.
     pub range: Option<Range>,
-    /// The arms, each at the peak rate that it was given.
-    pub arms: Vec<ArmRecord>,
-    /// The final runs and what follows from them; one element a budget, the whole budget last.
-    pub budgets: Vec<BudgetRecord>,
+    /// What came of each arm.
+    pub arms: Vec<ArmOutcome>,
     /// What it all says, in words.
     pub conclusion: Conclusion,
-}
-
-/// What was trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Data {
-    /// Training examples, after the validation cut.
-    pub examples: u64,
-    /// Examples an update sees.
-    pub batch: u64,
-    /// Updates in an epoch.
-    pub updates_per_epoch: u64,
-    /// Validation examples; they decide.
-    pub validation: u64,
-    /// Test examples; read once for each final run.
-    pub test: u64,
-}
-
-/// The metric that decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Measure {
-    /// Its name, `accuracy` for example.
-    pub name: String,
-    /// Whether more of it is better.
-    pub higher_is_better: bool,
-    /// `points` for an accuracy, whose values are then per cent; empty for anything else.
-    pub unit: String,
-}
-
-/// What work takes when nothing else runs, measured before the first run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Pace {
-    /// Median over `updates_timed` updates.
-    pub seconds_per_update: f64,
-    /// One reading of the validation split.
-    pub seconds_per_evaluation: f64,
-    /// The updates that were timed.
-    pub updates_timed: u64,
 }
 
 /// The range test's answer and what it was read from.
@@ -88,17 +43,17 @@ pub struct Pace {
 pub struct Range {
     /// The lower bound of the rate.
     pub base_lr: f64,
-    /// Its 95 % interval, where there is one.
+    /// Its 95 % interval, if there is one.
     pub base_interval: Option<[f64; 2]>,
     /// The upper bound of the rate.
     pub max_lr: f64,
-    /// Its 95 % interval, where there is one.
+    /// Its 95 % interval, if there is one.
     pub max_interval: Option<[f64; 2]>,
     /// What the intervals are: their level, and what they were made from.
     pub interval: String,
-    /// Updates that all sweeps took together.
+    /// Updates that the whole test took.
     pub updates: u64,
-    /// The sweeps that the bounds were read from, one a repeat.
+    /// The sweeps, one a repeat.
     pub sweeps: Vec<Sweep>,
 }
 
@@ -109,29 +64,26 @@ pub struct Range {
 pub struct Sweep {
     /// The rate in the middle of each bin.
     pub lr: Vec<f64>,
-    /// The mean of the deciding metric over each bin.
+    /// The mean of the objective over each bin.
     pub value: Vec<Option<f64>>,
     /// The mean loss over each bin.
     pub loss: Vec<Option<f64>>,
 }
 
-/// An arm at its peak rate.
+/// What came of an arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ArmRecord {
-    /// Its name in the plan.
-    pub label: String,
+pub struct ArmOutcome {
+    /// Its spec at the chosen peak rate, for the whole budget; `null` if every rate that was tried diverged.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub spec: Option<Spec>,
     /// Whether its rate goes up and down in cycles.
     pub cyclical: bool,
-    /// Its spec at the chosen peak, for the whole budget; `null` where every rate that was tried diverged.
-    pub spec: Option<String>,
-    /// The peak rate.
-    pub peak: Option<f64>,
-    /// The search for the peak, for arms that were tuned.
+    /// The search for the peak rate, if the arm was tuned.
     pub tuning: Option<Tuning>,
-    /// Updates spent on the search, the range test not counted.
-    pub tuning_updates: u64,
+    /// Its final runs at each budget of the plan, the whole budget last.
+    pub budgets: Vec<BudgetOutcome>,
 }
 
 /// The search for an arm's peak rate.
@@ -141,7 +93,7 @@ pub struct ArmRecord {
 pub struct Tuning {
     /// What was tried, from the lowest rate to the highest.
     pub trials: Vec<Trial>,
-    /// The place in `trials` of the chosen one; `null` where all diverged.
+    /// The place in `trials` of the chosen one; `null` if all diverged.
     pub chosen: Option<usize>,
     /// Whether the chosen rate is the lowest or highest that was tried, so that a better one may lie beyond it.
     pub at_edge: bool,
@@ -158,106 +110,66 @@ pub struct Trial {
     pub peak: f64,
     /// Whether it was added because some arm's best was at an edge.
     pub extra: bool,
-    /// The final validation value; `null` where training diverged.
+    /// The final validation value; `null` if training diverged.
     pub validation: Option<f64>,
     /// The run's folder within the comparison's.
     pub folder: String,
-    /// Updates that were made.
+    /// Updates that were done.
     pub updates: u64,
     /// What they took, side by side with other runs.
     pub seconds: f64,
 }
 
-/// The final runs of one budget.
+/// The final runs of an arm at one budget, and how they compare.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct BudgetRecord {
-    /// The share of the whole budget.
-    pub fraction: f64,
+pub struct BudgetOutcome {
+    /// The arm's spec at this budget; `null` if every rate that was tried diverged.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub spec: Option<Spec>,
     /// The updates of a run.
     pub updates: u64,
-    /// The updates after which every arm's validation split is read, for *how soon*.
-    pub grid: Vec<u64>,
-    /// The arms' runs, in the plan's order.
-    pub arms: Vec<ArmResult>,
-    /// The comparisons with a reference: the declared one first.
+    /// One run a seed; none if every rate that was tried diverged.
+    pub runs: Vec<RunOutcome>,
+    /// The final values of the runs that did not diverge; `null` if there is none.
+    pub samples: Option<Samples>,
+    /// Beside each reference: the declared one first. Empty if the reference has no runs.
     pub against: Vec<Against>,
-}
-
-impl BudgetRecord {
-    /// An arm's runs.
-    pub fn arm(&self, label: &str) -> Option<&ArmResult> {
-        self.arms.iter().find(|arm| arm.label == label)
-    }
-
-    /// The comparisons with a reference, where there is one in this role.
-    pub fn against(&self, role: Role) -> Option<&Against> {
-        self.against.iter().find(|against| against.role == role)
-    }
-}
-
-/// The final runs of an arm.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ArmResult {
-    /// The arm.
-    pub label: String,
-    /// Its spec at this budget.
-    pub spec: Option<String>,
-    /// The updates of a run.
-    pub updates: u64,
-    /// One run a seed, in the plan's order of seeds.
-    pub runs: Vec<RunResult>,
-    /// Runs that diverged.
-    pub diverged: usize,
-    /// Final test values of the runs that did not diverge.
-    pub test: Option<Sample>,
-    /// Final validation values of the runs that did not diverge.
-    pub validation: Option<Sample>,
 }
 
 /// A final run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct RunResult {
+pub struct RunOutcome {
     /// Decides initial weights, order of the data and dropout; the same in every arm.
     pub seed: u64,
     /// Whether the seed was added when results were known already.
     pub added: bool,
     /// The run's folder within the comparison's.
     pub folder: String,
-    /// Whether it diverged, which ends a run.
-    pub diverged: bool,
-    /// Updates that were made.
+    /// Updates that were done.
     pub updates_done: u64,
-    /// Final validation value.
-    pub validation: Option<f64>,
-    /// Test value, read once at the end.
-    pub test: Option<f64>,
+    /// The final values; `null` if training diverged, which ends a run.
+    pub values: Option<FinalValues>,
     /// The validation split on the way.
-    pub evaluations: Vec<ValidationPointRecord>,
+    pub evaluations: Vec<ValidationPoint>,
     /// Training batches on the way, averaged in bins.
     pub training: Vec<Bin>,
-    /// What training took, side by side with other runs; readings not counted.
+    /// What training took, side by side with other runs; evaluations not counted.
     pub seconds: f64,
 }
 
-/// The validation split after some updates.
+/// What a run that did not diverge comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ValidationPointRecord {
-    /// Updates made before it.
-    pub updates_done: u64,
-    /// The deciding metric.
-    pub value: Option<f64>,
-    /// The loss.
-    pub loss: Option<f64>,
-    /// Whether it is at the end of a cycle.
-    pub trough: bool,
+pub struct FinalValues {
+    /// The last evaluation of the validation split.
+    pub validation: f64,
+    /// The test split, evaluated once, at the end.
+    pub test: f64,
 }
 
 /// Training batches of neighbouring updates.
@@ -269,8 +181,19 @@ pub struct Bin {
     pub updates_done: u64,
     /// The mean loss.
     pub loss: Option<f64>,
-    /// The mean of the deciding metric.
+    /// The mean of the objective.
     pub value: Option<f64>,
+}
+
+/// The final values of an arm's runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Samples {
+    /// On the validation split, which decides.
+    pub validation: Sample,
+    /// On the test split, which is reported.
+    pub test: Sample,
 }
 
 /// A sample in figures.
@@ -288,18 +211,19 @@ pub struct Sample {
     pub interval: Option<[f64; 2]>,
 }
 
-/// All other arms beside one reference.
+/// An arm beside one reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Against {
-    /// The reference's label.
-    pub reference: String,
+    /// The reference.
+    pub reference: usize,
     /// Why it is one.
     pub role: Role,
-    /// Final test values, arm less reference, paired by seed.
-    pub differences: Vec<Difference>,
-    /// How soon the arms come near the reference's end; `null` where the reference diverged.
+    /// Final test values, arm less reference, paired by seed; `null` for the reference itself.
+    pub difference: Option<Difference>,
+    /// How long the arm takes to come near the reference's end; `null` if a run of the reference diverged, or the arm has
+    /// no runs.
     pub time_to_target: Option<TimeToTarget>,
 }
 
@@ -315,13 +239,11 @@ pub enum Role {
 }
 
 /// An arm's final test values less the reference's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Difference {
-    /// The arm.
-    pub label: String,
-    /// The paired differences; `null` where a run of either diverged.
+    /// The paired differences; `null` if a run of either diverged.
     pub sample: Option<Sample>,
     /// The paired t-test's p, adjusted by Holm over the arms.
     pub p: Option<f64>,
@@ -352,70 +274,74 @@ pub enum Verdict {
     Diverged,
 }
 
-/// How soon the arms reach a target.
+/// How long an arm takes to reach a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TimeToTarget {
     /// The reference's mean final validation value less the margin.
     pub target: f64,
-    /// Every arm, the reference included.
-    pub arms: Vec<ArmTimeToTarget>,
-}
-
-/// How soon an arm reaches the target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ArmTimeToTarget {
-    /// The arm.
-    pub label: String,
     /// Updates to the target, by seed; `null` for a run that did not reach it.
     pub updates: Vec<Option<u64>>,
-    /// Runs that reached it.
-    pub reached: usize,
-    /// The median number of updates: one number twice where censored runs do not matter, else the two ends that it lies
-    /// between; the upper end `null` where it is unbounded.
+    /// The median number of updates: one number twice if censored runs do not matter, else the two ends that it lies
+    /// between; the upper end is `null` if it is unbounded.
     pub median_updates: [Option<f64>; 2],
-    /// The same as uncontended compute time.
-    pub median_seconds: [Option<f64>; 2],
     /// The median over seeds of (this arm's updates) / (the reference's own), likewise; below 1 the arm is sooner.
     pub ratio: [Option<f64>; 2],
     /// The distribution-free interval of that median.
     pub ratio_interval: [Option<f64>; 2],
-    /// Its confidence; below 0.95 where the seeds are too few for that.
+    /// Its confidence; below 0.95 if the seeds are too few for that.
     pub ratio_confidence: f64,
-    /// Updates that the search for the arm's peak rate took; not counted in the ratio.
-    pub tuning_updates: u64,
 }
 
-/// What a comparison says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a comparison says: a headline, a row an arm, and at most three notes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Conclusion {
-    /// One sentence.
+    /// One sentence, with the winner first.
     pub headline: String,
-    /// What else must be known, a sentence each.
-    pub sentences: Vec<String>,
+    /// A row an arm, in the plan's order.
+    pub table: Vec<Row>,
+    /// What else must be known; at most three.
+    pub notes: Vec<String>,
     /// What these figures cannot say.
     pub limits: Vec<String>,
-    /// The arm to go on with; `null` where every arm diverged.
+    /// The arm to train with; `null` if every arm diverged.
     pub winner: Option<Winner>,
 }
 
-/// The arm to go on with.
+/// An arm in a row, as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The arm's label.
+    pub arm: String,
+    /// The test value's mean and 95 % interval over seeds.
+    pub test: String,
+    /// The difference from the reference, with its 95 % interval.
+    pub difference: String,
+    /// What may be said of the difference.
+    pub verdict: String,
+    /// The time to the target as a multiple of the reference's own, and the runs that reached it.
+    pub time_to_target: String,
+    /// The spec at the chosen peak rate.
+    pub policy: String,
+}
+
+/// The arm to train with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Winner {
     /// The arm.
-    pub label: String,
+    pub arm: usize,
     /// Why it.
     pub because: Because,
 }
 
-/// Why an arm is the one to go on with.
+/// Why an arm is the one to train with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -428,4 +354,85 @@ pub enum Because {
     Cheapest,
     /// The reference diverged, so that nothing can be compared, and it validates best.
     Validation,
+}
+
+impl Record {
+    /// The arms at the whole budget.
+    pub fn whole(&self) -> impl Iterator<Item = &BudgetOutcome> {
+        self.arms.iter().map(ArmOutcome::whole)
+    }
+
+    /// The label of an arm.
+    pub fn label(&self, arm: usize) -> &str {
+        &self.plan.arms[arm].label
+    }
+
+    /// The references at a budget, with their roles: the declared one first.
+    pub fn references(&self, budget: usize) -> Vec<(usize, Role)> {
+        let against = self.arms.first().map(|arm| &arm.budgets[budget].against);
+        against.map_or_else(Vec::new, |against| {
+            against.iter().map(|a| (a.reference, a.role)).collect()
+        })
+    }
+}
+
+impl ArmOutcome {
+    /// The final runs at the whole budget.
+    pub fn whole(&self) -> &BudgetOutcome {
+        self.budgets.last().expect("a plan has a budget")
+    }
+
+    /// Updates spent on the search for the peak rate, the range test not counted.
+    pub fn tuning_updates(&self) -> u64 {
+        let trials = self.tuning.iter().flat_map(|tuning| &tuning.trials);
+        trials.map(|trial| trial.updates).sum()
+    }
+}
+
+impl BudgetOutcome {
+    /// Whether there are runs and none of them diverged: only then is the arm compared.
+    pub fn is_whole(&self) -> bool {
+        !self.runs.is_empty() && self.diverged() == 0
+    }
+
+    /// The runs that diverged.
+    pub fn diverged(&self) -> usize {
+        self.runs.iter().filter(|run| run.values.is_none()).count()
+    }
+
+    /// The mean final validation value, if the arm [is whole](Self::is_whole).
+    pub fn validation(&self) -> Option<f64> {
+        let samples = self.samples.filter(|_| self.is_whole())?;
+        Some(samples.validation.mean)
+    }
+
+    /// How it stands beside the reference in a role, if there is one in that role.
+    pub fn against(&self, role: Role) -> Option<&Against> {
+        self.against.iter().find(|against| against.role == role)
+    }
+}
+
+impl TimeToTarget {
+    /// The runs that reached the target.
+    pub fn reached(&self) -> usize {
+        self.updates.iter().flatten().count()
+    }
+}
+
+/// Of these arms at one budget, the one that validates best; of equals the first.
+pub(super) fn best<'a>(
+    arms: impl Iterator<Item = (usize, &'a BudgetOutcome)>,
+    direction: Direction,
+) -> Option<usize> {
+    // An arm that is not whole has no value to be the best by.
+    let validated = arms.filter_map(|(place, arm)| Some((place, arm.validation()?)));
+    validated
+        .reduce(|best, next| {
+            if direction.is_better(next.1, best.1) {
+                next
+            } else {
+                best
+            }
+        })
+        .map(|(place, _)| place)
 }

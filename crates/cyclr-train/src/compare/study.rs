@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 
-use cyclr::Spec;
-
-use super::{Arm, Bounds, Plan, Tune, plan::COMPLETED};
+use super::{Arm, ArmPolicy, Bounds, Plan, Tune};
 use crate::Error;
 
 /// A study: comparisons that belong together, each with what it trains.
@@ -95,14 +93,10 @@ impl Study {
             plan.updates = shorter(plan.updates);
             for arm in &mut plan.arms {
                 arm.updates = arm.updates.map(shorter);
-                if COMPLETED.iter().any(|(name, _)| *name == arm.policy) {
-                    continue;
+                if let ArmPolicy::Spec(spec) = &mut arm.policy {
+                    let stretched = spec.stretched(factor);
+                    *spec = stretched.map_err(|e| bad(format!("arm {}: {e}", arm.label)))?;
                 }
-                let spec: Result<Spec, _> = arm.policy.parse();
-                let spec = spec.and_then(|spec| spec.stretched(factor));
-                arm.policy = spec
-                    .map_err(|e| bad(format!("arm {}: {e}", arm.label)))?
-                    .to_string();
             }
         }
         Ok(self)
@@ -113,7 +107,7 @@ impl Written {
     fn part(self, train: &toml::Table) -> Result<Part, Error> {
         let usual = Plan::new(self.updates);
         let tuned = self.arm.iter().any(|arm| arm.tuned);
-        let named = |arm: &Arm| COMPLETED.iter().any(|(name, _)| *name == arm.policy);
+        let named = |arm: &Arm| matches!(arm.policy, ArmPolicy::Named(_));
         let bounds = match (self.base_lr, self.max_lr) {
             (Some(base_lr), Some(max_lr)) => Bounds::Given { base_lr, max_lr },
             (None, None) if tuned || self.arm.iter().any(named) => usual.bounds,
@@ -139,8 +133,8 @@ impl Written {
         Ok(Part {
             plan: Plan {
                 title: self.title.unwrap_or_else(|| self.name.clone()),
+                reference: place_of(&self.reference, &self.arm)?,
                 arms: self.arm,
-                reference: self.reference,
                 seeds: self.seeds.unwrap_or(usual.seeds),
                 added_seeds: Vec::new(),
                 updates: self.updates,
@@ -154,6 +148,19 @@ impl Written {
             train: over(train, self.train),
         })
     }
+}
+
+/// The arm of that label.
+pub(super) fn place_of(label: &str, arms: &[Arm]) -> Result<usize, Error> {
+    let place = arms.iter().position(|arm| arm.label == label);
+    place.ok_or_else(|| Error::NoReference {
+        reference: String::from(label),
+        arms: arms
+            .iter()
+            .map(|arm| arm.label.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
 }
 
 /// `own` over `common`, key by key.
@@ -187,6 +194,7 @@ mod tests {
             weight_decay: true,
             snapshots: true,
             given_weights: false,
+            objective: Some(cyclr::trainer::Objective::ACCURACY),
         }
     }
 
@@ -211,7 +219,10 @@ mod tests {
             (2_800, Bounds::Unneeded, &None)
         );
         assert_eq!(
-            (plan.arms[1].updates, plan.arms[1].policy.as_str()),
+            (
+                plan.arms[1].updates,
+                plan.arms[1].policy.to_string().as_str()
+            ),
             (
                 Some(1_000),
                 "triangular2(base=0.001, max=0.005, step=80) for 640 then \

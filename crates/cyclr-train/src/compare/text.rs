@@ -1,340 +1,290 @@
-//! What a comparison says, in words that hold also where the cyclical arm loses.
+//! What a comparison says to people: a headline, a table, and at most three notes.
 
+use std::fmt;
+
+use cyclr::trainer::Unit;
+
+use super::analyse;
+use super::plan::readable;
 use super::record::{
-    Against, ArmResult, ArmTimeToTarget, BudgetRecord, Conclusion, Difference, Record, Role,
-    RunResult, Sample, Verdict,
+    Against, Because, BudgetOutcome, Conclusion, Difference, Record, Role, Row, Sample,
+    TimeToTarget, Verdict, Winner, best,
 };
-use super::selection;
 
-/// The conclusion before there is one.
-pub(super) fn nothing() -> Conclusion {
-    Conclusion {
-        headline: String::new(),
-        sentences: Vec::new(),
-        limits: Vec::new(),
-        winner: None,
-    }
-}
+/// More notes than this are not read.
+const NOTES: usize = 3;
 
 /// What the record says.
 pub(super) fn conclusion(record: &Record) -> Conclusion {
-    let Some(whole) = record.budgets.last() else {
-        return nothing();
-    };
-    let talk = Talk { record, whole };
+    let winner = analyse::winner(&record.arms, &record.plan, &record.objective);
+    let text = Text { record };
+    let mut notes = text.notes();
+    notes.truncate(NOTES);
     Conclusion {
-        headline: talk.headline(),
-        sentences: talk.sentences(),
-        limits: talk.limits(),
-        winner: selection::winner(record, whole),
+        headline: text.headline(winner),
+        table: (0..record.arms.len()).map(|arm| text.row(arm)).collect(),
+        notes,
+        limits: text.limits(),
+        winner,
     }
 }
 
 /// What the sentences are about.
-struct Talk<'a> {
+struct Text<'a> {
     record: &'a Record,
-    whole: &'a BudgetRecord,
 }
 
-impl Talk<'_> {
-    /// The cyclical arm that validates best (or, without one, the best arm that is not the reference) beside the
-    /// reference, and beside the best arm that does not cycle.
-    fn headline(&self) -> String {
-        let Some(declared) = self.whole.against(Role::Declared) else {
-            return String::from("There is nothing to compare.");
+impl Text<'_> {
+    /// The winner first: `linear wins: +1.01 points over fixed (0.57 to 1.45, n = 5)`.
+    fn headline(&self, winner: Option<Winner>) -> String {
+        let plan = &self.record.plan;
+        let reference = self.record.label(plan.reference);
+        let Some(Winner { arm, because }) = winner else {
+            return String::from("no verdict: every arm diverged");
         };
-        let reference = &declared.reference;
-        if self.diverged(reference) > 0 {
-            return format!(
-                "No verdict: the reference {reference} diverged in {} of {} runs.",
-                self.diverged(reference),
-                self.record.plan.seeds.len()
-            );
+        let label = self.record.label(arm);
+        match because {
+            Because::Better => match self.difference(arm) {
+                Some(difference) => format!("{label} wins: {}", self.over(difference, reference)),
+                None => format!("{label} wins"),
+            },
+            Because::NoneBetter => format!("{reference} wins: every other arm is worse"),
+            Because::Cheapest => {
+                format!(
+                    "undecided: {}; {label} costs the least",
+                    self.closest(reference)
+                )
+            }
+            Because::Validation => {
+                let arm = self.record.arms[plan.reference].whole();
+                format!(
+                    "no verdict: the reference {reference} diverged{}",
+                    diverged_in(arm)
+                )
+            }
         }
-        let Some(focus) = self.focus(reference) else {
-            return format!("No verdict: every arm but {reference} diverged.");
-        };
-        let Some(difference) = declared.differences.iter().find(|d| d.label == focus) else {
-            return format!("No verdict: {focus} could not be compared.");
-        };
-        let mut sentence = self.in_short(difference, reference);
-        if let Some((best, beside)) = self.beside_best(&focus) {
-            let reference = format!("{}, the best arm without cycles", best.reference);
-            sentence.push_str(match (difference.verdict, beside.verdict) {
-                (a, b) if a == b => ", and ",
-                _ => "; it ",
-            });
-            let said = word(beside.verdict);
-            let said = if difference.verdict == beside.verdict {
-                said.trim_start_matches("is ")
-            } else {
-                said
-            };
-            sentence.push_str(said);
-            sentence.push(' ');
-            sentence.push_str(&reference);
-        }
-        sentence.push('.');
-        sentence
     }
 
-    /// The best arm that does not cycle, and how the arm stands beside it.
-    fn beside_best(&self, focus: &str) -> Option<(&Against, &Difference)> {
-        let best = self.whole.against(Role::BestNonCyclical)?;
-        let difference = best.differences.iter().find(|d| d.label == focus)?;
-        Some((best, difference))
+    /// The arm that validates best beside the reference, and how near it comes.
+    fn closest(&self, reference: &str) -> String {
+        let plan = &self.record.plan;
+        let others = self.record.whole().enumerate();
+        let others = others.filter(|&(n, _)| n != plan.reference);
+        let Some(arm) = best(others, self.record.objective.direction) else {
+            return format!("every arm but {reference} diverged");
+        };
+        let label = self.record.label(arm);
+        match self.difference(arm) {
+            Some(d) if d.verdict == Verdict::Equivalent => format!(
+                "{label} and {reference} are equivalent, {}",
+                self.over(d, reference)
+            ),
+            Some(d) => format!(
+                "no arm is shown to beat {reference}; {label} is closest, {}",
+                self.over(d, reference)
+            ),
+            None => format!("{label} could not be compared with {reference}"),
+        }
     }
 
-    /// `triangular2 is better than fixed by 0.92 points (0.51 to 1.33)`
-    fn in_short(&self, difference: &Difference, reference: &str) -> String {
-        let (label, said) = (&difference.label, word(difference.verdict));
+    /// `+1.01 points over fixed (0.57 to 1.45, n = 5)`
+    fn over(&self, difference: &Difference, reference: &str) -> String {
         let Some(sample) = &difference.sample else {
-            return format!("{label} diverged and is not compared with {reference}");
+            return format!("not compared with {reference}");
         };
-        let decided = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
-        let amount = if decided {
-            format!(" by {}{}", self.number(sample.mean.abs()), self.unit())
-        } else {
-            String::new()
-        };
-        let sign = if decided && sample.mean < 0.0 {
-            -1.0
-        } else {
-            1.0
-        };
-        let interval = self.interval(sample, sign);
-        let interval = interval.map_or_else(String::new, |i| format!(" ({i})"));
-        let small = if decided && difference.within_margin {
+        let ends = sample.interval.map_or_else(String::new, |[low, high]| {
+            format!("{} to {}, ", self.number(low), self.number(high))
+        });
+        let claimed = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
+        let small = if claimed && difference.within_margin {
             ", which is less than the margin"
         } else {
             ""
         };
-        format!("{label} {said} {reference}{amount}{interval}{small}")
+        format!(
+            "{}{} over {reference} ({ends}n = {}){small}",
+            self.signed(sample.mean),
+            self.unit(),
+            sample.n
+        )
     }
 
-    /// The ends of a difference's interval, `sign` times.
-    fn interval(&self, sample: &Sample, sign: f64) -> Option<String> {
-        let [low, high] = sample.interval?;
-        let mut ends = [sign * low, sign * high];
-        ends.sort_by(f64::total_cmp);
-        Some(format!(
-            "{} to {}",
-            self.number(ends[0]),
-            self.number(ends[1])
-        ))
+    /// An arm beside the declared reference, at the whole budget.
+    fn difference(&self, arm: usize) -> Option<&Difference> {
+        let against = self.record.arms[arm].whole().against(Role::Declared)?;
+        against.difference.as_ref()
     }
 
-    /// The arm that the headline is about.
-    fn focus(&self, reference: &str) -> Option<String> {
-        let sign = if self.record.measure.higher_is_better {
-            1.0
-        } else {
-            -1.0
-        };
-        let best = |cyclical: bool| {
-            let arms = self.whole.arms.iter().zip(&self.record.arms);
-            arms.filter(|(arm, chosen)| chosen.cyclical == cyclical && arm.label != reference)
-                .filter(|(arm, _)| arm.diverged == 0)
-                .filter_map(|(arm, _)| Some((sign * arm.validation?.mean, &arm.label)))
-                .reduce(|a, b| if b.0 > a.0 { b } else { a })
-                .map(|(_, label)| label.clone())
-        };
-        best(true).or_else(|| best(false))
-    }
-
-    /// `triangular2 is better than fixed by 0.92 points (0.51 to 1.33; 5 seeds)`
-    fn stands(&self, difference: &Difference, reference: &str) -> String {
-        let label = &difference.label;
-        let Some(sample) = &difference.sample else {
-            return format!(
-                "{label} diverged in {} of {} runs, and is not compared",
-                self.diverged(label),
-                self.record.plan.seeds.len()
-            );
-        };
-        let seeds = plural(sample.n, "seed");
-        let interval = |sign: f64| match self.interval(sample, sign) {
-            Some(ends) => format!("{ends}; {seeds}"),
-            None => seeds.clone(),
-        };
-        let unit = self.unit();
-        let by = self.number(sample.mean.abs());
-        let margin = self.record.plan.margin;
-        let small = if difference.within_margin {
-            format!(", which is shown to be less than the margin of {margin}")
-        } else {
-            String::new()
-        };
-        let away = if sample.mean < 0.0 { -1.0 } else { 1.0 };
-        match difference.verdict {
-            Verdict::Better => {
-                format!(
-                    "{label} is better than {reference} by {by}{unit} ({}){small}",
-                    interval(away)
-                )
-            }
-            Verdict::Worse => {
-                format!(
-                    "{label} is worse than {reference} by {by}{unit} ({}){small}",
-                    interval(away)
-                )
-            }
-            Verdict::Equivalent => format!(
-                "{label} and {reference} are equivalent: they differ by {}{unit} ({}), shown to be less than the margin of {margin}",
-                self.number(sample.mean),
-                interval(1.0)
-            ),
-            Verdict::Undecided | Verdict::Diverged => format!(
-                "{label} is not shown to differ from {reference}: {}{unit} ({}){}",
-                signed(&self.number(sample.mean)),
-                interval(1.0),
-                might_decide(difference)
-            ),
-        }
-    }
-
-    fn sentences(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        if let Some(declared) = self.whole.against(Role::Declared) {
-            let differences = declared.differences.iter();
-            said.extend(differences.map(|d| format!("{}.", self.stands(d, &declared.reference))));
-            let focus = self.focus(&declared.reference);
-            let beside = focus.as_ref().and_then(|focus| self.beside_best(focus));
-            said.extend(beside.map(|(best, d)| format!("{}.", self.stands(d, &best.reference))));
-        }
-        for against in &self.whole.against {
-            said.extend(self.how_soon(against));
-        }
-        said.extend(self.shorter_budgets());
-        said.extend(self.edges());
-        said.extend(self.added_seeds());
-        said
-    }
-
-    /// How soon the cyclical arms come near the reference's end.
-    fn how_soon(&self, against: &Against) -> Vec<String> {
-        let Some(time_to_target) = &against.time_to_target else {
-            return Vec::new();
-        };
-        let cyclical = |label: &str| {
-            let arm = self.record.arms.iter().find(|arm| arm.label == label);
-            arm.is_some_and(|arm| arm.cyclical)
-        };
-        let arms = time_to_target
-            .arms
-            .iter()
-            .filter(|arm| cyclical(&arm.label) && arm.label != against.reference);
-        arms.map(|arm| self.soon_of(arm, against)).collect()
-    }
-
-    fn soon_of(&self, arm: &ArmTimeToTarget, against: &Against) -> String {
-        let (label, reference) = (&arm.label, &against.reference);
-        let target = format!(
-            "{}'s mean final validation {} {} {}{}",
-            reference,
-            self.record.measure.name,
-            if self.record.measure.higher_is_better {
-                "less"
-            } else {
-                "plus"
+    fn row(&self, arm: usize) -> Row {
+        let outcome = &self.record.arms[arm];
+        let whole = outcome.whole();
+        let against = whole.against(Role::Declared);
+        let difference = against.and_then(|against| against.difference.as_ref());
+        let spec = outcome.spec.as_ref();
+        Row {
+            arm: String::from(self.record.label(arm)),
+            test: self.test(whole),
+            difference: difference
+                .and_then(|difference| difference.sample.as_ref())
+                .map_or_else(String::new, |sample| self.signed_sample(sample)),
+            verdict: match difference {
+                None if arm == self.record.plan.reference => String::from("reference"),
+                None => String::from("not compared"),
+                Some(difference) => verdict(difference),
             },
-            self.record.plan.margin,
-            self.unit()
-        );
-        let reached = format!("{} of {} runs got there", arm.reached, arm.updates.len());
-        let interval = match arm.ratio_interval {
-            [Some(low), Some(high)] => format!("{} to {}, ", ratio(low), ratio(high)),
-            [Some(low), None] => format!("{} or more, ", ratio(low)),
-            _ => String::new(),
-        };
-        match arm.ratio {
-            [Some(low), Some(high)] if low == high => format!(
-                "To {target}, {label} took {} times the updates that {reference} itself took (median; {interval}{:.1} % sure; {reached}).",
-                ratio(low),
-                100.0 * arm.ratio_confidence
-            ),
-            // The reference itself did not get there in some of the runs.
-            [Some(0.0), Some(high)] => format!(
-                "To {target}, {label} took at most {} times the updates that {reference} itself took (the median cannot be told more closely; {reached}).",
-                ratio(high)
-            ),
-            [Some(low), Some(high)] => format!(
-                "To {target}, {label} took {} to {} times the updates that {reference} itself took (the median cannot be told more closely; {reached}).",
-                ratio(low),
-                ratio(high)
-            ),
-            _ => format!("Too few runs came to {target} for a ratio: of {label}, {reached}."),
+            time_to_target: time_cell(against),
+            policy: spec.map_or_else(|| "every rate diverged".into(), ToString::to_string),
         }
     }
 
-    /// The focus arm beside the reference at the shorter budgets.
-    fn shorter_budgets(&self) -> Vec<String> {
-        let shorter = &self.record.budgets[..self.record.budgets.len() - 1];
-        let reference = &self.record.plan.reference;
-        let Some(focus) = self.focus(reference) else {
-            return Vec::new();
+    /// `85.95 [85.57, 86.33]`, and the runs that diverged.
+    fn test(&self, arm: &BudgetOutcome) -> String {
+        let Some(samples) = &arm.samples else {
+            return String::from("diverged");
         };
-        let said = shorter.iter().filter_map(|budget| {
-            let declared = budget.against(Role::Declared)?;
-            let difference = declared.differences.iter().find(|d| d.label == focus)?;
-            Some(format!(
-                "At {} updates, {}.",
-                budget.updates,
-                self.stands(difference, reference)
-            ))
+        let sample = &samples.test;
+        let mean = self.number(sample.mean);
+        let interval = sample.interval.map_or_else(String::new, |[low, high]| {
+            format!(" [{}, {}]", self.number(low), self.number(high))
         });
-        said.collect()
+        match arm.diverged() {
+            0 => format!("{mean}{interval}"),
+            n => format!("{mean}{interval}, {n} of {} diverged", arm.runs.len()),
+        }
     }
 
-    /// Arms whose tuned rate lies at the edge of what was tried, or that found none.
-    fn edges(&self) -> Vec<String> {
-        let tuned = self
-            .record
-            .arms
-            .iter()
-            .filter_map(|arm| Some((arm, arm.tuning.as_ref()?)));
-        tuned
-            .filter(|(_, tuning)| tuning.at_edge)
-            .map(|(arm, tuning)| match tuning.chosen {
-                None => format!("{} diverged at every rate that was tried.", arm.label),
-                Some(_) => format!(
-                    "{}'s best peak rate lies at the edge of those that were tried, so a better one may lie beyond it.",
-                    arm.label
-                ),
-            })
-            .collect()
+    fn signed_sample(&self, sample: &Sample) -> String {
+        let interval = sample.interval.map_or_else(String::new, |[low, high]| {
+            format!(" [{}, {}]", self.signed(low), self.signed(high))
+        });
+        format!("{}{interval}", self.signed(sample.mean))
+    }
+
+    /// What else must be known, the most important first.
+    fn notes(&self) -> Vec<String> {
+        let notes = [
+            self.added_seeds(),
+            self.learnt_nothing(),
+            self.beside_best(),
+            self.edges(),
+            self.shorter_budgets(),
+        ];
+        notes.into_iter().flatten().collect()
     }
 
     fn added_seeds(&self) -> Option<String> {
-        let (added, all) = (
-            self.record.plan.added_seeds.len(),
-            self.record.plan.seeds.len(),
-        );
+        let plan = &self.record.plan;
+        let (added, all) = (plan.added_seeds.len(), plan.seeds.len());
         (added > 0).then(|| {
             format!(
-                "{added} of the {all} seeds were added when results were known already. The intervals and verdicts take no account of that, and so claim more than they should."
+                "{added} of the {all} seeds were added after results were known. The intervals and verdicts do not \
+                 allow for that, so they claim more than they should."
             )
         })
     }
 
+    /// Arms whose objective, averaged over runs, is no better at the end than when it was first evaluated.
+    fn learnt_nothing(&self) -> Option<String> {
+        let objective = &self.record.objective;
+        let idle = self.record.whole().enumerate().filter(|(_, arm)| {
+            let first = arm.runs.iter().filter_map(|run| {
+                let first = run.evaluations.first()?;
+                objective.value(&first.metrics)
+            });
+            let first: Vec<f64> = first.collect();
+            let mean = first.iter().sum::<f64>() / first.len() as f64;
+            let last = arm.validation();
+            last.is_some_and(|last| !objective.direction.is_better(last, mean))
+        });
+        let idle: Vec<&str> = idle.map(|(n, _)| self.record.label(n)).collect();
+        (!idle.is_empty()).then(|| {
+            format!(
+                "{} validated no better at the end than at the first evaluation: a net that learns nothing says \
+                 nothing about policies.",
+                idle.join(", ")
+            )
+        })
+    }
+
+    /// The best cyclical arm beside the best arm without cycles, if that is not the reference.
+    fn beside_best(&self) -> Option<String> {
+        let direction = self.record.objective.direction;
+        let cyclical = self.record.whole().enumerate();
+        let cyclical = cyclical.filter(|&(n, _)| self.record.arms[n].cyclical);
+        let arm = best(cyclical, direction)?;
+        let against = self.record.arms[arm]
+            .whole()
+            .against(Role::BestNonCyclical)?;
+        let difference = against.difference.as_ref()?;
+        let (label, other) = (self.record.label(arm), self.record.label(against.reference));
+        let said = match difference.verdict {
+            Verdict::Better => "is better than",
+            Verdict::Worse => "is worse than",
+            Verdict::Equivalent => "is equivalent to",
+            Verdict::Undecided => "is not shown to differ from",
+            Verdict::Diverged => "cannot be compared with",
+        };
+        let by = difference
+            .sample
+            .as_ref()
+            .map_or_else(String::new, |sample| {
+                format!(": {}{}", self.signed_sample(sample), self.unit())
+            });
+        let time = against.time_to_target.as_ref().map(ratio);
+        let time = time.flatten().map_or_else(String::new, |ratio| {
+            format!("; it took {ratio} the updates to come within the margin")
+        });
+        Some(format!(
+            "{label} {said} {other}, the best arm without cycles{by}{time}."
+        ))
+    }
+
+    /// Arms whose tuned rate lies at the edge of what was tried.
+    fn edges(&self) -> Option<String> {
+        let at_edge = self.record.arms.iter().enumerate().filter(|(_, arm)| {
+            let tuning = arm.tuning.as_ref();
+            tuning.is_some_and(|tuning| tuning.at_edge && tuning.chosen.is_some())
+        });
+        let labels: Vec<&str> = at_edge.map(|(n, _)| self.record.label(n)).collect();
+        (!labels.is_empty()).then(|| {
+            format!(
+                "The best peak rate of {} is at the edge of those tried: a better one may lie beyond.",
+                labels.join(" and ")
+            )
+        })
+    }
+
+    /// The best other arm beside the reference at the shorter budgets.
+    fn shorter_budgets(&self) -> Option<String> {
+        let plan = &self.record.plan;
+        let others = self.record.whole().enumerate();
+        let others = others.filter(|&(n, _)| n != plan.reference);
+        let arm = best(others, self.record.objective.direction)?;
+        let shorter = self.record.arms[arm].budgets.split_last()?.1;
+        let said = shorter.iter().map(|budget| {
+            let difference = budget.against(Role::Declared).and_then(|a| a.difference);
+            let said = difference.map_or("not compared", |d| word(d.verdict));
+            format!("{said} at {} updates", budget.updates)
+        });
+        let said: Vec<String> = said.collect();
+        (!said.is_empty()).then(|| {
+            format!(
+                "{} beside {}: {}.",
+                self.record.label(arm),
+                self.record.label(plan.reference),
+                said.join(", ")
+            )
+        })
+    }
+
+    /// What the figures cannot say.
     fn limits(&self) -> Vec<String> {
         let plan = &self.record.plan;
         let mut limits = vec![format!(
-            "The intervals cover other seeds, not other examples: they say how much a new training would vary on the same {} test examples.",
-            self.record.data.test
+            "The intervals cover other seeds, not other examples: they say how much a new training would vary on the \
+             same {} test examples.",
+            self.record.info.test
         )];
-        let idle = self
-            .whole
-            .arms
-            .iter()
-            .filter(|arm| self.learnt_nothing(arm));
-        let idle: Vec<&str> = idle.map(|arm| arm.label.as_str()).collect();
-        if !idle.is_empty() {
-            limits.push(format!(
-                "{} validated no better at the end than at the first reading: what learns nothing says nothing of policies.",
-                idle.join(", ")
-            ));
-        }
         if let Some(tune) = &plan.tuning {
             limits.push(format!(
                 "Peak rates were tuned on one seed ({}) among few values; another seed might choose others.",
@@ -343,98 +293,153 @@ impl Talk<'_> {
         }
         if plan.budgets.len() > 1 {
             limits.push(String::from(
-                "Peak rates were tuned at the longest budget only, and so the shorter ones are not each arm's best.",
+                "Peak rates were tuned at the longest budget only, so at the shorter ones they may not be each arm's \
+                 best.",
             ));
         }
         limits.push(format!(
-            "It is one net, one data set and {} updates. Elsewhere the order may be another.",
+            "It is one net, one data set and {} updates. Elsewhere the order may differ.",
             plan.updates
         ));
         limits
     }
 
-    /// Whether an arm's figure, averaged over its runs, is no better at the end than when it was first read.
-    fn learnt_nothing(&self, arm: &ArmResult) -> bool {
-        let mean = |of: fn(&RunResult) -> Option<f64>| {
-            let values: Vec<f64> = arm.runs.iter().filter_map(of).collect();
-            values.iter().sum::<f64>() / values.len() as f64
-        };
-        let first = mean(|run| run.evaluations.first()?.value);
-        let last = mean(|run| run.validation);
-        if self.record.measure.higher_is_better {
-            last <= first
-        } else {
-            last >= first
-        }
-    }
-
-    fn diverged(&self, label: &str) -> usize {
-        let arm = self.whole.arm(label);
-        arm.map_or(0, |arm| arm.diverged)
-    }
-
     fn unit(&self) -> &'static str {
-        if self.record.measure.unit == "points" {
-            " points"
-        } else {
-            ""
+        match self.record.objective.unit {
+            Unit::Points => " points",
+            Unit::Own => "",
         }
     }
 
     /// A value in as many digits as it deserves: two decimals of a point, four digits of anything else.
     fn number(&self, value: f64) -> String {
-        if self.record.measure.unit == "points" {
-            // A rounded zero has no sign.
-            let text = format!("{value:.2}");
-            if text == "-0.00" {
-                String::from("0.00")
-            } else {
-                text
+        match self.record.objective.unit {
+            Unit::Points => {
+                let text = format!("{value:.2}");
+                // A rounded zero has no sign.
+                text.strip_prefix('-')
+                    .filter(|rest| *rest == "0.00")
+                    .map_or(text.clone(), String::from)
             }
+            Unit::Own => readable(value).to_string(),
+        }
+    }
+
+    fn signed(&self, value: f64) -> String {
+        let text = self.number(value);
+        if text.starts_with('-') {
+            text
         } else {
-            let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-            format!("{rounded}")
+            format!("+{text}")
         }
     }
 }
 
-/// A verdict as the middle of a sentence.
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Better => "is better than",
-        Verdict::Worse => "is worse than",
-        Verdict::Equivalent => "is equivalent to",
-        Verdict::Undecided => "is not shown to differ from",
-        Verdict::Diverged => "cannot be compared with",
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::Equivalent => "equivalent",
+        Verdict::Undecided => "undecided",
+        Verdict::Diverged => "diverged",
     }
 }
 
-fn might_decide(difference: &Difference) -> String {
-    match difference.seeds_to_decide {
-        Some([low, high]) if high >= cyclr::stats::SEED_CAP => {
-            format!("; {low} seeds or many more might decide")
+/// `better`, `worse (within the margin)`, `undecided (9 to 48 seeds might decide)`
+fn verdict(difference: &Difference) -> String {
+    let word = word(difference.verdict);
+    match (difference.verdict, difference.seeds_to_decide) {
+        (Verdict::Better | Verdict::Worse, _) if difference.within_margin => {
+            format!("{word} (within the margin)")
         }
-        Some([low, high]) => format!("; {low} to {high} seeds might decide"),
-        None => String::new(),
+        (Verdict::Undecided, Some([low, high])) if high >= cyclr::stats::SEED_CAP => {
+            format!("{word} ({low} or many more seeds might decide)")
+        }
+        (Verdict::Undecided, Some([low, high])) if low == high => {
+            format!("{word} ({low} seeds might decide)")
+        }
+        (Verdict::Undecided, Some([low, high])) => {
+            format!("{word} ({low} to {high} seeds might decide)")
+        }
+        _ => String::from(word),
     }
 }
 
-fn signed(number: &str) -> String {
-    if number.starts_with('-') {
-        String::from(number)
-    } else {
-        format!("+{number}")
+/// `0.38–0.42× (5/5)`: the ratio as far as censored runs let it be known, and the runs that reached the target.
+fn time_cell(against: Option<&Against>) -> String {
+    let Some(time) = against.and_then(|against| against.time_to_target.as_ref()) else {
+        return String::new();
+    };
+    let is_reference = against.is_some_and(|against| against.difference.is_none());
+    let reached = format!("({}/{})", time.reached(), time.updates.len());
+    if is_reference {
+        return format!("1× {reached}");
+    }
+    match ratio(time) {
+        Some(ratio) => format!("{ratio} {reached}"),
+        None => format!("? {reached}"),
     }
 }
 
-fn ratio(value: f64) -> String {
-    format!("{value:.2}")
+/// The median ratio of times: `0.38–0.42×`, `≤0.42×`, `≥1.30×`; `None` if too few runs reached the target.
+fn ratio(time: &TimeToTarget) -> Option<String> {
+    let two = |ratio: f64| format!("{ratio:.2}");
+    match time.ratio {
+        [Some(low), Some(high)] if two(low) == two(high) => Some(format!("{}×", two(low))),
+        [Some(0.0), Some(high)] => Some(format!("≤{}×", two(high))),
+        [Some(low), Some(high)] => Some(format!("{}–{}×", two(low), two(high))),
+        [Some(low), None] if low > 0.0 => Some(format!("≥{}×", two(low))),
+        _ => None,
+    }
 }
 
-fn plural(n: usize, what: &str) -> String {
-    if n == 1 {
-        format!("{n} {what}")
-    } else {
-        format!("{n} {what}s")
+fn diverged_in(arm: &BudgetOutcome) -> String {
+    match arm.runs.len() {
+        0 => String::from(" at every rate"),
+        runs => format!(" in {} of {runs} runs", arm.diverged()),
+    }
+}
+
+/// The headline, the table in columns, and the notes, as the terminal and `verdict.txt` show them.
+impl fmt::Display for Conclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.headline)?;
+        let head = [
+            "arm",
+            "test, 95 %",
+            "difference, 95 %",
+            "verdict",
+            "time to target",
+            "policy",
+        ];
+        let rows = self.table.iter().map(|row| {
+            [
+                row.arm.as_str(),
+                &row.test,
+                &row.difference,
+                &row.verdict,
+                &row.time_to_target,
+                &row.policy,
+            ]
+        });
+        let rows: Vec<[&str; 6]> = std::iter::once(head).chain(rows).collect();
+        let width = |column: usize| {
+            let widths = rows.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let widths = [0, 1, 2, 3, 4].map(width);
+        for row in &rows {
+            for (cell, width) in row.iter().zip(widths) {
+                write!(f, "{cell:width$}  ")?;
+            }
+            writeln!(f, "{}", row[5])?;
+        }
+        if !self.notes.is_empty() {
+            writeln!(f)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
     }
 }

@@ -1,62 +1,59 @@
+use cyclr::trainer::Direction;
+
 use super::record::{Trial, Tuning};
 
 /// How far beyond an edge the next rate is.
 const BEYOND: f64 = 2.0;
 
-/// The place of the best trial: by validation, and of equals the smallest rate. `None` where all diverged.
-pub(super) fn best(trials: &[Trial], higher_is_better: bool) -> Option<usize> {
+/// The place of the best trial: by validation, and of equals the smallest rate. `None` if all diverged.
+pub(super) fn best(trials: &[Trial], direction: Direction) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, trial) in trials.iter().enumerate() {
         let Some(value) = trial.validation else {
             continue;
         };
-        let better = |than: f64| {
-            if higher_is_better {
-                value > than
-            } else {
-                value < than
-            }
-        };
-        if best.is_none_or(|(_, than)| better(than)) {
+        if best.is_none_or(|(_, than)| direction.is_better(value, than)) {
             best = Some((place, value));
         }
     }
     best.map(|(place, _)| place)
 }
 
-/// What one more trial of an arm should try: beyond the edge where the best is at an edge, else between the best and the
-/// better of its neighbours, so that every arm has as many trials. Where all diverged, below them all.
-pub(super) fn one_more(trials: &[Trial], higher_is_better: bool) -> f64 {
-    let last = trials.len() - 1;
+/// What one more trial of an arm should try: beyond the edge if the best is at an edge, else between the best and the
+/// better of its neighbours, so that every arm has as many trials. If all diverged, below them all. Nothing for an arm
+/// without trials.
+pub(super) fn one_more(trials: &[Trial], direction: Direction) -> Vec<f64> {
+    let Some(last) = trials.len().checked_sub(1) else {
+        return Vec::new();
+    };
     let at = |place: usize| trials[place].multiple;
-    match best(trials, higher_is_better) {
+    vec![match best(trials, direction) {
         None | Some(0) => at(0) / BEYOND,
         Some(place) if place == last => at(last) * BEYOND,
         Some(place) => {
             let sides = [trials[place - 1].clone(), trials[place + 1].clone()];
-            let side = [place - 1, place + 1][best(&sides, higher_is_better).unwrap_or(0)];
+            let side = [place - 1, place + 1][best(&sides, direction).unwrap_or(0)];
             (at(place) * at(side)).sqrt()
         }
-    }
+    }]
 }
 
 /// Whether any arm's best is at an edge, and so every arm has one more trial.
-pub(super) fn needs_more(arms: &[Vec<Trial>], higher_is_better: bool) -> bool {
-    arms.iter().any(|trials| at_edge(trials, higher_is_better))
+pub(super) fn needs_more(arms: &[Vec<Trial>], direction: Direction) -> bool {
+    arms.iter().any(|trials| at_edge(trials, direction))
 }
 
-fn at_edge(trials: &[Trial], higher_is_better: bool) -> bool {
+fn at_edge(trials: &[Trial], direction: Direction) -> bool {
     // A single rate is a choice, not a search with edges.
-    let best = best(trials, higher_is_better);
+    let best = best(trials, direction);
     trials.len() > 1 && best.is_none_or(|place| place == 0 || place == trials.len() - 1)
 }
 
 /// The search in the order of its rates, with its choice.
-pub(super) fn tuning(mut trials: Vec<Trial>, higher_is_better: bool) -> Tuning {
-    trials.sort_by(|a, b| a.multiple.total_cmp(&b.multiple));
+pub(super) fn tuning(trials: Vec<Trial>, direction: Direction) -> Tuning {
     Tuning {
-        chosen: best(&trials, higher_is_better),
-        at_edge: at_edge(&trials, higher_is_better),
+        chosen: best(&trials, direction),
+        at_edge: at_edge(&trials, direction),
         trials,
     }
 }
@@ -86,8 +83,11 @@ mod tests {
             (4.0, Some(5.0)),
             (8.0, None),
         ]);
-        assert_eq!((best(&t, true), best(&t, false)), (Some(1), Some(0)));
-        assert_eq!(best(&trials(&[(1.0, None)]), true), None);
+        assert_eq!(
+            (best(&t, Direction::Higher), best(&t, Direction::Lower)),
+            (Some(1), Some(0))
+        );
+        assert_eq!(best(&trials(&[(1.0, None)]), Direction::Higher), None);
     }
 
     #[test]
@@ -100,7 +100,11 @@ mod tests {
             ([None, None, None], 0.5),
         ] {
             let t: Vec<_> = [1.0, 2.0, 4.0].into_iter().zip(values).collect();
-            assert_eq!(one_more(&trials(&t), true), next, "{values:?}");
+            assert_eq!(
+                one_more(&trials(&t), Direction::Higher),
+                [next],
+                "{values:?}"
+            );
         }
     }
 
@@ -111,8 +115,14 @@ mod tests {
         };
         let inside = t([Some(1.0), Some(3.0), Some(2.0)]);
         let edge = t([Some(1.0), Some(2.0), Some(3.0)]);
-        assert!(!needs_more(std::slice::from_ref(&inside), true));
-        assert!(needs_more(&[inside, edge], true));
-        assert!(!needs_more(&[trials(&[(1.0, Some(1.0))])], true));
+        assert!(!needs_more(
+            std::slice::from_ref(&inside),
+            Direction::Higher
+        ));
+        assert!(needs_more(&[inside, edge], Direction::Higher));
+        assert!(!needs_more(
+            &[trials(&[(1.0, Some(1.0))])],
+            Direction::Higher
+        ));
     }
 }

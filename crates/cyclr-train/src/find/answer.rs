@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Found, suggest};
 use crate::Error;
-use crate::record::VERSION;
+use crate::store::VERSION;
 
 /// What a range test answers, as programs read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

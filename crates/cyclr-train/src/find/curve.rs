@@ -64,7 +64,7 @@ impl Curve {
     /// Adds a point that was made from `metrics`.
     pub(super) fn push(&mut self, point: CurvePoint, metrics: &Metrics) {
         self.direction = metrics
-            .objective()
+            .first_objective()
             .map_or(self.direction, |metric| metric.direction);
         self.points.push(point);
     }
@@ -163,14 +163,16 @@ impl Curve {
 
 impl CurvePoint {
     pub(super) fn of(update: u64, lr: f64, metrics: &Metrics) -> Self {
-        let figure = metrics.objective().filter(|metric| metric.name != "loss");
+        let figure = metrics
+            .first_objective()
+            .filter(|metric| metric.name != "loss");
         Self {
             update,
             lr,
             loss: metrics.loss().map(|loss| loss.value),
             figure: figure.map(|metric| metric.value),
             correct: figure.and_then(|metric| metric.correct),
-            count: metrics.objective().map_or(0, |metric| metric.count),
+            count: metrics.first_objective().map_or(0, |metric| metric.count),
         }
     }
 }

@@ -24,7 +24,7 @@ use cyclr::units::{Horizon, Length, Updates};
 use cyclr::{Spec, advice};
 
 use crate::parallel::all_side_by_side;
-use crate::record::write_atomically;
+use crate::store::write_atomically;
 use crate::{Error, Watch};
 
 mod answer;

@@ -163,7 +163,7 @@ impl Losses {
             });
         }
         let falling = |m: &&Metric| m.direction == Direction::Lower;
-        let loss = batch.loss().or(batch.objective().filter(falling))?;
+        let loss = batch.loss().or(batch.first_objective().filter(falling))?;
         self.0.push(loss.value);
         self.is_far_above_the_first().then_some(Diverged {
             lr,

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::trainer::{Direction, Metrics, Split, Trainer, TrainerError, TrainerFactory};
+use cyclr::trainer::{Metrics, Split, Trainer, TrainerError, TrainerFactory};
 
-use crate::record::{FailedRecord, RunFolder};
+use crate::store::{Failure, RunFolder};
 use crate::{Error, Event, Watch};
 
 mod outcome;
@@ -17,7 +17,7 @@ mod resume;
 
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub(crate) use plan::check_obeyed;
-pub use plan::{Budget, Plan, Task};
+pub use plan::{Budget, Plan, Planned, Task};
 pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
 
@@ -44,7 +44,7 @@ pub fn train_in(
     watch: Watch,
 ) -> Result<Outcome, Error> {
     RunFolder::check_absent(folder)?;
-    FailedRecord::note(
+    Failure::note(
         folder,
         begin_in(folder, factory, trainer_record, task, watch),
     )
@@ -117,7 +117,7 @@ impl<'a, 'w> Run<'a, 'w> {
         while self.progress.stop_reason.is_none() {
             let stop = self.plan.next_stop(self.progress.updates_done);
             self.progress.stop_reason = self.train_to(stop)?;
-            let often = self.plan.task.save_every.min(TROUGH_SAVES);
+            let often = self.plan.task().save_every.min(TROUGH_SAVES);
             let at_trough = self.plan.trough(stop).is_some() && self.saved.elapsed() >= often;
             if self.progress.stop_reason.is_some() || at_trough {
                 self.save()?;
@@ -135,12 +135,12 @@ impl<'a, 'w> Run<'a, 'w> {
 
     /// Says what will be done.
     fn announce(&mut self) -> Result<(), Error> {
-        let Plan {
+        let Planned {
             horizon,
             end,
             seconds_per_update,
             ..
-        } = *self.plan;
+        } = self.plan.planned;
         if self.progress.updates_done == 0 {
             if let (Some(seconds), Some(seconds_per_update)) =
                 (self.plan.seconds(), seconds_per_update)
@@ -161,8 +161,8 @@ impl<'a, 'w> Run<'a, 'w> {
         self.emit(&Event::Started {
             updates_done: self.progress.updates_done,
             end,
-            updates_per_epoch: self.plan.info.updates_per_epoch(),
-            resumable: self.plan.info.snapshots,
+            updates_per_epoch: self.plan.info().updates_per_epoch(),
+            resumable: self.plan.info().snapshots,
         })
     }
 
@@ -174,7 +174,7 @@ impl<'a, 'w> Run<'a, 'w> {
         if let Some(decided) = self.read()? {
             return Ok(Some(decided));
         }
-        if stop == self.plan.end {
+        if stop == self.plan.end() {
             return Ok(Some(StopReason::Completed));
         }
         Ok(self
@@ -194,7 +194,7 @@ impl<'a, 'w> Run<'a, 'w> {
             if let Some(stop_reason) = self.count(&hypers, updates_done, seconds)? {
                 return Ok(Some(stop_reason));
             }
-            if self.saved.elapsed() >= self.plan.task.save_every
+            if self.saved.elapsed() >= self.plan.task().save_every
                 && self.progress.updates_done < stop
             {
                 self.save()?;
@@ -251,7 +251,7 @@ impl<'a, 'w> Run<'a, 'w> {
 
     /// Reads the validation split, and says whether what it shows ends the run.
     fn read(&mut self) -> Result<Option<StopReason>, Error> {
-        if self.plan.info.validation == 0 {
+        if self.plan.info().validation == 0 {
             return Ok(None);
         }
         let evaluation = self.net.evaluate(Split::Validation)?;
@@ -286,21 +286,25 @@ impl<'a, 'w> Run<'a, 'w> {
         {
             return Ok(Some(StopReason::Target));
         }
-        let may_be_flat = self.plan.task.stop_on_plateau && evaluation.trough.is_some();
-        if may_be_flat && self.progress.is_plateau(evaluation, correct)? {
+        let may_be_flat = self.plan.task().stop_on_plateau && evaluation.trough.is_some();
+        if may_be_flat
+            && self
+                .progress
+                .is_plateau(evaluation, correct, self.plan.info())?
+        {
             return Ok(Some(StopReason::Plateau));
         }
         Ok(None)
     }
 
     fn reaches_target(&self, metrics: &Metrics) -> bool {
-        let (Some(metric), Some(target)) = (metrics.objective(), self.plan.task.target) else {
+        let (Some(metric), Some(target)) = (
+            self.plan.info().objective_in(metrics),
+            self.plan.task().target,
+        ) else {
             return false;
         };
-        match metric.direction {
-            Direction::Higher => metric.value >= target,
-            Direction::Lower => metric.value <= target,
-        }
+        !metric.direction.is_better(target, metric.value)
     }
 
     /// Whether this is a trough and the budget of time, if there is one, will be over before the next.
@@ -309,7 +313,10 @@ impl<'a, 'w> Run<'a, 'w> {
         let (Some(seconds), Some(_)) = (self.plan.seconds(), self.plan.trough(updates_done)) else {
             return false;
         };
-        let next = self.plan.next_trough(updates_done).unwrap_or(self.plan.end);
+        let next = self
+            .plan
+            .next_trough(updates_done)
+            .unwrap_or(self.plan.end());
         self.spent() * next as f64 / updates_done as f64 > seconds
     }
 
@@ -319,14 +326,13 @@ impl<'a, 'w> Run<'a, 'w> {
         let stop_reason = self
             .progress
             .stop_reason
-            .clone()
             .expect("a run that is finished has ended");
         self.emit(&Event::Ended {
-            stop_reason: stop_reason.clone(),
+            stop_reason,
             updates_done,
         })?;
         let diverged = matches!(stop_reason, StopReason::Diverged { .. });
-        let test = if self.plan.task.test && self.plan.info.test > 0 && !diverged {
+        let test = if self.plan.task().test && self.plan.info().test > 0 && !diverged {
             let metrics = self.net.evaluate(Split::Test)?.metrics;
             self.emit(&Event::Tested {
                 updates_done,
@@ -363,7 +369,7 @@ impl<'a, 'w> Run<'a, 'w> {
         let Some(folder) = self
             .folder
             .as_deref_mut()
-            .filter(|_| self.plan.info.snapshots)
+            .filter(|_| self.plan.info().snapshots)
         else {
             return Ok(());
         };

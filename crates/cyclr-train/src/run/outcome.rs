@@ -1,22 +1,27 @@
 use cyclr::trainer::Metrics;
+use serde::{Deserialize, Serialize};
 
-/// What the validation split showed.
-#[derive(Clone, Debug, PartialEq)]
+/// What the validation split showed at one point of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct ValidationPoint {
-    /// The updates made before it.
+    /// The updates done before it.
     pub updates_done: u64,
     /// Which trough of the schedule this is, counted from 1, if it is one: the run could be stopped here.
     pub trough: Option<u64>,
     /// The figures over the whole split.
     pub metrics: Metrics,
-    /// What the updates so far took, in seconds, without readings and saving.
+    /// What the updates so far took, in seconds, without evaluations and saving.
     pub compute_seconds: f64,
 }
 
 /// Why a run ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "why", rename_all = "snake_case", deny_unknown_fields)]
 pub enum StopReason {
-    /// All planned updates were made.
+    /// All planned updates were done.
     Completed,
     /// A whole cycle brought no gain.
     Plateau,
@@ -24,32 +29,34 @@ pub enum StopReason {
     Target,
     /// The next trough did not fit into the budget of time any more.
     OutOfTime,
-    /// The loss was not finite at this update, counted from 0, or in a reading after so many updates.
+    /// The loss was not finite.
     Diverged {
-        /// The update.
+        /// At this update, counted from 0, or in an evaluation after so many updates.
         update: u64,
     },
 }
 
-/// What came of a run.
-#[derive(Clone, Debug, PartialEq)]
+/// What came of a run: the content of its `result.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Why it ended. Divergence is an outcome like any other.
     pub stop_reason: StopReason,
-    /// The updates made.
+    /// The updates done.
     pub updates_done: u64,
     /// What the validation split showed at each stop.
     pub evaluations: Vec<ValidationPoint>,
-    /// What the test split showed after the end; `None` where there is none, it was not asked for, or training diverged.
+    /// What the test split showed after the end; `None` if there is none, it was not asked for, or training diverged.
     pub test: Option<Metrics>,
-    /// What the updates took, in seconds, without readings and saving: the time to compare policies by.
+    /// What the updates took, in seconds, without evaluations and saving: the time to compare policies by.
     pub compute_seconds: f64,
     /// What everything took, in seconds, all processes of a resumed run together.
     pub wall_seconds: f64,
 }
 
 impl Outcome {
-    /// The last reading of the validation split.
+    /// The last evaluation of the validation split.
     pub fn last(&self) -> Option<&ValidationPoint> {
         self.evaluations.last()
     }

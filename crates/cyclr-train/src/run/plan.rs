@@ -1,51 +1,64 @@
 use std::num::NonZeroU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cyclr::trainer::{Split, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
-use cyclr::{Hyper, Schedule, Spec};
+use cyclr::{Schedule, Spec};
+use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::record::RunRecord;
+use crate::{Error, Pace};
 
 /// How long to train.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Budget {
     /// That many optimizer updates.
     Updates(u64),
     /// That many passes over the training set.
-    Epochs(Epochs),
-    /// That long by the clock, readings and the test included. It is turned into updates before training, by timing
-    /// 50 updates of a model that is thrown away.
-    Time(Duration),
+    Epochs(
+        #[serde(with = "epochs")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+        Epochs,
+    ),
+    /// That long by the clock, in seconds, evaluations and the test included. It is turned into updates before
+    /// training, by timing a model that is thrown away ([`Pace::measure`]).
+    #[serde(rename = "seconds")]
+    Time(
+        #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+        Duration,
+    ),
 }
 
-/// The updates that are timed to turn a budget of time into updates.
-const TIMED: u64 = 50;
-
 /// What to train.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Task {
     /// What the rate does.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub spec: Spec,
     /// Decides the initial weights, the order of the data, and dropout.
     pub seed: u64,
     /// How long. A cyclical run ends at the last trough within it.
     pub budget: Budget,
-    /// Reads the validation split whenever that many updates more have been made, besides at every trough and at the
-    /// end. Arms of a comparison are read on the same grid.
+    /// Evaluates on the validation split whenever that many updates more have been done, besides at every trough
+    /// and at the end. Arms of a comparison are evaluated on the same grid.
     pub evaluate_every: Option<NonZeroU64>,
-    /// Ends a cyclical run at a trough, from the second on, when the cycle brought no gain: a one-sided McNemar test at
-    /// 5 % on the same validation examples at this trough and the one before. Where the trainer does not say which
-    /// examples were correct: when the deciding figure is no better.
+    /// Ends a cyclical run at a trough, from the second on, if the cycle brought no gain: a one-sided McNemar
+    /// test at 5 % on the same validation examples at this trough and the one before. If the trainer does not say
+    /// which examples were correct: if the objective is no better.
     pub stop_on_plateau: bool,
-    /// Ends the run when the deciding validation figure (accuracy, or else the loss) is at least as good as this: at a
-    /// trough, or, of a run without troughs, at any reading.
+    /// Ends the run when the objective on the validation split is at least as good as this: at a trough, or, in a
+    /// run without troughs, at any evaluation.
     pub target: Option<f64>,
-    /// Whether the test split is read, once, after the end.
+    /// Whether the test split is evaluated, once, after the end.
     pub test: bool,
-    /// How often a run with a folder saves itself; besides, it does at troughs, at most once a second, on interrupt
-    /// and at the end.
+    /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at most once a
+    /// second, on interrupt and at the end.
+    #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub save_every: Duration,
 }
 
@@ -66,25 +79,30 @@ impl Task {
     }
 }
 
-/// What will be done for a [`Task`]: its budget in updates, its schedule and its end.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub(crate) task: Task,
-    pub(crate) info: TrainerInfo,
-    pub(crate) horizon: u64,
-    pub(crate) end: u64,
-    /// Where the budget is time: what an update took when that was turned into updates.
-    pub(crate) seconds_per_update: Option<f64>,
-    pub(crate) schedule: Schedule,
-    pub(crate) troughs: Vec<u64>,
+/// What is planned for a [`Task`], as the record of a run keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// What was asked.
+    pub task: Task,
+    /// What is trained.
+    pub info: TrainerInfo,
+    /// The budget in updates. The schedule is made for it.
+    pub horizon: u64,
+    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run: the last trough
+    /// within the horizon.
+    pub end: u64,
+    /// If the budget is time: what an update took when that was turned into updates.
+    pub seconds_per_update: Option<f64>,
 }
 
-/// What things take, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Pace {
-    update: f64,
-    validation: f64,
-    test: f64,
+/// What will be done for a [`Task`], with the rate of every update.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) planned: Planned,
+    pub(crate) schedule: Schedule,
+    pub(crate) troughs: Vec<u64>,
 }
 
 impl Plan {
@@ -106,15 +124,13 @@ impl Plan {
         let Budget::Time(time) = task.budget else {
             return Self::of_updates(task, info, updates_of(task.budget, info)?);
         };
-        let pace = Pace::measure(factory, task.seed, info)?;
-        let without_evaluations = pace.updates_in(time, 0, task)?;
-        let evaluations = Self::of_updates(task, info, without_evaluations)?.evaluations();
-        let updates = pace.updates_in(time, evaluations, task)?;
-        let plan = Self::of_updates(task, info, updates)?;
-        Ok(Self {
-            seconds_per_update: Some(pace.update),
-            ..plan
-        })
+        let (pace, _) = Pace::measure(factory, task.seed)?;
+        let without = updates_in(&pace, info, time, 0, task)?;
+        let evaluations = Self::of_updates(task, info, without)?.evaluations();
+        let updates = updates_in(&pace, info, time, evaluations, task)?;
+        let mut plan = Self::of_updates(task, info, updates)?;
+        plan.planned.seconds_per_update = Some(pace.seconds_per_update);
+        Ok(plan)
     }
 
     /// The plan for a budget of `horizon` updates.
@@ -125,48 +141,45 @@ impl Plan {
         let troughs: Vec<u64> = schedule.troughs().collect();
         check_decidable(task, info, !troughs.is_empty())?;
         Ok(Self {
-            end: last_stop(&schedule, &troughs)?,
-            task: task.clone(),
-            info: info.clone(),
-            horizon,
-            seconds_per_update: None,
+            planned: Planned {
+                task: task.clone(),
+                info: info.clone(),
+                horizon,
+                end: last_stop(&schedule, &troughs)?,
+                seconds_per_update: None,
+            },
             schedule,
             troughs,
         })
     }
 
-    /// The plan as the record of a run has it.
-    pub(crate) fn recorded(
-        task: &Task,
-        info: &TrainerInfo,
-        record: &RunRecord,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            end: record.end,
-            seconds_per_update: record.seconds_per_update,
-            ..Self::of_updates(task, info, record.horizon)?
-        })
+    /// The plan that the record of a run holds, for a trainer that has this info now.
+    pub(crate) fn recorded(planned: &Planned, info: &TrainerInfo) -> Result<Self, Error> {
+        let mut plan = Self::of_updates(&planned.task, info, planned.horizon)?;
+        plan.planned.end = planned.end;
+        plan.planned.seconds_per_update = planned.seconds_per_update;
+        Ok(plan)
     }
 
     /// What was asked.
     pub fn task(&self) -> &Task {
-        &self.task
+        &self.planned.task
     }
 
     /// What is trained.
     pub fn info(&self) -> &TrainerInfo {
-        &self.info
+        &self.planned.info
     }
 
     /// The budget in updates. The schedule is made for it.
     pub fn horizon(&self) -> u64 {
-        self.horizon
+        self.planned.horizon
     }
 
-    /// The updates that will be made, unless something ends the run earlier. Of a cyclical run: the last trough within
-    /// the horizon.
+    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run: the last trough
+    /// within the horizon.
     pub fn end(&self) -> u64 {
-        self.end
+        self.planned.end
     }
 
     /// The rate of every update.
@@ -178,7 +191,7 @@ impl Plan {
     pub fn evaluations(&self) -> u64 {
         let mut updates_done = 0;
         let mut evaluations = 0;
-        while updates_done < self.end && self.info.validation > 0 {
+        while updates_done < self.end() && self.info().validation > 0 {
             updates_done = self.next_stop(updates_done);
             evaluations += 1;
         }
@@ -187,7 +200,7 @@ impl Plan {
 
     /// The budget of time, in seconds, where it is one.
     pub(crate) fn seconds(&self) -> Option<f64> {
-        match self.task.budget {
+        match self.task().budget {
             Budget::Time(time) => Some(time.as_secs_f64()),
             Budget::Updates(_) | Budget::Epochs(_) => None,
         }
@@ -196,14 +209,14 @@ impl Plan {
     /// The first count of updates after `updates_done` at which the run stops to read: a trough, a multiple of the grid, the end.
     pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
         let grid = self
-            .task
+            .task()
             .evaluate_every
             .map(|every| (updates_done / every + 1) * every.get());
         let trough = self.next_trough(updates_done);
         [grid, trough]
             .into_iter()
             .flatten()
-            .fold(self.end, u64::min)
+            .fold(self.end(), u64::min)
     }
 
     /// The first trough after `updates_done`.
@@ -226,44 +239,31 @@ impl Plan {
     }
 }
 
-impl Pace {
-    /// Times updates of a model that is then thrown away, at rate 0 so that nothing can diverge. The test split is not
-    /// read for this: an example of it takes as long as one of the validation split, or a third of a training one.
-    fn measure(factory: &dyn TrainerFactory, seed: u64, info: &TrainerInfo) -> Result<Self, Error> {
-        let mut net = factory.start(seed)?;
-        net.updates(&[Hyper::lr(0.0); 5])?;
-        let began = Instant::now();
-        net.updates(&[Hyper::lr(0.0); TIMED as usize])?;
-        let update = began.elapsed().as_secs_f64() / TIMED as f64;
-        let mut example = update / 3.0 / info.batch as f64;
-        if info.validation > 0 {
-            let began = Instant::now();
-            net.evaluate(Split::Validation)?;
-            example = began.elapsed().as_secs_f64() / info.validation as f64;
-        }
-        Ok(Self {
-            update,
-            validation: example * info.validation as f64,
-            test: example * info.test as f64,
-        })
+/// The updates that fit into `time` beside so many evaluations and the test.
+fn updates_in(
+    pace: &Pace,
+    info: &TrainerInfo,
+    time: Duration,
+    evaluations: u64,
+    task: &Task,
+) -> Result<u64, Error> {
+    let test = if task.test {
+        pace.seconds_of_test(info)
+    } else {
+        0.0
+    };
+    let left = time.as_secs_f64() - evaluations as f64 * pace.seconds_per_evaluation - test;
+    let updates = (left / pace.seconds_per_update).max(0.0) as u64;
+    if updates > 0 {
+        return Ok(updates);
     }
-
-    /// The updates that fit into `time` beside so many readings and the test.
-    fn updates_in(self, time: Duration, evaluations: u64, task: &Task) -> Result<u64, Error> {
-        let test = if task.test { self.test } else { 0.0 };
-        let left = time.as_secs_f64() - evaluations as f64 * self.validation - test;
-        let updates = (left / self.update).max(0.0) as u64;
-        if updates > 0 {
-            return Ok(updates);
-        }
-        Err(Error::BudgetTooShort {
-            budget: format!("{time:?}"),
-            reason: format!(
-                "an update takes {:.2e} s, a reading {:.2e} s and the test {test:.2e} s",
-                self.update, self.validation
-            ),
-        })
-    }
+    Err(Error::BudgetTooShort {
+        budget: format!("{time:?}"),
+        reason: format!(
+            "an update takes {:.2e} s, an evaluation {:.2e} s and the test {test:.2e} s",
+            pace.seconds_per_update, pace.seconds_per_evaluation
+        ),
+    })
 }
 
 fn updates_of(budget: Budget, info: &TrainerInfo) -> Result<u64, Error> {
@@ -326,4 +326,46 @@ fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<()
         );
     }
     Ok(())
+}
+
+/// A length of time as seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        time: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.as_secs_f64().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// Epochs as a number.
+mod epochs {
+    use cyclr::units::Epochs;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+    pub(super) fn serialize<S: Serializer>(
+        epochs: &Epochs,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        epochs.get().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Epochs, D::Error> {
+        Epochs::new(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }

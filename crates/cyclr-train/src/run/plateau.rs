@@ -1,5 +1,5 @@
 use cyclr::stats::{ALPHA, mcnemar};
-use cyclr::trainer::TrainerError;
+use cyclr::trainer::{TrainerError, TrainerInfo};
 
 use crate::Error;
 use crate::run::{Progress, ValidationPoint};
@@ -10,6 +10,7 @@ impl Progress {
         &self,
         now: &ValidationPoint,
         correct: Option<&[bool]>,
+        info: &TrainerInfo,
     ) -> Result<bool, Error> {
         let Some(before) = self
             .evaluations
@@ -20,12 +21,15 @@ impl Progress {
         };
         if let (Some(before), Some(now)) = (&self.trough_correct, correct) {
             let change = mcnemar(before, now).map_err(|error| TrainerError::Failed {
-                reason: format!("two readings of the validation split do not match: {error}"),
+                reason: format!("two evaluations of the validation split do not match: {error}"),
             })?;
             return Ok(change.p > ALPHA);
         }
         Ok(
-            match (now.metrics.objective(), before.metrics.objective()) {
+            match (
+                info.objective_in(&now.metrics),
+                info.objective_in(&before.metrics),
+            ) {
                 (Some(now), Some(before)) => !now.is_better_than(before),
                 _ => false,
             },

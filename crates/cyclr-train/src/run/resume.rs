@@ -1,13 +1,16 @@
 use std::path::Path;
 
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use serde::{Deserialize, Serialize};
 
-use crate::record::{FailedRecord, RunFolder, RunRecord, TrainerInfoRecord, read_result, read_run};
-use crate::run::{Budget, Outcome, Plan, Run, StopReason};
+use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task};
+use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
 use crate::{Error, Event, Watch};
 
 /// Another horizon for a run that is resumed. What becomes of the curve must be said, because both may be meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "how", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
     /// The rate of every update stays what it was. Cycles go on beyond the old end; any other curve holds its last value
     /// there, which is refused where that is 0.
@@ -36,10 +39,10 @@ pub fn resume(
     watch: Watch,
 ) -> Result<Outcome, Error> {
     read_run(folder)?;
-    if let (None, Some(result)) = (change, read_result(folder)?) {
-        return Ok(result.into());
+    if let (None, Some(outcome)) = (change, read_outcome(folder)?) {
+        return Ok(outcome);
     }
-    FailedRecord::note(folder, go_on(folder, factory, change, watch))
+    Failure::note(folder, go_on(folder, factory, change, watch))
 }
 
 fn go_on(
@@ -49,46 +52,62 @@ fn go_on(
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let (mut files, mut record) = RunFolder::open(folder)?;
-    let mut net = factory.start(record.seed)?;
+    let mut net = factory.start(record.plan.task.seed)?;
     let info = net.info().clone();
     check_same(&record, &info, folder)?;
-    let task = record.task(&folder.join(RunRecord::FILE))?;
-    let mut plan = Plan::recorded(&task, &info, &record)?;
+    let mut plan = Plan::recorded(&record.plan, &info)?;
     let (mut progress, state) = files.last_checkpoint(watch.observer)?;
     if let Some(state) = state {
         net.restore(&state)?;
     }
+    if record.was_changed_at(progress.updates_done) {
+        // The checkpoint is that of the end before the change.
+        progress.stop_reason = None;
+    }
     if let Some(change) = change {
-        plan = plan.changed(
-            change,
-            progress.updates_done,
-            progress.stop_reason.take().as_ref(),
-        )?;
+        plan = plan.changed(change, progress.updates_done, progress.stop_reason.take())?;
         record.change(change, progress.updates_done, &plan);
         files.replace(&record)?;
     }
     let mut run = Run::new(&plan, net, Some(&mut files), watch);
     run.before = progress.wall_seconds;
     run.progress = progress;
-    if change.is_some() && run.progress.updates_done > 0 && plan.end != plan.horizon {
+    if change.is_some() && run.progress.updates_done > 0 && plan.end() != plan.horizon() {
         run.emit(&Event::Adjusted {
-            budget: plan.horizon,
-            end: plan.end,
+            budget: plan.horizon(),
+            end: plan.end(),
         })?;
     }
     run.go()
 }
 
 fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {
-    let now = TrainerInfoRecord::from(info);
-    if now == record.info {
+    let was = &record.plan.info;
+    if info == was {
         return Ok(());
     }
     Err(Error::OtherTrainer {
         path: folder.to_owned(),
-        was: format!("{:?}", record.info),
-        is: format!("{now:?}"),
+        was: described(was),
+        is: described(info),
     })
+}
+
+/// Trainer info in a line, for a message.
+fn described(info: &TrainerInfo) -> String {
+    let objective = info.objective.as_ref().map_or("none", |o| &o.name);
+    format!(
+        "{} examples in batches of {}, {} for validation and {} for the test (momentum {}, weight decay {}, \
+         snapshots {}, given weights {}, objective {objective})",
+        info.examples,
+        info.batch,
+        info.validation,
+        info.test,
+        info.momentum,
+        info.weight_decay,
+        info.snapshots,
+        info.given_weights
+    )
 }
 
 impl Plan {
@@ -96,7 +115,7 @@ impl Plan {
         self,
         change: Change,
         updates_done: u64,
-        stop_reason: Option<&StopReason>,
+        stop_reason: Option<StopReason>,
     ) -> Result<Self, Error> {
         let (Change::KeepShape { updates } | Change::Stretch { updates }) = change;
         let refuse = |reason| Err(Error::BadHorizon { updates, reason });
@@ -105,46 +124,49 @@ impl Plan {
                 "it diverged at update {update}; start anew at a lower rate"
             ));
         }
-        let mut task = self.task.clone();
+        let mut task = self.task().clone();
         task.budget = Budget::Updates(updates);
-        let anew = Self::of_updates(&task, &self.info, updates)?;
+        let anew = Self::of_updates(&task, self.info(), updates)?;
         let plan = match change {
             Change::Stretch { .. } => anew,
             Change::KeepShape { .. } if self.agrees_with(&anew) => anew,
-            Change::KeepShape { .. } if updates <= self.horizon => {
-                let cycles = self.schedule.position(self.horizon - 1).is_some();
+            Change::KeepShape { .. } if updates <= self.horizon() => {
+                let cycles = self.schedule.position(self.horizon() - 1).is_some();
                 let trough = self.troughs.iter().rfind(|&&trough| trough <= updates);
                 let end = if cycles {
                     trough.copied().unwrap_or(0)
                 } else {
                     updates
                 };
-                Self { task, end, ..self }
+                self.with_end(task, end)
             }
-            Change::KeepShape { .. } if self.schedule.at(self.horizon).lr == 0.0 => {
+            Change::KeepShape { .. } if self.schedule.at(self.horizon()).lr == 0.0 => {
                 return refuse(format!(
                     "its rate is 0 from update {} on; stretch the schedule instead",
-                    self.horizon
+                    self.horizon()
                 ));
             }
-            Change::KeepShape { .. } => Self {
-                end: updates,
-                task,
-                ..self
-            },
+            Change::KeepShape { .. } => self.with_end(task, updates),
         };
-        if plan.end <= updates_done {
+        if plan.end() <= updates_done {
             return refuse(format!(
                 "{updates_done} are made and its last stop would be {}",
-                plan.end
+                plan.end()
             ));
         }
         Ok(plan)
     }
 
+    /// The same schedule, ending elsewhere.
+    fn with_end(mut self, task: Task, end: u64) -> Self {
+        self.planned.task = task;
+        self.planned.end = end;
+        self
+    }
+
     /// Whether both give every update that both have the same rate.
     fn agrees_with(&self, other: &Self) -> bool {
-        let common = self.horizon.min(other.horizon);
+        let common = self.horizon().min(other.horizon());
         (0..common).all(|update| self.schedule.at(update) == other.schedule.at(update))
     }
 }

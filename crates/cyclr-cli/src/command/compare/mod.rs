@@ -7,20 +7,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cyclr::trainer::{Split, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{TrainerFactory, TrainerInfo, Unit};
 use cyclr_engine::cpu::Level;
 use cyclr_train::Interrupt;
 use cyclr_train::compare::record::Record;
-use cyclr_train::compare::{Arm, Bounds, Manifest, Plan, Settings, Study, compare};
+use cyclr_train::compare::{
+    Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare,
+};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::report;
-use crate::command::train::{next_folder, resumable, seconds_per_update, threads};
+use crate::command::train::{next_folder, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
 use crate::say::{note, out};
+
+/// The seed of the model that is timed before anything else.
+const FIRST_SEED: u64 = 1;
 
 /// One comparison: what is declared, and where it goes.
 struct Comparison {
@@ -51,18 +56,20 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     };
     let Some(file) = &args.study else {
         let (factory, title) = args.factory.titled()?;
-        let comparison = of_flags(args, &*factory, title, out)?;
-        let done = execute(&comparison, &*factory, &manner)?;
+        let begin = Begin::measure(&*factory, FIRST_SEED)?;
+        let comparison = of_flags(args, &begin.info, title, out)?;
+        let done = execute(&comparison, &*factory, Some(begin), &manner)?;
         return finish(&[done], manner.json);
     };
     let mut all = Vec::new();
     for comparison in of_study(args, file, &out)? {
         let factory = comparison.factory.factory(1, false)?;
-        all.push(execute(&comparison, &*factory, &manner)?);
+        let begin = Begin::measure(&*factory, FIRST_SEED)?;
+        all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
     }
     finish(&all, manner.json)?;
     let records = all.into_iter().filter_map(|done| match done {
-        Done::Completed(record) => Some(*record),
+        Done::Finished(record) => Some(*record),
         Done::Planned(_) => None,
     });
     let records: Vec<Record> = records.collect();
@@ -77,7 +84,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
 #[serde(untagged)]
 enum Done {
     /// Its record.
-    Completed(Box<Record>),
+    Finished(Box<Record>),
     /// What would run, where only the plan is wanted.
     Planned(Box<Forecast>),
 }
@@ -90,7 +97,6 @@ struct Forecast {
     updates: u64,
     /// Of the range test, at most.
     range_test_updates: u64,
-    /// Readings not counted.
     predicted_seconds: f64,
 }
 
@@ -105,7 +111,7 @@ fn finish(all: &[Done], json: bool) -> anyhow::Result<()> {
 }
 
 /// Goes on with the comparison of a folder.
-pub(crate) fn resume(kept: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
+pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
     if args.updates.is_some() {
         return Err(Usage::error(
             "the budget of a comparison cannot be changed: begin another",
@@ -117,8 +123,8 @@ pub(crate) fn resume(kept: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
         ));
     }
     let comparison = Comparison {
-        factory: TrainerArgs::recorded(kept.factory, &args.folder)?,
-        plan: kept.plan,
+        factory: TrainerArgs::recorded(manifest.trainer, &args.folder)?,
+        plan: manifest.plan,
         folder: args.folder.clone(),
     };
     let manner = Manner {
@@ -128,17 +134,17 @@ pub(crate) fn resume(kept: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
         interrupt: &interrupt()?,
     };
     let factory = comparison.factory.factory(1, false)?;
-    finish(&[execute(&comparison, &*factory, &manner)?], manner.json)
+    let done = execute(&comparison, &*factory, None, &manner)?;
+    finish(&[done], manner.json)
 }
 
-/// The comparison that the flags declare.
+/// The comparison that the flags declare, of a trainer whose info has its objective.
 fn of_flags(
     args: &CompareArgs,
-    factory: &dyn TrainerFactory,
+    info: &TrainerInfo,
     title: String,
     folder: PathBuf,
 ) -> anyhow::Result<Comparison> {
-    let info = factory.info()?;
     let mut plan = Plan::new(updates(&args.budget, info.updates_per_epoch())?);
     plan.title = title;
     if !args.arms.is_empty() {
@@ -147,13 +153,12 @@ fn of_flags(
             .iter()
             .map(|text| arm(text))
             .collect::<anyhow::Result<Vec<Arm>>>()?;
-        plan.reference.clone_from(&plan.arms[0].label);
     }
     if args.untuned {
         plan.arms.push(Arm::untuned());
     }
     if let Some(reference) = &args.reference {
-        plan.reference.clone_from(reference);
+        plan.reference = plan.arm_of(reference).map_err(Usage::error)?;
     }
     if !args.budgets.is_empty() {
         plan.budgets.clone_from(&args.budgets);
@@ -161,9 +166,7 @@ fn of_flags(
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
     }
-    plan.margin = args
-        .margin
-        .map_or_else(|| margin(args, factory, &info), Ok)?;
+    plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
         factory: args.factory.clone(),
         plan,
@@ -171,23 +174,15 @@ fn of_flags(
     })
 }
 
-/// The usual margin is in points of accuracy. A command that measures something else must be told of another.
-fn margin(
-    args: &CompareArgs,
-    factory: &dyn TrainerFactory,
-    info: &TrainerInfo,
-) -> anyhow::Result<f64> {
+/// The usual margin is in points of accuracy. Any other objective needs one of its own.
+fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
     const POINTS: f64 = 0.5;
-    if args.factory.command.is_empty() || info.validation == 0 {
-        return Ok(POINTS);
-    }
-    let mut run = factory.start(0)?;
-    let measured = run.evaluate(Split::Validation)?.metrics;
-    match measured.objective() {
-        Some(metric) if metric.correct.is_none() => Err(Usage::error(format!(
-            "{} decides here ({:.4} before training), which is no accuracy: say with --margin which difference in it would not matter",
-            metric.name, metric.value
+    match &info.objective {
+        Some(objective) if objective.unit != Unit::Points => Err(Usage::error(format!(
+            "{} decides here, which is no accuracy: say with --margin which difference in it would not matter",
+            objective.name
         ))),
+        // Without an objective there is nothing to evaluate on, which the plan's check refuses.
         _ => Ok(POINTS),
     }
 }
@@ -198,12 +193,13 @@ fn arm(text: &str) -> anyhow::Result<Arm> {
         .split_once('=')
         .filter(|(label, _)| !label.contains('('));
     let (label, policy) = labelled.unwrap_or((text, text));
-    if policy.contains('(') {
-        spec(policy)?;
-    }
+    let policy = match policy.parse() {
+        Ok(policy) => policy,
+        Err(_) => ArmPolicy::Spec(spec(policy)?),
+    };
     Ok(Arm {
         label: label.to_owned(),
-        ..Arm::named(policy)
+        ..Arm::of(policy)
     })
 }
 
@@ -246,24 +242,27 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
 fn execute(
     comparison: &Comparison,
     factory: &dyn TrainerFactory,
+    begin: Option<Begin>,
     manner: &Manner,
 ) -> anyhow::Result<Done> {
     let Comparison { plan, folder, .. } = comparison;
     let jobs = comparison.factory.jobs(manner.jobs);
-    let info = factory.info()?;
-    plan.check(&info)?;
-    show::announce(plan, &info);
-    if manner.plan_only {
-        return forecast(plan, factory, jobs, manner.json).map(Done::Planned);
+    if let Some(begin) = &begin {
+        plan.check(&begin.info)?;
+        show::announce(plan, &begin.info);
+        if manner.plan_only {
+            return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
+        }
     }
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        factory: serde_json::to_value(&comparison.factory)?,
-        about: about(),
+        trainer: serde_json::to_value(&comparison.factory)?,
+        about: about()?,
+        begin,
     };
     let mut progress = Progress::new(sweeps(plan));
-    let mut observer = |event: &_| show::event(&mut progress, event);
+    let mut observer = |event: &_| show::event(&mut progress, plan, event);
     let record = compare(
         factory,
         plan,
@@ -279,7 +278,7 @@ fn execute(
         unless_unread(show::print(&record))?;
     }
     reported?;
-    Ok(Done::Completed(Box::new(record)))
+    Ok(Done::Finished(Box::new(record)))
 }
 
 /// Printing that nobody reads is no reason to leave out the comparisons that follow.
@@ -298,50 +297,49 @@ fn sweeps(plan: &Plan) -> u64 {
     }
 }
 
-/// What the plan would take, from a few timed updates.
-fn forecast(
-    plan: &Plan,
-    factory: &dyn TrainerFactory,
-    jobs: usize,
-    json: bool,
-) -> anyhow::Result<Box<Forecast>> {
-    let update = seconds_per_update(factory)?;
-    let updates = plan.updates_of_runs();
-    let seconds = (updates + sweeps(plan)) as f64 * update / jobs as f64;
+/// What the plan would take, at the pace that was measured.
+fn forecast(plan: &Plan, begin: &Begin, jobs: usize, json: bool) -> anyhow::Result<Box<Forecast>> {
+    let seconds = plan.predicted_seconds(begin, sweeps(plan), jobs)?;
+    let pace = &begin.pace;
     if !json {
         out!(
-            "predicted: {seconds:.0} s on {jobs} jobs, readings not counted ({:.2} ms an update)",
-            1e3 * update
+            "predicted: {seconds:.0} s on {jobs} jobs (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
+            pace.seconds_per_start,
+            1e3 * pace.seconds_per_update,
+            pace.seconds_per_evaluation
         )?;
     }
     Ok(Box::new(Forecast {
         plan: plan.clone(),
         runs: plan.runs(),
-        updates,
+        updates: plan.updates_of_runs(),
         range_test_updates: sweeps(plan),
         predicted_seconds: seconds,
     }))
 }
 
 /// What made the results, for the record.
-fn about() -> BTreeMap<String, String> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .map(|rest| rest.trim_start_matches([' ', '\t', ':']));
-    let level = Level::from_environment()
-        .map_or_else(|error| error.to_string(), |level| level.name().to_owned());
-    [
+fn about() -> anyhow::Result<BTreeMap<String, String>> {
+    let level = Level::from_environment().map_err(Usage::error)?;
+    let about = [
         ("cyclr", env!("CARGO_PKG_VERSION").to_owned()),
-        ("processor", model.unwrap_or("unknown").to_owned()),
+        ("processor", processor()),
         ("cores", threads(None).to_string()),
-        ("level", level),
+        ("level", level.name().to_owned()),
         (
             "system",
             format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         ),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ];
+    let about = about.map(|(name, value)| (name.to_owned(), value));
+    Ok(about.into())
+}
+
+/// The processor's name, where Linux says it.
+fn processor() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo");
+    let model = cpu.iter().flat_map(|cpu| cpu.lines());
+    let model = model.filter_map(|line| line.strip_prefix("model name"));
+    let mut model = model.map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+    model.next().unwrap_or("unknown").to_owned()
 }

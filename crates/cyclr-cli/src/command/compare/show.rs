@@ -3,7 +3,7 @@
 use std::io;
 
 use cyclr::trainer::TrainerInfo;
-use cyclr_train::compare::record::{Measure, Range, Record, Sample};
+use cyclr_train::compare::record::{Range, Record};
 use cyclr_train::compare::{Bounds, CompareEvent, Plan, RunName};
 
 use crate::progress::Progress;
@@ -17,7 +17,7 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
         "{}: {}; the reference is {}",
         plan.title,
         labels.join(", "),
-        plan.reference
+        plan.arms[plan.reference].label
     );
     note!(
         "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{}",
@@ -32,7 +32,7 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
 }
 
 /// What is under way.
-pub(super) fn event(progress: &mut Progress, what: &CompareEvent) {
+pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
     match what {
         CompareEvent::Finding(event) => progress.find_event(event),
         CompareEvent::Bounded(range) => progress.say(&describe_bounds(range)),
@@ -47,18 +47,16 @@ pub(super) fn event(progress: &mut Progress, what: &CompareEvent) {
                 if *tuning { "tuning" } else { "final" }
             ));
         }
-        CompareEvent::Run { name, event } => progress.event_of(&describe_run(name), event),
+        CompareEvent::Run { name, event } => progress.event_of(&describe_run(plan, name), event),
         CompareEvent::Failed { name, reason } => {
-            progress.over(&describe_run(name));
-            progress.say(&format!("{} failed: {reason}", describe_run(name)));
+            progress.over(&describe_run(plan, name));
+            progress.say(&format!("{} failed: {reason}", describe_run(plan, name)));
         }
-        CompareEvent::Over { name, .. } => progress.over(&describe_run(name)),
-        CompareEvent::Chosen(arm) => {
-            let spec = arm
-                .spec
-                .as_deref()
-                .unwrap_or("no peak rate: every trial diverged");
-            progress.say(&format!("{}: {spec}", arm.label));
+        CompareEvent::Over { name, .. } => progress.over(&describe_run(plan, name)),
+        CompareEvent::Chosen { arm, spec } => {
+            let spec = spec.as_ref().map(ToString::to_string);
+            let spec = spec.unwrap_or_else(|| "no peak rate: every trial diverged".into());
+            progress.say(&format!("{}: {spec}", plan.arms[*arm].label));
         }
         _ => {}
     }
@@ -82,62 +80,15 @@ fn describe_bounds(range: &Range) -> String {
 }
 
 /// `linear, seed 3` or `linear, seed 1001, × 0.5`
-fn describe_run(run: &RunName) -> String {
+fn describe_run(plan: &Plan, run: &RunName) -> String {
     let multiple = run
         .multiple
         .map_or_else(String::new, |multiple| format!(", × {multiple}"));
-    format!("{}, seed {}{multiple}", run.label, run.seed)
+    let label = &plan.arms[run.arm].label;
+    format!("{label}, seed {}{multiple}", run.seed)
 }
 
 /// The verdict and the table.
 pub(super) fn print(record: &Record) -> io::Result<()> {
-    out!("\n{}", record.conclusion.headline)?;
-    for sentence in &record.conclusion.sentences {
-        out!("{sentence}")?;
-    }
-    let Some(whole) = record.budgets.last() else {
-        return Ok(());
-    };
-    out!(
-        "\n{:14} {:>3} {:>22} {:>9} {:>9}",
-        "arm",
-        "n",
-        "test, 95 %",
-        "updates",
-        "seconds"
-    )?;
-    for arm in &whole.arms {
-        let sample = arm
-            .test
-            .as_ref()
-            .map_or_else(|| String::from("none"), |s| sample(s, &record.measure));
-        let n = arm.runs.len();
-        let seconds: f64 = arm.runs.iter().map(|run| run.seconds).sum::<f64>() / n.max(1) as f64;
-        out!(
-            "{:14} {n:>3} {sample:>22} {:>9} {seconds:>9.1}",
-            arm.label,
-            arm.updates
-        )?;
-    }
-    out!()?;
-    for limit in &record.conclusion.limits {
-        out!("note: {limit}")?;
-    }
-    Ok(())
-}
-
-/// `91.20 [90.80, 91.60]`: two decimals of a point, four digits of anything else.
-fn sample(sample: &Sample, measure: &Measure) -> String {
-    let number = |value: f64| {
-        if measure.unit == "points" {
-            return format!("{value:.2}");
-        }
-        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-        rounded.to_string()
-    };
-    let [mean, low, high] = match sample.interval {
-        Some([low, high]) => [sample.mean, low, high].map(number),
-        None => return number(sample.mean),
-    };
-    format!("{mean} [{low}, {high}]")
+    out!("\n{}", record.conclusion.to_string().trim_end())
 }

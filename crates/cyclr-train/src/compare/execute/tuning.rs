@@ -1,133 +1,116 @@
-use cyclr::Spec;
+//! Every arm's peak rate, by trials on a seed of their own.
 
+use super::runs::validation_of;
 use super::{Comparing, Observer};
 use crate::Error;
-use crate::compare::assemble::{measure_of, objective};
 use crate::compare::plan::readable;
-use crate::compare::record::{ArmRecord, Measure, Trial};
-use crate::compare::{Arm, tune};
+use crate::compare::record::{ArmOutcome, Trial};
+use crate::compare::tune;
 
 impl Comparing<'_> {
-    /// Every arm at its peak rate; and the metric that chose it.
+    /// Every arm at its peak rate, without final runs.
     pub(super) fn tune(
         &self,
         bounds: Option<(f64, f64)>,
         observer: Observer,
-    ) -> Result<(Vec<ArmRecord>, Option<Measure>), Error> {
-        let tuned: Vec<&Arm> = self.plan.arms.iter().filter(|arm| arm.tuned).collect();
-        let mut trials: Vec<Vec<Trial>> = vec![Vec::new(); tuned.len()];
-        let mut measure = None;
-        if let (Some(tune), Some((_, max_lr))) = (&self.plan.tuning, bounds) {
-            let common = tuned
-                .iter()
-                .map(|_| tune.multiples.clone())
-                .collect::<Vec<_>>();
-            let mut try_all = |multiples: &[Vec<f64>],
-                               extra: bool,
-                               trials: &mut Vec<Vec<Trial>>| {
-                let seen = self.try_rates(&tuned, multiples, (max_lr, bounds), extra, observer)?;
-                measure = measure.take().or(seen.1);
-                for (trials, new) in trials.iter_mut().zip(seen.0) {
-                    trials.extend(new);
-                    trials.sort_by(|a, b| a.multiple.total_cmp(&b.multiple));
+    ) -> Result<Vec<ArmOutcome>, Error> {
+        let direction = self.objective.direction;
+        let mut trials: Vec<Vec<Trial>> = vec![Vec::new(); self.plan.arms.len()];
+        if let (Some(tune), Some(bounds)) = (&self.plan.tuning, bounds) {
+            let tuned = |arm: usize| self.plan.arms[arm].tuned;
+            let common = |arm| {
+                if tuned(arm) {
+                    tune.multiples.clone()
+                } else {
+                    Vec::new()
                 }
-                Ok::<bool, Error>(measure.as_ref().is_none_or(|m| m.higher_is_better))
             };
-            let higher = try_all(&common, false, &mut trials)?;
-            if tune::needs_more(&trials, higher) {
-                let more: Vec<Vec<f64>> = trials
+            let common: Vec<_> = (0..trials.len()).map(common).collect();
+            self.try_rates(&mut trials, &common, bounds, false, observer)?;
+            if tune::needs_more(&trials, direction) {
+                let more = trials
                     .iter()
-                    .map(|trials| vec![tune::one_more(trials, higher)])
-                    .collect();
-                try_all(&more, true, &mut trials)?;
+                    .map(|trials| tune::one_more(trials, direction));
+                let more: Vec<_> = more.collect();
+                self.try_rates(&mut trials, &more, bounds, true, observer)?;
             }
         }
-        let higher = measure.as_ref().is_none_or(|m| m.higher_is_better);
-        let mut trials = trials.into_iter();
-        let arms = self.plan.arms.iter().map(|arm| {
-            let trials = if arm.tuned { trials.next() } else { None };
-            self.arm_record(arm, trials, bounds, higher)
-        });
-        Ok((arms.collect::<Result<_, _>>()?, measure))
+        let arms = trials.into_iter().enumerate();
+        arms.map(|(arm, trials)| self.chosen(arm, trials, bounds))
+            .collect()
     }
 
-    /// Each arm at its multiples of `max_lr`, on the tuning seed.
+    /// Tries each arm at its multiples of `max_lr`, on the tuning seed, and adds the trials in the order of their rates.
     fn try_rates(
         &self,
-        arms: &[&Arm],
+        trials: &mut [Vec<Trial>],
         multiples: &[Vec<f64>],
-        (max_lr, bounds): (f64, Option<(f64, f64)>),
+        bounds: (f64, f64),
         extra: bool,
         observer: Observer,
-    ) -> Result<(Vec<Vec<Trial>>, Option<Measure>), Error> {
+    ) -> Result<(), Error> {
         let seed = self.plan.tuning.as_ref().map_or(0, |tune| tune.seed);
+        let peak = |multiple: f64| readable(multiple * bounds.1);
         let mut jobs = Vec::new();
-        for (arm, multiples) in arms.iter().zip(multiples) {
+        for (arm, multiples) in multiples.iter().enumerate() {
             for &multiple in multiples {
-                let spec = arm.spec(
-                    bounds,
-                    Some(readable(multiple * max_lr)),
-                    &self.plan,
-                    &self.info,
-                )?;
+                let declared = &self.plan.arms[arm];
+                let spec =
+                    declared.spec(Some(bounds), Some(peak(multiple)), &self.plan, &self.info)?;
                 let mut job = self.job(arm, &spec, 1.0, seed, Some(multiple))?;
                 job.task.test = false;
-                jobs.push(job);
+                jobs.push((multiple, job));
             }
         }
+        let (multiples, jobs): (Vec<f64>, Vec<_>) = jobs.into_iter().unzip();
         let outcomes = self.run(&jobs, true, observer)?;
-        let measure = outcomes.iter().find_map(measure_of);
-        let mut done = jobs.iter().zip(&outcomes);
-        let trials = multiples.iter().map(|multiples| {
-            let trials = done.by_ref().take(multiples.len());
-            trials
-                .zip(multiples)
-                .map(|((job, outcome), &multiple)| Trial {
-                    multiple,
-                    peak: readable(multiple * max_lr),
-                    extra,
-                    validation: measure.as_ref().and_then(|m| objective(outcome, m)),
-                    folder: job.name.folder.clone(),
-                    updates: outcome.updates_done,
-                    seconds: outcome.compute_seconds,
-                })
-                .collect()
-        });
-        Ok((trials.collect(), measure))
+        for ((multiple, job), outcome) in multiples.into_iter().zip(jobs).zip(outcomes) {
+            trials[job.name.arm].push(Trial {
+                multiple,
+                peak: peak(multiple),
+                extra,
+                validation: validation_of(&outcome, &self.objective),
+                folder: job.name.folder,
+                updates: outcome.updates_done,
+                seconds: outcome.compute_seconds,
+            });
+        }
+        for trials in trials {
+            trials.sort_by(|a, b| a.multiple.total_cmp(&b.multiple));
+        }
+        Ok(())
     }
 
-    fn arm_record(
+    /// The arm at the peak that its trials choose.
+    fn chosen(
         &self,
-        arm: &Arm,
-        trials: Option<Vec<Trial>>,
+        arm: usize,
+        trials: Vec<Trial>,
         bounds: Option<(f64, f64)>,
-        higher_is_better: bool,
-    ) -> Result<ArmRecord, Error> {
-        let tuning = trials.map(|trials| tune::tuning(trials, higher_is_better));
-        let peak = match &tuning {
-            Some(tuning) => tuning.chosen.map(|place| tuning.trials[place].peak),
-            None => None,
-        };
-        let spec = if tuning.is_some() && peak.is_none() {
-            None
-        } else {
-            Some(arm.spec(bounds, peak, &self.plan, &self.info)?)
+    ) -> Result<ArmOutcome, Error> {
+        let declared = &self.plan.arms[arm];
+        let tuning = (!trials.is_empty()).then(|| tune::tuning(trials, self.objective.direction));
+        let peak = tuning.as_ref().map(|tuning| {
+            let chosen = tuning.chosen?;
+            Some(tuning.trials[chosen].peak)
+        });
+        let spec = match peak {
+            Some(None) => None,
+            Some(peak) => Some(declared.spec(bounds, peak, &self.plan, &self.info)?),
+            None => Some(declared.spec(bounds, None, &self.plan, &self.info)?),
         };
         let cyclical = match &spec {
             Some(spec) => {
-                let (_, schedule) = arm.schedule(spec, 1.0, &self.plan, &self.info)?;
+                let (_, schedule) = declared.schedule(spec, 1.0, &self.plan, &self.info)?;
                 schedule.troughs().next().is_some()
             }
             None => false,
         };
-        let trials = tuning.iter().flat_map(|tuning| &tuning.trials);
-        Ok(ArmRecord {
-            label: arm.label.clone(),
+        Ok(ArmOutcome {
+            spec,
             cyclical,
-            peak: peak.or(spec.as_ref().map(Spec::peak)),
-            spec: spec.map(|spec| spec.to_string()),
-            tuning_updates: trials.map(|trial| trial.updates).sum(),
             tuning,
+            budgets: Vec::new(),
         })
     }
 }

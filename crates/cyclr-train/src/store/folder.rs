@@ -1,15 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::record::checkpoint::{self, Offsets};
-use crate::record::event::EventRecord;
-use crate::record::failed::FailedRecord;
-use crate::record::files::{Log, bad, write_atomically, write_json};
-use crate::record::lock::Lock;
-use crate::record::result::{ResultRecord, read_result};
-use crate::record::run::{RunRecord, read_run};
-use crate::record::tensorboard::TensorBoard;
 use crate::run::Progress;
+use crate::store::checkpoint::{self, Offsets};
+use crate::store::failed::Failure;
+use crate::store::files::{Log, bad, write_atomically, write_record};
+use crate::store::lock::Lock;
+use crate::store::run::{RunRecord, read_outcome, read_run};
+use crate::store::tensorboard::TensorBoard;
 use crate::{Error, Event, Outcome, Plan};
 
 /// Checkpoints that are kept: the last, and one before it lest that is damaged.
@@ -34,7 +32,7 @@ pub enum Stage {
 /// # Errors
 /// [`Error::Occupied`] where the folder holds something else.
 pub fn stage(folder: &Path) -> Result<Stage, Error> {
-    if folder.join(ResultRecord::FILE).exists() && folder.join(RunRecord::FILE).exists() {
+    if folder.join(Outcome::FILE).exists() && folder.join(RunRecord::FILE).exists() {
         Ok(Stage::Finished)
     } else if folder.join(RunRecord::FILE).exists() {
         Ok(Stage::Unfinished)
@@ -57,12 +55,25 @@ fn is_free(folder: &Path) -> Result<bool, Error> {
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let name = entry.map_err(Error::io("read", folder))?.file_name();
-        let remains = name == Lock::FILE || name == FailedRecord::FILE;
+        let remains = name == Lock::FILE || name == Failure::FILE;
         if !remains && !name.to_string_lossy().ends_with(".tmp") {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The files of a folder whose names end so, the last in the order of names first.
+fn files_ending_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(files)
 }
 
 /// The folder of a run that this process works on.
@@ -93,31 +104,35 @@ impl RunFolder {
     pub(crate) fn create(
         path: &Path,
         plan: &Plan,
-        factory: serde_json::Value,
+        trainer: serde_json::Value,
     ) -> Result<Self, Error> {
         Self::check_absent(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         // Another process may have made a run here before this one had the lock.
         Self::check_absent(path)?;
-        write_json(&path.join(RunRecord::FILE), &RunRecord::new(plan, factory))?;
-        Self::locked(path, plan.end, lock)
+        write_record(&path.join(RunRecord::FILE), &RunRecord::new(plan, trainer))?;
+        Self::locked(path, plan.end(), lock)
     }
 
     /// Opens the folder of a run that was begun.
     pub(crate) fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
         let lock = Lock::take(path)?;
         let record = read_run(path)?;
-        Ok((Self::locked(path, record.end, lock)?, record))
+        Ok((Self::locked(path, record.plan.end, lock)?, record))
     }
 
     fn locked(path: &Path, end: u64, lock: Lock) -> Result<Self, Error> {
-        FailedRecord::forget(path)?;
+        Failure::forget(path)?;
         let checkpoints = path.join("checkpoints");
         fs::create_dir_all(&checkpoints).map_err(Error::io("create", &checkpoints))?;
+        // A process that was killed while it wrote a checkpoint leaves half of one.
+        for half in files_ending_in(&checkpoints, "tmp")? {
+            fs::remove_file(&half).map_err(Error::io("remove", &half))?;
+        }
         Ok(Self {
             path: path.to_owned(),
-            events: Log::open(path.join(EventRecord::FILE))?,
+            events: Log::open(path.join(Event::FILE))?,
             tensorboard: TensorBoard::open(path.join(TensorBoard::FILE), end)?,
             output: None,
             _lock: lock,
@@ -125,8 +140,8 @@ impl RunFolder {
     }
 
     pub(crate) fn record(&mut self, event: &Event) -> Result<(), Error> {
-        if let Some(line) = EventRecord::of(event) {
-            let mut line = serde_json::to_vec(&line).map_err(bad(&self.path))?;
+        if event.is_logged() {
+            let mut line = serde_json::to_vec(event).map_err(bad(&self.path))?;
             line.push(b'\n');
             self.events.append(&line)?;
         }
@@ -162,14 +177,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The newest checkpoint that can be used, with the logs cut to where it was made; the very start where there is
-    /// none. What is passed over is shown to the observer.
+    /// The newest checkpoint that can be used, with the logs cut to where it was made; the very start if there is
+    /// none. What cannot be used is renamed, so that it is never taken for one of the checkpoints to keep, and shown to
+    /// the observer.
     pub(crate) fn last_checkpoint(
         &mut self,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<(Progress, Option<Vec<u8>>), Error> {
-        for file in self.checkpoints()? {
-            let problem = match checkpoint::read(&file) {
+        let files = self.checkpoints()?;
+        for file in &files {
+            let reason = match checkpoint::read(file) {
                 Ok(found) if self.has(found.logs) => {
                     self.cut(found.logs)?;
                     return Ok((found.progress, Some(found.state)));
@@ -178,10 +195,15 @@ impl RunFolder {
                 Err(error @ (Error::Version { .. } | Error::Io { .. })) => return Err(error),
                 Err(error) => error.to_string(),
             };
+            let aside = file.with_extension("damaged");
+            fs::rename(file, &aside).map_err(Error::io("rename", file))?;
             observer(&Event::Damaged {
-                file,
-                reason: problem,
+                file: aside,
+                reason,
             });
+        }
+        if !files.is_empty() {
+            observer(&Event::StartedOver);
         }
         self.cut(Offsets::default())?;
         Ok((Progress::default(), None))
@@ -189,16 +211,16 @@ impl RunFolder {
 
     /// Puts another plan in place of the one that was recorded. A result that it had is kept under another name.
     pub(crate) fn replace(&mut self, record: &RunRecord) -> Result<(), Error> {
-        if let Some(result) = read_result(&self.path)? {
+        if let Some(outcome) = read_outcome(&self.path)? {
             let (from, to) = (
-                ResultRecord::FILE,
-                format!("result-{}.json", result.updates_done),
+                Outcome::FILE,
+                format!("result-{}.json", outcome.updates_done),
             );
             let from = self.path.join(from);
             fs::rename(&from, self.path.join(to)).map_err(Error::io("rename", &from))?;
         }
-        self.tensorboard.stride = TensorBoard::stride(record.end);
-        write_json(&self.path.join(RunRecord::FILE), record)
+        self.tensorboard.stride = TensorBoard::stride(record.plan.end);
+        write_record(&self.path.join(RunRecord::FILE), record)
     }
 
     /// Writes the model, and then the result, with which the run is finished.
@@ -207,22 +229,12 @@ impl RunFolder {
         if let Some(model) = model {
             write_atomically(&self.path.join("model.safetensors"), model)?;
         }
-        write_json(
-            &self.path.join(ResultRecord::FILE),
-            &ResultRecord::from(outcome),
-        )
+        outcome.write(&self.path)
     }
 
     /// Newest first.
     fn checkpoints(&self) -> Result<Vec<PathBuf>, Error> {
-        let folder = self.path.join("checkpoints");
-        let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
-        let paths = entries.flatten().map(|entry| entry.path());
-        let mut files: Vec<_> = paths
-            .filter(|p| p.extension().is_some_and(|e| e == "ckpt"))
-            .collect();
-        files.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(files)
+        files_ending_in(&self.path.join("checkpoints"), "ckpt")
     }
 
     fn sync(&mut self) -> Result<Offsets, Error> {

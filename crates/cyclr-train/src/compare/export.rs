@@ -1,4 +1,4 @@
-//! `winner.toml`: the arm to go on with, for `cyclr train` and for torch.
+//! What others read: `winner.toml`, for `cyclr train` and for torch.
 
 use std::fmt::Write as _;
 
@@ -7,13 +7,15 @@ use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
-use super::record::{ArmRecord, ArmResult, Because, Record, VERSION};
+use super::record::{ArmOutcome, Because, Record};
+use crate::Error;
+use crate::store::VERSION;
 
-/// The arm to go on with, as `winner.toml` has it.
+/// The arm to train with, as `winner.toml` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WinnerFile {
-    /// [`VERSION`].
+    /// The version of its form: 2; version 1 reads the same.
     pub version: u32,
     /// The spec to train with.
     pub policy: Spec,
@@ -63,53 +65,66 @@ impl WinnerFile {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// [`crate::Error::BadWinner`] with the line, where it is no such file.
-    pub fn read(text: &str) -> Result<Self, crate::Error> {
-        toml::from_str(text).map_err(|e| crate::Error::BadWinner {
-            reason: format!("{e}"),
-        })
+    /// [`Error::BadWinner`] with the line, if it is no such file or of a later version.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let bad = |reason| Error::BadWinner { reason };
+        let file: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        match file.version {
+            1..=VERSION => Ok(file),
+            found => Err(bad(format!(
+                "it is of version {found}, and this program reads versions up to {VERSION}"
+            ))),
+        }
     }
 }
 
-/// The text of `winner.toml`; `None` where there is no winner.
-pub fn toml(record: &Record) -> Option<String> {
-    let winner = record.conclusion.winner.as_ref()?;
-    let arm = record.arms.iter().find(|arm| arm.label == winner.label)?;
-    let result = record.budgets.last()?.arms.iter();
-    let result = result
-        .into_iter()
-        .find(|result| result.label == arm.label)?;
-    let policy: Spec = arm.spec.as_ref()?.parse().ok()?;
+/// The text of `winner.toml`; `None` if there is no winner.
+pub(super) fn winner_toml(record: &Record) -> Result<Option<String>, Error> {
+    let Some(winner) = record.conclusion.winner else {
+        return Ok(None);
+    };
+    let arm = &record.arms[winner.arm];
+    let Some(policy) = arm.spec.clone() else {
+        return Ok(None);
+    };
     let file = WinnerFile {
         version: VERSION,
-        updates: result.updates,
-        updates_per_epoch: record.data.updates_per_epoch,
-        arm: arm.label.clone(),
+        updates: arm.whole().updates,
+        updates_per_epoch: record.info.updates_per_epoch(),
+        arm: String::from(record.label(winner.arm)),
         because: winner.because,
         bounds: record.range.as_ref().map(|range| FoundBounds {
             base_lr: range.base_lr,
             max_lr: range.max_lr,
         }),
-        evidence: Evidence {
-            verdict: record.conclusion.headline.clone(),
-            metric: record.measure.name.clone(),
-            test_mean: result.test.map(|test| test.mean),
-            test_interval: result.test.and_then(|test| test.interval),
-            n: result.test.map_or(0, |test| test.n),
-        },
+        evidence: evidence(record, arm),
         policy,
     };
-    let mut text = head(arm, winner.because);
-    text.push_str(&toml::to_string(&file).ok()?);
+    let mut text = head(&file);
+    let body = toml::to_string(&file);
+    text.push_str(&body.map_err(|e| Error::BadWinner {
+        reason: e.to_string(),
+    })?);
     text.push_str("\n# In torch, with scheduler.step() after every optimizer update:\n#\n");
-    for line in torch(&file, result).lines() {
+    for line in torch(&file)?.lines() {
         let _ = writeln!(text, "# {line}");
     }
-    Some(text)
+    Ok(Some(text))
 }
 
-fn head(arm: &ArmRecord, because: Because) -> String {
-    let why = match because {
+fn evidence(record: &Record, arm: &ArmOutcome) -> Evidence {
+    let test = arm.whole().samples.map(|samples| samples.test);
+    Evidence {
+        verdict: record.conclusion.headline.clone(),
+        metric: record.objective.name.to_string(),
+        test_mean: test.map(|test| test.mean),
+        test_interval: test.and_then(|test| test.interval),
+        n: test.map_or(0, |test| test.n),
+    }
+}
+
+fn head(file: &WinnerFile) -> String {
+    let why = match file.because {
         Because::Better => "it was shown to be better than the reference",
         Because::NoneBetter => "it is the reference, and every other arm was shown to be worse",
         Because::Cheapest => "the comparison did not decide, and this arm costs the least",
@@ -117,19 +132,15 @@ fn head(arm: &ArmRecord, because: Because) -> String {
     };
     format!(
         "# {}: {why}.\n# Train with it: cyclr train --policy winner.toml\n\n",
-        arm.label
+        file.arm
     )
 }
 
-/// The schedule in torch: its own class where it has one that is the same, else a table of rates.
-fn torch(file: &WinnerFile, result: &ArmResult) -> String {
-    let run = Horizon::of_updates(result.updates)
-        .and_then(|run| run.with_epoch(file.updates_per_epoch, 1));
-    let schedule = run.and_then(|run| file.policy.schedule(&run));
-    let own = schedule
-        .ok()
-        .and_then(|schedule| own_class(&file.policy, &schedule));
-    own.unwrap_or_else(|| {
+/// The schedule in torch: its own class if it has one that is the same, else a table of rates.
+fn torch(file: &WinnerFile) -> Result<String, Error> {
+    let run = Horizon::of_updates(file.updates)?.with_epoch(file.updates_per_epoch, 1)?;
+    let schedule = file.policy.schedule(&run)?;
+    Ok(own_class(&file.policy, &schedule).unwrap_or_else(|| {
         format!(
             "# First: cyclr schedule '{}' {} --format csv > rates.csv\n\
              import csv\n\
@@ -137,13 +148,14 @@ fn torch(file: &WinnerFile, result: &ArmResult) -> String {
              # optimizer = torch.optim.SGD(model.parameters(), lr=1.0, ...)\n\
              scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: rates[min(i, len(rates) - 1)])",
             file.policy,
-            run_length(file, result.updates)
+            run_length(file)
         )
-    })
+    }))
 }
 
-/// The length of the run as `cyclr schedule` takes it; in epochs where the spec has lengths in epochs.
-fn run_length(file: &WinnerFile, updates: u64) -> String {
+/// The length of the run as `cyclr schedule` takes it; in epochs if the spec has lengths in epochs.
+fn run_length(file: &WinnerFile) -> String {
+    let updates = file.updates;
     let without_epochs = Horizon::of_updates(updates).and_then(|run| file.policy.schedule(&run));
     if without_epochs.is_err() {
         let per_epoch = file.updates_per_epoch;

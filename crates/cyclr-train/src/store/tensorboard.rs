@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crc32c::crc32c;
 use cyclr::trainer::Metrics;
 
-use crate::crc::crc32c;
-use crate::record::files::Log;
+use crate::store::files::Log;
 use crate::{Error, Event};
 
 /// Curves of at most so many updates are written; TensorBoard itself shows 1,000 points of a curve.
@@ -95,6 +95,7 @@ fn tagged<'a>(group: &'a str, metrics: &'a Metrics) -> impl Iterator<Item = (Str
 
 /// The start of an event message: its time in seconds since 1970, as field 1, a double.
 fn wall_time() -> Vec<u8> {
+    // A clock before 1970 dates the events at 0; nothing else depends on it.
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

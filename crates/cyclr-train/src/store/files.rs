@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::record::VERSION;
+use crate::store::VERSION;
 
 /// Replaces a file by `bytes`, or leaves it as it is.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let name = path.file_name().expect("a file has a name");
+    let mut name = name.to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
     let write = || {
@@ -35,22 +37,51 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-pub(crate) fn write_json(path: &Path, record: &impl Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(record).map_err(bad(path))?;
+/// A record as its file has it: with the version of its form.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Versioned<T> {
+    /// The version of the record: [`VERSION`].
+    pub version: u32,
+    /// What it says.
+    #[serde(flatten)]
+    pub record: T,
+}
+
+pub(crate) fn write_record(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    let record = Versioned {
+        version: VERSION,
+        record,
+    };
+    let mut text = serde_json::to_vec_pretty(&record).map_err(bad(path))?;
     text.push(b'\n');
     write_atomically(path, &text)
 }
 
-/// Reads a record, whose version comes first.
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let text = fs::read(path).map_err(Error::io("read", path))?;
-    let Versioned { version } = serde_json::from_slice(&text).map_err(bad(path))?;
+/// Reads a record of this version.
+pub(crate) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let (version, record) = read_versioned(path)?;
     check_version(path, version)?;
-    serde_json::from_slice(&text).map_err(bad(path))
+    parse_record(path, record)
+}
+
+/// The version of a record, and what else it says.
+pub(crate) fn read_versioned(path: &Path) -> Result<(u32, Value), Error> {
+    let text = fs::read(path).map_err(Error::io("read", path))?;
+    let mut record: Map<String, Value> = serde_json::from_slice(&text).map_err(bad(path))?;
+    let version = record.remove("version").and_then(|v| v.as_u64());
+    let version = version
+        .and_then(|v| u32::try_from(v).ok())
+        .ok_or_else(|| bad(path)("it has no `version`, a whole number"))?;
+    Ok((version, Value::Object(record)))
+}
+
+/// The record that the file at `path` holds as a value.
+pub(crate) fn parse_record<T: DeserializeOwned>(path: &Path, record: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(record).map_err(|error| {
+        let place = error.path().to_string();
+        bad(path)(format!("at `{place}`: {}", error.inner()))
+    })
 }
 
 pub(super) fn check_version(path: &Path, found: u32) -> Result<(), Error> {
@@ -65,7 +96,7 @@ pub(super) fn check_version(path: &Path, found: u32) -> Result<(), Error> {
 }
 
 /// For `map_err` on a record that cannot be read or made.
-pub(super) fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
+pub(crate) fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
     move |error| Error::BadRecord {
         path: path.to_owned(),
         reason: error.to_string(),

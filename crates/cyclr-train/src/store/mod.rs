@@ -3,12 +3,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `run.json` | what was asked and planned ([`RunRecord`]) |
-//! | `events.jsonl` | what happened, one [`EventRecord`] a line, only ever appended to |
+//! | `events.jsonl` | what happened, one [`Event`](crate::Event) a line, only ever appended to |
 //! | `checkpoints/` | the last two states from which the run can go on |
 //! | `events.out.tfevents.*` | the same curves for TensorBoard |
-//! | `result.json` | what came of it ([`ResultRecord`]); a run with this file is finished |
+//! | `result.json` | what came of it ([`Outcome`](crate::Outcome)); a run with this file is finished |
 //! | `output.log` | what the trainer printed, where it prints; going on appends to it |
-//! | `failed.json` | why the last try failed, if it did ([`FailedRecord`]) |
+//! | `failed.json` | why the last try failed, if it did ([`Failure`]) |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //!
 //! `docs/schema` holds a JSON Schema of each record.
@@ -19,25 +19,24 @@
 //! process ends, however it ends.
 
 mod checkpoint;
-mod event;
+mod events;
 mod failed;
 mod files;
 mod folder;
 mod lock;
-mod result;
 mod run;
 mod tensorboard;
 
-pub use event::{EventRecord, read_events};
-pub use failed::{FailedRecord, read_failed};
-pub(crate) use files::{read_json, write_atomically, write_json};
+pub use events::read_events;
+pub use failed::Failure;
+pub use files::Versioned;
+pub(crate) use files::{
+    bad, parse_record, read_record, read_versioned, write_atomically, write_record,
+};
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
-pub use result::{
-    Better, MetricRecord, ResultRecord, StopReasonRecord, ValidationPointRecord, read_result,
-};
-pub use run::{BudgetRecord, ChangeRecord, RunRecord, TrainerInfoRecord, read_run};
+pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
 
-/// The version of all records in a run's folder.
-pub const VERSION: u32 = 1;
+/// The version of all records, those of comparisons included.
+pub const VERSION: u32 = 2;

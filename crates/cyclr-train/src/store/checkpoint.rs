@@ -4,27 +4,20 @@
 use std::fs;
 use std::path::Path;
 
+use crc32c::crc32c;
 use serde::{Deserialize, Serialize};
 
-use crate::crc::crc32c;
-use crate::record::VERSION;
-use crate::record::files::{bad, check_version, write_atomically};
-use crate::record::result::{StopReasonRecord, ValidationPointRecord};
+use crate::Error;
 use crate::run::Progress;
-use crate::{Error, ValidationPoint};
+use crate::store::VERSION;
+use crate::store::files::{bad, check_version, write_atomically};
 
 const NAME: &[u8; 8] = b"cyclrckp";
 
 /// What goes before the state.
 #[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    updates_done: u64,
-    compute_seconds: f64,
-    wall_seconds: f64,
-    evaluations: Vec<ValidationPointRecord>,
-    /// One character an example, `1` where it was correct.
-    trough_correct: Option<String>,
-    stop_reason: Option<StopReasonRecord>,
+struct Header<P> {
+    progress: P,
     logs: Offsets,
 }
 
@@ -47,7 +40,7 @@ pub(super) fn write(
     logs: Offsets,
     state: &[u8],
 ) -> Result<(), Error> {
-    let header = serde_json::to_vec(&Header::new(progress, logs)).map_err(bad(path))?;
+    let header = serde_json::to_vec(&Header { progress, logs }).map_err(bad(path))?;
     let mut bytes = Vec::with_capacity(header.len() + state.len() + 32);
     bytes.extend(NAME);
     bytes.extend(VERSION.to_le_bytes());
@@ -71,10 +64,10 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, Error> {
     check_version(path, u32::from_le_bytes(*version))?;
     let (header, rest) = part(rest).ok_or_else(damaged)?;
     let (state, _) = part(rest).ok_or_else(damaged)?;
-    let header: Header = serde_json::from_slice(header).map_err(bad(path))?;
+    let header: Header<Progress> = serde_json::from_slice(header).map_err(bad(path))?;
     Ok(Checkpoint {
         logs: header.logs,
-        progress: header.into(),
+        progress: header.progress,
         state: state.to_vec(),
     })
 }
@@ -83,42 +76,4 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, Error> {
 fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
-}
-
-impl Header {
-    fn new(progress: &Progress, logs: Offsets) -> Self {
-        let digits =
-            |correct: &Vec<bool>| correct.iter().map(|&c| if c { '1' } else { '0' }).collect();
-        Self {
-            updates_done: progress.updates_done,
-            compute_seconds: progress.compute_seconds,
-            wall_seconds: progress.wall_seconds,
-            evaluations: progress
-                .evaluations
-                .iter()
-                .map(ValidationPointRecord::from)
-                .collect(),
-            trough_correct: progress.trough_correct.as_ref().map(digits),
-            stop_reason: progress.stop_reason.as_ref().map(StopReasonRecord::from),
-            logs,
-        }
-    }
-}
-
-impl From<Header> for Progress {
-    fn from(header: Header) -> Self {
-        let bits = |digits: String| digits.bytes().map(|digit| digit == b'1').collect();
-        Self {
-            updates_done: header.updates_done,
-            compute_seconds: header.compute_seconds,
-            wall_seconds: header.wall_seconds,
-            evaluations: header
-                .evaluations
-                .into_iter()
-                .map(ValidationPoint::from)
-                .collect(),
-            trough_correct: header.trough_correct.map(bits),
-            stop_reason: header.stop_reason.map(Into::into),
-        }
-    }
 }

@@ -1,0 +1,336 @@
+//! From final values by seed to differences, verdicts, times to the target, and the arm to train with.
+
+use cyclr::stats::{self, Interval, Obstacle, Rules, Summary, Time, median_time, time_ratio};
+use cyclr::trainer::Objective;
+
+use super::Plan;
+use super::record::{
+    Against, ArmOutcome, Because, BudgetOutcome, Difference, Role, RunOutcome, Sample, Samples,
+    TimeToTarget, Verdict, Winner, best,
+};
+use crate::Error;
+
+/// Puts beside every arm, at every budget, how it stands against the references.
+pub(super) fn compare_arms(
+    arms: &mut [ArmOutcome],
+    plan: &Plan,
+    objective: &Objective,
+) -> Result<(), Error> {
+    for arm in arms.iter_mut() {
+        for budget in &mut arm.budgets {
+            budget.samples = samples(&budget.runs)?;
+        }
+    }
+    for (place, &fraction) in plan.budgets.iter().enumerate() {
+        let grid = plan.grid(fraction);
+        for (reference, role) in references(arms, plan, place, objective) {
+            let at_budget: Vec<&BudgetOutcome> =
+                arms.iter().map(|arm| &arm.budgets[place]).collect();
+            let differences = differences(&at_budget, reference, plan.margin, objective)?;
+            let target = target(at_budget[reference], plan.margin, objective);
+            let times = at_budget.iter().map(|arm| {
+                let target = target.filter(|_| !arm.runs.is_empty());
+                let times = target.map(|target| {
+                    time_to_target(arm, at_budget[reference], target, &grid, objective)
+                });
+                times.transpose()
+            });
+            let times = times.collect::<Result<Vec<_>, _>>()?;
+            for ((arm, difference), time_to_target) in arms.iter_mut().zip(differences).zip(times) {
+                arm.budgets[place].against.push(Against {
+                    reference,
+                    role,
+                    difference,
+                    time_to_target,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The declared reference, and the best arm that does not cycle if that is another.
+fn references(
+    arms: &[ArmOutcome],
+    plan: &Plan,
+    budget: usize,
+    objective: &Objective,
+) -> Vec<(usize, Role)> {
+    let plain = arms.iter().enumerate().filter(|(_, arm)| !arm.cyclical);
+    let plain = plain.map(|(n, arm)| (n, &arm.budgets[budget]));
+    let other = best(plain, objective.direction).filter(|&n| n != plan.reference);
+    let declared = (plan.reference, Role::Declared);
+    [Some(declared), other.map(|n| (n, Role::BestNonCyclical))]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The final values of the runs that did not diverge.
+fn samples(runs: &[RunOutcome]) -> Result<Option<Samples>, Error> {
+    // A run without values diverged, and is counted as such.
+    let values: Vec<_> = runs.iter().filter_map(|run| run.values).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let of = |values: Vec<f64>| Summary::of(&values).map(|summary| sample(&summary));
+    Ok(Some(Samples {
+        validation: of(values.iter().map(|v| v.validation).collect())?,
+        test: of(values.iter().map(|v| v.test).collect())?,
+    }))
+}
+
+/// Every arm beside the reference, by final test values; nothing for the reference itself.
+fn differences(
+    arms: &[&BudgetOutcome],
+    reference: usize,
+    margin: f64,
+    objective: &Objective,
+) -> Result<Vec<Option<Difference>>, Error> {
+    let rules = Rules {
+        margin,
+        direction: objective.direction,
+    };
+    let compared: Vec<usize> = (0..arms.len())
+        .filter(|&n| n != reference && arms[n].is_whole() && arms[reference].is_whole())
+        .collect();
+    let values: Vec<Vec<f64>> = compared.iter().map(|&n| tests(arms[n])).collect();
+    let values: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
+    let found = stats::compare(&tests(arms[reference]), &values, rules)?;
+    let mut differences: Vec<Option<Difference>> = (0..arms.len())
+        .map(|n| (n != reference).then_some(NOT_COMPARED))
+        .collect();
+    for (n, comparison) in compared.into_iter().zip(&found) {
+        differences[n] = Some(difference(comparison));
+    }
+    Ok(differences)
+}
+
+/// The final test values, one a seed if no run diverged.
+fn tests(arm: &BudgetOutcome) -> Vec<f64> {
+    let values = arm.runs.iter().filter_map(|run| run.values);
+    values.map(|values| values.test).collect()
+}
+
+const NOT_COMPARED: Difference = Difference {
+    sample: None,
+    p: None,
+    equivalence_p: None,
+    within_margin: false,
+    verdict: Verdict::Diverged,
+    seeds_to_decide: None,
+};
+
+fn difference(comparison: &stats::Comparison) -> Difference {
+    let (verdict, seeds_to_decide) = match comparison.verdict {
+        stats::Verdict::Better => (Verdict::Better, None),
+        stats::Verdict::Worse => (Verdict::Worse, None),
+        stats::Verdict::Equivalent => (Verdict::Equivalent, None),
+        stats::Verdict::Undecided(Obstacle::TooFewSeeds(range)) => {
+            (Verdict::Undecided, Some([range.low, range.high]))
+        }
+        stats::Verdict::Undecided(_) => (Verdict::Undecided, None),
+    };
+    Difference {
+        sample: Some(sample(&comparison.difference)),
+        p: comparison.t_test.map(|_| comparison.adjusted_p),
+        equivalence_p: comparison.tost.map(|_| comparison.adjusted_tost_p),
+        within_margin: comparison.within_margin,
+        verdict,
+        seeds_to_decide,
+    }
+}
+
+fn sample(summary: &Summary) -> Sample {
+    Sample {
+        n: summary.n,
+        mean: summary.mean,
+        sd: summary.sd,
+        interval: summary.interval.map(|i| [i.low, i.high]),
+    }
+}
+
+/// The reference's mean final validation value less the margin; `None` if a run of it diverged.
+fn target(reference: &BudgetOutcome, margin: f64, objective: &Objective) -> Option<f64> {
+    Some(reference.validation()? - objective.direction.sign() * margin)
+}
+
+fn time_to_target(
+    arm: &BudgetOutcome,
+    reference: &BudgetOutcome,
+    target: f64,
+    grid: &[u64],
+    objective: &Objective,
+) -> Result<TimeToTarget, Error> {
+    let times = |arm: &BudgetOutcome| -> Vec<Time> {
+        let first = |run| reached_at(run, grid, target, objective);
+        let time = |run| {
+            let censored = Time::Censored(arm.updates as f64);
+            first(run).map_or(censored, |at| Time::Reached(at as f64))
+        };
+        arm.runs.iter().map(time).collect()
+    };
+    let own = times(arm);
+    let ratio = time_ratio(&own, &times(reference))?.ratio;
+    let updates = own.iter().map(|time| match time {
+        Time::Reached(at) => Some(*at as u64),
+        Time::Censored(_) => None,
+    });
+    Ok(TimeToTarget {
+        target,
+        updates: updates.collect(),
+        median_updates: ends(median_time(&own)?.median),
+        ratio: ends(ratio.median),
+        ratio_interval: ends(ratio.interval),
+        ratio_confidence: ratio.confidence,
+    })
+}
+
+/// The first point of the grid at which the run is at the target, and is so at the next point too.
+fn reached_at(run: &RunOutcome, grid: &[u64], target: f64, objective: &Objective) -> Option<u64> {
+    let there = |updates_done: u64| {
+        let point = run
+            .evaluations
+            .iter()
+            .find(|p| p.updates_done == updates_done);
+        let value = point.and_then(|point| objective.value(&point.metrics));
+        value.is_some_and(|value| !objective.direction.is_better(target, value))
+    };
+    let pairs = grid.windows(2);
+    pairs
+        .filter(|pair| there(pair[0]) && there(pair[1]))
+        .map(|pair| pair[0])
+        .next()
+}
+
+/// The ends of an interval, `None` for one that is not bounded.
+fn ends(interval: Interval) -> [Option<f64>; 2] {
+    [interval.low, interval.high].map(|end| Some(end).filter(|end| end.is_finite()))
+}
+
+/// The arm to train with. Of the arms shown better than the reference the one that validates best; if there is none, the
+/// cheapest of those that are level with it. METHOD.md says it in full.
+pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) -> Option<Winner> {
+    let whole = || arms.iter().map(ArmOutcome::whole).enumerate();
+    let with = |verdicts: &[Verdict]| -> Vec<usize> {
+        let is = |arm: &BudgetOutcome| {
+            let difference = arm.against(Role::Declared).and_then(|a| a.difference);
+            difference.is_some_and(|d| verdicts.contains(&d.verdict))
+        };
+        whole().filter(|(_, arm)| is(arm)).map(|(n, _)| n).collect()
+    };
+    if !arms[plan.reference].whole().is_whole() {
+        let arm = best(whole(), objective.direction)?;
+        let because = Because::Validation;
+        return Some(Winner { arm, because });
+    }
+    let better = with(&[Verdict::Better]);
+    let better = whole().filter(|(n, _)| better.contains(n));
+    if let Some(arm) = best(better, objective.direction) {
+        let because = Because::Better;
+        return Some(Winner { arm, because });
+    }
+    let level = with(&[Verdict::Equivalent, Verdict::Undecided]);
+    let because = if level.is_empty() {
+        Because::NoneBetter
+    } else {
+        Because::Cheapest
+    };
+    let candidates = std::iter::once(plan.reference).chain(level);
+    let arm = candidates.min_by(|&a, &b| cost(&arms[a]).total_cmp(&cost(&arms[b])))?;
+    Some(Winner { arm, because })
+}
+
+/// The updates that an arm costs: its tuning, and the way to the declared target, or, if that is unknown, a whole run.
+fn cost(arm: &ArmOutcome) -> f64 {
+    let whole = arm.whole();
+    let against = whole.against(Role::Declared);
+    let time = against.and_then(|against| against.time_to_target.as_ref());
+    let run = match time.map(|time| time.median_updates) {
+        Some([_, Some(high)]) => high,
+        _ => whole.updates as f64,
+    };
+    arm.tuning_updates() as f64 + run
+}
+
+#[cfg(test)]
+mod tests {
+    use cyclr::trainer::{Metric, Metrics};
+
+    use super::super::record::FinalValues;
+    use super::*;
+    use crate::ValidationPoint;
+
+    fn outcome(runs: &[[f64; 4]]) -> BudgetOutcome {
+        let run = |values: &[f64; 4]| RunOutcome {
+            seed: 1,
+            added: false,
+            folder: String::new(),
+            updates_done: 40,
+            values: Some(FinalValues {
+                validation: values[3],
+                test: values[3],
+            }),
+            evaluations: (1..=4)
+                .zip(values)
+                .map(|(k, &value)| ValidationPoint {
+                    updates_done: 10 * k,
+                    trough: None,
+                    metrics: Metrics::new([Metric::accuracy((10.0 * value) as u64, 1000)]),
+                    compute_seconds: 0.0,
+                })
+                .collect(),
+            training: Vec::new(),
+            seconds: 1.0,
+        };
+        let runs: Vec<_> = runs.iter().map(run).collect();
+        BudgetOutcome {
+            spec: None,
+            updates: 40,
+            samples: samples(&runs).unwrap(),
+            runs,
+            against: Vec::new(),
+        }
+    }
+
+    /// The target is 80 - 2 = 78. A single evaluation above it does not count, nor does the last one.
+    #[test]
+    fn reached_is_there_and_at_the_next_point() {
+        let reference = outcome(&[[50.0, 78.0, 79.0, 80.0], [60.0, 70.0, 78.0, 80.0]]);
+        let other = outcome(&[[79.0, 79.0, 60.0, 90.0], [79.0, 70.0, 60.0, 99.0]]);
+        let objective = Objective::ACCURACY;
+        let grid = [10, 20, 30, 40];
+        let target = target(&reference, 2.0, &objective).unwrap();
+        assert_eq!(target, 78.0);
+        let time = |arm| time_to_target(arm, &reference, target, &grid, &objective).unwrap();
+        let own = time(&reference);
+        assert_eq!(
+            (&own.updates[..], own.reached()),
+            (&[Some(20), Some(30)][..], 2)
+        );
+        assert_eq!(own.ratio, [Some(1.0), Some(1.0)]);
+        let others = time(&other);
+        assert_eq!(
+            (&others.updates[..], others.reached()),
+            (&[Some(10), None][..], 1)
+        );
+        // Ratios 10/20, and more than 40/30: the median has no upper end.
+        assert_eq!(others.ratio[1], None);
+    }
+
+    /// A run that diverged takes its arm out of the comparison, and no other arm with it.
+    #[test]
+    fn one_diverged_arm_leaves_the_others_their_verdicts() {
+        let reference = outcome(&[[0.0, 0.0, 0.0, 70.0], [0.0, 0.0, 0.0, 70.2]]);
+        let good = outcome(&[[0.0, 0.0, 0.0, 80.0], [0.0, 0.0, 0.0, 80.3]]);
+        let mut gone = outcome(&[[0.0, 0.0, 0.0, 75.0], [0.0, 0.0, 0.0, 75.0]]);
+        gone.runs[1].values = None;
+        let arms = [&reference, &good, &gone];
+        let found = differences(&arms, 0, 0.5, &Objective::ACCURACY).unwrap();
+        let verdicts: Vec<_> = found.iter().map(|d| d.map(|d| d.verdict)).collect();
+        assert_eq!(
+            verdicts,
+            [None, Some(Verdict::Better), Some(Verdict::Diverged)]
+        );
+    }
+}

@@ -1,0 +1,326 @@
+//! Runs of a comparison: made side by side, resumed, or read.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cyclr::Spec;
+use cyclr::trainer::{Metrics, Objective};
+
+use super::{CompareEvent, Comparing, Observer, RunName};
+use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RunOutcome};
+use crate::store::{Stage, read_events, stage};
+use crate::{Budget, Error, Event, Outcome, Task, Watch, resume, side_by_side, train_in};
+
+/// The bins of a training curve; more than a chart shows.
+const BINS: u64 = 100;
+
+/// A run to make.
+pub(super) struct Job {
+    pub(super) name: RunName,
+    pub(super) task: Task,
+}
+
+impl Comparing<'_> {
+    /// Makes every arm's final runs, at every budget on every seed, and puts them into the arms.
+    pub(super) fn final_runs(
+        &self,
+        arms: &mut [ArmOutcome],
+        observer: Observer,
+    ) -> Result<(), Error> {
+        let mut jobs = Vec::new();
+        for &fraction in &self.plan.budgets {
+            for (n, arm) in arms.iter_mut().enumerate() {
+                let mut budget = BudgetOutcome {
+                    spec: None,
+                    updates: self.plan.updates_of(&self.plan.arms[n], fraction),
+                    runs: Vec::new(),
+                    samples: None,
+                    against: Vec::new(),
+                };
+                if let Some(spec) = &arm.spec {
+                    let planned = self.plan.seeds.iter();
+                    let planned = planned.map(|&seed| self.job(n, spec, fraction, seed, None));
+                    let planned = planned.collect::<Result<Vec<_>, _>>()?;
+                    budget.spec = planned.first().map(|job| job.task.spec.clone());
+                    jobs.extend(planned);
+                }
+                arm.budgets.push(budget);
+            }
+        }
+        let outcomes = self.run(&jobs, false, observer)?;
+        let mut runs = self.outcomes(&jobs, outcomes)?.into_iter();
+        for place in 0..self.plan.budgets.len() {
+            for arm in &mut *arms {
+                let seeds = arm.spec.as_ref().map_or(0, |_| self.plan.seeds.len());
+                arm.budgets[place].runs = runs.by_ref().take(seeds).collect();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn job(
+        &self,
+        arm: usize,
+        spec: &Spec,
+        fraction: f64,
+        seed: u64,
+        multiple: Option<f64>,
+    ) -> Result<Job, Error> {
+        let declared = &self.plan.arms[arm];
+        let (spec, schedule) = declared.schedule(spec, fraction, &self.plan, &self.info)?;
+        let updates = schedule.updates();
+        let arm_folder = format!("{}-{}", arm + 1, plain(&declared.label));
+        let folder = match multiple {
+            Some(multiple) => format!("tuning/{arm_folder}-x{multiple:.6}"),
+            None => format!("final/{fraction}/{arm_folder}-seed{seed}"),
+        };
+        let task = Task {
+            evaluate_every: Some(self.plan.evaluate_every(fraction)),
+            save_every: Duration::from_secs(10),
+            ..Task::new(spec, seed, Budget::Updates(updates))
+        };
+        Ok(Job {
+            name: RunName {
+                arm,
+                seed,
+                multiple,
+                updates,
+                folder,
+            },
+            task,
+        })
+    }
+
+    /// Makes the runs side by side, the longest first, and gives their outcomes in the order of the jobs.
+    pub(super) fn run(
+        &self,
+        jobs: &[Job],
+        tuning: bool,
+        observer: Observer,
+    ) -> Result<Vec<Outcome>, Error> {
+        observer(&CompareEvent::Begin {
+            runs: jobs.len(),
+            updates: jobs.iter().map(|job| job.name.updates).sum(),
+            tuning,
+        });
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        order.sort_by_key(|&n| std::cmp::Reverse(jobs[n].name.updates));
+        let failed = AtomicBool::new(false);
+        let outcomes = side_by_side(
+            self.jobs,
+            jobs.len(),
+            &mut |_, event: &CompareEvent| observer(event),
+            |n, emit| {
+                if failed.load(Ordering::Relaxed) || self.interrupt.is_requested() {
+                    return Err(Error::Interrupted { updates_done: 0 });
+                }
+                let outcome = self.run_and_tell(&jobs[order[n]], emit);
+                if !matches!(outcome, Ok(_) | Err(Error::Trainer(_))) {
+                    failed.store(true, Ordering::Relaxed);
+                }
+                outcome
+            },
+        );
+        in_order(jobs, order, outcomes)
+    }
+
+    fn run_and_tell(
+        &self,
+        job: &Job,
+        emit: &mut dyn FnMut(CompareEvent),
+    ) -> Result<Outcome, Error> {
+        let outcome = self.run_one(job, emit);
+        let name = job.name.clone();
+        match &outcome {
+            Ok(outcome) => emit(CompareEvent::Over {
+                name,
+                updates_done: outcome.updates_done,
+            }),
+            Err(Error::Trainer(failure)) => emit(CompareEvent::Failed {
+                name,
+                reason: failure.to_string(),
+            }),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Makes a run, goes on with it, or reads it, as far as its folder has it.
+    fn run_one(&self, job: &Job, emit: &mut dyn FnMut(CompareEvent)) -> Result<Outcome, Error> {
+        let folder = self.folder.path().join(&job.name.folder);
+        let mut observer = |event: &Event| {
+            emit(CompareEvent::Run {
+                name: job.name.clone(),
+                event: event.clone(),
+            });
+        };
+        let watch = Watch {
+            observer: &mut observer,
+            interrupt: self.interrupt,
+        };
+        match stage(&folder)? {
+            Stage::Absent => train_in(
+                &folder,
+                self.factory,
+                self.trainer.clone(),
+                &job.task,
+                watch,
+            ),
+            Stage::Unfinished | Stage::Finished => resume(&folder, self.factory, None, watch),
+        }
+    }
+
+    /// The outcomes of final runs, as the record has them. A run that did not diverge has a finite value on both splits;
+    /// one that has not is no run to judge by, and failed.
+    fn outcomes(&self, jobs: &[Job], outcomes: Vec<Outcome>) -> Result<Vec<RunOutcome>, Error> {
+        let mut runs = Vec::with_capacity(jobs.len());
+        let mut failed = Vec::new();
+        for (job, outcome) in jobs.iter().zip(outcomes) {
+            let folder = self.folder.path().join(&job.name.folder);
+            let values = match final_values(&outcome, &self.objective) {
+                Ok(values) => values,
+                Err(reason) => {
+                    failed.push((job.name.folder.clone(), reason));
+                    continue;
+                }
+            };
+            runs.push(RunOutcome {
+                seed: job.name.seed,
+                added: self.plan.added_seeds.contains(&job.name.seed),
+                folder: job.name.folder.clone(),
+                updates_done: outcome.updates_done,
+                values,
+                evaluations: outcome.evaluations,
+                training: training(&folder, job.name.updates, &self.objective)?,
+                seconds: outcome.compute_seconds,
+            });
+        }
+        if failed.is_empty() {
+            return Ok(runs);
+        }
+        Err(Error::RunsFailed {
+            failed,
+            runs: jobs.len(),
+        })
+    }
+}
+
+/// The outcomes in the order of the jobs, if all of them are there.
+fn in_order(
+    jobs: &[Job],
+    order: Vec<usize>,
+    outcomes: Vec<Result<Outcome, Error>>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut sorted: Vec<(usize, Outcome)> = Vec::with_capacity(jobs.len());
+    let mut interrupted: Option<u64> = None;
+    let mut failed = Vec::new();
+    for (n, outcome) in order.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(outcome) => sorted.push((n, outcome)),
+            // Runs that were not begun because another failed must not hide why.
+            Err(Error::Interrupted { updates_done }) => {
+                interrupted = Some(interrupted.unwrap_or(0) + updates_done);
+            }
+            Err(Error::Trainer(failure)) => {
+                failed.push((jobs[n].name.folder.clone(), failure.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(updates_done) = interrupted {
+        let finished: u64 = sorted.iter().map(|(_, outcome)| outcome.updates_done).sum();
+        return Err(Error::Interrupted {
+            updates_done: updates_done + finished,
+        });
+    }
+    if !failed.is_empty() {
+        failed.sort();
+        return Err(Error::RunsFailed {
+            failed,
+            runs: jobs.len(),
+        });
+    }
+    sorted.sort_by_key(|&(n, _)| n);
+    Ok(sorted.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// A run's final values; `None` if it diverged.
+fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<FinalValues>, String> {
+    if outcome.diverged() {
+        return Ok(None);
+    }
+    let value = |split: &str, metrics: Option<&Metrics>| {
+        let found = metrics.and_then(|metrics| objective.find(metrics));
+        let finite = metrics.and_then(|metrics| objective.value(metrics));
+        finite.ok_or_else(|| {
+            let is = found.map_or_else(|| "missing".into(), |metric| metric.value.to_string());
+            format!(
+                "{} on the {split} split is {is}: mend the evaluation and remove the run's folder to make it again",
+                objective.name
+            )
+        })
+    };
+    let last = outcome.last().map(|point| &point.metrics);
+    Ok(Some(FinalValues {
+        validation: value("validation", last)?,
+        test: value("test", outcome.test.as_ref())?,
+    }))
+}
+
+/// The final validation value; `None` if training diverged.
+pub(super) fn validation_of(outcome: &Outcome, objective: &Objective) -> Option<f64> {
+    let last = outcome.last().filter(|_| !outcome.diverged())?;
+    objective.value(&last.metrics)
+}
+
+/// A run's training batches, from its events, averaged in bins.
+fn training(folder: &Path, updates: u64, objective: &Objective) -> Result<Vec<Bin>, Error> {
+    let width = updates.div_ceil(BINS).max(1);
+    let mut bins: Vec<Bin> = Vec::new();
+    let (mut loss, mut value) = (Mean::default(), Mean::default());
+    let mut updates_done = 0;
+    for event in read_events(folder)? {
+        let Event::Updated { metrics, .. } = event? else {
+            continue;
+        };
+        loss.add(metrics.loss().map(|metric| metric.value));
+        value.add(objective.find(&metrics).map(|metric| metric.value));
+        updates_done += 1;
+        if updates_done % width == 0 {
+            let value = std::mem::take(&mut value).get();
+            bins.push(Bin {
+                updates_done,
+                loss: std::mem::take(&mut loss).get(),
+                value: value.map(|value| objective.unit.of(value)),
+            });
+        }
+    }
+    Ok(bins)
+}
+
+/// The mean of finite values.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.sum += value;
+            self.count += 1;
+        }
+    }
+
+    fn get(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+/// A label as part of a folder's name.
+fn plain(label: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    label.chars().map(plain).collect()
+}

@@ -1,0 +1,323 @@
+//! Records of version 1, for reports of comparisons that were made before version 2.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cyclr::Spec;
+use cyclr::trainer::{Direction, Metric, Metrics, Objective, TrainerInfo, Unit};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::record::{
+    ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Sweep,
+    Tuning,
+};
+use super::{Arm, ArmPolicy, Bounds, Plan, Tune, analyse, text};
+use crate::store::{bad, parse_record};
+use crate::{Error, Pace, ValidationPoint};
+
+/// The record of version 1 at `path`. Verdicts are made anew from its values.
+pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
+    let old: OldRecord = parse_record(path, record)?;
+    let bad = |reason: String| bad(path)(reason);
+    let objective = Objective {
+        name: old.measure.name.clone().into(),
+        direction: old.measure.direction(),
+        unit: if old.measure.unit == "points" {
+            Unit::Points
+        } else {
+            Unit::Own
+        },
+    };
+    let info = old.data.info(&objective);
+    let plan = old.plan.now(&old.arms).map_err(&bad)?;
+    let mut arms = Vec::with_capacity(old.arms.len());
+    for (place, arm) in old.arms.into_iter().enumerate() {
+        let budgets = old.budgets.iter().map(|budget| {
+            let result = budget.arms.get(place);
+            let result = result.filter(|result| result.label == arm.label);
+            let missing = || bad(format!("a budget has no runs of {}", arm.label));
+            result
+                .ok_or_else(missing)
+                .map(|result| result.now(&objective))
+        });
+        arms.push(ArmOutcome {
+            spec: arm.spec,
+            cyclical: arm.cyclical,
+            tuning: arm.tuning,
+            budgets: budgets.collect::<Result<_, _>>()?,
+        });
+    }
+    analyse::compare_arms(&mut arms, &plan, &objective)?;
+    let mut record = Record {
+        plan,
+        info,
+        objective,
+        about: old.about,
+        pace: Pace {
+            seconds_per_start: 0.0,
+            seconds_per_update: old.pace.seconds_per_update,
+            seconds_per_evaluation: old.pace.seconds_per_reading,
+            updates_timed: old.pace.updates_timed,
+        },
+        range: old.range.map(OldRange::now),
+        arms,
+        conclusion: Conclusion::default(),
+    };
+    record.conclusion = text::conclusion(&record);
+    Ok(record)
+}
+
+#[derive(Deserialize)]
+struct OldRecord {
+    plan: OldPlan,
+    data: OldData,
+    measure: OldMeasure,
+    about: BTreeMap<String, String>,
+    pace: OldPace,
+    range: Option<OldRange>,
+    arms: Vec<OldArmRecord>,
+    budgets: Vec<OldBudget>,
+}
+
+#[derive(Deserialize)]
+struct OldPlan {
+    title: String,
+    arms: Vec<OldArm>,
+    reference: String,
+    seeds: Vec<u64>,
+    #[serde(default)]
+    added_seeds: Vec<u64>,
+    updates: u64,
+    budgets: Vec<f64>,
+    tuning: Option<Tune>,
+    margin: f64,
+    readings: u64,
+}
+
+#[derive(Deserialize)]
+struct OldArm {
+    label: String,
+    policy: ArmPolicy,
+    #[serde(default)]
+    tuned: Option<bool>,
+    updates: Option<u64>,
+    published: Option<f64>,
+    note: Option<String>,
+}
+
+impl OldPlan {
+    fn now(self, arms: &[OldArmRecord]) -> Result<Plan, String> {
+        let reference = self.arms.iter().position(|arm| arm.label == self.reference);
+        let reference = reference
+            .ok_or_else(|| format!("the reference {} is none of its arms", self.reference))?;
+        if self.arms.len() != arms.len() || self.budgets.is_empty() {
+            return Err(String::from("its arms are not those of its plan"));
+        }
+        let arm = |arm: OldArm| Arm {
+            label: arm.label,
+            policy: arm.policy,
+            tuned: arm.tuned.unwrap_or(true),
+            updates: arm.updates,
+            published: arm.published,
+            note: arm.note,
+        };
+        Ok(Plan {
+            title: self.title,
+            arms: self.arms.into_iter().map(arm).collect(),
+            reference,
+            seeds: self.seeds,
+            added_seeds: self.added_seeds,
+            updates: self.updates,
+            budgets: self.budgets,
+            tuning: self.tuning,
+            // A record that is only read needs no bounds to start from.
+            bounds: Bounds::Unneeded,
+            margin: self.margin,
+            evaluations: self.readings,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct OldData {
+    examples: u64,
+    batch: u64,
+    validation: u64,
+    test: u64,
+}
+
+impl OldData {
+    /// What version 1 kept of the trainer; its abilities were not in the record.
+    fn info(&self, objective: &Objective) -> TrainerInfo {
+        TrainerInfo {
+            examples: self.examples,
+            batch: self.batch,
+            validation: self.validation,
+            test: self.test,
+            momentum: false,
+            weight_decay: false,
+            snapshots: false,
+            given_weights: false,
+            objective: Some(objective.clone()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OldMeasure {
+    name: String,
+    higher_is_better: bool,
+    unit: String,
+}
+
+impl OldMeasure {
+    fn direction(&self) -> Direction {
+        if self.higher_is_better {
+            Direction::Higher
+        } else {
+            Direction::Lower
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OldPace {
+    seconds_per_update: f64,
+    seconds_per_reading: f64,
+    updates_timed: u64,
+}
+
+#[derive(Deserialize)]
+struct OldRange {
+    base_lr: f64,
+    base_interval: Option<[f64; 2]>,
+    max_lr: f64,
+    max_interval: Option<[f64; 2]>,
+    interval: String,
+    updates: u64,
+    sweeps: Vec<Sweep>,
+}
+
+impl OldRange {
+    fn now(self) -> Range {
+        Range {
+            base_lr: self.base_lr,
+            base_interval: self.base_interval,
+            max_lr: self.max_lr,
+            max_interval: self.max_interval,
+            interval: self.interval,
+            updates: self.updates,
+            sweeps: self.sweeps,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OldArmRecord {
+    label: String,
+    cyclical: bool,
+    spec: Option<Spec>,
+    tuning: Option<Tuning>,
+}
+
+#[derive(Deserialize)]
+struct OldBudget {
+    arms: Vec<OldArmResult>,
+}
+
+#[derive(Deserialize)]
+struct OldArmResult {
+    label: String,
+    spec: Option<Spec>,
+    updates: u64,
+    runs: Vec<OldRun>,
+}
+
+impl OldArmResult {
+    fn now(&self, objective: &Objective) -> BudgetOutcome {
+        BudgetOutcome {
+            spec: self.spec.clone(),
+            updates: self.updates,
+            runs: self.runs.iter().map(|run| run.now(objective)).collect(),
+            samples: None,
+            against: Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OldRun {
+    seed: u64,
+    added: bool,
+    folder: String,
+    made: u64,
+    validation: Option<f64>,
+    test: Option<f64>,
+    readings: Vec<OldReading>,
+    training: Vec<OldBin>,
+    seconds: f64,
+}
+
+impl OldRun {
+    fn now(&self, objective: &Objective) -> RunOutcome {
+        let bin = |bin: &OldBin| Bin {
+            updates_done: bin.made,
+            loss: bin.loss,
+            value: bin.value,
+        };
+        let values = self.validation.zip(self.test);
+        RunOutcome {
+            seed: self.seed,
+            added: self.added,
+            folder: self.folder.clone(),
+            updates_done: self.made,
+            values: values.map(|(validation, test)| FinalValues { validation, test }),
+            evaluations: points(&self.readings, objective),
+            training: self.training.iter().map(bin).collect(),
+            seconds: self.seconds,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OldReading {
+    made: u64,
+    value: Option<f64>,
+    loss: Option<f64>,
+    trough: bool,
+}
+
+/// The evaluations of a run; version 1 kept the objective and the loss, and which are at troughs.
+fn points(readings: &[OldReading], objective: &Objective) -> Vec<ValidationPoint> {
+    let mut troughs = 0;
+    let point = |reading: &OldReading| {
+        troughs += u64::from(reading.trough);
+        let value = match objective.unit {
+            Unit::Points => reading.value.map(|points| points / 100.0),
+            Unit::Own => reading.value,
+        };
+        let metric = Metric {
+            name: objective.name.clone(),
+            direction: objective.direction,
+            value: value.unwrap_or(f64::NAN),
+            count: 1,
+            correct: None,
+        };
+        let loss = Metric::loss(reading.loss.unwrap_or(f64::NAN), 1);
+        ValidationPoint {
+            updates_done: reading.made,
+            trough: reading.trough.then_some(troughs),
+            metrics: Metrics::new([metric, loss]),
+            compute_seconds: 0.0,
+        }
+    };
+    readings.iter().map(point).collect()
+}
+
+#[derive(Deserialize)]
+struct OldBin {
+    made: u64,
+    loss: Option<f64>,
+    value: Option<f64>,
+}

@@ -1,0 +1,82 @@
+use std::time::Instant;
+
+use cyclr::Hyper;
+use cyclr::trainer::{Objective, Split, Trainer, TrainerFactory, TrainerInfo};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Updates before the clock starts, because the first ones wait for memory.
+const UNTIMED: usize = 5;
+/// Updates are timed in groups of this many, as a run makes them.
+const GROUP: usize = 10;
+const GROUPS: usize = 5;
+
+/// What work takes if nothing else runs, measured on a model that is then thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// Setting up a run: imports, data, weights.
+    pub seconds_per_start: f64,
+    /// The median over groups of updates.
+    pub seconds_per_update: f64,
+    /// One evaluation of the validation split; 0 if there is none.
+    pub seconds_per_evaluation: f64,
+    /// The updates that were timed.
+    pub updates_timed: u64,
+}
+
+impl Pace {
+    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The info that
+    /// comes with it has an objective, also if the trainer declares none: that of the evaluation.
+    ///
+    /// # Errors
+    /// [`Error::Trainer`] if the trainer fails.
+    pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<(Self, TrainerInfo), Error> {
+        let began = Instant::now();
+        let mut trainer = factory.start(seed)?;
+        let seconds_per_start = began.elapsed().as_secs_f64();
+        let mut info = trainer.info().clone();
+        let groups = time_updates(&mut *trainer)?;
+        let mut seconds_per_evaluation = 0.0;
+        if info.validation > 0 {
+            let began = Instant::now();
+            let metrics = trainer.evaluate(Split::Validation)?.metrics;
+            seconds_per_evaluation = began.elapsed().as_secs_f64();
+            info.objective = info.objective_in(&metrics).map(Objective::of);
+        }
+        trainer.end()?;
+        let pace = Self {
+            seconds_per_start,
+            seconds_per_update: groups[groups.len() / 2] / GROUP as f64,
+            seconds_per_evaluation,
+            updates_timed: (groups.len() * GROUP) as u64,
+        };
+        Ok((pace, info))
+    }
+
+    /// The test split, predicted: an example of it takes as long as one of the validation split, or, if there
+    /// is none, a third of a training example.
+    pub fn seconds_of_test(&self, info: &TrainerInfo) -> f64 {
+        let example = if info.validation > 0 {
+            self.seconds_per_evaluation / info.validation as f64
+        } else {
+            self.seconds_per_update / 3.0 / info.batch as f64
+        };
+        example * info.test as f64
+    }
+}
+
+/// The seconds of each group of updates, sorted.
+fn time_updates(trainer: &mut dyn Trainer) -> Result<Vec<f64>, Error> {
+    trainer.updates(&[Hyper::lr(0.0); UNTIMED])?;
+    let mut groups = Vec::with_capacity(GROUPS);
+    for _ in 0..GROUPS {
+        let began = Instant::now();
+        trainer.updates(&[Hyper::lr(0.0); GROUP])?;
+        groups.push(began.elapsed().as_secs_f64());
+    }
+    groups.sort_unstable_by(f64::total_cmp);
+    Ok(groups)
+}

@@ -1,0 +1,107 @@
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Change, Outcome, Plan, Planned};
+use crate::store::files::{read_record, write_record};
+use crate::{Error, Event};
+
+/// What was asked of a run and what was planned: the content of its `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// The version of cyclr that made the run.
+    pub cyclr: String,
+    /// What was asked and planned.
+    pub plan: Planned,
+    /// The changes of the horizon that were asked for on the way.
+    pub changes: Vec<ChangeRecord>,
+    /// What the caller needs to make the trainer factory again.
+    pub trainer: serde_json::Value,
+}
+
+/// A change of the horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRecord {
+    /// The updates done before it.
+    pub updates_done: u64,
+    /// What was asked.
+    pub change: Change,
+    /// The horizon before it.
+    pub horizon: u64,
+    /// The end before it.
+    pub end: u64,
+}
+
+/// Reads the `run.json` of a run's folder.
+///
+/// # Errors
+/// [`Error::NotARun`] if there is none; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
+pub fn read_run(folder: &Path) -> Result<RunRecord, Error> {
+    let path = folder.join(RunRecord::FILE);
+    if !path.exists() {
+        return Err(Error::NotARun {
+            path: folder.to_owned(),
+            missing: RunRecord::FILE,
+        });
+    }
+    read_record(&path)
+}
+
+/// Reads the `result.json` of a run's folder; `None` if the run is not finished.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
+pub fn read_outcome(folder: &Path) -> Result<Option<Outcome>, Error> {
+    let path = folder.join(Outcome::FILE);
+    path.exists().then(|| read_record(&path)).transpose()
+}
+
+impl Outcome {
+    /// The name of the file in a run's folder.
+    pub const FILE: &str = "result.json";
+
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
+        write_record(&folder.join(Self::FILE), self)
+    }
+}
+
+impl Event {
+    /// The name of the file in a run's folder.
+    pub const FILE: &str = "events.jsonl";
+}
+
+impl RunRecord {
+    /// The name of the file in the folder.
+    pub const FILE: &str = "run.json";
+
+    pub(crate) fn new(plan: &Plan, trainer: serde_json::Value) -> Self {
+        Self {
+            cyclr: env!("CARGO_PKG_VERSION").into(),
+            plan: plan.planned.clone(),
+            changes: Vec::new(),
+            trainer,
+        }
+    }
+
+    /// Takes note of a change that leads to `plan`.
+    pub(crate) fn change(&mut self, change: Change, updates_done: u64, plan: &Plan) {
+        let (horizon, end) = (self.plan.horizon, self.plan.end);
+        self.changes.push(ChangeRecord {
+            updates_done,
+            change,
+            horizon,
+            end,
+        });
+        self.plan = plan.planned.clone();
+    }
+
+    /// Whether the last change was made when so many updates were done.
+    pub(crate) fn was_changed_at(&self, updates_done: u64) -> bool {
+        let last = self.changes.last();
+        last.is_some_and(|change| change.updates_done == updates_done)
+    }
+}

@@ -1,0 +1,153 @@
+use alloc::{borrow::Cow, format};
+
+use super::{Direction, Metric, Metrics, TrainerError};
+
+/// What a run trains on and what it can vary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four abilities that a trainer has or lacks, in any combination"
+)]
+pub struct TrainerInfo {
+    /// Training examples, counted after the validation cut; at least 1.
+    pub examples: u64,
+    /// Examples an optimizer update sees, gradient accumulation included; at least 1.
+    pub batch: u64,
+    /// Validation examples; 0 if there are none, and then everything that decides is refused.
+    pub validation: u64,
+    /// Test examples; 0 if there are none.
+    pub test: u64,
+    /// Whether [`Hyper::momentum`](crate::Hyper) is obeyed; if not, a schedule that moves it is refused.
+    pub momentum: bool,
+    /// Whether [`Hyper::weight_decay`](crate::Hyper) is obeyed; if not, a schedule that moves it is refused.
+    pub weight_decay: bool,
+    /// Whether [`Trainer::state`](super::Trainer) and [`Trainer::restore`](super::Trainer) work.
+    pub snapshots: bool,
+    /// Whether training starts from given weights, so that the seed decides the order of the data only.
+    pub given_weights: bool,
+    /// What decides between two runs. `None` if the trainer does not say: then the first metric of an evaluation that
+    /// is not the loss decides, or the loss if there is no other.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub objective: Option<Objective>,
+}
+
+impl TrainerInfo {
+    /// Updates in an epoch: `ceil(examples / batch)`.
+    pub fn updates_per_epoch(&self) -> u64 {
+        self.examples.div_ceil(self.batch)
+    }
+
+    /// The info, if it can be true.
+    ///
+    /// # Errors
+    /// [`TrainerError::Impossible`] for no training examples, or empty batches.
+    pub fn checked(self) -> Result<Self, TrainerError> {
+        if self.examples == 0 || self.batch == 0 {
+            let (examples, batch) = (self.examples, self.batch);
+            return Err(TrainerError::Impossible {
+                reason: format!(
+                    "{examples} training examples in batches of {batch}: both must be at least 1"
+                ),
+            });
+        }
+        Ok(self)
+    }
+
+    /// The metric that decides: the declared objective, or, if none is declared, what
+    /// [`Metrics::first_objective`] finds.
+    pub fn objective_in<'m>(&self, metrics: &'m Metrics) -> Option<&'m Metric> {
+        match &self.objective {
+            Some(objective) => objective.find(metrics),
+            None => metrics.first_objective(),
+        }
+    }
+}
+
+/// The figure that decides: which run is better, when a target is reached, which rate is the best.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Objective {
+    /// The name of its metric: `accuracy`, `loss`, or the trainer's own.
+    #[cfg_attr(feature = "schema", schemars(with = "alloc::string::String"))]
+    pub name: Cow<'static, str>,
+    /// Whether more or less of it is better.
+    pub direction: Direction,
+    /// The unit that people read it in.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unit: Unit,
+}
+
+impl Objective {
+    /// The fraction of examples that are classified correctly, in points.
+    pub const ACCURACY: Self = Self {
+        name: Cow::Borrowed("accuracy"),
+        direction: Direction::Higher,
+        unit: Unit::Points,
+    };
+
+    /// The objective that a metric makes: in points if it is an accuracy, else as it is.
+    pub fn of(metric: &Metric) -> Self {
+        Self {
+            name: metric.name.clone(),
+            direction: metric.direction,
+            unit: if metric.correct.is_some() {
+                Unit::Points
+            } else {
+                Unit::Own
+            },
+        }
+    }
+
+    /// Its metric among these.
+    pub fn find<'m>(&self, metrics: &'m Metrics) -> Option<&'m Metric> {
+        metrics.get(&self.name)
+    }
+
+    /// Its value among these metrics, in its unit; `None` if it is missing or not finite.
+    pub fn value(&self, metrics: &Metrics) -> Option<f64> {
+        let value = self.find(metrics)?.value;
+        value.is_finite().then(|| self.unit.of(value))
+    }
+}
+
+/// The unit that a value is shown and recorded in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Unit {
+    /// A fraction, shown as per cent; differences of it are points.
+    Points,
+    /// The metric's own unit.
+    #[default]
+    Own,
+}
+
+impl Unit {
+    /// A metric's value in this unit: 0.7 is 70 points.
+    pub fn of(self, value: f64) -> f64 {
+        match self {
+            // Rounded to a millionth of a point, so that 0.7 is 70 and not 70.00000000000001.
+            Self::Points => libm::round(value * 1e8) / 1e6,
+            Self::Own => value,
+        }
+    }
+}
+
+/// A held-out part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Split {
+    /// Decides everything that is decided: tuning, stopping, targets.
+    Validation,
+    /// Read once for each finished run; decides nothing.
+    Test,
+}
