@@ -5,7 +5,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use cyclr::trainer::{self, Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory};
+use cyclr::trainer::{
+    Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+    TrainerInfo, Unit,
+};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -88,7 +92,7 @@ impl TrainerFactory for PyFactory {
         let factory = Arc::clone(&self.factory);
         let (run, info) = self.ask(move |py| {
             let run = factory.bind(py).call_method1("start", (seed,))?;
-            let info: TrainerInfo = run.getattr("info")?.extract()?;
+            let info = info(&run.getattr("info")?)?;
             Ok((run.unbind(), info))
         })?;
         Ok(Box::new(PyRun {
@@ -103,11 +107,11 @@ impl TrainerFactory for PyFactory {
 struct PyRun<'a> {
     factory: &'a PyFactory,
     run: Arc<Py<PyAny>>,
-    info: trainer::TrainerInfo,
+    info: TrainerInfo,
 }
 
 impl Trainer for PyRun<'_> {
-    fn info(&self) -> &trainer::TrainerInfo {
+    fn info(&self) -> &TrainerInfo {
         &self.info
     }
 
@@ -124,11 +128,15 @@ impl Trainer for PyRun<'_> {
     fn updates(&mut self, hypers: &[cyclr::Hyper]) -> Result<Vec<Metrics>, TrainerError> {
         let hypers: Vec<Hyper> = hypers.iter().map(|&hyper| hyper.into()).collect();
         let run = Arc::clone(&self.run);
-        self.factory.ask(move |py| {
-            let updates_done = run.bind(py).call_method1("updates", (hypers,))?;
-            let updates_done: Vec<Vec<Metric>> = updates_done.extract()?;
-            updates_done.into_iter().map(metrics).collect()
-        })
+        self.factory
+            .ask(move |py| {
+                let updates_done = run.bind(py).call_method1("updates", (hypers,))?;
+                let each = updates_done.try_iter()?.map(|update| metrics(&update?));
+                each.collect::<PyResult<Vec<_>>>()
+            })?
+            .into_iter()
+            .map(Metrics::checked)
+            .collect()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
@@ -143,13 +151,14 @@ impl Trainer for PyRun<'_> {
             });
         }
         let run = Arc::clone(&self.run);
-        self.factory.ask(move |py| {
+        let measured = self.factory.ask(move |py| {
             let measured = run.bind(py).call_method1("evaluate", (split,))?;
-            let measured: PyEvaluation = measured.extract()?;
-            Ok(Evaluation {
-                metrics: metrics(measured.metrics)?,
-                correct: measured.correct,
-            })
+            let correct: Option<Vec<bool>> = measured.getattr("correct")?.extract()?;
+            Ok((metrics(&measured.getattr("metrics")?)?, correct))
+        })?;
+        Ok(Evaluation {
+            metrics: measured.0.checked()?,
+            correct: measured.1,
         })
     }
 
@@ -169,73 +178,51 @@ impl Trainer for PyRun<'_> {
     }
 }
 
-/// `cyclr.TrainerInfo`.
-#[derive(FromPyObject)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four abilities that a trainer has or lacks, in any combination"
-)]
-struct TrainerInfo {
-    examples: u64,
-    batch: u64,
-    validation: u64,
-    test: u64,
-    momentum: bool,
-    weight_decay: bool,
-    snapshots: bool,
-    given_weights: bool,
+/// `cyclr.TrainerInfo` as the core type.
+fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
+    let objective = info.getattr("objective")?;
+    let objective = (!objective.is_none()).then(|| self::objective(&objective));
+    Ok(TrainerInfo {
+        examples: info.getattr("examples")?.extract()?,
+        batch: info.getattr("batch")?.extract()?,
+        validation: info.getattr("validation")?.extract()?,
+        test: info.getattr("test")?.extract()?,
+        momentum: info.getattr("momentum")?.is_truthy()?,
+        weight_decay: info.getattr("weight_decay")?.is_truthy()?,
+        snapshots: info.getattr("snapshots")?.is_truthy()?,
+        given_weights: info.getattr("given_weights")?.is_truthy()?,
+        objective: objective.transpose()?,
+    })
 }
 
-impl TrainerInfo {
-    fn checked(self) -> Result<trainer::TrainerInfo, TrainerError> {
-        if self.examples == 0 || self.batch == 0 {
-            return Err(TrainerError::Failed {
-                reason: format!(
-                    "its info say examples = {} and batch = {}: both must be at least 1",
-                    self.examples, self.batch
-                ),
-            });
-        }
-        Ok(trainer::TrainerInfo {
-            examples: self.examples,
-            batch: self.batch,
-            validation: self.validation,
-            test: self.test,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            snapshots: self.snapshots,
-            given_weights: self.given_weights,
+/// `cyclr.Objective` as the core type.
+fn objective(objective: &Bound<'_, PyAny>) -> PyResult<Objective> {
+    let unit: String = objective.getattr("unit")?.extract()?;
+    Ok(Objective {
+        name: objective.getattr("name")?.extract::<String>()?.into(),
+        direction: direction(&objective.getattr("direction")?.extract::<String>()?)?,
+        unit: match unit.as_str() {
+            "points" => Unit::Points,
+            "own" => Unit::Own,
+            _ => {
+                let message = format!("unit = {unit:?}: it must be \"points\" or \"own\"");
+                return Err(PyValueError::new_err(message));
+            }
+        },
+    })
+}
+
+/// `cyclr.Metric`s as the core type.
+fn metrics(metrics: &Bound<'_, PyAny>) -> PyResult<Metrics> {
+    let metrics = metrics.try_iter()?.map(|metric| {
+        let metric = metric?;
+        Ok(Metric {
+            name: metric.getattr("name")?.extract::<String>()?.into(),
+            direction: direction(&metric.getattr("direction")?.extract::<String>()?)?,
+            value: metric.getattr("value")?.extract()?,
+            count: metric.getattr("count")?.extract()?,
+            correct: metric.getattr("correct")?.extract()?,
         })
-    }
-}
-
-/// `cyclr.Evaluation`.
-#[derive(FromPyObject)]
-struct PyEvaluation {
-    metrics: Vec<Metric>,
-    correct: Option<Vec<bool>>,
-}
-
-/// `cyclr.Metric`.
-#[derive(FromPyObject)]
-struct Metric {
-    name: String,
-    value: f64,
-    count: u64,
-    direction: String,
-    correct: Option<u64>,
-}
-
-fn metrics(list: Vec<Metric>) -> PyResult<Metrics> {
-    let metric = |metric: Metric| {
-        Ok(trainer::Metric {
-            direction: direction(&metric.direction)?,
-            name: metric.name.into(),
-            value: metric.value,
-            count: metric.count,
-            correct: metric.correct,
-        })
-    };
-    let list: Vec<_> = list.into_iter().map(metric).collect::<PyResult<_>>()?;
-    Ok(Metrics::new(list))
+    });
+    Ok(Metrics::new(metrics.collect::<PyResult<Vec<_>>>()?))
 }

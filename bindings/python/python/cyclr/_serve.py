@@ -9,6 +9,7 @@ import select
 import sys
 import threading
 import traceback
+from dataclasses import asdict
 from operator import index
 from typing import Any, BinaryIO, Callable, Optional, Union
 
@@ -193,7 +194,10 @@ def _info(info: TrainerInfo) -> dict[str, Any]:
     """The info in Python's own types, for they may be NumPy's."""
     counts = {name: index(getattr(info, name)) for name in ("examples", "batch", "validation", "test")}
     abilities = ("momentum", "weight_decay", "snapshots", "given_weights")
-    return {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
+    answer = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
+    if info.objective is not None:
+        answer["objective"] = asdict(info.objective)
+    return answer
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is trained: the seam between the experiments and any training code."""
+"""What is trained: the interface between the experiments and any training code."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from cyclr._cyclr import Hyper
 
 Direction = Literal["higher", "lower"]
 Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The figure that decides which of two runs is better.
+
+    Attributes:
+        name: The name of its metric.
+        direction: Whether more or less is better.
+        unit: ``"points"`` for a fraction that people read in per cent, ``"own"`` for anything else.
+    """
+
+    name: str
+    direction: Direction
+    unit: Literal["points", "own"] = "own"
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,7 @@ class TrainerInfo:
         weight_decay: Whether its weight decay is obeyed.
         snapshots: Whether `Trainer.state` and `Trainer.restore` work.
         given_weights: Whether training starts from given weights, so that the seed decides the order of the data only.
+        objective: What decides; without it, the first metric of an evaluation that is not the loss, or the loss.
     """
 
     examples: int
@@ -35,6 +51,7 @@ class TrainerInfo:
     weight_decay: bool = False
     snapshots: bool = False
     given_weights: bool = False
+    objective: Optional[Objective] = None
 
 
 @dataclass(frozen=True)
