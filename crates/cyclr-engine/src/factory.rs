@@ -445,7 +445,7 @@ fn check_smallest_pass(
     Ok(())
 }
 
-/// What later updates depend on, apart from what changes.
+/// What later updates depend on, apart from what changes. The texts are part of the state's format.
 fn fingerprint(
     config: &EngineConfig,
     train: &Examples,
@@ -455,19 +455,15 @@ fn fingerprint(
     let clip = config
         .clip_norm
         .map_or("none".into(), |norm| norm.to_string());
-    let layers = crc32fast::hash(format!("{:?}", config.net.layers()).as_bytes());
-    let net = format!(
-        "{} of {} parameters ({layers:08x})",
-        config.net.name(),
-        plan.parameters()
-    );
+    let (name, layers) = (config.net.name(), config.net.describe());
+    let net = format!("{name} of {} parameters\n{layers}", plan.parameters());
     Fingerprint::from([
         ("net", net),
         ("data", data_fingerprint(train, config)),
-        ("optimizer", format!("{:?}", config.optimizer)),
+        ("optimizer", config.optimizer.describe()),
         ("batch", format!("{} by {micro_batch}", config.batch)),
-        ("order", format!("{:?}", config.order)),
-        ("augment", format!("{:?}", config.augment)),
+        ("order", config.order.describe().into()),
+        ("augment", config.augment.describe()),
         ("label_smoothing", config.label_smoothing.to_string()),
         ("clip_norm", clip),
     ])

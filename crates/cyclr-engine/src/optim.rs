@@ -86,6 +86,31 @@ impl Optimizer {
         }
     }
 
+    /// Its text in a run's state, which is part of the state's format.
+    pub(crate) fn describe(&self) -> String {
+        match *self {
+            Self::Sgd { momentum, nesterov } => {
+                format!("sgd(momentum={momentum}, nesterov={nesterov})")
+            }
+            Self::CaffeSgd { momentum, nesterov } => {
+                format!("caffe_sgd(momentum={momentum}, nesterov={nesterov})")
+            }
+            Self::Adam { beta1, beta2, eps } => {
+                format!("adam(beta1={beta1}, beta2={beta2}, eps={eps})")
+            }
+            Self::AdamW { beta1, beta2, eps } => {
+                format!("adamw(beta1={beta1}, beta2={beta2}, eps={eps})")
+            }
+            Self::RmsProp {
+                alpha,
+                eps,
+                momentum,
+            } => format!("rmsprop(alpha={alpha}, eps={eps}, momentum={momentum})"),
+            Self::AdaGrad { eps } => format!("adagrad(eps={eps})"),
+            Self::AdaDelta { rho, eps } => format!("adadelta(rho={rho}, eps={eps})"),
+        }
+    }
+
     /// Its constants, by name, with whether each must be in `0..1` (or else above 0).
     fn constants(&self) -> Vec<(&'static str, f64, bool)> {
         match *self {
