@@ -12,10 +12,10 @@
 //! let train = &splits.train;
 //! let normalization = Normalization::per_channel(train);
 //! let mut batches = Batches::new(train.len(), 100, Order::Shuffled, 7)?;
-//! let suggestions = batches.at(137);
-//! let mut pixels = vec![0.0_f32; suggestions.len() * train.shape().values()];
-//! train.fill(suggestions, &normalization, &mut pixels);
-//! let labels: Vec<u16> = suggestions.iter().map(|&pick| train.label(pick)).collect();
+//! let picks = batches.at(137);
+//! let mut pixels = vec![0.0_f32; picks.len() * train.shape().values()];
+//! train.fill(picks, &normalization, &mut pixels);
+//! let labels: Vec<u16> = picks.iter().map(|&pick| train.label(pick)).collect();
 //! # Ok::<(), cyclr_engine::data::DataError>(())
 //! ```
 
