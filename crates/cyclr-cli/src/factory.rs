@@ -306,8 +306,12 @@ impl TrainerArgs {
     fn splits(&self) -> anyhow::Result<Splits> {
         const MOST_HELD_OUT: usize = 5000;
         let dataset = self.dataset()?;
-        let examples = dataset.train_len();
-        let validation = self.validation.unwrap_or((examples / 5).min(MOST_HELD_OUT));
+        // A validation part that the data came with is used, and no other is cut off.
+        let usual = match dataset.validation_len() {
+            0 => (dataset.train_len() / 5).min(MOST_HELD_OUT),
+            _ => 0,
+        };
+        let validation = self.validation.unwrap_or(usual);
         Ok(dataset.split(validation, self.data_seed)?)
     }
 

@@ -7,8 +7,10 @@ use crate::{
     tensors::{self, File, Tensor},
 };
 
-/// The value of `format`, by which foreign files are told.
-const FORMAT: &str = "cyclr-engine state 1";
+/// The value of `format`: which file it is, and the version of everything in it, texts included.
+const FORMAT: &str = "cyclr-engine state 2";
+/// What every version's `format` starts with.
+const ANY_FORMAT: &str = "cyclr-engine state ";
 
 /// What changes in a run, apart from the long lists of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +21,7 @@ pub(crate) struct Place {
     pub(crate) weight_decay: f64,
 }
 
-/// What a state must agree in with the run that continues it: by name, in words.
+/// What a state must agree in with the run that continues it: by name, as text.
 pub(crate) type Fingerprint = BTreeMap<&'static str, String>;
 
 /// Writes a state. `lists` are the run's numbers, by name.
@@ -65,7 +67,7 @@ pub(crate) fn read(
         let text = file.metadata.get(name).map(String::as_str);
         text.ok_or_else(|| format!("it has no `{name}`; it is no state of this engine"))
     };
-    expect("format", text("format")?, FORMAT)?;
+    check_format(text("format")?)?;
     for (name, expected) in fingerprint {
         expect(name, text(name)?, expected)?;
     }
@@ -113,12 +115,40 @@ fn number(text: &str, radix: u32) -> Result<u64, String> {
     u64::from_str_radix(text, radix).map_err(|e| format!("`{text}` is no number: {e}"))
 }
 
+fn check_format(found: &str) -> Result<(), String> {
+    match found.strip_prefix(ANY_FORMAT) {
+        _ if found == FORMAT => Ok(()),
+        Some(version) => Err(format!(
+            "it was written by another version of cyclr, as `{found}`; this version reads `{FORMAT}`. \
+             Resume with the version that wrote it (state format {version}), or start the run again"
+        )),
+        None => Err(format!(
+            "its format is `{found}`, not `{FORMAT}`; it is no state of this engine"
+        )),
+    }
+}
+
+/// Compares a text of the state with this run's. Of long texts the message shows the first lines that differ.
 fn expect(name: &str, found: &str, expected: &str) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
+    let (mut theirs, mut ours) = (found.lines(), expected.lines());
+    let mut line = 0;
+    let (found, expected) = loop {
+        line += 1;
+        let (found, expected) = (theirs.next(), ours.next());
+        // Two different texts of the same lines differ in the last line break.
+        if found != expected || found.is_none() {
+            break (found.unwrap_or("missing"), expected.unwrap_or("missing"));
+        }
+    };
+    let place = match line {
+        1 => String::new(),
+        line => format!(", in line {line}"),
+    };
     Err(format!(
-        "its {name} is `{found}`, and this run's `{expected}`"
+        "its {name} is `{found}`{place}, and this run's `{expected}`"
     ))
 }
 

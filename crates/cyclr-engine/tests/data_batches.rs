@@ -46,10 +46,10 @@ proptest! {
         prop_assert_eq!(updates, examples.div_ceil(batch) as u64);
         let mut seen = Vec::new();
         for update in 0..updates {
-            let suggestions = batches.at(epoch * updates + update).to_vec();
+            let picks = batches.at(epoch * updates + update).to_vec();
             let last = update + 1 == updates;
-            prop_assert_eq!(suggestions.len(), if last { examples - (updates as usize - 1) * batch } else { batch });
-            seen.extend(suggestions);
+            prop_assert_eq!(picks.len(), if last { examples - (updates as usize - 1) * batch } else { batch });
+            seen.extend(picks);
         }
         seen.sort_unstable();
         prop_assert!(seen.into_iter().eq(0..examples as u32));
@@ -80,11 +80,11 @@ proptest! {
     fn far_updates_are_no_different(batch in 1_usize..7, stored: bool, update in u64::MAX - 5..=u64::MAX) {
         let order = if stored { Order::Stored } else { Order::Shuffled };
         let mut batches = Batches::new(7, batch, order, 1).unwrap();
-        let suggestions = batches.at(update).to_vec();
-        prop_assert!(!suggestions.is_empty() && suggestions.iter().all(|&pick| pick < 7));
+        let picks = batches.at(update).to_vec();
+        prop_assert!(!picks.is_empty() && picks.iter().all(|&pick| pick < 7));
         if stored {
             let start = (u128::from(update) * batch as u128 % 7) as u32;
-            prop_assert_eq!(suggestions[0], start);
+            prop_assert_eq!(picks[0], start);
         }
     }
 

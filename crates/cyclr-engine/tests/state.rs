@@ -203,16 +203,27 @@ fn a_state_of_another_run_is_refused_with_its_reason() {
         Err(TrainerError::BadState { reason }) => reason,
         other => panic!("{other:?}"),
     };
-    let cases: [(&str, Change); 6] = [
-        ("its net is `small", |c| {
+    let cases: [(&str, Change); 7] = [
+        ("its net is `small of ", |c| {
             c.net = Net::named("mlp", 10).unwrap();
         }),
+        (
+            "its net is `dropout(p=0.25)`, in line 9, and this run's `dropout(p=0.375)`",
+            |c| {
+                let mut layers = c.net.layers().to_vec();
+                layers[5] = Layer::Dropout { p: 0.375 };
+                c.net = Net::new("small", layers);
+            },
+        ),
         ("its batch is `62 by 25`, and this run's `50 by 25`", |c| {
             c.batch = 50;
         }),
-        ("its optimizer is `Sgd", |c| {
-            c.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
-        }),
+        (
+            "its optimizer is `sgd(momentum=0.9, nesterov=false)`, and this run's `adagrad(eps=",
+            |c| {
+                c.optimizer = Optimizer::AdaGrad { eps: 1e-10 };
+            },
+        ),
         ("its data is `9800 images of 28×28×1", |c| {
             c.normalization = Normalization::unit(cyclr_engine::data::Shape {
                 height: 28,
@@ -223,12 +234,79 @@ fn a_state_of_another_run_is_refused_with_its_reason() {
         ("its clip_norm is `1`, and this run's `none`", |c| {
             c.clip_norm = None;
         }),
-        ("its augment is `Augment", |c| c.augment = Augment::NONE),
+        (
+            "its augment is `augment(pad=2, flip=true)`, and this run's `augment(pad=0, flip=false)`",
+            |c| c.augment = Augment::NONE,
+        ),
     ];
     for (expected, change) in cases {
         let found = reason(change);
         assert!(found.starts_with(expected), "{found}");
     }
+}
+
+/// Optimizers' texts in states: they change only with the state's format number.
+#[test]
+fn optimizers_keep_their_text() {
+    let state = factory(|_| ()).start(0).unwrap().state().unwrap();
+    let (momentum, nesterov, eps) = (0.9, true, 1e-8);
+    let (beta1, beta2) = (0.9, 0.999);
+    let cases = [
+        (
+            Optimizer::Sgd { momentum, nesterov },
+            "sgd(momentum=0.9, nesterov=true)",
+        ),
+        (
+            Optimizer::CaffeSgd { momentum, nesterov },
+            "caffe_sgd(momentum=0.9, nesterov=true)",
+        ),
+        (
+            Optimizer::Adam { beta1, beta2, eps },
+            "adam(beta1=0.9, beta2=0.999, eps=0.00000001)",
+        ),
+        (
+            Optimizer::AdamW { beta1, beta2, eps },
+            "adamw(beta1=0.9, beta2=0.999, eps=0.00000001)",
+        ),
+        (
+            Optimizer::RmsProp {
+                alpha: 0.99,
+                eps,
+                momentum: 0.0,
+            },
+            "rmsprop(alpha=0.99, eps=0.00000001, momentum=0)",
+        ),
+        (Optimizer::AdaGrad { eps }, "adagrad(eps=0.00000001)"),
+        (
+            Optimizer::AdaDelta { rho: 0.9, eps },
+            "adadelta(rho=0.9, eps=0.00000001)",
+        ),
+    ];
+    for (optimizer, text) in cases {
+        let other = factory(|config| config.optimizer = optimizer);
+        let refused = other.start(0).unwrap().restore(&state).unwrap_err();
+        let expected = format!("and this run's `{text}`");
+        assert!(refused.to_string().contains(&expected), "{refused}");
+    }
+}
+
+#[test]
+fn a_state_of_another_format_is_refused_with_what_to_do() {
+    let replaced = |to: &str| {
+        let from = "cyclr-engine state 2";
+        assert_eq!(from.len(), to.len());
+        let mut bytes = STATE.clone();
+        let mut windows = bytes.windows(from.len());
+        let at = windows.position(|w| w == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let mut run = LAB.start(0).unwrap();
+        run.restore(&sealed(bytes)).unwrap_err().to_string()
+    };
+    let earlier = replaced("cyclr-engine state 1");
+    assert!(earlier.contains("another version of cyclr"), "{earlier}");
+    assert!(earlier.contains("start the run again"), "{earlier}");
+    let foreign = replaced("somebody else's data");
+    assert!(foreign.contains("no state of this engine"), "{foreign}");
 }
 
 #[test]
@@ -305,7 +383,7 @@ proptest! {
 
     /// Damage in the header that the checksum does not show: refused, or of no effect on what is read.
     #[test]
-    fn a_forged_header_cannot_do_harm(at in 0_usize..1200, byte: u8) {
+    fn a_forged_header_cannot_do_harm(at in 0_usize..2400, byte: u8) {
         let mut bytes = STATE.clone();
         bytes[at] = byte;
         let mut run = LAB.start(0).unwrap();

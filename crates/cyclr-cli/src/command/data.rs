@@ -36,49 +36,67 @@ fn document(summary: &Summary) -> Value {
             .collect();
         json!({ "examples": part.examples, "per_class": part.per_class, "channels": channels })
     };
-    json!({
+    let parts = parts(summary).map(|(name, of_part)| (name.to_owned(), part(of_part)));
+    let mut document = json!({
         "source": summary.source, "format": summary.format, "bytes": summary.bytes,
         "height": summary.shape.height, "width": summary.shape.width, "channels": summary.shape.channels,
-        "classes": summary.classes, "train": part(&summary.train), "test": part(&summary.test),
-        "ignored": summary.ignored,
-    })
+        "classes": summary.classes, "ignored": summary.ignored, "notes": summary.notes,
+    });
+    if let Value::Object(members) = &mut document {
+        members.extend(parts);
+    }
+    document
+}
+
+/// The parts that a data set has. Train and test are always among them.
+fn parts(summary: &Summary) -> impl Iterator<Item = (&'static str, &PartSummary)> {
+    let validation = Some(("validation", &summary.validation));
+    [
+        Some(("train", &summary.train)),
+        validation.filter(|(_, part)| part.examples > 0),
+        Some(("test", &summary.test)),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn print(summary: &Summary) -> io::Result<()> {
     let shape = summary.shape;
     out!("{} ({})", summary.source, summary.format)?;
     out!(
-        "images   {} × {} × {} (height, width, channels)",
+        "images     {} × {} × {} (height, width, channels)",
         shape.height,
         shape.width,
         shape.channels
     )?;
     out!(
-        "memory   {:.1} MB, shared by all runs",
+        "memory     {:.1} MB, shared by all runs",
         summary.bytes as f64 / 1e6
     )?;
-    for (name, part) in [("train", &summary.train), ("test", &summary.test)] {
+    for (name, part) in parts(summary) {
         let channels: Vec<String> = part
             .channels
             .iter()
             .map(|(mean, sd)| format!("{mean:.1} ± {sd:.1}"))
             .collect();
         out!(
-            "{name:8} {} images; channels {} (mean ± sd, of 255)",
+            "{name:10} {} images; channels {} (mean ± sd, of 255)",
             part.examples,
             channels.join(", ")
         )?;
     }
-    out!("classes  train / test")?;
+    let names: Vec<&str> = parts(summary).map(|(name, _)| name).collect();
+    out!("classes    {}", names.join(" / "))?;
     for (n, class) in summary.classes.iter().enumerate() {
-        out!(
-            "  {class:20} {:6} / {:6}",
-            summary.train.per_class[n],
-            summary.test.per_class[n]
-        )?;
+        let counts = parts(summary).map(|(_, part)| format!("{:6}", part.per_class[n]));
+        let counts: Vec<String> = counts.collect();
+        out!("  {class:20} {}", counts.join(" / "))?;
     }
     if !summary.ignored.is_empty() {
-        out!("not read {}", summary.ignored.join(", "))?;
+        out!("not read   {}", summary.ignored.join(", "))?;
+    }
+    for note in &summary.notes {
+        out!("note       {note}")?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! `cyclr predict RUN IMAGE…`: the class of an image, and how probable the model holds it.
+//! `cyclr predict RUN IMAGE…`: the likeliest classes of an image, with their probabilities.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cyclr_engine::Predictor;
 use cyclr_engine::data::read_image;
+use cyclr_train::Error;
 use cyclr_train::compare::read_plan;
 use cyclr_train::store::read_run;
 use serde_json::{Value, json};
@@ -46,12 +47,17 @@ fn model(run: &Path) -> anyhow::Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    if read_plan(run).is_ok() {
-        return Err(Usage::error(format!(
-            "{} is a comparison: give one of its runs, as in {}",
-            run.display(),
-            run.join("final/1/1-fixed-seed1").display()
-        )));
+    match read_plan(run) {
+        Ok(_) => {
+            return Err(Usage::error(format!(
+                "{} is a comparison: give one of its runs, as in {}",
+                run.display(),
+                run.join("final/1/1-fixed-seed1").display()
+            )));
+        }
+        // No comparison: then it must be a run.
+        Err(Error::NotARun { .. }) => {}
+        Err(damaged) => return Err(damaged.into()),
     }
     read_run(run)?;
     Err(Usage::error(format!(

@@ -20,6 +20,12 @@ impl Augment {
         flip: false,
     };
 
+    /// Its text in a run's state, which is part of the state's format.
+    pub(crate) fn describe(self) -> String {
+        let Self { pad, flip } = self;
+        format!("augment(pad={pad}, flip={flip})")
+    }
+
     /// How each of the `count` images of an update is seen: a function of the seed, the update and the position in the
     /// batch.
     pub fn views(self, seed: u64, update: u64, count: usize) -> Vec<View> {

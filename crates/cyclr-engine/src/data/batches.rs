@@ -12,6 +12,16 @@ pub enum Order {
     Stored,
 }
 
+impl Order {
+    /// Its text in a run's state, which is part of the state's format.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Shuffled => "shuffled",
+            Self::Stored => "stored",
+        }
+    }
+}
+
 /// Which examples each update sees: a function of the update alone, so that the place in the data is a number.
 ///
 /// The permutation of the epoch last asked for is kept, so going through updates in order costs one shuffle an epoch.

@@ -57,6 +57,7 @@ impl Version {
         paths.iter().any(|path| {
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| self.train.contains(&name) || name == self.test)
+                && !path.is_dir()
         })
     }
 
@@ -71,8 +72,10 @@ impl Version {
             shape: SHAPE,
             classes: self.class_names(&names)?,
             train: self.read_part(&train)?,
+            validation: Images::default(),
             test: self.read_part(std::slice::from_ref(&test))?,
             ignored: file::unread(paths, &read),
+            notes: Vec::new(),
         })
     }
 
@@ -89,7 +92,7 @@ impl Version {
     /// The names in the file beside the data, or numbers where there is none.
     fn class_names(&self, path: &Path) -> Result<Vec<String>, DataError> {
         let expected = self.classes();
-        if !path.exists() {
+        if !file::exists(path)? {
             return Ok((0..expected).map(|label| label.to_string()).collect());
         }
         let text = file::read_text(path)?;
@@ -135,14 +138,8 @@ impl Version {
     }
 
     fn open(&self, path: &Path) -> Result<(File, u64), DataError> {
-        if !path.exists() {
-            return Err(DataError::MissingFile {
-                folder: path.parent().map(show).unwrap_or_default(),
-                name: path
-                    .file_name()
-                    .map(|n| n.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
-            });
+        if !file::exists(path)? {
+            return Err(DataError::MissingFile { path: show(path) });
         }
         let (file, bytes) = file::open(path)?;
         let record = self.record() as u64;

@@ -1,7 +1,7 @@
 use std::{path::Path, sync::OnceLock};
 
 use super::{
-    Contents, Dataset,
+    Contents, Dataset, Images,
     idx::{Pair, Stream, read_pair},
 };
 
@@ -55,8 +55,10 @@ fn unpack_all() -> Dataset {
         shape: train.shape,
         classes: CLASSES.map(str::to_owned).to_vec(),
         train: train.images,
+        validation: Images::default(),
         test: test.images,
         ignored: Vec::new(),
+        notes: Vec::new(),
     })
     .expect("the embedded files are consistent, which a test shows")
 }

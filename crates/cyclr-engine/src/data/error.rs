@@ -32,12 +32,10 @@ pub enum DataError {
         found: Vec<String>,
     },
     /// A file of the set is missing.
-    #[error("{folder} lacks {name}; copy the whole data set again")]
+    #[error("{path} is missing; copy the whole data set again")]
     MissingFile {
-        /// The folder.
-        folder: String,
         /// The file.
-        name: String,
+        path: String,
     },
     /// The operating system refused.
     #[error("cannot read {path}: {source}; check that it is there, readable and whole")]
@@ -195,6 +193,14 @@ pub enum DataError {
         /// Its images.
         images: usize,
     },
+    /// Images lie where folders of classes should be.
+    #[error(
+        "{path} has images, but no folders of classes; put the images of each class into a folder with its name"
+    )]
+    NoClassFolders {
+        /// The folder.
+        path: String,
+    },
     /// A class has a folder but no image.
     #[error(
         "{path} holds no PNG or JPEG image; every class needs some, remove the folder if it is no class"
@@ -228,6 +234,17 @@ pub enum DataError {
         path: String,
         /// What its decoder said.
         reason: String,
+    },
+    /// Several images cannot be read.
+    #[error(
+        "{found} images cannot be read; replace or remove them:\n  {}",
+        listed.join("\n  ")
+    )]
+    Images {
+        /// How many there are.
+        found: usize,
+        /// Each with the reason, at most 20; the last line says how many more there are.
+        listed: Vec<String>,
     },
     /// A name cannot be shown or stored as text.
     #[error(
@@ -286,6 +303,17 @@ pub enum DataError {
         least: usize,
         /// All but one for each class.
         most: usize,
+    },
+    /// The data set came with a validation part, so that no other is cut off.
+    #[error(
+        "{asked} validation examples asked for, but the data set has {found} validation examples of its own, which are \
+         used; ask for none, or remove its validation folder"
+    )]
+    OwnValidation {
+        /// Examples asked for.
+        asked: usize,
+        /// Examples that the data set came with.
+        found: usize,
     },
     /// Data from memory contradicts itself.
     #[error("the data set is not consistent: {problem}")]

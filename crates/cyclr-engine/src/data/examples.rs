@@ -64,11 +64,11 @@ impl Examples {
     /// Writes a batch as normalised NHWC values.
     ///
     /// # Panics
-    /// Where `out` is not `suggestions.len() × shape().values()` long, a pick is not below `len()`, or the normalisation is
+    /// Where `out` is not `picks.len() × shape().values()` long, a pick is not below `len()`, or the normalisation is
     /// of another shape.
-    pub fn fill(&self, suggestions: &[u32], normalization: &Normalization, out: &mut [f32]) {
-        let values = self.check(suggestions, normalization, out);
-        for (&pick, out) in suggestions.iter().zip(out.chunks_exact_mut(values)) {
+    pub fn fill(&self, picks: &[u32], normalization: &Normalization, out: &mut [f32]) {
+        let values = self.check(picks, normalization, out);
+        for (&pick, out) in picks.iter().zip(out.chunks_exact_mut(values)) {
             normalization.apply(self.image(pick), out);
         }
     }
@@ -81,19 +81,15 @@ impl Examples {
     /// As [`Examples::fill`], and where there are not as many views as picks.
     pub fn fill_views(
         &self,
-        suggestions: &[u32],
+        picks: &[u32],
         views: &[View],
         normalization: &Normalization,
         out: &mut [f32],
     ) {
-        let values = self.check(suggestions, normalization, out);
-        assert_eq!(suggestions.len(), views.len(), "one view for each pick");
+        let values = self.check(picks, normalization, out);
+        assert_eq!(picks.len(), views.len(), "one view for each pick");
         let mut seen = vec![0_u8; values];
-        for ((&pick, view), out) in suggestions
-            .iter()
-            .zip(views)
-            .zip(out.chunks_exact_mut(values))
-        {
+        for ((&pick, view), out) in picks.iter().zip(views).zip(out.chunks_exact_mut(values)) {
             view.render(self.shape(), self.image(pick), &mut seen);
             normalization.apply(&seen, out);
         }
@@ -113,13 +109,9 @@ impl Examples {
         self.places[pick as usize] as usize
     }
 
-    fn check(&self, suggestions: &[u32], normalization: &Normalization, out: &[f32]) -> usize {
+    fn check(&self, picks: &[u32], normalization: &Normalization, out: &[f32]) -> usize {
         let values = self.shape().values();
-        assert_eq!(
-            out.len(),
-            suggestions.len() * values,
-            "room for the whole batch"
-        );
+        assert_eq!(out.len(), picks.len() * values, "room for the whole batch");
         assert_eq!(
             normalization.values(),
             values,

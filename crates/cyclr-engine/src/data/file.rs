@@ -21,6 +21,12 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
     Ok((File::open(path).map_err(io)?, metadata.len()))
 }
 
+/// Whether something of this name is there.
+pub(super) fn exists(path: &Path) -> Result<bool, DataError> {
+    path.try_exists()
+        .map_err(|source| DataError::io(path, source))
+}
+
 /// What is in a folder, in the order of the names' bytes.
 pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let io = |source| DataError::io(folder, source);
@@ -34,13 +40,17 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// Makes room for exactly so many bytes more, or says that there is none.
 pub(super) fn reserve(pixels: &mut Vec<u8>, bytes: u128, path: &Path) -> Result<(), DataError> {
-    usize::try_from(bytes)
-        .ok()
-        .and_then(|bytes| pixels.try_reserve_exact(bytes).ok())
-        .ok_or_else(|| DataError::Memory {
-            path: show(path),
-            bytes,
-        })
+    let room = match usize::try_from(bytes) {
+        Ok(bytes) => pixels.try_reserve_exact(bytes).is_ok(),
+        Err(_) => false,
+    };
+    if room {
+        return Ok(());
+    }
+    Err(DataError::Memory {
+        path: show(path),
+        bytes,
+    })
 }
 
 /// Reads a small text file whole, refusing to take in more than 64 KiB.

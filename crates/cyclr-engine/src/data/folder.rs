@@ -2,38 +2,64 @@
 
 use std::{
     collections::BTreeMap,
-    num::NonZero,
     path::{Path, PathBuf},
-    thread,
 };
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{
-    Color, Contents, DataError, Images, OpenOptions, Shape,
+    Contents, DataError, OpenOptions,
+    decode::{self, Labelled},
     file::{self, show},
-    image, resize, split,
+    split,
 };
 
 pub(super) const FORMAT: &str = "a folder of images for each class";
 
-/// Names that the held-out part goes by; where there are several, the first is taken.
-const TEST_NAMES: [&str; 4] = ["test", "val", "valid", "validation"];
-/// One in so many images is held out where there is no test folder.
+/// One in so many images is held out if there is no test folder.
 const TEST_SHARE: usize = 5;
 
-struct Labelled {
-    path: PathBuf,
-    label: u16,
+/// What a folder's name says of its images, in upper or lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Role {
+    fn of(path: &Path) -> Option<Self> {
+        if !is_folder(path) {
+            return None;
+        }
+        // A name that is not UTF-8 is none of these.
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        match name.as_str() {
+            "train" | "training" => Some(Self::Train),
+            "val" | "valid" | "validation" => Some(Self::Validation),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
 }
 
 /// Whether a folder with these contents is meant to be classes of images.
-pub(super) fn is_meant(paths: &[PathBuf]) -> bool {
-    let holds_images = |path: &PathBuf| {
-        file::list(path).is_ok_and(|paths| paths.iter().any(|path| is_image(path)))
-    };
-    paths
-        .iter()
-        .filter(|path| is_class(path))
-        .any(|path| named(path, "train") || holds_images(path))
+pub(super) fn is_meant(paths: &[PathBuf]) -> Result<bool, DataError> {
+    for path in paths.iter().filter(|path| is_folder(path)) {
+        if Role::of(path) == Some(Role::Train) {
+            return Ok(true);
+        }
+        // Held-out images alone are no data set.
+        if Role::of(path).is_none() && holds_images(path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a folder's name says that its images are not for training.
+pub(super) fn is_held_out(path: &Path) -> bool {
+    matches!(Role::of(path), Some(Role::Validation | Role::Test))
 }
 
 pub(super) fn read(
@@ -41,53 +67,107 @@ pub(super) fn read(
     paths: &[PathBuf],
     options: &OpenOptions,
 ) -> Result<Contents, DataError> {
-    let mut ignored = Vec::new();
-    let train_folder = paths
-        .iter()
-        .find(|path| named(path, "train") && path.is_dir());
-    let pool_paths = match train_folder {
-        Some(path) => file::list(path)?,
-        None => paths.to_vec(),
+    let (mut ignored, mut notes) = (Vec::new(), Vec::new());
+    let parts = Parts::find(folder, paths, &mut ignored)?;
+    let (classes, pool) = match parts.train {
+        Some(train) => list_classes(train, &file::list(train)?, &mut ignored)?,
+        None => list_classes(folder, paths, &mut ignored)?,
     };
-    let (classes, pool) = list_classes(
-        train_folder.map_or(folder, |path| path),
-        &pool_paths,
-        &mut ignored,
-    )?;
-    let test_folder = train_folder.and_then(|_| {
-        let by_name = |name: &str| paths.iter().find(|path| named(path, name) && path.is_dir());
-        TEST_NAMES.iter().find_map(|name| by_name(name))
-    });
-    let (train, test) = match test_folder {
-        Some(path) => (pool, list_test(path, &classes, &mut ignored)?),
-        None => hold_out(pool, &classes, options.data_seed)?,
+    let mut held_out = |folder: Option<&Path>| match folder {
+        Some(folder) => list_held_out(folder, &classes, &mut ignored),
+        None => Ok(Vec::new()),
     };
-    if train_folder.is_some() {
-        let used = |path: &&PathBuf| Some(*path) == train_folder || Some(*path) == test_folder;
-        ignored.extend(
-            paths
-                .iter()
-                .filter(|path| !used(path))
-                .map(|path| show(path)),
-        );
+    let (validation, test) = (held_out(parts.validation)?, held_out(parts.test)?);
+    if let Some(folder) = parts.validation {
+        let (images, folder) = (validation.len(), show(folder));
+        notes.push(format!(
+            "the {images} images of {folder} are the validation split"
+        ));
     }
-    let color = options.color.unwrap_or_default();
-    let shape = common_shape(&train, options.size, color)?;
-    let read_part = |files: &[Labelled]| {
-        read_images(files, shape, options.size.is_some(), color, &train[0].path)
+    let (train, test) = if parts.test.is_some() {
+        (pool, test)
+    } else {
+        let (train, test) = hold_out(pool, &classes, options.data_seed)?;
+        notes.push(format!(
+            "there is no test folder: {} of the training images, chosen by the data seed, are the test split",
+            test.len()
+        ));
+        (train, test)
     };
-    let (train_images, test_images) = (read_part(&train)?, read_part(&test)?);
+    let decoded = decode::read_parts([&train, &validation, &test], options)?;
+    notes.extend(decoded.notes);
+    let [train, validation, test] = decoded.parts;
     Ok(Contents {
         source: show(folder),
         format: FORMAT,
-        shape,
+        shape: decoded.shape,
         classes: classes.into_keys().collect(),
-        train: train_images,
-        test: test_images,
+        train,
+        validation,
+        test,
         ignored: file::shorten(ignored),
+        notes,
     })
 }
 
+/// The folders that hold the parts. Without a training folder, every folder is a class.
+#[derive(Default)]
+struct Parts<'a> {
+    train: Option<&'a Path>,
+    validation: Option<&'a Path>,
+    test: Option<&'a Path>,
+}
+
+impl<'a> Parts<'a> {
+    fn find(
+        folder: &Path,
+        paths: &'a [PathBuf],
+        ignored: &mut Vec<String>,
+    ) -> Result<Self, DataError> {
+        let mut parts = Self::default();
+        if !has_train_folder(paths)? {
+            return Ok(parts);
+        }
+        for path in paths {
+            let place = match Role::of(path) {
+                Some(Role::Train) => &mut parts.train,
+                Some(Role::Validation) => &mut parts.validation,
+                Some(Role::Test) => &mut parts.test,
+                None => {
+                    ignored.push(show(path));
+                    continue;
+                }
+            };
+            if let Some(first) = place.replace(path) {
+                return Err(DataError::Several {
+                    path: show(folder),
+                    found: vec![show(first), show(path)],
+                });
+            }
+        }
+        Ok(parts)
+    }
+}
+
+/// Whether a folder is the training part. A folder of images among others is a class, whatever its name: cars, planes,
+/// trains.
+fn has_train_folder(paths: &[PathBuf]) -> Result<bool, DataError> {
+    let trains = |path: &&PathBuf| Role::of(path) == Some(Role::Train);
+    let Some(train) = paths.iter().find(trains) else {
+        return Ok(false);
+    };
+    if !holds_images(train)? {
+        return Ok(true);
+    }
+    for path in paths {
+        if Role::of(path).is_none() && is_folder(path) && holds_images(path)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Each class's label, in the order of the names.
 type Classes = BTreeMap<String, u16>;
 
 /// The classes of a folder and their images, in the order of their names.
@@ -96,34 +176,55 @@ fn list_classes(
     paths: &[PathBuf],
     ignored: &mut Vec<String>,
 ) -> Result<(Classes, Vec<Labelled>), DataError> {
-    let folders: Vec<&PathBuf> = paths.iter().filter(|path| is_class(path)).collect();
-    ignored.extend(
-        paths
-            .iter()
-            .filter(|path| !is_class(path))
-            .map(|path| show(path)),
-    );
-    if u16::try_from(folders.len().saturating_sub(1)).is_err() {
-        return Err(DataError::TooManyClasses {
-            path: show(folder),
-            found: folders.len(),
-        });
-    }
-    if folders.is_empty() {
-        return Err(DataError::EmptyClass { path: show(folder) });
-    }
     let mut classes = Classes::new();
     let mut files = Vec::new();
-    for (label, path) in folders.into_iter().enumerate() {
+    for (label, (name, folders)) in class_folders(folder, paths, ignored)?
+        .into_iter()
+        .enumerate()
+    {
         let label = label as u16;
-        classes.insert(class_name(path)?, label);
-        let images = list_images(path, ignored)?;
-        files.extend(images.into_iter().map(|path| Labelled { path, label }));
+        classes.insert(name, label);
+        for path in folders {
+            let images = list_images(path, ignored)?;
+            files.extend(images.into_iter().map(|path| Labelled { path, label }));
+        }
     }
     Ok((classes, files))
 }
 
-fn list_test(
+/// The folders of each class. There are several if a name is there in both of Unicode's forms, which look the same.
+fn class_folders<'a>(
+    folder: &Path,
+    paths: &'a [PathBuf],
+    ignored: &mut Vec<String>,
+) -> Result<BTreeMap<String, Vec<&'a Path>>, DataError> {
+    let mut classes: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
+    for path in paths {
+        if is_folder(path) {
+            classes.entry(class_name(path)?).or_default().push(path);
+        } else {
+            ignored.push(show(path));
+        }
+    }
+    if classes.len() > usize::from(u16::MAX) + 1 {
+        return Err(DataError::TooManyClasses {
+            path: show(folder),
+            found: classes.len(),
+        });
+    }
+    if classes.is_empty() {
+        let path = show(folder);
+        return Err(if paths.iter().any(|path| is_image(path)) {
+            DataError::NoClassFolders { path }
+        } else {
+            DataError::EmptyClass { path }
+        });
+    }
+    Ok(classes)
+}
+
+/// The images of a validation or test folder, whose classes are some of the training folder's.
+fn list_held_out(
     folder: &Path,
     classes: &Classes,
     ignored: &mut Vec<String>,
@@ -185,7 +286,12 @@ fn list_images(folder: &Path, ignored: &mut Vec<String>) -> Result<Vec<PathBuf>,
     Ok(images)
 }
 
-fn is_image(path: &Path) -> bool {
+fn holds_images(folder: &Path) -> Result<bool, DataError> {
+    Ok(file::list(folder)?.iter().any(|path| is_image(path)))
+}
+
+/// Whether it is a file with an image's name. What cannot be looked at is none, and is listed as not read.
+pub(super) fn is_image(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|e| {
         ["png", "jpg", "jpeg"]
@@ -195,7 +301,8 @@ fn is_image(path: &Path) -> bool {
         && path.is_file()
 }
 
-fn is_class(path: &Path) -> bool {
+/// Whether it is a folder that can hold images. What cannot be looked at is none, and is listed as not read.
+fn is_folder(path: &Path) -> bool {
     !is_hidden(path) && path.is_dir()
 }
 
@@ -204,85 +311,9 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-fn named(path: &Path, name: &str) -> bool {
-    path.file_name().is_some_and(|found| found == name)
-}
-
+/// The folder's name, composed (NFC): file systems and archives differ in the form that they store.
 fn class_name(path: &Path) -> Result<String, DataError> {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned)
+    name.map(|name| name.nfc().collect())
         .ok_or_else(|| DataError::NotUtf8 { path: show(path) })
-}
-
-fn common_shape(files: &[Labelled], size: Option<u32>, color: Color) -> Result<Shape, DataError> {
-    match size {
-        Some(size) => Ok(Shape {
-            height: size as usize,
-            width: size as usize,
-            channels: color.channels(),
-        }),
-        None => Ok(image::read(&files[0].path, color)?.shape),
-    }
-}
-
-/// Decodes all files, on all cores, each into its own place.
-fn read_images(
-    files: &[Labelled],
-    shape: Shape,
-    resized: bool,
-    color: Color,
-    first: &Path,
-) -> Result<Images, DataError> {
-    let mut pixels = Vec::new();
-    let bytes = files.len() as u128 * shape.values() as u128;
-    file::reserve(&mut pixels, bytes, first)?;
-    pixels.resize(files.len() * shape.values(), 0);
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let each = files.len().div_ceil(workers).max(1);
-    let read_chunk = |files: &[Labelled], pixels: &mut [u8]| {
-        let places = pixels.chunks_exact_mut(shape.values());
-        files.iter().zip(places).try_for_each(|(file, place)| {
-            place.copy_from_slice(&read_one(&file.path, shape, resized, color, first)?);
-            Ok(())
-        })
-    };
-    thread::scope(|scope| {
-        let chunks = files
-            .chunks(each)
-            .zip(pixels.chunks_mut(each * shape.values()));
-        let running: Vec<_> = chunks
-            .map(|(files, pixels)| scope.spawn(move || read_chunk(files, pixels)))
-            .collect();
-        running.into_iter().try_for_each(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    })?;
-    Ok(Images {
-        pixels,
-        labels: files.iter().map(|file| file.label).collect(),
-    })
-}
-
-fn read_one(
-    path: &Path,
-    shape: Shape,
-    resized: bool,
-    color: Color,
-    first: &Path,
-) -> Result<Vec<u8>, DataError> {
-    let mut image = image::read(path, color)?;
-    if resized {
-        image = resize::to(image, shape.height, shape.width);
-    }
-    if image.shape != shape {
-        return Err(DataError::ShapeMismatch {
-            path: show(path),
-            found: image.shape,
-            first: show(first),
-            expected: shape,
-        });
-    }
-    Ok(image.pixels)
 }

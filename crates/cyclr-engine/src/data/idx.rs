@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST and its relatives: a big-endian header and then the bytes.
 
 use std::{
-    io::{BufReader, ErrorKind, Read},
+    io::{BufRead as _, BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,8 @@ const LABELS: (u32, &str) = (0x0801, "IDX labels: bytes in 1 dimension");
 /// Deflate spends at least 2 bits on at most 258 bytes.
 const MOST_PER_COMPRESSED_BYTE: u64 = 1032;
 const MOST_SIDE: u32 = 1 << 16;
+/// How every gzip file starts.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The four files of a set.
 struct Files {
@@ -61,9 +63,27 @@ pub(super) fn read(folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataErr
         shape: train.shape,
         classes: (0..classes).map(|label| label.to_string()).collect(),
         train: train.images,
+        validation: Images::default(),
         test: test.images,
         ignored: file::unread(paths, &files.all()),
+        notes: notes(&files),
     })
+}
+
+/// EMNIST's files hold each image with rows and columns exchanged.
+fn notes(files: &Files) -> Vec<String> {
+    let is_emnist = files.all().iter().any(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.to_ascii_lowercase().starts_with("emnist-"))
+    });
+    if !is_emnist {
+        return Vec::new();
+    }
+    vec![
+        "EMNIST stores its images transposed (rows and columns exchanged); they are used as stored, so transpose any \
+         other image that a model trained on them is to predict"
+            .to_owned(),
+    ]
 }
 
 /// Reads a pair of streams. `holds` bounds what each can give, so that no header makes us reserve more.
@@ -117,12 +137,16 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// Tells compressed files by their first bytes: some tools unpack a `.gz` without renaming it.
     fn open(path: &'a Path) -> Result<Self, DataError> {
         let (file, length) = file::open(path)?;
-        Ok(if path.extension().is_some_and(|e| e == "gz") {
-            Self::gzip(path, file, length)
+        let mut bytes = BufReader::new(file);
+        let start = bytes.fill_buf();
+        let start = start.map_err(|source| DataError::io(path, source))?;
+        Ok(if start.starts_with(&GZIP) {
+            Self::gzip(path, bytes, length)
         } else {
-            Self::plain(path, file, length)
+            Self::plain(path, bytes, length)
         })
     }
 
@@ -278,13 +302,16 @@ fn find_one(
     });
     match found[..] {
         [path] => Ok(path.clone()),
-        [] => Err(DataError::MissingFile {
-            folder: show(folder),
-            name: match part {
-                Part::Train => format!("train-{kind} (or train-{kind}.gz)"),
-                Part::Test => format!("t10k-{kind} (or t10k-{kind}.gz)"),
-            },
-        }),
+        [] => {
+            let part = match part {
+                Part::Train => "train",
+                Part::Test => "t10k",
+            };
+            let path = show(&folder.join(format!("{part}-{kind}")));
+            Err(DataError::MissingFile {
+                path: format!("{path} (or {part}-{kind}.gz)"),
+            })
+        }
         _ => Err(DataError::Several {
             path: show(folder),
             found: found.iter().map(|path| show(path)).collect(),
@@ -292,8 +319,12 @@ fn find_one(
     }
 }
 
-/// Which of the four files a name stands for.
+/// Which of the four files a name stands for. Archives unpack into folders of such names, too, which are none of them.
 fn role(path: &Path) -> Option<(Part, &'static str)> {
+    if path.is_dir() {
+        return None;
+    }
+    // The names looked for are ASCII.
     let name = path.file_name()?.to_str()?;
     let name = name
         .strip_suffix(".gz")

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use png::{ColorType, Transformations};
+use png::{BitDepth, ColorType, Transformations};
 use zune_jpeg::{
     JpegDecoder,
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
@@ -14,24 +14,28 @@ use zune_jpeg::{
 use super::{
     Color, DataError, Shape,
     file::{self, show},
+    orientation::Orientation,
     resize,
 };
 
-/// An image as it was stored, its channels as they are wanted.
+/// An image, upright, its channels as they are wanted.
 pub(super) struct Image {
     pub(super) shape: Shape,
     pub(super) pixels: Vec<u8>,
+    /// The largest sample, if it was stored with 16 bits a sample.
+    pub(super) largest_wide: Option<u16>,
 }
 
-/// No image of more pixels is read, so that a small file cannot take all memory.
-const MOST_PIXELS: u64 = 1 << 26;
+/// 134 megapixels. No larger image is read, so that a small file cannot take all memory.
+const MOST_PIXELS: u64 = 1 << 27;
 /// No longer file is read.
 const MOST_BYTES: u64 = 1 << 28;
 /// One bit a pixel, packed as tightly as deflate can.
 const MOST_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
 /// Reads one PNG or JPEG file as a net of images of this shape wants it: its channels turned into 1 (gray) or 3 (RGB), its
-/// size changed where it is another (the aspect is not kept). Height × width × channel order, 0 to 255.
+/// size changed where it is another (the aspect is not kept). It is turned as its Exif orientation says. Height × width ×
+/// channel order, 0 to 255.
 ///
 /// # Errors
 /// [`DataError::Io`] and [`DataError::Image`], naming the file; [`DataError::Option`] for another number of channels.
@@ -53,8 +57,8 @@ pub fn read_image(path: impl AsRef<Path>, shape: Shape) -> Result<Vec<u8>, DataE
 
 /// Reads an image, going by its first bytes rather than by its name.
 ///
-/// Transparency is dropped, as by Pillow's `convert("RGB")`; 16-bit values lose their low byte; an orientation stored
-/// beside the pixels is not applied.
+/// Transparency is dropped, as by Pillow's `convert("RGB")`. The image is turned as its Exif orientation says. 16-bit
+/// samples are taken to fill their range, 0 to 65535, and lose their low byte.
 pub(super) fn read(path: &Path, color: Color) -> Result<Image, DataError> {
     let bytes = read_bytes(path)?;
     decode(&bytes, color).map_err(|reason| DataError::Image {
@@ -80,30 +84,39 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
 }
 
 fn decode(bytes: &[u8], color: Color) -> Result<Image, String> {
-    let (width, height, pixels, channels) = if bytes.starts_with(b"\x89PNG") {
+    let stored = if bytes.starts_with(b"\x89PNG") {
         decode_png(bytes)?
     } else if bytes.starts_with(b"\xff\xd8") {
         decode_jpeg(bytes)?
     } else {
         return Err("it is neither PNG nor JPEG".to_owned());
     };
-    let shape = Shape {
-        height,
-        width,
-        channels: color.channels(),
+    let image = Image {
+        shape: Shape {
+            height: stored.height,
+            width: stored.width,
+            channels: color.channels(),
+        },
+        pixels: recolor(stored.pixels, stored.channels, color),
+        largest_wide: stored.largest_wide,
     };
-    Ok(Image {
-        shape,
-        pixels: recolor(pixels, channels, color),
-    })
+    Ok(stored.orientation.apply(image))
 }
 
-type Decoded = (usize, usize, Vec<u8>, usize);
+/// What a decoder gives.
+struct Decoded {
+    width: usize,
+    height: usize,
+    channels: usize,
+    pixels: Vec<u8>,
+    orientation: Orientation,
+    largest_wide: Option<u16>,
+}
 
 fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
     let said = |error: png::DecodingError| error.to_string();
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.set_transformations(Transformations::EXPAND);
     let header = decoder.read_header_info().map_err(said)?;
     check_size(header.width.into(), header.height.into(), bytes)?;
     let mut reader = decoder.read_info().map_err(said)?;
@@ -120,12 +133,31 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
         ColorType::Rgba => 4,
         ColorType::Indexed => return Err("its palette cannot be expanded".to_owned()),
     };
-    Ok((
-        frame.width as usize,
-        frame.height as usize,
-        pixels,
+    let wide = frame.bit_depth == BitDepth::Sixteen;
+    let largest_wide = wide.then(|| strip_low_bytes(&mut pixels));
+    // The orientation can lie behind the pixels.
+    reader.finish().map_err(said)?;
+    let exif = reader.info().exif_metadata.as_deref();
+    Ok(Decoded {
+        width: frame.width as usize,
+        height: frame.height as usize,
         channels,
-    ))
+        pixels,
+        orientation: Orientation::of_exif(exif),
+        largest_wide,
+    })
+}
+
+/// Keeps the high byte of each big-endian 16-bit sample, and gives the largest sample.
+fn strip_low_bytes(pixels: &mut Vec<u8>) -> u16 {
+    let mut largest = 0;
+    for at in 0..pixels.len() / 2 {
+        let sample = [pixels[2 * at], pixels[2 * at + 1]];
+        largest = largest.max(u16::from_be_bytes(sample));
+        pixels[at] = sample[0];
+    }
+    pixels.truncate(pixels.len() / 2);
+    largest
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
@@ -139,7 +171,16 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Decoded, String> {
     decoder.decode_headers().map_err(said)?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
     check_size(width as u64, height as u64, bytes)?;
-    Ok((width, height, decoder.decode().map_err(said)?, 3))
+    let pixels = decoder.decode().map_err(said)?;
+    let exif = decoder.exif().map(Vec::as_slice);
+    Ok(Decoded {
+        width,
+        height,
+        channels: 3,
+        pixels,
+        orientation: Orientation::of_exif(exif),
+        largest_wide: None,
+    })
 }
 
 fn check_size(width: u64, height: u64, bytes: &[u8]) -> Result<(), String> {

@@ -12,16 +12,17 @@
 //! let train = &splits.train;
 //! let normalization = Normalization::per_channel(train);
 //! let mut batches = Batches::new(train.len(), 100, Order::Shuffled, 7)?;
-//! let suggestions = batches.at(137);
-//! let mut pixels = vec![0.0_f32; suggestions.len() * train.shape().values()];
-//! train.fill(suggestions, &normalization, &mut pixels);
-//! let labels: Vec<u16> = suggestions.iter().map(|&pick| train.label(pick)).collect();
+//! let picks = batches.at(137);
+//! let mut pixels = vec![0.0_f32; picks.len() * train.shape().values()];
+//! train.fill(picks, &normalization, &mut pixels);
+//! let labels: Vec<u16> = picks.iter().map(|&pick| train.label(pick)).collect();
 //! # Ok::<(), cyclr_engine::data::DataError>(())
 //! ```
 
 mod augment;
 mod batches;
 mod cifar;
+mod decode;
 mod embedded;
 mod error;
 mod examples;
@@ -31,6 +32,7 @@ mod idx;
 mod image;
 mod normalization;
 mod open;
+mod orientation;
 mod resize;
 mod split;
 mod summary;
@@ -89,7 +91,7 @@ impl std::fmt::Debug for Images {
     }
 }
 
-/// A labelled set of images of one size: a training part, and a test part that may be empty.
+/// A labelled set of images of one size: a training part, and validation and test parts that may be empty.
 ///
 /// Cloning it shares the pixels.
 #[derive(Clone, Debug)]
@@ -102,14 +104,18 @@ struct Contents {
     shape: Shape,
     classes: Vec<String>,
     train: Images,
+    /// Empty if the data set comes without a validation part.
+    validation: Images,
     test: Images,
     ignored: Vec<String>,
+    notes: Vec<String>,
 }
 
-/// One of the two parts a data set comes in.
+/// One of the parts a data set comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Train,
+    Validation,
     Test,
 }
 
@@ -131,8 +137,10 @@ impl Dataset {
             shape,
             classes,
             train,
+            validation: Images::default(),
             test,
             ignored: Vec::new(),
+            notes: Vec::new(),
         })
     }
 
@@ -156,6 +164,16 @@ impl Dataset {
         self.0.train.labels.len()
     }
 
+    /// Images of the validation part that the data set came with; 0 if it came without one.
+    pub fn validation_len(&self) -> usize {
+        self.0.validation.labels.len()
+    }
+
+    /// What a person should know about how the files were read: a sentence for each thing.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+
     fn from_contents(contents: Contents) -> Result<Self, DataError> {
         if contents.shape.values() == 0 || contents.train.labels.is_empty() {
             return Err(DataError::Contents {
@@ -175,6 +193,7 @@ impl Dataset {
                 images: contents.train.labels.len(),
             });
         }
+        check_part(&contents, "validation", &contents.validation)?;
         check_part(&contents, "test", &contents.test)?;
         Ok(Self(Arc::new(contents)))
     }
@@ -182,6 +201,7 @@ impl Dataset {
     fn part(&self, part: Part) -> &Images {
         match part {
             Part::Train => &self.0.train,
+            Part::Validation => &self.0.validation,
             Part::Test => &self.0.test,
         }
     }

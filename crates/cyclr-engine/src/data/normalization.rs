@@ -130,9 +130,8 @@ impl Sums {
     /// From `n·Σx² - (Σx)²`, which is exact in whole numbers, so that it cannot cancel.
     fn deviation(self) -> f64 {
         let n = u128::from(self.count.max(1));
-        let input_transform =
-            n * u128::from(self.squares) - u128::from(self.sum) * u128::from(self.sum);
-        (input_transform as f64).sqrt() / n as f64
+        let deviations = n * u128::from(self.squares) - u128::from(self.sum) * u128::from(self.sum);
+        (deviations as f64).sqrt() / n as f64
     }
 }
 
@@ -161,10 +160,10 @@ fn pixel_sums(examples: &Examples) -> Vec<Sums> {
     let values = examples.shape().values();
     let mut totals = vec![Sums::default(); values];
     let all: Vec<u32> = (0..examples.len() as u32).collect();
-    for suggestions in all.chunks(FLUSH) {
+    for picks in all.chunks(FLUSH) {
         let mut sum = vec![0_u32; values];
         let mut squares = vec![0_u32; values];
-        for &pick in suggestions {
+        for &pick in picks {
             let sums = sum.iter_mut().zip(&mut squares);
             for ((sum, squares), &pixel) in sums.zip(examples.image(pick)) {
                 let pixel = u32::from(pixel);
@@ -173,7 +172,7 @@ fn pixel_sums(examples: &Examples) -> Vec<Sums> {
             }
         }
         for (total, (sum, squares)) in totals.iter_mut().zip(sum.into_iter().zip(squares)) {
-            total.count += suggestions.len() as u64;
+            total.count += picks.len() as u64;
             total.sum += u64::from(sum);
             total.squares += u64::from(squares);
         }

@@ -40,13 +40,17 @@ enum Format {
 impl Dataset {
     /// Reads the data set in a folder, whichever it is:
     ///
-    /// - **IDX files** (MNIST, Fashion-MNIST, EMNIST, KMNIST …), plain or `.gz`: `train-images-idx3-ubyte`,
-    ///   `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, with any prefix;
+    /// - **IDX files** (MNIST, Fashion-MNIST, EMNIST, KMNIST …), plain or compressed by gzip, with or without `.gz`:
+    ///   `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, with
+    ///   any prefix;
     /// - **CIFAR-10**, binary version: `data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin`;
     /// - **CIFAR-100**, binary version, fine labels: `train.bin`, `test.bin`;
-    /// - **PNG or JPEG images in a folder for each class**: `train/CLASS/*` with `test/CLASS/*` (or `val`, `valid`,
-    ///   `validation`), or `CLASS/*` alone. Where there is no test folder, a fifth of the images becomes the test part,
-    ///   stratified by class and chosen by the data seed. Classes are in the order of their names' bytes.
+    /// - **PNG or JPEG images in a folder for each class**: `train/CLASS/*` (or `training`) with `val/CLASS/*` (or `valid`,
+    ///   `validation`) and `test/CLASS/*` (or `testing`), in upper or lower case, or `CLASS/*` alone. A validation folder
+    ///   is the validation split. If there is no test folder, a fifth of the training images becomes the test part,
+    ///   stratified by class and chosen by the data seed. Names of classes are in Unicode's composed form (NFC), so that
+    ///   both forms of a name are one class, and in the order of their bytes. Images are turned as their Exif orientation
+    ///   says, and may have up to 134 megapixels; 16-bit samples are taken to fill the range from 0 to 65535.
     ///
     /// Pixels are read straight into their final place, and no header makes it reserve more than its file can hold.
     ///
@@ -57,10 +61,12 @@ impl Dataset {
         if !path.is_dir() {
             return Err(DataError::NotAFolder { path: show(path) });
         }
-        if options.size == Some(0) || options.size.is_some_and(|size| size > MOST_SIDE) {
+        if let Some(size) = options.size
+            && !(1..=MOST_SIDE).contains(&size)
+        {
             return Err(DataError::Option {
                 option: "size",
-                value: options.size.unwrap_or_default().to_string(),
+                value: size.to_string(),
                 range: "from 1 to 4096",
             });
         }
@@ -90,11 +96,11 @@ impl Format {
         }
     }
 
-    fn is_meant(self, paths: &[PathBuf]) -> bool {
+    fn is_meant(self, paths: &[PathBuf]) -> Result<bool, DataError> {
         match self {
-            Self::Cifar10 => CIFAR10.is_meant(paths),
-            Self::Cifar100 => CIFAR100.is_meant(paths),
-            Self::Idx => idx::is_meant(paths),
+            Self::Cifar10 => Ok(CIFAR10.is_meant(paths)),
+            Self::Cifar100 => Ok(CIFAR100.is_meant(paths)),
+            Self::Idx => Ok(idx::is_meant(paths)),
             Self::Images => folder::is_meant(paths),
         }
     }
@@ -115,26 +121,40 @@ impl Format {
 }
 
 fn detect(path: &Path, paths: &[PathBuf]) -> Result<Format, DataError> {
-    let mut meant = Format::ALL
-        .into_iter()
-        .filter(|format| format.is_meant(paths));
-    match (meant.next(), meant.next()) {
-        (Some(format), None) => Ok(format),
-        (Some(first), Some(second)) => Err(DataError::Several {
+    let meant = meant(paths)?;
+    match meant[..] {
+        [format] => Ok(format),
+        [] => Err(DataError::NoData {
             path: show(path),
-            found: vec![first.name().to_owned(), second.name().to_owned()],
+            hint: hint(paths)?,
         }),
-        (None, _) => Err(DataError::NoData {
+        _ => Err(DataError::Several {
             path: show(path),
-            hint: hint(paths),
+            found: meant.iter().map(|format| format.name().into()).collect(),
         }),
     }
 }
 
+/// The formats that a folder with these contents seems to be of.
+fn meant(paths: &[PathBuf]) -> Result<Vec<Format>, DataError> {
+    let mut meant = Vec::new();
+    for format in Format::ALL {
+        match format.is_meant(paths) {
+            Ok(true) => meant.push(format),
+            Ok(false) => {}
+            // A folder beside the files of another format, such as `lost+found`, need not be readable: the summary lists
+            // it among what was not read.
+            Err(_) if !meant.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(meant)
+}
+
 /// What may have been meant instead.
-fn hint(paths: &[PathBuf]) -> String {
+fn hint(paths: &[PathBuf]) -> Result<String, DataError> {
     if paths.is_empty() {
-        return ", which is empty".to_owned();
+        return Ok(", which is empty".to_owned());
     }
     let python = |path: &PathBuf| {
         path.file_name()
@@ -142,16 +162,27 @@ fn hint(paths: &[PathBuf]) -> String {
             && path.is_file()
     };
     if paths.iter().any(python) {
-        return " (these look like CIFAR's Python files; get the binary version)".to_owned();
+        return Ok(" (these look like CIFAR's Python files; get the binary version)".to_owned());
     }
-    let inside = paths.iter().filter(|path| path.is_dir()).find(|path| {
-        file::list(path).is_ok_and(|paths| {
-            Format::ALL
-                .into_iter()
-                .any(|format| format.is_meant(&paths))
-        })
-    });
-    inside.map_or(String::new(), |path| {
-        format!(" (but there is one in {}; give that folder)", show(path))
-    })
+    if paths.iter().any(|path| folder::is_image(path)) {
+        return Ok(
+            " (it has images, but no folders of classes; put the images of each class into a folder with its name)"
+                .to_owned(),
+        );
+    }
+    if let Some(held_out) = paths.iter().find(|path| folder::is_held_out(path)) {
+        return Ok(format!(
+            " ({} is for held-out images, and there is no folder of training images; name that `train`)",
+            show(held_out)
+        ));
+    }
+    for path in paths.iter().filter(|path| path.is_dir()) {
+        if !meant(&file::list(path)?)?.is_empty() {
+            return Ok(format!(
+                " (but there is one in {}; give that folder)",
+                show(path)
+            ));
+        }
+    }
+    Ok(String::new())
 }

@@ -14,7 +14,11 @@ struct Window {
 /// Resizes with a triangle filter that widens when it shrinks (no aliasing). The aspect is not kept. Equals Pillow's
 /// `resize((width, height), BILINEAR)` byte for byte.
 pub(super) fn to(image: Image, height: usize, width: usize) -> Image {
-    let Image { shape, mut pixels } = image;
+    let Image {
+        shape,
+        mut pixels,
+        largest_wide,
+    } = image;
     if shape.width != width {
         let windows = windows(shape.width, width);
         pixels = across(&pixels, shape, &windows);
@@ -25,7 +29,11 @@ pub(super) fn to(image: Image, height: usize, width: usize) -> Image {
         pixels = down(&pixels, shape, &windows);
     }
     let shape = Shape { height, ..shape };
-    Image { shape, pixels }
+    Image {
+        shape,
+        pixels,
+        largest_wide,
+    }
 }
 
 fn across(pixels: &[u8], shape: Shape, windows: &[Window]) -> Vec<u8> {

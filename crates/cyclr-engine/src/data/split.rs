@@ -6,29 +6,37 @@ use crate::rng::{Purpose, Rng};
 pub struct Splits {
     /// What is trained on, after the validation cut.
     pub train: Examples,
-    /// What decides; cut out of the training part. Empty where none was asked for.
+    /// What decides: the data set's own validation part, or cut out of the training part. Empty if there is neither.
     pub validation: Examples,
     /// Read once for each finished run. Empty where the data set has no test part.
     pub test: Examples,
 }
 
 impl Dataset {
-    /// Cuts `validation` examples out of the training part, the same for every run that uses the same data seed.
+    /// Cuts `validation` examples out of the training part, the same for every run that uses the same data seed. If the
+    /// data set came with a validation part, that is used, and `validation` must be 0.
     ///
     /// The cut is stratified: each class gives its share, rounded by largest remainder, but at least one example, and
     /// keeps at least one. `validation = 0` trains on everything.
     ///
     /// # Errors
+    /// [`DataError::OwnValidation`] where the data set has a validation part and another is asked for;
     /// [`DataError::Validation`] where fewer examples are asked for than there are classes, or so many that a class
     /// would have none left; [`DataError::ClassTooSmall`] where a class has a single example.
     pub fn split(&self, validation: usize, data_seed: u64) -> Result<Splits, DataError> {
         let whole = Examples::whole(self, Part::Train);
         let test = Examples::whole(self, Part::Test);
+        let own = self.validation_len();
+        if own > 0 && validation > 0 {
+            return Err(DataError::OwnValidation {
+                asked: validation,
+                found: own,
+            });
+        }
         if validation == 0 {
-            let none = Examples::new(self.clone(), Part::Train, [].into());
             return Ok(Splits {
                 train: whole,
-                validation: none,
+                validation: Examples::whole(self, Part::Validation),
                 test,
             });
         }

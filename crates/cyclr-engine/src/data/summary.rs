@@ -13,12 +13,16 @@ pub struct Summary {
     pub classes: Vec<String>,
     /// The training part, before any validation cut.
     pub train: PartSummary,
+    /// The validation part that the data set came with; without examples if there is none.
+    pub validation: PartSummary,
     /// The test part.
     pub test: PartSummary,
     /// Bytes that the pixels take in memory.
     pub bytes: usize,
     /// Files and folders that were seen and not read, at most [`Summary::IGNORED_LISTED`] of them by name.
     pub ignored: Vec<String>,
+    /// What a person should know about how the files were read: a sentence for each thing.
+    pub notes: Vec<String>,
 }
 
 /// One part of a data set.
@@ -42,15 +46,18 @@ impl Dataset {
     /// Counts per class, shape, mean and deviation of the channels, and what was ignored. Reads every pixel.
     pub fn summary(&self) -> Summary {
         let contents = &*self.0;
+        let parts = [&contents.train, &contents.validation, &contents.test];
         Summary {
             source: contents.source.clone(),
             format: contents.format,
             shape: contents.shape,
             classes: contents.classes.clone(),
             train: self.summarize(Part::Train),
+            validation: self.summarize(Part::Validation),
             test: self.summarize(Part::Test),
-            bytes: contents.train.pixels.len() + contents.test.pixels.len(),
+            bytes: parts.iter().map(|images| images.pixels.len()).sum(),
             ignored: contents.ignored.clone(),
+            notes: contents.notes.clone(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::outer::{Outer, outer};
 use super::panels::{add_unpacked, pack, pack_rows, panels_len};
 use super::relu_backward;
-use super::tiles::{Gather, Segment, output_transform};
+use super::tiles::{Gather, Segment, gather};
 use super::{GeometryError, checked_len, images, nonzero};
 use crate::cpu::Cpu;
 
@@ -58,16 +58,6 @@ impl Dense {
             });
         }
         Ok(Self { inputs, outputs })
-    }
-
-    /// Numbers in an example's input.
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// Numbers in an example's output.
-    pub fn outputs(&self) -> usize {
-        self.outputs
     }
 
     /// Numbers in the weights.
@@ -141,26 +131,31 @@ impl Dense {
         }
         self.weight_gradient(cpu, input.x, &dy, dw);
         if let Some(dx) = dx {
-            assert_eq!(
-                dx.len(),
-                input.x.len(),
-                "the length of the inputs' gradient"
-            );
-            let mut panels = cpu.scratch(panels_len(self.outputs, self.inputs));
-            pack(self.outputs, self.inputs, &mut panels, |o, first, lanes| {
-                for (i, lane) in lanes.iter_mut().enumerate() {
-                    *lane = input.w[(first + i) * self.outputs + o];
-                }
-            });
-            let product = Product {
-                inputs: self.outputs,
-                outputs: self.inputs,
-                panels: &panels,
-                bias: None,
-                relu: false,
-            };
-            product.run(cpu, &dy[..input.dy.len()], dx);
+            self.input_gradient(cpu, input.w, &dy[..input.dy.len()], dx);
         }
+    }
+
+    /// Computes the inputs' gradient: the product of the outputs' with the weights, turned.
+    fn input_gradient(&self, cpu: &Cpu, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        assert_eq!(
+            dx.len() * self.outputs,
+            dy.len() * self.inputs,
+            "the length of the inputs' gradient"
+        );
+        let mut panels = cpu.scratch(panels_len(self.outputs, self.inputs));
+        pack(self.outputs, self.inputs, &mut panels, |o, first, lanes| {
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                *lane = w[(first + i) * self.outputs + o];
+            }
+        });
+        let product = Product {
+            inputs: self.outputs,
+            outputs: self.inputs,
+            panels: &panels,
+            bias: None,
+            relu: false,
+        };
+        product.run(cpu, dy, dx);
     }
 
     /// Adds the weights' gradient. The tasks are runs of inputs, so that each sum is made by one of them; `dy` goes on
@@ -233,7 +228,7 @@ impl Product<'_> {
                 bias: self.bias,
                 relu: self.relu,
             };
-            output_transform(cpu.level(), &g, y);
+            gather(cpu.level(), &g, y);
         });
     }
 }

@@ -6,7 +6,7 @@ use super::conv::{Conv2d, ConvBackward, ConvForward};
 use super::outer::{Outer, outer};
 use super::padded::{Padded, Staged, stage};
 use super::panels::{add_unpacked, pack, pack_rows, panels_len};
-use super::tiles::{Gather, Segment, output_transform};
+use super::tiles::{Gather, Segment, gather};
 use super::{BACKWARD_TASKS, images_a_task};
 use crate::cpu::{Cpu, Scratch};
 
@@ -41,7 +41,7 @@ pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &ConvForward<'_>, y: &mut
                 bias: input.bias,
                 relu: input.relu,
             };
-            output_transform(cpu.level(), &g, y);
+            gather(cpu.level(), &g, y);
         }
     });
 }
@@ -291,7 +291,7 @@ impl<'a> Back<'a> {
                     bias: None,
                     relu: false,
                 };
-                output_transform(cpu.level(), &g, dx);
+                gather(cpu.level(), &g, dx);
             }
         }
     }

@@ -36,11 +36,6 @@ impl SoftmaxCrossEntropy {
         Ok(Self { classes, smoothing })
     }
 
-    /// The number of classes.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
     /// Sums the losses. With `gradient`, a slice of the logits' length is overwritten by the gradient of the summed
     /// loss times `factor` (1 / batch for the mean). With `correct`, a slice with one element an example says which
     /// were classified correctly. Labels are below the number of classes.
@@ -116,11 +111,11 @@ impl SoftmaxCrossEntropy {
     }
 
     fn target(&self, label: bool) -> f64 {
-        let input_transform = self.smoothing / self.classes as f64;
+        let others = self.smoothing / self.classes as f64;
         if label {
-            1.0 - self.smoothing + input_transform
+            1.0 - self.smoothing + others
         } else {
-            input_transform
+            others
         }
     }
 }

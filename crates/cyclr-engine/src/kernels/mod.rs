@@ -26,7 +26,6 @@ mod norm;
 mod outer;
 mod padded;
 mod panels;
-mod pixels;
 mod points;
 mod pointwise;
 mod pool;
@@ -41,8 +40,7 @@ pub use lrn::Lrn;
 pub use norm::{
     BatchNorm, BatchNormBackward, BatchNormForward, BatchNormGradients, BatchStatistics,
 };
-pub use pixels::normalize;
-pub use pointwise::{add, axpy, dropout, relu, relu_backward, scale, sum_of_squares};
+pub use pointwise::{add, dropout, relu, relu_backward, sum_of_squares};
 pub use pool::{AvgPool, Divisor, MaxPool, PoolSpec};
 
 /// Why a layer of such a geometry cannot be.

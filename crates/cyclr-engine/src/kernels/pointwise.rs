@@ -38,26 +38,6 @@ pub fn add(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
     );
 }
 
-/// `y += a · x`.
-pub fn axpy(cpu: &Cpu, a: f32, x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len(), "the length of the sum");
-    cpu.run(
-        x.chunks(CHUNK).zip(y.chunks_mut(CHUNK)).collect(),
-        |(x, y): (&[f32], &mut [f32])| {
-            y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
-        },
-    );
-}
-
-/// `y *= a`.
-pub fn scale(cpu: &Cpu, a: f32, y: &mut [f32]) {
-    cpu.run(y.chunks_mut(CHUNK).collect(), |y: &mut [f32]| {
-        for y in y.iter_mut() {
-            *y *= a;
-        }
-    });
-}
-
 /// `y = x · factor` where `kept`, and 0 elsewhere; on the way back the same with gradients. The usual factor is
 /// 1 / (1 - p).
 pub fn dropout(cpu: &Cpu, x: &[f32], kept: &[bool], factor: f32, y: &mut [f32]) {

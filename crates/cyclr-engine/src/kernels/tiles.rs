@@ -37,7 +37,7 @@ pub(super) struct Gather<'a> {
 
 at_level! {
     /// Computes the outputs of all pixels.
-    pub(super) fn output_transform(g: &Gather<'_>, y: &mut [f32]) = gather_all
+    pub(super) fn gather(g: &Gather<'_>, y: &mut [f32]) = gather_all
 }
 
 #[inline(always)]

@@ -14,6 +14,7 @@
 //! # Ok::<(), cyclr_engine::net::NetError>(())
 //! ```
 
+mod describe;
 mod layer;
 mod model;
 mod plan;

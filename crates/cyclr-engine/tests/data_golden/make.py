@@ -12,7 +12,7 @@ import pathlib
 
 import numpy
 import PIL
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 
 HERE = pathlib.Path(__file__).parent
 SUBSET = HERE.parents[1] / "data" / "fashion-mnist-subset"
@@ -47,6 +47,16 @@ def images():
     yield "progressive.jpg", rgb, {"quality": 92, "progressive": True}
     yield "gray.jpg", rgb.convert("L"), {"quality": 92}
     yield "cmyk.jpg", rgb.convert("CMYK"), {"quality": 92, "subsampling": 0}
+    for orientation in range(1, 9):
+        yield f"turned_{orientation}.jpg", rgb, {"quality": 92, "subsampling": 0, "exif": turned(orientation)}
+    yield "turned_6.png", rgb, {"exif": turned(6)}
+
+
+def turned(orientation):
+    """EXIF data that say only how the image is to be turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def values(image):
@@ -54,7 +64,7 @@ def values(image):
 
 
 def expected_image(name):
-    stored = Image.open(HERE / name)
+    stored = ImageOps.exif_transpose(Image.open(HERE / name))
     rgb, gray = stored.convert("RGB"), stored.convert("RGB").convert("L")
     resized = {}
     if name in ("rgb.png", "gray.png"):

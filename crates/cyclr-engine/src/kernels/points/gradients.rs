@@ -1,0 +1,104 @@
+//! From tiles of output gradients to points.
+
+use super::{Picture, Points, Tile, load, rounded};
+use crate::kernels::lanes::{Lanes, at_level};
+
+at_level! {
+    /// Turns tiles of output gradients into those of points.
+    pub(in crate::kernels) fn read_gradients(taps: usize, dy: &[f32], target: Picture, tiles: &[Tile], points: &mut Points<'_>) = gradients
+}
+
+#[inline(always)]
+fn gradients<L: Lanes>(
+    _: L,
+    taps: usize,
+    dy: &[f32],
+    target: Picture,
+    tiles: &[Tile],
+    points: &mut Points<'_>,
+) {
+    if taps == 3 {
+        gradients_of::<L, 4>(dy, target, tiles, points);
+    } else {
+        gradients_of::<L, 7>(dy, target, tiles, points);
+    }
+}
+
+/// Turns tiles of 2×2 output gradients into those of `T × T` points.
+#[inline(always)]
+fn gradients_of<L: Lanes, const T: usize>(
+    dy: &[f32],
+    target: Picture,
+    tiles: &[Tile],
+    points: &mut Points<'_>,
+) {
+    let Picture { row_len, channels } = target;
+    let reach = row_len + 2 * channels;
+    assert!(
+        tiles
+            .iter()
+            .all(|tile| tile.to as usize + reach <= dy.len()),
+        "the tiles lie inside"
+    );
+    assert!(points.width == rounded(channels) && tiles.len() * points.width <= points.stride);
+    assert!(
+        T * T * points.stride <= points.memory.len(),
+        "the points have room"
+    );
+    for (n, tile) in tiles.iter().enumerate() {
+        for first in (0..channels).step_by(8) {
+            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+            unsafe {
+                let from = dy.as_ptr().add(tile.to as usize + first);
+                let to = points.memory.as_mut_ptr().add(n * points.width + first);
+                if channels - first >= 8 {
+                    gradient_tile::<L, T>((from, target, 8), (to, points.stride));
+                } else {
+                    gradient_tile::<L, T>((from, target, channels - first), (to, points.stride));
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+#[inline(always)]
+unsafe fn gradient_tile<L: Lanes, const T: usize>(
+    (from, target, lanes): (*const f32, Picture, usize),
+    (to, stride): (*mut f32, usize),
+) {
+    let mut rows = [[L::splat(0.0); T]; 2];
+    for (row, points) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the pixels.
+        *points = unsafe {
+            let from = from.add(row * target.row_len);
+            gradient_transform::<L, T>([
+                load::<L>(from, lanes),
+                load::<L>(from.add(target.channels), lanes),
+            ])
+        };
+    }
+    let [above, below] = rows;
+    for (column, pair) in above.into_iter().zip(below).enumerate() {
+        let points = gradient_transform::<L, T>([pair.0, pair.1]);
+        for (row, v) in points.into_iter().enumerate() {
+            // SAFETY: the caller vouches for the point.
+            unsafe { L::store(to.add((row * T + column) * stride), v) };
+        }
+    }
+}
+
+/// The gradients of two neighbouring outputs as those of `T` points.
+#[inline(always)]
+fn gradient_transform<L: Lanes, const T: usize>([first, second]: [L::V; 2]) -> [L::V; T] {
+    let mut points = [first; T];
+    points[1] = L::add(first, second);
+    points[2] = L::sub(first, second);
+    points[3] = L::sub(L::splat(0.0), second);
+    if T == 7 {
+        points[T - 2] = points[1];
+        points[T - 1] = second;
+    }
+    points
+}

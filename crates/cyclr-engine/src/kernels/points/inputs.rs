@@ -1,0 +1,111 @@
+//! From tiles of inputs to points.
+
+use super::{Picture, Points, Tile, load, rounded};
+use crate::kernels::lanes::{Lanes, at_level};
+
+at_level! {
+    /// Turns tiles of inputs into points.
+    pub(in crate::kernels) fn read_inputs(taps: usize, x: &[f32], source: Picture, tiles: &[Tile], points: &mut Points<'_>) = inputs
+}
+
+#[inline(always)]
+fn inputs<L: Lanes>(
+    _: L,
+    taps: usize,
+    x: &[f32],
+    source: Picture,
+    tiles: &[Tile],
+    points: &mut Points<'_>,
+) {
+    if taps == 3 {
+        inputs_of::<L, 4, 4>(x, source, tiles, points);
+    } else {
+        inputs_of::<L, 6, 7>(x, source, tiles, points);
+    }
+}
+
+/// Turns tiles of `N × N` inputs into `T × T` points.
+#[inline(always)]
+fn inputs_of<L: Lanes, const N: usize, const T: usize>(
+    x: &[f32],
+    source: Picture,
+    tiles: &[Tile],
+    points: &mut Points<'_>,
+) {
+    let Picture { row_len, channels } = source;
+    let reach = (N - 1) * row_len + N * channels;
+    assert!(
+        tiles
+            .iter()
+            .all(|tile| tile.from as usize + reach <= x.len()),
+        "the tiles lie inside"
+    );
+    assert!(points.width == rounded(channels) && tiles.len() * points.width <= points.stride);
+    assert!(
+        T * T * points.stride <= points.memory.len(),
+        "the points have room"
+    );
+    for (n, tile) in tiles.iter().enumerate() {
+        for first in (0..channels).step_by(8) {
+            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+            unsafe {
+                let from = x.as_ptr().add(tile.from as usize + first);
+                let to = points.memory.as_mut_ptr().add(n * points.width + first);
+                if channels - first >= 8 {
+                    input_tile::<L, N, T>((from, source, 8), (to, points.stride));
+                } else {
+                    input_tile::<L, N, T>((from, source, channels - first), (to, points.stride));
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+#[inline(always)]
+unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
+    (from, source, lanes): (*const f32, Picture, usize),
+    (to, stride): (*mut f32, usize),
+) {
+    let mut rows = [[L::splat(0.0); T]; N];
+    for (row, points) in rows.iter_mut().enumerate() {
+        let mut pixels = [L::splat(0.0); N];
+        for (column, pixel) in pixels.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for the pixel.
+            *pixel = unsafe {
+                load::<L>(
+                    from.add(row * source.row_len + column * source.channels),
+                    lanes,
+                )
+            };
+        }
+        *points = input_transform::<L, N, T>(pixels);
+    }
+    for column in 0..T {
+        let mut pixels = [L::splat(0.0); N];
+        for (pixel, row) in pixels.iter_mut().zip(&rows) {
+            *pixel = row[column];
+        }
+        for (row, v) in input_transform::<L, N, T>(pixels).into_iter().enumerate() {
+            // SAFETY: the caller vouches for the point.
+            unsafe { L::store(to.add((row * T + column) * stride), v) };
+        }
+    }
+}
+
+/// `N` neighbouring inputs as `T` points.
+#[inline(always)]
+fn input_transform<L: Lanes, const N: usize, const T: usize>(d: [L::V; N]) -> [L::V; T] {
+    let mut points = [d[0]; T];
+    points[0] = L::sub(d[0], d[2]);
+    points[1] = L::add(d[1], d[2]);
+    points[2] = L::sub(d[2], d[1]);
+    points[3] = L::sub(d[1], d[3]);
+    if T == 7 {
+        points[4] = L::sub(d[3], d[N - 2]);
+        points[5] = d[N - 2];
+        points[6] = L::sub(d[N - 1], d[N - 2]);
+    }
+    points
+}

@@ -1,0 +1,94 @@
+//! The transforms of minimal filtering: from tiles of pixels to points, and back.
+
+mod gradients;
+mod inputs;
+mod outputs;
+
+pub(super) use gradients::read_gradients;
+pub(super) use inputs::read_inputs;
+pub(super) use outputs::{End, write_outputs};
+
+use super::lanes::Lanes;
+use crate::cpu::{Cpu, Scratch};
+
+/// A picture that tiles are read from or written to: rows of so many numbers, pixels of so many channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Picture {
+    pub(super) row_len: usize,
+    pub(super) channels: usize,
+}
+
+/// Where tiles lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    /// Where the tile starts in what is read.
+    pub(super) from: u32,
+    /// Where it starts in what is written, or in the gradient that is read beside.
+    pub(super) to: u32,
+    /// How many rows and columns of the 2×2 outputs there are.
+    pub(super) inside: (u8, u8),
+}
+
+/// The tiles of pictures of `size` outputs; `places` gives where the pixel (image, row, column) is read and written.
+pub(super) fn tiles(
+    images: usize,
+    size: (usize, usize),
+    places: impl Fn(usize, usize, usize) -> (u32, u32),
+) -> Vec<Tile> {
+    let mut tiles = Vec::with_capacity(images * size.0.div_ceil(2) * size.1.div_ceil(2));
+    for image in 0..images {
+        for row in (0..size.0).step_by(2) {
+            for column in (0..size.1).step_by(2) {
+                let (from, to) = places(image, row, column);
+                let inside = ((size.0 - row).min(2) as u8, (size.1 - column).min(2) as u8);
+                tiles.push(Tile { from, to, inside });
+            }
+        }
+    }
+    tiles
+}
+
+/// The points of a group of tiles: for each point, tile by tile, the channels filled up to whole vectors. Points are
+/// kept an odd number of cache lines apart, so that they do not fall on each other's places in the cache.
+pub(super) struct Points<'a> {
+    pub(super) memory: Scratch<'a>,
+    /// Numbers of a tile.
+    pub(super) width: usize,
+    /// Numbers from one point to the next.
+    pub(super) stride: usize,
+}
+
+impl<'a> Points<'a> {
+    pub(super) fn new(cpu: &'a Cpu, points: usize, tiles: usize, channels: usize) -> Self {
+        let width = rounded(channels);
+        let lines = (tiles * width).div_ceil(16) | 1;
+        Self {
+            memory: cpu.scratch(points * 16 * lines),
+            width,
+            stride: 16 * lines,
+        }
+    }
+
+    pub(super) fn point(&self, point: usize) -> &[f32] {
+        &self.memory[point * self.stride..][..self.stride]
+    }
+}
+
+/// Channels filled up to whole vectors.
+pub(super) fn rounded(channels: usize) -> usize {
+    channels.next_multiple_of(8)
+}
+
+/// # Safety
+/// `from` is valid for reading `lanes` numbers, 1 to 8.
+#[inline(always)]
+unsafe fn load<L: Lanes>(from: *const f32, lanes: usize) -> L::V {
+    // SAFETY: the caller vouches for it.
+    unsafe {
+        if lanes == 8 {
+            L::load(from)
+        } else {
+            L::load_first(from, lanes)
+        }
+    }
+}
