@@ -85,14 +85,14 @@ impl Length {
         }
     }
 
-    /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run`.
-    pub(crate) fn describe(self) -> String {
+    /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run` (`whole` is what per cent are of).
+    pub(crate) fn describe(self, whole: &str) -> String {
         match self {
             Self::Updates(Updates(1)) => String::from("1 update"),
             Self::Updates(updates) => format!("{} updates", updates.0),
             Self::Epochs(epochs) if epochs.0 == 1.0 => String::from("1 epoch"),
             Self::Epochs(epochs) => format!("{} epochs", number(epochs.0)),
-            Self::Percent(percent) => format!("{} % of the run", number(percent.0)),
+            Self::Percent(percent) => format!("{} % of the {whole}", number(percent.0)),
         }
     }
 }

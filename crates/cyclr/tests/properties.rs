@@ -1,7 +1,9 @@
 //! What holds for every schedule, over random specs.
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
-use cyclr::{Error, Schedule, Spec, SpecErrorKind, units::Horizon};
+use cyclr::policy::{Completion, Policy};
+use cyclr::units::{Horizon, Length, Percent};
+use cyclr::{Error, Schedule, Spec, SpecErrorKind};
 use proptest::prelude::*;
 
 fn rate() -> impl Strategy<Value = f64> {
@@ -156,6 +158,23 @@ proptest! {
     }
 
     #[test]
+    fn at_twice_the_peak_every_rate_is_double_and_momentum_the_same(text in text(), updates in 500..2000u64) {
+        let spec: Spec = text.parse().unwrap();
+        let doubled = spec.with_peak(2.0 * spec.peak()).unwrap();
+        let (single, double) = (spec.schedule(&run(updates)).unwrap(), doubled.schedule(&run(updates)).unwrap());
+        for (a, b) in single.curve().zip(double.curve()) {
+            prop_assert!((2.0 * a.lr - b.lr).abs() <= 1e-12 * spec.peak(), "{}: {:?} and {:?}", doubled, a, b);
+            prop_assert_eq!(a.momentum, b.momentum);
+        }
+    }
+
+    #[test]
+    fn over_a_run_as_long_a_spec_stays_itself(text in text()) {
+        let spec: Spec = text.parse().unwrap();
+        prop_assert_eq!(&spec.stretched(1.0).unwrap(), &spec);
+    }
+
+    #[test]
     fn troughs_rise_within_the_run_and_rates_are_lowest_there(base in rate(), ratio in 1.5..10.0f64, step in 1..300u64, updates in 1..3000u64) {
         let text = format!("triangular(base={base}, max={}, step={step})", base * ratio);
         let schedule = schedule(&text, updates);
@@ -270,6 +289,49 @@ fn warm_up_inside_and_in_front_are_the_same() {
             );
         }
     }
+}
+
+#[test]
+fn a_bare_name_becomes_the_usual_spec() {
+    let with = Completion {
+        base_lr: 0.0125,
+        max_lr: 0.05,
+        step: Length::from(Percent::new(12.5).unwrap()),
+    };
+    let usual = [
+        ("fixed", "fixed(lr=0.05)"),
+        ("linear", "linear(lr=0.05, warmup=5%)"),
+        ("cosine", "cosine(lr=0.05, warmup=5%)"),
+        ("wsd", "wsd(lr=0.05, cooldown=20%, warmup=5%)"),
+        ("rex", "rex(lr=0.05)"),
+        (
+            "triangular",
+            "triangular(base=0.0125, max=0.05, step=12.5%)",
+        ),
+        (
+            "triangular2",
+            "triangular2(base=0.0125, max=0.05, step=12.5%)",
+        ),
+        (
+            "one_cycle",
+            "one_cycle(max=0.05, warmup=30%, div=25, final_div=10000)",
+        ),
+    ];
+    for (name, text) in usual {
+        let policy = Policy::complete(name, &with).unwrap().unwrap();
+        assert_eq!(Spec::from(policy).to_string(), text);
+    }
+    assert!(Policy::completable().eq(usual.map(|(name, _)| name)));
+    assert!(Policy::complete("step", &with).is_none());
+    let nothing = Completion {
+        max_lr: 0.0,
+        base_lr: 0.0,
+        ..with
+    };
+    assert!(matches!(
+        Policy::complete("one_cycle", &nothing),
+        Some(Err(Error::OutOfRange { key: "max", .. }))
+    ));
 }
 
 #[test]

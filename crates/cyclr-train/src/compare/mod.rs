@@ -39,5 +39,5 @@ pub mod winner;
 
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use folder::{Manifest, read_comparison, read_plan};
-pub use plan::{Arm, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
+pub use plan::{Arm, Bounds, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

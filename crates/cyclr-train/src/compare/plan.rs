@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
+use cyclr::policy::{Completion, Policy};
 use cyclr::trainer::TrainerInfo;
-use cyclr::units::Horizon;
+use cyclr::units::{Horizon, Length, Percent, Updates};
 use cyclr::{Schedule, Spec, advice};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,7 @@ pub struct Plan {
 pub struct Arm {
     /// Its name, unlike the others'.
     pub label: String,
-    /// A spec, whose rates all move with its peak; or the name of a policy of [`COMPLETED`].
+    /// A spec, whose rates all move with its peak; or the name of a policy of [`Policy::completable`].
     pub policy: String,
     /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the found `max_lr`.
     #[serde(default = "yes")]
@@ -128,18 +129,6 @@ impl Bounds {
     }
 }
 
-/// The policies that an arm may name without a spec, and the spec that each becomes: the peak is `P`, and `R` is the
-/// ratio of the found bounds. Warm-ups are declared here, once for all.
-pub const COMPLETED: &[(&str, &str)] = &[
-    ("fixed", "fixed(lr=P)"),
-    ("linear", "linear(lr=P, warmup=5%)"),
-    ("cosine", "cosine(lr=P, warmup=5%)"),
-    ("wsd", "wsd(lr=P, warmup=5%)"),
-    ("one_cycle", "one_cycle(max=P)"),
-    ("triangular", "triangular(base=P*R, max=P, step=S)"),
-    ("triangular2", "triangular2(base=P*R, max=P, step=S)"),
-];
-
 /// The multiples of the found `max_lr` that are tried where nothing else is declared.
 pub const MULTIPLES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
@@ -148,6 +137,9 @@ const USUAL_RUNS: u64 = 27;
 
 /// Ratio of the bounds where none were found: a quarter, of the paper's "one third or one fourth".
 const USUAL_RATIO: f64 = 0.25;
+
+/// The bounds of a spec that is shown as an example.
+const EXAMPLE: (f64, f64) = (0.025, 0.1);
 
 impl Plan {
     /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each, five seeds, a margin
@@ -360,33 +352,49 @@ impl Arm {
             label: self.label.clone(),
             reason,
         };
-        let Some(&(name, form)) = COMPLETED.iter().find(|(name, _)| *name == self.policy) else {
+        if !self.is_named() {
             let spec: Spec = self.policy.parse().map_err(|e| bad(format!("{e}")))?;
             let spec = peak.map_or(Ok(spec.clone()), |peak| spec.with_peak(peak));
             return spec.map_err(|e| bad(format!("{e}")));
-        };
-        let peak = peak.or(bounds.map(|(_, max)| readable(max))).ok_or_else(|| {
-            bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
-        })?;
-        let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
+        }
         let step = self.step(plan, info).map_err(|e| bad(format!("{e}")))?;
-        let text = form
-            .replace("P*R", &format!("{}", readable(base)))
-            .replace("=P", &format!("={peak}"))
-            .replace("=S", &format!("={step}"));
-        text.parse().map_err(|e| bad(format!("{e}")))
+        let complete = |base_lr, max_lr| {
+            let with = Completion {
+                base_lr,
+                max_lr,
+                step,
+            };
+            Policy::complete(&self.policy, &with)
+                .ok_or_else(|| bad(format!("no policy is called `{}`", self.policy)))?
+                .map(Spec::from)
+                .map_err(|e| bad(format!("{e}")))
+        };
+        let Some(peak) = peak.or(bounds.map(|(_, max)| readable(max))) else {
+            let example = complete(EXAMPLE.0, EXAMPLE.1)?;
+            let name = &self.policy;
+            return Err(bad(format!(
+                "`{name}` does not say its rates, and no bounds are known: write a whole spec, such as {example}, or let the bounds be found"
+            )));
+        };
+        let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
+        complete(readable(base), peak)
     }
 
-    /// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
+    /// Whether it is the bare name of a policy.
+    pub(super) fn is_named(&self) -> bool {
+        Policy::completable().any(|name| name == self.policy)
+    }
+
+    /// The step size that fills a run with the advised number of whole cycles, in updates where
     /// that comes out even at every budget, else in per cent, with as few digits as still end the last cycle at the end of
     /// the run.
-    fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<String, cyclr::Error> {
+    fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<Length, cyclr::Error> {
         let updates = plan.updates_of(self, 1.0);
         let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
         let halves = 2 * advice::cycles(&run)?.cycles;
         let even = |&fraction: &f64| plan.updates_of(self, fraction).is_multiple_of(halves);
         if plan.budgets.iter().all(even) {
-            return Ok(format!("{}", updates / halves));
+            return Ok(Length::from(Updates(updates / halves)));
         }
         let percent = 100.0 / halves as f64;
         let mut shorter = (0..15).map(|digits| {
@@ -395,7 +403,7 @@ impl Arm {
         });
         let ends = |step: &f64| (step / 100.0 * updates as f64 * halves as f64).ceil() as u64;
         let step = shorter.find(|step| ends(step) == updates);
-        Ok(format!("{}%", step.unwrap_or(percent)))
+        Percent::new(step.unwrap_or(percent)).map(Length::from)
     }
 
     /// What the spec does at a share of the budget: the whole shape, shortened with it.
@@ -465,7 +473,7 @@ mod tests {
             let again: Spec = spec.to_string().parse().unwrap();
             assert_eq!(again, spec, "text → spec → text");
         }
-        let step = |updates| arm.step(&Plan::new(updates), &info).unwrap();
+        let step = |updates| arm.step(&Plan::new(updates), &info).unwrap().to_string();
         assert_eq!((step(320).as_str(), step(1280).as_str()), ("16.66%", "160"));
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use cyclr::Spec;
 
-use super::{Arm, Bounds, Plan, Tune, plan::COMPLETED};
+use super::{Arm, Bounds, Plan, Tune};
 use crate::Error;
 
 /// A study: comparisons that belong together, each with what it trains.
@@ -95,7 +95,7 @@ impl Study {
             plan.updates = shorter(plan.updates);
             for arm in &mut plan.arms {
                 arm.updates = arm.updates.map(shorter);
-                if COMPLETED.iter().any(|(name, _)| *name == arm.policy) {
+                if arm.is_named() {
                     continue;
                 }
                 let spec: Result<Spec, _> = arm.policy.parse();
@@ -113,10 +113,9 @@ impl Written {
     fn part(self, train: &toml::Table) -> Result<Part, Error> {
         let usual = Plan::new(self.updates);
         let tuned = self.arm.iter().any(|arm| arm.tuned);
-        let named = |arm: &Arm| COMPLETED.iter().any(|(name, _)| *name == arm.policy);
         let bounds = match (self.base_lr, self.max_lr) {
             (Some(base_lr), Some(max_lr)) => Bounds::Given { base_lr, max_lr },
-            (None, None) if tuned || self.arm.iter().any(named) => usual.bounds,
+            (None, None) if tuned || self.arm.iter().any(Arm::is_named) => usual.bounds,
             (None, None) => Bounds::Unneeded,
             _ => {
                 return Err(bad(format!(

@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, rate};
-use crate::policy::{Resolver, Rise, describe_rise};
+use crate::policy::{Completing, Curve, Definition, Resolver, Rise, usual_warmup};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -51,10 +51,16 @@ impl Linear {
             ..self
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "end", "warmup"];
+impl Definition for Linear {
+    type Resolved = Linear<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> =
+        Some(|with| Self::new(with.max_lr, 0.0)?.with_warmup(usual_warmup()?));
+    const KEYS: &'static [&'static str] = &["lr", "end", "warmup"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("lr")?, args.number_or("end", 0.0)?)?;
         Ok(Self {
             rise: Rise::read(args)?,
@@ -62,24 +68,24 @@ impl Linear {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
-        let mut fields = vec![Field::number("lr", self.lr)];
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::rate("lr", self.lr)];
         if self.end != 0.0 {
-            fields.push(Field::number("end", self.end));
+            fields.push(Field::rate("end", self.end));
         }
         fields.extend(self.rise.fields());
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (lr, end) = (number(self.lr), number(self.end));
         format!(
             "{}the rate goes in a straight line from {lr} to {end} at the end",
-            describe_rise(&self.rise)
+            self.rise.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Linear<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Linear<f64>, Error> {
         Ok(Linear {
             lr: self.lr,
             end: self.end,
@@ -88,9 +94,9 @@ impl Linear {
     }
 }
 
-impl Linear<f64> {
+impl Curve for Linear<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.rise.over(i, self.lr, |i, from| {
             self.lr + (self.end - self.lr) * (i / (horizon - from))
         }))

@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::cosine::half_cosine;
-use crate::policy::{Momentum, Resolver};
+use crate::policy::{Completing, Curve, Definition, Momentum, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, Percent};
 
@@ -120,8 +120,13 @@ impl OneCycle {
             ..self
         }
     }
+}
 
-    pub(super) const KEYS: &[&str] = &[
+impl Definition for OneCycle {
+    type Resolved = OneCycle<f64>;
+
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const KEYS: &'static [&'static str] = &[
         "max",
         "warmup",
         "div",
@@ -131,7 +136,7 @@ impl OneCycle {
         "momentum",
     ];
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("max")?)?.with_div(
             args.number_or("div", DEFAULT_DIV)?,
             args.number_or("final_div", DEFAULT_FINAL_DIV)?,
@@ -154,9 +159,9 @@ impl OneCycle {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            Field::number("max", self.max),
+            Field::rate("max", self.max),
             Field::length("warmup", self.warmup),
             Field::number("div", self.div),
             Field::number("final_div", self.final_div),
@@ -171,10 +176,10 @@ impl OneCycle {
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (initial, max) = (number(self.max / self.div), number(self.max));
         let (warmup, last) = (
-            self.warmup.describe(),
+            self.warmup.describe(whole),
             number(self.max / self.div / self.final_div),
         );
         let momentum = self.momentum.map_or_else(String::new, Momentum::describe);
@@ -183,7 +188,7 @@ impl OneCycle {
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<OneCycle<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<OneCycle<f64>, Error> {
         let warmup = to.fraction(self.warmup)?;
         let taken = if self.phases == Phases::Three {
             2.0 * warmup
@@ -203,9 +208,9 @@ impl OneCycle {
     }
 }
 
-impl OneCycle<f64> {
+impl Curve for OneCycle<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
         let initial = self.max / self.div;
         let last = initial / self.final_div;
         let (peak, end) = ((self.warmup - 1.0).max(0.0), (horizon - 1.0).max(0.0));
@@ -234,6 +239,16 @@ impl OneCycle<f64> {
         }
     }
 
+    fn cycle(&self, i: f64, horizon: f64) -> Option<(u64, f64)> {
+        Some((0, (i / horizon).min(1.0)))
+    }
+
+    fn trough(&self, k: u64, horizon: f64) -> Option<f64> {
+        (k == 1).then_some(horizon)
+    }
+}
+
+impl OneCycle<f64> {
     /// How far the momentum has gone from its upper to its lower bound, in `0..=1`.
     fn height(&self, i: f64, peak: f64, end: f64) -> f64 {
         let foot = if self.phases == Phases::Two {

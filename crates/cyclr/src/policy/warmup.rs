@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::error::{Error, rate};
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, Percent};
 
 /// A rise to the first rate of the policy that comes after it.
 ///
@@ -58,7 +58,7 @@ impl Warmup {
     pub(crate) fn fields(&self) -> Vec<Field> {
         let mut fields = vec![Field::length("length", self.length)];
         if self.from != 0.0 {
-            fields.push(Field::number("from", self.from));
+            fields.push(Field::rate("from", self.from));
         }
         fields
     }
@@ -67,9 +67,14 @@ impl Warmup {
         format!(
             "a warm-up from {} over {}",
             number(self.from),
-            self.length.describe()
+            self.length.describe("run")
         )
     }
+}
+
+/// The warm-up of a policy that is named without its keys.
+pub(super) fn usual_warmup() -> Result<Length, Error> {
+    Percent::new(5.0).map(Length::from)
 }
 
 /// A warm-up from 0 inside a policy, `warmup=LEN`: the same as [`Warmup`] in front of it.
@@ -97,6 +102,13 @@ impl Rise {
             .unwrap_or_default()
     }
 
+    /// The warm-up in words, to stand in front of the policy's.
+    pub(super) fn describe(self, whole: &str) -> String {
+        self.0.map_or_else(String::new, |length| {
+            format!("after a warm-up from 0 over {}, ", length.describe(whole))
+        })
+    }
+
     pub(super) fn resolve(self, to: &Resolver) -> Result<Rise<f64>, Error> {
         let Some(length) = self.0 else {
             return Ok(Rise(None));
@@ -120,11 +132,4 @@ impl Rise<f64> {
             None => after(i, 0.0),
         }
     }
-}
-
-/// The warm-up in words, to stand in front of the policy's.
-pub(super) fn describe_rise(rise: &Rise) -> String {
-    rise.0.map_or_else(String::new, |length| {
-        format!("after a warm-up from 0 over {}, ", length.describe())
-    })
 }

@@ -92,13 +92,19 @@ impl Stage {
         }
     }
 
-    fn describe(&self) -> String {
+    fn is_warmup(&self) -> bool {
+        matches!(self.kind, Kind::Warmup(_))
+    }
+
+    /// The stage in words. `whole` is what per cent inside a policy are of.
+    fn describe(&self, whole: &str) -> String {
         match (&self.kind, self.length) {
             (Kind::Warmup(warmup), _) => warmup.describe(),
             (Kind::Policy(policy), Some(length)) => {
-                alloc::format!("for {}, {}", length.describe(), policy.describe())
+                let length = length.describe("run");
+                alloc::format!("for {length}, {}", policy.describe(whole))
             }
-            (Kind::Policy(policy), None) => policy.describe(),
+            (Kind::Policy(policy), None) => policy.describe(whole),
         }
     }
 }
@@ -115,13 +121,12 @@ impl Spec {
         let Some((last, before)) = stages.split_last() else {
             return refuse("a spec needs at least one policy");
         };
-        if matches!(last.kind, Kind::Warmup(_)) {
+        if last.is_warmup() {
             return refuse("a warm-up needs a policy to lead into: write `warmup(…) then …`");
         }
-        let warm = |stage: &Stage| matches!(stage.kind, Kind::Warmup(_));
         if stages
             .windows(2)
-            .any(|pair| warm(&pair[0]) && warm(&pair[1]))
+            .any(|pair| pair.iter().all(Stage::is_warmup))
         {
             return refuse("a warm-up cannot lead into another: leave one out");
         }
@@ -159,7 +164,17 @@ impl Spec {
 
     /// The spec in words, for people.
     pub fn describe(&self) -> String {
-        let stages: Vec<String> = self.stages.iter().map(Stage::describe).collect();
+        let policies = self.stages.iter().filter(|stage| !stage.is_warmup());
+        let whole = if policies.count() == 1 {
+            "run"
+        } else {
+            "stage"
+        };
+        let stages: Vec<String> = self
+            .stages
+            .iter()
+            .map(|stage| stage.describe(whole))
+            .collect();
         stages.join("; then ")
     }
 
@@ -175,7 +190,7 @@ impl Spec {
         for stage in &self.stages {
             total += match (&stage.kind, stage.length) {
                 (_, Some(length)) => updates(length)?,
-                (Kind::Policy(policy), None) => policy.shown_in(updates)?,
+                (Kind::Policy(policy), None) => policy.shown_in(&updates)?,
                 (Kind::Warmup(warmup), None) => updates(warmup.length())?,
             };
         }
