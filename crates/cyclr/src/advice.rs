@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::{Triangular2, Wave};
+use crate::rounded;
 use crate::spec::{Spec, Stage};
 use crate::units::{Horizon, Length, Updates};
 
@@ -20,6 +21,10 @@ pub const GOOD_CYCLES: u64 = 4;
 pub const STEP_EPOCHS: (u64, u64) = (2, 10);
 /// The step size for a run that has room for more than [`GOOD_CYCLES`] of the longest, in epochs.
 const AMPLE_STEP_EPOCHS: u64 = 8;
+/// The digits of a rate that is computed: `gamma^k` leaves rounding errors after them.
+const RATE_DIGITS: usize = 12;
+/// The digits that a range test can know of a rate.
+const SUGGESTED_DIGITS: usize = 3;
 /// The most constant steps of a schedule that [`cyclical`] takes on.
 const MOST_STEPS: usize = 1000;
 
@@ -105,6 +110,28 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
     })
 }
 
+/// The cyclical policy for bounds and a budget: `triangular2` between `base_lr` and `max_lr` (to three digits), with the
+/// step size of [`cycles`].
+///
+/// ```
+/// use cyclr::{advice, units::{Epochs, Horizon}};
+///
+/// let run = Horizon::of_epochs(Epochs::new(32.0)?, 50_000, 100)?;
+/// let spec = advice::suggest(0.001234, 0.01, &run)?;
+/// assert_eq!(spec.to_string(), "triangular2(base=0.00123, max=0.01, step=2000)");
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <= max_lr`, with `max_lr` above
+/// 0.
+pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> {
+    let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
+    let step = Updates(cycles(run)?.step);
+    let wave = Wave::new(shown(base_lr), shown(max_lr), step)?;
+    Ok(Spec::from(Triangular2::new(wave)))
+}
+
 /// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three cycles of
 /// `triangular2` in place of each constant step, with the step's rate as their base and `ratio` times it as their
 /// maximum (5 in the paper).
@@ -141,7 +168,7 @@ pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error
         .ok_or(Error::UnknownEpoch { length: unknown })?;
     let stages: Result<Vec<Stage>, Error> = steps
         .iter()
-        .map(|&(lr, start, end)| replaced(rounded(lr), end - start, epoch, ratio))
+        .map(|&(lr, start, end)| replaced(rounded(lr, RATE_DIGITS), end - start, epoch, ratio))
         .collect();
     Spec::new(stages?)
 }
@@ -156,13 +183,8 @@ fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Erro
             fewest: 2 * FEWEST_CYCLES,
         });
     }
-    let wave = Wave::new(lr, rounded(lr * ratio), Updates(step))?;
+    let wave = Wave::new(lr, rounded(lr * ratio, RATE_DIGITS), Updates(step))?;
     Stage::lasting(Triangular2::new(wave), Updates(2 * step * cycles))
-}
-
-/// The rate to 12 digits: `gamma^k` leaves rounding errors that no one wants to read.
-fn rounded(lr: f64) -> f64 {
-    alloc::format!("{lr:.11e}").parse().unwrap_or(lr)
 }
 
 /// The form in which the range test's paper is often retold: a 1-based formula over an `epochCounter`.

@@ -433,7 +433,7 @@ impl Arm {
 
 /// A rate in four digits. Rates are tried, recorded and handed on as they are read.
 pub(super) fn readable(rate: f64) -> f64 {
-    format!("{rate:.3e}").parse().unwrap_or(rate)
+    cyclr::rounded(rate, 4)
 }
 
 fn yes() -> bool {

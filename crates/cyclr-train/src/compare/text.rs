@@ -392,8 +392,7 @@ impl Talk<'_> {
                 text
             }
         } else {
-            let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-            format!("{rounded}")
+            format!("{}", cyclr::rounded(value, 4))
         }
     }
 }

@@ -132,8 +132,7 @@ fn sample(sample: &Sample, measure: &Measure) -> String {
         if measure.unit == "points" {
             return format!("{value:.2}");
         }
-        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-        rounded.to_string()
+        cyclr::rounded(value, 4).to_string()
     };
     let [mean, low, high] = match sample.interval {
         Some([low, high]) => [sample.mean, low, high].map(number),
