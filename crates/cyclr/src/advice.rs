@@ -16,7 +16,7 @@ use crate::units::{Horizon, Length, Updates};
 /// The fewest cycles that a run should have.
 pub const FEWEST_CYCLES: u64 = 3;
 /// The number of cycles that a run should rather have.
-pub const GOOD_CYCLES: u64 = 4;
+const GOOD_CYCLES: u64 = 4;
 /// The shortest and the longest step size that the paper advises, in epochs.
 pub const STEP_EPOCHS: (u64, u64) = (2, 10);
 /// The step size for a run that has room for more than [`GOOD_CYCLES`] of the longest, in epochs.
@@ -187,28 +187,6 @@ fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Erro
     Stage::lasting(Triangular2::new(wave), Updates(2 * step * cycles))
 }
 
-/// The form in which the range test's paper is often retold: a 1-based formula over an `epochCounter`.
-///
-/// `cycle = floor(1 + epochCounter/(2·stepsize))`; `x = |epochCounter/stepsize - 2·cycle + 1|`;
-/// `lr = base + (max - base)·max(0, 1 - x)`
-///
-/// It equals [`Triangular`](crate::policy::Triangular) wherever both counters have the same unit, and holds for any unit.
-/// The retellings slip twice. They call "training examples / batch size" the running counter, where it is the constant
-/// number of updates in an epoch; and they write "step size = (2..10) × number of epochs", where 2 to 10 times the
-/// *updates per epoch* is meant. So a step size in epochs meets a counter in updates, and the cycle comes out hundreds
-/// of times too short. Elsewhere in this crate the two cannot meet: see [`units`](crate::units).
-///
-/// ```
-/// // Update 1 of a step size of 2000 updates.
-/// let lr = cyclr::advice::retold_triangular(1.0, 2000.0, 0.001, 0.006);
-/// assert!((lr - 0.0010025).abs() < 1e-15);
-/// ```
-pub fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
-    let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
-    let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();
-    base_lr + (max_lr - base_lr) * (1.0 - x).max(0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::{String, ToString};
@@ -253,6 +231,13 @@ mod tests {
                 .unwrap();
             assert_eq!(schedule.troughs().last(), Some(advice.updates));
         }
+    }
+
+    /// The 1-based formula in which articles retell the paper. `epoch_counter` must have the unit of `stepsize`.
+    fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
+        let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
+        let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();
+        base_lr + (max_lr - base_lr) * (1.0 - x).max(0.0)
     }
 
     #[test]

@@ -108,13 +108,6 @@ impl Schedule {
         (0..self.updates).map(|update| self.at(update))
     }
 
-    /// Fills `lrs` with the rates of the updates from `start` on.
-    pub fn fill(&self, start: u64, lrs: &mut [f64]) {
-        for (update, lr) in (start..).zip(lrs) {
-            *lr = self.at(update).lr;
-        }
-    }
-
     /// The cycle and phase that an update lies in; `None` where nothing cycles there. Past the end, as at the end.
     pub fn position(&self, update: u64) -> Option<Position> {
         let Source::Stages(stages) = &self.source else {

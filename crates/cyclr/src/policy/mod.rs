@@ -40,7 +40,7 @@ pub use fixed::Fixed;
 pub use inv::Inv;
 pub use linear::Linear;
 pub use multistep::MultiStep;
-pub use one_cycle::{Anneal, OneCycle, Phases};
+pub use one_cycle::{Anneal, OneCycle};
 pub use one_cycle_smith::OneCycleSmith;
 pub use poly::Poly;
 pub use rex::Rex;

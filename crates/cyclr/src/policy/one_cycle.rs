@@ -53,7 +53,7 @@ impl Anneal {
 
 /// How many phases [`OneCycle`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phases {
+enum Phases {
     /// Up, and down to the end.
     Two,
     /// Up, down as steeply, and a tail to the end.
@@ -106,11 +106,6 @@ impl OneCycle {
     /// Goes between the turning points so.
     pub fn with_anneal(self, anneal: Anneal) -> Self {
         Self { anneal, ..self }
-    }
-
-    /// Has that many phases.
-    pub fn with_phases(self, phases: Phases) -> Self {
-        Self { phases, ..self }
     }
 
     /// Moves momentum against the rate.

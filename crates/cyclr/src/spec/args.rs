@@ -209,12 +209,11 @@ impl Args<'_> {
             return Ok(None);
         };
         let has = |word: &str| matches!(&arg.literal.value, Value::Word(found) if found == word);
-        match words.iter().find(|(word, _)| has(word)) {
-            Some(&(_, value)) => Ok(Some(value)),
-            None => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(self.wrong_kind(arg, &words.join(" or ")))
-            }
+        if let Some(&(_, value)) = words.iter().find(|(word, _)| has(word)) {
+            Ok(Some(value))
+        } else {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Err(self.wrong_kind(arg, &words.join(" or ")))
         }
     }
 
