@@ -8,8 +8,9 @@
 use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
-use crate::policy::{Triangular2, Wave};
+use crate::policy::{Triangular2, Warmup, Wave};
 use crate::rounded;
+use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
 use crate::units::{Horizon, Length, Updates};
 
@@ -45,8 +46,9 @@ pub struct Cycles {
 
 /// The step size and the number of cycles for a run.
 ///
-/// Four cycles where the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, where the run is
-/// longer; three where it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised.
+/// Four cycles if the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, if the run is longer;
+/// three if it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised. If three cycles
+/// would leave a tenth of a short run or more unused, it has as many (up to five) as use the most of it.
 ///
 /// ```
 /// use cyclr::{advice, units::{Epochs, Horizon}};
@@ -70,7 +72,7 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
     } else if updates >= 2 * GOOD_CYCLES * STEP_EPOCHS.0 * epoch {
         GOOD_CYCLES
     } else {
-        FEWEST_CYCLES
+        fewest_cycles(updates)
     };
     let step = updates / (2 * cycles);
     if step == 0 {
@@ -87,6 +89,19 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
         step_epochs: step as f64 / epoch as f64,
         short,
     })
+}
+
+/// The number of cycles for a run that is too short for four of the shortest advised step size.
+fn fewest_cycles(updates: u64) -> u64 {
+    let used = |cycles: u64| updates / (2 * cycles) * (2 * cycles);
+    if 10 * used(FEWEST_CYCLES) > 9 * updates {
+        return FEWEST_CYCLES;
+    }
+    // Of several that use the same updates, the fewest.
+    let candidates = (FEWEST_CYCLES..=FEWEST_CYCLES + 2).rev();
+    candidates
+        .max_by_key(|&cycles| used(cycles))
+        .unwrap_or(FEWEST_CYCLES)
 }
 
 /// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to `max/3` for several
@@ -137,7 +152,8 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 /// maximum (5 in the paper).
 ///
 /// A step of `L` updates becomes `max(3, L / 16 epochs)` cycles; what does not divide is left off its end, so that every
-/// stage ends at a trough. The lengths of the result say how long it is.
+/// stage ends at a trough. A warm-up stays, and leads to the base of the cycles after it. The lengths of the result say
+/// how long it is.
 ///
 /// ```
 /// use cyclr::{Spec, advice, units::Horizon};
@@ -154,7 +170,7 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 /// ```
 ///
 /// # Errors
-/// [`Error::NotStepped`] where the spec is not made of constant steps alone (or of more than a thousand);
+/// [`Error::NotStepped`] where the spec is not made of constant steps and warm-ups alone (or of more than a thousand);
 /// [`Error::TooShort`] where a step has fewer than 6 updates; those of [`Spec::schedule`] and [`cycles`].
 pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error> {
     let ratio = in_range("ratio", ratio, "a finite number above 1", |r| r > 1.0)?;
@@ -168,13 +184,18 @@ pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error
         .ok_or(Error::UnknownEpoch { length: unknown })?;
     let stages: Result<Vec<Stage>, Error> = steps
         .iter()
-        .map(|&(lr, start, end)| replaced(rounded(lr, RATE_DIGITS), end - start, epoch, ratio))
+        .map(|step| replaced(step, epoch, ratio))
         .collect();
     Spec::new(stages?)
 }
 
-/// The cycles that replace one constant step.
-fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Error> {
+/// The cycles that replace one constant step. A warm-up stays as it is.
+fn replaced(step: &ConstantStep, epoch: u64, ratio: f64) -> Result<Stage, Error> {
+    let updates = step.end - step.start;
+    if let Some(from) = step.warmup_from {
+        return Ok(Stage::warmup(Warmup::new(Updates(updates), from)?));
+    }
+    let lr = rounded(step.lr, RATE_DIGITS);
     let cycles = (updates / (2 * AMPLE_STEP_EPOCHS * epoch)).max(FEWEST_CYCLES);
     let step = updates / (2 * cycles);
     if step == 0 {
@@ -216,6 +237,45 @@ mod tests {
             );
             assert_eq!(advice.updates, 2 * step * cycles);
         }
+    }
+
+    #[test]
+    fn short_runs_use_the_updates_that_they_can() {
+        // (updates, cycles, step): of 11 updates three cycles would leave 5, and five leave 1.
+        for (updates, cycles, step) in [
+            (6, 3, 1),
+            (7, 3, 1),
+            (8, 4, 1),
+            (11, 5, 1),
+            (12, 3, 2),
+            (17, 4, 2),
+            (21, 5, 2),
+            (23, 5, 2),
+            (41, 4, 5),
+            (53, 3, 8),
+            (64, 3, 10),
+            (640, 3, 106),
+        ] {
+            let run = Horizon::of_updates(updates).unwrap();
+            let advice = super::cycles(&run.with_epoch(1_000, 1).unwrap()).unwrap();
+            assert_eq!((advice.cycles, advice.step), (cycles, step), "{updates}");
+        }
+    }
+
+    #[test]
+    fn a_warm_up_stays_in_front_of_the_cycles() {
+        let run = Horizon::of_updates(1_000)
+            .unwrap()
+            .with_epoch(100, 10)
+            .unwrap();
+        let stepped = "warmup(5ep, from=0.1) then step(lr=1, gamma=0.5, every=50%)";
+        let spec = cyclical(&stepped.parse().unwrap(), &run, 5.0).unwrap();
+        // The drop is 500 updates after the warm-up's end.
+        assert_eq!(
+            spec.to_string(),
+            "warmup(50, from=0.1) then triangular2(base=1, max=5, step=83) for 498 then \
+             triangular2(base=0.5, max=2.5, step=75) for 450"
+        );
     }
 
     #[test]

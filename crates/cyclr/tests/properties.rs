@@ -41,7 +41,7 @@ fn policy() -> impl Strategy<Value = String> {
         (lr(), 0.01..1.0, length())
             .prop_map(|(lr, g, s)| format!("step(lr={lr}, gamma={g}, every={s})")),
         (lr(), 0.01..1.0)
-            .prop_map(|(lr, g)| format!("multistep(lr={lr}, gamma={g}, at=[3, 40, 41])")),
+            .prop_map(|(lr, g)| format!("multistep(lr={lr}, gamma={g}, at=[3, 8, 9])")),
         (lr(), 0.9..1.0).prop_map(|(lr, g)| format!("exponential(lr={lr}, gamma={g})")),
         (lr(), 0.001..1.0, 0.1..3.0)
             .prop_map(|(lr, g, p)| format!("inv(lr={lr}, gamma={g}, power={p})")),

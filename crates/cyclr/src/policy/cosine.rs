@@ -9,8 +9,8 @@ use crate::units::Length;
 
 /// The rate falls along half a cosine, once, without restarts.
 ///
-/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - W)/(N - W)))`, with `N` the horizon and `W` the warm-up, where
-/// `lr(i) = lr·i/W`
+/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - S)/(N - S)))`, with `N` the horizon; during a warm-up `W`,
+/// `lr(i) = lr·i/W`, and `S = ceil(W)` is the first update after it
 ///
 /// Ranges: `0 <= min <= lr`, finite; `warmup` shorter than the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past
 /// the last update, and beyond: `min`. Equals torch's `CosineAnnealingLR` with `T_max = N`, Hugging Face's
@@ -100,8 +100,8 @@ impl Definition for Cosine {
 impl Curve for Cosine<f64> {
     #[inline]
     fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            half_cosine(self.lr, self.min, i / (horizon - from))
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            half_cosine(self.lr, self.min, i / horizon)
         }))
     }
 }

@@ -6,7 +6,7 @@ use crate::policy::cosine::half_cosine;
 use crate::policy::decay::Decay;
 use crate::policy::{Curve, Definition, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Length, round_down};
+use crate::units::{Length, round_down, snapped};
 
 /// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a longer period.
 ///
@@ -152,13 +152,7 @@ impl Curve for CosineRestarts<f64> {
 impl CosineRestarts<f64> {
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..1`.
     fn position(&self, i: f64) -> (u64, f64) {
-        let periods = i / self.period;
-        let mult = self.mult.gamma();
-        let guess = if mult == 1.0 {
-            periods
-        } else {
-            self.mult.exponent(1.0 + periods * (mult - 1.0))
-        };
+        let guess = self.mult.terms(i / self.period);
         let mut cycle = round_down(guess) as u64;
         // The logarithm may land on the wrong side of a restart, by rounding.
         if self.restart(cycle) > i {
@@ -173,11 +167,6 @@ impl CosineRestarts<f64> {
 
     /// The first update of the 0-based cycle.
     fn restart(&self, cycle: u64) -> f64 {
-        let mult = self.mult.gamma();
-        if mult == 1.0 {
-            self.period * cycle as f64
-        } else {
-            self.period * (self.mult.stepped(cycle) - 1.0) / (mult - 1.0)
-        }
+        snapped(self.period * self.mult.sum(cycle))
     }
 }

@@ -8,7 +8,8 @@ use crate::units::Length;
 
 /// The rate moves in a straight line to its end value: with the default, linear-to-zero.
 ///
-/// `lr(i) = lr + (end - lr)·(i - W)/(N - W)`, with `N` the horizon and `W` the warm-up, where `lr(i) = lr·i/W`
+/// `lr(i) = lr + (end - lr)·(i - S)/(N - S)`, with `N` the horizon; during a warm-up `W`, `lr(i) = lr·i/W`, and
+/// `S = ceil(W)` is the first update after it
 ///
 /// Ranges: `lr` and `end` finite and at least 0, either the larger; `warmup` shorter than the horizon. At 0: `lr` (0 with
 /// a warm-up); at `N`, one past the last update, and beyond: `end`. Equals torch's `LinearLR` with `total_iters = N`
@@ -97,8 +98,8 @@ impl Definition for Linear {
 impl Curve for Linear<f64> {
     #[inline]
     fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            self.lr + (self.end - self.lr) * (i / (horizon - from))
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            self.lr + (self.end - self.lr) * (i / horizon)
         }))
     }
 }

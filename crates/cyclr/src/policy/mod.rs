@@ -3,13 +3,16 @@
 //! In all of them `i` is the 0-based update of the policy's stage and `N` the stage's horizon. A policy holds its lengths
 //! in updates, epochs or per cent; [`Spec::schedule`](crate::Spec::schedule) turns them into updates once the run is
 //! known.
+//!
+//! A policy's file says all that the rest must know of it, by implementing [`Definition`] and [`Curve`]; its line in
+//! `policies!` registers it.
 
 use alloc::{format, string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, in_range, ordered};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Horizon, Length};
+use crate::units::{Horizon, Length, rounding, snapped};
 
 mod cosine;
 mod cosine_restarts;
@@ -301,14 +304,18 @@ policies! {
     "one_cycle_smith": OneCycleSmith(OneCycleSmith<L>),
 }
 
-/// Turns the lengths of one stage's policy into updates.
+/// Turns the lengths of one stage's policy into updates. Its places are in updates of the run.
 pub(crate) struct Resolver<'a> {
     /// The run.
     pub(crate) run: &'a Horizon,
-    /// The updates that per cent are of: the stage's, with those of a warm-up that leads into it.
-    pub(crate) whole: f64,
-    /// The updates of the stage itself.
-    pub(crate) room: f64,
+    /// Where the stage begins exactly, or a warm-up that leads into it. Per cent are of what lies from here to the end.
+    pub(crate) begin: f64,
+    /// Where the stage itself begins exactly.
+    pub(crate) exact_start: f64,
+    /// The first update of the stage, from which the policy counts.
+    pub(crate) start: f64,
+    /// Where the stage ends exactly.
+    pub(crate) end: f64,
 }
 
 impl Resolver<'_> {
@@ -324,32 +331,64 @@ impl Resolver<'_> {
 
     /// A length that may be none.
     fn fraction(&self, length: Length) -> Result<f64, Error> {
-        self.run.updates_within(length, self.whole)
+        self.run.updates_within(length, self.end - self.begin)
+    }
+
+    /// A place, as the policy counts: per cent from where the stage begins, a warm-up that leads into it included;
+    /// updates and epochs from the policy's own first update.
+    fn place(&self, length: Length) -> Result<f64, Error> {
+        let updates = self.fraction(length)?;
+        Ok(match length {
+            Length::Percent(_) => snapped(updates - (self.start - self.begin)),
+            Length::Updates(_) | Length::Epochs(_) => updates,
+        })
+    }
+
+    /// A place that lies within the policy's updates.
+    fn place_within(&self, key: &'static str, length: Length) -> Result<f64, Error> {
+        let place = self.place(length)?;
+        if place >= 0.0 && place <= self.room() + rounding(self.room()) {
+            Ok(place)
+        } else {
+            Err(Error::Outside {
+                key,
+                length,
+                at: self.start + place,
+                start: self.start,
+                end: self.end,
+            })
+        }
+    }
+
+    /// The updates of the stage.
+    fn room(&self) -> f64 {
+        self.end - self.start
     }
 
     /// Refuses what is longer than the stage.
     fn fits(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let rounding = 1e-12 * self.room;
-        if taken <= self.room + rounding {
+        let room = self.room();
+        if taken <= room + rounding(room) {
             Ok(())
         } else {
             Err(Error::TooLong {
                 key,
                 taken,
-                updates: self.room,
+                updates: room,
             })
         }
     }
 
     /// Refuses what leaves nothing of the stage.
     fn leaves_room(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        if taken < self.room {
+        let room = self.room();
+        if taken < room {
             Ok(())
         } else {
             Err(Error::TooLong {
                 key,
                 taken,
-                updates: self.room,
+                updates: room,
             })
         }
     }

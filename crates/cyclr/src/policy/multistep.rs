@@ -12,7 +12,8 @@ use crate::units::Length;
 /// `lr(i) = lr · gamma^k`, with `k` the number of entries of `at` that are at most `i`
 ///
 /// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `at` not empty, each entry later than the one before
-/// it. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
+/// it, and within the policy's updates. Entries in per cent count from where the stage begins, a warm-up in front of the
+/// policy included; entries in updates and epochs count from the policy's first update. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
 #[doc = include_str!("../../doc/multistep.svg")]
 /// ```
 /// use cyclr::{Spec, policy::MultiStep, units::{Horizon, Length, Updates}};
@@ -75,15 +76,15 @@ impl Definition for MultiStep {
     }
 
     fn describe(&self, whole: &str) -> String {
-        let at: Vec<String> = self
-            .at
-            .iter()
-            .map(|length| length.describe(whole))
-            .collect();
+        let drops = self.at.iter().map(|drop| match drop {
+            Length::Percent(_) => format!("at {}", drop.describe(whole)),
+            Length::Updates(_) | Length::Epochs(_) => format!("after {}", drop.describe(whole)),
+        });
+        let drops: Vec<String> = drops.collect();
         let (lr, gamma) = (number(self.lr), number(self.gamma.gamma()));
         format!(
-            "the rate starts at {lr} and is multiplied by {gamma} at {}",
-            at.join(", ")
+            "the rate starts at {lr} and is multiplied by {gamma} {}",
+            drops.join(", ")
         )
     }
 
@@ -91,7 +92,7 @@ impl Definition for MultiStep {
         let at = self
             .at
             .iter()
-            .map(|&length| to.fraction(length))
+            .map(|&length| to.place_within("at", length))
             .collect::<Result<Vec<f64>, Error>>()?;
         if let Some((a, b)) = at.iter().zip(at.iter().skip(1)).find(|(a, b)| a >= b) {
             return Err(not_rising(format!("{a} updates comes before {b}")));

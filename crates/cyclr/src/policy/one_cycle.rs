@@ -14,8 +14,8 @@ use crate::units::{Length, Percent};
 /// Between those updates it follows half a cosine (`anneal=cos`) or a straight line (`linear`). Momentum, where given,
 /// goes `hi`, `lo`, `hi` in the same way.
 ///
-/// Ranges: `max` finite and above 0; `div` and `final_div` finite and at least 1; `warmup` no longer than the horizon (half of it, in
-/// three phases). At 0: `initial`; at `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are
+/// Ranges: `max` finite and above 0; `div` finite and at least 1; `final_div` finite and at least `1/div`; `warmup` no longer
+/// than the horizon (half of it, in three phases). At 0: `initial`; at `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are
 /// (but for momentum, untouched here unless given). Source: Smith & Topin,
 /// [Super-convergence](https://arxiv.org/abs/1708.07120), section 3, as torch has it.
 #[doc = include_str!("../../doc/one_cycle.svg")]
@@ -92,13 +92,14 @@ impl OneCycle {
     /// Starts at `max/div` and ends at `max/div/final_div`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where a divisor is not finite and at least 1.
+    /// [`Error::OutOfRange`] where a divisor lies outside the ranges above.
     pub fn with_div(self, div: f64, final_div: f64) -> Result<Self, Error> {
-        let at_least_1 =
-            |key, value| in_range(key, value, "a finite number of at least 1", |v| v >= 1.0);
+        let div = in_range("div", div, "a finite number of at least 1", |v| v >= 1.0)?;
+        let allowed = "a finite number of at least 1/div, so that the end is no higher than max";
+        let final_div = in_range("final_div", final_div, allowed, |v| v * div >= 1.0)?;
         Ok(Self {
-            div: at_least_1("div", div)?,
-            final_div: at_least_1("final_div", final_div)?,
+            div,
+            final_div,
             ..self
         })
     }

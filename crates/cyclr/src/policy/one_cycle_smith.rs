@@ -4,7 +4,7 @@ use crate::Hyper;
 use crate::error::{Error, above_zero, ordered, rate};
 use crate::policy::{Curve, Definition, Momentum, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, snapped};
 
 /// One cycle as its author ran it: up to the maximum, down to 0, then a tail far below the base.
 ///
@@ -120,7 +120,7 @@ impl Curve for OneCycleSmith<f64> {
         let s = self.step;
         let (lr, height) = if i <= s {
             (self.base + (self.max - self.base) * (i / s), i / s)
-        } else if i < 2.0 * s {
+        } else if i < self.end() {
             (self.max * ((2.0 * s - i) / s), (2.0 * s - i) / s)
         } else {
             (self.base / TAIL, 0.0)
@@ -148,6 +148,6 @@ impl Curve for OneCycleSmith<f64> {
 impl OneCycleSmith<f64> {
     /// The end of the cycle, where the tail begins.
     fn end(&self) -> f64 {
-        2.0 * self.step
+        snapped(2.0 * self.step)
     }
 }

@@ -11,7 +11,7 @@ use crate::units::Length;
 /// `lr(i) = lr / (1 + e^(-gamma·(i - at)))`
 ///
 /// Ranges: `lr` finite and at least 0; `gamma` finite and not 0 (below 0 the rate falls from `lr`, above 0 it rises to
-/// it). At `at`: `lr / 2`; past the end it holds its value at the end. Equals Caffe's `sigmoid`.
+/// it). At `at` (in per cent, it counts as a drop of [`MultiStep`](crate::policy::MultiStep) does): `lr / 2`; past the end it holds its value at the end. Equals Caffe's `sigmoid`.
 #[doc = include_str!("../../doc/sigmoid.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Sigmoid, units::{Horizon, Updates}};
@@ -78,7 +78,7 @@ impl Definition for Sigmoid {
         Ok(Sigmoid {
             lr: self.lr,
             gamma: self.gamma,
-            at: to.fraction(self.at)?,
+            at: to.place(self.at)?,
         })
     }
 

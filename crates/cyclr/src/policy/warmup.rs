@@ -3,14 +3,14 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::error::{Error, rate};
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Length, Percent};
+use crate::units::{Length, Percent, round_up};
 
 /// A rise to the first rate of the policy that comes after it.
 ///
 /// `lr(i) = from + (lr - from)·i/W` for `i < W`, with `lr` the next policy's rate at its own update 0
 ///
-/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it counts its own updates from 0 and
-/// has what is left of the run.
+/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it starts at the first whole update at
+/// or after the warm-up's end, counts its own updates from 0 and has what is left of the run.
 #[doc = include_str!("../../doc/warmup.svg")]
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -114,7 +114,7 @@ impl Rise {
             return Ok(Rise(None));
         };
         let updates = to.updates("warmup", length)?;
-        to.leaves_room("warmup", updates)?;
+        to.leaves_room("warmup", round_up(updates) as f64)?;
         Ok(Rise(Some(updates)))
     }
 }
@@ -124,12 +124,22 @@ impl Rise<f64> {
         self.0.unwrap_or(0.0)
     }
 
-    /// The rate at update `i`: on the way up to `lr`, or what `after` says of the updates since and the warm-up's length.
-    pub(super) fn over(self, i: f64, lr: f64, after: impl FnOnce(f64, f64) -> f64) -> f64 {
+    /// The rate at update `i` of `horizon`: on the way up to `lr`, or what `after` says. `after` has the updates since
+    /// the warm-up and the updates that are left after it, both counted from the first update after the warm-up.
+    #[inline]
+    pub(super) fn over(
+        self,
+        (i, horizon): (f64, f64),
+        lr: f64,
+        after: impl FnOnce(f64, f64) -> f64,
+    ) -> f64 {
         match self.0 {
             Some(length) if i < length => lr * (i / length),
-            Some(length) => after(i - length, length),
-            None => after(i, 0.0),
+            Some(length) => {
+                let start = round_up(length) as f64;
+                after(i - start, horizon - start)
+            }
+            None => after(i, horizon),
         }
     }
 }

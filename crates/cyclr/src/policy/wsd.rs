@@ -5,7 +5,7 @@ use crate::error::{Error, rate};
 use crate::policy::cosine::half_cosine;
 use crate::policy::{Completing, Curve, Definition, Resolver, Rise, positive, usual_warmup};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Length, Percent};
+use crate::units::{Length, Percent, snapped};
 
 /// Warm-up, stable, decay: the rate is constant but for a cooldown to 0 at the end.
 ///
@@ -142,7 +142,9 @@ impl Definition for Wsd {
             to.updates("cooldown", self.cooldown)?,
             self.rise.resolve(to)?,
         );
-        to.fits("cooldown", cooldown + rise.length())?;
+        // What the stage lost by starting at a whole update does not count against it.
+        let late = to.start - to.exact_start;
+        to.fits("cooldown", cooldown + rise.length() - late)?;
         Ok(Wsd {
             lr: self.lr,
             cooldown,
@@ -155,8 +157,9 @@ impl Definition for Wsd {
 impl Curve for Wsd<f64> {
     #[inline]
     fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            let z = ((i - (horizon - from - self.cooldown)) / self.cooldown).clamp(0.0, 1.0);
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            let cooldown = self.cooldown.min(horizon);
+            let z = ((i - snapped(horizon - cooldown)) / cooldown).clamp(0.0, 1.0);
             match self.shape {
                 Cooldown::Sqrt => self.lr * (1.0 - libm::sqrt(z)),
                 Cooldown::Linear => self.lr * (1.0 - z),

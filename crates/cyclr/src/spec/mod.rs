@@ -4,7 +4,11 @@
 //! `warmup(LENGTH, from=0)` may stand in front of any policy.
 //!
 //! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`, and of a warm-up in
-//! front, is of the run.
+//! front, is of the run. A place (`at`) in `%` counts from where the stage begins, before its warm-up; a place in updates
+//! or epochs counts from the policy's first update, after the warm-up.
+//!
+//! A stage begins at the first whole update at or after the exact end of the one before it. What is whole but for a
+//! relative error of `1e-12` counts as whole.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -12,7 +16,7 @@ use core::{fmt, str::FromStr};
 use crate::Schedule;
 use crate::error::Error;
 use crate::policy::{Policy, Warmup};
-use crate::units::{Horizon, Length};
+use crate::units::{Horizon, Length, rounding};
 
 mod args;
 mod error;
@@ -92,7 +96,7 @@ impl Stage {
         }
     }
 
-    fn is_warmup(&self) -> bool {
+    pub(crate) fn is_warmup(&self) -> bool {
         matches!(self.kind, Kind::Warmup(_))
     }
 
@@ -272,7 +276,7 @@ fn check_percent(stages: &[Stage]) -> Result<(), Error> {
     let sum: f64 = stages.iter().filter_map(fraction).sum();
     let only_percent = stages.iter().all(|stage| fraction(stage).is_some());
     let open = stages.last().is_some_and(|stage| stage.length.is_none());
-    let rounding = 1e-9;
+    let rounding = rounding(100.0);
     if sum > 100.0 + rounding || (open && sum > 100.0 - rounding) {
         return Err(Error::Sequence {
             reason: "the stages' per cent leave nothing of the run for the others",
