@@ -316,7 +316,10 @@ fn a_bare_name_becomes_the_usual_spec() {
         let policy = Policy::complete(name, &with).unwrap().unwrap();
         assert_eq!(Spec::from(policy).to_string(), text);
     }
-    assert!(Policy::completable().eq(usual.map(|(name, _)| name)));
+    for name in Policy::completable() {
+        let policy = Policy::complete(name, &with).unwrap().unwrap();
+        assert_eq!((policy.name(), Spec::from(policy).peak()), (name, 0.05));
+    }
     assert!(Policy::complete("step", &with).is_none());
     let nothing = Completion {
         max_lr: 0.0,

@@ -119,6 +119,13 @@ impl Rise {
     }
 }
 
+impl<L> Rise<L> {
+    /// Its length, if there is one.
+    pub(super) fn get(self) -> Option<L> {
+        self.0
+    }
+}
+
 impl Rise<f64> {
     pub(super) fn length(self) -> f64 {
         self.0.unwrap_or(0.0)
