@@ -21,6 +21,7 @@ mod exp_range;
 mod exponential;
 mod fixed;
 mod inv;
+mod inverse_sqrt;
 mod linear;
 mod multistep;
 mod one_cycle;
@@ -41,6 +42,7 @@ pub use exp_range::{Decays, ExpRange};
 pub use exponential::Exponential;
 pub use fixed::Fixed;
 pub use inv::Inv;
+pub use inverse_sqrt::InverseSqrt;
 pub use linear::Linear;
 pub use multistep::MultiStep;
 pub use one_cycle::{Anneal, OneCycle};
@@ -290,6 +292,7 @@ policies! {
     "multistep": MultiStep(MultiStep<L>),
     "exponential": Exponential(Exponential),
     "inv": Inv(Inv),
+    "inverse_sqrt": InverseSqrt(InverseSqrt<L>),
     "sigmoid": Sigmoid(Sigmoid<L>),
     "poly": Poly(Poly),
     "linear": Linear(Linear<L>),
