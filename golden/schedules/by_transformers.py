@@ -21,6 +21,8 @@ def make():
         restarts(table)
     for k in range(45):
         stable(table, ("linear", "cosine", "1-sqrt")[k % 3])
+    for _ in range(24):
+        inverse_sqrt(table)
     return table
 
 
@@ -85,6 +87,18 @@ def others(table):
     rows = rates(lr, pick(RNG, n, [w]), hf.get_inverse_sqrt_schedule, w, scale)
     shown = spec("inv", lr=lr, gamma=1 / (scale or w or 10_000), power=0.5)
     table.add("get_inverse_sqrt_schedule", front(w, shown), n, rows)
+
+
+def inverse_sqrt(table):
+    """Without a timescale it is the warm-up, or 10,000 updates where there is none."""
+    lr, n, w = options()
+    scale = RNG.choice([None, RNG.randint(10, 5000)])
+    rows = rates(lr, pick(RNG, n, [w, w + 3 * (scale or w or 10_000)]), hf.get_inverse_sqrt_schedule, w, scale)
+    if w and scale and RNG.random() < 0.5:
+        shown = front(w, spec("inverse_sqrt", lr=lr, timescale=scale))
+    else:
+        shown = spec("inverse_sqrt", lr=lr, timescale=scale, warmup=w or None)
+    table.add("get_inverse_sqrt_schedule as inverse_sqrt", shown, n, rows)
 
 
 def restarts(table):

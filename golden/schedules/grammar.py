@@ -62,8 +62,9 @@ def _warmed(length, start, updates, i, then):
 
 
 def _policy(name, keys, n, i):
-    if name in {"linear", "cosine", "wsd"} and "warmup" in keys:
+    if name in {"linear", "cosine", "wsd", "inverse_sqrt"} and "warmup" in keys:
         inner = {k: v for k, v in keys.items() if k != "warmup"}
+        inner.setdefault("timescale", keys["warmup"])
         return _warmed(keys["warmup"], "0", n, i, lambda m, j: _policy(name, inner, m, j))
     if name in CYCLICAL:
         return _cyclical(name, keys, n, i)
@@ -94,6 +95,9 @@ def _decaying(name, keys, n, i):
         return lr * _number(keys, "gamma") ** i
     if name == "inv":
         return lr * (1 + _number(keys, "gamma") * i) ** -_number(keys, "power")
+    if name == "inverse_sqrt":
+        scale = _length(keys.get("timescale", "10000"), n)
+        return lr * sqrt(scale / (scale + i))
     if name == "sigmoid":
         return lr / (1 + exp(-_number(keys, "gamma") * (i - _length(keys["at"], n))))
     if name == "poly":

@@ -38,18 +38,6 @@ pub(crate) fn cyclical(stepped: AnySpec, run: Run, ratio: f64) -> PyResult<Spec>
 /// `triangular2` between the bounds, with the cycles that the run suggests.
 #[pyfunction]
 pub(crate) fn suggest(base_lr: f64, max_lr: f64, run: Run) -> PyResult<Spec> {
-    use cyclr::range::{Bounds, Estimate, Interval};
-    let known = |value| Estimate {
-        value,
-        low: value,
-        high: value,
-        interval: Interval::Bootstrap,
-    };
-    let bounds = Bounds {
-        base_lr: known(base_lr),
-        max_lr: known(max_lr),
-        held_by: None,
-    };
-    let spec = cyclr_train::find::suggest(&bounds, &run.horizon()?).map_err(refused)?;
+    let spec = cyclr::advice::suggest(base_lr, max_lr, &run.horizon()?).map_err(refused)?;
     Ok(spec.into())
 }

@@ -141,6 +141,18 @@ fn usage_errors_say_what_to_write() {
                 "--examples",
                 "100",
                 "--batch",
+                "101",
+                "--epochs",
+                "3",
+            ],
+            "a batch of 101 out of 100 training examples; it must be from 1 to 100",
+        ),
+        (
+            vec![
+                "advise",
+                "--examples",
+                "100",
+                "--batch",
                 "10",
                 "--epochs",
                 "-3",
@@ -259,6 +271,15 @@ fn advice_replaces_a_stepped_schedule_by_cycles() {
         "triangular2(base=0.001, max=0.005, step=2000) for 12000 then \
          triangular2(base=0.0001, max=0.0005, step=1000) for 6000 then \
          triangular2(base=1e-5, max=5e-5, step=1000) for 6000"
+    );
+    let warmed = [
+        "--from",
+        "warmup(5ep) then step(lr=1, gamma=0.1, every=50%)",
+    ];
+    let advice = stdout(&[&args[..], &warmed].concat());
+    assert!(
+        advice.contains("in cycles warmup(2500) then triangular2(base=1, max=5, step=2000)"),
+        "{advice}"
     );
 }
 

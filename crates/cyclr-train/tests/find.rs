@@ -11,7 +11,7 @@ use cyclr::trainer::{
 };
 use cyclr_train::find::{
     Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape, range_test,
-    range_test_in_place, range_test_over_weight_decay, suggest,
+    range_test_in_place, range_test_over_weight_decay,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Error, Interrupt, Watch};
@@ -147,7 +147,7 @@ fn bounds_lie_where_the_bowl_learns_and_is_stable() {
             .unwrap()
             .with_epoch(1000, 50)
             .unwrap();
-        let spec = suggest(&bounds, &run).unwrap();
+        let spec = cyclr::advice::suggest(base.value, max.value, &run).unwrap();
         let troughs = spec.schedule(&run).unwrap().troughs().count();
         assert!(troughs >= 3, "{spec}");
     }

@@ -8,18 +8,24 @@
 use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
-use crate::policy::{Triangular2, Wave};
+use crate::policy::{Triangular2, Warmup, Wave};
+use crate::rounded;
+use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
 use crate::units::{Horizon, Length, Updates};
 
 /// The fewest cycles that a run should have.
 pub const FEWEST_CYCLES: u64 = 3;
 /// The number of cycles that a run should rather have.
-pub const GOOD_CYCLES: u64 = 4;
+const GOOD_CYCLES: u64 = 4;
 /// The shortest and the longest step size that the paper advises, in epochs.
 pub const STEP_EPOCHS: (u64, u64) = (2, 10);
 /// The step size for a run that has room for more than [`GOOD_CYCLES`] of the longest, in epochs.
 const AMPLE_STEP_EPOCHS: u64 = 8;
+/// The digits of a rate that is computed: `gamma^k` leaves rounding errors after them.
+const RATE_DIGITS: usize = 12;
+/// The digits that a range test can know of a rate.
+const SUGGESTED_DIGITS: usize = 3;
 /// The most constant steps of a schedule that [`cyclical`] takes on.
 const MOST_STEPS: usize = 1000;
 
@@ -40,8 +46,9 @@ pub struct Cycles {
 
 /// The step size and the number of cycles for a run.
 ///
-/// Four cycles where the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, where the run is
-/// longer; three where it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised.
+/// Four cycles if the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, if the run is longer;
+/// three if it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised. If three cycles
+/// would leave a tenth of a short run or more unused, it has as many (up to five) as use the most of it.
 ///
 /// ```
 /// use cyclr::{advice, units::{Epochs, Horizon}};
@@ -65,7 +72,7 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
     } else if updates >= 2 * GOOD_CYCLES * STEP_EPOCHS.0 * epoch {
         GOOD_CYCLES
     } else {
-        FEWEST_CYCLES
+        fewest_cycles(updates)
     };
     let step = updates / (2 * cycles);
     if step == 0 {
@@ -82,6 +89,19 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
         step_epochs: step as f64 / epoch as f64,
         short,
     })
+}
+
+/// The number of cycles for a run that is too short for four of the shortest advised step size.
+fn fewest_cycles(updates: u64) -> u64 {
+    let used = |cycles: u64| updates / (2 * cycles) * (2 * cycles);
+    if 10 * used(FEWEST_CYCLES) > 9 * updates {
+        return FEWEST_CYCLES;
+    }
+    // Of several that use the same updates, the fewest.
+    let candidates = (FEWEST_CYCLES..=FEWEST_CYCLES + 2).rev();
+    candidates
+        .max_by_key(|&cycles| used(cycles))
+        .unwrap_or(FEWEST_CYCLES)
 }
 
 /// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to `max/3` for several
@@ -105,12 +125,35 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
     })
 }
 
+/// The cyclical policy for bounds and a budget: `triangular2` between `base_lr` and `max_lr` (to three digits), with the
+/// step size of [`cycles`].
+///
+/// ```
+/// use cyclr::{advice, units::{Epochs, Horizon}};
+///
+/// let run = Horizon::of_epochs(Epochs::new(32.0)?, 50_000, 100)?;
+/// let spec = advice::suggest(0.001234, 0.01, &run)?;
+/// assert_eq!(spec.to_string(), "triangular2(base=0.00123, max=0.01, step=2000)");
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <= max_lr`, with `max_lr` above
+/// 0.
+pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> {
+    let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
+    let step = Updates(cycles(run)?.step);
+    let wave = Wave::new(shown(base_lr), shown(max_lr), step)?;
+    Ok(Spec::from(Triangular2::new(wave)))
+}
+
 /// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three cycles of
 /// `triangular2` in place of each constant step, with the step's rate as their base and `ratio` times it as their
 /// maximum (5 in the paper).
 ///
 /// A step of `L` updates becomes `max(3, L / 16 epochs)` cycles; what does not divide is left off its end, so that every
-/// stage ends at a trough. The lengths of the result say how long it is.
+/// stage ends at a trough. A warm-up stays, and leads to the base of the cycles after it. The lengths of the result say
+/// how long it is.
 ///
 /// ```
 /// use cyclr::{Spec, advice, units::Horizon};
@@ -127,7 +170,7 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
 /// ```
 ///
 /// # Errors
-/// [`Error::NotStepped`] where the spec is not made of constant steps alone (or of more than a thousand);
+/// [`Error::NotStepped`] where the spec is not made of constant steps and warm-ups alone (or of more than a thousand);
 /// [`Error::TooShort`] where a step has fewer than 6 updates; those of [`Spec::schedule`] and [`cycles`].
 pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error> {
     let ratio = in_range("ratio", ratio, "a finite number above 1", |r| r > 1.0)?;
@@ -141,13 +184,18 @@ pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error
         .ok_or(Error::UnknownEpoch { length: unknown })?;
     let stages: Result<Vec<Stage>, Error> = steps
         .iter()
-        .map(|&(lr, start, end)| replaced(rounded(lr), end - start, epoch, ratio))
+        .map(|step| replaced(step, epoch, ratio))
         .collect();
     Spec::new(stages?)
 }
 
-/// The cycles that replace one constant step.
-fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Error> {
+/// The cycles that replace one constant step. A warm-up stays as it is.
+fn replaced(step: &ConstantStep, epoch: u64, ratio: f64) -> Result<Stage, Error> {
+    let updates = step.end - step.start;
+    if let Some(from) = step.warmup_from {
+        return Ok(Stage::warmup(Warmup::new(Updates(updates), from)?));
+    }
+    let lr = rounded(step.lr, RATE_DIGITS);
     let cycles = (updates / (2 * AMPLE_STEP_EPOCHS * epoch)).max(FEWEST_CYCLES);
     let step = updates / (2 * cycles);
     if step == 0 {
@@ -156,35 +204,8 @@ fn replaced(lr: f64, updates: u64, epoch: u64, ratio: f64) -> Result<Stage, Erro
             fewest: 2 * FEWEST_CYCLES,
         });
     }
-    let wave = Wave::new(lr, rounded(lr * ratio), Updates(step))?;
+    let wave = Wave::new(lr, rounded(lr * ratio, RATE_DIGITS), Updates(step))?;
     Stage::lasting(Triangular2::new(wave), Updates(2 * step * cycles))
-}
-
-/// The rate to 12 digits: `gamma^k` leaves rounding errors that no one wants to read.
-fn rounded(lr: f64) -> f64 {
-    alloc::format!("{lr:.11e}").parse().unwrap_or(lr)
-}
-
-/// The form in which the range test's paper is often retold: a 1-based formula over an `epochCounter`.
-///
-/// `cycle = floor(1 + epochCounter/(2·stepsize))`; `x = |epochCounter/stepsize - 2·cycle + 1|`;
-/// `lr = base + (max - base)·max(0, 1 - x)`
-///
-/// It equals [`Triangular`](crate::policy::Triangular) wherever both counters have the same unit, and holds for any unit.
-/// The retellings slip twice. They call "training examples / batch size" the running counter, where it is the constant
-/// number of updates in an epoch; and they write "step size = (2..10) × number of epochs", where 2 to 10 times the
-/// *updates per epoch* is meant. So a step size in epochs meets a counter in updates, and the cycle comes out hundreds
-/// of times too short. Elsewhere in this crate the two cannot meet: see [`units`](crate::units).
-///
-/// ```
-/// // Update 1 of a step size of 2000 updates.
-/// let lr = cyclr::advice::retold_triangular(1.0, 2000.0, 0.001, 0.006);
-/// assert!((lr - 0.0010025).abs() < 1e-15);
-/// ```
-pub fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
-    let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
-    let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();
-    base_lr + (max_lr - base_lr) * (1.0 - x).max(0.0)
 }
 
 #[cfg(test)]
@@ -219,6 +240,45 @@ mod tests {
     }
 
     #[test]
+    fn short_runs_use_the_updates_that_they_can() {
+        // (updates, cycles, step): of 11 updates three cycles would leave 5, and five leave 1.
+        for (updates, cycles, step) in [
+            (6, 3, 1),
+            (7, 3, 1),
+            (8, 4, 1),
+            (11, 5, 1),
+            (12, 3, 2),
+            (17, 4, 2),
+            (21, 5, 2),
+            (23, 5, 2),
+            (41, 4, 5),
+            (53, 3, 8),
+            (64, 3, 10),
+            (640, 3, 106),
+        ] {
+            let run = Horizon::of_updates(updates).unwrap();
+            let advice = super::cycles(&run.with_epoch(1_000, 1).unwrap()).unwrap();
+            assert_eq!((advice.cycles, advice.step), (cycles, step), "{updates}");
+        }
+    }
+
+    #[test]
+    fn a_warm_up_stays_in_front_of_the_cycles() {
+        let run = Horizon::of_updates(1_000)
+            .unwrap()
+            .with_epoch(100, 10)
+            .unwrap();
+        let stepped = "warmup(5ep, from=0.1) then step(lr=1, gamma=0.5, every=50%)";
+        let spec = cyclical(&stepped.parse().unwrap(), &run, 5.0).unwrap();
+        // The drop is 500 updates after the warm-up's end.
+        assert_eq!(
+            spec.to_string(),
+            "warmup(50, from=0.1) then triangular2(base=1, max=5, step=83) for 498 then \
+             triangular2(base=0.5, max=2.5, step=75) for 450"
+        );
+    }
+
+    #[test]
     fn the_advised_budget_is_at_most_the_given_one_and_ends_at_a_trough() {
         for tenths in 10..2_000 {
             let run = Horizon::of_epochs(Epochs::new(f64::from(tenths) / 10.0).unwrap(), 777, 10)
@@ -231,6 +291,13 @@ mod tests {
                 .unwrap();
             assert_eq!(schedule.troughs().last(), Some(advice.updates));
         }
+    }
+
+    /// The 1-based formula in which articles retell the paper. `epoch_counter` must have the unit of `stepsize`.
+    fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
+        let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
+        let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();
+        base_lr + (max_lr - base_lr) * (1.0 - x).max(0.0)
     }
 
     #[test]

@@ -54,6 +54,23 @@ pub enum Error {
         /// The updates of its stage.
         updates: f64,
     },
+    /// A place lies outside the updates that its policy has.
+    #[error(
+        "{key} = {length} is at update {at}, and the policy has the updates from {start} to {end}: \
+         give a place among them"
+    )]
+    Outside {
+        /// The key in the spec grammar.
+        key: &'static str,
+        /// The place that was given.
+        length: Length,
+        /// The update of the run at which it lies.
+        at: f64,
+        /// The policy's first update.
+        start: f64,
+        /// The update at which the policy ends.
+        end: f64,
+    },
     /// A length in epochs was given for a run whose epoch is unknown.
     #[error(
         "{length} needs the length of an epoch: give the number of examples and the batch size"
@@ -91,7 +108,8 @@ pub enum Error {
     },
     /// A schedule that should be a sequence of constant steps is something else.
     #[error(
-        "the schedule is not made of constant steps alone, at most {most}: give a step, multistep or fixed policy, or stages of them"
+        "the schedule is not made of constant steps alone, at most {most}: give a step, multistep or fixed policy, \
+         or stages of them, with or without warm-ups"
     )]
     NotStepped {
         /// The most steps that are taken on.

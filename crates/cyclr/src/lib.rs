@@ -19,6 +19,7 @@ mod error;
 mod hyper;
 pub mod policy;
 pub mod range;
+mod round;
 mod schedule;
 pub mod spec;
 pub mod stats;
@@ -27,5 +28,6 @@ pub mod units;
 
 pub use error::Error;
 pub use hyper::Hyper;
+pub use round::rounded;
 pub use schedule::{Position, Schedule};
 pub use spec::{Spec, SpecError, SpecErrorKind};

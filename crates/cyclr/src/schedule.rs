@@ -1,11 +1,11 @@
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use core::fmt;
 
 use crate::Hyper;
 use crate::error::Error;
 use crate::policy::{Policy, Resolver};
 use crate::spec::{Kind, Stage};
-use crate::units::{Horizon, round_up};
+use crate::units::{Horizon, round_up, rounding, snapped};
 
 /// The rate at every update of a run: a pure total function of the update, without state.
 ///
@@ -108,13 +108,6 @@ impl Schedule {
         (0..self.updates).map(|update| self.at(update))
     }
 
-    /// Fills `lrs` with the rates of the updates from `start` on.
-    pub fn fill(&self, start: u64, lrs: &mut [f64]) {
-        for (update, lr) in (start..).zip(lrs) {
-            *lr = self.at(update).lr;
-        }
-    }
-
     /// The cycle and phase that an update lies in; `None` where nothing cycles there. Past the end, as at the end.
     pub fn position(&self, update: u64) -> Option<Position> {
         let Source::Stages(stages) = &self.source else {
@@ -177,27 +170,48 @@ impl Schedule {
         })
     }
 
-    /// The constant steps of the run, where it is nothing else and they are at most `most`: each one's rate, first update
-    /// and the update after its last.
-    pub(crate) fn constant_steps(&self, most: usize) -> Option<Vec<(f64, u64, u64)>> {
+    /// The run as constant steps and warm-ups, if it is nothing else and they are at most `most`.
+    pub(crate) fn constant_steps(&self, most: usize) -> Option<Vec<ConstantStep>> {
         let Source::Stages(stages) = &self.source else {
             return None;
         };
-        let mut steps: Vec<(f64, u64, u64)> = Vec::new();
+        let mut steps: Vec<ConstantStep> = Vec::new();
         for stage in stages {
-            let Part::Policy(policy) = &stage.part else {
-                return None;
+            let warmup_from = match stage.part {
+                Part::Warmup { from, .. } => Some(from),
+                Part::Policy(_) => None,
             };
-            for (from, lr) in policy.steps(stage.horizon, most + 1)? {
+            let starts = match &stage.part {
+                Part::Warmup { to, .. } => vec![(0.0, to.lr)],
+                Part::Policy(policy) => policy.steps(stage.horizon, most + 1)?,
+            };
+            for (from, lr) in starts {
                 let start = stage.start + round_up(from);
                 if let Some(before) = steps.last_mut() {
-                    before.2 = start;
+                    before.end = start;
                 }
-                steps.push((lr, start, stage.end));
+                steps.push(ConstantStep {
+                    lr,
+                    warmup_from,
+                    start,
+                    end: stage.end,
+                });
             }
         }
         (steps.len() <= most).then_some(steps)
     }
+}
+
+/// A part of a run with one rate, or a warm-up to it.
+pub(crate) struct ConstantStep {
+    /// The rate, or what the warm-up leads to.
+    pub(crate) lr: f64,
+    /// Where the rate of a warm-up begins; `None` in a constant step.
+    pub(crate) warmup_from: Option<f64>,
+    /// The first update.
+    pub(crate) start: u64,
+    /// The update after the last.
+    pub(crate) end: u64,
 }
 
 /// The stage that an update lies in.
@@ -261,12 +275,12 @@ fn ends(stages: &[Stage], run: &Horizon) -> Result<Vec<f64>, Error> {
     let mut ends = Vec::with_capacity(stages.len());
     for stage in stages {
         end = match stage.length {
-            Some(length) => end + run.updates_in(length)?,
+            Some(length) => snapped(end + run.updates_in(length)?),
             None => updates,
         };
         ends.push(end);
     }
-    let rounding = 1e-9 * updates;
+    let rounding = rounding(updates);
     if (end - updates).abs() > rounding || ends.iter().any(|&e| e > updates + rounding) {
         let filled = ends.iter().copied().fold(0.0, f64::max);
         return Err(Error::Unfilled {
@@ -305,17 +319,18 @@ impl Placing<'_> {
                 to: Hyper::lr(warmup.from()),
             },
             Kind::Policy(policy) => {
-                let warmed = n > 0 && matches!(self.stages[n - 1].kind, Kind::Warmup(_));
-                let whole = self.ends[n]
-                    - if warmed {
-                        self.exact_start(n - 1)
-                    } else {
-                        exact_start
-                    };
+                let warmed = n > 0 && self.stages[n - 1].is_warmup();
+                let begin = if warmed {
+                    self.exact_start(n - 1)
+                } else {
+                    exact_start
+                };
                 Part::Policy(policy.resolve(&Resolver {
                     run: self.run,
-                    whole,
-                    room: horizon,
+                    begin,
+                    exact_start,
+                    start: start as f64,
+                    end: self.ends[n],
                 })?)
             }
         };

@@ -31,7 +31,7 @@ pub struct Updates(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Epochs(f64);
 
-/// A share of the horizon, `0..=100`. It becomes updates without rounding.
+/// A fraction of the horizon, `0..=100`. It becomes updates without rounding.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Percent(f64);
 
@@ -71,7 +71,7 @@ pub enum Length {
     Updates(Updates),
     /// A number of passes over the training set.
     Epochs(Epochs),
-    /// A share of the horizon: of the stage, inside a stage; of the run, after `for`.
+    /// A fraction of the horizon: of the stage, inside a stage; of the run, after `for`.
     Percent(Percent),
 }
 
@@ -85,14 +85,14 @@ impl Length {
         }
     }
 
-    /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run`.
-    pub(crate) fn describe(self) -> String {
+    /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run` (`whole` is what per cent are of).
+    pub(crate) fn describe(self, whole: &str) -> String {
         match self {
             Self::Updates(Updates(1)) => String::from("1 update"),
             Self::Updates(updates) => format!("{} updates", updates.0),
             Self::Epochs(epochs) if epochs.0 == 1.0 => String::from("1 epoch"),
             Self::Epochs(epochs) => format!("{} epochs", number(epochs.0)),
-            Self::Percent(percent) => format!("{} % of the run", number(percent.0)),
+            Self::Percent(percent) => format!("{} % of the {whole}", number(percent.0)),
         }
     }
 }
@@ -190,7 +190,7 @@ impl Horizon {
     pub(crate) fn updates_within(&self, length: Length, total: f64) -> Result<f64, Error> {
         match length {
             Length::Updates(updates) => Ok(updates.0 as f64),
-            Length::Percent(percent) => Ok(percent.0 * total / 100.0),
+            Length::Percent(percent) => Ok(snapped(percent.0 * total / 100.0)),
             Length::Epochs(epochs) => {
                 let per_epoch = self
                     .updates_per_epoch
@@ -201,29 +201,47 @@ impl Horizon {
     }
 }
 
-/// The first whole number not below `x`, where a rounding error of the arithmetic that led to `x` counts for nothing.
+/// The first whole number not below `x`; what is whole but for rounding errors counts as whole. `x` is at least 0.
 pub(crate) fn round_up(x: f64) -> u64 {
-    let floor = x as i64;
-    let excess = x - floor as f64;
-    floor as u64 + u64::from(excess > ROUNDING * x.max(1.0))
+    let nearest = nearest(x);
+    nearest as u64 + u64::from(x - nearest > rounding(x))
 }
 
 /// The last whole number not above `x`, with the same leniency; `x` is at least 0.
 #[inline]
 pub(crate) fn round_down(x: f64) -> f64 {
-    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over integers.
-    const WHOLE: f64 = (1_u64 << 52) as f64;
-    let lenient = x * (1.0 + ROUNDING);
-    let nearest = (lenient + WHOLE) - WHOLE;
-    if nearest > lenient {
+    let nearest = nearest(x);
+    if nearest - x > rounding(x) {
         nearest - 1.0
     } else {
         nearest
     }
 }
 
-/// The relative error that a few operations on doubles may leave.
-const ROUNDING: f64 = 1e-15;
+/// `x`, or the whole number that it is but for rounding errors.
+#[inline]
+pub(crate) fn snapped(x: f64) -> f64 {
+    let nearest = nearest(x);
+    if (nearest - x).abs() > rounding(x) {
+        x
+    } else {
+        nearest
+    }
+}
+
+/// The error that a few operations on doubles may leave in a number of this size: `1e-12` of it, and no more than a
+/// thousandth of an update. The borders of stages, cycles and periods all have this leniency.
+#[inline]
+pub(crate) fn rounding(x: f64) -> f64 {
+    (1e-12 * x.abs().max(1.0)).min(1e-3)
+}
+
+#[inline]
+fn nearest(x: f64) -> f64 {
+    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over integers.
+    const WHOLE: f64 = (1_u64 << 52) as f64;
+    if x < WHOLE { (x + WHOLE) - WHOLE } else { x }
+}
 
 fn updates_per_epoch(examples: u64, batch: u64) -> Result<u64, Error> {
     above_zero("examples", examples as f64)?;
@@ -263,7 +281,10 @@ mod tests {
             (3.000_000_000_000_000_4, 3),
             (3.1, 4),
             (0.1, 1),
-            (1e15 + 0.5, 1_000_000_000_000_000),
+            (189.000_000_000_03, 189),
+            (189.000_000_1, 190),
+            (1e15 + 0.5, 1_000_000_000_000_001),
+            (9_007_199_254_740_991.0, 9_007_199_254_740_991),
         ] {
             assert_eq!(round_up(x), up, "{x}");
         }
@@ -279,6 +300,7 @@ mod tests {
             (2.5, 2.0),
             (below_three, 3.0),
             (2.999_999, 2.0),
+            (9_007_199_254_740_991.0, 9_007_199_254_740_991.0),
         ] {
             assert_eq!(round_down(x), down, "{x}");
         }

@@ -242,8 +242,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// A number in few digits.
 fn short(value: f64) -> String {
-    let digits = format!("{value:.4e}");
-    let rounded: f64 = digits.parse().unwrap_or(value);
+    let rounded = cyclr::rounded(value, 5);
     if rounded == 0.0 || (1e-4..1e7).contains(&rounded.abs()) {
         format!("{rounded}")
     } else {

@@ -16,6 +16,12 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
     let run = Epochs::new(args.epochs)
         .and_then(|epochs| Horizon::of_epochs(epochs, args.examples, args.batch))
         .map_err(Usage::error)?;
+    if args.batch > args.examples {
+        return Err(Usage::error(format!(
+            "a batch of {} out of {} training examples; it must be from 1 to {}",
+            args.batch, args.examples, args.examples
+        )));
+    }
     let cycles = advice::cycles(&run).map_err(Usage::error)?;
     let base = args
         .max

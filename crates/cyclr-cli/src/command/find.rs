@@ -13,7 +13,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
 use cyclr_train::find::{
     AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, describe_interval, range_test,
-    range_test_over_weight_decay, suggest,
+    range_test_over_weight_decay,
 };
 use serde_json::json;
 
@@ -267,7 +267,8 @@ fn describe(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
             "step size {} updates ({:.2} epochs), {} cycles in {} updates\n",
             cycles.step, cycles.step_epochs, cycles.cycles, cycles.updates
         );
-        text += &format!("policy    {}\n", suggest(bounds, run)?);
+        let policy = advice::suggest(bounds.base_lr.value, bounds.max_lr.value, run)?;
+        text += &format!("policy    {policy}\n");
     }
     Ok(text)
 }

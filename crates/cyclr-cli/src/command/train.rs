@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use cyclr::Spec;
 use cyclr::trainer::TrainerFactory;
 use cyclr::units::{Epochs, Horizon};
+use cyclr::{Spec, advice};
 use cyclr_train::compare::WinnerFile;
-use cyclr_train::find::{FRACTION, RangeTest, range_test, suggest};
+use cyclr_train::find::{FRACTION, RangeTest, range_test};
 use cyclr_train::store::read_run;
 use cyclr_train::{Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
 use serde_json::json;
@@ -234,7 +234,10 @@ fn found(
     )?;
     progress.finish();
     match found.answer() {
-        Ok(bounds) => Ok(suggest(&bounds, &run)?),
+        Ok(bounds) => {
+            let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
+            Ok(advice::suggest(base_lr, max_lr, &run)?)
+        }
         Err(reason) => {
             note!(
                 "no reliable answer: {reason}\ntry this: {}",

@@ -109,7 +109,7 @@ pub(super) fn figure(x: f64) -> String {
     if x == 0.0 {
         return String::from("0");
     }
-    let digits: f64 = format!("{x:.2e}").parse().unwrap_or(x);
+    let digits = cyclr::rounded(x, 3);
     if x.abs() >= 1000.0 && x.abs() < 1e15 {
         thousands(x.abs().round() as u64)
     } else if (1e-4..1000.0).contains(&x.abs()) {

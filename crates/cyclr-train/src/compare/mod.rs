@@ -37,5 +37,5 @@ mod v1;
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
-pub use plan::{Arm, ArmPolicy, Bounds, COMPLETED, MULTIPLES, Plan, Tune};
+pub use plan::{Arm, ArmPolicy, Bounds, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

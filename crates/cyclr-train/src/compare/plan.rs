@@ -3,9 +3,10 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use cyclr::policy::{Completion, Policy};
 use cyclr::trainer::TrainerInfo;
-use cyclr::units::Horizon;
-use cyclr::{Schedule, Spec, SpecError, advice};
+use cyclr::units::{Horizon, Length, Percent, Updates};
+use cyclr::{Schedule, Spec, SpecError, advice, rounded};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -81,7 +82,7 @@ pub struct Arm {
 /// What the rate of an arm does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArmPolicy {
-    /// The policy of that name in [`COMPLETED`], made whole from the bounds and the budget.
+    /// The policy of that name, completed from the bounds and the budget ([`Policy::completable`]).
     Named(&'static str),
     /// A spec, whose rates all move with its peak.
     Spec(Spec),
@@ -91,8 +92,8 @@ impl FromStr for ArmPolicy {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match COMPLETED.iter().find(|(name, _)| *name == text) {
-            Some((name, _)) => Ok(Self::Named(name)),
+        match Policy::completable().find(|name| *name == text) {
+            Some(name) => Ok(Self::Named(name)),
             None => text.parse().map(Self::Spec),
         }
     }
@@ -175,18 +176,6 @@ impl Bounds {
     }
 }
 
-/// The policies that an arm may name without a spec, and the spec that each becomes: the peak is `P`, and `R` is the
-/// ratio of the found bounds. Warm-ups are declared here, once for all.
-pub const COMPLETED: &[(&str, &str)] = &[
-    ("fixed", "fixed(lr=P)"),
-    ("linear", "linear(lr=P, warmup=5%)"),
-    ("cosine", "cosine(lr=P, warmup=5%)"),
-    ("wsd", "wsd(lr=P, warmup=5%)"),
-    ("one_cycle", "one_cycle(max=P)"),
-    ("triangular", "triangular(base=P*R, max=P, step=S)"),
-    ("triangular2", "triangular2(base=P*R, max=P, step=S)"),
-];
-
 /// The multiples of the found `max_lr` that are tried where nothing else is declared.
 pub const MULTIPLES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
@@ -195,6 +184,9 @@ const USUAL_RUNS: u64 = 27;
 
 /// Ratio of the bounds where none were found: a quarter, of the paper's "one third or one fourth".
 const USUAL_RATIO: f64 = 0.25;
+
+/// The bounds of a spec that is shown as an example.
+const EXAMPLE: (f64, f64) = (0.025, 0.1);
 
 impl Plan {
     /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each, five seeds, a margin
@@ -474,32 +466,38 @@ impl Arm {
                 return spec.map_err(|e| bad(e.to_string()));
             }
         };
-        let (_, form) = COMPLETED
-            .iter()
-            .find(|(completed, _)| *completed == name)
-            .expect("only these names are read");
-        let peak = peak.or(bounds.map(|(_, max)| readable(max))).ok_or_else(|| {
-            bad(format!("`{name}` says nothing of its rates, and no bounds are known: write it as {form}, or let the bounds be found"))
-        })?;
-        let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
         let step = self.step(plan, info).map_err(|e| bad(format!("{e}")))?;
-        let text = form
-            .replace("P*R", &format!("{}", readable(base)))
-            .replace("=P", &format!("={peak}"))
-            .replace("=S", &format!("={step}"));
-        text.parse().map_err(|e| bad(format!("{e}")))
+        let complete = |base_lr, max_lr| {
+            let with = Completion {
+                base_lr,
+                max_lr,
+                step,
+            };
+            Policy::complete(name, &with)
+                .expect("only the names of policies that can be completed are read")
+                .map(Spec::from)
+                .map_err(|e| bad(e.to_string()))
+        };
+        let Some(peak) = peak.or(bounds.map(|(_, max)| rounded(max, 4))) else {
+            let example = complete(EXAMPLE.0, EXAMPLE.1)?;
+            return Err(bad(format!(
+                "`{name}` does not say its rates, and no bounds are known: write a whole spec, such as {example}, or let the bounds be found"
+            )));
+        };
+        let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);
+        complete(rounded(base, 4), peak)
     }
 
-    /// The step size that fills a run with the advised number of whole cycles, as the grammar writes it: in updates where
+    /// The step size that fills a run with the advised number of whole cycles, in updates where
     /// that comes out even at every budget, else in per cent, with as few digits as still end the last cycle at the end of
     /// the run.
-    fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<String, cyclr::Error> {
+    fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<Length, cyclr::Error> {
         let updates = plan.updates_of(self, 1.0);
         let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
         let halves = 2 * advice::cycles(&run)?.cycles;
         let even = |&fraction: &f64| plan.updates_of(self, fraction).is_multiple_of(halves);
         if plan.budgets.iter().all(even) {
-            return Ok(format!("{}", updates / halves));
+            return Ok(Length::from(Updates(updates / halves)));
         }
         let percent = 100.0 / halves as f64;
         let mut shorter = (0..15).map(|digits| {
@@ -508,7 +506,7 @@ impl Arm {
         });
         let ends = |step: &f64| (step / 100.0 * updates as f64 * halves as f64).ceil() as u64;
         let step = shorter.find(|step| ends(step) == updates);
-        Ok(format!("{}%", step.unwrap_or(percent)))
+        Percent::new(step.unwrap_or(percent)).map(Length::from)
     }
 
     /// What the spec does at a share of the budget: the whole shape, shortened with it.
@@ -534,11 +532,6 @@ impl Arm {
             .map_err(|e| bad(format!("{e}")))?;
         Ok((spec, schedule))
     }
-}
-
-/// A rate in four digits. Rates are tried, recorded and handed on as they are read.
-pub(super) fn readable(rate: f64) -> f64 {
-    format!("{rate:.3e}").parse().unwrap_or(rate)
 }
 
 fn yes() -> bool {
@@ -579,7 +572,7 @@ mod tests {
             let again: Spec = spec.to_string().parse().unwrap();
             assert_eq!(again, spec, "text → spec → text");
         }
-        let step = |updates| arm.step(&Plan::new(updates), &info).unwrap();
+        let step = |updates| arm.step(&Plan::new(updates), &info).unwrap().to_string();
         assert_eq!((step(320).as_str(), step(1280).as_str()), ("16.66%", "160"));
     }
 }

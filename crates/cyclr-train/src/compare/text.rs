@@ -5,7 +5,6 @@ use std::fmt;
 use cyclr::trainer::Unit;
 
 use super::analyse;
-use super::plan::readable;
 use super::record::{
     Against, Because, BudgetOutcome, Conclusion, Difference, Record, Role, Row, Sample,
     TimeToTarget, Verdict, Winner, best,
@@ -321,7 +320,7 @@ impl Text<'_> {
                     .filter(|rest| *rest == "0.00")
                     .map_or(text.clone(), String::from)
             }
-            Unit::Own => readable(value).to_string(),
+            Unit::Own => cyclr::rounded(value, 4).to_string(),
         }
     }
 

@@ -3,7 +3,7 @@ use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
-use super::{Found, suggest};
+use super::Found;
 use crate::Error;
 use crate::store::VERSION;
 
@@ -58,7 +58,7 @@ impl AnswerRecord {
     /// What a test found, and what it means for a run.
     ///
     /// # Errors
-    /// Those of [`suggest`].
+    /// Those of [`advice::suggest`].
     pub fn of(found: &Found, run: &Horizon) -> Result<Self, Error> {
         let (_, reading) = found.read();
         let mut answer = Self::read(found.answer(), reading, Some(run))?;
@@ -91,7 +91,9 @@ impl AnswerRecord {
             }
         };
         let cycles = run.map(advice::cycles).transpose()?;
-        let policy = run.map(|run| suggest(&bounds, run)).transpose()?;
+        let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
+        let suggest = |run| advice::suggest(base_lr, max_lr, run);
+        let policy = run.map(suggest).transpose()?;
         let ends = |estimate: Estimate| [estimate.low, estimate.high];
         Ok(Self::Bounds {
             version: VERSION,

@@ -20,8 +20,6 @@ use std::path::Path;
 
 use cyclr::range::{Bounds, Estimate, NoAnswer, Rule, SweepReading, read_bounds};
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
-use cyclr::units::{Horizon, Length, Updates};
-use cyclr::{Spec, advice};
 
 use crate::parallel::all_side_by_side;
 use crate::store::write_atomically;
@@ -254,25 +252,6 @@ pub fn range_test_over_weight_decay(
     }
     let weight_decays: Vec<_> = weight_decays.iter().copied().map(Some).collect();
     test_each(factory, test, &weight_decays, watch)
-}
-
-/// The cyclical policy that bounds and budget suggest: `triangular2` with the cycles of [`advice::cycles`].
-///
-/// # Errors
-/// [`Error::Schedule`] where the budget is too short for any advice, or its epoch unknown.
-pub fn suggest(bounds: &Bounds, run: &Horizon) -> Result<Spec, Error> {
-    let step = Length::Updates(Updates(advice::cycles(run)?.step));
-    let wave = cyclr::policy::Wave::new(
-        shown(bounds.base_lr.value),
-        shown(bounds.max_lr.value),
-        step,
-    )?;
-    Ok(Spec::from(cyclr::policy::Triangular2::new(wave)))
-}
-
-/// A rate to the three digits that a range test can know of it.
-fn shown(lr: f64) -> f64 {
-    format!("{lr:.2e}").parse().unwrap_or(lr)
 }
 
 fn test_each(

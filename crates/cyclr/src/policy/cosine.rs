@@ -3,14 +3,14 @@ use core::f64::consts::PI;
 
 use crate::Hyper;
 use crate::error::{Error, ordered, rate};
-use crate::policy::{Resolver, Rise, describe_rise};
+use crate::policy::{Completing, Curve, Definition, Resolver, Rise, usual_warmup};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
 /// The rate falls along half a cosine, once, without restarts.
 ///
-/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - W)/(N - W)))`, with `N` the horizon and `W` the warm-up, where
-/// `lr(i) = lr·i/W`
+/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - S)/(N - S)))`, with `N` the horizon; during a warm-up `W`,
+/// `lr(i) = lr·i/W`, and `S = ceil(W)` is the first update after it
 ///
 /// Ranges: `0 <= min <= lr`, finite; `warmup` shorter than the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past
 /// the last update, and beyond: `min`. Equals torch's `CosineAnnealingLR` with `T_max = N`, Hugging Face's
@@ -54,10 +54,16 @@ impl Cosine {
             ..self
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "min", "warmup"];
+impl Definition for Cosine {
+    type Resolved = Cosine<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> =
+        Some(|with| Self::new(with.max_lr, 0.0)?.with_warmup(usual_warmup()?));
+    const KEYS: &'static [&'static str] = &["lr", "min", "warmup"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("lr")?, args.number_or("min", 0.0)?)?;
         Ok(Self {
             rise: Rise::read(args)?,
@@ -65,24 +71,24 @@ impl Cosine {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
-        let mut fields = vec![Field::number("lr", self.lr)];
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::rate("lr", self.lr)];
         if self.min != 0.0 {
-            fields.push(Field::number("min", self.min));
+            fields.push(Field::rate("min", self.min));
         }
         fields.extend(self.rise.fields());
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (lr, min) = (number(self.lr), number(self.min));
         format!(
             "{}the rate falls along half a cosine from {lr} to {min} at the end",
-            describe_rise(&self.rise)
+            self.rise.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Cosine<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Cosine<f64>, Error> {
         Ok(Cosine {
             lr: self.lr,
             min: self.min,
@@ -91,11 +97,11 @@ impl Cosine {
     }
 }
 
-impl Cosine<f64> {
+impl Curve for Cosine<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            half_cosine(self.lr, self.min, i / (horizon - from))
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            half_cosine(self.lr, self.min, i / horizon)
         }))
     }
 }

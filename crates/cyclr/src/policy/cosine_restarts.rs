@@ -4,9 +4,9 @@ use crate::Hyper;
 use crate::error::{Error, above_zero, in_range, ordered, rate};
 use crate::policy::cosine::half_cosine;
 use crate::policy::decay::Decay;
-use crate::policy::{Resolver, positive};
+use crate::policy::{Curve, Definition, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Length, round_down};
+use crate::units::{Length, round_down, snapped};
 
 /// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a longer period.
 ///
@@ -65,10 +65,14 @@ impl CosineRestarts {
             ..self
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["max", "min", "period", "mult"];
+impl Definition for CosineRestarts {
+    type Resolved = CosineRestarts<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["max", "min", "period", "mult"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(
             args.number("max")?,
             args.number("min")?,
@@ -77,10 +81,10 @@ impl CosineRestarts {
         Ok(policy.with_mult(args.number_or("mult", 1.0)?)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            Field::number("max", self.max),
-            Field::number("min", self.min),
+            Field::rate("max", self.max),
+            Field::rate("min", self.min),
             Field::length("period", self.period),
         ];
         if self.mult.gamma() != 1.0 {
@@ -89,7 +93,7 @@ impl CosineRestarts {
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let longer = if self.mult.gamma() == 1.0 {
             String::new()
         } else {
@@ -98,53 +102,57 @@ impl CosineRestarts {
                 number(self.mult.gamma())
             )
         };
-        let (max, min, period) = (number(self.max), number(self.min), self.period.describe());
+        let (max, min, period) = (
+            number(self.max),
+            number(self.min),
+            self.period.describe(whole),
+        );
         format!(
             "the rate falls along half a cosine from {max} to {min} over {period} and restarts{longer}"
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<CosineRestarts<f64>, Error> {
-        let period = to.updates("period", self.period)?;
-        Ok(CosineRestarts {
+    fn resolve(&self, to: &Resolver) -> Result<CosineRestarts<f64>, Error> {
+        Ok(self.with_period(to.updates("period", self.period)?))
+    }
+
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        let period = updates(self.period)?;
+        Some(self.with_period(period).restart(4))
+    }
+}
+
+impl CosineRestarts {
+    fn with_period(&self, period: f64) -> CosineRestarts<f64> {
+        CosineRestarts {
             max: self.max,
             min: self.min,
             period,
             mult: self.mult,
-        })
+        }
+    }
+}
+
+impl Curve for CosineRestarts<f64> {
+    #[inline]
+    fn at(&self, i: f64, _: f64) -> Hyper {
+        let (_, phase) = self.position(i);
+        Hyper::lr(half_cosine(self.max, self.min, phase))
     }
 
-    /// The length of the first four periods, where `updates` knows the first.
-    pub(super) fn four_periods(&self, updates: impl Fn(Length) -> Option<f64>) -> Option<f64> {
-        let period = updates(self.period)?;
-        Some(
-            CosineRestarts {
-                max: self.max,
-                min: self.min,
-                period,
-                mult: self.mult,
-            }
-            .restart(4),
-        )
+    fn cycle(&self, i: f64, _: f64) -> Option<(u64, f64)> {
+        Some(self.position(i))
+    }
+
+    fn trough(&self, k: u64, _: f64) -> Option<f64> {
+        Some(self.restart(k))
     }
 }
 
 impl CosineRestarts<f64> {
-    #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
-        let (_, phase) = self.cycle(i);
-        Hyper::lr(half_cosine(self.max, self.min, phase))
-    }
-
     /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..1`.
-    pub(super) fn cycle(&self, i: f64) -> (u64, f64) {
-        let periods = i / self.period;
-        let mult = self.mult.gamma();
-        let guess = if mult == 1.0 {
-            periods
-        } else {
-            self.mult.exponent(1.0 + periods * (mult - 1.0))
-        };
+    fn position(&self, i: f64) -> (u64, f64) {
+        let guess = self.mult.terms(i / self.period);
         let mut cycle = round_down(guess) as u64;
         // The logarithm may land on the wrong side of a restart, by rounding.
         if self.restart(cycle) > i {
@@ -158,12 +166,7 @@ impl CosineRestarts<f64> {
     }
 
     /// The first update of the 0-based cycle.
-    pub(super) fn restart(&self, cycle: u64) -> f64 {
-        let mult = self.mult.gamma();
-        if mult == 1.0 {
-            self.period * cycle as f64
-        } else {
-            self.period * (self.mult.stepped(cycle) - 1.0) / (mult - 1.0)
-        }
+    fn restart(&self, cycle: u64) -> f64 {
+        snapped(self.period * self.mult.sum(cycle))
     }
 }

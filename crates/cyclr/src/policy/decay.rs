@@ -1,3 +1,6 @@
+/// Up to this exponent powers are products, and sums of powers are sums.
+const PRODUCTS: u64 = 64;
+
 /// A factor that is applied again and again: `gamma^n` without the cost of a general power.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Decay {
@@ -19,10 +22,26 @@ impl Decay {
         self.gamma
     }
 
-    /// The `n` whose power of the factor is `power`; the factor is not 1.
+    /// The sum of the first `n` powers of the factor, `1 + gamma + … + gamma^(n - 1)`. That of whole numbers is exact
+    /// while it has few terms.
+    pub(super) fn sum(self, n: u64) -> f64 {
+        if self.gamma == 1.0 {
+            n as f64
+        } else if n > PRODUCTS {
+            libm::expm1(self.ln_gamma * n as f64) / (self.gamma - 1.0)
+        } else {
+            (0..n).fold(0.0, |sum, _| sum * self.gamma + 1.0)
+        }
+    }
+
+    /// The `n` for which [`Decay::sum`] comes to `sum`, not whole where it lies between two.
     #[inline]
-    pub(super) fn exponent(self, power: f64) -> f64 {
-        libm::log(power) / self.ln_gamma
+    pub(super) fn terms(self, sum: f64) -> f64 {
+        if self.gamma == 1.0 {
+            sum
+        } else {
+            libm::log1p(sum * (self.gamma - 1.0)) / self.ln_gamma
+        }
     }
 
     /// `gamma^n` for any `n`: relative error below `2.3e-16 · |n · ln gamma|`.
@@ -35,7 +54,6 @@ impl Decay {
     /// drops ten-fold prints as one would write it.
     #[inline]
     pub(super) fn stepped(self, n: u64) -> f64 {
-        const PRODUCTS: u64 = 64;
         if n > PRODUCTS {
             return self.smooth(n as f64);
         }

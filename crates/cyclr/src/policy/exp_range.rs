@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, in_range};
 use crate::policy::decay::Decay;
-use crate::policy::{Resolver, Wave};
+use crate::policy::{Curve, Definition, Resolver, Wave};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -62,57 +62,59 @@ impl ExpRange {
             decays,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &[
+impl Definition for ExpRange {
+    type Resolved = ExpRange<f64>;
+
+    const KEYS: &'static [&'static str] = &[
         "base", "max", "step", "up", "down", "gamma", "decays", "momentum",
     ];
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    fn read(args: &Args) -> Result<Self, Fault> {
         let decays = args
             .choice("decays", Decays::WORDS)?
             .unwrap_or(Decays::Amplitude);
         Ok(Self::new(Wave::read(args)?, args.number("gamma")?, decays)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = self.wave.fields();
-        fields.push(Field::number("gamma", self.gamma.gamma()));
+        fields.push(Field::factor_per_update("gamma", self.gamma.gamma()));
         if self.decays == Decays::Bounds {
             fields.push(Field::choice("decays", Decays::WORDS, self.decays));
         }
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let what = match self.decays {
             Decays::Amplitude => "the amplitude",
             Decays::Bounds => "both bounds",
         };
         format!(
             "{}, with {what} multiplied by {} at every update",
-            self.wave.describe(),
+            self.wave.describe(whole),
             number(self.gamma.gamma())
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<ExpRange<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<ExpRange<f64>, Error> {
         Ok(ExpRange {
             wave: self.wave.resolve(to)?,
             gamma: self.gamma,
             decays: self.decays,
         })
     }
-}
 
-impl<L> ExpRange<L> {
-    pub(super) fn wave(&self) -> &Wave<L> {
-        &self.wave
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        self.wave.shown_in(updates)
     }
 }
 
-impl ExpRange<f64> {
+impl Curve for ExpRange<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let (_, height) = self.wave.cycle_and_height(i);
         let decay = self.gamma.smooth(i);
         match self.decays {
@@ -125,5 +127,13 @@ impl ExpRange<f64> {
                 }
             }
         }
+    }
+
+    fn cycle(&self, i: f64, _: f64) -> Option<(u64, f64)> {
+        Some(self.wave.cycle(i))
+    }
+
+    fn trough(&self, k: u64, _: f64) -> Option<f64> {
+        Some(k as f64 * self.wave.period())
     }
 }

@@ -3,7 +3,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
 use crate::policy::decay::Decay;
+use crate::policy::{Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
 
 /// The rate is multiplied by a factor at every update.
 ///
@@ -34,21 +36,25 @@ impl Exponential {
             gamma: Decay::new(above_zero("gamma", gamma)?),
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "gamma"];
+impl Definition for Exponential {
+    type Resolved = Self;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "gamma"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(args.number("lr")?, args.number("gamma")?)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
-            Field::number("gamma", self.gamma.gamma()),
+            Field::rate("lr", self.lr),
+            Field::factor_per_update("gamma", self.gamma.gamma()),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, _: &str) -> String {
         format!(
             "the rate starts at {} and is multiplied by {} at every update",
             number(self.lr),
@@ -56,8 +62,18 @@ impl Exponential {
         )
     }
 
+    fn resolve(&self, _: &Resolver) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+
+    fn shown_in(&self, _: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(1000.0)
+    }
+}
+
+impl Curve for Exponential {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         Hyper::lr(self.lr * self.gamma.smooth(i))
     }
 }

@@ -2,7 +2,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, rate};
+use crate::policy::{Completing, Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
 
 /// The same rate at every update.
 ///
@@ -30,23 +32,42 @@ impl Fixed {
             lr: rate("lr", lr)?,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr"];
+impl Definition for Fixed {
+    type Resolved = Self;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const KEYS: &'static [&'static str] = &["lr"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(args.number("lr")?)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
-        vec![Field::number("lr", self.lr)]
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::rate("lr", self.lr)]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, _: &str) -> String {
         format!("the rate stays at {}", number(self.lr))
     }
 
+    fn resolve(&self, _: &Resolver) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+
+    fn shown_in(&self, _: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(100.0)
+    }
+}
+
+impl Curve for Fixed {
     #[inline]
-    pub(super) fn at(&self) -> Hyper {
+    fn at(&self, _: f64, _: f64) -> Hyper {
         Hyper::lr(self.lr)
+    }
+
+    fn steps(&self, _: f64, _: usize) -> Option<Vec<(f64, f64)>> {
+        Some(vec![(0.0, self.lr)])
     }
 }

@@ -2,7 +2,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
+use crate::policy::{Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
+use crate::units::Length;
 
 /// The rate falls as a power of the update.
 ///
@@ -35,10 +37,14 @@ impl Inv {
             power: above_zero("power", power)?,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "gamma", "power"];
+impl Definition for Inv {
+    type Resolved = Self;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "gamma", "power"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(
             args.number("lr")?,
             args.number("gamma")?,
@@ -46,21 +52,31 @@ impl Inv {
         )?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
-            Field::number("gamma", self.gamma),
+            Field::rate("lr", self.lr),
+            Field::amount_per_update("gamma", self.gamma),
             Field::number("power", self.power),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, _: &str) -> String {
         let (lr, gamma, power) = (number(self.lr), number(self.gamma), number(self.power));
         format!("the rate starts at {lr} and falls as (1 + {gamma}·i)^-{power}")
     }
 
+    fn resolve(&self, _: &Resolver) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+
+    fn shown_in(&self, _: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(1000.0)
+    }
+}
+
+impl Curve for Inv {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         Hyper::lr(self.lr * libm::exp(-self.power * libm::log(1.0 + self.gamma * i)))
     }
 }

@@ -2,13 +2,14 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, rate};
-use crate::policy::{Resolver, Rise, describe_rise};
+use crate::policy::{Completing, Curve, Definition, Resolver, Rise, usual_warmup};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
 /// The rate moves in a straight line to its end value: with the default, linear-to-zero.
 ///
-/// `lr(i) = lr + (end - lr)·(i - W)/(N - W)`, with `N` the horizon and `W` the warm-up, where `lr(i) = lr·i/W`
+/// `lr(i) = lr + (end - lr)·(i - S)/(N - S)`, with `N` the horizon; during a warm-up `W`, `lr(i) = lr·i/W`, and
+/// `S = ceil(W)` is the first update after it
 ///
 /// Ranges: `lr` and `end` finite and at least 0, either the larger; `warmup` shorter than the horizon. At 0: `lr` (0 with
 /// a warm-up); at `N`, one past the last update, and beyond: `end`. Equals torch's `LinearLR` with `total_iters = N`
@@ -51,10 +52,16 @@ impl Linear {
             ..self
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "end", "warmup"];
+impl Definition for Linear {
+    type Resolved = Linear<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> =
+        Some(|with| Self::new(with.max_lr, 0.0)?.with_warmup(usual_warmup()?));
+    const KEYS: &'static [&'static str] = &["lr", "end", "warmup"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("lr")?, args.number_or("end", 0.0)?)?;
         Ok(Self {
             rise: Rise::read(args)?,
@@ -62,24 +69,24 @@ impl Linear {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
-        let mut fields = vec![Field::number("lr", self.lr)];
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::rate("lr", self.lr)];
         if self.end != 0.0 {
-            fields.push(Field::number("end", self.end));
+            fields.push(Field::rate("end", self.end));
         }
         fields.extend(self.rise.fields());
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (lr, end) = (number(self.lr), number(self.end));
         format!(
             "{}the rate goes in a straight line from {lr} to {end} at the end",
-            describe_rise(&self.rise)
+            self.rise.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Linear<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Linear<f64>, Error> {
         Ok(Linear {
             lr: self.lr,
             end: self.end,
@@ -88,11 +95,11 @@ impl Linear {
     }
 }
 
-impl Linear<f64> {
+impl Curve for Linear<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            self.lr + (self.end - self.lr) * (i / (horizon - from))
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            self.lr + (self.end - self.lr) * (i / horizon)
         }))
     }
 }

@@ -3,13 +3,16 @@
 //! In all of them `i` is the 0-based update of the policy's stage and `N` the stage's horizon. A policy holds its lengths
 //! in updates, epochs or per cent; [`Spec::schedule`](crate::Spec::schedule) turns them into updates once the run is
 //! known.
+//!
+//! A policy's file says all that the rest must know of it, by implementing [`Definition`] and [`Curve`]; its line in
+//! `policies!` registers it.
 
 use alloc::{format, string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, in_range, ordered};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Horizon, Length};
+use crate::units::{Horizon, Length, rounding, snapped};
 
 mod cosine;
 mod cosine_restarts;
@@ -18,6 +21,7 @@ mod exp_range;
 mod exponential;
 mod fixed;
 mod inv;
+mod inverse_sqrt;
 mod linear;
 mod multistep;
 mod one_cycle;
@@ -38,9 +42,10 @@ pub use exp_range::{Decays, ExpRange};
 pub use exponential::Exponential;
 pub use fixed::Fixed;
 pub use inv::Inv;
+pub use inverse_sqrt::InverseSqrt;
 pub use linear::Linear;
 pub use multistep::MultiStep;
-pub use one_cycle::{Anneal, OneCycle, Phases};
+pub use one_cycle::{Anneal, OneCycle};
 pub use one_cycle_smith::OneCycleSmith;
 pub use poly::Poly;
 pub use rex::Rex;
@@ -49,7 +54,7 @@ pub use step::Step;
 pub use triangular::Triangular;
 pub use triangular2::Triangular2;
 pub use warmup::Warmup;
-use warmup::{Rise, describe_rise};
+use warmup::{Rise, usual_warmup};
 pub use wave::Wave;
 pub use wsd::{Cooldown, Wsd};
 
@@ -91,7 +96,72 @@ impl Momentum {
     }
 }
 
-/// Declares [`Policy`] with what its variants have in common: a name in the grammar, keys, and how they are read.
+/// What a policy says of itself in its own file: how it stands in the grammar.
+trait Definition: Sized {
+    /// The policy with its lengths in updates.
+    type Resolved: Curve;
+
+    /// The keys that it takes.
+    const KEYS: &'static [&'static str];
+
+    /// How it is made where it is named without its keys. `None` if bounds and a step size do not say enough.
+    const COMPLETE: Option<Completing<Self>> = None;
+
+    /// Reads it from its arguments.
+    fn read(args: &Args) -> Result<Self, Fault>;
+
+    /// Its keys and values. [`Definition::read`] makes the same policy of them.
+    fn fields(&self) -> Vec<Field>;
+
+    /// It in words. `whole` is what per cent are of: the run or the stage.
+    fn describe(&self, whole: &str) -> String;
+
+    /// It with its lengths in updates.
+    fn resolve(&self, to: &Resolver) -> Result<Self::Resolved, Error>;
+
+    /// A number of updates that shows it whole (four cycles of a cyclical one), from its lengths in updates. `None` if
+    /// it depends on the horizon, or `updates` does not know one of its lengths.
+    fn shown_in(&self, _updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        None
+    }
+}
+
+/// What a policy says of itself in its own file: its rates, once its lengths are in updates. `i` is the update of the
+/// stage, and `horizon` the number of the stage's updates.
+trait Curve {
+    fn at(&self, i: f64, horizon: f64) -> Hyper;
+
+    /// The 0-based cycle that update `i` lies in and how much of it is past, in `0..=1`, if the policy cycles.
+    fn cycle(&self, _i: f64, _horizon: f64) -> Option<(u64, f64)> {
+        None
+    }
+
+    /// The end of the `k`th cycle, counted from 1, if the policy has that many.
+    fn trough(&self, _k: u64, _horizon: f64) -> Option<f64> {
+        None
+    }
+
+    /// If the rate is a sequence of constant steps: the update at which each begins, and its rate. At most `most`.
+    fn steps(&self, _horizon: f64, _most: usize) -> Option<Vec<(f64, f64)>> {
+        None
+    }
+}
+
+/// What completes a policy that is named without its keys: the bounds of the rate and a step size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Completion {
+    /// The lower bound; only cyclical policies use it.
+    pub base_lr: f64,
+    /// The upper bound, at which the policy peaks.
+    pub max_lr: f64,
+    /// Half a cycle; only cyclical policies use it.
+    pub step: Length,
+}
+
+type Completing<P> = fn(&Completion) -> Result<P, Error>;
+
+/// Declares [`Policy`] with what its variants have in common: a name in the grammar, and what [`Definition`] and
+/// [`Curve`] say.
 macro_rules! policies {
     ($($name:literal: $variant:ident($policy:ident $(<$length:ident>)?),)*) => {
         /// Any policy of the spec grammar. `L` is the unit of its lengths: [`Length`] in a spec, updates in a schedule.
@@ -118,24 +188,52 @@ macro_rules! policies {
                 }
             }
 
-            /// The policy in words.
-            pub fn describe(&self) -> String {
+            /// The names that [`Policy::complete`] knows.
+            pub fn completable() -> impl Iterator<Item = &'static str> {
+                [$(<$policy>::COMPLETE.map(|_| $name)),*].into_iter().flatten()
+            }
+
+            /// The policy of that name with a peak at `max_lr`, the other keys as usual: `linear`, `cosine` and `wsd`
+            /// have a warm-up of 5 %, cyclical policies go between the bounds. `None` if no policy has the name, or if
+            /// the bounds do not say enough for it ([`Policy::completable`] has the names).
+            ///
+            /// ```
+            /// use cyclr::{Spec, policy::{Completion, Policy}, units::{Length, Updates}};
+            ///
+            /// let with = Completion { base_lr: 0.01, max_lr: 0.04, step: Length::from(Updates(200)) };
+            /// let text = |name| Policy::complete(name, &with).map(|policy| policy.map(|p| Spec::from(p).to_string()));
+            /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.04, warmup=5%)"))));
+            /// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.01, max=0.04, step=200)"))));
+            /// assert_eq!(text("step"), None);
+            /// ```
+            ///
+            /// # Errors
+            /// That of the policy's constructor if a bound or the step lies outside its range.
+            pub fn complete(name: &str, with: &Completion) -> Option<Result<Self, Error>> {
+                match name {
+                    $($name => <$policy>::COMPLETE.map(|complete| complete(with).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+
+            /// The policy in words. `whole` is what per cent are of.
+            pub(crate) fn describe(&self, whole: &str) -> String {
                 match self {
-                    $(Self::$variant(policy) => policy.describe(),)*
+                    $(Self::$variant(policy) => policy.describe(whole),)*
                 }
             }
 
             /// The keys that the policy of that name takes.
             pub(crate) fn keys(name: &str) -> Option<&'static [&'static str]> {
                 match name {
-                    $($name => Some($policy::KEYS),)*
+                    $($name => Some(<$policy>::KEYS),)*
                     _ => None,
                 }
             }
 
             pub(crate) fn read(args: &Args) -> Result<Self, Fault> {
                 match args.name() {
-                    $($name => $policy::read(args).map(Self::$variant),)*
+                    $($name => <$policy>::read(args).map(Self::$variant),)*
                     _ => Err(args.unknown_name(Self::NAMES)),
                 }
             }
@@ -143,6 +241,45 @@ macro_rules! policies {
             pub(crate) fn fields(&self) -> Vec<Field> {
                 match self {
                     $(Self::$variant(policy) => policy.fields(),)*
+                }
+            }
+
+            pub(crate) fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+                match self {
+                    $(Self::$variant(policy) => policy.shown_in(updates),)*
+                }
+            }
+
+            pub(crate) fn resolve(&self, to: &Resolver) -> Result<Policy<f64>, Error> {
+                Ok(match self {
+                    $(Self::$variant(policy) => Policy::$variant(policy.resolve(to)?),)*
+                })
+            }
+        }
+
+        impl Policy<f64> {
+            #[inline]
+            pub(crate) fn at(&self, i: f64, horizon: f64) -> Hyper {
+                match self {
+                    $(Self::$variant(policy) => policy.at(i, horizon),)*
+                }
+            }
+
+            pub(crate) fn cycle(&self, i: f64, horizon: f64) -> Option<(u64, f64)> {
+                match self {
+                    $(Self::$variant(policy) => policy.cycle(i, horizon),)*
+                }
+            }
+
+            pub(crate) fn trough(&self, k: u64, horizon: f64) -> Option<f64> {
+                match self {
+                    $(Self::$variant(policy) => policy.trough(k, horizon),)*
+                }
+            }
+
+            pub(crate) fn steps(&self, horizon: f64, most: usize) -> Option<Vec<(f64, f64)>> {
+                match self {
+                    $(Self::$variant(policy) => policy.steps(horizon, most),)*
                 }
             }
         }
@@ -155,6 +292,7 @@ policies! {
     "multistep": MultiStep(MultiStep<L>),
     "exponential": Exponential(Exponential),
     "inv": Inv(Inv),
+    "inverse_sqrt": InverseSqrt(InverseSqrt<L>),
     "sigmoid": Sigmoid(Sigmoid<L>),
     "poly": Poly(Poly),
     "linear": Linear(Linear<L>),
@@ -169,131 +307,18 @@ policies! {
     "one_cycle_smith": OneCycleSmith(OneCycleSmith<L>),
 }
 
-impl Policy {
-    /// The policy with its lengths in updates.
-    pub(crate) fn resolve(&self, to: &Resolver) -> Result<Policy<f64>, Error> {
-        Ok(match self {
-            Self::Fixed(policy) => Policy::Fixed(policy.clone()),
-            Self::Step(policy) => Policy::Step(policy.resolve(to)?),
-            Self::MultiStep(policy) => Policy::MultiStep(policy.resolve(to)?),
-            Self::Exponential(policy) => Policy::Exponential(policy.clone()),
-            Self::Inv(policy) => Policy::Inv(policy.clone()),
-            Self::Sigmoid(policy) => Policy::Sigmoid(policy.resolve(to)?),
-            Self::Poly(policy) => Policy::Poly(policy.clone()),
-            Self::Linear(policy) => Policy::Linear(policy.resolve(to)?),
-            Self::Cosine(policy) => Policy::Cosine(policy.resolve(to)?),
-            Self::CosineRestarts(policy) => Policy::CosineRestarts(policy.resolve(to)?),
-            Self::Wsd(policy) => Policy::Wsd(policy.resolve(to)?),
-            Self::Rex(policy) => Policy::Rex(policy.clone()),
-            Self::Triangular(policy) => Policy::Triangular(policy.resolve(to)?),
-            Self::Triangular2(policy) => Policy::Triangular2(policy.resolve(to)?),
-            Self::ExpRange(policy) => Policy::ExpRange(policy.resolve(to)?),
-            Self::OneCycle(policy) => Policy::OneCycle(policy.resolve(to)?),
-            Self::OneCycleSmith(policy) => Policy::OneCycleSmith(policy.resolve(to)?),
-        })
-    }
-
-    /// A number of updates that shows the policy whole (four cycles of a cyclical one), from its lengths in updates.
-    /// `None` where the policy is bound to a horizon, or one of its lengths is unknown to `updates`.
-    pub(crate) fn shown_in(&self, updates: impl Fn(Length) -> Option<f64>) -> Option<f64> {
-        let cycles =
-            |wave: &Wave| Some(4.0 * (updates(wave.halves().0)? + updates(wave.halves().1)?));
-        match self {
-            Self::Fixed(_) => Some(100.0),
-            Self::Step(policy) => Some(4.0 * updates(policy.every())?),
-            Self::MultiStep(policy) => Some(4.0 / 3.0 * updates(policy.last())?),
-            Self::Exponential(_) | Self::Inv(_) => Some(1000.0),
-            Self::Sigmoid(policy) => Some(2.0 * updates(policy.centre())?),
-            Self::CosineRestarts(policy) => policy.four_periods(updates),
-            Self::Triangular(policy) => cycles(policy.wave()),
-            Self::Triangular2(policy) => cycles(policy.wave()),
-            Self::ExpRange(policy) => cycles(policy.wave()),
-            Self::OneCycleSmith(policy) => Some(2.5 * updates(policy.step())?),
-            Self::Poly(_)
-            | Self::Linear(_)
-            | Self::Cosine(_)
-            | Self::Wsd(_)
-            | Self::Rex(_)
-            | Self::OneCycle(_) => None,
-        }
-    }
-}
-
-impl Policy<f64> {
-    /// The rate at update `i` of a stage of `horizon` updates.
-    #[inline]
-    pub(crate) fn at(&self, i: f64, horizon: f64) -> Hyper {
-        match self {
-            Self::Fixed(policy) => policy.at(),
-            Self::Step(policy) => policy.at(i),
-            Self::MultiStep(policy) => policy.at(i),
-            Self::Exponential(policy) => policy.at(i),
-            Self::Inv(policy) => policy.at(i),
-            Self::Sigmoid(policy) => policy.at(i),
-            Self::Poly(policy) => policy.at(i, horizon),
-            Self::Linear(policy) => policy.at(i, horizon),
-            Self::Cosine(policy) => policy.at(i, horizon),
-            Self::CosineRestarts(policy) => policy.at(i),
-            Self::Wsd(policy) => policy.at(i, horizon),
-            Self::Rex(policy) => policy.at(i, horizon),
-            Self::Triangular(policy) => policy.at(i),
-            Self::Triangular2(policy) => policy.at(i),
-            Self::ExpRange(policy) => policy.at(i),
-            Self::OneCycle(policy) => policy.at(i, horizon),
-            Self::OneCycleSmith(policy) => policy.at(i),
-        }
-    }
-
-    /// The 0-based cycle that update `i` lies in and how much of it is past, in `0..=1`, where the policy cycles.
-    pub(crate) fn cycle(&self, i: f64, horizon: f64) -> Option<(u64, f64)> {
-        match self {
-            Self::Triangular(policy) => Some(policy.wave().cycle(i)),
-            Self::Triangular2(policy) => Some(policy.wave().cycle(i)),
-            Self::ExpRange(policy) => Some(policy.wave().cycle(i)),
-            Self::CosineRestarts(policy) => Some(policy.cycle(i)),
-            Self::OneCycle(_) => Some((0, (i / horizon).min(1.0))),
-            Self::OneCycleSmith(policy) => Some((0, (i / policy.end()).min(1.0))),
-            _ => None,
-        }
-    }
-
-    /// The end of the `k`th cycle, counted from 1, in updates of the stage, where the policy has that many.
-    pub(crate) fn trough(&self, k: u64, horizon: f64) -> Option<f64> {
-        match self {
-            Self::Triangular(policy) => Some(k as f64 * policy.wave().period()),
-            Self::Triangular2(policy) => Some(k as f64 * policy.wave().period()),
-            Self::ExpRange(policy) => Some(k as f64 * policy.wave().period()),
-            Self::CosineRestarts(policy) => Some(policy.restart(k)),
-            Self::OneCycle(_) => (k == 1).then_some(horizon),
-            Self::OneCycleSmith(policy) => match k {
-                1 => Some(policy.end()),
-                2 => (policy.end() < horizon).then_some(horizon),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Where the rate is a sequence of constant steps: the update of the stage at which each begins, and its rate.
-    /// No more than `most` of them.
-    pub(crate) fn steps(&self, horizon: f64, most: usize) -> Option<Vec<(f64, f64)>> {
-        match self {
-            Self::Fixed(policy) => Some(alloc::vec![(0.0, policy.at().lr)]),
-            Self::Step(policy) => Some(policy.steps(horizon, most)),
-            Self::MultiStep(policy) => Some(policy.steps(horizon, most)),
-            _ => None,
-        }
-    }
-}
-
-/// Turns the lengths of one stage's policy into updates.
+/// Turns the lengths of one stage's policy into updates. Its places are in updates of the run.
 pub(crate) struct Resolver<'a> {
     /// The run.
     pub(crate) run: &'a Horizon,
-    /// The updates that per cent are of: the stage's, with those of a warm-up that leads into it.
-    pub(crate) whole: f64,
-    /// The updates of the stage itself.
-    pub(crate) room: f64,
+    /// Where the stage begins exactly, or a warm-up that leads into it. Per cent are of what lies from here to the end.
+    pub(crate) begin: f64,
+    /// Where the stage itself begins exactly.
+    pub(crate) exact_start: f64,
+    /// The first update of the stage, from which the policy counts.
+    pub(crate) start: f64,
+    /// Where the stage ends exactly.
+    pub(crate) end: f64,
 }
 
 impl Resolver<'_> {
@@ -309,32 +334,64 @@ impl Resolver<'_> {
 
     /// A length that may be none.
     fn fraction(&self, length: Length) -> Result<f64, Error> {
-        self.run.updates_within(length, self.whole)
+        self.run.updates_within(length, self.end - self.begin)
+    }
+
+    /// A place, as the policy counts: per cent from where the stage begins, a warm-up that leads into it included;
+    /// updates and epochs from the policy's own first update.
+    fn place(&self, length: Length) -> Result<f64, Error> {
+        let updates = self.fraction(length)?;
+        Ok(match length {
+            Length::Percent(_) => snapped(updates - (self.start - self.begin)),
+            Length::Updates(_) | Length::Epochs(_) => updates,
+        })
+    }
+
+    /// A place that lies within the policy's updates.
+    fn place_within(&self, key: &'static str, length: Length) -> Result<f64, Error> {
+        let place = self.place(length)?;
+        if place >= 0.0 && place <= self.room() + rounding(self.room()) {
+            Ok(place)
+        } else {
+            Err(Error::Outside {
+                key,
+                length,
+                at: self.start + place,
+                start: self.start,
+                end: self.end,
+            })
+        }
+    }
+
+    /// The updates of the stage.
+    fn room(&self) -> f64 {
+        self.end - self.start
     }
 
     /// Refuses what is longer than the stage.
     fn fits(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let rounding = 1e-12 * self.room;
-        if taken <= self.room + rounding {
+        let room = self.room();
+        if taken <= room + rounding(room) {
             Ok(())
         } else {
             Err(Error::TooLong {
                 key,
                 taken,
-                updates: self.room,
+                updates: room,
             })
         }
     }
 
     /// Refuses what leaves nothing of the stage.
     fn leaves_room(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        if taken < self.room {
+        let room = self.room();
+        if taken < room {
             Ok(())
         } else {
             Err(Error::TooLong {
                 key,
                 taken,
-                updates: self.room,
+                updates: room,
             })
         }
     }

@@ -2,8 +2,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
-use crate::policy::Resolver;
 use crate::policy::decay::Decay;
+use crate::policy::{Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -12,7 +12,8 @@ use crate::units::Length;
 /// `lr(i) = lr · gamma^k`, with `k` the number of entries of `at` that are at most `i`
 ///
 /// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `at` not empty, each entry later than the one before
-/// it. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
+/// it, and within the policy's updates. Entries in per cent count from where the stage begins, a warm-up in front of the
+/// policy included; entries in updates and epochs count from the policy's first update. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
 #[doc = include_str!("../../doc/multistep.svg")]
 /// ```
 /// use cyclr::{Spec, policy::MultiStep, units::{Horizon, Length, Updates}};
@@ -51,10 +52,14 @@ impl MultiStep {
             at,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "gamma", "at"];
+impl Definition for MultiStep {
+    type Resolved = MultiStep<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "gamma", "at"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(
             args.number("lr")?,
             args.number("gamma")?,
@@ -62,28 +67,32 @@ impl MultiStep {
         )?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
+            Field::rate("lr", self.lr),
             Field::number("gamma", self.gamma.gamma()),
             Field::lengths("at", &self.at),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
-        let at: Vec<String> = self.at.iter().map(|length| length.describe()).collect();
+    fn describe(&self, whole: &str) -> String {
+        let drops = self.at.iter().map(|drop| match drop {
+            Length::Percent(_) => format!("at {}", drop.describe(whole)),
+            Length::Updates(_) | Length::Epochs(_) => format!("after {}", drop.describe(whole)),
+        });
+        let drops: Vec<String> = drops.collect();
         let (lr, gamma) = (number(self.lr), number(self.gamma.gamma()));
         format!(
-            "the rate starts at {lr} and is multiplied by {gamma} at {}",
-            at.join(", ")
+            "the rate starts at {lr} and is multiplied by {gamma} {}",
+            drops.join(", ")
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<MultiStep<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<MultiStep<f64>, Error> {
         let at = self
             .at
             .iter()
-            .map(|&length| to.fraction(length))
+            .map(|&length| to.place_within("at", length))
             .collect::<Result<Vec<f64>, Error>>()?;
         if let Some((a, b)) = at.iter().zip(at.iter().skip(1)).find(|(a, b)| a >= b) {
             return Err(not_rising(format!("{a} updates comes before {b}")));
@@ -95,27 +104,23 @@ impl MultiStep {
         })
     }
 
-    /// The last drop.
-    pub(super) fn last(&self) -> Length {
-        self.at[self.at.len() - 1]
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(4.0 / 3.0 * updates(*self.at.last()?)?)
     }
 }
 
-impl MultiStep<f64> {
+impl Curve for MultiStep<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let drops = self.at.partition_point(|&at| at <= i);
         Hyper::lr(self.lr * self.gamma.stepped(drops as u64))
     }
 
-    /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.
-    pub(super) fn steps(&self, end: f64, most: usize) -> Vec<(f64, f64)> {
-        let inside = self.at.iter().copied().filter(|&at| at > 0.0 && at < end);
-        core::iter::once(0.0)
-            .chain(inside)
-            .take(most)
-            .map(|start| (start, self.at(start).lr))
-            .collect()
+    fn steps(&self, horizon: f64, most: usize) -> Option<Vec<(f64, f64)>> {
+        let inside = |&at: &f64| at > 0.0 && at < horizon;
+        let starts = core::iter::once(0.0).chain(self.at.iter().copied().filter(inside));
+        let step = |start| (start, self.at(start, horizon).lr);
+        Some(starts.take(most).map(step).collect())
     }
 }
 

@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::cosine::half_cosine;
-use crate::policy::{Momentum, Resolver};
+use crate::policy::{Completing, Curve, Definition, Momentum, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, Percent};
 
@@ -14,8 +14,8 @@ use crate::units::{Length, Percent};
 /// Between those updates it follows half a cosine (`anneal=cos`) or a straight line (`linear`). Momentum, where given,
 /// goes `hi`, `lo`, `hi` in the same way.
 ///
-/// Ranges: `max` finite and above 0; `div` and `final_div` finite and at least 1; `warmup` no longer than the horizon (half of it, in
-/// three phases). At 0: `initial`; at `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are
+/// Ranges: `max` finite and above 0; `div` finite and at least 1; `final_div` finite and at least `1/div`; `warmup` no longer
+/// than the horizon (half of it, in three phases). At 0: `initial`; at `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are
 /// (but for momentum, untouched here unless given). Source: Smith & Topin,
 /// [Super-convergence](https://arxiv.org/abs/1708.07120), section 3, as torch has it.
 #[doc = include_str!("../../doc/one_cycle.svg")]
@@ -53,7 +53,7 @@ impl Anneal {
 
 /// How many phases [`OneCycle`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phases {
+enum Phases {
     /// Up, and down to the end.
     Two,
     /// Up, down as steeply, and a tail to the end.
@@ -92,13 +92,14 @@ impl OneCycle {
     /// Starts at `max/div` and ends at `max/div/final_div`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where a divisor is not finite and at least 1.
+    /// [`Error::OutOfRange`] where a divisor lies outside the ranges above.
     pub fn with_div(self, div: f64, final_div: f64) -> Result<Self, Error> {
-        let at_least_1 =
-            |key, value| in_range(key, value, "a finite number of at least 1", |v| v >= 1.0);
+        let div = in_range("div", div, "a finite number of at least 1", |v| v >= 1.0)?;
+        let allowed = "a finite number of at least 1/div, so that the end is no higher than max";
+        let final_div = in_range("final_div", final_div, allowed, |v| v * div >= 1.0)?;
         Ok(Self {
-            div: at_least_1("div", div)?,
-            final_div: at_least_1("final_div", final_div)?,
+            div,
+            final_div,
             ..self
         })
     }
@@ -108,11 +109,6 @@ impl OneCycle {
         Self { anneal, ..self }
     }
 
-    /// Has that many phases.
-    pub fn with_phases(self, phases: Phases) -> Self {
-        Self { phases, ..self }
-    }
-
     /// Moves momentum against the rate.
     pub fn with_momentum(self, momentum: Momentum) -> Self {
         Self {
@@ -120,8 +116,13 @@ impl OneCycle {
             ..self
         }
     }
+}
 
-    pub(super) const KEYS: &[&str] = &[
+impl Definition for OneCycle {
+    type Resolved = OneCycle<f64>;
+
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const KEYS: &'static [&'static str] = &[
         "max",
         "warmup",
         "div",
@@ -131,7 +132,7 @@ impl OneCycle {
         "momentum",
     ];
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("max")?)?.with_div(
             args.number_or("div", DEFAULT_DIV)?,
             args.number_or("final_div", DEFAULT_FINAL_DIV)?,
@@ -154,9 +155,9 @@ impl OneCycle {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            Field::number("max", self.max),
+            Field::rate("max", self.max),
             Field::length("warmup", self.warmup),
             Field::number("div", self.div),
             Field::number("final_div", self.final_div),
@@ -171,10 +172,10 @@ impl OneCycle {
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (initial, max) = (number(self.max / self.div), number(self.max));
         let (warmup, last) = (
-            self.warmup.describe(),
+            self.warmup.describe(whole),
             number(self.max / self.div / self.final_div),
         );
         let momentum = self.momentum.map_or_else(String::new, Momentum::describe);
@@ -183,7 +184,7 @@ impl OneCycle {
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<OneCycle<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<OneCycle<f64>, Error> {
         let warmup = to.fraction(self.warmup)?;
         let taken = if self.phases == Phases::Three {
             2.0 * warmup
@@ -203,9 +204,9 @@ impl OneCycle {
     }
 }
 
-impl OneCycle<f64> {
+impl Curve for OneCycle<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
         let initial = self.max / self.div;
         let last = initial / self.final_div;
         let (peak, end) = ((self.warmup - 1.0).max(0.0), (horizon - 1.0).max(0.0));
@@ -234,6 +235,16 @@ impl OneCycle<f64> {
         }
     }
 
+    fn cycle(&self, i: f64, horizon: f64) -> Option<(u64, f64)> {
+        Some((0, (i / horizon).min(1.0)))
+    }
+
+    fn trough(&self, k: u64, horizon: f64) -> Option<f64> {
+        (k == 1).then_some(horizon)
+    }
+}
+
+impl OneCycle<f64> {
     /// How far the momentum has gone from its upper to its lower bound, in `0..=1`.
     fn height(&self, i: f64, peak: f64, end: f64) -> f64 {
         let foot = if self.phases == Phases::Two {

@@ -2,9 +2,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, ordered, rate};
-use crate::policy::{Momentum, Resolver, positive};
+use crate::policy::{Curve, Definition, Momentum, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, snapped};
 
 /// One cycle as its author ran it: up to the maximum, down to 0, then a tail far below the base.
 ///
@@ -55,10 +55,14 @@ impl OneCycleSmith {
             ..self
         }
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["base", "max", "step", "momentum"];
+impl Definition for OneCycleSmith {
+    type Resolved = OneCycleSmith<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["base", "max", "step", "momentum"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(
             args.number("base")?,
             args.number("max")?,
@@ -70,24 +74,24 @@ impl OneCycleSmith {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            Field::number("base", self.base),
-            Field::number("max", self.max),
+            Field::rate("base", self.base),
+            Field::rate("max", self.max),
             Field::length("step", self.step),
         ];
         fields.extend(self.momentum.map(Momentum::field));
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (base, max, tail) = (
             number(self.base),
             number(self.max),
             number(self.base / TAIL),
         );
         let (step, momentum) = (
-            self.step.describe(),
+            self.step.describe(whole),
             self.momentum.map_or_else(String::new, Momentum::describe),
         );
         format!(
@@ -95,7 +99,7 @@ impl OneCycleSmith {
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<OneCycleSmith<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<OneCycleSmith<f64>, Error> {
         let step = to.updates("step", self.step)?;
         Ok(OneCycleSmith {
             base: self.base,
@@ -105,18 +109,18 @@ impl OneCycleSmith {
         })
     }
 
-    pub(super) fn step(&self) -> Length {
-        self.step
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(2.5 * updates(self.step)?)
     }
 }
 
-impl OneCycleSmith<f64> {
+impl Curve for OneCycleSmith<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let s = self.step;
         let (lr, height) = if i <= s {
             (self.base + (self.max - self.base) * (i / s), i / s)
-        } else if i < 2.0 * s {
+        } else if i < self.end() {
             (self.max * ((2.0 * s - i) / s), (2.0 * s - i) / s)
         } else {
             (self.base / TAIL, 0.0)
@@ -128,8 +132,22 @@ impl OneCycleSmith<f64> {
         }
     }
 
+    fn cycle(&self, i: f64, _: f64) -> Option<(u64, f64)> {
+        Some((0, (i / self.end()).min(1.0)))
+    }
+
+    fn trough(&self, k: u64, horizon: f64) -> Option<f64> {
+        match k {
+            1 => Some(self.end()),
+            2 => (self.end() < horizon).then_some(horizon),
+            _ => None,
+        }
+    }
+}
+
+impl OneCycleSmith<f64> {
     /// The end of the cycle, where the tail begins.
-    pub(super) fn end(&self) -> f64 {
-        2.0 * self.step
+    fn end(&self) -> f64 {
+        snapped(2.0 * self.step)
     }
 }

@@ -2,6 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
+use crate::policy::{Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 
 /// The rate falls to 0 at the end, as a power of what is left.
@@ -33,29 +34,39 @@ impl Poly {
             power: above_zero("power", power)?,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "power"];
+impl Definition for Poly {
+    type Resolved = Self;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "power"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(args.number("lr")?, args.number("power")?)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
+            Field::rate("lr", self.lr),
             Field::number("power", self.power),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, _: &str) -> String {
         let (lr, power) = (number(self.lr), number(self.power));
         format!(
             "the rate falls from {lr} to 0 at the end, as the power {power} of what is left of the run"
         )
     }
 
+    fn resolve(&self, _: &Resolver) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+}
+
+impl Curve for Poly {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
         Hyper::lr(self.lr * libm::pow((1.0 - i / horizon).max(0.0), self.power))
     }
 }

@@ -2,6 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, rate};
+use crate::policy::{Completing, Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 
 /// The rate falls to 0 at the end along a reflected exponential: slowly at first, fast at last.
@@ -31,26 +32,37 @@ impl Rex {
             lr: rate("lr", lr)?,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr"];
+impl Definition for Rex {
+    type Resolved = Self;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const KEYS: &'static [&'static str] = &["lr"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(args.number("lr")?)?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
-        vec![Field::number("lr", self.lr)]
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::rate("lr", self.lr)]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, _: &str) -> String {
         format!(
             "the rate falls from {} to 0 at the end along a reflected exponential",
             number(self.lr)
         )
     }
 
+    fn resolve(&self, _: &Resolver) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+}
+
+impl Curve for Rex {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
         let left = (1.0 - i / horizon).max(0.0);
         Hyper::lr(self.lr * left / (0.5 + left / 2.0))
     }

@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, in_range, rate};
-use crate::policy::Resolver;
+use crate::policy::{Curve, Definition, Resolver};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -11,7 +11,7 @@ use crate::units::Length;
 /// `lr(i) = lr / (1 + e^(-gamma·(i - at)))`
 ///
 /// Ranges: `lr` finite and at least 0; `gamma` finite and not 0 (below 0 the rate falls from `lr`, above 0 it rises to
-/// it). At `at`: `lr / 2`; past the end it holds its value at the end. Equals Caffe's `sigmoid`.
+/// it). At `at` (in per cent, it counts as a drop of [`MultiStep`](crate::policy::MultiStep) does): `lr / 2`; past the end it holds its value at the end. Equals Caffe's `sigmoid`.
 #[doc = include_str!("../../doc/sigmoid.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Sigmoid, units::{Horizon, Updates}};
@@ -38,10 +38,14 @@ impl Sigmoid {
             at: at.into(),
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "gamma", "at"];
+impl Definition for Sigmoid {
+    type Resolved = Sigmoid<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "gamma", "at"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(
             args.number("lr")?,
             args.number("gamma")?,
@@ -49,15 +53,15 @@ impl Sigmoid {
         )?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
-            Field::number("gamma", self.gamma),
+            Field::rate("lr", self.lr),
+            Field::amount_per_update("gamma", self.gamma),
             Field::length("at", self.at),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let way = if self.gamma < 0.0 {
             "falls from"
         } else {
@@ -66,27 +70,26 @@ impl Sigmoid {
         format!(
             "the rate {way} {} along a sigmoid centred at {}",
             number(self.lr),
-            self.at.describe()
+            self.at.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Sigmoid<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Sigmoid<f64>, Error> {
         Ok(Sigmoid {
             lr: self.lr,
             gamma: self.gamma,
-            at: to.fraction(self.at)?,
+            at: to.place(self.at)?,
         })
     }
 
-    /// The centre.
-    pub(super) fn centre(&self) -> Length {
-        self.at
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(2.0 * updates(self.at)?)
     }
 }
 
-impl Sigmoid<f64> {
+impl Curve for Sigmoid<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         Hyper::lr(self.lr / (1.0 + libm::exp(-self.gamma * (i - self.at))))
     }
 }

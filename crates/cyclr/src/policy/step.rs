@@ -3,7 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, above_zero, rate};
 use crate::policy::decay::Decay;
-use crate::policy::{Resolver, positive};
+use crate::policy::{Curve, Definition, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down, round_up};
 
@@ -38,10 +38,14 @@ impl Step {
             every: positive("every", every)?,
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "gamma", "every"];
+impl Definition for Step {
+    type Resolved = Step<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const KEYS: &'static [&'static str] = &["lr", "gamma", "every"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(
             args.number("lr")?,
             args.number("gamma")?,
@@ -49,23 +53,23 @@ impl Step {
         )?)
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         vec![
-            Field::number("lr", self.lr),
+            Field::rate("lr", self.lr),
             Field::number("gamma", self.gamma.gamma()),
             Field::length("every", self.every),
         ]
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         let (lr, gamma, every) = (number(self.lr), number(self.gamma.gamma()), self.every);
         format!(
             "the rate starts at {lr} and is multiplied by {gamma} after every {}",
-            every.describe()
+            every.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Step<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Step<f64>, Error> {
         Ok(Step {
             lr: self.lr,
             gamma: self.gamma,
@@ -73,23 +77,21 @@ impl Step {
         })
     }
 
-    pub(super) fn every(&self) -> Length {
-        self.every
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(4.0 * updates(self.every)?)
     }
 }
 
-impl Step<f64> {
+impl Curve for Step<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let drops = round_down(i / self.every) as u64;
         Hyper::lr(self.lr * self.gamma.stepped(drops))
     }
 
-    /// The update at which each constant step begins, and its rate, up to (not at) update `end`; at most `most`.
-    pub(super) fn steps(&self, end: f64, most: usize) -> Vec<(f64, f64)> {
-        let count = round_up(end / self.every).min(most as u64);
-        (0..count)
-            .map(|k| (k as f64 * self.every, self.lr * self.gamma.stepped(k)))
-            .collect()
+    fn steps(&self, horizon: f64, most: usize) -> Option<Vec<(f64, f64)>> {
+        let count = round_up(horizon / self.every).min(most as u64);
+        let step = |k: u64| (k as f64 * self.every, self.lr * self.gamma.stepped(k));
+        Some((0..count).map(step).collect())
     }
 }

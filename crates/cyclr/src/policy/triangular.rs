@@ -2,7 +2,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::Error;
-use crate::policy::{Resolver, Wave};
+use crate::policy::{Completing, Curve, Definition, Resolver, Wave};
 use crate::spec::{Args, Fault, Field};
 use crate::units::Length;
 
@@ -13,6 +13,9 @@ use crate::units::Length;
 /// Ranges: those of [`Wave`]. At 0 and at every trough: `base`; at each peak: `max`; past the end it holds its value at
 /// the end. Equals torch's `CyclicLR(mode="triangular")` and TF-addons' `TriangularCyclicalLearningRate`. Source: Smith,
 /// [Cyclical learning rates](https://arxiv.org/abs/1506.01186), section 3.1.
+///
+/// Articles retell it with a 1-based `cycle = floor(1 + epochCounter/(2·stepsize))`. That is the same function, if both
+/// counters are in updates; a step size in epochs beside a counter in updates makes cycles that are far too short.
 #[doc = include_str!("../../doc/triangular.svg")]
 /// ```
 /// use cyclr::{Spec, policy::{Triangular, Wave}, units::{Horizon, Updates}};
@@ -32,38 +35,49 @@ impl Triangular {
     pub fn new(wave: Wave) -> Self {
         Self { wave }
     }
+}
 
-    pub(super) const KEYS: &[&str] = Wave::KEYS;
+impl Definition for Triangular {
+    type Resolved = Triangular<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Wave::complete(with).map(Self::new));
+    const KEYS: &'static [&'static str] = Wave::KEYS;
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(Wave::read(args)?))
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         self.wave.fields()
     }
 
-    pub(super) fn describe(&self) -> String {
-        self.wave.describe()
+    fn describe(&self, whole: &str) -> String {
+        self.wave.describe(whole)
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Triangular<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Triangular<f64>, Error> {
         Ok(Triangular {
             wave: self.wave.resolve(to)?,
         })
     }
-}
 
-impl<L> Triangular<L> {
-    pub(super) fn wave(&self) -> &Wave<L> {
-        &self.wave
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        self.wave.shown_in(updates)
     }
 }
 
-impl Triangular<f64> {
+impl Curve for Triangular<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let (_, height) = self.wave.cycle_and_height(i);
         self.wave.above_base(height)
+    }
+
+    fn cycle(&self, i: f64, _: f64) -> Option<(u64, f64)> {
+        Some(self.wave.cycle(i))
+    }
+
+    fn trough(&self, k: u64, _: f64) -> Option<f64> {
+        Some(k as f64 * self.wave.period())
     }
 }

@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::Error;
-use crate::policy::{Resolver, Wave};
+use crate::policy::{Completing, Curve, Definition, Resolver, Wave};
 use crate::spec::{Args, Fault, Field};
 use crate::units::Length;
 
@@ -33,42 +33,53 @@ impl Triangular2 {
     pub fn new(wave: Wave) -> Self {
         Self { wave }
     }
+}
 
-    pub(super) const KEYS: &[&str] = Wave::KEYS;
+impl Definition for Triangular2 {
+    type Resolved = Triangular2<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Wave::complete(with).map(Self::new));
+    const KEYS: &'static [&'static str] = Wave::KEYS;
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         Ok(Self::new(Wave::read(args)?))
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         self.wave.fields()
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self, whole: &str) -> String {
         format!(
             "{}, with half the amplitude in each cycle after the first",
-            self.wave.describe()
+            self.wave.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Triangular2<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Triangular2<f64>, Error> {
         Ok(Triangular2 {
             wave: self.wave.resolve(to)?,
         })
     }
-}
 
-impl<L> Triangular2<L> {
-    pub(super) fn wave(&self) -> &Wave<L> {
-        &self.wave
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        self.wave.shown_in(updates)
     }
 }
 
-impl Triangular2<f64> {
+impl Curve for Triangular2<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64) -> Hyper {
+    fn at(&self, i: f64, _: f64) -> Hyper {
         let (cycle, height) = self.wave.cycle_and_height(i);
         self.wave.above_base(height * halved(cycle))
+    }
+
+    fn cycle(&self, i: f64, _: f64) -> Option<(u64, f64)> {
+        Some(self.wave.cycle(i))
+    }
+
+    fn trough(&self, k: u64, _: f64) -> Option<f64> {
+        Some(k as f64 * self.wave.period())
     }
 }
 

@@ -3,14 +3,14 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::error::{Error, rate};
 use crate::policy::{Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::Length;
+use crate::units::{Length, Percent, round_up};
 
 /// A rise to the first rate of the policy that comes after it.
 ///
 /// `lr(i) = from + (lr - from)·i/W` for `i < W`, with `lr` the next policy's rate at its own update 0
 ///
-/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it counts its own updates from 0 and
-/// has what is left of the run.
+/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it starts at the first whole update at
+/// or after the warm-up's end, counts its own updates from 0 and has what is left of the run.
 #[doc = include_str!("../../doc/warmup.svg")]
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -58,7 +58,7 @@ impl Warmup {
     pub(crate) fn fields(&self) -> Vec<Field> {
         let mut fields = vec![Field::length("length", self.length)];
         if self.from != 0.0 {
-            fields.push(Field::number("from", self.from));
+            fields.push(Field::rate("from", self.from));
         }
         fields
     }
@@ -67,9 +67,14 @@ impl Warmup {
         format!(
             "a warm-up from {} over {}",
             number(self.from),
-            self.length.describe()
+            self.length.describe("run")
         )
     }
+}
+
+/// The warm-up of a policy that is named without its keys.
+pub(super) fn usual_warmup() -> Result<Length, Error> {
+    Percent::new(5.0).map(Length::from)
 }
 
 /// A warm-up from 0 inside a policy, `warmup=LEN`: the same as [`Warmup`] in front of it.
@@ -97,13 +102,27 @@ impl Rise {
             .unwrap_or_default()
     }
 
+    /// The warm-up in words, to stand in front of the policy's.
+    pub(super) fn describe(self, whole: &str) -> String {
+        self.0.map_or_else(String::new, |length| {
+            format!("after a warm-up from 0 over {}, ", length.describe(whole))
+        })
+    }
+
     pub(super) fn resolve(self, to: &Resolver) -> Result<Rise<f64>, Error> {
         let Some(length) = self.0 else {
             return Ok(Rise(None));
         };
         let updates = to.updates("warmup", length)?;
-        to.leaves_room("warmup", updates)?;
+        to.leaves_room("warmup", round_up(updates) as f64)?;
         Ok(Rise(Some(updates)))
+    }
+}
+
+impl<L> Rise<L> {
+    /// Its length, if there is one.
+    pub(super) fn get(self) -> Option<L> {
+        self.0
     }
 }
 
@@ -112,19 +131,22 @@ impl Rise<f64> {
         self.0.unwrap_or(0.0)
     }
 
-    /// The rate at update `i`: on the way up to `lr`, or what `after` says of the updates since and the warm-up's length.
-    pub(super) fn over(self, i: f64, lr: f64, after: impl FnOnce(f64, f64) -> f64) -> f64 {
+    /// The rate at update `i` of `horizon`: on the way up to `lr`, or what `after` says. `after` has the updates since
+    /// the warm-up and the updates that are left after it, both counted from the first update after the warm-up.
+    #[inline]
+    pub(super) fn over(
+        self,
+        (i, horizon): (f64, f64),
+        lr: f64,
+        after: impl FnOnce(f64, f64) -> f64,
+    ) -> f64 {
         match self.0 {
             Some(length) if i < length => lr * (i / length),
-            Some(length) => after(i - length, length),
-            None => after(i, 0.0),
+            Some(length) => {
+                let start = round_up(length) as f64;
+                after(i - start, horizon - start)
+            }
+            None => after(i, horizon),
         }
     }
-}
-
-/// The warm-up in words, to stand in front of the policy's.
-pub(super) fn describe_rise(rise: &Rise) -> String {
-    rise.0.map_or_else(String::new, |length| {
-        format!("after a warm-up from 0 over {}, ", length.describe())
-    })
 }

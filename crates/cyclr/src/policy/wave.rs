@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, above_zero, ordered, rate};
-use crate::policy::{Momentum, Resolver, positive};
+use crate::policy::{Completion, Momentum, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down};
 
@@ -63,6 +63,10 @@ impl Wave {
 
     pub(super) const KEYS: &[&str] = &["base", "max", "step", "up", "down", "momentum"];
 
+    pub(super) fn complete(with: &Completion) -> Result<Self, Error> {
+        Self::new(with.base_lr, with.max_lr, with.step)
+    }
+
     pub(super) fn read(args: &Args) -> Result<Self, Fault> {
         let (base, max) = (args.number("base")?, args.number("max")?);
         let wave = match (args.optional_length("up")?, args.optional_length("down")?) {
@@ -77,10 +81,7 @@ impl Wave {
     }
 
     pub(super) fn fields(&self) -> Vec<Field> {
-        let mut fields = vec![
-            Field::number("base", self.base),
-            Field::number("max", self.max),
-        ];
+        let mut fields = vec![Field::rate("base", self.base), Field::rate("max", self.max)];
         if self.up == self.down {
             fields.push(Field::length("step", self.up));
         } else {
@@ -93,18 +94,18 @@ impl Wave {
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, whole: &str) -> String {
         let (base, max) = (number(self.base), number(self.max));
         let halves = if self.up == self.down {
             format!(
                 "rises from {base} to {max} over {} and falls back over as many",
-                self.up.describe()
+                self.up.describe(whole)
             )
         } else {
             format!(
                 "rises from {base} to {max} over {} and falls back over {}",
-                self.up.describe(),
-                self.down.describe()
+                self.up.describe(whole),
+                self.down.describe(whole)
             )
         };
         let momentum = self.momentum.map_or_else(String::new, Momentum::describe);
@@ -122,9 +123,9 @@ impl Wave {
         })
     }
 
-    /// The two halves of a cycle.
-    pub(super) fn halves(&self) -> (Length, Length) {
-        (self.up, self.down)
+    /// The length of four cycles, where `updates` knows the halves.
+    pub(super) fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        Some(4.0 * (updates(self.up)? + updates(self.down)?))
     }
 }
 

@@ -3,9 +3,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, rate};
 use crate::policy::cosine::half_cosine;
-use crate::policy::{Resolver, Rise, describe_rise, positive};
+use crate::policy::{Completing, Curve, Definition, Resolver, Rise, positive, usual_warmup};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Length, Percent};
+use crate::units::{Length, Percent, snapped};
 
 /// Warm-up, stable, decay: the rate is constant but for a cooldown to 0 at the end.
 ///
@@ -96,10 +96,16 @@ impl Wsd {
             ..self
         })
     }
+}
 
-    pub(super) const KEYS: &[&str] = &["lr", "cooldown", "shape", "warmup"];
+impl Definition for Wsd {
+    type Resolved = Wsd<f64>;
 
-    pub(super) fn read(args: &Args) -> Result<Self, Fault> {
+    const COMPLETE: Option<Completing<Self>> =
+        Some(|with| Self::new(with.max_lr)?.with_warmup(usual_warmup()?));
+    const KEYS: &'static [&'static str] = &["lr", "cooldown", "shape", "warmup"];
+
+    fn read(args: &Args) -> Result<Self, Fault> {
         let policy = Self::new(args.number("lr")?)?;
         let cooldown = args.optional_length("cooldown")?.unwrap_or(policy.cooldown);
         let shape = args
@@ -111,9 +117,9 @@ impl Wsd {
         })
     }
 
-    pub(super) fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            Field::number("lr", self.lr),
+            Field::rate("lr", self.lr),
             Field::length("cooldown", self.cooldown),
         ];
         if self.shape != Cooldown::Sqrt {
@@ -123,20 +129,22 @@ impl Wsd {
         fields
     }
 
-    pub(super) fn describe(&self) -> String {
-        let (lr, cooldown) = (number(self.lr), self.cooldown.describe());
+    fn describe(&self, whole: &str) -> String {
+        let (lr, cooldown) = (number(self.lr), self.cooldown.describe(whole));
         format!(
             "{}the rate stays at {lr} and cools down to 0 over the last {cooldown}",
-            describe_rise(&self.rise)
+            self.rise.describe(whole)
         )
     }
 
-    pub(super) fn resolve(&self, to: &Resolver) -> Result<Wsd<f64>, Error> {
+    fn resolve(&self, to: &Resolver) -> Result<Wsd<f64>, Error> {
         let (cooldown, rise) = (
             to.updates("cooldown", self.cooldown)?,
             self.rise.resolve(to)?,
         );
-        to.fits("cooldown", cooldown + rise.length())?;
+        // What the stage lost by starting at a whole update does not count against it.
+        let late = to.start - to.exact_start;
+        to.fits("cooldown", cooldown + rise.length() - late)?;
         Ok(Wsd {
             lr: self.lr,
             cooldown,
@@ -146,11 +154,12 @@ impl Wsd {
     }
 }
 
-impl Wsd<f64> {
+impl Curve for Wsd<f64> {
     #[inline]
-    pub(super) fn at(&self, i: f64, horizon: f64) -> Hyper {
-        Hyper::lr(self.rise.over(i, self.lr, |i, from| {
-            let z = ((i - (horizon - from - self.cooldown)) / self.cooldown).clamp(0.0, 1.0);
+    fn at(&self, i: f64, horizon: f64) -> Hyper {
+        Hyper::lr(self.rise.over((i, horizon), self.lr, |i, horizon| {
+            let cooldown = self.cooldown.min(horizon);
+            let z = ((i - snapped(horizon - cooldown)) / cooldown).clamp(0.0, 1.0);
             match self.shape {
                 Cooldown::Sqrt => self.lr * (1.0 - libm::sqrt(z)),
                 Cooldown::Linear => self.lr * (1.0 - z),

@@ -4,6 +4,7 @@ use core::ops::Range;
 use crate::error::Error;
 use crate::policy::Momentum;
 use crate::spec::error::{SpecErrorKind, nearest};
+use crate::spec::value::{Field, Quantity};
 use crate::units::{Epochs, Length, MAX_UPDATES, Percent, Updates};
 
 /// A fault without its text: what is wrong, and the bytes it is about where they are known already.
@@ -48,7 +49,37 @@ pub(super) enum Value {
     Percent(f64),
     Range(f64, f64),
     List(Vec<Literal>),
-    Word,
+    Word(String),
+}
+
+impl From<Length> for Value {
+    fn from(length: Length) -> Self {
+        match length {
+            Length::Updates(updates) => Self::Number(updates.0 as f64),
+            Length::Epochs(epochs) => Self::Epochs(epochs.get()),
+            Length::Percent(percent) => Self::Percent(percent.get()),
+        }
+    }
+}
+
+impl From<Quantity> for Value {
+    fn from(quantity: Quantity) -> Self {
+        match quantity {
+            Quantity::Rate(value)
+            | Quantity::FactorPerUpdate(value)
+            | Quantity::AmountPerUpdate(value)
+            | Quantity::Number(value) => Self::Number(value),
+            Quantity::Length(length) => Self::from(length),
+            Quantity::Lengths(lengths) => {
+                let literals = lengths
+                    .into_iter()
+                    .map(|length| Literal::unplaced(length.into()));
+                Self::List(literals.collect())
+            }
+            Quantity::Range(lo, hi) => Self::Range(lo, hi),
+            Quantity::Word(word) => Self::Word(String::from(word)),
+        }
+    }
 }
 
 /// A value and its place in the text.
@@ -56,6 +87,13 @@ pub(super) enum Value {
 pub(super) struct Literal {
     pub(super) value: Value,
     pub(super) place: Range<usize>,
+}
+
+impl Literal {
+    /// A value that no text has.
+    fn unplaced(value: Value) -> Self {
+        Self { value, place: 0..0 }
+    }
 }
 
 /// `key=value`.
@@ -75,6 +113,24 @@ pub(crate) struct Args<'t> {
     /// From the name to the closing parenthesis.
     pub(super) place: Range<usize>,
     pub(super) list: Vec<Arg>,
+}
+
+impl<'t> Args<'t> {
+    /// The arguments that read as these fields.
+    pub(super) fn of_fields(name: &'t str, fields: Vec<Field>) -> Self {
+        let list = fields.into_iter().map(|field| Arg {
+            key: String::from(field.key),
+            key_place: 0..0,
+            literal: Literal::unplaced(field.quantity.into()),
+        });
+        Self {
+            text: "",
+            name,
+            name_place: 0..0,
+            place: 0..0,
+            list: list.collect(),
+        }
+    }
 }
 
 impl Args<'_> {
@@ -152,8 +208,8 @@ impl Args<'_> {
         let Some(arg) = self.get(key) else {
             return Ok(None);
         };
-        let found = &self.text[arg.literal.place.clone()];
-        if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == found) {
+        let has = |word: &str| matches!(&arg.literal.value, Value::Word(found) if found == word);
+        if let Some(&(_, value)) = words.iter().find(|(word, _)| has(word)) {
             Ok(Some(value))
         } else {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

@@ -4,7 +4,11 @@
 //! `warmup(LENGTH, from=0)` may stand in front of any policy.
 //!
 //! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`, and of a warm-up in
-//! front, is of the run.
+//! front, is of the run. A place (`at`) in `%` counts from where the stage begins, before its warm-up; a place in updates
+//! or epochs counts from the policy's first update, after the warm-up.
+//!
+//! A stage begins at the first whole update at or after the exact end of the one before it. What is whole but for a
+//! relative error of `1e-12` counts as whole.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -12,7 +16,7 @@ use core::{fmt, str::FromStr};
 use crate::Schedule;
 use crate::error::Error;
 use crate::policy::{Policy, Warmup};
-use crate::units::{Horizon, Length};
+use crate::units::{Horizon, Length, rounding};
 
 mod args;
 mod error;
@@ -92,13 +96,19 @@ impl Stage {
         }
     }
 
-    fn describe(&self) -> String {
+    pub(crate) fn is_warmup(&self) -> bool {
+        matches!(self.kind, Kind::Warmup(_))
+    }
+
+    /// The stage in words. `whole` is what per cent inside a policy are of.
+    fn describe(&self, whole: &str) -> String {
         match (&self.kind, self.length) {
             (Kind::Warmup(warmup), _) => warmup.describe(),
             (Kind::Policy(policy), Some(length)) => {
-                alloc::format!("for {}, {}", length.describe(), policy.describe())
+                let length = length.describe("run");
+                alloc::format!("for {length}, {}", policy.describe(whole))
             }
-            (Kind::Policy(policy), None) => policy.describe(),
+            (Kind::Policy(policy), None) => policy.describe(whole),
         }
     }
 }
@@ -115,13 +125,12 @@ impl Spec {
         let Some((last, before)) = stages.split_last() else {
             return refuse("a spec needs at least one policy");
         };
-        if matches!(last.kind, Kind::Warmup(_)) {
+        if last.is_warmup() {
             return refuse("a warm-up needs a policy to lead into: write `warmup(…) then …`");
         }
-        let warm = |stage: &Stage| matches!(stage.kind, Kind::Warmup(_));
         if stages
             .windows(2)
-            .any(|pair| warm(&pair[0]) && warm(&pair[1]))
+            .any(|pair| pair.iter().all(Stage::is_warmup))
         {
             return refuse("a warm-up cannot lead into another: leave one out");
         }
@@ -159,7 +168,17 @@ impl Spec {
 
     /// The spec in words, for people.
     pub fn describe(&self) -> String {
-        let stages: Vec<String> = self.stages.iter().map(Stage::describe).collect();
+        let policies = self.stages.iter().filter(|stage| !stage.is_warmup());
+        let whole = if policies.count() == 1 {
+            "run"
+        } else {
+            "stage"
+        };
+        let stages: Vec<String> = self
+            .stages
+            .iter()
+            .map(|stage| stage.describe(whole))
+            .collect();
         stages.join("; then ")
     }
 
@@ -175,7 +194,7 @@ impl Spec {
         for stage in &self.stages {
             total += match (&stage.kind, stage.length) {
                 (_, Some(length)) => updates(length)?,
-                (Kind::Policy(policy), None) => policy.shown_in(updates)?,
+                (Kind::Policy(policy), None) => policy.shown_in(&updates)?,
                 (Kind::Warmup(warmup), None) => updates(warmup.length())?,
             };
         }
@@ -257,7 +276,7 @@ fn check_percent(stages: &[Stage]) -> Result<(), Error> {
     let sum: f64 = stages.iter().filter_map(fraction).sum();
     let only_percent = stages.iter().all(|stage| fraction(stage).is_some());
     let open = stages.last().is_some_and(|stage| stage.length.is_none());
-    let rounding = 1e-9;
+    let rounding = rounding(100.0);
     if sum > 100.0 + rounding || (open && sum > 100.0 - rounding) {
         return Err(Error::Sequence {
             reason: "the stages' per cent leave nothing of the run for the others",

@@ -136,8 +136,8 @@ impl<'t> Parser<'t> {
         let value = if self.symbol("[") {
             self.list()?
         } else if self.rest().starts_with(char::is_alphabetic) {
-            self.word("a value")?;
-            Value::Word
+            let word = self.word("a value")?;
+            Value::Word(String::from(&self.text[word]))
         } else {
             self.quantity()?
         };

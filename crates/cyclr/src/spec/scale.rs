@@ -1,19 +1,11 @@
 //! Specs made from specs: the same shape at another height or over another length.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
-use crate::error::{Error, above_zero};
-use crate::policy::Policy;
-use crate::spec::{Field, Kind, Spec, SpecError, Stage, number, parse};
-use crate::units::Length;
-
-/// The keys whose values are rates, in every policy that has them.
-const RATES: &[&str] = &["lr", "base", "max", "min", "end", "from"];
-
-/// The keys whose values are lengths.
-const LENGTHS: &[&str] = &[
-    "length", "step", "up", "down", "every", "at", "period", "warmup", "cooldown",
-];
+use crate::error::Error;
+use crate::policy::{Policy, Warmup};
+use crate::spec::value::{Quantity, Scaling};
+use crate::spec::{Args, Fault, Field, Kind, Spec, SpecError, Stage};
 
 impl Spec {
     /// The largest rate that the spec names, which is the highest that it reaches where nothing in it grows (`gamma`
@@ -24,11 +16,12 @@ impl Spec {
     /// assert_eq!(spec.peak(), 0.04);
     /// ```
     pub fn peak(&self) -> f64 {
-        let fields = self.stages.iter().flat_map(fields);
-        fields
-            .filter(|field| RATES.contains(&field.key))
-            .filter_map(|field| field.value.parse::<f64>().ok())
-            .fold(0.0, f64::max)
+        let fields = self.stages.iter().flat_map(Stage::fields);
+        let rates = fields.map(|field| match field.quantity {
+            Quantity::Rate(rate) => rate,
+            _ => 0.0,
+        });
+        rates.fold(0.0, f64::max)
     }
 
     /// The same shape at another height: every rate is multiplied by `peak / self.peak()`, so that the ratios between
@@ -42,16 +35,8 @@ impl Spec {
     /// # Errors
     /// [`Error::OutOfRange`] where `peak`, or the peak that the spec has, is not finite and above 0.
     pub fn with_peak(&self, peak: f64) -> Result<Self, SpecError> {
-        let refused = |error: Error| SpecError::new(&format!("{self}"), 0..0, error.into());
-        above_zero("peak", peak).map_err(refused)?;
-        let own = above_zero("the peak of the spec", self.peak()).map_err(refused)?;
-        self.rewritten(|_, field| {
-            if !RATES.contains(&field.key) {
-                return None;
-            }
-            let rate: f64 = field.value.parse().ok()?;
-            Some(number(rate / own * peak))
-        })
+        let from = self.peak();
+        self.scaled(Scaling::Peak { from, to: peak })
     }
 
     /// The same shape over a run `factor` times as long: lengths in updates and epochs are multiplied (updates to the
@@ -70,93 +55,48 @@ impl Spec {
     /// [`Error::OutOfRange`] where `factor` is not finite and above 0; the error of the value where a length or a
     /// `gamma` leaves its range.
     pub fn stretched(&self, factor: f64) -> Result<Self, SpecError> {
-        above_zero("factor", factor)
-            .map_err(|error| SpecError::new(&format!("{self}"), 0..0, error.into()))?;
-        self.rewritten(|stage, field| {
-            if LENGTHS.contains(&field.key) {
-                return Some(stretched(&field.value, factor));
-            }
-            if field.key != "gamma" {
-                return None;
-            }
-            let gamma: f64 = field.value.parse().ok()?;
-            match &stage.kind {
-                Kind::Policy(Policy::Exponential(_) | Policy::ExpRange(_)) => {
-                    Some(number(libm::pow(gamma, 1.0 / factor)))
-                }
-                Kind::Policy(Policy::Inv(_) | Policy::Sigmoid(_)) => Some(number(gamma / factor)),
-                _ => None,
-            }
+        self.scaled(Scaling::Length(factor))
+    }
+
+    fn scaled(&self, scaling: Scaling) -> Result<Self, SpecError> {
+        let scaled = || {
+            let scaling = scaling.check()?;
+            let stages = self.stages.iter().map(|stage| stage.scaled(scaling));
+            Ok(Self::new(stages.collect::<Result<Vec<_>, Fault>>()?)?)
+        };
+        scaled().map_err(|fault: Fault| {
+            let text = format!("{self}");
+            SpecError::new(&text, 0..text.len(), fault.kind)
         })
     }
-
-    /// The spec with the values that `new` gives; the others stay.
-    fn rewritten(&self, new: impl Fn(&Stage, &Field) -> Option<String>) -> Result<Self, SpecError> {
-        let stages: Vec<String> = self
-            .stages
-            .iter()
-            .map(|stage| {
-                let values = fields(stage).into_iter().map(|field| {
-                    let value = new(stage, &field).unwrap_or(field.value);
-                    Field {
-                        key: field.key,
-                        value,
-                    }
-                });
-                text(stage, values, |length| {
-                    new(stage, &Field::length("length", length))
-                })
-            })
-            .collect();
-        parse::spec(&stages.join(" then "))
-    }
 }
 
-fn fields(stage: &Stage) -> Vec<Field> {
-    match &stage.kind {
-        Kind::Warmup(warmup) => warmup.fields(),
-        Kind::Policy(policy) => policy.fields(),
-    }
-}
-
-fn text(
-    stage: &Stage,
-    fields: impl Iterator<Item = Field>,
-    new_length: impl Fn(Length) -> Option<String>,
-) -> String {
-    let fields: Vec<String> = fields.map(|field| format!("{field}")).collect();
-    let fields = fields.join(", ");
-    match (&stage.kind, stage.length) {
-        (Kind::Warmup(_), _) => format!("warmup({fields})"),
-        (Kind::Policy(policy), None) => format!("{}({fields})", policy.name()),
-        (Kind::Policy(policy), Some(length)) => {
-            let length = new_length(length).unwrap_or_else(|| format!("{length}"));
-            format!("{}({fields}) for {length}", policy.name())
+impl Stage {
+    fn fields(&self) -> Vec<Field> {
+        match &self.kind {
+            Kind::Warmup(warmup) => warmup.fields(),
+            Kind::Policy(policy) => policy.fields(),
         }
     }
-}
 
-/// A length, or a list of them, as text, `factor` times as long.
-fn stretched(value: &str, factor: f64) -> String {
-    if let Some(list) = value.strip_prefix('[').and_then(|v| v.strip_suffix(']')) {
-        let lengths: Vec<String> = list
-            .split(", ")
-            .map(|value| stretched(value, factor))
-            .collect();
-        return format!("[{}]", lengths.join(", "));
-    }
-    if value.ends_with('%') {
-        return String::from(value);
-    }
-    let (amount, unit) = match value.strip_suffix("ep") {
-        Some(epochs) => (epochs, "ep"),
-        None => (value, ""),
-    };
-    match amount.parse::<f64>() {
-        Ok(epochs) if unit == "ep" => format!("{}ep", number(epochs * factor)),
-        // A length of none stays none: a warm-up of 0 updates is no warm-up.
-        Ok(updates) if updates > 0.0 => number(libm::round(updates * factor).max(1.0)),
-        _ => String::from(value),
+    fn scaled(&self, scaling: Scaling) -> Result<Self, Fault> {
+        let fields = self.fields().into_iter().map(|field| {
+            scaling.quantity(field.quantity).map(|quantity| Field {
+                key: field.key,
+                quantity,
+            })
+        });
+        let fields = fields.collect::<Result<Vec<_>, Error>>()?;
+        Ok(match &self.kind {
+            Kind::Warmup(_) => Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?),
+            Kind::Policy(policy) => Self {
+                kind: Kind::Policy(Policy::read(&Args::of_fields(policy.name(), fields))?),
+                length: self
+                    .length
+                    .map(|length| scaling.length(length))
+                    .transpose()?,
+            },
+        })
     }
 }
 

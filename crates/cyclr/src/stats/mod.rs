@@ -1,7 +1,7 @@
 //! Statistics of small samples: intervals, paired comparisons with a verdict, and how soon a target is reached.
 //!
 //! Everything here is a pure function of numbers and knows nothing of training. The level is fixed throughout: intervals
-//! hold 95 % ([`CONFIDENCE`]) and a claim is made at an error of 5 % ([`ALPHA`]).
+//! hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]).
 //!
 //! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a logarithmic scale.
 //! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the same seeds.
@@ -36,9 +36,6 @@ pub use verdict::{Comparison, Obstacle, Rules, Verdict, compare};
 
 /// The chance of a wrong claim that is accepted, family-wise.
 pub const ALPHA: f64 = 0.05;
-
-/// The share of samples whose interval holds the true value.
-pub const CONFIDENCE: f64 = 0.95;
 
 /// The largest size of a value. The square of anything larger would not fit an `f64`.
 const LARGEST: f64 = 1e100;

@@ -3,7 +3,6 @@
 use super::runs::validation_of;
 use super::{Comparing, Observer};
 use crate::Error;
-use crate::compare::plan::readable;
 use crate::compare::record::{ArmOutcome, Trial};
 use crate::compare::tune;
 
@@ -50,7 +49,7 @@ impl Comparing<'_> {
         observer: Observer,
     ) -> Result<(), Error> {
         let seed = self.plan.tuning.as_ref().map_or(0, |tune| tune.seed);
-        let peak = |multiple: f64| readable(multiple * bounds.1);
+        let peak = |multiple: f64| cyclr::rounded(multiple * bounds.1, 4);
         let mut jobs = Vec::new();
         for (arm, multiples) in multiples.iter().enumerate() {
             for &multiple in multiples {

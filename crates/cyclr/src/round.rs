@@ -1,0 +1,39 @@
+use alloc::format;
+
+/// A number for people: `value` to `digits` significant decimal digits (at least 1; 0 counts as 1), to the nearest, as
+/// the `f64` that prints with these digits. What is not finite, or would become infinite, stays as it is.
+///
+/// ```
+/// assert_eq!(cyclr::rounded(0.034_567, 3), 0.0346);
+/// assert_eq!(cyclr::rounded(1234.5, 2), 1200.0);
+/// assert_eq!(cyclr::rounded(0.1 + 0.2, 12), 0.3);
+/// assert!(cyclr::rounded(f64::NAN, 3).is_nan());
+/// ```
+pub fn rounded(value: f64, digits: usize) -> f64 {
+    let decimals = digits.saturating_sub(1);
+    // Decimal digits are exact only as text. What `format` writes always reads back; the largest numbers may read back
+    // as infinite.
+    let read: f64 = format!("{value:.decimals$e}").parse().unwrap_or(value);
+    if read.is_finite() { read } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rounds_to_the_nearest_and_keeps_the_sign() {
+        for (value, digits, expected) in [
+            (0.0, 3, 0.0),
+            (-0.012_349, 3, -0.0123),
+            (9.996, 3, 10.0),
+            (0.000_123_45, 1, 0.0001),
+            (5e-324, 4, 5e-324),
+            (123.0, 0, 100.0),
+            (f64::MAX, 2, f64::MAX),
+            (f64::INFINITY, 2, f64::INFINITY),
+        ] {
+            assert_eq!(rounded(value, digits), expected, "{value} to {digits}");
+        }
+    }
+}
