@@ -300,7 +300,7 @@ fn an_extension_that_was_killed_is_not_finished() {
     let folder = straight(&task(400));
     let folder = folder.path().join("run");
     let change = Change::KeepShape { updates: 800 };
-    let killed = panic::catch_unwind(|| {
+    let killed = catch_unwind(|| {
         go_on(&folder, Some(change), |event, _| {
             assert!(!matches!(event, Event::Updated { update: 450, .. }));
         })

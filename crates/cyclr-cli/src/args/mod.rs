@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use cyclr_train::find::Smoothed;
 
 use crate::factory::TrainerArgs;
 use values::{count, duration, fraction, percent};
@@ -107,12 +108,21 @@ pub(crate) struct AdviseArgs {
 pub(crate) struct FindArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// Read curves that were recorded elsewhere, as CSV: update,lr,loss,correct,count or update,lr,loss; several are
-    /// repeats of one test
-    #[arg(long, value_name = "CURVE.csv", num_args = 1.., help_heading = "The test", conflicts_with_all = [
+    /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or correct and count;
+    /// several are repeats of one test
+    #[arg(long, value_name = "CURVE", num_args = 1.., help_heading = "The test", conflicts_with_all = [
         "TrainerArgs", "budget", "fraction", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
+    /// Undo the average that a tool recorded in place of the losses: fastai, lightning, torch-lr-finder, or its factor, as
+    /// in 0.98; 0 where they are raw
+    #[arg(
+        long,
+        value_name = "AVERAGE",
+        requires = "from",
+        help_heading = "The test"
+    )]
+    pub(crate) smoothed: Option<Smoothed>,
     /// The training that the bounds are for, as in 2000 (updates) or 30ep
     #[arg(
         long,

@@ -1,13 +1,11 @@
 //! `cyclr find`: the learning-rate range test, made or read.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use cyclr::advice;
-use cyclr::range::{
-    Bounds, Estimate, NoAnswer, Rule, Suggestions, Sweep, SweepReading, read_bounds,
-};
+use cyclr::range::{Bounds, Estimate, NoAnswer, Suggestions, SweepReading};
 use cyclr::trainer::TrainerInfo;
 use cyclr::units::{Epochs, Horizon};
 use cyclr_train::Watch;
@@ -25,7 +23,7 @@ use crate::say::{note, out};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
-        return read_files(args);
+        return super::find_from::run(args);
     }
     let factory = args.factory.factory(1, false)?;
     let info = factory.info()?;
@@ -154,40 +152,6 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
     }
 }
 
-/// Answers from curves that were recorded elsewhere.
-fn read_files(args: &FindArgs) -> anyhow::Result<()> {
-    let curves = args
-        .from
-        .iter()
-        .map(|path| read_file(path))
-        .collect::<anyhow::Result<Vec<Curve>>>()?;
-    let sweep = |(curve, path): (&Curve, &PathBuf)| {
-        curve.sweep().with_context(|| path.display().to_string())
-    };
-    let sweeps = curves
-        .iter()
-        .zip(&args.from)
-        .map(sweep)
-        .collect::<anyhow::Result<Vec<Sweep>>>()?;
-    let reading = read_bounds(&sweeps, &Rule::default());
-    if args.json {
-        let answer = AnswerRecord::of_reading(&reading);
-        out!("{}", serde_json::to_string(&answer)?)?;
-    } else {
-        show(&curves, "", reading.answer, &reading, None)?;
-    }
-    match reading.answer {
-        Ok(_) => Ok(()),
-        Err(_) => Err(anyhow!(NoReliableAnswer)),
-    }
-}
-
-fn read_file(path: &Path) -> anyhow::Result<Curve> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    Curve::from_csv(&text).with_context(|| path.display().to_string())
-}
-
 /// The answer of each test and its plot, or why there is none.
 fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()> {
     if args.json {
@@ -224,7 +188,7 @@ fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()>
 }
 
 /// The answer and the plot, or why there is none. `examples` says in words what was measured, where that is known.
-fn show(
+pub(super) fn show(
     curves: &[Curve],
     examples: &str,
     answer: Result<Bounds, NoAnswer>,

@@ -5,6 +5,7 @@ mod compare;
 mod completions;
 mod data;
 mod find;
+mod find_from;
 mod predict;
 mod report;
 mod resume;

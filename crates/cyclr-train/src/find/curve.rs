@@ -47,11 +47,17 @@ pub struct Diverged {
 }
 
 impl Curve {
-    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it.
+    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it, with losses that are each update's own, as cyclr
+    /// records them.
     ///
     /// # Errors
     /// [`SweepError`] where the points are not those of one sweep.
     pub fn sweep(&self) -> Result<Sweep, SweepError> {
+        self.sweep_of_unknown_losses().map(Sweep::of_raw_losses)
+    }
+
+    /// The same with losses that may be averages.
+    pub(super) fn sweep_of_unknown_losses(&self) -> Result<Sweep, SweepError> {
         let point = |p: &CurvePoint| Point {
             lr: p.lr,
             loss: p.loss,
@@ -256,7 +262,7 @@ impl Row<'_> {
 }
 
 /// The point that an error is about, where it is about one.
-fn index_of(error: &SweepError) -> Option<usize> {
+pub(super) fn index_of(error: &SweepError) -> Option<usize> {
     match *error {
         SweepError::BadRate { index, .. }
         | SweepError::NotRising { index, .. }

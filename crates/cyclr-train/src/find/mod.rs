@@ -28,11 +28,13 @@ use crate::{Error, Watch};
 mod answer;
 mod curve;
 mod ramp;
+mod recorded;
 mod sweep;
 
 pub use answer::{AnswerRecord, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub use ramp::{Ramp, Shape};
+pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
 pub use sweep::{Measure, range_test_in_place};
 
 /// The share of a budget that range tests may cost unless more is asked for.

@@ -21,6 +21,8 @@ pub(super) struct Curve {
     pub(super) smoother: Smoother,
     /// The points that the regression takes to each side at least.
     pub(super) least: usize,
+    /// The figure, where it is the same throughout.
+    pub(super) constant: Option<f64>,
     /// Whether the first rate is 0; it has no logarithm, and a stand-in lies at half the second rate.
     from_zero: bool,
     /// Whether ln rate, rather than the rate, rises steadily.
@@ -57,6 +59,7 @@ impl Curve {
             noise: noise(&values),
             spread: smoother.spread(),
             least,
+            constant: constant(sweep),
             from_zero: rates[0] == 0.0,
             exponential: is_exponential(&rates),
             top: if sweep.is_of_losses() {
@@ -142,15 +145,27 @@ fn ln_rates(rates: &[f64]) -> Vec<f64> {
     logs
 }
 
-/// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one the arithmetic mean.
+/// Whether ln rate, rather than the rate, rises steadily; `None` where a sweep is too short to tell.
+pub(super) fn rises_exponentially(sweep: &Sweep) -> Option<bool> {
+    let rates: Vec<f64> = sweep.points().iter().map(|p| p.lr).collect();
+    (rates.len() >= FEWEST_POINTS).then(|| is_exponential(&rates))
+}
+
+/// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one the arithmetic mean. A first
+/// rate of 0 is left out: it belongs to a linear sweep, but a row of the untrained net may precede any.
 fn is_exponential(rates: &[f64]) -> bool {
+    let rates = &rates[usize::from(rates[0] == 0.0)..];
     let (first, last) = (rates[0], rates[rates.len() - 1]);
     let fraction = (rates.len() / 2) as f64 / (rates.len() - 1) as f64;
     let middle = rates[rates.len() / 2];
     let linear = first + fraction * (last - first);
     let exponential = first * libm::pow(last / first, fraction);
-    // For a sweep from 0 the second is not a number, and the comparison false.
     libm::fabs(libm::log(middle / exponential)) < libm::fabs(libm::log(middle / linear))
+}
+
+fn constant(sweep: &Sweep) -> Option<f64> {
+    let first = sweep.deciding().next()?;
+    sweep.deciding().all(|v| v == first).then_some(first)
 }
 
 /// The noise of one point, from the differences of neighbours: their mean size, times that of a normal deviate.

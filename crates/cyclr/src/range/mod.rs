@@ -19,11 +19,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alike;
 mod curve;
 mod interval;
+mod no_answer;
 mod reading;
 mod rule;
 mod smooth;
+mod smoothing;
 mod suggestions;
 mod sweep;
 
@@ -32,10 +35,13 @@ use alloc::vec::Vec;
 use curve::Curve;
 use reading::LnPair;
 
+pub use alike::{Unlike, repeats_of, unlike};
 pub use curve::Stability;
 pub use interval::{Estimate, Interval};
+pub use no_answer::NoAnswer;
 pub use reading::Pair;
 pub use rule::Rule;
+pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
 
@@ -78,23 +84,50 @@ pub struct Bounds {
 
 /// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it is worth.
 ///
-/// More than half of the repeats must be readable. Each bound is the geometric mean over those that are.
+/// More than half of the repeats must be readable. Each bound is the geometric mean over those that are. A sweep that is an
+/// exact copy of another counts once, and sweeps of different kinds get no answer. Losses that look smoothed are not
+/// read, unless [`Sweep::of_raw_losses`] says that they are not.
 pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
-    let curves: Vec<_> = sweeps.iter().map(|s| Curve::new(s, rule)).collect();
+    let smoothed = smoothing::smoothed(sweeps);
+    let curve = |(sweep, smoothed): (&Sweep, &Option<f64>)| {
+        let curve = Curve::new(sweep, rule)?;
+        match *smoothed {
+            Some(roughness) => Err(NoAnswer::Smoothed {
+                roughness,
+                least: smoothing::LEAST_ROUGH,
+            }),
+            None => Ok(curve),
+        }
+    };
+    let curves: Vec<_> = sweeps.iter().zip(&smoothed).map(curve).collect();
     let read = |curve: &Result<Curve, NoAnswer>| {
         let curve = curve.as_ref().map_err(|&reason| reason)?;
         reading::read(curve, &curve.values, &curve.smoothed, rule)
     };
-    let repeats: Vec<Readable> = curves.iter().map(read).collect();
-    let again = match (curves.as_slice(), repeats.as_slice()) {
-        ([Ok(curve)], [Ok(_)]) => interval::resampled_readings(curve, rule),
+    let readings: Vec<Readable> = curves.iter().map(read).collect();
+    let firsts = repeats_of(sweeps);
+    let own: Vec<usize> = (0..sweeps.len()).filter(|&n| firsts[n] == n).collect();
+    let repeats: Vec<Readable> = own.iter().map(|&n| readings[n]).collect();
+    let again = match own[..] {
+        [only] => match (&curves[only], readings[only]) {
+            (Ok(curve), Ok(_)) => interval::resampled_readings(curve, rule),
+            _ => Vec::new(),
+        },
         _ => Vec::new(),
     };
     let stability: Vec<_> = sweeps.iter().map(curve::stability).collect();
+    let differ =
+        unlike(sweeps).map(|(first, second, how)| NoAnswer::NotRepeats { first, second, how });
     SweepReading {
-        answer: answer(&repeats, &again, &stability, rule),
-        base_lr: base_lr(&repeats, &again),
-        repeats: repeats.iter().map(|&r| r.and_then(LnPair::rates)).collect(),
+        answer: differ.map_or_else(|| answer(&repeats, &again, &stability, rule), Err),
+        base_lr: match differ {
+            Some(_) => None,
+            None => base_lr(&repeats, &again),
+        },
+        repeats: readings
+            .into_iter()
+            .map(|r| r.and_then(LnPair::rates))
+            .collect(),
         stability,
         suggestions: sweeps.iter().map(Suggestions::of).collect(),
     }
@@ -198,88 +231,4 @@ fn commonest_reason(repeats: &[Readable]) -> NoAnswer {
     };
     let best = reasons.iter().rev().max_by_key(|r| alike(r));
     best.copied().unwrap_or(first)
-}
-
-/// Why a range test gives no reliable answer.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoAnswer {
-    /// Too few updates with finite figures.
-    #[error("the sweep has {points} usable points of at least {needed}")]
-    TooFewPoints {
-        /// The points with finite figures.
-        points: usize,
-        /// The fewest that are read.
-        needed: usize,
-    },
-    /// The figure never rose clearly above its own noise.
-    #[error(
-        "nothing was learnt: the best stretch stands out by {clearness:.1} standard errors of at least {needed}"
-    )]
-    NothingLearnt {
-        /// The rise of the smoothed figure in its standard errors.
-        clearness: f64,
-        /// The least that counts.
-        needed: f64,
-    },
-    /// The figure was rising from the first points on, so that there is no plateau to leave.
-    #[error(
-        "the sweep starts too high or too coarsely: its first rate is {first_lr:.3e}, and at {learning_at:.3e} the net already learns"
-    )]
-    StartsTooHigh {
-        /// The first rate above 0.
-        first_lr: f64,
-        /// Where the figure leaves what it started from.
-        learning_at: f64,
-    },
-    /// The figure was still rising at the end.
-    #[error(
-        "the sweep ends at {last_lr:.3e}, before any slowing: the figure was still rising near {still_rising_at:.3e}"
-    )]
-    EndsBeforeSlowing {
-        /// The largest rate.
-        last_lr: f64,
-        /// A rate close to the end up to which the figure rose.
-        still_rising_at: f64,
-    },
-    /// The repeats' readings of `max_lr` lie too far apart.
-    #[error("the repeats disagree about max_lr: {lowest:.3e} to {highest:.3e}")]
-    RepeatsDisagree {
-        /// The lowest reading.
-        lowest: f64,
-        /// The highest reading.
-        highest: f64,
-    },
-    /// A repeat diverged hardly above the rate at which learning begins.
-    #[error(
-        "a repeat diverged at {diverged:.3e}, too close to base_lr = {base_lr:.3e} for any max_lr between"
-    )]
-    DivergesAtOnce {
-        /// The lowest rate at which a repeat diverged.
-        diverged: f64,
-        /// The rate at which learning begins.
-        base_lr: f64,
-    },
-}
-
-impl NoAnswer {
-    /// What to try.
-    pub const fn advice(&self) -> &'static str {
-        match self {
-            Self::TooFewPoints { .. } => "sweep over more updates, or end at a lower rate",
-            Self::NothingLearnt { .. } => {
-                "sweep to higher rates or over more updates, use larger batches, and check that the data and labels fit"
-            }
-            Self::StartsTooHigh { .. } => {
-                "start the sweep at a tenth of its first rate or lower, or sweep exponentially over more updates"
-            }
-            Self::EndsBeforeSlowing { .. } => "sweep to a rate ten times as high",
-            Self::RepeatsDisagree { .. } => {
-                "sweep over more updates, use larger batches, or add repeats"
-            }
-            Self::DivergesAtOnce { .. } => {
-                "warm the net up first, clip gradients, or normalise the data"
-            }
-        }
-    }
 }

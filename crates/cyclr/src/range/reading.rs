@@ -86,18 +86,53 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
         plateau = mean(&values[..flat]);
     }
     let height = smoothed[best] - plateau;
-    let clearness = height / (curve.noise * libm::sqrt(curve.spread[best] + 1.0 / flat as f64));
+    let clearness = clearness(curve, height, best, flat);
     // A clearness that is not a number is not clear either.
-    let is_clear = best > 0 && clearness >= rule.clear_rise;
-    if !is_clear {
-        let needed = rule.clear_rise;
-        return Err(NoAnswer::NothingLearnt { clearness, needed });
+    if best == 0 || clearness.is_nan() || clearness < rule.clear_rise {
+        return Err(no_rise(curve, values, smoothed, best, clearness, rule));
     }
     Ok(Rise {
         plateau,
         height,
         left,
     })
+}
+
+/// A rise from the mean of `flat` values to the smoothed value at `best`, in its own standard errors.
+fn clearness(curve: &Curve, height: f64, best: usize, flat: usize) -> f64 {
+    height / (curve.noise * libm::sqrt(curve.spread[best] + 1.0 / flat as f64))
+}
+
+/// Why a curve has no rise that is clear. Where it is clear from fewer points than the shortest plateau has, learning
+/// began within these.
+fn no_rise(
+    curve: &Curve,
+    values: &[f64],
+    smoothed: &[f64],
+    best: usize,
+    clear: f64,
+    rule: &Rule,
+) -> NoAnswer {
+    let first_lr = libm::exp(curve.first_rate());
+    let from = |flat: &usize| {
+        let height = smoothed[best] - mean(&values[..*flat]);
+        clearness(curve, height, best, *flat) >= rule.clear_rise
+    };
+    if let Some(value) = curve.constant {
+        NoAnswer::Constant { value }
+    } else if best == 0 && clear >= rule.clear_rise || clear.is_nan() {
+        NoAnswer::BestAtFirst { first_lr }
+    } else if let Some(flat) = (1..SHORTEST_PLATEAU).find(from).filter(|flat| best > *flat) {
+        NoAnswer::StartsTooHigh {
+            first_lr,
+            learning_at: libm::exp(curve.ln_rates[flat]),
+        }
+    } else {
+        NoAnswer::NothingLearnt {
+            clearness: clear,
+            needed: rule.clear_rise,
+        }
+    }
 }
 
 /// The ln of the rate at which the figure stops gaining.

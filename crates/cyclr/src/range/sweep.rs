@@ -46,6 +46,7 @@ pub struct Sweep {
     points: Vec<Point>,
     direction: Direction,
     broke_at: Option<f64>,
+    known_raw: bool,
 }
 
 impl Sweep {
@@ -84,7 +85,17 @@ impl Sweep {
             points,
             direction,
             broke_at,
+            known_raw: false,
         })
+    }
+
+    /// The same sweep, with losses that are known to be each update's own. Those of other sweeps without any other figure
+    /// are refused if they look like a lagging average, which many tools record.
+    pub fn of_raw_losses(self) -> Self {
+        Self {
+            known_raw: true,
+            ..self
+        }
     }
 
     /// The points whose figures are finite, in rising order of the rate; none where the first already was not.
@@ -100,6 +111,17 @@ impl Sweep {
     /// The rate of the first update whose figures were not finite, where there was one.
     pub fn broke_at(&self) -> Option<f64> {
         self.broke_at
+    }
+
+    /// Whether its losses are known to be each update's own.
+    pub(super) fn is_known_raw(&self) -> bool {
+        self.known_raw
+    }
+
+    /// Whether another sweep measured the same, to the last bit.
+    pub(super) fn is_copy_of(&self, other: &Self) -> bool {
+        (&self.points, self.direction, self.broke_at)
+            == (&other.points, other.direction, other.broke_at)
     }
 
     /// Whether there is nothing but losses to read.

@@ -1,0 +1,46 @@
+//! `cyclr find --from`: bounds from curves that were recorded elsewhere.
+
+use anyhow::anyhow;
+use cyclr::range::{Rule, Sweep, read_bounds};
+use cyclr_train::find::{AnswerRecord, Curve, Recorded, copies, read_recorded};
+
+use super::find::show;
+use crate::args::FindArgs;
+use crate::exit::NoReliableAnswer;
+use crate::say::{note, out};
+
+pub(super) fn run(args: &FindArgs) -> anyhow::Result<()> {
+    let recorded = read_recorded(&args.from, args.smoothed)?;
+    say_what_was_done(&recorded);
+    let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
+    let reading = read_bounds(&sweeps, &Rule::default());
+    if args.json {
+        let answer = AnswerRecord::of_reading(&reading);
+        out!("{}", serde_json::to_string(&answer)?)?;
+    } else {
+        let curves: Vec<Curve> = recorded.into_iter().map(|r| r.curve).collect();
+        show(&curves, "", reading.answer, &reading, None)?;
+    }
+    match reading.answer {
+        Ok(_) => Ok(()),
+        Err(_) => Err(anyhow!(NoReliableAnswer)),
+    }
+}
+
+/// What the answer rests on beside the files' own numbers.
+fn say_what_was_done(recorded: &[Recorded]) {
+    for (first, copy) in copies(recorded) {
+        note!(
+            "{copy} is the same curve as {first}: the two count as one repeat. Repeats need other seeds, for the weights or \
+             the order of the data"
+        );
+    }
+    for curve in recorded {
+        if let Some(smoothing) = curve.undone {
+            note!(
+                "{}: the losses are read as an average by {smoothing}, which is undone",
+                curve.name()
+            );
+        }
+    }
+}

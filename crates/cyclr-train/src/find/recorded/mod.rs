@@ -1,0 +1,455 @@
+//! Curves that other tools recorded.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use cyclr::range::{Smoothing, SmoothingError, Sweep, SweepError, Unlike, looks_undone_wrongly};
+use cyclr::range::{repeats_of, unlike};
+use cyclr::trainer::Direction;
+
+use super::{Curve, CurvePoint, curve::index_of};
+use columns::Columns;
+use half::pair;
+use table::{Row, Table};
+
+mod columns;
+mod half;
+mod table;
+
+/// A curve that was read from one file, or from one of rates and one of losses.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// What they hold, with averages undone.
+    pub curve: Curve,
+    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it.
+    pub sweep: Sweep,
+    /// The average that was undone.
+    pub undone: Option<Smoothing>,
+}
+
+impl Recorded {
+    /// The names of the files.
+    pub fn name(&self) -> String {
+        let names = self.paths.iter().map(|path| path.display().to_string());
+        names.collect::<Vec<_>>().join(" with ")
+    }
+}
+
+/// What is known about the losses that another tool recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Smoothed {
+    /// They are each update's own. Written as `0`.
+    Raw,
+    /// They are this average. Written as [`Smoothing`].
+    By(Smoothing),
+    /// They are an average with this factor, begun as any of the tools does. Written as a number.
+    ByFactor(f64),
+}
+
+impl FromStr for Smoothed {
+    type Err = SmoothingError;
+
+    fn from_str(text: &str) -> Result<Self, SmoothingError> {
+        match text.trim().parse::<f64>() {
+            Ok(0.0) => Ok(Self::Raw),
+            Ok(factor) => Smoothing::with_factor(factor, &[]).map(|_| Self::ByFactor(factor)),
+            Err(_) => text.parse().map(Self::By),
+        }
+    }
+}
+
+/// Reads the repeats of one sweep from files that cyclr or other tools wrote: CSV with commas, semicolons, tabs or spaces,
+/// or JSON, with columns found by their names. Files of rates and files of losses are joined by their steps.
+///
+/// An empty last loss is one that was not finite. The losses of other tools may be averages: `smoothed` says what is
+/// known about them, and averages are undone.
+///
+/// # Errors
+/// [`RecordedError`], with the file and what to do.
+pub fn read_recorded(
+    paths: &[PathBuf],
+    smoothed: Option<Smoothed>,
+) -> Result<Vec<Recorded>, RecordedError> {
+    let tables = paths.iter().map(|path| Source::read(path));
+    let tables: Vec<Source> = tables.collect::<Result<_, _>>()?;
+    let curves = pair(tables)?;
+    let recorded: Vec<Recorded> = curves
+        .into_iter()
+        .map(|(paths, points)| finish(paths, points, smoothed))
+        .collect::<Result<_, _>>()?;
+    let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
+    match unlike(&sweeps) {
+        Some((first, second, how)) => Err(RecordedError::NotRepeats {
+            first: recorded[first].name(),
+            second: recorded[second].name(),
+            how,
+        }),
+        None => Ok(recorded),
+    }
+}
+
+/// The curves that are exact copies of earlier ones, each with that one's name before its own. They are no repeats.
+pub fn copies(recorded: &[Recorded]) -> Vec<(String, String)> {
+    let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
+    let firsts = repeats_of(&sweeps).into_iter().enumerate();
+    let copies = firsts.filter(|(n, first)| n != first);
+    copies
+        .map(|(n, first)| (recorded[first].name(), recorded[n].name()))
+        .collect()
+}
+
+/// A file whose columns are known.
+struct Source {
+    path: PathBuf,
+    table: Table,
+    columns: Columns,
+}
+
+impl Source {
+    fn read(path: &Path) -> Result<Self, RecordedError> {
+        let refuse = |reason| RecordedError::refuse(path, reason);
+        let bytes = fs::read(path).map_err(|error| RecordedError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
+        let table = Table::read(&bytes).map_err(refuse)?;
+        let columns = Columns::of(&table.names).map_err(refuse)?;
+        Ok(Self {
+            path: path.to_owned(),
+            table,
+            columns,
+        })
+    }
+
+    /// What is wrong with the columns, with those that were seen.
+    fn bad_columns(&self, problem: &str) -> RecordedError {
+        let seen: Vec<String> = self.table.names.iter().map(|n| format!("`{n}`")).collect();
+        let seen = seen.join(", ");
+        RecordedError::refuse(
+            &self.path,
+            format!(
+                "its columns are {seen}: {problem}; keep lr and loss (and, of an accuracy, correct and count)"
+            ),
+        )
+    }
+
+    /// One column, row by row.
+    fn column(&self, index: Option<usize>) -> Result<Vec<Option<f64>>, RecordedError> {
+        let Some(index) = index else {
+            return Ok(vec![None; self.table.rows.len()]);
+        };
+        let number = |row: &Row| {
+            self.table.number(row, index).map_err(|found| {
+                self.at(
+                    row,
+                    index,
+                    &format!("`{found}` should be a number, nan or inf"),
+                )
+            })
+        };
+        self.table.rows.iter().map(number).collect()
+    }
+
+    fn at(&self, row: &Row, index: usize, problem: &str) -> RecordedError {
+        let (place, name) = (&row.place, &self.table.names[index]);
+        RecordedError::refuse(&self.path, format!("{place}, column `{name}`: {problem}"))
+    }
+
+    /// The points of a file that has rates and figures.
+    fn points(&self) -> Result<Points, RecordedError> {
+        let columns = &self.columns;
+        let mut rows = Rows {
+            lr: self.column(columns.lr)?,
+            loss: self.column(columns.loss)?,
+            accuracy: self.column(columns.accuracy)?,
+            figure: self.column(columns.higher.or(columns.lower))?,
+            correct: self.column(columns.correct)?,
+            count: self.column(columns.count)?,
+            places: self
+                .table
+                .rows
+                .iter()
+                .map(|row| row.place.clone())
+                .collect(),
+        };
+        let split = columns.lr.is_some() && rows.lr.iter().any(Option::is_none);
+        if let (true, Some(step)) = (split, columns.step) {
+            let steps = self.column(Some(step))?;
+            rows = rows
+                .merged(&steps)
+                .map_err(|reason| RecordedError::refuse(&self.path, reason))?;
+        }
+        let direction = match columns.lower {
+            Some(_) => Direction::Lower,
+            None => Direction::Higher,
+        };
+        let points = rows
+            .points()
+            .map_err(|reason| RecordedError::refuse(&self.path, reason))?;
+        Ok(Points {
+            points,
+            places: rows.places,
+            direction,
+        })
+    }
+}
+
+/// What will be a curve, with the place that each point has in its file.
+struct Points {
+    points: Vec<CurvePoint>,
+    places: Vec<String>,
+    direction: Direction,
+}
+
+/// The columns of a curve. A row is about one update.
+struct Rows {
+    lr: Vec<Option<f64>>,
+    loss: Vec<Option<f64>>,
+    accuracy: Vec<Option<f64>>,
+    figure: Vec<Option<f64>>,
+    correct: Vec<Option<f64>>,
+    count: Vec<Option<f64>>,
+    places: Vec<String>,
+}
+
+impl Rows {
+    /// Rows of the same step made one, as loggers write the rate and the loss of an update into rows of their own.
+    fn merged(mut self, steps: &[Option<f64>]) -> Result<Self, String> {
+        let mut first_of: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for (n, step) in steps.iter().enumerate() {
+            let step = step.ok_or_else(|| format!("{}: it has no step", self.places[n]))?;
+            let first = *first_of.entry(step.to_bits()).or_insert(n);
+            if first == n {
+                kept.push(n);
+                continue;
+            }
+            for column in self.columns() {
+                match (column[first], column[n]) {
+                    (_, None) => {}
+                    (None, value) => column[first] = value,
+                    (Some(_), Some(_)) => {
+                        return Err(format!(
+                            "step {step} has two values in the same column: keep one row for each update"
+                        ));
+                    }
+                }
+            }
+        }
+        for column in self.columns() {
+            *column = kept.iter().map(|&n| column[n]).collect();
+        }
+        self.places = kept.iter().map(|&n| self.places[n].clone()).collect();
+        Ok(self)
+    }
+
+    fn columns(&mut self) -> [&mut Vec<Option<f64>>; 6] {
+        [
+            &mut self.lr,
+            &mut self.loss,
+            &mut self.accuracy,
+            &mut self.figure,
+            &mut self.correct,
+            &mut self.count,
+        ]
+    }
+
+    fn points(&mut self) -> Result<Vec<CurvePoint>, String> {
+        let has_correct = self.correct.iter().any(Option::is_some);
+        if has_correct {
+            // The counts say the same, and how much each point weighs.
+            self.accuracy.fill(None);
+        }
+        let places = &self.places;
+        for column in [&mut self.loss, &mut self.accuracy, &mut self.figure] {
+            end_as_nan(column, places)?;
+        }
+        (0..self.lr.len())
+            .map(|n| self.point(n, has_correct))
+            .collect()
+    }
+
+    fn point(&self, n: usize, has_correct: bool) -> Result<CurvePoint, String> {
+        let place = &self.places[n];
+        let whole = |name: &str, value: Option<f64>| match value {
+            Some(v) if v >= 0.0 && v.fract() == 0.0 && v < 1e15 => Ok(v as u64),
+            Some(v) => Err(format!(
+                "{place}: {name} is {v}, and should be a whole number"
+            )),
+            None => Err(format!("{place}: {name} is missing")),
+        };
+        let counted = self.count.iter().any(Option::is_some);
+        let count = if counted || has_correct {
+            whole("count", self.count[n])?
+        } else {
+            1
+        };
+        let correct = has_correct
+            .then(|| whole("correct", self.correct[n]))
+            .transpose()?;
+        if count == 0 || correct.is_some_and(|correct| correct > count) {
+            return Err(format!(
+                "{place}: count is {count}; it should be at least 1, and correct at most count"
+            ));
+        }
+        let share = correct.map(|correct| correct as f64 / count as f64);
+        Ok(CurvePoint {
+            update: n as u64,
+            lr: self.lr[n].ok_or_else(|| format!("{place}: it has no rate"))?,
+            loss: self.loss[n],
+            figure: share.or(self.figure[n]).or(self.accuracy[n]),
+            correct,
+            count,
+        })
+    }
+}
+
+/// Empty cells at the end of a column are figures that were not finite, which pandas writes as nothing.
+fn end_as_nan(column: &mut [Option<f64>], places: &[String]) -> Result<(), String> {
+    let Some(last) = column.iter().rposition(Option::is_some) else {
+        return Ok(());
+    };
+    if let Some(gap) = column[..last].iter().position(Option::is_none) {
+        return Err(format!(
+            "{}: a loss or figure is missing; only those at the end may be, where training diverged. Leave out the rows \
+             without one",
+            places[gap]
+        ));
+    }
+    column[last + 1..].fill(Some(f64::NAN));
+    Ok(())
+}
+
+/// Undoes averages, and checks that the points are a sweep.
+fn finish(
+    paths: Vec<PathBuf>,
+    points: Points,
+    smoothed: Option<Smoothed>,
+) -> Result<Recorded, RecordedError> {
+    let path = paths[paths.len() - 1].clone();
+    let Points {
+        mut points,
+        places,
+        direction,
+    } = points;
+    let undone = match smoothed {
+        Some(Smoothed::By(smoothing)) => Some(smoothing),
+        Some(Smoothed::ByFactor(factor)) => Some(
+            Smoothing::with_factor(factor, &losses(&points))
+                .map_err(|error| RecordedError::refuse(&path, error.to_string()))?,
+        ),
+        Some(Smoothed::Raw) | None => None,
+    };
+    if let Some(smoothing) = undone {
+        if points.iter().any(|point| point.figure.is_some()) {
+            return Err(RecordedError::refuse(
+                &path,
+                "the bounds are read from its accuracy or figure, and --smoothed is about losses: leave --smoothed out, \
+                 or the column"
+                    .into(),
+            ));
+        }
+        let raw = smoothing.undo(&losses(&points));
+        points
+            .iter_mut()
+            .zip(raw)
+            .for_each(|(point, raw)| point.loss = Some(raw));
+    }
+    let curve = Curve {
+        points,
+        direction,
+        diverged: None,
+        printed: Vec::new(),
+    };
+    let sweep = curve
+        .sweep_of_unknown_losses()
+        .map_err(|error| RecordedError::NotASweep {
+            place: index_of(&error).map_or_else(String::new, |n| format!("{}: ", places[n])),
+            path: path.clone(),
+            error,
+        })?;
+    if let Some(smoothing) = undone.filter(|_| looks_undone_wrongly(&sweep)) {
+        return Err(RecordedError::refuse(
+            &path,
+            format!(
+                "with an average by {smoothing} undone, its losses jump more than those of any sweep: they were not \
+                 averaged so. Give another --smoothed, or --smoothed 0"
+            ),
+        ));
+    }
+    let sweep = match smoothed {
+        Some(Smoothed::Raw) => sweep.of_raw_losses(),
+        _ => sweep,
+    };
+    Ok(Recorded {
+        paths,
+        curve,
+        sweep,
+        undone,
+    })
+}
+
+/// The losses; each point has one where there is no other figure.
+fn losses(points: &[CurvePoint]) -> Vec<f64> {
+    points
+        .iter()
+        .map(|point| point.loss.unwrap_or(f64::NAN))
+        .collect()
+}
+
+/// Why files are no repeats of a range test.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordedError {
+    /// A file cannot be read at all.
+    #[error("{} cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It holds no curve that can be read.
+    #[error("{}: {reason}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where, and what to do.
+        reason: String,
+    },
+    /// Its values together are not those of a sweep.
+    #[error("{}: {place}{error}", path.display())]
+    NotASweep {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, as in `line 3: `, where one place is at fault.
+        place: String,
+        /// What is wrong; it counts the points from 0.
+        error: SweepError,
+    },
+    /// Two curves are not of the same test.
+    #[error(
+        "{first} and {second} are not repeats of one test: {how}. Give the repeats of one sweep only"
+    )]
+    NotRepeats {
+        /// The files of one.
+        first: String,
+        /// The files of the other.
+        second: String,
+        /// How they differ.
+        how: Unlike,
+    },
+}
+
+impl RecordedError {
+    fn refuse(path: &Path, reason: String) -> Self {
+        Self::Refused {
+            path: path.to_owned(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Text of other tools as columns of text: CSV in its dialects, and JSON.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// A table as it was read. Cells are text: columns that nobody asks for may hold anything.
+pub(super) struct Table {
+    pub(super) names: Vec<String>,
+    pub(super) rows: Vec<Row>,
+    /// Whether a comma stands for the decimal point.
+    decimal_comma: bool,
+}
+
+pub(super) struct Row {
+    /// Where it stands: "line 3", or "value 2" of a list in JSON.
+    pub(super) place: String,
+    pub(super) cells: Vec<String>,
+}
+
+impl Table {
+    /// Reads a table, JSON where it begins like it.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, in words.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+            return Err("it is UTF-16 text: save it as UTF-8".into());
+        }
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            "it is not UTF-8 text: give a CSV or JSON file, and save spreadsheets as CSV".to_owned()
+        })?;
+        if text.trim_start().starts_with(['{', '[']) {
+            from_json(text)
+        } else {
+            from_csv(text)
+        }
+    }
+
+    /// The number in a cell, `None` where it is empty.
+    ///
+    /// # Errors
+    /// The text, where it is no number.
+    pub(super) fn number(&self, row: &Row, column: usize) -> Result<Option<f64>, String> {
+        let text = row.cells.get(column).map_or("", |cell| cell.trim());
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let point = text.replacen(',', ".", usize::from(self.decimal_comma));
+        let number = point.parse().map_err(|_| text.chars().take(40).collect());
+        number.map(Some)
+    }
+}
+
+// ---- CSV
+
+fn from_csv(text: &str) -> Result<Table, String> {
+    let start = text.len() - text.trim_start_matches(['\n', '\r']).len();
+    let text_from_header = &text[start..];
+    let (header, _) = text_from_header
+        .split_once('\n')
+        .unwrap_or((text_from_header, ""));
+    let delimiter = delimiter(header);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text_from_header.trim_start_matches(['#', ' ']).as_bytes());
+    let blank_lines = text[..start].matches('\n').count() as u64;
+    let mut names: Option<Vec<String>> = None;
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let line = blank_lines + record.position().map_or(0, csv::Position::line);
+        let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+        let comment = cells[0].starts_with('#') || cells.iter().all(String::is_empty);
+        match &names {
+            None => names = Some(cells),
+            Some(_) if comment => {}
+            Some(names) if names.len() != cells.len() => {
+                return Err(format!(
+                    "line {line} has {} columns, and the first line {}: give every line the same",
+                    cells.len(),
+                    names.len()
+                ));
+            }
+            Some(_) => rows.push(Row {
+                place: format!("line {line}"),
+                cells,
+            }),
+        }
+    }
+    let names = names.ok_or("it is empty: record at least one update")?;
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        return Err(format!(
+            "it has no names of columns (the first line is `{}`): put lr,loss or the like in front, with numpy as \
+             savetxt(…, delimiter=\",\", header=\"lr,loss\")",
+            header.chars().take(60).collect::<String>().trim_end()
+        ));
+    }
+    let decimal_comma = delimiter != b',' && has_decimal_comma(&rows);
+    Ok(Table {
+        names,
+        rows,
+        decimal_comma,
+    })
+}
+
+/// What separates the columns of a header: a tab, a semicolon, a comma, or else spaces. What stands in quotes does not count.
+fn delimiter(header: &str) -> u8 {
+    let bare: String = header.split('"').step_by(2).collect();
+    let found = [b'\t', b';', b','].into_iter();
+    let found = found
+        .into_iter()
+        .find(|&d| bare.trim().contains(char::from(d)));
+    let spaces = bare.trim_start_matches(['#', ' ']).trim().contains(' ');
+    found.unwrap_or(if spaces { b' ' } else { b',' })
+}
+
+/// Whether cells are written as 2,25 and none as 2.25.
+fn has_decimal_comma(rows: &[Row]) -> bool {
+    let cells = || rows.iter().flat_map(|row| &row.cells);
+    let number = |text: &str| text.parse::<f64>().is_ok();
+    let with_comma = |cell: &String| {
+        cell.matches(',').count() == 1 && !cell.contains('.') && number(&cell.replace(',', "."))
+    };
+    let with_point = |cell: &String| cell.contains('.') && number(cell);
+    cells().any(with_comma) && !cells().any(with_point)
+}
+
+// ---- JSON
+
+fn from_json(text: &str) -> Result<Table, String> {
+    let text = quoted_non_finite(text);
+    let values = serde_json::Deserializer::from_str(&text)
+        .into_iter::<Value>()
+        .collect::<Result<Vec<Value>, _>>()
+        .map_err(|error| format!("it is no valid JSON: {error}"))?;
+    match values.as_slice() {
+        [Value::Object(columns)] => from_lists(columns),
+        [Value::Array(rows)] => from_records(rows),
+        // One object a line.
+        rows => from_records(rows),
+    }
+}
+
+/// The lists of `{"lr": […], "loss": […]}`, or the columns that pandas writes: `{"lr": {"0": …}, …}`. What is no list is no
+/// column.
+fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
+    let list = |value: &Value| match value {
+        Value::Array(values) => Some(values.iter().map(text_of).collect()),
+        Value::Object(values) => in_order(values),
+        _ => None,
+    };
+    let lists: Vec<(&String, Vec<String>)> = columns
+        .iter()
+        .filter_map(|(name, value)| Some((name, list(value)?)))
+        .collect();
+    let names: Vec<String> = lists.iter().map(|(name, _)| (*name).clone()).collect();
+    let longest = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
+    if let Some((name, list)) = lists.iter().find(|(_, list)| list.len() != longest) {
+        return Err(format!(
+            "its list {name} has {} values, and another {longest}: keep the lists of rates and losses only, of the same \
+             length",
+            list.len()
+        ));
+    }
+    let row = |n: usize| Row {
+        place: format!("value {}", n + 1),
+        cells: lists.iter().map(|(_, list)| list[n].clone()).collect(),
+    };
+    Ok(Table {
+        names,
+        rows: (0..longest).map(row).collect(),
+        decimal_comma: false,
+    })
+}
+
+/// The values of `{"0": …, "1": …}` in the order of their keys, where these are numbers.
+fn in_order(values: &Map<String, Value>) -> Option<Vec<String>> {
+    let number = |(key, value): (&String, &Value)| Some((key.parse::<u64>().ok()?, text_of(value)));
+    let mut numbered: Vec<(u64, String)> = values.iter().map(number).collect::<Option<_>>()?;
+    numbered.sort_by_key(|(key, _)| *key);
+    Some(numbered.into_iter().map(|(_, text)| text).collect())
+}
+
+/// A list of objects, one for each update; or of `[wall time, step, value]`, as TensorBoard gives it.
+fn from_records(records: &[Value]) -> Result<Table, String> {
+    let of_three = |record: &Value| record.as_array().is_some_and(|list| list.len() == 3);
+    let keys: BTreeSet<String> = records
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(|record| record.keys().cloned())
+        .collect();
+    let tensorboard = !records.is_empty() && records.iter().all(of_three);
+    let names: Vec<String> = if tensorboard {
+        ["Wall time", "Step", "Value"].map(String::from).into()
+    } else if records.iter().all(Value::is_object) {
+        keys.into_iter().collect()
+    } else {
+        return Err(
+            "its lists have no names: write them as {\"lr\": […], \"loss\": […]}, as json.dump(dict(lr=lrs, loss=losses), \
+             file) does"
+                .into(),
+        );
+    };
+    let cell = |record: &Value, n: usize, name: &String| {
+        let value = record.get(name).or_else(|| record.get(n));
+        value.map_or_else(String::new, text_of)
+    };
+    let row = |(number, record): (usize, &Value)| Row {
+        place: format!("record {}", number + 1),
+        cells: names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| cell(record, n, name))
+            .collect(),
+    };
+    Ok(Table {
+        rows: records.iter().enumerate().map(row).collect(),
+        names,
+        decimal_comma: false,
+    })
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Python writes NaN and Infinity into JSON, which has no such numbers: they become strings.
+fn quoted_non_finite(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for (n, part) in split_at_quotes(text).into_iter().enumerate() {
+        if n % 2 == 1 {
+            result += part;
+            continue;
+        }
+        let part = part.replace("-Infinity", "\"-inf\"");
+        result += &part
+            .replace("Infinity", "\"inf\"")
+            .replace("NaN", "\"nan\"");
+    }
+    result
+}
+
+/// Parts outside and inside of JSON strings by turns, the strings with their quotes.
+fn split_at_quotes(text: &str) -> Vec<&str> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut inside, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == b'"' && !escaped {
+            let end = at + usize::from(inside);
+            parts.push(&text[start..end]);
+            (start, inside) = (end, !inside);
+        }
+        escaped = inside && byte == b'\\' && !escaped;
+    }
+    parts.push(&text[start..]);
+    parts
+}

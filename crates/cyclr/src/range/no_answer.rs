@@ -1,0 +1,131 @@
+use super::Unlike;
+
+/// Why a range test gives no reliable answer.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// Too few updates with finite figures.
+    #[error("the sweep has {points} usable points of at least {needed}")]
+    TooFewPoints {
+        /// The points with finite figures.
+        points: usize,
+        /// The fewest that are read.
+        needed: usize,
+    },
+    /// The figure never rose clearly above its own noise.
+    #[error(
+        "nothing was learnt: the best stretch stands out by {clearness:.1} standard errors of at least {needed}"
+    )]
+    NothingLearnt {
+        /// The rise of the smoothed figure in its standard errors.
+        clearness: f64,
+        /// The least that counts.
+        needed: f64,
+    },
+    /// The figure is the same at every rate.
+    #[error("nothing was learnt: the figure is {value} at every rate")]
+    Constant {
+        /// Its value.
+        value: f64,
+    },
+    /// The figure was never clearly better than at the first rates.
+    #[error(
+        "the figure is best at the first rates, near {first_lr:.3e}, and only gets worse from there"
+    )]
+    BestAtFirst {
+        /// The first rate above 0.
+        first_lr: f64,
+    },
+    /// Neighbouring losses differ so little that they must be lagging averages.
+    #[error(
+        "the losses are smoothed: neighbours differ too little (roughness {roughness:.2}, raw losses have at least \
+         {least}), and averages shift both bounds upwards"
+    )]
+    Smoothed {
+        /// The mean square of the differences between neighbours, over the variance around short straight lines.
+        roughness: f64,
+        /// The least that is taken for raw.
+        least: f64,
+    },
+    /// Two sweeps are not repeats of one test.
+    #[error("sweeps {} and {} are not repeats of one test: {how}", first + 1, second + 1)]
+    NotRepeats {
+        /// The index of one, from 0.
+        first: usize,
+        /// The index of the other, from 0.
+        second: usize,
+        /// How they differ.
+        how: Unlike,
+    },
+    /// The figure was rising from the first points on, so that there is no plateau to leave.
+    #[error(
+        "the sweep starts too high or too coarsely: its first rate is {first_lr:.3e}, and at {learning_at:.3e} the net already learns"
+    )]
+    StartsTooHigh {
+        /// The first rate above 0.
+        first_lr: f64,
+        /// Where the figure leaves what it started from.
+        learning_at: f64,
+    },
+    /// The figure was still rising at the end.
+    #[error(
+        "the sweep ends at {last_lr:.3e}, before any slowing: the figure was still rising near {still_rising_at:.3e}"
+    )]
+    EndsBeforeSlowing {
+        /// The largest rate.
+        last_lr: f64,
+        /// A rate close to the end up to which the figure rose.
+        still_rising_at: f64,
+    },
+    /// The repeats' readings of `max_lr` lie too far apart.
+    #[error("the repeats disagree about max_lr: {lowest:.3e} to {highest:.3e}")]
+    RepeatsDisagree {
+        /// The lowest reading.
+        lowest: f64,
+        /// The highest reading.
+        highest: f64,
+    },
+    /// A repeat diverged hardly above the rate at which learning begins.
+    #[error(
+        "a repeat diverged at {diverged:.3e}, too close to base_lr = {base_lr:.3e} for any max_lr between"
+    )]
+    DivergesAtOnce {
+        /// The lowest rate at which a repeat diverged.
+        diverged: f64,
+        /// The rate at which learning begins.
+        base_lr: f64,
+    },
+}
+
+impl NoAnswer {
+    /// What to try.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::TooFewPoints { .. } => "sweep over more updates, or end at a lower rate",
+            Self::NothingLearnt { .. } => {
+                "sweep to higher rates or over more updates, use larger batches, and check that the data and labels fit"
+            }
+            Self::Constant { .. } => {
+                "check that the recorded figure is that of each update, and that the optimizer obeys the rate"
+            }
+            Self::BestAtFirst { .. } => {
+                "start from fresh weights and from a much lower rate, and check the order of the points"
+            }
+            Self::Smoothed { .. } => {
+                "record each batch's own loss, or say how these were averaged: cyclr find --from … --smoothed with \
+                 fastai, lightning, torch-lr-finder or a factor as 0.98 (0 if the losses are raw)"
+            }
+            Self::NotRepeats { .. } => "give the repeats of one sweep only",
+            Self::StartsTooHigh { .. } => {
+                "sweep lower: start the sweep at a tenth of its first rate or lower, or sweep exponentially over more updates"
+            }
+            Self::EndsBeforeSlowing { .. } => "sweep to a rate ten times as high",
+            Self::RepeatsDisagree { .. } => {
+                "sweep over more updates, use larger batches, or add repeats"
+            }
+            Self::DivergesAtOnce { .. } => {
+                "warm the net up first, clip gradients, or normalise the data"
+            }
+        }
+    }
+}
