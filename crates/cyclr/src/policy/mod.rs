@@ -13,7 +13,7 @@ use alloc::{format, string::String, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, in_range, ordered};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Horizon, Length, rounding, snapped};
+use crate::units::Length;
 
 mod cosine;
 mod cosine_restarts;
@@ -28,6 +28,7 @@ mod multistep;
 mod one_cycle;
 mod one_cycle_smith;
 mod poly;
+mod resolver;
 mod rex;
 mod sigmoid;
 mod step;
@@ -49,6 +50,7 @@ pub use multistep::MultiStep;
 pub use one_cycle::{Anneal, OneCycle};
 pub use one_cycle_smith::OneCycleSmith;
 pub use poly::Poly;
+pub(crate) use resolver::Resolver;
 pub use rex::Rex;
 pub use sigmoid::Sigmoid;
 pub use step::Step;
@@ -313,97 +315,6 @@ policies! {
     "exp_range": ExpRange(ExpRange<L>),
     "one_cycle": OneCycle(OneCycle<L>),
     "one_cycle_smith": OneCycleSmith(OneCycleSmith<L>),
-}
-
-/// Turns the lengths of one stage's policy into updates. Its places are in updates of the run.
-pub(crate) struct Resolver<'a> {
-    /// The run.
-    pub(crate) run: &'a Horizon,
-    /// Where the stage begins exactly, or a warm-up that leads into it. Per cent are of what lies
-    /// from here to the end.
-    pub(crate) begin: f64,
-    /// Where the stage itself begins exactly.
-    pub(crate) exact_start: f64,
-    /// The first update of the stage, from which the policy counts.
-    pub(crate) start: f64,
-    /// Where the stage ends exactly.
-    pub(crate) end: f64,
-}
-
-impl Resolver<'_> {
-    /// A length that must come out longer than 0.
-    fn updates(&self, key: &'static str, length: Length) -> Result<f64, Error> {
-        let updates = self.fraction(length)?;
-        if updates > 0.0 {
-            Ok(updates)
-        } else {
-            Err(Error::ZeroLength { key, length })
-        }
-    }
-
-    /// A length that may be none.
-    fn fraction(&self, length: Length) -> Result<f64, Error> {
-        self.run.updates_within(length, self.end - self.begin)
-    }
-
-    /// A place, as the policy counts: per cent from where the stage begins, a warm-up that leads
-    /// into it included; updates and epochs from the policy's own first update.
-    fn place(&self, length: Length) -> Result<f64, Error> {
-        let updates = self.fraction(length)?;
-        Ok(match length {
-            Length::Percent(_) => snapped(updates - (self.start - self.begin)),
-            Length::Updates(_) | Length::Epochs(_) => updates,
-        })
-    }
-
-    /// A place that lies within the policy's updates.
-    fn place_within(&self, key: &'static str, length: Length) -> Result<f64, Error> {
-        let place = self.place(length)?;
-        if place >= 0.0 && place <= self.room() + rounding(self.room()) {
-            Ok(place)
-        } else {
-            Err(Error::Outside {
-                key,
-                length,
-                at: self.start + place,
-                start: self.start,
-                end: self.end,
-            })
-        }
-    }
-
-    /// The updates of the stage.
-    fn room(&self) -> f64 {
-        self.end - self.start
-    }
-
-    /// Refuses what is longer than the stage.
-    fn fits(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let room = self.room();
-        if taken <= room + rounding(room) {
-            Ok(())
-        } else {
-            Err(Error::TooLong {
-                key,
-                taken,
-                updates: room,
-            })
-        }
-    }
-
-    /// Refuses what leaves nothing of the stage.
-    fn leaves_room(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let room = self.room();
-        if taken < room {
-            Ok(())
-        } else {
-            Err(Error::TooLong {
-                key,
-                taken,
-                updates: room,
-            })
-        }
-    }
 }
 
 /// The length, if it is longer than 0.
