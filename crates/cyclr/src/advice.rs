@@ -1,7 +1,8 @@
 //! How long a cycle should be, how many there should be, and what replaces a stepped schedule.
 //!
-//! The rules are Smith's ([CLR] section 3.2): a step size of 2 to 10 epochs, of which 8 is only slightly better than 2;
-//! at least 3 cycles, 4 being better; a run that stops at the end of a cycle, where the rate is at its minimum.
+//! The rules are Smith's ([CLR] section 3.2): a step size of 2 to 10 epochs, of which 8 is only
+//! slightly better than 2; at least 3 cycles, 4 being better; a run that stops at the end of a
+//! cycle, where the rate is at its minimum.
 //!
 //! [CLR]: https://arxiv.org/abs/1506.01186
 
@@ -36,19 +37,22 @@ pub struct Cycles {
     pub step: u64,
     /// Whole cycles.
     pub cycles: u64,
-    /// The budget that ends at the last trough: `2·step·cycles`, at most the updates that were given.
+    /// The budget that ends at the last trough: `2·step·cycles`, at most the updates that were
+    /// given.
     pub updates: u64,
     /// The step size in epochs.
     pub step_epochs: f64,
-    /// Whether the budget is too short for [`FEWEST_CYCLES`] cycles of the shortest advised step size.
+    /// Whether the budget is too short for [`FEWEST_CYCLES`] cycles of the shortest advised step
+    /// size.
     pub short: bool,
 }
 
 /// The step size and the number of cycles for a run.
 ///
-/// Four cycles if the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step, if the run is longer;
-/// three if it is shorter, and then [`Cycles::short`] says whether even these are shorter than advised. If three cycles
-/// would leave a tenth of a short run or more unused, it has as many (up to five) as use the most of it.
+/// Four cycles if the step size then lies within 2 to 10 epochs; more cycles, of 8 epochs a step,
+/// if the run is longer; three if it is shorter, and then [`Cycles::short`] says whether even
+/// these are shorter than advised. If three cycles would leave a tenth of a short run or more
+/// unused, it has as many (up to five) as use the most of it.
 ///
 /// ```
 /// use cyclr::{advice, units::{Epochs, Horizon}};
@@ -60,7 +64,8 @@ pub struct Cycles {
 /// ```
 ///
 /// # Errors
-/// [`Error::UnknownEpoch`] where the run's epoch is unknown; [`Error::TooShort`] where it has fewer than 6 updates.
+/// [`Error::UnknownEpoch`] if the run's epoch is unknown; [`Error::TooShort`] if it has fewer than
+/// 6 updates.
 pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
     let unknown = Length::Updates(Updates(run.updates()));
     let epoch = run
@@ -104,8 +109,8 @@ fn fewest_cycles(updates: u64) -> u64 {
         .unwrap_or(FEWEST_CYCLES)
 }
 
-/// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to `max/3` for several
-/// cycles, `max/20` to `max/10` for a single one ([CLR] section 3.3).
+/// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to
+/// `max/3` for several cycles, `max/20` to `max/10` for a single one ([CLR] section 3.3).
 ///
 /// ```
 /// assert_eq!(cyclr::advice::base_from_max(0.012, 4)?, (0.003, 0.004));
@@ -113,7 +118,7 @@ fn fewest_cycles(updates: u64) -> u64 {
 /// ```
 ///
 /// # Errors
-/// [`Error::OutOfRange`] where `max_lr` is not finite and above 0.
+/// [`Error::OutOfRange`] if `max_lr` is not finite and above 0.
 ///
 /// [CLR]: https://arxiv.org/abs/1506.01186
 pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
@@ -125,8 +130,8 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
     })
 }
 
-/// The cyclical policy for bounds and a budget: `triangular2` between `base_lr` and `max_lr` (to three digits), with the
-/// step size of [`cycles`].
+/// The cyclical policy for bounds and a budget: `triangular2` between `base_lr` and `max_lr` (to
+/// three digits), with the step size of [`cycles`].
 ///
 /// ```
 /// use cyclr::{advice, units::{Epochs, Horizon}};
@@ -138,8 +143,8 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
 /// ```
 ///
 /// # Errors
-/// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <= max_lr`, with `max_lr` above
-/// 0.
+/// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <=
+/// max_lr`, with `max_lr` above 0.
 pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> {
     let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
     let step = Updates(cycles(run)?.step);
@@ -147,13 +152,13 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
     Ok(Spec::from(Triangular2::new(wave)))
 }
 
-/// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three cycles of
-/// `triangular2` in place of each constant step, with the step's rate as their base and `ratio` times it as their
-/// maximum (5 in the paper).
+/// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three
+/// cycles of `triangular2` in place of each constant step, with the step's rate as their base and
+/// `ratio` times it as their maximum (5 in the paper).
 ///
-/// A step of `L` updates becomes `max(3, L / 16 epochs)` cycles; what does not divide is left off its end, so that every
-/// stage ends at a trough. A warm-up stays, and leads to the base of the cycles after it. The lengths of the result say
-/// how long it is.
+/// A step of `L` updates becomes `max(3, L / 16 epochs)` cycles; what does not divide is left off
+/// its end, so that every stage ends at a trough. A warm-up stays, and leads to the base of the
+/// cycles after it. The lengths of the result say how long it is.
 ///
 /// ```
 /// use cyclr::{Spec, advice, units::Horizon};
@@ -170,8 +175,9 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 /// ```
 ///
 /// # Errors
-/// [`Error::NotStepped`] where the spec is not made of constant steps and warm-ups alone (or of more than a thousand);
-/// [`Error::TooShort`] where a step has fewer than 6 updates; those of [`Spec::schedule`] and [`cycles`].
+/// [`Error::NotStepped`] if the spec is not made of constant steps and warm-ups alone (or of more
+/// than a thousand); [`Error::TooShort`] if a step has fewer than 6 updates; those of
+/// [`Spec::schedule`] and [`cycles`].
 pub fn cyclical(stepped: &Spec, run: &Horizon, ratio: f64) -> Result<Spec, Error> {
     let ratio = in_range("ratio", ratio, "a finite number above 1", |r| r > 1.0)?;
     let steps = stepped
@@ -293,7 +299,8 @@ mod tests {
         }
     }
 
-    /// The 1-based formula in which articles retell the paper. `epoch_counter` must have the unit of `stepsize`.
+    /// The 1-based formula in which articles retell the paper. `epoch_counter` must have the unit
+    /// of `stepsize`.
     fn retold_triangular(epoch_counter: f64, stepsize: f64, base_lr: f64, max_lr: f64) -> f64 {
         let cycle = libm::floor(1.0 + epoch_counter / (2.0 * stepsize));
         let x = (epoch_counter / stepsize - 2.0 * cycle + 1.0).abs();

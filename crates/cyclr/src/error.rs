@@ -2,7 +2,7 @@ use alloc::string::String;
 
 use crate::units::Length;
 
-/// Why a policy, a spec or a schedule cannot exist. Every variant carries the values it is about.
+/// Why a policy, a spec or a schedule is invalid. Every variant carries the values it is about.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,7 +13,7 @@ pub enum Error {
         key: &'static str,
         /// The number that was given.
         value: f64,
-        /// The range, in words.
+        /// The allowed range.
         allowed: &'static str,
     },
     /// A lower bound lies above its upper bound.
@@ -100,7 +100,7 @@ pub enum Error {
         /// The updates of the run.
         updates: u64,
     },
-    /// The order of the stages means nothing.
+    /// The stages cannot follow each other like this.
     #[error("{reason}")]
     Sequence {
         /// What is wrong and what to write.
@@ -145,7 +145,7 @@ pub(crate) fn above_zero(key: &'static str, value: f64) -> Result<f64, Error> {
     in_range(key, value, "a finite number above 0", |v| v > 0.0)
 }
 
-/// `value`, if it is finite and `allowed` (in words, `expected`).
+/// `value`, if it is finite and `allowed` (`expected` says so in a message).
 pub(crate) fn in_range(
     key: &'static str,
     value: f64,

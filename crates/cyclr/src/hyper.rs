@@ -1,4 +1,5 @@
-/// What a schedule sets for one update: the rate and, where the policy moves them, momentum and weight decay.
+/// What a schedule sets for one update: the rate and, where the policy moves them, momentum and
+/// weight decay.
 ///
 /// `None` means *untouched*: the optimizer keeps the value it has.
 ///
@@ -10,7 +11,8 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hyper {
-    /// The learning rate; finite and at least 0. It multiplies the per-group factors that a trainer keeps.
+    /// The learning rate; finite and at least 0. It multiplies the per-group factors that a
+    /// trainer keeps.
     pub lr: f64,
     /// Momentum (beta1 of the Adam family), in `0..1`.
     #[cfg_attr(

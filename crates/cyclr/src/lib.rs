@@ -1,9 +1,11 @@
-//! Learning-rate schedules as pure functions, and the trainer interface behind which nets are trained.
+//! Learning-rate schedules as pure functions, and the trainer interface behind which nets are
+//! trained.
 //!
 //! This crate never sees a tensor and does no IO. It builds without `std` (it needs `alloc`).
 //!
-//! The only clock is the **optimizer update**, counted from 0: the rate at update `i` is the rate that update `i` uses.
-//! An **epoch** is `ceil(examples / batch)` updates, with the examples counted after the validation cut.
+//! The only clock is the **optimizer update**, counted from 0: the rate at update `i` is the rate
+//! that update `i` uses. An **epoch** is `ceil(examples / batch)` updates, with the examples
+//! counted after the validation cut.
 //!
 //! - [`Spec`]: a policy as text, or made of typed [`policy`] values; [`units`] has its lengths.
 //! - [`Schedule`]: the spec for a run whose length is known: `at(update)` is the rate.

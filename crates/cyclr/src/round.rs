@@ -1,7 +1,8 @@
 use alloc::format;
 
-/// A number for people: `value` to `digits` significant decimal digits (at least 1; 0 counts as 1), to the nearest, as
-/// the `f64` that prints with these digits. What is not finite, or would become infinite, stays as it is.
+/// A number for people: `value` to `digits` significant decimal digits (at least 1; 0 counts as
+/// 1), to the nearest, as the `f64` that prints with these digits. What is not finite, or would
+/// become infinite, stays as it is.
 ///
 /// ```
 /// assert_eq!(cyclr::rounded(0.034_567, 3), 0.0346);
@@ -11,8 +12,8 @@ use alloc::format;
 /// ```
 pub fn rounded(value: f64, digits: usize) -> f64 {
     let decimals = digits.saturating_sub(1);
-    // Decimal digits are exact only as text. What `format` writes always reads back; the largest numbers may read back
-    // as infinite.
+    // Decimal digits are exact only as text. What `format` writes always reads back; the largest
+    // numbers may read back as infinite.
     let read: f64 = format!("{value:.decimals$e}").parse().unwrap_or(value);
     if read.is_finite() { read } else { value }
 }

@@ -9,8 +9,9 @@ use crate::units::{Horizon, round_up, rounding, snapped};
 
 /// The rate at every update of a run: a pure total function of the update, without state.
 ///
-/// Past the end it holds the value at `i = N`, one past the last of the `N` updates: a run that is resumed is a number,
-/// and a schedule cannot run out. [`Schedule::at`] takes constant time for each stage.
+/// Past the end it holds the value at `i = N`, one past the last of the `N` updates: a run that is
+/// resumed is a number, and a schedule cannot run out. [`Schedule::at`] takes constant time for
+/// each stage.
 ///
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -65,8 +66,8 @@ pub struct Position {
 }
 
 impl Schedule {
-    /// A schedule of your own: `rate` is given the update and the horizon, and must be pure. It is asked for updates up
-    /// to the horizon, and not beyond.
+    /// A schedule of your own: `rate` is given the update and the horizon, and must be pure. It is
+    /// asked for updates up to the horizon, and not beyond.
     ///
     /// ```
     /// use cyclr::{Hyper, Schedule, units::Horizon};
@@ -108,7 +109,8 @@ impl Schedule {
         (0..self.updates).map(|update| self.at(update))
     }
 
-    /// The cycle and phase that an update lies in; `None` where nothing cycles there. Past the end, as at the end.
+    /// The cycle and phase that an update lies in; `None` where nothing cycles there. Past the
+    /// end, as at the end.
     pub fn position(&self, update: u64) -> Option<Position> {
         let Source::Stages(stages) = &self.source else {
             return None;
@@ -127,9 +129,9 @@ impl Schedule {
         })
     }
 
-    /// The troughs, where a cyclical run may stop, be measured or be saved: each is a number of updates made, so trough
-    /// `t` is the state after update `t - 1` and before update `t`. Rising; none beyond the end of the run, none where
-    /// nothing cycles.
+    /// The troughs, where a cyclical run may stop, be measured or be saved: each is a number of
+    /// updates made, so trough `t` is the state after update `t - 1` and before update `t`.
+    /// Rising; none beyond the end of the run, none where nothing cycles.
     pub fn troughs(&self) -> impl Iterator<Item = u64> + '_ {
         let stages = match &self.source {
             Source::Stages(stages) => stages.as_slice(),

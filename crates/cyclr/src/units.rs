@@ -27,7 +27,8 @@ pub const MAX_UPDATES: u64 = 1 << 53;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Updates(pub u64);
 
-/// A number of passes over the training set: finite and at least 0. It becomes a whole number of updates, the nearest.
+/// A number of passes over the training set: finite and at least 0. It becomes a whole number of
+/// updates, the nearest.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Epochs(f64);
 
@@ -37,7 +38,7 @@ pub struct Percent(f64);
 
 impl Epochs {
     /// # Errors
-    /// [`Error::OutOfRange`] where `epochs` is negative or not finite.
+    /// [`Error::OutOfRange`] if `epochs` is negative or not finite.
     pub fn new(epochs: f64) -> Result<Self, Error> {
         crate::error::rate("epochs", epochs).map(Self)
     }
@@ -50,7 +51,7 @@ impl Epochs {
 
 impl Percent {
     /// # Errors
-    /// [`Error::OutOfRange`] where `percent` is not in `0..=100`.
+    /// [`Error::OutOfRange`] if `percent` is not in `0..=100`.
     pub fn new(percent: f64) -> Result<Self, Error> {
         in_range("percent", percent, "between 0% and 100%", |p| {
             (0.0..=100.0).contains(&p)
@@ -64,7 +65,8 @@ impl Percent {
     }
 }
 
-/// A length of training in one of three units. It prints as the spec grammar writes it: `2000`, `8ep`, `30%`.
+/// A length of training in one of three units. It prints as the spec grammar writes it: `2000`,
+/// `8ep`, `30%`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Length {
     /// A number of optimizer updates.
@@ -85,7 +87,8 @@ impl Length {
         }
     }
 
-    /// The length in words: `2000 updates`, `8 epochs`, `30 % of the run` (`whole` is what per cent are of).
+    /// Describes the length: `2000 updates`, `8 epochs`, `30 % of the run` (`whole` is what per
+    /// cent are of).
     pub(crate) fn describe(self, whole: &str) -> String {
         match self {
             Self::Updates(Updates(1)) => String::from("1 update"),
@@ -125,7 +128,8 @@ impl fmt::Display for Length {
     }
 }
 
-/// What a schedule must know of its run: how many updates it has and, for lengths in epochs, how many make an epoch.
+/// What a schedule must know of its run: how many updates it has and, for lengths in epochs, how
+/// many make an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon {
     updates: u64,
@@ -136,7 +140,7 @@ impl Horizon {
     /// A run of that many updates, whose epoch is unknown.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where it is 0 or above [`MAX_UPDATES`].
+    /// [`Error::OutOfRange`] if it is 0 or above [`MAX_UPDATES`].
     pub fn of_updates(updates: u64) -> Result<Self, Error> {
         let allowed = "between 1 and 2^53";
         in_range("updates", updates as f64, allowed, |_| {
@@ -148,10 +152,11 @@ impl Horizon {
         })
     }
 
-    /// A run of that many epochs over `examples` (counted after the validation cut) in batches of `batch`.
+    /// A run of that many epochs over `examples` (counted after the validation cut) in batches of
+    /// `batch`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where a count is 0 or the run has no update.
+    /// [`Error::OutOfRange`] if a count is 0 or the run has no update.
     pub fn of_epochs(epochs: Epochs, examples: u64, batch: u64) -> Result<Self, Error> {
         let per_epoch = updates_per_epoch(examples, batch)?;
         Self::of_updates(whole(epochs, per_epoch))?.with_epoch(examples, batch)
@@ -160,7 +165,7 @@ impl Horizon {
     /// The same run, its epoch known: `ceil(examples / batch)` updates.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where a count is 0.
+    /// [`Error::OutOfRange`] if a count is 0.
     pub fn with_epoch(self, examples: u64, batch: u64) -> Result<Self, Error> {
         Ok(Self {
             updates_per_epoch: Some(updates_per_epoch(examples, batch)?),
@@ -173,7 +178,7 @@ impl Horizon {
         self.updates
     }
 
-    /// The updates of an epoch, where known.
+    /// The updates of an epoch, if known.
     pub const fn updates_per_epoch(&self) -> Option<u64> {
         self.updates_per_epoch
     }
@@ -181,7 +186,7 @@ impl Horizon {
     /// A length in updates; per cent are of the whole run, and may come out fractional.
     ///
     /// # Errors
-    /// [`Error::UnknownEpoch`] for epochs where the epoch is unknown.
+    /// [`Error::UnknownEpoch`] for epochs if the epoch is unknown.
     pub fn updates_in(&self, length: Length) -> Result<f64, Error> {
         self.updates_within(length, self.updates as f64)
     }
@@ -201,7 +206,8 @@ impl Horizon {
     }
 }
 
-/// The first whole number not below `x`; what is whole but for rounding errors counts as whole. `x` is at least 0.
+/// The first whole number not below `x`; what is whole but for rounding errors counts as whole.
+/// `x` is at least 0.
 pub(crate) fn round_up(x: f64) -> u64 {
     let nearest = nearest(x);
     nearest as u64 + u64::from(x - nearest > rounding(x))
@@ -229,8 +235,9 @@ pub(crate) fn snapped(x: f64) -> f64 {
     }
 }
 
-/// The error that a few operations on doubles may leave in a number of this size: `1e-12` of it, and no more than a
-/// thousandth of an update. The borders of stages, cycles and periods all have this leniency.
+/// The error that a few operations on doubles may leave in a number of this size: `1e-12` of it,
+/// and no more than a thousandth of an update. The borders of stages, cycles and periods all have
+/// this leniency.
 #[inline]
 pub(crate) fn rounding(x: f64) -> f64 {
     (1e-12 * x.abs().max(1.0)).min(1e-3)
@@ -238,7 +245,8 @@ pub(crate) fn rounding(x: f64) -> f64 {
 
 #[inline]
 fn nearest(x: f64) -> f64 {
-    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over integers.
+    /// Doubles of this size have no fraction, so that adding it rounds, without a detour over
+    /// integers.
     const WHOLE: f64 = (1_u64 << 52) as f64;
     if x < WHOLE { (x + WHOLE) - WHOLE } else { x }
 }

@@ -9,12 +9,13 @@ use crate::units::Length;
 
 /// The rate falls along half a cosine, once, without restarts.
 ///
-/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - S)/(N - S)))`, with `N` the horizon; during a warm-up `W`,
-/// `lr(i) = lr·i/W`, and `S = ceil(W)` is the first update after it
+/// `lr(i) = min + (lr - min)/2 · (1 + cos(π·(i - S)/(N - S)))`, with `N` the horizon; during a
+/// warm-up `W`, `lr(i) = lr·i/W`, and `S = ceil(W)` is the first update after it
 ///
-/// Ranges: `0 <= min <= lr`, finite; `warmup` shorter than the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past
-/// the last update, and beyond: `min`. Equals torch's `CosineAnnealingLR` with `T_max = N`, Hugging Face's
-/// `get_cosine_schedule_with_warmup` and timm's `CosineLRScheduler`. Source: Loshchilov & Hutter,
+/// Ranges: `0 <= min <= lr`, finite; `warmup` shorter than the horizon. At 0: `lr` (0 with a
+/// warm-up); at `N`, one past the last update, and beyond: `min`. Equals torch's
+/// `CosineAnnealingLR` with `T_max = N`, Hugging Face's `get_cosine_schedule_with_warmup` and
+/// timm's `CosineLRScheduler`. Source: Loshchilov & Hutter,
 /// [SGDR](https://arxiv.org/abs/1608.03983), section 3.
 #[doc = include_str!("../../doc/cosine.svg")]
 /// ```
@@ -33,7 +34,7 @@ pub struct Cosine<L = Length> {
 
 impl Cosine {
     /// # Errors
-    /// [`Error::OutOfRange`] or [`Error::Crossed`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] or [`Error::Crossed`] if a value lies outside the ranges above.
     pub fn new(lr: f64, min: f64) -> Result<Self, Error> {
         let policy = Self {
             lr: rate("lr", lr)?,
@@ -47,7 +48,7 @@ impl Cosine {
     /// Rises from 0 over `warmup` first.
     ///
     /// # Errors
-    /// [`Error::ZeroLength`] where it has no length.
+    /// [`Error::ZeroLength`] if it has no length.
     pub fn with_warmup(self, warmup: impl Into<Length>) -> Result<Self, Error> {
         Ok(Self {
             rise: Rise::new(warmup)?,

@@ -8,14 +8,17 @@ use crate::policy::{Curve, Definition, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down, snapped};
 
-/// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a longer period.
+/// The rate falls along half a cosine, jumps back to its maximum and falls again, each time over a
+/// longer period.
 ///
-/// `lr(i) = min + (max - min)/2 · (1 + cos(π·(i - S)/(period·mult^c)))`, with `c` the 0-based cycle that `i` lies in and
-/// `S = period·(mult^c - 1)/(mult - 1)` its first update (`period·c` where `mult = 1`)
+/// `lr(i) = min + (max - min)/2 · (1 + cos(π·(i - S)/(period·mult^c)))`, with `c` the 0-based
+/// cycle that `i` lies in and `S = period·(mult^c - 1)/(mult - 1)` its first update (`period·c`
+/// where `mult = 1`)
 ///
-/// Ranges: `0 <= min <= max`, `max` above 0; `period` longer than 0; `mult` at least 1. At 0 and at each restart: `max`;
-/// past the end it holds its value at the end. Equals torch's `CosineAnnealingWarmRestarts`. Source: Loshchilov &
-/// Hutter, [SGDR](https://arxiv.org/abs/1608.03983), section 3.
+/// Ranges: `0 <= min <= max`, `max` above 0; `period` longer than 0; `mult` at least 1. At 0 and
+/// at each restart: `max`; past the end it holds its value at the end. Equals torch's
+/// `CosineAnnealingWarmRestarts`. Source: Loshchilov & Hutter,
+/// [SGDR](https://arxiv.org/abs/1608.03983), section 3.
 #[doc = include_str!("../../doc/cosine_restarts.svg")]
 /// ```
 /// use cyclr::{Spec, policy::CosineRestarts, units::{Horizon, Updates}};
@@ -38,7 +41,8 @@ impl CosineRestarts {
     /// Periods of equal length.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] if a value lies outside
+    /// the ranges above.
     pub fn new(max: f64, min: f64, period: impl Into<Length>) -> Result<Self, Error> {
         let (max, min) = (above_zero("max", max)?, rate("min", min)?);
         ordered(("min", min), ("max", max))?;
@@ -53,7 +57,7 @@ impl CosineRestarts {
     /// Makes each period `mult` times as long as the one before it.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `mult` is below 1 or not finite.
+    /// [`Error::OutOfRange`] if `mult` is below 1 or not finite.
     pub fn with_mult(self, mult: f64) -> Result<Self, Error> {
         Ok(Self {
             mult: Decay::new(in_range(

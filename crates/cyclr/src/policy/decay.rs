@@ -22,8 +22,8 @@ impl Decay {
         self.gamma
     }
 
-    /// The sum of the first `n` powers of the factor, `1 + gamma + … + gamma^(n - 1)`. That of whole numbers is exact
-    /// while it has few terms.
+    /// The sum of the first `n` powers of the factor, `1 + gamma + … + gamma^(n - 1)`. That of
+    /// whole numbers is exact while it has few terms.
     pub(super) fn sum(self, n: u64) -> f64 {
         if self.gamma == 1.0 {
             n as f64
@@ -50,8 +50,8 @@ impl Decay {
         libm::exp(self.ln_gamma * n)
     }
 
-    /// `gamma^n` for whole `n`. The first powers are products: those of whole numbers are exact, and a rate that
-    /// drops ten-fold prints as one would write it.
+    /// `gamma^n` for whole `n`. The first powers are products: those of whole numbers are exact,
+    /// and a rate that drops ten-fold prints as one would write it.
     #[inline]
     pub(super) fn stepped(self, n: u64) -> f64 {
         if n > PRODUCTS {

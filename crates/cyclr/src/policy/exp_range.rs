@@ -9,13 +9,14 @@ use crate::units::Length;
 
 /// As [`Triangular`](crate::policy::Triangular), declining by a factor at every update.
 ///
-/// `lr(i) = base + (max - base)·tri(i)·gamma^i` where the amplitude decays (`decays=amplitude`, as torch, Keras and
-/// TF-addons do), `lr(i) = gamma^i·(base + (max - base)·tri(i))` where both bounds do (`decays=bounds`, as the paper's
-/// words have it), with `tri` of [`Wave`]
+/// `lr(i) = base + (max - base)·tri(i)·gamma^i` where the amplitude decays (`decays=amplitude`, as
+/// torch, Keras and TF-addons do), `lr(i) = gamma^i·(base + (max - base)·tri(i))` where both
+/// bounds do (`decays=bounds`, as the paper describes it), with `tri` of [`Wave`]
 ///
-/// Ranges: those of [`Wave`]; `gamma` above 0 and at most 1. At 0: `base`; past the end it holds its value at the end.
-/// Equals torch's `CyclicLR(mode="exp_range")` under `amplitude`. Momentum decays with the amplitude, and not at all
-/// under `bounds`. Source: Smith, [Cyclical learning rates](https://arxiv.org/abs/1506.01186), section 3.1.
+/// Ranges: those of [`Wave`]; `gamma` above 0 and at most 1. At 0: `base`; past the end it holds
+/// its value at the end. Equals torch's `CyclicLR(mode="exp_range")` under `amplitude`. Momentum
+/// decays with the amplitude, and not at all under `bounds`. Source: Smith, [Cyclical learning
+/// rates](https://arxiv.org/abs/1506.01186), section 3.1.
 #[doc = include_str!("../../doc/exp_range.svg")]
 /// ```
 /// use cyclr::{Spec, policy::{Decays, ExpRange, Wave}, units::{Horizon, Updates}};
@@ -51,7 +52,7 @@ impl ExpRange {
     /// The policy over a wave.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `gamma` is not above 0 and at most 1.
+    /// [`Error::OutOfRange`] if `gamma` is not above 0 and at most 1.
     pub fn new(wave: Wave, gamma: f64, decays: Decays) -> Result<Self, Error> {
         let gamma = in_range("gamma", gamma, "above 0 and at most 1", |g| {
             g > 0.0 && g <= 1.0

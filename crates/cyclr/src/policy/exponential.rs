@@ -11,8 +11,9 @@ use crate::units::Length;
 ///
 /// `lr(i) = lr · gamma^i`
 ///
-/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0 (above 1 the rate rises, as in an exponential range
-/// test). At 0: `lr`; past the end it holds its value at the end. Equals torch's `ExponentialLR` and Caffe's `exp`.
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0 (above 1 the rate rises, as in
+/// an exponential range test). At 0: `lr`; past the end it holds its value at the end. Equals
+/// torch's `ExponentialLR` and Caffe's `exp`.
 #[doc = include_str!("../../doc/exponential.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Exponential, units::Horizon};
@@ -29,7 +30,7 @@ pub struct Exponential {
 
 impl Exponential {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above.
     pub fn new(lr: f64, gamma: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

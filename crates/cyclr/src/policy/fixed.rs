@@ -10,7 +10,8 @@ use crate::units::Length;
 ///
 /// `lr(i) = lr`
 ///
-/// Ranges: `lr` finite and at least 0. At 0, everywhere and past the end: `lr`. Equals Caffe's `fixed` policy.
+/// Ranges: `lr` finite and at least 0. At 0, everywhere and past the end: `lr`. Equals Caffe's
+/// `fixed` policy.
 #[doc = include_str!("../../doc/fixed.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Fixed, units::Horizon};
@@ -26,7 +27,7 @@ pub struct Fixed {
 
 impl Fixed {
     /// # Errors
-    /// [`Error::OutOfRange`] where `lr` is negative or not finite.
+    /// [`Error::OutOfRange`] if `lr` is negative or not finite.
     pub fn new(lr: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

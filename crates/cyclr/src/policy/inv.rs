@@ -10,8 +10,8 @@ use crate::units::Length;
 ///
 /// `lr(i) = lr · (1 + gamma·i)^(-power)`
 ///
-/// Ranges: `lr` finite and at least 0; `gamma` and `power` finite and above 0. At 0: `lr`; past the end it holds its
-/// value at the end. Equals Caffe's `inv`.
+/// Ranges: `lr` finite and at least 0; `gamma` and `power` finite and above 0. At 0: `lr`; past
+/// the end it holds its value at the end. Equals Caffe's `inv`.
 #[doc = include_str!("../../doc/inv.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Inv, units::Horizon};
@@ -29,7 +29,7 @@ pub struct Inv {
 
 impl Inv {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above.
     pub fn new(lr: f64, gamma: f64, power: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

@@ -8,14 +8,15 @@ use crate::units::{Length, Updates};
 
 /// The rate falls as one over the square root of the update, without an end.
 ///
-/// `lr(i) = lr·√(T/(T + i - S))`, with `T` the timescale; during a warm-up `W`, `lr(i) = lr·i/W`, and `S = ceil(W)` is
-/// the first update after it
+/// `lr(i) = lr·√(T/(T + i - S))`, with `T` the timescale; during a warm-up `W`, `lr(i) = lr·i/W`,
+/// and `S = ceil(W)` is the first update after it
 ///
-/// Ranges: `lr` finite and at least 0; `timescale` longer than 0 (the warm-up's length by default; 10,000 updates without
-/// a warm-up); `warmup` shorter than the horizon. At 0: `lr` (0 with a warm-up); `3·T` updates after the warm-up:
-/// `lr / 2`; past the end it holds its value at the end. Equals Hugging Face's `get_inverse_sqrt_schedule`. Source:
-/// Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762), section 5.3: its rate
-/// `d^-0.5·min(i^-0.5, i·W^-1.5)` has the warm-up as its timescale and `lr = (d·W)^-0.5`.
+/// Ranges: `lr` finite and at least 0; `timescale` longer than 0 (the warm-up's length by default;
+/// 10,000 updates without a warm-up); `warmup` shorter than the horizon. At 0: `lr` (0 with a
+/// warm-up); `3·T` updates after the warm-up: `lr / 2`; past the end it holds its value at the
+/// end. Equals Hugging Face's `get_inverse_sqrt_schedule`. Source: Vaswani et al., [Attention is
+/// all you need](https://arxiv.org/abs/1706.03762), section 5.3: its rate `d^-0.5·min(i^-0.5,
+/// i·W^-1.5)` has the warm-up as its timescale and `lr = (d·W)^-0.5`.
 #[doc = include_str!("../../doc/inverse_sqrt.svg")]
 /// ```
 /// use cyclr::{Spec, policy::InverseSqrt, units::{Horizon, Updates}};

@@ -8,13 +8,15 @@ use crate::units::Length;
 
 /// The rate moves in a straight line to its end value: with the default, linear-to-zero.
 ///
-/// `lr(i) = lr + (end - lr)·(i - S)/(N - S)`, with `N` the horizon; during a warm-up `W`, `lr(i) = lr·i/W`, and
-/// `S = ceil(W)` is the first update after it
+/// `lr(i) = lr + (end - lr)·(i - S)/(N - S)`, with `N` the horizon; during a warm-up `W`, `lr(i) =
+/// lr·i/W`, and `S = ceil(W)` is the first update after it
 ///
-/// Ranges: `lr` and `end` finite and at least 0, either the larger; `warmup` shorter than the horizon. At 0: `lr` (0 with
-/// a warm-up); at `N`, one past the last update, and beyond: `end`. Equals torch's `LinearLR` with `total_iters = N`
-/// and Hugging Face's `get_linear_schedule_with_warmup`. Linear-to-zero is the baseline that any new schedule must be
-/// held against ([2310.07831](https://arxiv.org/abs/2310.07831), [2502.15938](https://arxiv.org/abs/2502.15938)).
+/// Ranges: `lr` and `end` finite and at least 0, either the larger; `warmup` shorter than the
+/// horizon. At 0: `lr` (0 with a warm-up); at `N`, one past the last update, and beyond: `end`.
+/// Equals torch's `LinearLR` with `total_iters = N` and Hugging Face's
+/// `get_linear_schedule_with_warmup`. Linear-to-zero is the baseline to compare any new schedule
+/// with ([2310.07831](https://arxiv.org/abs/2310.07831),
+/// [2502.15938](https://arxiv.org/abs/2502.15938)).
 #[doc = include_str!("../../doc/linear.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Linear, units::{Horizon, Updates}};
@@ -33,7 +35,7 @@ pub struct Linear<L = Length> {
 
 impl Linear {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above.
     pub fn new(lr: f64, end: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,
@@ -45,7 +47,7 @@ impl Linear {
     /// Rises from 0 over `warmup` first.
     ///
     /// # Errors
-    /// [`Error::ZeroLength`] where it has no length.
+    /// [`Error::ZeroLength`] if it has no length.
     pub fn with_warmup(self, warmup: impl Into<Length>) -> Result<Self, Error> {
         Ok(Self {
             rise: Rise::new(warmup)?,

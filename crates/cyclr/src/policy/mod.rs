@@ -1,18 +1,19 @@
-//! The policies: how the rate moves with the update. One file each, with its formula, ranges, and source.
+//! The policies: how the rate moves with the update. One file each, with its formula, ranges, and
+//! source.
 //!
-//! In all of them `i` is the 0-based update of the policy's stage and `N` the stage's horizon. A policy holds its lengths
-//! in updates, epochs or per cent; [`Spec::schedule`](crate::Spec::schedule) turns them into updates once the run is
-//! known.
-//!
-//! A policy's file says all that the rest must know of it, by implementing [`Definition`] and [`Curve`]; its line in
-//! `policies!` registers it.
+//! In all of them `i` is the 0-based update of the policy's stage and `N` the stage's horizon. A
+//! policy holds its lengths in updates, epochs or per cent;
+//! [`Spec::schedule`](crate::Spec::schedule) turns them into updates once the run is known.
+
+// A policy's file says all that the rest must know of it, by implementing `Definition` and `Curve`;
+// its line in `policies!` registers it.
 
 use alloc::{format, string::String, vec::Vec};
 
 use crate::Hyper;
 use crate::error::{Error, in_range, ordered};
 use crate::spec::{Args, Fault, Field, number};
-use crate::units::{Horizon, Length, rounding, snapped};
+use crate::units::Length;
 
 mod cosine;
 mod cosine_restarts;
@@ -27,6 +28,7 @@ mod multistep;
 mod one_cycle;
 mod one_cycle_smith;
 mod poly;
+mod resolver;
 mod rex;
 mod sigmoid;
 mod step;
@@ -48,6 +50,7 @@ pub use multistep::MultiStep;
 pub use one_cycle::{Anneal, OneCycle};
 pub use one_cycle_smith::OneCycleSmith;
 pub use poly::Poly;
+pub(crate) use resolver::Resolver;
 pub use rex::Rex;
 pub use sigmoid::Sigmoid;
 pub use step::Step;
@@ -58,7 +61,8 @@ use warmup::{Rise, usual_warmup};
 pub use wave::Wave;
 pub use wsd::{Cooldown, Wsd};
 
-/// The bounds between which a cyclical policy moves momentum, against the rate: `0 <= lo <= hi < 1`.
+/// The bounds between which a cyclical policy moves momentum, against the rate: `0 <= lo <= hi <
+/// 1`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum {
     lo: f64,
@@ -67,7 +71,7 @@ pub struct Momentum {
 
 impl Momentum {
     /// # Errors
-    /// [`Error::OutOfRange`] or [`Error::Crossed`] where the bounds are not as above.
+    /// [`Error::OutOfRange`] or [`Error::Crossed`] if the bounds are not as above.
     pub fn new(lo: f64, hi: f64) -> Result<Self, Error> {
         for bound in [lo, hi] {
             in_range("momentum", bound, "at least 0 and below 1", |m| {
@@ -104,7 +108,8 @@ trait Definition: Sized {
     /// The keys that it takes.
     const KEYS: &'static [&'static str];
 
-    /// How it is made where it is named without its keys. `None` if bounds and a step size do not say enough.
+    /// How it is made where it is named without its keys. `None` if bounds and a step size do not
+    /// say enough.
     const COMPLETE: Option<Completing<Self>> = None;
 
     /// Reads it from its arguments.
@@ -113,25 +118,27 @@ trait Definition: Sized {
     /// Its keys and values. [`Definition::read`] makes the same policy of them.
     fn fields(&self) -> Vec<Field>;
 
-    /// It in words. `whole` is what per cent are of: the run or the stage.
+    /// Describes it. `whole` is what per cent are of: the run or the stage.
     fn describe(&self, whole: &str) -> String;
 
-    /// It with its lengths in updates.
+    /// The policy with its lengths in updates.
     fn resolve(&self, to: &Resolver) -> Result<Self::Resolved, Error>;
 
-    /// A number of updates that shows it whole (four cycles of a cyclical one), from its lengths in updates. `None` if
-    /// it depends on the horizon, or `updates` does not know one of its lengths.
+    /// A number of updates that shows it whole (four cycles of a cyclical one), from its lengths
+    /// in updates. `None` if it depends on the horizon, or `updates` does not know one of its
+    /// lengths.
     fn shown_in(&self, _updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
         None
     }
 }
 
-/// What a policy says of itself in its own file: its rates, once its lengths are in updates. `i` is the update of the
-/// stage, and `horizon` the number of the stage's updates.
+/// What a policy says of itself in its own file: its rates, once its lengths are in updates. `i`
+/// is the update of the stage, and `horizon` the number of the stage's updates.
 trait Curve {
     fn at(&self, i: f64, horizon: f64) -> Hyper;
 
-    /// The 0-based cycle that update `i` lies in and how much of it is past, in `0..=1`, if the policy cycles.
+    /// The 0-based cycle that update `i` lies in and how much of it is past, in `0..=1`, if the
+    /// policy cycles.
     fn cycle(&self, _i: f64, _horizon: f64) -> Option<(u64, f64)> {
         None
     }
@@ -141,7 +148,8 @@ trait Curve {
         None
     }
 
-    /// If the rate is a sequence of constant steps: the update at which each begins, and its rate. At most `most`.
+    /// If the rate is a sequence of constant steps: the update at which each begins, and its rate.
+    /// At most `most`.
     fn steps(&self, _horizon: f64, _most: usize) -> Option<Vec<(f64, f64)>> {
         None
     }
@@ -160,11 +168,12 @@ pub struct Completion {
 
 type Completing<P> = fn(&Completion) -> Result<P, Error>;
 
-/// Declares [`Policy`] with what its variants have in common: a name in the grammar, and what [`Definition`] and
-/// [`Curve`] say.
+/// Declares [`Policy`] with what its variants have in common: a name in the grammar, and what
+/// [`Definition`] and [`Curve`] say.
 macro_rules! policies {
     ($($name:literal: $variant:ident($policy:ident $(<$length:ident>)?),)*) => {
-        /// Any policy of the spec grammar. `L` is the unit of its lengths: [`Length`] in a spec, updates in a schedule.
+        /// Any policy of the spec grammar. `L` is the unit of its lengths: [`Length`] in a spec,
+        /// updates in a schedule.
         #[derive(Clone, Debug, PartialEq)]
         #[expect(missing_docs, reason = "each variant is the policy of its name")]
         pub enum Policy<L = Length> {
@@ -193,9 +202,10 @@ macro_rules! policies {
                 [$(<$policy>::COMPLETE.map(|_| $name)),*].into_iter().flatten()
             }
 
-            /// The policy of that name with a peak at `max_lr`, the other keys as usual: `linear`, `cosine` and `wsd`
-            /// have a warm-up of 5 %, cyclical policies go between the bounds. `None` if no policy has the name, or if
-            /// the bounds do not say enough for it ([`Policy::completable`] has the names).
+            /// The policy of that name with a peak at `max_lr`, the other keys as usual: `linear`,
+            /// `cosine` and `wsd` have a warm-up of 5 %, cyclical policies go between the bounds.
+            /// `None` if no policy has the name, or if the bounds do not say enough for it
+            /// ([`Policy::completable`] has the names).
             ///
             /// ```
             /// use cyclr::{Spec, policy::{Completion, Policy}, units::{Length, Updates}};
@@ -216,7 +226,7 @@ macro_rules! policies {
                 }
             }
 
-            /// The policy in words. `whole` is what per cent are of.
+            /// Describes the policy. `whole` is what per cent are of.
             pub(crate) fn describe(&self, whole: &str) -> String {
                 match self {
                     $(Self::$variant(policy) => policy.describe(whole),)*
@@ -305,96 +315,6 @@ policies! {
     "exp_range": ExpRange(ExpRange<L>),
     "one_cycle": OneCycle(OneCycle<L>),
     "one_cycle_smith": OneCycleSmith(OneCycleSmith<L>),
-}
-
-/// Turns the lengths of one stage's policy into updates. Its places are in updates of the run.
-pub(crate) struct Resolver<'a> {
-    /// The run.
-    pub(crate) run: &'a Horizon,
-    /// Where the stage begins exactly, or a warm-up that leads into it. Per cent are of what lies from here to the end.
-    pub(crate) begin: f64,
-    /// Where the stage itself begins exactly.
-    pub(crate) exact_start: f64,
-    /// The first update of the stage, from which the policy counts.
-    pub(crate) start: f64,
-    /// Where the stage ends exactly.
-    pub(crate) end: f64,
-}
-
-impl Resolver<'_> {
-    /// A length that must come out longer than 0.
-    fn updates(&self, key: &'static str, length: Length) -> Result<f64, Error> {
-        let updates = self.fraction(length)?;
-        if updates > 0.0 {
-            Ok(updates)
-        } else {
-            Err(Error::ZeroLength { key, length })
-        }
-    }
-
-    /// A length that may be none.
-    fn fraction(&self, length: Length) -> Result<f64, Error> {
-        self.run.updates_within(length, self.end - self.begin)
-    }
-
-    /// A place, as the policy counts: per cent from where the stage begins, a warm-up that leads into it included;
-    /// updates and epochs from the policy's own first update.
-    fn place(&self, length: Length) -> Result<f64, Error> {
-        let updates = self.fraction(length)?;
-        Ok(match length {
-            Length::Percent(_) => snapped(updates - (self.start - self.begin)),
-            Length::Updates(_) | Length::Epochs(_) => updates,
-        })
-    }
-
-    /// A place that lies within the policy's updates.
-    fn place_within(&self, key: &'static str, length: Length) -> Result<f64, Error> {
-        let place = self.place(length)?;
-        if place >= 0.0 && place <= self.room() + rounding(self.room()) {
-            Ok(place)
-        } else {
-            Err(Error::Outside {
-                key,
-                length,
-                at: self.start + place,
-                start: self.start,
-                end: self.end,
-            })
-        }
-    }
-
-    /// The updates of the stage.
-    fn room(&self) -> f64 {
-        self.end - self.start
-    }
-
-    /// Refuses what is longer than the stage.
-    fn fits(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let room = self.room();
-        if taken <= room + rounding(room) {
-            Ok(())
-        } else {
-            Err(Error::TooLong {
-                key,
-                taken,
-                updates: room,
-            })
-        }
-    }
-
-    /// Refuses what leaves nothing of the stage.
-    fn leaves_room(&self, key: &'static str, taken: f64) -> Result<(), Error> {
-        let room = self.room();
-        if taken < room {
-            Ok(())
-        } else {
-            Err(Error::TooLong {
-                key,
-                taken,
-                updates: room,
-            })
-        }
-    }
 }
 
 /// The length, if it is longer than 0.

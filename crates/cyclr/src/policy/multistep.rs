@@ -11,9 +11,11 @@ use crate::units::Length;
 ///
 /// `lr(i) = lr · gamma^k`, with `k` the number of entries of `at` that are at most `i`
 ///
-/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `at` not empty, each entry later than the one before
-/// it, and within the policy's updates. Entries in per cent count from where the stage begins, a warm-up in front of the
-/// policy included; entries in updates and epochs count from the policy's first update. At 0: `lr`; past the end it holds its value at the end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `at` not empty, each entry
+/// later than the one before it, and within the policy's updates. Entries in per cent count from
+/// where the stage begins, a warm-up in front of the policy included; entries in updates and
+/// epochs count from the policy's first update. At 0: `lr`; past the end it holds its value at the
+/// end. Equals torch's `MultiStepLR` and Caffe's `multistep`.
 #[doc = include_str!("../../doc/multistep.svg")]
 /// ```
 /// use cyclr::{Spec, policy::MultiStep, units::{Horizon, Length, Updates}};
@@ -32,8 +34,9 @@ pub struct MultiStep<L = Length> {
 
 impl MultiStep {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above; [`Error::NotRising`] where `at` is empty or
-    /// entries of one unit do not rise. Entries of different units are compared once the run is known.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above; [`Error::NotRising`] if
+    /// `at` is empty or entries of one unit do not rise. Entries of different units are compared
+    /// once the run is known.
     pub fn new(lr: f64, gamma: f64, at: impl IntoIterator<Item = Length>) -> Result<Self, Error> {
         let at: Vec<Length> = at.into_iter().collect();
         if let Some((a, b)) = at

@@ -9,14 +9,16 @@ use crate::units::{Length, Percent};
 
 /// One cycle over the whole run: up to the maximum, then down to far below the start.
 ///
-/// With `initial = max/div`, `final = initial/final_div`, `W` the warm-up and `N` the horizon, the rate goes from
-/// `initial` at 0 to `max` at `W - 1`, and to `final` at `N - 1`; in three phases, back to `initial` at `2W - 2` first.
-/// Between those updates it follows half a cosine (`anneal=cos`) or a straight line (`linear`). Momentum, where given,
-/// goes `hi`, `lo`, `hi` in the same way.
+/// With `initial = max/div`, `final = initial/final_div`, `W` the warm-up and `N` the horizon, the
+/// rate goes from `initial` at 0 to `max` at `W - 1`, and to `final` at `N - 1`; in three phases,
+/// back to `initial` at `2W - 2` first. Between those updates it follows half a cosine
+/// (`anneal=cos`) or a straight line (`linear`). Momentum, where given, goes `hi`, `lo`, `hi` in
+/// the same way.
 ///
-/// Ranges: `max` finite and above 0; `div` finite and at least 1; `final_div` finite and at least `1/div`; `warmup` no longer
-/// than the horizon (half of it, in three phases). At 0: `initial`; at `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are
-/// (but for momentum, untouched here unless given). Source: Smith & Topin,
+/// Ranges: `max` finite and above 0; `div` finite and at least 1; `final_div` finite and at least
+/// `1/div`; `warmup` no longer than the horizon (half of it, in three phases). At 0: `initial`; at
+/// `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are (but for
+/// momentum, untouched here unless given). Source: Smith & Topin,
 /// [Super-convergence](https://arxiv.org/abs/1708.07120), section 3, as torch has it.
 #[doc = include_str!("../../doc/one_cycle.svg")]
 /// ```
@@ -68,7 +70,7 @@ impl OneCycle {
     /// torch's defaults: a warm-up of 30 %, `div` 25, `final_div` 1e4, cosine, two phases.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `max` is not finite and above 0.
+    /// [`Error::OutOfRange`] if `max` is not finite and above 0.
     pub fn new(max: f64) -> Result<Self, Error> {
         Ok(Self {
             max: above_zero("max", max)?,
@@ -81,7 +83,8 @@ impl OneCycle {
         })
     }
 
-    /// The way up takes `warmup` (torch's `pct_start`, as a length); without length, the run starts at `max`.
+    /// The way up takes `warmup` (torch's `pct_start`, as a length); without length, the run
+    /// starts at `max`.
     pub fn with_warmup(self, warmup: impl Into<Length>) -> Self {
         Self {
             warmup: warmup.into(),
@@ -104,7 +107,7 @@ impl OneCycle {
         })
     }
 
-    /// Goes between the turning points so.
+    /// Sets how the rate goes between the turning points.
     pub fn with_anneal(self, anneal: Anneal) -> Self {
         Self { anneal, ..self }
     }

@@ -8,12 +8,13 @@ use crate::units::{Length, snapped};
 
 /// One cycle as its author ran it: up to the maximum, down to 0, then a tail far below the base.
 ///
-/// With `s` the step size: `lr(i) = base + (max - base)·i/s` where `i <= s`; `max·(2s - i)/s` where `s < i < 2s`;
-/// `base/1000` from `2s` on. Momentum, where given, goes `hi`, `lo`, `hi` in straight lines and stays at `hi`.
+/// With `s` the step size: `lr(i) = base + (max - base)·i/s` where `i <= s`; `max·(2s - i)/s`
+/// where `s < i < 2s`; `base/1000` from `2s` on. Momentum, where given, goes `hi`, `lo`, `hi` in
+/// straight lines and stays at `hi`.
 ///
-/// Ranges: `0 <= base <= max`, `max` above 0; `step` longer than 0. At 0: `base`; at `s`: `max`; past the end it holds
-/// its value at the end. Source: the author's logs (lnsmith54/hyperParam1); Smith,
-/// [A disciplined approach](https://arxiv.org/abs/1803.09820), section 4.1.
+/// Ranges: `0 <= base <= max`, `max` above 0; `step` longer than 0. At 0: `base`; at `s`: `max`;
+/// past the end it holds its value at the end. Source: the author's logs (lnsmith54/hyperParam1);
+/// Smith, [A disciplined approach](https://arxiv.org/abs/1803.09820), section 4.1.
 #[doc = include_str!("../../doc/one_cycle_smith.svg")]
 /// ```
 /// use cyclr::{Spec, policy::OneCycleSmith, units::{Horizon, Updates}};
@@ -36,7 +37,8 @@ const TAIL: f64 = 1000.0;
 
 impl OneCycleSmith {
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] if a value lies outside
+    /// the ranges above.
     pub fn new(base: f64, max: f64, step: impl Into<Length>) -> Result<Self, Error> {
         let (base, max) = (rate("base", base)?, above_zero("max", max)?);
         ordered(("base", base), ("max", max))?;

@@ -9,8 +9,9 @@ use crate::spec::{Args, Fault, Field, number};
 ///
 /// `lr(i) = lr · (1 - i/N)^power`, with `N` the horizon
 ///
-/// Ranges: `lr` finite and at least 0; `power` finite and above 0. At 0: `lr`; at `N`, one past the last update, and
-/// beyond: 0. Equals torch's `PolynomialLR` with `total_iters = N` and Caffe's `poly`.
+/// Ranges: `lr` finite and at least 0; `power` finite and above 0. At 0: `lr`; at `N`, one past
+/// the last update, and beyond: 0. Equals torch's `PolynomialLR` with `total_iters = N` and
+/// Caffe's `poly`.
 #[doc = include_str!("../../doc/poly.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Poly, units::Horizon};
@@ -27,7 +28,7 @@ pub struct Poly {
 
 impl Poly {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above.
     pub fn new(lr: f64, power: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

@@ -9,8 +9,8 @@ use crate::spec::{Args, Fault, Field, number};
 ///
 /// `lr(i) = lr · (1 - z) / (1/2 + (1 - z)/2)`, with `z = i/N` and `N` the horizon
 ///
-/// Ranges: `lr` finite and at least 0. At 0: `lr`; at `N`, one past the last update, and beyond: 0. Source: Chen et al.,
-/// [REX](https://arxiv.org/abs/2107.04197), section 4.
+/// Ranges: `lr` finite and at least 0. At 0: `lr`; at `N`, one past the last update, and beyond:
+/// 0. Source: Chen et al., [REX](https://arxiv.org/abs/2107.04197), section 4.
 #[doc = include_str!("../../doc/rex.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Rex, units::Horizon};
@@ -26,7 +26,7 @@ pub struct Rex {
 
 impl Rex {
     /// # Errors
-    /// [`Error::OutOfRange`] where `lr` is negative or not finite.
+    /// [`Error::OutOfRange`] if `lr` is negative or not finite.
     pub fn new(lr: f64) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

@@ -10,8 +10,10 @@ use crate::units::Length;
 ///
 /// `lr(i) = lr / (1 + e^(-gamma·(i - at)))`
 ///
-/// Ranges: `lr` finite and at least 0; `gamma` finite and not 0 (below 0 the rate falls from `lr`, above 0 it rises to
-/// it). At `at` (in per cent, it counts as a drop of [`MultiStep`](crate::policy::MultiStep) does): `lr / 2`; past the end it holds its value at the end. Equals Caffe's `sigmoid`.
+/// Ranges: `lr` finite and at least 0; `gamma` finite and not 0 (below 0 the rate falls from `lr`,
+/// above 0 it rises to it). At `at` (in per cent, it counts as a drop of
+/// [`MultiStep`](crate::policy::MultiStep) does): `lr / 2`; past the end it holds its value at the
+/// end. Equals Caffe's `sigmoid`.
 #[doc = include_str!("../../doc/sigmoid.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Sigmoid, units::{Horizon, Updates}};
@@ -29,7 +31,7 @@ pub struct Sigmoid<L = Length> {
 
 impl Sigmoid {
     /// # Errors
-    /// [`Error::OutOfRange`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a value lies outside the ranges above.
     pub fn new(lr: f64, gamma: f64, at: impl Into<Length>) -> Result<Self, Error> {
         let gamma = in_range("gamma", gamma, "a finite number other than 0", |g| g != 0.0)?;
         Ok(Self {

@@ -11,8 +11,8 @@ use crate::units::{Length, round_down, round_up};
 ///
 /// `lr(i) = lr · gamma^floor(i / every)`
 ///
-/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `every` longer than 0. At 0: `lr`; past the end it
-/// holds its value at the end. Equals torch's `StepLR` and Caffe's `step`.
+/// Ranges: `lr` finite and at least 0; `gamma` finite and above 0; `every` longer than 0. At 0:
+/// `lr`; past the end it holds its value at the end. Equals torch's `StepLR` and Caffe's `step`.
 #[doc = include_str!("../../doc/step.svg")]
 /// ```
 /// use cyclr::{Spec, policy::Step, units::{Horizon, Updates}};
@@ -30,7 +30,7 @@ pub struct Step<L = Length> {
 
 impl Step {
     /// # Errors
-    /// [`Error::OutOfRange`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] or [`Error::ZeroLength`] if a value lies outside the ranges above.
     pub fn new(lr: f64, gamma: f64, every: impl Into<Length>) -> Result<Self, Error> {
         Ok(Self {
             lr: rate("lr", lr)?,

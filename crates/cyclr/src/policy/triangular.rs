@@ -10,12 +10,14 @@ use crate::units::Length;
 ///
 /// `lr(i) = base + (max - base)·tri(i)`, with `tri` the triangle of [`Wave`]
 ///
-/// Ranges: those of [`Wave`]. At 0 and at every trough: `base`; at each peak: `max`; past the end it holds its value at
-/// the end. Equals torch's `CyclicLR(mode="triangular")` and TF-addons' `TriangularCyclicalLearningRate`. Source: Smith,
-/// [Cyclical learning rates](https://arxiv.org/abs/1506.01186), section 3.1.
+/// Ranges: those of [`Wave`]. At 0 and at every trough: `base`; at each peak: `max`; past the end
+/// it holds its value at the end. Equals torch's `CyclicLR(mode="triangular")` and TF-addons'
+/// `TriangularCyclicalLearningRate`. Source: Smith, [Cyclical learning
+/// rates](https://arxiv.org/abs/1506.01186), section 3.1.
 ///
-/// Articles retell it with a 1-based `cycle = floor(1 + epochCounter/(2·stepsize))`. That is the same function, if both
-/// counters are in updates; a step size in epochs beside a counter in updates makes cycles that are far too short.
+/// Articles retell it with a 1-based `cycle = floor(1 + epochCounter/(2·stepsize))`. That is the
+/// same function, if both counters are in updates; a step size in epochs beside a counter in
+/// updates makes cycles that are far too short.
 #[doc = include_str!("../../doc/triangular.svg")]
 /// ```
 /// use cyclr::{Spec, policy::{Triangular, Wave}, units::{Horizon, Updates}};

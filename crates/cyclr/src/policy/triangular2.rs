@@ -6,14 +6,15 @@ use crate::policy::{Completing, Curve, Definition, Resolver, Wave};
 use crate::spec::{Args, Fault, Field};
 use crate::units::Length;
 
-/// As [`Triangular`](crate::policy::Triangular), with half the amplitude in each cycle after the first.
+/// As [`Triangular`](crate::policy::Triangular), with half the amplitude in each cycle after the
+/// first.
 ///
 /// `lr(i) = base + (max - base)·tri(i)/2^c`, with `tri` and `c` of [`Wave`]
 ///
-/// Ranges: those of [`Wave`]. At 0 and at every trough: `base`; at the peak of cycle `c`: `base + (max - base)/2^c`; past
-/// the end it holds its value at the end. Equals torch's `CyclicLR(mode="triangular2")` and TF-addons'
-/// `Triangular2CyclicalLearningRate`. Source: Smith, [Cyclical learning rates](https://arxiv.org/abs/1506.01186),
-/// section 3.1.
+/// Ranges: those of [`Wave`]. At 0 and at every trough: `base`; at the peak of cycle `c`: `base +
+/// (max - base)/2^c`; past the end it holds its value at the end. Equals torch's
+/// `CyclicLR(mode="triangular2")` and TF-addons' `Triangular2CyclicalLearningRate`. Source: Smith,
+/// [Cyclical learning rates](https://arxiv.org/abs/1506.01186), section 3.1.
 #[doc = include_str!("../../doc/triangular2.svg")]
 /// ```
 /// use cyclr::{Spec, policy::{Triangular2, Wave}, units::{Horizon, Updates}};

@@ -7,10 +7,12 @@ use crate::units::{Length, Percent, round_up};
 
 /// A rise to the first rate of the policy that comes after it.
 ///
-/// `lr(i) = from + (lr - from)·i/W` for `i < W`, with `lr` the next policy's rate at its own update 0
+/// `lr(i) = from + (lr - from)·i/W` for `i < W`, with `lr` the next policy's rate at its own
+/// update 0
 ///
-/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it starts at the first whole update at
-/// or after the warm-up's end, counts its own updates from 0 and has what is left of the run.
+/// Ranges: `from` finite and at least 0; the length longer than 0. The policy after it starts at
+/// the first whole update at or after the warm-up's end, counts its own updates from 0 and has
+/// what is left of the run.
 #[doc = include_str!("../../doc/warmup.svg")]
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -28,7 +30,7 @@ pub struct Warmup {
 
 impl Warmup {
     /// # Errors
-    /// [`Error::OutOfRange`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`] or [`Error::ZeroLength`] if a value lies outside the ranges above.
     pub fn new(length: impl Into<Length>, from: f64) -> Result<Self, Error> {
         Ok(Self {
             length: positive("length", length)?,
@@ -102,7 +104,7 @@ impl Rise {
             .unwrap_or_default()
     }
 
-    /// The warm-up in words, to stand in front of the policy's.
+    /// Describes the warm-up, for the beginning of the policy's description.
     pub(super) fn describe(self, whole: &str) -> String {
         self.0.map_or_else(String::new, |length| {
             format!("after a warm-up from 0 over {}, ", length.describe(whole))
@@ -131,8 +133,9 @@ impl Rise<f64> {
         self.0.unwrap_or(0.0)
     }
 
-    /// The rate at update `i` of `horizon`: on the way up to `lr`, or what `after` says. `after` has the updates since
-    /// the warm-up and the updates that are left after it, both counted from the first update after the warm-up.
+    /// The rate at update `i` of `horizon`: on the way up to `lr`, or what `after` says. `after`
+    /// has the updates since the warm-up and the updates that are left after it, both counted from
+    /// the first update after the warm-up.
     #[inline]
     pub(super) fn over(
         self,

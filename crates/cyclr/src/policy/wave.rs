@@ -6,13 +6,14 @@ use crate::policy::{Completion, Momentum, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down};
 
-/// The triangle wave that the cyclical policies share: from `base` up to `max` and back, cycle after cycle.
+/// The triangle wave that the cyclical policies share: from `base` up to `max` and back, cycle
+/// after cycle.
 ///
-/// With `T = up + down`, `c = floor(i/T)` (the 0-based cycle) and `p = i - c·T`:
-/// `tri(i) = p/up` where `p <= up`, else `(T - p)/down`. With equal halves that is `1 - |p/step - 1|`.
+/// With `T = up + down`, `c = floor(i/T)` (the 0-based cycle) and `p = i - c·T`: `tri(i) = p/up`
+/// where `p <= up`, else `(T - p)/down`. With equal halves that is `1 - |p/step - 1|`.
 ///
-/// Ranges: `0 <= base <= max`, `max` above 0; `up` and `down` longer than 0. Momentum, where given, moves against the
-/// rate: `hi - (hi - lo)·tri`, times the amplitude's decay.
+/// Ranges: `0 <= base <= max`, `max` above 0; `up` and `down` longer than 0. Momentum, where
+/// given, moves against the rate: `hi - (hi - lo)·tri`, times the amplitude's decay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wave<L = Length> {
     pub(super) base: f64,
@@ -26,7 +27,8 @@ impl Wave {
     /// A wave whose halves both last `step` (the paper's step size).
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] if a value lies outside
+    /// the ranges above.
     pub fn new(base: f64, max: f64, step: impl Into<Length>) -> Result<Self, Error> {
         let step = positive("step", step)?;
         Self::with_halves(base, max, step, step)
@@ -35,7 +37,8 @@ impl Wave {
     /// A wave that rises over `up` and falls over `down`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] where a value lies outside the ranges above.
+    /// [`Error::OutOfRange`], [`Error::Crossed`] or [`Error::ZeroLength`] if a value lies outside
+    /// the ranges above.
     pub fn with_halves(
         base: f64,
         max: f64,
@@ -135,7 +138,8 @@ impl Wave<f64> {
         self.up + self.down
     }
 
-    /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in `0..=1`.
+    /// The 0-based cycle that update `i` lies in, and the height of the triangle there, in
+    /// `0..=1`.
     #[inline]
     pub(super) fn cycle_and_height(&self, i: f64) -> (f64, f64) {
         let period = self.period();

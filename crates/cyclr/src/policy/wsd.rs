@@ -9,14 +9,15 @@ use crate::units::{Length, Percent, snapped};
 
 /// Warm-up, stable, decay: the rate is constant but for a cooldown to 0 at the end.
 ///
-/// `lr(i) = lr` before the last `D` updates, then `lr·(1 - √z)` (`sqrt`), `lr·(1 - z)` (`linear`) or
-/// `lr·(1 + cos(πz))/2` (`cos`), with `z = (i - (N - D))/D`, `D` the cooldown and `N` the horizon; with a warm-up `W`,
-/// `lr(i) = lr·i/W` first
+/// `lr(i) = lr` before the last `D` updates, then `lr·(1 - √z)` (`sqrt`), `lr·(1 - z)` (`linear`)
+/// or `lr·(1 + cos(πz))/2` (`cos`), with `z = (i - (N - D))/D`, `D` the cooldown and `N` the
+/// horizon; with a warm-up `W`, `lr(i) = lr·i/W` first
 ///
-/// Ranges: `lr` finite and at least 0; `cooldown` longer than 0 (20 % by default); warm-up and cooldown no longer than
-/// the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past the last update, and beyond: 0. Equals Hugging Face's
-/// `get_wsd_schedule`. Source: Hägele et al., [2405.18392](https://arxiv.org/abs/2405.18392), section 3, whose cooldown
-/// is `sqrt`, the default.
+/// Ranges: `lr` finite and at least 0; `cooldown` longer than 0 (20 % by default); warm-up and
+/// cooldown no longer than the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past the last
+/// update, and beyond: 0. Equals Hugging Face's `get_wsd_schedule`. Source: Hägele et al.,
+/// [2405.18392](https://arxiv.org/abs/2405.18392), section 3, whose cooldown is `sqrt`, the
+/// default.
 #[doc = include_str!("../../doc/wsd.svg")]
 /// ```
 /// use cyclr::{Spec, policy::{Cooldown, Wsd}, units::{Horizon, Updates}};
@@ -59,7 +60,7 @@ impl Wsd {
     /// A cooldown over the last 20 %, as `1 - √z`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `lr` is negative or not finite.
+    /// [`Error::OutOfRange`] if `lr` is negative or not finite.
     pub fn new(lr: f64) -> Result<Self, Error> {
         let cooldown = Length::from(Percent::new(DEFAULT_PERCENT)?);
         Ok(Self {
@@ -73,7 +74,7 @@ impl Wsd {
     /// Cools down over the last `cooldown`, in the given shape.
     ///
     /// # Errors
-    /// [`Error::ZeroLength`] where it has no length.
+    /// [`Error::ZeroLength`] if it has no length.
     pub fn with_cooldown(
         self,
         cooldown: impl Into<Length>,
@@ -89,7 +90,7 @@ impl Wsd {
     /// Rises from 0 over `warmup` first.
     ///
     /// # Errors
-    /// [`Error::ZeroLength`] where it has no length.
+    /// [`Error::ZeroLength`] if it has no length.
     pub fn with_warmup(self, warmup: impl Into<Length>) -> Result<Self, Error> {
         Ok(Self {
             rise: Rise::new(warmup)?,

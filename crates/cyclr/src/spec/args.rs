@@ -7,7 +7,8 @@ use crate::spec::error::{SpecErrorKind, nearest};
 use crate::spec::value::{Field, Quantity};
 use crate::units::{Epochs, Length, MAX_UPDATES, Percent, Updates};
 
-/// A fault without its text: what is wrong, and the bytes it is about where they are known already.
+/// A fault without its text: what is wrong, and the bytes it is about where they are known
+/// already.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(super) kind: SpecErrorKind,
@@ -199,7 +200,7 @@ impl Args<'_> {
         }
     }
 
-    /// One of a set of words, where it is given.
+    /// One of a set of words, if it is given.
     pub(crate) fn choice<T: Copy>(
         &self,
         key: &'static str,

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use crate::error::Error;
 
-/// Why a text is no spec, and where.
+/// Why a text is not a spec, and where.
 ///
 /// It prints as two or three lines: what is wrong, the text, and carets under the place.
 ///
@@ -72,7 +72,7 @@ pub enum SpecErrorKind {
         /// All keys that it takes.
         keys: &'static [&'static str],
     },
-    /// A key stands twice.
+    /// A key is given twice.
     #[error("`{key}` is given twice: leave one of them out")]
     DoubledKey {
         /// The key.
@@ -86,7 +86,7 @@ pub enum SpecErrorKind {
         /// What it excludes.
         other: &'static str,
     },
-    /// A key without which the policy means nothing.
+    /// A key that the policy needs is missing.
     #[error("{policy} needs `{key}`: add {key}=…")]
     MissingKey {
         /// The policy.
@@ -94,7 +94,7 @@ pub enum SpecErrorKind {
         /// The key.
         key: &'static str,
     },
-    /// A value of another kind than the key takes.
+    /// A value of a kind that the key does not take.
     #[error("`{key}` takes {expected}, not `{found}`")]
     WrongKind {
         /// The key.
@@ -104,10 +104,10 @@ pub enum SpecErrorKind {
         /// The text that was found.
         found: String,
     },
-    /// Something else should stand here.
+    /// The text does not follow the grammar here.
     #[error("expected {expected}, found {found}")]
     Syntax {
-        /// What should stand here.
+        /// What the grammar expects here.
         expected: &'static str,
         /// What does.
         found: String,
@@ -137,7 +137,8 @@ impl core::error::Error for SpecError {
 }
 
 impl SpecError {
-    /// The text around the place on one line, the place's offset in it and its width, in characters.
+    /// The text around the place on one line, the place's offset in it and its width, in
+    /// characters.
     fn excerpt(&self) -> (String, usize, usize) {
         const MOST: usize = 100;
         let flat = |c: char| if c.is_control() { ' ' } else { c };
@@ -175,7 +176,8 @@ fn suggestion(nearest: Option<&str>, all: &[&str]) -> String {
     }
 }
 
-/// The candidate that is fewest edits away from `name`, if they are few enough to be a slip.
+/// The candidate that is fewest edits away from `name`, if they are few enough to be a typing
+/// error.
 pub(super) fn nearest(name: &str, candidates: &[&'static str]) -> Option<&'static str> {
     let distance = |candidate: &&'static str| edits(name, candidate);
     let best = candidates.iter().copied().min_by_key(distance)?;
@@ -183,7 +185,8 @@ pub(super) fn nearest(name: &str, candidates: &[&'static str]) -> Option<&'stati
     (distance(&best) <= few).then_some(best)
 }
 
-/// The least number of characters to insert, delete or replace to make `b` of `a` (Levenshtein's distance).
+/// The least number of characters to insert, delete or replace to make `b` of `a` (Levenshtein's
+/// distance).
 fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().take(100).enumerate() {
@@ -203,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_a_slip_away() {
+    fn the_nearest_name_is_a_typing_error_away() {
         let names = ["triangular", "triangular2", "linear", "wsd"];
         assert_eq!(nearest("triangluar", &names), Some("triangular"));
         assert_eq!(nearest("triangular3", &names), Some("triangular"));

@@ -1,14 +1,15 @@
-//! Policy specs: the one text form of a policy, for the command line, study files and records.
+//! Policy specs: the text form of a policy, for the command line, study files and records.
 //!
-//! `NAME(key=value, …)`, optionally `for LENGTH`, joined by `then`. A length is `2000` (updates), `8ep` or `30%`. A
-//! `warmup(LENGTH, from=0)` may stand in front of any policy.
+//! `NAME(key=value, …)`, optionally `for LENGTH`, joined by `then`. A length is `2000` (updates),
+//! `8ep` or `30%`. A `warmup(LENGTH, from=0)` may stand in front of any policy.
 //!
-//! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`, and of a warm-up in
-//! front, is of the run. A place (`at`) in `%` counts from where the stage begins, before its warm-up; a place in updates
-//! or epochs counts from the policy's first update, after the warm-up.
+//! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`,
+//! and of a warm-up in front, is of the run. A place (`at`) in `%` counts from where the stage
+//! begins, before its warm-up; a place in updates or epochs counts from the policy's first update,
+//! after the warm-up.
 //!
-//! A stage begins at the first whole update at or after the exact end of the one before it. What is whole but for a
-//! relative error of `1e-12` counts as whole.
+//! A stage begins at the first whole update at or after the exact end of the one before it. What
+//! is whole but for a relative error of `1e-12` counts as whole.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -28,8 +29,8 @@ pub(crate) use args::{Args, Fault};
 pub use error::{SpecError, SpecErrorKind};
 pub(crate) use value::{Field, number};
 
-/// What a run's rate does: a policy, or several in turn. It is read from text and prints back as text that reads to the
-/// same spec; it becomes a [`Schedule`] once the run is known.
+/// What a run's rate does: a policy, or several in turn. It is read from text and prints back as
+/// text that reads to the same spec; it becomes a [`Schedule`] once the run is known.
 ///
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -73,10 +74,10 @@ impl Stage {
         }
     }
 
-    /// A policy for a while; per cent are of the run.
+    /// A policy that lasts for `length`; per cent are of the run.
     ///
     /// # Errors
-    /// [`Error::ZeroLength`] where the while has no length.
+    /// [`Error::ZeroLength`] if `length` is zero.
     pub fn lasting(policy: impl Into<Policy>, length: impl Into<Length>) -> Result<Self, Error> {
         let length = length.into();
         if length.is_zero() {
@@ -100,7 +101,7 @@ impl Stage {
         matches!(self.kind, Kind::Warmup(_))
     }
 
-    /// The stage in words. `whole` is what per cent inside a policy are of.
+    /// Describes the stage. `whole` is what per cent inside a policy are of.
     fn describe(&self, whole: &str) -> String {
         match (&self.kind, self.length) {
             (Kind::Warmup(warmup), _) => warmup.describe(),
@@ -117,8 +118,8 @@ impl Spec {
     /// Stages in turn. Each counts its own updates from 0.
     ///
     /// # Errors
-    /// [`Error::Sequence`] where there is no stage, an open stage is not the last, a warm-up leads into nothing, or the
-    /// stages' per cent alone do not fill a run.
+    /// [`Error::Sequence`] if there is no stage, an open stage is not the last, a warm-up leads
+    /// into nothing, or the stages' per cent alone do not fill a run.
     pub fn new(stages: impl IntoIterator<Item = Stage>) -> Result<Self, Error> {
         let stages: Vec<Stage> = stages.into_iter().collect();
         let refuse = |reason| Err(Error::Sequence { reason });
@@ -146,9 +147,9 @@ impl Spec {
     /// What the rate is at every update of a run: this spec with its lengths in updates.
     ///
     /// # Errors
-    /// [`Error::UnknownEpoch`] for a length in epochs where the epoch is unknown; [`Error::Unfilled`],
-    /// [`Error::EmptyStage`] or [`Error::TooLong`] where the lengths do not fit the run; [`Error::Overflow`] where a rate
-    /// grows past every number.
+    /// [`Error::UnknownEpoch`] for a length in epochs if the epoch is unknown;
+    /// [`Error::Unfilled`], [`Error::EmptyStage`] or [`Error::TooLong`] if the lengths do not fit
+    /// the run; [`Error::Overflow`] where a rate grows past every number.
     pub fn schedule(&self, run: &Horizon) -> Result<Schedule, Error> {
         Schedule::of_stages(&self.stages, run)
     }
@@ -166,7 +167,7 @@ impl Spec {
         }
     }
 
-    /// The spec in words, for people.
+    /// Describes the spec for people.
     pub fn describe(&self) -> String {
         let policies = self.stages.iter().filter(|stage| !stage.is_warmup());
         let whole = if policies.count() == 1 {
@@ -182,8 +183,9 @@ impl Spec {
         stages.join("; then ")
     }
 
-    /// A number of updates that shows the spec whole, four cycles of a cyclical policy, where it does not depend on the
-    /// length of a run. `updates_per_epoch`, where known, turns lengths in epochs into updates.
+    /// A number of updates that shows the spec whole, four cycles of a cyclical policy, where it
+    /// does not depend on the length of a run. `updates_per_epoch`, if known, turns lengths in
+    /// epochs into updates.
     pub fn shown_in(&self, updates_per_epoch: Option<u64>) -> Option<u64> {
         let updates = |length: Length| match length {
             Length::Updates(updates) => Some(updates.0 as f64),

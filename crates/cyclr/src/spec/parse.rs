@@ -249,7 +249,7 @@ impl<'t> Parser<'t> {
         self.text[self.at..].trim_start()
     }
 
-    /// Something else should stand here.
+    /// The grammar expects something else here.
     fn expected(&self, expected: &'static str) -> Fault {
         let start = self.text.len() - self.rest().len();
         let found = match self.rest().chars().next() {
@@ -261,8 +261,8 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// How many bytes at the start of `text` are a number: a sign, digits with a point that no second point follows (that
-/// would be a range), and an exponent.
+/// How many bytes at the start of `text` are a number: a sign, digits with a point that no second
+/// point follows (that would be a range), and an exponent.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {

@@ -8,8 +8,8 @@ use crate::spec::value::{Quantity, Scaling};
 use crate::spec::{Args, Fault, Field, Kind, Spec, SpecError, Stage};
 
 impl Spec {
-    /// The largest rate that the spec names, which is the highest that it reaches where nothing in it grows (`gamma`
-    /// above 1) and no warm-up starts above what it leads to.
+    /// The largest rate that the spec names, which is the highest that it reaches where nothing in
+    /// it grows (`gamma` above 1) and no warm-up starts above what it leads to.
     ///
     /// ```
     /// let spec: cyclr::Spec = "triangular2(base=0.01, max=0.04, step=2ep)".parse().unwrap();
@@ -24,8 +24,8 @@ impl Spec {
         rates.fold(0.0, f64::max)
     }
 
-    /// The same shape at another height: every rate is multiplied by `peak / self.peak()`, so that the ratios between
-    /// them stay as they are.
+    /// The same shape at another height: every rate is multiplied by `peak / self.peak()`, so that
+    /// the ratios between them stay as they are.
     ///
     /// ```
     /// let spec: cyclr::Spec = "triangular2(base=0.01, max=0.04, step=2ep)".parse().unwrap();
@@ -33,15 +33,16 @@ impl Spec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `peak`, or the peak that the spec has, is not finite and above 0.
+    /// [`Error::OutOfRange`] if `peak`, or the peak that the spec has, is not finite and above 0.
     pub fn with_peak(&self, peak: f64) -> Result<Self, SpecError> {
         let from = self.peak();
         self.scaled(Scaling::Peak { from, to: peak })
     }
 
-    /// The same shape over a run `factor` times as long: lengths in updates and epochs are multiplied (updates to the
-    /// nearest whole number, at least 1), per cent stay, and what decays by the update (`gamma` of `exponential`, `inv`,
-    /// `sigmoid` and `exp_range`) decays as much over the whole run as before.
+    /// The same shape over a run `factor` times as long: lengths in updates and epochs are
+    /// multiplied (updates to the nearest whole number, at least 1), per cent stay, and what
+    /// decays by the update (`gamma` of `exponential`, `inv`, `sigmoid` and `exp_range`) decays as
+    /// much over the whole run as before.
     ///
     /// ```
     /// let spec: cyclr::Spec = "triangular(base=0.001, max=0.006, step=2000) for 16000 then fixed(lr=0.001)".parse().unwrap();
@@ -52,8 +53,8 @@ impl Spec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `factor` is not finite and above 0; the error of the value where a length or a
-    /// `gamma` leaves its range.
+    /// [`Error::OutOfRange`] if `factor` is not finite and above 0; the error of the value where a
+    /// length or a `gamma` leaves its range.
     pub fn stretched(&self, factor: f64) -> Result<Self, SpecError> {
         self.scaled(Scaling::Length(factor))
     }
@@ -165,7 +166,8 @@ mod tests {
             let longer = stretched.schedule(&run).unwrap();
             for i in 0..200 {
                 let (a, b) = (long.at(i).lr, longer.at(10 * i).lr);
-                // torch's one-cycle counts its turning points from the update before, so the shapes agree up to one.
+                // torch's one-cycle counts its turning points from the update before, so the
+                // shapes agree up to one.
                 let slack = if text.starts_with("one_cycle") {
                     5e-3
                 } else {

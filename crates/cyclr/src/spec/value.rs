@@ -1,4 +1,5 @@
-//! The values of the grammar: what each is, how it prints, and how it changes with a spec's peak and length.
+//! The values of the grammar: what each is, how it prints, and how it changes with a spec's peak
+//! and length.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
