@@ -1,7 +1,9 @@
-//! GF/s of the convolutions of the built-in nets at batch 100, beside the fused multiply-adds that one thread can make.
+//! GF/s of the convolutions of the built-in nets at batch 100, beside the fused multiply-adds that
+//! one thread can make.
 //!
-//! `cargo bench -p cyclr-engine --bench kernels [-- THREADS…]`. Each figure is the fastest of 40 short runs; the peak is
-//! measured again for each layer, since other work on the machine and its clock move both.
+//! `cargo bench -p cyclr-engine --bench kernels [-- THREADS…]`. Each figure is the fastest of 40
+//! short runs; the peak is measured again for each layer, since other work on the machine and its
+//! clock move both.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::time::Instant;
@@ -262,7 +264,8 @@ fn dense(cpu: &Cpu) {
     }
 }
 
-/// The fastest of 40 runs, each of as many calls as take 5 ms: what other work on the machine disturbs least.
+/// The fastest of 40 runs, each of as many calls as take 5 ms: what other work on the machine
+/// disturbs least.
 fn seconds(mut run: impl FnMut()) -> f64 {
     run();
     let start = Instant::now();

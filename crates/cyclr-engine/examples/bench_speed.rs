@@ -1,8 +1,8 @@
-//! Times updates of a net, as `bench/speed` asks, and prints a line of JSON:
-//! `bench_speed NET BATCH THREADS SECONDS [RUNS | cifar=FOLDER]`
+//! Times updates of a net, as `bench/speed` asks, and prints a line of JSON: `bench_speed NET
+//! BATCH THREADS SECONDS [RUNS | cifar=FOLDER]`
 //!
-//! Data are random pixels in memory, or CIFAR-10 where a folder is given. With `RUNS` of 2 or more, so many runs of
-//! THREADS threads each go side by side.
+//! Data are random pixels in memory, or CIFAR-10 where a folder is given. With `RUNS` of 2 or
+//! more, so many runs of THREADS threads each go side by side.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use std::{

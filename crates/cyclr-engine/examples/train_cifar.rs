@@ -1,5 +1,5 @@
-//! Trains `cifar10_quick` as Caffe's solver does, on the CIFAR-10 binary files in a folder, and prints its test accuracy:
-//! `cargo run --release -p cyclr-engine --example train_cifar -- FOLDER`
+//! Trains `cifar10_quick` as Caffe's solver does, on the CIFAR-10 binary files in a folder, and
+//! prints its test accuracy: `cargo run --release -p cyclr-engine --example train_cifar -- FOLDER`
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 use std::{error::Error, time::Instant};

@@ -1,4 +1,4 @@
-//! What a run needs to know, and why it may be refused.
+//! The settings of a run, and the errors for settings that do not fit.
 
 use crate::{
     Optimizer,
@@ -7,7 +7,8 @@ use crate::{
     net::{Net, NetError, WeightsError},
 };
 
-/// Everything that decides a run, apart from its data and its seed. Start from [`EngineConfig::new`] and change fields.
+/// All settings of a run, apart from its data and its seed. Start from [`EngineConfig::new`] and
+/// change fields.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// The net; its last layer gives a value for each class of the data.
@@ -16,14 +17,15 @@ pub struct EngineConfig {
     pub normalization: Normalization,
     /// How parameters follow their gradients.
     pub optimizer: Optimizer,
-    /// The weight decay until a [`Hyper`](cyclr::Hyper) sets another; finite and at least 0. It is multiplied by each
-    /// parameter's own factor.
+    /// The weight decay until a [`Hyper`](cyclr::Hyper) sets another; finite and at least 0. It is
+    /// multiplied by each parameter's own factor.
     pub weight_decay: f64,
     /// Examples that an update sees; at most as many as there are to train on.
     pub batch: usize,
-    /// Examples that go through the net at a time, at most [`batch`](Self::batch); their gradients are added up before
-    /// the update. Fewer take less memory. Batch norm takes its statistics over them, as torch does where gradients are
-    /// accumulated. `None` takes the whole batch, which is fastest.
+    /// Examples that go through the net at a time, at most [`batch`](Self::batch); their gradients
+    /// are added up before the update. Fewer take less memory. Batch norm takes its statistics
+    /// over them, as torch does if gradients are accumulated. `None` takes the whole batch, which
+    /// is fastest.
     pub micro_batch: Option<usize>,
     /// The order of the examples.
     pub order: Order,
@@ -31,24 +33,26 @@ pub struct EngineConfig {
     pub augment: Augment,
     /// ε of the label smoothing, from 0 to 1. Evaluations do not smooth.
     pub label_smoothing: f64,
-    /// The norm over all parameters that a gradient is scaled down to where it is larger; finite and above 0.
-    /// As torch's `clip_grad_norm_`.
+    /// The norm over all parameters that a gradient is scaled down to if it is larger; finite and
+    /// above 0. As torch's `clip_grad_norm_`.
     pub clip_norm: Option<f64>,
-    /// Threads of a run; at least 1. The results do not depend on them. Several runs side by side are fastest with one
-    /// thread each.
+    /// Threads of a run; at least 1. The results do not depend on them. Several runs side by side
+    /// are fastest with one thread each.
     pub threads: usize,
     /// The instructions to use; `None` follows `CYCLR_CPU`, or takes the fastest there is.
     pub level: Option<Level>,
-    /// The weights to start from, as a safetensors file such as [`Trainer::model`](cyclr::trainer interface::Trainable::model)
-    /// gives, with torch's names and shapes. Where they are for another number of classes, the last layer is new.
+    /// The weights to start from, as a safetensors file such as
+    /// [`Trainer::model`](cyclr::trainer::Trainer::model) gives, with torch's names and shapes. If
+    /// they are for another number of classes, the last layer is new.
     pub weights: Option<Vec<u8>>,
-    /// Whether a state from another [`Level`] is accepted. What follows then differs in the last bits from what would
-    /// have followed there.
+    /// Whether a state from another [`Level`] is accepted. What follows then differs in the last
+    /// bits from what would have followed there.
     pub allow_inexact: bool,
 }
 
 impl EngineConfig {
-    /// SGD with momentum 0.9 and weight decay 5e-4, batches of 100 in shuffled order, on one thread; nothing else.
+    /// SGD with momentum 0.9 and weight decay 5e-4, batches of 100 in shuffled order, on one
+    /// thread; nothing else.
     pub fn new(net: Net, normalization: Normalization) -> Self {
         Self {
             net,
@@ -125,7 +129,7 @@ fn check(
     Err(EngineError::Setting { name, value, range })
 }
 
-/// Why there can be no such run.
+/// Why a run is not possible.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -138,7 +142,7 @@ pub enum EngineError {
     /// The batch does not fit the data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The level or the threads cannot be had.
+    /// The level or the threads are not available.
     #[error(transparent)]
     Cpu(#[from] CpuError),
     /// A setting is out of its range.
@@ -153,7 +157,8 @@ pub enum EngineError {
     },
     /// The normalisation is of another image size.
     #[error(
-        "the normalisation is for images of {found} values, the data's have {expected}; make it from the training part"
+        "the normalisation is for images of {found} values, the data's have {expected}; make it \
+         from the training part"
     )]
     Normalization {
         /// Values it is for.
@@ -163,8 +168,9 @@ pub enum EngineError {
     },
     /// A batch norm would see one number a channel, which has no variance.
     #[error(
-        "batch norm at 1×1 pixels cannot train on a pass of a single example, which {examples} examples in batches of \
-         {batch} (micro-batches of {micro_batch}) come to; use another batch"
+        "batch norm at 1×1 pixels cannot train on a pass of a single example, which {examples} \
+         examples in batches of {batch} (micro-batches of {micro_batch}) lead to; use another \
+         batch"
     )]
     SingleExample {
         /// Training examples.

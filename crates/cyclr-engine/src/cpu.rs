@@ -1,7 +1,7 @@
 //! Which instructions the kernels use, and how many threads.
 //!
-//! At a given [`Level`] every kernel returns the same bits whatever the number of threads: how the work is divided and
-//! the order of every sum follow from the shapes alone.
+//! At a given [`Level`] every kernel returns the same bits whatever the number of threads: how the
+//! work is divided and the order of every sum follow from the shapes alone.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -12,7 +12,8 @@ use rayon::prelude::*;
 /// The environment variable that forces a [`Level`].
 pub const LEVEL_VARIABLE: &str = "CYCLR_CPU";
 
-/// The instructions that kernels use. Results differ between levels in their last bits, never within one.
+/// The instructions that kernels use. Results differ between levels in their last bits, never
+/// within one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
     /// Plain code for any processor.
@@ -53,10 +54,12 @@ impl Level {
         }
     }
 
-    /// The level that the environment variable `CYCLR_CPU` asks for; without it, the fastest that this processor has.
+    /// The level that the environment variable `CYCLR_CPU` asks for; without it, the fastest that
+    /// this processor has.
     ///
     /// # Errors
-    /// [`CpuError::UnknownLevel`] or [`CpuError::Unsupported`] where the variable asks for what cannot be had.
+    /// [`CpuError::UnknownLevel`] or [`CpuError::Unsupported`] if the variable asks for what is
+    /// not available.
     pub fn from_environment() -> Result<Self, CpuError> {
         match std::env::var_os(LEVEL_VARIABLE) {
             Some(name) => Self::from_name(&name.to_string_lossy())?.supported(),
@@ -109,8 +112,8 @@ pub enum CpuError {
     },
 }
 
-/// The processor as kernels see it: a level and a number of threads. With one thread, work runs on the caller's; with
-/// more, a pool of that many threads is kept for the life of this value.
+/// The processor as kernels see it: a level and a number of threads. With one thread, work runs on
+/// the caller's; with more, a pool of that many threads is kept for the life of this value.
 #[derive(Debug)]
 pub struct Cpu {
     level: Level,
@@ -123,7 +126,8 @@ impl Cpu {
     /// Uses `threads` threads at the given level.
     ///
     /// # Errors
-    /// [`CpuError`] where the processor cannot run the level, `threads` is 0, or the system refuses the threads.
+    /// [`CpuError`] if the processor cannot run the level, `threads` is 0, or the system cannot
+    /// start the threads.
     pub fn new(level: Level, threads: usize) -> Result<Self, CpuError> {
         let level = level.supported()?;
         let pool = match threads {
@@ -167,8 +171,8 @@ impl Cpu {
             .map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
-    /// Does every task once, in any order and on any thread. A result that depends on the order cannot be built from
-    /// this: each task owns what it writes.
+    /// Does every task once, in any order and on any thread. A result that depends on the order
+    /// cannot be built from this: each task owns what it writes.
     pub fn run<T: Send>(&self, tasks: Vec<T>, work: impl Fn(T) + Sync + Send) {
         match &self.pool {
             Some(pool) if tasks.len() > 1 => {
@@ -178,8 +182,8 @@ impl Cpu {
         }
     }
 
-    /// Working memory of at least `len` numbers that start on a cache line and hold anything. It is kept for the next
-    /// kernel when dropped, so that training does not allocate.
+    /// Working memory of at least `len` numbers that start on a cache line and hold anything. It
+    /// is kept for the next kernel when dropped, so that training does not allocate.
     pub(crate) fn scratch(&self, len: usize) -> Scratch<'_> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let needed = len + LINE;
@@ -188,6 +192,7 @@ impl Cpu {
             .filter(|&i| idle[i].len() >= needed)
             .min_by_key(|&i| idle[i].len());
         let chosen = fits.or_else(|| (0..idle.len()).max_by_key(|&i| idle[i].len()));
+        // If none is idle, an empty one, which grows.
         let mut memory = chosen.map(|i| idle.swap_remove(i)).unwrap_or_default();
         drop(idle);
         if memory.len() < needed {

@@ -1,4 +1,5 @@
-//! The engine behind the trainer interface: a trainer factory that makes runs, and a run that is driven update by update.
+//! The engine behind the trainer interface: a trainer factory that makes runs, and a run that is
+//! driven update by update.
 
 use std::{fmt, sync::Arc};
 
@@ -94,7 +95,7 @@ impl EngineFactory {
     /// A fresh run, as [`TrainerFactory::start`] gives it.
     ///
     /// # Errors
-    /// [`EngineError::Cpu`] where the system refuses the threads.
+    /// [`EngineError::Cpu`] if the system cannot start the threads.
     pub fn run(&self, seed: u64) -> Result<EngineTrainer<'_>, EngineError> {
         EngineTrainer::start(self, seed)
     }

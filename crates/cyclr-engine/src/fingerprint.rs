@@ -2,7 +2,8 @@
 
 use crate::{config::EngineConfig, data::Examples, net::Plan, state::Fingerprint};
 
-/// What later updates depend on, apart from what changes. The texts are part of the state's format.
+/// What later updates depend on, apart from what changes. The texts are part of the state's
+/// format.
 pub(crate) fn fingerprint(
     config: &EngineConfig,
     train: &Examples,
@@ -26,7 +27,8 @@ pub(crate) fn fingerprint(
     ])
 }
 
-/// The size of the training part, with a checksum over its labels, some of its images, and the normalisation.
+/// The size of the training part, with a checksum over its labels, some of its images, and the
+/// normalisation.
 fn data_fingerprint(train: &Examples, config: &EngineConfig) -> String {
     let mut crc = crc32fast::Hasher::new();
     let len = train.len() as u32;

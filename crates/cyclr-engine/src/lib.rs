@@ -1,4 +1,5 @@
-//! The embedded engine: nets for image classification that train on a CPU, fast and bit-for-bit reproducibly.
+//! The embedded engine: nets for image classification that train on a CPU, fast and bit-for-bit
+//! reproducibly.
 //!
 //! Choose a net and data, then drive updates at rates of your own:
 //!
@@ -20,13 +21,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`EngineFactory`] makes runs that differ by their seed and share one copy of the pixels; [`EngineConfig`] names what they
-//! have in common. Nets are lists of layers ([`net`]), and a new one takes ten lines. A run's state is a file of its own
-//! ([`Trainer::state`](cyclr::trainer interface::Trainable::state)), and its model is plain safetensors with torch's names and
-//! shapes. [`data`] reads image data sets and hands out their batches, [`rng`] is where all chance comes from, and
-//! [`kernels`] hold the arithmetic: convolutions, pooling, normalisation, loss, each forward and backward. They run on a
-//! [`cpu::Cpu`], which says how many threads to use and which instructions. At one [`cpu::Level`] a run gives the same
-//! bits for any number of threads, and however often it was stopped and resumed.
+//! [`EngineFactory`] makes runs that differ by their seed and share one copy of the pixels;
+//! [`EngineConfig`] has the settings that they share. Nets are lists of layers ([`net`]), and a
+//! new one takes ten lines. A run's state is a safetensors file
+//! ([`Trainer::state`](cyclr::trainer::Trainer::state)), and its model is plain safetensors with
+//! torch's names and shapes. [`data`] reads image data sets and makes their batches, [`rng`] makes
+//! all random numbers, and [`kernels`] hold the arithmetic: convolutions, pooling, normalisation,
+//! loss, each forward and backward. They run on a [`cpu::Cpu`], which says how many threads to use
+//! and which instructions. At one [`cpu::Level`] a run gives the same bits for any number of
+//! threads, and however often it was stopped and resumed.
 #![deny(unsafe_code)]
 
 mod config;

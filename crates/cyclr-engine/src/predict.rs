@@ -1,4 +1,4 @@
-//! What a trained model says of an image.
+//! Predictions of a trained model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,11 +12,13 @@ use crate::{
     tensors::File,
 };
 
-/// The words of a model's file, beside its tensors: all that it takes to use it without the data it was trained on.
+/// The metadata of a model's file: all that is needed to use it without the data it was trained
+/// on.
 ///
-/// `format` is `pt`, as the library for PyTorch wants it; `net` the name of the net; `classes` a JSON list of names; `image`
-/// the height, width and channels; `mean` and `scale` the constants of the normalisation, `(pixel - mean) * scale`
-/// with pixels from 0 to 255, one for each channel, or for each value in height × width × channel order.
+/// `format` is `pt`, as the library for PyTorch wants it; `net` the name of the net; `classes` a
+/// JSON list of names; `image` the height, width and channels; `mean` and `scale` the constants of
+/// the normalisation, `(pixel - mean) * scale` with pixels from 0 to 255, one for each channel, or
+/// for each value in height × width × channel order.
 pub(crate) fn metadata(
     net: &str,
     dataset: &Dataset,
@@ -39,16 +41,20 @@ pub(crate) fn metadata(
     .into()
 }
 
-/// A trained model, read from the file that a run left ([`model`](cyclr::trainer interface::Trainable::model)).
+/// A trained model, read from the file that a run left
+/// ([`model`](cyclr::trainer::Trainer::model)).
 ///
 /// ```
 /// use cyclr::trainer::Trainer;
-/// use cyclr_engine::{EngineConfig, EngineFactory, Predictor, data::{Dataset, Normalization}, net::Net};
+/// use cyclr_engine::{
+///     EngineConfig, EngineFactory, Predictor, data::{Dataset, Normalization}, net::Net,
+/// };
 ///
 /// let splits = Dataset::embedded().split(1000, 0)?;
 /// let image = splits.train.image(0).to_vec();
 /// let normalization = Normalization::per_channel(&splits.train);
-/// let factory = EngineFactory::new(EngineConfig::new(Net::named("mlp", 10)?, normalization), splits)?;
+/// let config = EngineConfig::new(Net::named("mlp", 10)?, normalization);
+/// let factory = EngineFactory::new(config, splits)?;
 /// let file = factory.run(7)?.model()?.expect("the engine's runs have a model");
 ///
 /// let mut predictor = Predictor::read(&file)?;
@@ -69,7 +75,7 @@ impl Predictor {
     /// Reads a model's file.
     ///
     /// # Errors
-    /// [`ModelError`] where it is no such file, of a net that is not known by name, or damaged.
+    /// [`ModelError`] if it is not such a file, of a net that is not known by name, or damaged.
     pub fn read(model: &[u8]) -> Result<Self, ModelError> {
         let file = File::read(model).map_err(|reason| WeightsError::Format { reason })?;
         let word = |name: &'static str| Word {
@@ -93,7 +99,7 @@ impl Predictor {
         let weights = Weights::read(model, &plan)?;
         if weights.new_head {
             let reason = format!(
-                "{} names are not what the net's last layer tells apart",
+                "{} names are not the classes of the net's last layer",
                 classes.len()
             );
             return Err(word("classes").wrong(reason));
@@ -119,11 +125,11 @@ impl Predictor {
         &self.classes
     }
 
-    /// The probability of each class, softmax over the net's outputs. `pixels` are in height × width × channel order, 0 to
-    /// 255, as [`read_image`](crate::data::read_image) gives them.
+    /// The probability of each class, softmax over the net's outputs. `pixels` are in height ×
+    /// width × channel order, 0 to 255, as [`read_image`](crate::data::read_image) gives them.
     ///
     /// # Panics
-    /// Where `pixels` are not those of one image of [`Predictor::shape`].
+    /// If `pixels` are not those of one image of [`Predictor::shape`].
     pub fn probabilities(&mut self, pixels: &[u8]) -> Vec<f64> {
         assert_eq!(
             pixels.len(),
@@ -143,7 +149,7 @@ impl Predictor {
     }
 }
 
-/// One of the words beside the tensors.
+/// One entry of the metadata.
 struct Word<'a> {
     name: &'static str,
     text: Option<&'a str>,
@@ -167,9 +173,7 @@ impl<'a> Word<'a> {
             .checked_mul(width)
             .and_then(|v| v.checked_mul(channels));
         if !values.is_some_and(|values| (1..=MOST).contains(&values)) {
-            return Err(self.wrong(format!(
-                "{height}×{width}×{channels} is no size of an image"
-            )));
+            return Err(self.wrong(format!("{height}×{width}×{channels} is not an image size")));
         }
         Ok(Shape {
             height,
@@ -186,7 +190,7 @@ impl<'a> Word<'a> {
     }
 }
 
-/// Why a file is no model to predict with.
+/// Why a file is not a model to predict with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -196,19 +200,20 @@ pub enum ModelError {
     /// The net is not known, or does not fit the images.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// The level or the thread cannot be had.
+    /// The level or the thread are not available.
     #[error(transparent)]
     Cpu(#[from] CpuError),
-    /// Something that it takes to predict is not in the file.
+    /// Something that predictions need is not in the file.
     #[error(
-        "the file's metadata do not say `{name}`; give the model.safetensors of a run of the embedded engine"
+        "the file's metadata has no `{name}`; give the model.safetensors of a run of the \
+         embedded engine"
     )]
     NoWord {
         /// What is missing.
         name: &'static str,
     },
     /// Something in the metadata makes no sense.
-    #[error("the file's metadata have a `{name}` that cannot be read: {reason}")]
+    #[error("`{name}` in the file's metadata cannot be read: {reason}")]
     Word {
         /// What it is.
         name: &'static str,

@@ -1,10 +1,12 @@
-//! Random numbers whose place is a number.
+//! Random numbers that can be repeated from any update on.
 //!
-//! Every use of chance in the engine opens a stream of its own, keyed by the run's seed, a [`Purpose`] and an index (an
-//! epoch, an update, a parameter). Nothing is left running between two updates, so resuming needs no saved generator:
-//! the numbers of update 137 are the same whether or not updates 0 to 136 were made in this process.
+//! Every use of random numbers in the engine starts its own stream, keyed by the run's seed, a
+//! [`Purpose`] and an index (an epoch, an update, a parameter). No generator is kept between two
+//! updates, so resuming needs no saved generator: the numbers of update 137 are the same whether
+//! or not updates 0 to 136 were made in this process.
 //!
-//! The generator is `ChaCha` with 8 rounds. Its bits are fixed by its definition, and the tests pin them.
+//! The generator is `ChaCha` with 8 rounds. Its bits are fixed by its definition, and the tests
+//! pin them.
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -23,8 +25,8 @@ pub enum Purpose {
     Augment = 3,
     /// Dropout masks; indexed by the update.
     Dropout = 4,
-    /// Cuts of the data, keyed by the data's own seed: the validation split (index 0), and the test part of a folder of
-    /// images that comes without one (index 1).
+    /// Cuts of the data, keyed by the data's own seed: the validation split (index 0), and the
+    /// test part of a folder of images that comes without one (index 1).
     Validation = 5,
 }
 
@@ -45,7 +47,7 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// Opens the stream at its beginning.
+    /// Starts the stream.
     pub fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -77,11 +79,12 @@ impl Rng {
     /// An integer in `0..bound`, each equally likely.
     ///
     /// # Panics
-    /// Where `bound` is 0, since there is no such integer.
+    /// If `bound` is 0, since there is no such integer.
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "no integer lies below 0");
-        // The low word of the product is uniform within each result; results whose low word falls under
-        // 2³² mod bound are drawn once too often, and are drawn again (Lemire, arXiv 1805.10941).
+        // The low word of the product is uniform within each result; results whose low word falls
+        // under 2³² mod bound are drawn once too often, and are drawn again (Lemire, arXiv
+        // 1805.10941).
         let surplus = bound.wrapping_neg() % bound;
         loop {
             let product = u64::from(self.next_u32()) * u64::from(bound);
@@ -91,7 +94,8 @@ impl Rng {
         }
     }
 
-    /// A normal number of mean 0 and variance 1 (Marsaglia's polar method, with a logarithm of fixed result).
+    /// A normal number of mean 0 and variance 1 (Marsaglia's polar method, with a logarithm of
+    /// fixed result).
     pub fn normal(&mut self) -> f64 {
         if let Some(second) = self.spare.take() {
             return second;
@@ -110,7 +114,7 @@ impl Rng {
     /// Puts the items into a random order, each order equally likely.
     ///
     /// # Panics
-    /// Where there are more than `u32::MAX` items.
+    /// If there are more than `u32::MAX` items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         let len = u32::try_from(items.len()).expect("at most u32::MAX items are shuffled");
         for last in (1..len).rev() {
@@ -126,7 +130,8 @@ mod tests {
 
     #[test]
     fn streams_are_those_of_the_chacha_definition() {
-        // The first block of ChaCha8 under an all-zero key and nonce (draft-strombergson-chacha-test-vectors-01, TC1).
+        // The first block of ChaCha8 under an all-zero key and nonce
+        // (draft-strombergson-chacha-test-vectors-01, TC1).
         let mut zero = ChaCha8Rng::from_seed([0; 32]);
         let bytes: Vec<u8> = (0..2).flat_map(|_| zero.next_u64().to_le_bytes()).collect();
         assert_eq!(

@@ -12,7 +12,7 @@ const FORMAT: &str = "cyclr-engine state 2";
 /// What every version's `format` starts with.
 const ANY_FORMAT: &str = "cyclr-engine state ";
 
-/// What changes in a run, apart from the long lists of numbers.
+/// What changes in a run, apart from the tensors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Place {
     pub(crate) seed: u64,
@@ -55,7 +55,7 @@ pub(crate) fn write(
     tensors::write(&metadata, &tensors, true)
 }
 
-/// Reads a state into `lists`, which are as they were where it is refused.
+/// Reads a state into `lists`, which stay as they are if it is refused.
 pub(crate) fn read(
     bytes: &[u8],
     fingerprint: &Fingerprint,
@@ -65,7 +65,7 @@ pub(crate) fn read(
     let file = File::read_sealed(bytes)?;
     let text = |name: &str| {
         let text = file.metadata.get(name).map(String::as_str);
-        text.ok_or_else(|| format!("it has no `{name}`; it is no state of this engine"))
+        text.ok_or_else(|| format!("it has no `{name}`; it is not a state of this engine"))
     };
     check_format(text("format")?)?;
     for (name, expected) in fingerprint {
@@ -76,8 +76,8 @@ pub(crate) fn read(
     {
         let found = text("level")?;
         return Err(format!(
-            "it was made at CPU level {found} and this run is at {level}, which differs in the last bits; \
-             set CYCLR_CPU={found}, or allow inexact results"
+            "it was made at CPU level {found} and this run is at {level}, which differs in the \
+             last bits; set CYCLR_CPU={found}, or allow inexact results"
         ));
     }
     let place = Place {
@@ -112,23 +112,24 @@ fn bits(value: f64) -> String {
 }
 
 fn number(text: &str, radix: u32) -> Result<u64, String> {
-    u64::from_str_radix(text, radix).map_err(|e| format!("`{text}` is no number: {e}"))
+    u64::from_str_radix(text, radix).map_err(|e| format!("`{text}` is not a number: {e}"))
 }
 
 fn check_format(found: &str) -> Result<(), String> {
     match found.strip_prefix(ANY_FORMAT) {
         _ if found == FORMAT => Ok(()),
         Some(version) => Err(format!(
-            "it was written by another version of cyclr, as `{found}`; this version reads `{FORMAT}`. \
-             Resume with the version that wrote it (state format {version}), or start the run again"
+            "it was written by another version of cyclr, as `{found}`; this version reads \
+             `{FORMAT}`. Resume with the version that wrote it (state format {version}), or start the run again"
         )),
         None => Err(format!(
-            "its format is `{found}`, not `{FORMAT}`; it is no state of this engine"
+            "its format is `{found}`, not `{FORMAT}`; it is not a state of this engine"
         )),
     }
 }
 
-/// Compares a text of the state with this run's. Of long texts the message shows the first lines that differ.
+/// Compares a text of the state with this run's. Of long texts the message shows the first lines
+/// that differ.
 fn expect(name: &str, found: &str, expected: &str) -> Result<(), String> {
     if found == expected {
         return Ok(());

@@ -15,7 +15,8 @@ pub(crate) struct Tensor<'a> {
 /// The name of the last tensor of a sealed file: one number, the CRC-32 of every byte before it.
 const SEAL: &str = "crc32";
 
-/// Writes tensors in the order given. The same input gives the same bytes. With `seal`, damage can be found.
+/// Writes tensors in the order given. The same input gives the same bytes. With `seal`, damage can
+/// be found.
 pub(crate) fn write(
     metadata: &BTreeMap<String, String>,
     tensors: &[Tensor<'_>],
@@ -63,9 +64,11 @@ pub(crate) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    /// Reads a file. What it takes in memory is in proportion to the header, which is a part of the bytes.
+    /// Reads a file. What it takes in memory is in proportion to the header, which is a part of
+    /// the bytes.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+        // A file may come without metadata: then it has no entries.
         let metadata = header.metadata().clone().unwrap_or_default();
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
         Ok(Self {
@@ -78,17 +81,18 @@ impl<'a> File<'a> {
     pub(crate) fn read_sealed(bytes: &'a [u8]) -> Result<Self, String> {
         let (body, seal) = bytes
             .split_last_chunk::<4>()
-            .ok_or_else(|| format!("{} bytes are no state", bytes.len()))?;
+            .ok_or_else(|| format!("{} bytes are not a state", bytes.len()))?;
         let (stored, found) = (u32::from_le_bytes(*seal), crc32fast::hash(body));
         if stored != found {
             return Err(format!(
-                "its checksum is {found:08x} where {stored:08x} is stored; it is damaged, truncated, or no state"
+                "its checksum is {found:08x} where {stored:08x} is stored; it is damaged, \
+                 truncated, or not a state"
             ));
         }
         Self::read(bytes)
     }
 
-    /// The names of its tensors, apart from the seal.
+    /// The names of its tensors, without the checksum.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors
             .names()
@@ -101,6 +105,7 @@ impl<'a> File<'a> {
         &self,
         name: &str,
     ) -> Option<Result<(Vec<usize>, impl Iterator<Item = f32> + Clone + use<'a>), Dtype>> {
+        // The only error is that there is no such tensor: the file was checked when it was read.
         let tensor: TensorView<'a> = self.tensors.tensor(name).ok()?;
         if tensor.dtype() != Dtype::F32 {
             return Some(Err(tensor.dtype()));

@@ -59,7 +59,7 @@ impl<'a> EngineTrainer<'a> {
         })
     }
 
-    /// Adds up the gradients of the mean loss over the batch, one micro-batch after the other.
+    /// Adds up the gradients of the mean loss over the batch, micro-batch by micro-batch.
     fn gradients(&mut self) -> (LossSum, usize) {
         let Self {
             factory,
@@ -82,7 +82,11 @@ impl<'a> EngineTrainer<'a> {
         let mut sum = LossSum::default();
         for (index, picks) in picks.chunks(model.capacity()).enumerate() {
             let start = index * model.capacity();
-            let views = views.get(start..start + picks.len()).unwrap_or_default();
+            // Empty if images are not augmented.
+            let views = match views[..] {
+                [] => &[],
+                _ => &views[start..start + picks.len()],
+            };
             factory.load(&factory.splits.train, picks, views, model, labels);
             model.forward(picks.len(), Pass::Train);
             let (logits, gradient) = model.output(picks.len());
@@ -218,7 +222,7 @@ impl Trainer for EngineTrainer<'_> {
 }
 
 impl EngineFactory {
-    /// Puts examples and their labels in front of the net.
+    /// Loads examples and their labels as input of the net.
     fn load(
         &self,
         examples: &Examples,
@@ -240,9 +244,11 @@ impl EngineFactory {
             tasks,
             |(index, (out, picks)): (usize, (&mut [f32], &[u32]))| {
                 let start = index * CHUNK;
-                match views.get(start..start + picks.len()) {
-                    Some(views) => examples.fill_views(picks, views, normalization, out),
-                    None => examples.fill(picks, normalization, out),
+                if views.is_empty() {
+                    examples.fill(picks, normalization, out);
+                } else {
+                    let views = &views[start..start + picks.len()];
+                    examples.fill_views(picks, views, normalization, out);
                 }
             },
         );

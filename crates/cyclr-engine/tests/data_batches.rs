@@ -103,7 +103,8 @@ proptest! {
         for pick in 0..splits.validation.len() as u32 {
             prop_assert_eq!(splits.validation.label(pick), labels[number(&splits.validation, pick) as usize]);
         }
-        // Where the bounds of one example a side do not bite, each class is within one of its share.
+        // Where the bounds of one example a side do not bite, each class is within one of its
+        // share.
         let exact = |n: usize| n as f64 * held as f64 / total as f64;
         let free = counts.iter().all(|&n| (1.0..=n as f64 - 1.0).contains(&exact(n)));
         for (&n, &got) in counts.iter().zip(&splits.validation.class_counts()) {
@@ -174,7 +175,8 @@ fn epochs_and_seeds_differ() {
     assert_ne!(labels(validation(1)), labels(validation(2)));
 }
 
-/// All 9 × 9 shifts and both sides come up, evenly: χ² of 162 cells stays under its 0.9999 quantile (about 235).
+/// All 9 × 9 shifts and both sides come up, evenly: χ² of 162 cells stays under its 0.9999
+/// quantile (about 235).
 #[test]
 fn views_are_evenly_spread() {
     let mut counts = [0_u32; 162];
@@ -218,7 +220,8 @@ fn impossible_batches_and_splits_are_refused() {
         matches!(&error, DataError::ClassTooSmall { class, images: 1, .. } if class == "1"),
         "{error}"
     );
-    // Exact shares are 0.09, 0.09, 4.27 and 2.56: the small classes' one each is taken from the third, which is best off.
+    // Exact shares are 0.09, 0.09, 4.27 and 2.56: the small classes' one each is taken from the
+    // third, which is best off.
     let labels = [vec![0; 2], vec![1; 2], vec![2; 100], vec![3; 60]].concat();
     let validation = numbered(&labels, 4).split(7, 0).unwrap().validation;
     assert_eq!(validation.class_counts(), [1, 1, 3, 2]);
@@ -316,7 +319,8 @@ fn batches_are_filled_in_the_order_of_the_picks() {
     // The deviation of 0, 4, 8 is √(32/3); a value that never varies becomes 0.
     assert_eq!(out, [1.224_744_9, 0.0, -1.224_744_9, 0.0]);
     train.fill(&[1], &Normalization::per_channel(&train), &mut out[..2]);
-    // Mean 7, deviation and the deviation: of 0, 10, 4, 10, 8, 10: squares sum to 380, 380/6 - 49 = 43/3.
+    // Mean 7, deviation and the deviation: of 0, 10, 4, 10, 8, 10: squares sum to 380, 380/6 - 49
+    // = 43/3.
     let deviation = (43.0_f64 / 3.0).sqrt();
     assert_eq!(
         out[..2],

@@ -1,5 +1,5 @@
-//! Decoded, recoloured and resized images, and the statistics of the embedded data, against Pillow and `numpy`
-//! (`data_golden/make.py`).
+//! Decoded, recoloured and resized images, and the statistics of the embedded data, against Pillow
+//! and `numpy` (`data_golden/make.py`).
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::{fs, path::Path};
@@ -62,7 +62,8 @@ fn png_equals_pillow() {
     }
 }
 
-/// JPEG leaves the rounding of the cosine transform and of colours open, so decoders differ by a little.
+/// JPEG leaves the rounding of the cosine transform and of colours open, so decoders differ by a
+/// little.
 #[test]
 fn jpeg_is_near_pillow() {
     for (name, expected) in golden()["images"].as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! Whatever the bytes, reading them neither panics nor takes memory beyond what such files can hold.
+//! Reading neither panics, whatever the bytes, nor takes more memory than such files can hold.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 #![expect(
     unsafe_code,
@@ -42,7 +42,8 @@ unsafe impl GlobalAlloc for Largest {
 /// The tests measure one after the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Fixed costs: the JPEG and deflate decoders' tables and windows, read buffers, and the test's own.
+/// Fixed costs: the JPEG and deflate decoders' tables and windows, read buffers, and the test's
+/// own.
 const SLACK: usize = 4 << 20;
 
 /// The largest single request while these files were read.
@@ -154,7 +155,8 @@ proptest! {
     }
 }
 
-/// What `open` must not do is seen by what it asks for: a header that promises 2⁶⁴ bytes, of which there are 100.
+/// What `open` must not do is seen by what it asks for: a header that promises 2⁶⁴ bytes, of which
+/// there are 100.
 #[test]
 fn a_huge_promise_reserves_nothing() {
     let mut huge = Vec::new();

@@ -1,5 +1,5 @@
-//! Every layer's forward pass and gradients against torch's in f64 (`golden/engine/make.py`), at every level this
-//! processor has and at 1 and 3 threads.
+//! Every layer's forward pass and gradients against torch's in f64 (`golden/engine/make.py`), at
+//! every level this processor has and at 1 and 3 threads.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod common;

@@ -1,6 +1,6 @@
-//! Whole nets against torch (`golden/engine/make.py`): 20 updates from the same weights and batches, with Caffe's
-//! multipliers where the net has them and a rate that changes every update. Our losses differ from torch's in f64 by at
-//! most 3 times what torch's own in f32 do.
+//! Whole nets against torch (`golden/engine/make.py`): 20 updates from the same weights and
+//! batches, with Caffe's multipliers where the net has them and a rate that changes every update.
+//! Our losses differ from torch's in f64 by at most 3 times what torch's own in f32 do.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod common;

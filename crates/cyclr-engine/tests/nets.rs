@@ -1,4 +1,5 @@
-//! The named nets and the settings of a run: parameter counts, other image sizes, given weights, and what is refused.
+//! The named nets and the settings of a run: parameter counts, other image sizes, given weights,
+//! and what is refused.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use cyclr::{
@@ -50,8 +51,8 @@ fn losses(factory: &EngineFactory, updates: usize) -> Vec<f64> {
 
 #[test]
 fn parameters_are_as_many_as_published() {
-    // The Caffe nets: clr.md section 5 and Caffe's own LeNet; the ResNets of option A: He et al., table 6 (0.27 M and
-    // 0.85 M), to the last one as public implementations of them print.
+    // The Caffe nets: clr.md section 5 and Caffe's own LeNet; the ResNets of option A: He et al.,
+    // table 6 (0.27 M and 0.85 M), to the last one as public implementations of them print.
     let cases = [
         (
             "mlp",

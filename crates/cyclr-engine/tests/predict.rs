@@ -1,4 +1,4 @@
-//! What a model's file says of images, held against the run that wrote it.
+//! Predictions from a model's file, compared with the run that wrote it.
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 use cyclr::Hyper;
@@ -61,8 +61,8 @@ fn other_files_are_refused_with_their_reason() {
         said(&file)
     };
     for (from, to, expected) in [
-        ("\"classes\"", "\"klasses\"", "do not say `classes`"),
-        ("[28,28,1]", "[28,28,0]", "no size of an image"),
+        ("\"classes\"", "\"klasses\"", "has no `classes`"),
+        ("[28,28,1]", "[28,28,0]", "not an image size"),
         ("[28,28,1]", "[28,29,1]", "use weights of the same net"),
         ("\"mlp\"", "\"mlq\"", "mlq"),
         ("[28,28,1]", "[28,28x1]", "cannot be read"),

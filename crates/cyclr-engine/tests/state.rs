@@ -1,5 +1,5 @@
-//! A run continues from its state as if nothing had happened: in a new process, at every level and number of threads;
-//! and states that are damaged or of another run are refused.
+//! A run continues from its state as if nothing had happened: in a new process, at every level and
+//! number of threads; and states that are damaged or of another run are refused.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::{path::Path, process::Command, sync::LazyLock};
@@ -19,7 +19,8 @@ use proptest::prelude::*;
 const START: u64 = 137;
 const GO_ON: u64 = 50;
 
-/// A net in which all that has a memory is live: momentum, batch norm, dropout, random crops and flips.
+/// A net in which all that has a memory is live: momentum, batch norm, dropout, random crops and
+/// flips.
 fn net() -> Net {
     let he = param(Init::He);
     let small = window(3).pad(1);
@@ -58,7 +59,8 @@ fn factory(change: impl FnOnce(&mut EngineConfig)) -> EngineFactory {
     EngineFactory::new(config, splits).unwrap()
 }
 
-/// A rate, momentum and weight decay of its own for each update; `None` now and then leaves the last ones in force.
+/// A rate, momentum and weight decay of its own for each update; `None` now and then leaves the
+/// last ones in force.
 fn hyper(update: u64) -> Hyper {
     let moving = update.is_multiple_of(3);
     Hyper {
@@ -235,7 +237,8 @@ fn a_state_of_another_run_is_refused_with_its_reason() {
             c.clip_norm = None;
         }),
         (
-            "its augment is `augment(pad=2, flip=true)`, and this run's `augment(pad=0, flip=false)`",
+            "its augment is `augment(pad=2, flip=true)`, and this run's `augment(pad=0, \
+             flip=false)`",
             |c| c.augment = Augment::NONE,
         ),
     ];
@@ -306,7 +309,7 @@ fn a_state_of_another_format_is_refused_with_what_to_do() {
     assert!(earlier.contains("another version of cyclr"), "{earlier}");
     assert!(earlier.contains("start the run again"), "{earlier}");
     let foreign = replaced("somebody else's data");
-    assert!(foreign.contains("no state of this engine"), "{foreign}");
+    assert!(foreign.contains("not a state of this engine"), "{foreign}");
 }
 
 #[test]
@@ -381,7 +384,8 @@ proptest! {
         refused(&sealed(promised))?;
     }
 
-    /// Damage in the header that the checksum does not show: refused, or of no effect on what is read.
+    /// Damage in the header that the checksum does not show: refused, or of no effect on what is
+    /// read.
     #[test]
     fn a_forged_header_cannot_do_harm(at in 0_usize..2400, byte: u8) {
         let mut bytes = STATE.clone();

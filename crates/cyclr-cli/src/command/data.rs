@@ -39,7 +39,8 @@ fn document(summary: &Summary) -> Value {
     let parts = parts(summary).map(|(name, of_part)| (name.to_owned(), part(of_part)));
     let mut document = json!({
         "source": summary.source, "format": summary.format, "bytes": summary.bytes,
-        "height": summary.shape.height, "width": summary.shape.width, "channels": summary.shape.channels,
+        "height": summary.shape.height, "width": summary.shape.width,
+        "channels": summary.shape.channels,
         "classes": summary.classes, "ignored": summary.ignored, "notes": summary.notes,
     });
     if let Value::Object(members) = &mut document {

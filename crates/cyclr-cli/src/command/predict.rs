@@ -61,7 +61,8 @@ fn model(run: &Path) -> anyhow::Result<PathBuf> {
     }
     read_run(run)?;
     Err(Usage::error(format!(
-        "{} has no model.safetensors: a run of the embedded engine leaves it when it ends (cyclr resume {})",
+        "{} has no model.safetensors: a run of the embedded engine leaves it when it ends (cyclr \
+         resume {})",
         run.display(),
         run.display()
     )))

@@ -6,8 +6,8 @@ use crate::rng::{Purpose, Rng};
 /// Random changes to training images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Augment {
-    /// Shift by up to this many pixels each way: a crop of the image's own size out of the image padded so far with
-    /// black.
+    /// Shift by up to this many pixels each way: a crop of the image's own size out of the image
+    /// padded that far with black.
     pub pad: u16,
     /// Mirror left to right with probability one half.
     pub flip: bool,
@@ -26,8 +26,8 @@ impl Augment {
         format!("augment(pad={pad}, flip={flip})")
     }
 
-    /// How each of the `count` images of an update is seen: a function of the seed, the update and the position in the
-    /// batch.
+    /// How each of the `count` images of an update is seen: a function of the seed, the update and
+    /// the position in the batch.
     pub fn views(self, seed: u64, update: u64, count: usize) -> Vec<View> {
         let mut numbers = Rng::new(seed, Purpose::Augment, update);
         (0..count)
@@ -79,7 +79,8 @@ impl View {
     }
 }
 
-/// The shift as an index, and the rows (or columns) of a window moved by it that show a part of the image.
+/// The shift as an index, and the rows (or columns) of a window moved by it that show a part of
+/// the image.
 fn inside(shift: i32, size: usize) -> (isize, Range<usize>) {
     let (shift, size) = (shift as isize, size.cast_signed());
     let start = (-shift).clamp(0, size);

@@ -1,14 +1,14 @@
 use super::DataError;
 use crate::rng::{Purpose, Rng};
 
-/// The order in which training examples come.
+/// The order of training examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// Every epoch is a fresh permutation, given by the seed and the epoch's number. An epoch is `ceil(examples / batch)`
-    /// updates, the last of which gets what is left.
+    /// Every epoch is a fresh permutation, given by the seed and the epoch's number. An epoch is
+    /// `ceil(examples / batch)` updates, the last of which gets what is left.
     Shuffled,
-    /// The order they are stored in, over and over, every batch full: after the last example the same batch goes on with
-    /// the first. This is how Caffe reads.
+    /// The order they are stored in, over and over, every batch full: after the last example the
+    /// same batch goes on with the first. This is how Caffe reads.
     Stored,
 }
 
@@ -22,9 +22,11 @@ impl Order {
     }
 }
 
-/// Which examples each update sees: a function of the update alone, so that the place in the data is a number.
+/// Which examples each update sees: a function of the update alone, so that the place in the data
+/// is a number.
 ///
-/// The permutation of the epoch last asked for is kept, so going through updates in order costs one shuffle an epoch.
+/// The permutation of the epoch last asked for is kept, so going through updates in order costs
+/// one shuffle an epoch.
 #[derive(Clone, Debug)]
 pub struct Batches {
     examples: u32,
@@ -39,7 +41,7 @@ impl Batches {
     /// Batches of `batch` examples out of `examples`. The seed has no effect on [`Order::Stored`].
     ///
     /// # Errors
-    /// [`DataError::Batch`] where the batch is 0 or exceeds the examples.
+    /// [`DataError::Batch`] if the batch is 0 or exceeds the examples.
     pub fn new(examples: usize, batch: usize, order: Order, seed: u64) -> Result<Self, DataError> {
         let fits = batch >= 1 && batch <= examples;
         match (u32::try_from(examples), u32::try_from(batch)) {

@@ -1,4 +1,5 @@
-//! The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 32×32 pixels, plane by plane.
+//! The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 32×32
+//! pixels, plane by plane.
 
 use std::{
     fs::File,
@@ -18,13 +19,14 @@ const SHAPE: Shape = Shape {
 };
 const PLANE: usize = 32 * 32;
 
-/// What sets the two versions apart.
+/// How the two versions differ.
 #[derive(Debug)]
 pub(super) struct Version {
     pub(super) format: &'static str,
     train: &'static [&'static str],
     test: &'static str,
-    /// The range of each label byte of a record. The last is the class; CIFAR-100 has a coarse label before it.
+    /// The range of each label byte of a record. The last is the class; CIFAR-100 has a coarse
+    /// label before it.
     labels: &'static [u8],
     names: &'static str,
 }
@@ -55,6 +57,7 @@ impl Version {
     /// Whether a folder with these files is meant to be this version.
     pub(super) fn is_meant(&self, paths: &[PathBuf]) -> bool {
         paths.iter().any(|path| {
+            // The names are ASCII: a name that is not UTF-8 is none of them.
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| self.train.contains(&name) || name == self.test)
                 && !path.is_dir()
@@ -89,7 +92,7 @@ impl Version {
             .map_or(0, |&classes| usize::from(classes))
     }
 
-    /// The names in the file beside the data, or numbers where there is none.
+    /// The names in the file beside the data, or numbers if there is none.
     fn class_names(&self, path: &Path) -> Result<Vec<String>, DataError> {
         let expected = self.classes();
         if !file::exists(path)? {

@@ -52,6 +52,7 @@ pub(super) fn read_parts(
     parts: [&[Labelled]; 3],
     options: &OpenOptions,
 ) -> Result<Decoded, DataError> {
+    // RGB, as the option documents.
     let color = options.color.unwrap_or_default();
     let (shape, first) = common_shape(parts[0], options.size, color)?;
     let wanted = Wanted {
@@ -204,8 +205,8 @@ impl Findings {
         }
     }
 
-    /// Samples of fewer bits are sometimes stored in 16 without scaling. They are not scaled here: how many bits they have
-    /// can only be guessed.
+    /// Samples of fewer bits are sometimes stored in 16 without scaling. They are not scaled here:
+    /// how many bits they have can only be guessed.
     fn note(&self) -> Option<String> {
         if self.wide == 0 || self.largest_wide > u16::MAX / 2 {
             return None;
@@ -214,8 +215,9 @@ impl Findings {
         let bits = u16::BITS - largest.leading_zeros();
         let left = 1 + (largest >> 8);
         Some(format!(
-            "{images} images have 16 bits a sample, but none of their samples is above {largest} ({bits} bits); they are \
-             taken to fill the range from 0 to 65535, which leaves {left} levels; scale them to that range first"
+            "{images} images have 16 bits a sample, but none of their samples is above {largest} \
+             ({bits} bits); they are taken to fill the range from 0 to 65535, which leaves {left} \
+             levels; scale them to that range first"
         ))
     }
 }

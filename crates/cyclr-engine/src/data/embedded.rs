@@ -36,11 +36,12 @@ macro_rules! subset {
 }
 
 impl Dataset {
-    /// The data set that needs no download: 10,000 training and 2,000 test images of Fashion-MNIST, 28×28 gray, equally
-    /// many of each of its ten classes (the first ones of each in the original order).
+    /// The data set that needs no download: 10,000 training and 2,000 test images of
+    /// Fashion-MNIST, 28×28 gray, equally many of each of its ten classes (the first ones of each
+    /// in the original order).
     ///
-    /// Fashion-MNIST is by Zalando Research (Xiao, Rasul and Vollgraf, arXiv 1708.07747; MIT licence). It is unpacked on
-    /// the first call and shared by all others of the process.
+    /// Fashion-MNIST is by Zalando Research (Xiao, Rasul and Vollgraf, arXiv 1708.07747; MIT
+    /// licence). It is unpacked on the first call and shared by all others of the process.
     pub fn embedded() -> Self {
         static SHARED: OnceLock<Dataset> = OnceLock::new();
         SHARED.get_or_init(unpack_all).clone()

@@ -6,7 +6,7 @@ use super::Shape;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The folder is not there, or is no folder.
+    /// The folder is not there, or is not a folder.
     #[error("{path} is not a folder; give the folder that holds the data set's files")]
     NotAFolder {
         /// What was asked for.
@@ -14,13 +14,14 @@ pub enum DataError {
     },
     /// The folder holds nothing that can be read.
     #[error(
-        "no data set in {path}{hint}; expected IDX files (train-images-idx3-ubyte, …), CIFAR binary files \
-         (data_batch_1.bin … or train.bin), or a folder of PNG or JPEG images for each class"
+        "no data set in {path}{hint}; expected IDX files (train-images-idx3-ubyte, …), CIFAR \
+         binary files (data_batch_1.bin … or train.bin), or a folder of PNG or JPEG images for \
+         each class"
     )]
     NoData {
         /// The folder.
         path: String,
-        /// What was found instead, where that helps.
+        /// What was found instead, if that helps.
         hint: String,
     },
     /// The folder holds more than one data set.
@@ -55,7 +56,8 @@ pub enum DataError {
     },
     /// The file does not start as its format does.
     #[error(
-        "{path} starts with {found:#010x}, not {expected:#010x} ({kind}); it is another kind of file or damaged"
+        "{path} starts with {found:#010x}, not {expected:#010x} ({kind}); it is another kind of \
+         file or damaged"
     )]
     Magic {
         /// The file.
@@ -69,7 +71,8 @@ pub enum DataError {
     },
     /// The header says nothing that could be images.
     #[error(
-        "the header of {path} promises {count} images of {height}×{width}; each must be at least 1 and at most 65536 wide and high"
+        "the header of {path} promises {count} images of {height}×{width}; each must be at least \
+         1 and at most 65536 wide and high"
     )]
     Header {
         /// The file.
@@ -83,7 +86,8 @@ pub enum DataError {
     },
     /// The header promises more than a file of this size can hold.
     #[error(
-        "the header of {path} promises {promised} bytes, but the file can hold at most {possible}; it is truncated or damaged, get it again"
+        "the header of {path} promises {promised} bytes, but the file can hold at most \
+         {possible}; it is truncated or damaged, get it again"
     )]
     Truncated {
         /// The file.
@@ -95,7 +99,8 @@ pub enum DataError {
     },
     /// There are bytes after the data that the header promises.
     #[error(
-        "{path} goes on after the {promised} bytes that its header promises; it is damaged, get it again"
+        "{path} goes on after the {promised} bytes that its header promises; it is damaged, get \
+         it again"
     )]
     TooLong {
         /// The file.
@@ -105,7 +110,8 @@ pub enum DataError {
     },
     /// A CIFAR file is not a whole number of records.
     #[error(
-        "{path} has {bytes} bytes, which is not a whole, positive number of {record}-byte records; it is truncated or of another format"
+        "{path} has {bytes} bytes, which is not a whole, positive number of {record}-byte \
+         records; it is truncated or of another format"
     )]
     Records {
         /// The file.
@@ -117,7 +123,8 @@ pub enum DataError {
     },
     /// The files of one set differ in length.
     #[error(
-        "{path} has {found} records where {first} has {expected}; one of them is truncated, get them again"
+        "{path} has {found} records where {first} has {expected}; one of them is truncated, get \
+         them again"
     )]
     UnequalFiles {
         /// The file.
@@ -131,7 +138,8 @@ pub enum DataError {
     },
     /// A label has no class.
     #[error(
-        "label {label} of example {record} in {source_name} is out of range: there are {classes} classes, counted from 0"
+        "label {label} of example {record} in {source_name} is out of range: there are {classes} \
+         classes, counted from 0"
     )]
     LabelRange {
         /// The file or part.
@@ -145,7 +153,8 @@ pub enum DataError {
     },
     /// Images and labels do not pair up.
     #[error(
-        "{images_path} has {images} images but {labels_path} has {labels} labels; they are not of one set"
+        "{images_path} has {images} images but {labels_path} has {labels} labels; they are not \
+         of one set"
     )]
     CountMismatch {
         /// The file of images.
@@ -181,9 +190,10 @@ pub enum DataError {
         /// Names it should have.
         expected: usize,
     },
-    /// There is nothing to tell apart.
+    /// There are fewer than two classes.
     #[error(
-        "all {images} training images of {source_name} are of one class, {class}; at least two classes are needed"
+        "all {images} training images of {source_name} are of one class, {class}; at least two \
+         classes are needed"
     )]
     OneClass {
         /// The data set.
@@ -195,7 +205,8 @@ pub enum DataError {
     },
     /// Images lie where folders of classes should be.
     #[error(
-        "{path} has images, but no folders of classes; put the images of each class into a folder with its name"
+        "{path} has images, but no folders of classes; put the images of each class into a \
+         folder with its name"
     )]
     NoClassFolders {
         /// The folder.
@@ -203,7 +214,8 @@ pub enum DataError {
     },
     /// A class has a folder but no image.
     #[error(
-        "{path} holds no PNG or JPEG image; every class needs some, remove the folder if it is no class"
+        "{path} holds no PNG or JPEG image; every class needs some, remove the folder if it is \
+         not a class"
     )]
     EmptyClass {
         /// The folder.
@@ -217,7 +229,8 @@ pub enum DataError {
     },
     /// A class cannot be divided.
     #[error(
-        "class {class} has {images} training image(s), at least {needed} are needed to hold some out; add images or hold out none"
+        "class {class} has {images} training image(s), at least {needed} are needed to hold some \
+         out; add images or hold out none"
     )]
     ClassTooSmall {
         /// The class.
@@ -248,13 +261,14 @@ pub enum DataError {
     },
     /// A name cannot be shown or stored as text.
     #[error(
-        "the folder name {path} is not valid UTF-8; rename it, since class names are written to records"
+        "the folder name {path} is not valid UTF-8; rename it, since class names are written to \
+         records"
     )]
     NotUtf8 {
         /// The folder, with the invalid bytes replaced.
         path: String,
     },
-    /// More classes than labels can tell apart.
+    /// More classes than labels can number.
     #[error("{path} has {found} class folders; at most 65536 are possible")]
     TooManyClasses {
         /// The folder.
@@ -292,9 +306,10 @@ pub enum DataError {
         /// Examples there are.
         examples: usize,
     },
-    /// So many cannot be held out.
+    /// This many cannot be held out.
     #[error(
-        "{asked} validation examples asked for; with one of each class on both sides it must be 0, or from {least} to {most}"
+        "{asked} validation examples asked for; with one of each class on both sides it must be \
+         0, or from {least} to {most}"
     )]
     Validation {
         /// Examples asked for.
@@ -306,8 +321,8 @@ pub enum DataError {
     },
     /// The data set came with a validation part, so that no other is cut off.
     #[error(
-        "{asked} validation examples asked for, but the data set has {found} validation examples of its own, which are \
-         used; ask for none, or remove its validation folder"
+        "{asked} validation examples asked for, but the data set has {found} validation examples \
+         of its own, which are used; ask for none, or remove its validation folder"
     )]
     OwnValidation {
         /// Examples asked for.

@@ -46,7 +46,7 @@ impl Examples {
     /// The class of an example.
     ///
     /// # Panics
-    /// Where `pick` is not below `len()`.
+    /// If `pick` is not below `len()`.
     pub fn label(&self, pick: u32) -> u16 {
         self.data.part(self.part).labels[self.place(pick)]
     }
@@ -54,7 +54,7 @@ impl Examples {
     /// The pixels of an example, 0 to 255, in height × width × channel order.
     ///
     /// # Panics
-    /// Where `pick` is not below `len()`.
+    /// If `pick` is not below `len()`.
     pub fn image(&self, pick: u32) -> &[u8] {
         let values = self.shape().values();
         let start = self.place(pick) * values;
@@ -64,8 +64,8 @@ impl Examples {
     /// Writes a batch as normalised NHWC values.
     ///
     /// # Panics
-    /// Where `out` is not `picks.len() × shape().values()` long, a pick is not below `len()`, or the normalisation is
-    /// of another shape.
+    /// If `out` is not `picks.len() × shape().values()` long, a pick is not below `len()`, or the
+    /// normalisation is of another shape.
     pub fn fill(&self, picks: &[u32], normalization: &Normalization, out: &mut [f32]) {
         let values = self.check(picks, normalization, out);
         for (&pick, out) in picks.iter().zip(out.chunks_exact_mut(values)) {
@@ -73,12 +73,12 @@ impl Examples {
         }
     }
 
-    /// Writes a batch as [`Examples::fill`] does, each image seen through its own [`View`]: shifted and mirrored first,
-    /// with black where the shift uncovers the outside, and normalised then, as torchvision's `RandomCrop`,
-    /// `RandomHorizontalFlip`, `Normalize` chain does it.
+    /// Writes a batch as [`Examples::fill`] does, each image seen through its own [`View`]:
+    /// shifted and mirrored first, with black where the shift uncovers the outside, and normalised
+    /// then, as torchvision's `RandomCrop`, `RandomHorizontalFlip`, `Normalize` chain does it.
     ///
     /// # Panics
-    /// As [`Examples::fill`], and where there are not as many views as picks.
+    /// As [`Examples::fill`], and if there are not as many views as picks.
     pub fn fill_views(
         &self,
         picks: &[u32],

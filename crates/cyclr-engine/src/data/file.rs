@@ -8,7 +8,7 @@ use std::{
 
 use super::{DataError, Summary};
 
-/// Opens a regular file (anything else could block for ever) and gives its length.
+/// Opens a regular file (anything else could block forever) and gives its length.
 pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
     let io = |source| DataError::io(path, source);
     let metadata = fs::metadata(path).map_err(io)?;
@@ -38,7 +38,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// Makes room for exactly so many bytes more, or says that there is none.
+/// Makes room for exactly this many bytes more, or says that there is none.
 pub(super) fn reserve(pixels: &mut Vec<u8>, bytes: u128, path: &Path) -> Result<(), DataError> {
     let room = match usize::try_from(bytes) {
         Ok(bytes) => pixels.try_reserve_exact(bytes).is_ok(),

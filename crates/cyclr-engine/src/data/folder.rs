@@ -16,7 +16,7 @@ use super::{
 
 pub(super) const FORMAT: &str = "a folder of images for each class";
 
-/// One in so many images is held out if there is no test folder.
+/// One image in this many is held out if there is no test folder.
 const TEST_SHARE: usize = 5;
 
 /// What a folder's name says of its images, in upper or lower case.
@@ -49,7 +49,7 @@ pub(super) fn is_meant(paths: &[PathBuf]) -> Result<bool, DataError> {
         if Role::of(path) == Some(Role::Train) {
             return Ok(true);
         }
-        // Held-out images alone are no data set.
+        // Held-out images alone are not a data set.
         if Role::of(path).is_none() && holds_images(path)? {
             return Ok(true);
         }
@@ -89,7 +89,8 @@ pub(super) fn read(
     } else {
         let (train, test) = hold_out(pool, &classes, options.data_seed)?;
         notes.push(format!(
-            "there is no test folder: {} of the training images, chosen by the data seed, are the test split",
+            "there is no test folder: {} of the training images, chosen by the data seed, are \
+             the test split",
             test.len()
         ));
         (train, test)
@@ -149,8 +150,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether a folder is the training part. A folder of images among others is a class, whatever its name: cars, planes,
-/// trains.
+/// Whether a folder is the training part. A folder of images among others is a class, whatever its
+/// name: cars, planes, trains.
 fn has_train_folder(paths: &[PathBuf]) -> Result<bool, DataError> {
     let trains = |path: &&PathBuf| Role::of(path) == Some(Role::Train);
     let Some(train) = paths.iter().find(trains) else {
@@ -192,7 +193,8 @@ fn list_classes(
     Ok((classes, files))
 }
 
-/// The folders of each class. There are several if a name is there in both of Unicode's forms, which look the same.
+/// The folders of each class. There are several if a name is there in both of Unicode's forms,
+/// which look the same.
 fn class_folders<'a>(
     folder: &Path,
     paths: &'a [PathBuf],
@@ -290,8 +292,10 @@ fn holds_images(folder: &Path) -> Result<bool, DataError> {
     Ok(file::list(folder)?.iter().any(|path| is_image(path)))
 }
 
-/// Whether it is a file with an image's name. What cannot be looked at is none, and is listed as not read.
+/// Whether it is a file with an image's name. What cannot be looked at is none, and is listed as
+/// not read.
 pub(super) fn is_image(path: &Path) -> bool {
+    // An extension that is not UTF-8 is none of these.
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|e| {
         ["png", "jpg", "jpeg"]
@@ -301,7 +305,8 @@ pub(super) fn is_image(path: &Path) -> bool {
         && path.is_file()
 }
 
-/// Whether it is a folder that can hold images. What cannot be looked at is none, and is listed as not read.
+/// Whether it is a folder that can hold images. What cannot be looked at is none, and is listed as
+/// not read.
 fn is_folder(path: &Path) -> bool {
     !is_hidden(path) && path.is_dir()
 }
@@ -311,7 +316,8 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// The folder's name, composed (NFC): file systems and archives differ in the form that they store.
+/// The folder's name, composed (NFC): file systems and archives differ in the form that they
+/// store.
 fn class_name(path: &Path) -> Result<String, DataError> {
     let name = path.file_name().and_then(|name| name.to_str());
     name.map(|name| name.nfc().collect())

@@ -80,13 +80,14 @@ fn notes(files: &Files) -> Vec<String> {
         return Vec::new();
     }
     vec![
-        "EMNIST stores its images transposed (rows and columns exchanged); they are used as stored, so transpose any \
-         other image that a model trained on them is to predict"
+        "EMNIST stores its images transposed (rows and columns exchanged); they are used as \
+         stored, so transpose any other image that a model trained on them is to predict"
             .to_owned(),
     ]
 }
 
-/// Reads a pair of streams. `holds` bounds what each can give, so that no header makes us reserve more.
+/// Reads a pair of streams. `holds` bounds what each can give, so that no header makes us reserve
+/// more.
 pub(super) fn read_pair(images: Stream<'_>, labels: Stream<'_>) -> Result<Pair, DataError> {
     let (images_path, labels_path) = (images.path, labels.path);
     let (shape, pixels) = read_images(images)?;
@@ -232,8 +233,9 @@ impl Files {
     }
 }
 
-/// Finds the four files by the ends of their names, so that prefixes (`emnist-letters-`) and both spellings in use
-/// (`images-idx3`, `images.idx3`) are found. Where a file lies there both plain and compressed, the plain one is taken.
+/// Finds the four files by the ends of their names, so that prefixes (`emnist-letters-`) and both
+/// spellings in use (`images-idx3`, `images.idx3`) are found. If a file is there both plain and
+/// compressed, the plain one is read.
 fn find(folder: &Path, paths: &[PathBuf]) -> Result<Files, DataError> {
     let one = |part: Part, kind: &'static str| find_one(folder, paths, part, kind);
     Ok(Files {
@@ -296,7 +298,7 @@ fn find_one(
         .iter()
         .filter(|path| role(path) == Some((part, kind)))
         .collect();
-    // Names are sorted, so a plain file comes right before its compressed twin.
+    // Names are sorted, so a plain file comes right before its compressed copy.
     found.dedup_by(|later, first| {
         later.with_extension("") == **first && later.extension().is_some_and(|e| e == "gz")
     });
@@ -319,12 +321,13 @@ fn find_one(
     }
 }
 
-/// Which of the four files a name stands for. Archives unpack into folders of such names, too, which are none of them.
+/// Which of the four files a name stands for. Archives unpack into folders of such names, too,
+/// which are none of them.
 fn role(path: &Path) -> Option<(Part, &'static str)> {
     if path.is_dir() {
         return None;
     }
-    // The names looked for are ASCII.
+    // The names are ASCII: a name that is not UTF-8 is none of them.
     let name = path.file_name()?.to_str()?;
     let name = name
         .strip_suffix(".gz")

@@ -33,12 +33,13 @@ const MOST_BYTES: u64 = 1 << 28;
 /// One bit a pixel, packed as tightly as deflate can.
 const MOST_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
-/// Reads one PNG or JPEG file as a net of images of this shape wants it: its channels turned into 1 (gray) or 3 (RGB), its
-/// size changed where it is another (the aspect is not kept). It is turned as its Exif orientation says. Height × width ×
-/// channel order, 0 to 255.
+/// Reads one PNG or JPEG file as a net of images of this shape wants it: its channels turned into
+/// 1 (gray) or 3 (RGB), its size changed if it is another (the aspect is not kept). It is turned
+/// as its Exif orientation says. Height × width × channel order, 0 to 255.
 ///
 /// # Errors
-/// [`DataError::Io`] and [`DataError::Image`], naming the file; [`DataError::Option`] for another number of channels.
+/// [`DataError::Io`] and [`DataError::Image`], naming the file; [`DataError::Option`] for another
+/// number of channels.
 pub fn read_image(path: impl AsRef<Path>, shape: Shape) -> Result<Vec<u8>, DataError> {
     let color = match shape.channels {
         1 => Color::Gray,
@@ -57,8 +58,9 @@ pub fn read_image(path: impl AsRef<Path>, shape: Shape) -> Result<Vec<u8>, DataE
 
 /// Reads an image, going by its first bytes rather than by its name.
 ///
-/// Transparency is dropped, as by Pillow's `convert("RGB")`. The image is turned as its Exif orientation says. 16-bit
-/// samples are taken to fill their range, 0 to 65535, and lose their low byte.
+/// Transparency is dropped, as by Pillow's `convert("RGB")`. The image is turned as its Exif
+/// orientation says. 16-bit samples are taken to fill their range, 0 to 65535, and lose their low
+/// byte.
 pub(super) fn read(path: &Path, color: Color) -> Result<Image, DataError> {
     let bytes = read_bytes(path)?;
     decode(&bytes, color).map_err(|reason| DataError::Image {
@@ -135,7 +137,7 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
     };
     let wide = frame.bit_depth == BitDepth::Sixteen;
     let largest_wide = wide.then(|| strip_low_bytes(&mut pixels));
-    // The orientation can lie behind the pixels.
+    // The orientation can follow the pixels.
     reader.finish().map_err(said)?;
     let exif = reader.info().exif_metadata.as_deref();
     Ok(Decoded {

@@ -1,9 +1,10 @@
-//! Image data sets: reading them, splitting them, and the order and form in which batches come.
+//! Image data sets: reading them, splitting them, and the order and form of batches.
 //!
-//! A [`Dataset`] holds every pixel once, as `u8` in height × width × channel order, behind an `Arc`: cloning it, and any
-//! number of runs that train on it, share that copy. [`Dataset::split`] cuts the validation part off and gives three
-//! [`Examples`], which are views. [`Batches`] says which examples update `i` sees, as a function of `i` alone, so that
-//! the place in the data is a number. [`Examples::fill`] turns a batch into normalised NHWC `f32`.
+//! A [`Dataset`] holds every pixel once, as `u8` in height × width × channel order, behind an
+//! `Arc`: cloning it, and any number of runs that train on it, share that copy. [`Dataset::split`]
+//! cuts the validation part off and gives three [`Examples`], which are views. [`Batches`] says
+//! which examples update `i` sees, as a function of `i` alone, so that the place in the data is a
+//! number. [`Examples::fill`] turns a batch into normalised NHWC `f32`.
 //!
 //! ```
 //! use cyclr_engine::data::{Batches, Dataset, Normalization, Order};
@@ -91,7 +92,8 @@ impl std::fmt::Debug for Images {
     }
 }
 
-/// A labelled set of images of one size: a training part, and validation and test parts that may be empty.
+/// A labelled set of images of one size: a training part, and validation and test parts that may
+/// be empty.
 ///
 /// Cloning it shares the pixels.
 #[derive(Clone, Debug)]
@@ -120,11 +122,13 @@ enum Part {
 }
 
 impl Dataset {
-    /// A data set from memory. `classes` are the names of labels 0, 1, …; the test part may be empty.
+    /// A data set from memory. `classes` are the names of labels 0, 1, …; the test part may be
+    /// empty.
     ///
     /// # Errors
-    /// [`DataError::Contents`] where pixels, labels and shape do not fit each other, [`DataError::LabelRange`] where a
-    /// label has no class, [`DataError::OneClass`] where the training part has fewer than two classes.
+    /// [`DataError::Contents`] if pixels, labels and shape do not fit each other,
+    /// [`DataError::LabelRange`] if a label has no class, [`DataError::OneClass`] if the training
+    /// part has fewer than two classes.
     pub fn new(
         shape: Shape,
         classes: Vec<String>,

@@ -1,11 +1,12 @@
 use super::{Examples, Shape};
 
-/// How raw pixel values become what a net sees: `(pixel - mean) × scale`, with a mean and a scale for each value of the
-/// image.
+/// How raw pixel values become what a net sees: `(pixel - mean) × scale`, with a mean and a scale
+/// for each value of the image.
 ///
-/// Means and deviations are taken over the examples given, which should be the training part after the validation cut.
-/// The sums are whole numbers, so the result does not depend on any order. Deviations are of the population (division
-/// by n), as in `numpy.std`. Where the deviation is 0 the scale is 1: a value that never varies becomes 0.
+/// Means and deviations are taken over the examples given, which should be the training part after
+/// the validation cut. The sums are whole numbers, so the result does not depend on any order.
+/// Deviations are of the population (division by n), as in `numpy.std`. If the deviation is 0, the
+/// scale is 1: a value that never varies becomes 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalization {
     mean: Vec<f32>,
@@ -29,7 +30,8 @@ impl Normalization {
         }
     }
 
-    /// Less the mean of that value over the examples, without scaling: what Caffe's CIFAR-10 nets are trained on.
+    /// Less the mean of that value over the examples, without scaling: what Caffe's CIFAR-10 nets
+    /// are trained on.
     pub fn pixel_mean(examples: &Examples) -> Self {
         let sums = pixel_sums(examples);
         Self {
@@ -85,7 +87,8 @@ impl Normalization {
         })
     }
 
-    /// Mean and scale as [`Normalization::of_constants`] takes them, for each channel where that says all.
+    /// Mean and scale as [`Normalization::of_constants`] takes them, for each channel if that says
+    /// all.
     pub(crate) fn constants(&self, channels: usize) -> [&[f32]; 2] {
         let by_channel = |constants: &[f32]| {
             let mut pixels = constants.chunks_exact(channels);
@@ -153,7 +156,8 @@ fn channel_sums(pixels: &[Sums], channels: usize) -> Vec<Sums> {
     sums
 }
 
-/// Sums over at most `FLUSH` images fit 32 bits (255² × 2¹⁶ < 2³²), which the compiler adds many at a time.
+/// Sums over at most `FLUSH` images fit 32 bits (255² × 2¹⁶ < 2³²), which the compiler adds many
+/// at a time.
 const FLUSH: usize = 1 << 16;
 
 fn pixel_sums(examples: &Examples) -> Vec<Sums> {

@@ -10,11 +10,13 @@ use super::{
 /// What [`Dataset::open`] cannot read off the files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Images of a folder are resized to so many rows and columns. Without it they must all be of one size.
+    /// Images of a folder are resized to this many rows and columns. Without it they must all be
+    /// of one size.
     pub size: Option<u32>,
     /// Images of a folder become RGB (the default) or gray.
     pub color: Option<Color>,
-    /// Cuts the test part of a folder of images that comes without one; the same seed cuts the same images.
+    /// Cuts the test part of a folder of images that comes without one; the same seed cuts the
+    /// same images.
     pub data_seed: u64,
 }
 
@@ -38,21 +40,24 @@ enum Format {
 }
 
 impl Dataset {
-    /// Reads the data set in a folder, whichever it is:
+    /// Reads the data set in a folder, in any of these formats:
     ///
-    /// - **IDX files** (MNIST, Fashion-MNIST, EMNIST, KMNIST …), plain or compressed by gzip, with or without `.gz`:
-    ///   `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, with
-    ///   any prefix;
+    /// - **IDX files** (MNIST, Fashion-MNIST, EMNIST, KMNIST …), plain or compressed by gzip, with
+    ///   or without `.gz`: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    ///   `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, with any prefix;
     /// - **CIFAR-10**, binary version: `data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin`;
     /// - **CIFAR-100**, binary version, fine labels: `train.bin`, `test.bin`;
-    /// - **PNG or JPEG images in a folder for each class**: `train/CLASS/*` (or `training`) with `val/CLASS/*` (or `valid`,
-    ///   `validation`) and `test/CLASS/*` (or `testing`), in upper or lower case, or `CLASS/*` alone. A validation folder
-    ///   is the validation split. If there is no test folder, a fifth of the training images becomes the test part,
-    ///   stratified by class and chosen by the data seed. Names of classes are in Unicode's composed form (NFC), so that
-    ///   both forms of a name are one class, and in the order of their bytes. Images are turned as their Exif orientation
-    ///   says, and may have up to 134 megapixels; 16-bit samples are taken to fill the range from 0 to 65535.
+    /// - **PNG or JPEG images in a folder for each class**: `train/CLASS/*` (or `training`) with
+    ///   `val/CLASS/*` (or `valid`, `validation`) and `test/CLASS/*` (or `testing`), in upper or
+    ///   lower case, or `CLASS/*` alone. A validation folder is the validation split. If there is
+    ///   no test folder, a fifth of the training images becomes the test part, stratified by class
+    ///   and chosen by the data seed. Names of classes are in Unicode's composed form (NFC), so
+    ///   that both forms of a name are one class, and in the order of their bytes. Images are
+    ///   turned as their Exif orientation says, and may have up to 134 megapixels; 16-bit samples
+    ///   are taken to fill the range from 0 to 65535.
     ///
-    /// Pixels are read straight into their final place, and no header makes it reserve more than its file can hold.
+    /// Pixels are read straight into their final place, and no header makes it reserve more than
+    /// its file can hold.
     ///
     /// # Errors
     /// [`DataError`], naming the file and what to do.
@@ -142,8 +147,8 @@ fn meant(paths: &[PathBuf]) -> Result<Vec<Format>, DataError> {
         match format.is_meant(paths) {
             Ok(true) => meant.push(format),
             Ok(false) => {}
-            // A folder beside the files of another format, such as `lost+found`, need not be readable: the summary lists
-            // it among what was not read.
+            // A folder beside the files of another format, such as `lost+found`, need not be
+            // readable: the summary lists it among what was not read.
             Err(_) if !meant.is_empty() => {}
             Err(error) => return Err(error),
         }
@@ -166,13 +171,15 @@ fn hint(paths: &[PathBuf]) -> Result<String, DataError> {
     }
     if paths.iter().any(|path| folder::is_image(path)) {
         return Ok(
-            " (it has images, but no folders of classes; put the images of each class into a folder with its name)"
+            " (it has images, but no folders of classes; put the images of each class into a \
+             folder with its name)"
                 .to_owned(),
         );
     }
     if let Some(held_out) = paths.iter().find(|path| folder::is_held_out(path)) {
         return Ok(format!(
-            " ({} is for held-out images, and there is no folder of training images; name that `train`)",
+            " ({} is for held-out images, and there is no folder of training images; name that \
+             `train`)",
             show(held_out)
         ));
     }

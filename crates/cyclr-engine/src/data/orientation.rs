@@ -11,8 +11,8 @@ pub(super) struct Orientation(u32);
 impl Orientation {
     const UPRIGHT: Self = Self(1);
 
-    /// The orientation in an image's Exif data. Data that cannot be read, or that lack the tag, leave the image as it is
-    /// stored, as viewers do.
+    /// The orientation in an image's Exif data. Data that cannot be read, or that lack the tag,
+    /// leave the image as it is stored, as viewers do.
     pub(super) fn of_exif(data: Option<&[u8]>) -> Self {
         let Some(data) = data else {
             return Self::UPRIGHT;

@@ -11,8 +11,8 @@ struct Window {
     weights: Vec<i32>,
 }
 
-/// Resizes with a triangle filter that widens when it shrinks (no aliasing). The aspect is not kept. Equals Pillow's
-/// `resize((width, height), BILINEAR)` byte for byte.
+/// Resizes with a triangle filter that widens when it shrinks (no aliasing). The aspect is not
+/// kept. Equals Pillow's `resize((width, height), BILINEAR)` byte for byte.
 pub(super) fn to(image: Image, height: usize, width: usize) -> Image {
     let Image {
         shape,

@@ -6,23 +6,26 @@ use crate::rng::{Purpose, Rng};
 pub struct Splits {
     /// What is trained on, after the validation cut.
     pub train: Examples,
-    /// What decides: the data set's own validation part, or cut out of the training part. Empty if there is neither.
+    /// What decides: the data set's own validation part, or cut out of the training part. Empty if
+    /// there is neither.
     pub validation: Examples,
-    /// Read once for each finished run. Empty where the data set has no test part.
+    /// Read once for each finished run. Empty if the data set has no test part.
     pub test: Examples,
 }
 
 impl Dataset {
-    /// Cuts `validation` examples out of the training part, the same for every run that uses the same data seed. If the
-    /// data set came with a validation part, that is used, and `validation` must be 0.
+    /// Cuts `validation` examples out of the training part, the same for every run that uses the
+    /// same data seed. If the data set came with a validation part, that is used, and `validation`
+    /// must be 0.
     ///
-    /// The cut is stratified: each class gives its share, rounded by largest remainder, but at least one example, and
-    /// keeps at least one. `validation = 0` trains on everything.
+    /// The cut is stratified: each class gives its share, rounded by largest remainder, but at
+    /// least one example, and keeps at least one. `validation = 0` trains on everything.
     ///
     /// # Errors
-    /// [`DataError::OwnValidation`] where the data set has a validation part and another is asked for;
-    /// [`DataError::Validation`] where fewer examples are asked for than there are classes, or so many that a class
-    /// would have none left; [`DataError::ClassTooSmall`] where a class has a single example.
+    /// [`DataError::OwnValidation`] if the data set has a validation part and another is asked
+    /// for; [`DataError::Validation`] if fewer examples are asked for than there are classes, or
+    /// so many that a class would have none left; [`DataError::ClassTooSmall`] if a class has a
+    /// single example.
     pub fn split(&self, validation: usize, data_seed: u64) -> Result<Splits, DataError> {
         let whole = Examples::whole(self, Part::Train);
         let test = Examples::whole(self, Part::Test);
@@ -76,8 +79,8 @@ impl Dataset {
     }
 }
 
-/// Shares `held` out over the classes in proportion to their counts, each non-empty class getting from 1 to one less than
-/// its count.
+/// Divides `held` among the classes in proportion to their counts, each non-empty class getting
+/// from 1 to one less than its count.
 pub(super) fn share(counts: &[usize], held: usize) -> Vec<usize> {
     let total: usize = counts.iter().sum();
     let exact = |class: usize| held as u128 * counts[class] as u128;
@@ -88,8 +91,9 @@ pub(super) fn share(counts: &[usize], held: usize) -> Vec<usize> {
             ((exact(class) / total as u128) as usize).clamp(least, most)
         })
         .collect();
-    // One example at a time to (or from) the class that is furthest below (above) its exact share; ties go to the lowest
-    // label. Rounding leaves fewer steps than there are classes, and the bounds a few more.
+    // One example at a time to (or from) the class that is furthest below (above) its exact share;
+    // ties go to the lowest label. Rounding leaves fewer steps than there are classes, and the
+    // bounds a few more.
     let lacking = |quotas: &[usize], class: usize| {
         exact(class).cast_signed() - (quotas[class] as u128 * total as u128).cast_signed()
     };
@@ -110,8 +114,8 @@ pub(super) fn share(counts: &[usize], held: usize) -> Vec<usize> {
     quotas
 }
 
-/// Which of the labelled examples are held out, `quotas[label]` of each class, chosen by the data seed for one of the two
-/// cuts there can be.
+/// Which of the labelled examples are held out, `quotas[label]` of each class, chosen by the data
+/// seed for one of the two cuts there can be.
 pub(super) fn cut(labels: &[u16], quotas: &[usize], data_seed: u64, which: Cut) -> Vec<bool> {
     let mut members = vec![Vec::new(); quotas.len()];
     for (place, &label) in labels.iter().enumerate() {

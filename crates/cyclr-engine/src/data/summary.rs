@@ -19,7 +19,8 @@ pub struct Summary {
     pub test: PartSummary,
     /// Bytes that the pixels take in memory.
     pub bytes: usize,
-    /// Files and folders that were seen and not read, at most [`Summary::IGNORED_LISTED`] of them by name.
+    /// Files and folders that were seen and not read, at most [`Summary::IGNORED_LISTED`] of them
+    /// by name.
     pub ignored: Vec<String>,
     /// What a person should know about how the files were read: a sentence for each thing.
     pub notes: Vec<String>,
@@ -32,8 +33,8 @@ pub struct PartSummary {
     pub examples: usize,
     /// How many examples each class has, by label.
     pub per_class: Vec<usize>,
-    /// Mean and standard deviation (division by n) of each channel over all pixels, from 0 to 255. Zeros where the part
-    /// is empty.
+    /// Mean and standard deviation (division by n) of each channel over all pixels, from 0 to 255.
+    /// Zeros if the part is empty.
     pub channels: Vec<(f64, f64)>,
 }
 
@@ -43,7 +44,8 @@ impl Summary {
 }
 
 impl Dataset {
-    /// Counts per class, shape, mean and deviation of the channels, and what was ignored. Reads every pixel.
+    /// Counts per class, shape, mean and deviation of the channels, and what was ignored. Reads
+    /// every pixel.
     pub fn summary(&self) -> Summary {
         let contents = &*self.0;
         let parts = [&contents.train, &contents.validation, &contents.test];

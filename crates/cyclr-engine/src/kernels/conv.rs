@@ -24,7 +24,8 @@ pub struct Conv2dSpec {
 }
 
 /// A convolution (a cross-correlation, as everywhere in deep learning) of checked geometry:
-/// `y[oy][ox][o] = bias[o] + Σ x[oy·stride + ky - pad][ox·stride + kx - pad][i] · w[ky][kx][i][o]`.
+/// `y[oy][ox][o] = bias[o] + Σ x[oy·stride + ky - pad][ox·stride + kx - pad][i] ·
+/// w[ky][kx][i][o]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2d {
     spec: Conv2dSpec,
@@ -32,20 +33,20 @@ pub struct Conv2d {
     out_w: usize,
 }
 
-/// What a convolution reads on the way forward.
+/// What the forward pass of a convolution reads.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvForward<'a> {
     /// The input images.
     pub x: &'a [f32],
     /// The weights, `[kernel row][kernel column][in_c][out_c]`.
     pub w: &'a [f32],
-    /// One number for each output channel, where there is a bias.
+    /// One number for each output channel, if there is a bias.
     pub bias: Option<&'a [f32]>,
     /// Whether a ReLU follows; it then costs nothing.
     pub relu: bool,
 }
 
-/// What a convolution reads on the way back.
+/// What the backward pass of a convolution reads.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvBackward<'a> {
     /// The input images.
@@ -54,7 +55,8 @@ pub struct ConvBackward<'a> {
     pub w: &'a [f32],
     /// The gradient of the output.
     pub dy: &'a [f32],
-    /// The output, where the forward pass had its ReLU; the gradient then passes only where the output is positive.
+    /// The output, if the forward pass had its ReLU; the gradient then passes only where the
+    /// output is positive.
     pub relu_y: Option<&'a [f32]>,
 }
 
@@ -62,7 +64,7 @@ impl Conv2d {
     /// Checks the sizes.
     ///
     /// # Errors
-    /// [`GeometryError`] where a size is 0, the window does not fit, or an array would be too large.
+    /// [`GeometryError`] if a size is 0, the window does not fit, or an array would be too large.
     pub fn new(spec: Conv2dSpec) -> Result<Self, GeometryError> {
         nonzero(&[
             ("the height of the input", spec.in_h),
@@ -127,7 +129,8 @@ impl Conv2d {
         self.spec.kernel.0 * self.spec.kernel.1 * self.spec.in_c * self.spec.out_c
     }
 
-    /// Multiplications of one image on the way forward; a pass takes twice as many floating-point operations.
+    /// Multiplications of one image in the forward pass; a pass takes twice as many floating-point
+    /// operations.
     pub fn multiplications(&self) -> usize {
         self.out_h * self.out_w * self.weights_len()
     }
@@ -150,8 +153,8 @@ impl Conv2d {
         }
     }
 
-    /// Computes the gradients: of the input into `dx` (where it is needed), and adds those of the weights and the bias
-    /// to `dw` and `db`.
+    /// Computes the gradients: of the input into `dx` (if it is needed), and adds those of the
+    /// weights and the bias to `dw` and `db`.
     pub fn backward(
         &self,
         cpu: &Cpu,
@@ -207,7 +210,7 @@ impl Conv2d {
         self.spec.kernel.0 * self.spec.kernel.1 * self.spec.in_c
     }
 
-    /// The way with fewer multiplications, where there is one and it is faster.
+    /// The way with fewer multiplications, if there is one and it is faster.
     fn filter(&self) -> Option<Filter> {
         let s = &self.spec;
         let filter = Filter {

@@ -14,20 +14,20 @@ pub struct Dense {
     outputs: usize,
 }
 
-/// What a fully connected layer reads on the way forward.
+/// What the forward pass of a fully connected layer reads.
 #[derive(Clone, Copy, Debug)]
 pub struct DenseForward<'a> {
     /// The inputs, example by example.
     pub x: &'a [f32],
     /// The weights, `[input][output]`.
     pub w: &'a [f32],
-    /// One number for each output, where there is a bias.
+    /// One number for each output, if there is a bias.
     pub bias: Option<&'a [f32]>,
     /// Whether a ReLU follows.
     pub relu: bool,
 }
 
-/// What a fully connected layer reads on the way back.
+/// What the backward pass of a fully connected layer reads.
 #[derive(Clone, Copy, Debug)]
 pub struct DenseBackward<'a> {
     /// The inputs.
@@ -36,15 +36,15 @@ pub struct DenseBackward<'a> {
     pub w: &'a [f32],
     /// The gradient of the outputs.
     pub dy: &'a [f32],
-    /// The outputs, where the forward pass had its ReLU.
+    /// The outputs, if the forward pass had its ReLU.
     pub relu_y: Option<&'a [f32]>,
 }
 
 impl Dense {
-    /// A layer of so many inputs and outputs.
+    /// A layer with this many inputs and outputs.
     ///
     /// # Errors
-    /// [`GeometryError`] where one of them is 0 or the weights would be too large.
+    /// [`GeometryError`] if one of them is 0 or the weights would be too large.
     pub fn new(inputs: usize, outputs: usize) -> Result<Self, GeometryError> {
         nonzero(&[
             ("the number of inputs", inputs),
@@ -89,8 +89,8 @@ impl Dense {
         product.run(cpu, input.x, y);
     }
 
-    /// Computes the gradients: of the input into `dx` (where it is needed), and adds those of the weights and the bias
-    /// to `dw` and `db`.
+    /// Computes the gradients: of the input into `dx` (if it is needed), and adds those of the
+    /// weights and the bias to `dw` and `db`.
     pub fn backward(
         &self,
         cpu: &Cpu,
@@ -158,8 +158,8 @@ impl Dense {
         product.run(cpu, dy, dx);
     }
 
-    /// Adds the weights' gradient. The tasks are runs of inputs, so that each sum is made by one of them; `dy` goes on
-    /// for 8 numbers after its end.
+    /// Adds the weights' gradient. The tasks are runs of inputs, so that each sum is made by one
+    /// of them; `dy` goes on for 8 numbers after its end.
     fn weight_gradient(&self, cpu: &Cpu, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let batch = x.len() / self.inputs;
         if batch == 0 {

@@ -83,7 +83,8 @@ pub(super) fn backward(
     }
 }
 
-/// Adds up the bias's gradients, which stand at the end of each task's sums, in the order of the tasks.
+/// Adds up the bias's gradients, which stand at the end of each task's sums, in the order of the
+/// tasks.
 pub(super) fn add_biases(sums: &[f32], sums_len: usize, db: &mut [f32]) {
     let outs = db.len();
     for sums in sums.chunks(sums_len) {
@@ -104,7 +105,7 @@ fn padded_input(conv: &Conv2d) -> Padded {
     }
 }
 
-/// What the way back needs for every image.
+/// What the backward pass needs for every image.
 struct Back<'a> {
     conv: &'a Conv2d,
     input: Padded,
@@ -116,8 +117,8 @@ struct Back<'a> {
     gaps: bool,
 }
 
-/// The input pixels that see the same weights: with a stride of 2, every other one. Their gradient is a convolution of
-/// the padded output gradient with those weights, flipped.
+/// The input pixels that see the same weights: with a stride of 2, every other one. Their gradient
+/// is a convolution of the padded output gradient with those weights, flipped.
 struct Phase<'a> {
     bands: Vec<Band>,
     segments: Vec<Segment>,
@@ -125,7 +126,8 @@ struct Phase<'a> {
     panels: Scratch<'a>,
 }
 
-/// Pixels of neighbouring rows that see the same rows of the window over the output; the other rows are padding.
+/// Pixels of neighbouring rows that see the same rows of the window over the output; the other
+/// rows are padding.
 struct Band {
     taps: Range<usize>,
     from: Vec<u32>,

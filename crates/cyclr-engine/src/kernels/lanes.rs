@@ -1,6 +1,7 @@
 //! Eight numbers side by side, in plain code or in one AVX register.
 
-/// Arithmetic on eight numbers at once. Kernels are written once over this and compiled for each [`crate::cpu::Level`].
+/// Arithmetic on eight numbers at once. Kernels are written once over this and compiled for each
+/// [`crate::cpu::Level`].
 pub(super) trait Lanes: Copy {
     /// Eight numbers.
     type V: Copy;
@@ -32,7 +33,8 @@ pub(super) trait Lanes: Copy {
     /// The larger of 0 and each number; NaN stays.
     fn relu(v: Self::V) -> Self::V;
 
-    /// Where `v` is larger than `best`, or the first NaN: `yes`, and elsewhere `no`. Returns the larger too.
+    /// If `v` is larger than `best`, or the first NaN: `yes`, and elsewhere `no`. Returns the
+    /// larger too.
     fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V);
 
     /// Reads the first `n` of eight numbers (1 to 8); the others are 0.
@@ -42,7 +44,7 @@ pub(super) trait Lanes: Copy {
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Self::V {
         let mut all = [0.0; 8];
-        // SAFETY: the caller vouches for `n` numbers at `from`, and `n` is at most 8.
+        // SAFETY: the caller guarantees `n` numbers at `from`, and `n` is at most 8.
         unsafe {
             std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), n);
             Self::load(all.as_ptr())
@@ -56,7 +58,7 @@ pub(super) trait Lanes: Copy {
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, v: Self::V, n: usize) {
         let mut all = [0.0; 8];
-        // SAFETY: the caller vouches for `n` numbers at `to`, and `n` is at most 8.
+        // SAFETY: the caller guarantees `n` numbers at `to`, and `n` is at most 8.
         unsafe {
             Self::store(all.as_mut_ptr(), v);
             std::ptr::copy_nonoverlapping(all.as_ptr(), to, n);
@@ -87,13 +89,13 @@ impl Lanes for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for eight numbers; an array of `f32` is aligned as `f32` is.
+        // SAFETY: the caller guarantees eight numbers; an array of `f32` is aligned as `f32` is.
         unsafe { from.cast::<[f32; 8]>().read() }
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for eight numbers; an array of `f32` is aligned as `f32` is.
+        // SAFETY: the caller guarantees eight numbers; an array of `f32` is aligned as `f32` is.
         unsafe { to.cast::<[f32; 8]>().write(v) }
     }
 
@@ -144,7 +146,8 @@ mod avx2 {
 
     use super::Lanes;
 
-    /// AVX2 with fused multiply-add. Used only where [`crate::cpu::Cpu`] has found both in the processor.
+    /// AVX2 with fused multiply-add. Used only if [`crate::cpu::Cpu`] has found both in the
+    /// processor.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx2;
 
@@ -153,50 +156,50 @@ mod avx2 {
 
         #[inline(always)]
         fn splat(value: f32) -> Self::V {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe { _mm256_set1_ps(value) }
         }
 
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self::V {
-            // SAFETY: as above, and the caller vouches for eight numbers.
+            // SAFETY: as above, and the caller guarantees eight numbers.
             unsafe { _mm256_loadu_ps(from) }
         }
 
         #[inline(always)]
         unsafe fn store(to: *mut f32, v: Self::V) {
-            // SAFETY: as above, and the caller vouches for eight numbers.
+            // SAFETY: as above, and the caller guarantees eight numbers.
             unsafe { _mm256_storeu_ps(to, v) }
         }
 
         #[inline(always)]
         fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
 
         #[inline(always)]
         fn add(a: Self::V, b: Self::V) -> Self::V {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe { _mm256_add_ps(a, b) }
         }
 
         #[inline(always)]
         fn sub(a: Self::V, b: Self::V) -> Self::V {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe { _mm256_sub_ps(a, b) }
         }
 
         #[inline(always)]
         fn relu(v: Self::V) -> Self::V {
             // The second operand is returned where one is NaN.
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), v) }
         }
 
         #[inline(always)]
         fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V) {
-            // SAFETY: this type is used only where the processor has AVX2 and FMA.
+            // SAFETY: this type is used only if the processor has AVX2 and FMA.
             unsafe {
                 let not_smaller = _mm256_cmp_ps::<_CMP_NLE_UQ>(v, best);
                 let ordered = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
@@ -210,8 +213,9 @@ mod avx2 {
     }
 }
 
-/// Makes a function that runs `$body`, a function generic over [`Lanes`] (or over nothing, for plain loops that the
-/// compiler vectorises by itself), compiled for the level given as its first argument.
+/// Makes a function that runs `$body`, a function generic over [`Lanes`] (or over nothing, for
+/// plain loops that the compiler vectorises by itself), compiled for the level given as its first
+/// argument.
 macro_rules! at_level {
     ($(#[$attribute:meta])* $vis:vis fn $name:ident ($($arg:ident: $type:ty),* $(,)?) = $body:path) => {
         $(#[$attribute])*
@@ -222,7 +226,7 @@ macro_rules! at_level {
                 $body(crate::kernels::lanes::Avx2, $($arg),*);
             }
             match level {
-                // SAFETY: a `Cpu` of this level exists only where the processor has AVX2 and FMA.
+                // SAFETY: a `Cpu` of this level exists only if the processor has AVX2 and FMA.
                 #[cfg(target_arch = "x86_64")]
                 $crate::cpu::Level::Avx2 => unsafe { avx2($($arg),*) },
                 _ => $body(crate::kernels::lanes::Portable, $($arg),*),

@@ -2,8 +2,9 @@
 
 use super::{GeometryError, images, nonzero};
 
-/// The cross-entropy between softmax of the logits and the labels, with label smoothing ε as torch's
-/// `CrossEntropyLoss`: the target is 1 - ε + ε/K for the label and ε/K for each other of the K classes.
+/// The cross-entropy between softmax of the logits and the labels, with label smoothing ε as
+/// torch's `CrossEntropyLoss`: the target is 1 - ε + ε/K for the label and ε/K for each other of
+/// the K classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     classes: usize,
@@ -15,7 +16,8 @@ pub struct SoftmaxCrossEntropy {
 pub struct LossSum {
     /// The sum of the examples' losses; divide by their number for the mean.
     pub loss: f64,
-    /// How many examples have their label as the class of the largest logit (the first, where several are equal).
+    /// How many examples have their label as the class of the largest logit (the first, if several
+    /// are equal).
     pub correct: u64,
 }
 
@@ -23,7 +25,7 @@ impl SoftmaxCrossEntropy {
     /// Checks the constants: at least one class, and a smoothing from 0 to 1.
     ///
     /// # Errors
-    /// [`GeometryError`] where they are outside their ranges.
+    /// [`GeometryError`] if they are outside their ranges.
     pub fn new(classes: usize, smoothing: f64) -> Result<Self, GeometryError> {
         nonzero(&[("the number of classes", classes)])?;
         if !(0.0..=1.0).contains(&smoothing) {
@@ -36,11 +38,13 @@ impl SoftmaxCrossEntropy {
         Ok(Self { classes, smoothing })
     }
 
-    /// Sums the losses. With `gradient`, a slice of the logits' length is overwritten by the gradient of the summed
-    /// loss times `factor` (1 / batch for the mean). With `correct`, a slice with one element an example says which
-    /// were classified correctly. Labels are below the number of classes.
+    /// Sums the losses. With `gradient`, a slice of the logits' length is overwritten by the
+    /// gradient of the summed loss times `factor` (1 / batch for the mean). With `correct`, a
+    /// slice with one element an example says which were classified correctly. Labels are below
+    /// the number of classes.
     ///
-    /// An example with a logit that is not finite has a loss that is not, and gradients that are NaN.
+    /// An example with a logit that is not finite has a loss that is not, and gradients that are
+    /// NaN.
     pub fn run(
         &self,
         logits: &[f32],

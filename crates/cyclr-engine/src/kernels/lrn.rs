@@ -4,8 +4,9 @@ use super::lanes::{Lanes, at_level};
 use super::{GeometryError, checked_len, images, images_a_task, nonzero};
 use crate::cpu::Cpu;
 
-/// `y = x · s^-β` with `s = 1 + α · mean(x²)`, the mean over a square window of the same channel around each pixel.
-/// The window is padded by zeros, and its sum always divided by its full area (Caffe's `WITHIN_CHANNEL`).
+/// `y = x · s^-β` with `s = 1 + α · mean(x²)`, the mean over a square window of the same channel
+/// around each pixel. The window is padded by zeros, and its sum always divided by its full area
+/// (Caffe's `WITHIN_CHANNEL`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lrn {
     h: usize,
@@ -20,7 +21,7 @@ impl Lrn {
     /// Checks the sizes and constants: an odd window, α >= 0, β > 0.
     ///
     /// # Errors
-    /// [`GeometryError`] where a size is 0 or a constant outside its range.
+    /// [`GeometryError`] if a size is 0 or a constant outside its range.
     pub fn new(
         (h, w, channels): (usize, usize, usize),
         size: usize,

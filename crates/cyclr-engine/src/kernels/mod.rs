@@ -1,15 +1,17 @@
 //! The arithmetic of training, on dense slices of `f32`.
 //!
-//! Activations are NHWC: image by image, row by row, pixel by pixel, with the channels of a pixel side by side. The
-//! number of images is read off the slice lengths. Weights of a convolution are `[kernel row][kernel column][input
-//! channel][output channel]`; those of a fully connected layer `[input][output]`.
+//! Activations are NHWC: image by image, row by row, pixel by pixel, with the channels of a pixel
+//! side by side. The number of images is read off the slice lengths. Weights of a convolution are
+//! `[kernel row][kernel column][input channel][output channel]`; those of a fully connected layer
+//! `[input][output]`.
 //!
-//! Geometries are checked once, when they are made; after that slices of the wrong length are a bug of the caller and
-//! panic. Gradients of parameters are *added* to what their slices hold, gradients of activations overwrite theirs.
-//! Every result is the same bits for any number of threads.
+//! Geometries are checked once, when they are made; after that slices of the wrong length are a
+//! bug of the caller and panic. Gradients of parameters are *added* to what their slices hold,
+//! gradients of activations overwrite theirs. Every result is the same bits for any number of
+//! threads.
 #![expect(
     unsafe_code,
-    reason = "vector instructions and register tiles need raw pointers; safe functions check every length"
+    reason = "vector instructions and register tiles need raw pointers; safe functions check lengths"
 )]
 #![expect(
     clippy::inline_always,
@@ -43,7 +45,7 @@ pub use norm::{
 pub use pointwise::{add, dropout, relu, relu_backward, sum_of_squares};
 pub use pool::{AvgPool, Divisor, MaxPool, PoolSpec};
 
-/// Why a layer of such a geometry cannot be.
+/// Why there is no layer of such a geometry.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GeometryError {
@@ -55,7 +57,8 @@ pub enum GeometryError {
     },
     /// The window does not fit the padded image.
     #[error(
-        "a window of {window} does not fit an image of {image} padded by {pad} on each side; use a smaller window or more padding"
+        "a window of {window} does not fit an image of {image} padded by {pad} on each side; use \
+         a smaller window or more padding"
     )]
     Window {
         /// The window's size along one side.
@@ -65,7 +68,8 @@ pub enum GeometryError {
         /// The padding along that side.
         pad: usize,
     },
-    /// A pool's padding is as large as its window, so that a window could lie wholly outside the image.
+    /// A pool's padding is as large as its window, so that a window could lie wholly outside the
+    /// image.
     #[error("a pool with a window of {window} is padded by {pad}; use less than the window")]
     Padding {
         /// The window's size along one side.
@@ -79,7 +83,7 @@ pub enum GeometryError {
         /// The number of cells.
         cells: usize,
     },
-    /// The array would not fit the address space.
+    /// The array would exceed the address space.
     #[error("{what} would have more elements than can be addressed; use smaller sizes")]
     TooLarge {
         /// Which array.
@@ -107,13 +111,14 @@ fn images(len: usize, image: usize) -> usize {
     len / image
 }
 
-/// How many images of a batch one task takes, where results do not depend on it.
+/// How many images of a batch one task takes, if results do not depend on it.
 fn images_a_task(batch: usize) -> usize {
     batch.div_ceil(32).max(1)
 }
 
-/// How many tasks the images of a batch are dealt to on the way back. Each has its own sums of the weights' gradient,
-/// so this number, like every order of summation, must not depend on the number of threads.
+/// How many tasks the images of a batch are divided among in the backward pass. Each has its own
+/// sums of the weights' gradient, so this number, like every order of summation, must not depend
+/// on the number of threads.
 const BACKWARD_TASKS: usize = 10;
 
 /// The product of sizes, none of them 0.

@@ -1,10 +1,11 @@
-//! Weight gradients: a few weights × 8 to 24 outputs are held in registers while the pixels are walked through. The
-//! order of every sum follows from the shapes alone.
+//! Weight gradients: a few weights × 8 to 24 outputs are held in registers while the pixels are
+//! walked through. The order of every sum follows from the shapes alone.
 
 use super::lanes::{Lanes, at_level};
 use super::panels::{Block, blocks, panels_len};
 
-/// Pixels whose contributions are added up in registers at a time; their inputs are to stay in the first-level cache.
+/// Pixels whose contributions are added up in registers at a time; their inputs are to stay in the
+/// first-level cache.
 const PIXELS: usize = 128;
 
 /// `w[k][o] += Σ x[pixel + offsets[k]] · dy[pixel + o]` over a grid of pixels.
@@ -14,7 +15,8 @@ pub(super) struct Outer<'a> {
     pub(super) dy: &'a [f32],
     /// Rows and columns of the grid.
     pub(super) grid: (usize, usize),
-    /// How far apart the inputs of neighbouring pixels are, from row to row and from column to column.
+    /// How far apart the inputs of neighbouring pixels are, from row to row and from column to
+    /// column.
     pub(super) x_steps: (usize, usize),
     /// How far apart the outputs are.
     pub(super) dy_steps: (usize, usize),
@@ -111,7 +113,8 @@ unsafe fn outer_tile<L: Lanes, const MR: usize, const NV: usize>(
     offsets: &[u32; MR],
     panel: *mut f32,
 ) {
-    // SAFETY: all offsets were checked by `outer_all`; whole vectors are read from `dy`, which goes on for them.
+    // SAFETY: all offsets were checked by `outer_all`; whole vectors are read from `dy`, which
+    // goes on for them.
     unsafe {
         let mut acc: [[L::V; NV]; MR] =
             std::array::from_fn(|i| std::array::from_fn(|v| L::load(panel.add((i * NV + v) * 8))));

@@ -84,13 +84,13 @@ impl Padded {
 pub(super) struct Staged<'a> {
     pub(super) output: &'a Padded,
     pub(super) dy: &'a [f32],
-    /// The outputs, where a ReLU decided what passes.
+    /// The outputs, if a ReLU decided what passes.
     pub(super) relu_y: Option<&'a [f32]>,
 }
 
 at_level! {
-    /// Copies images of output gradients, as far as the ReLU lets them pass, into padded memory whose margins are zero,
-    /// and adds each channel's sum to `bias` (which is empty where there is none).
+    /// Copies images of output gradients, as far as the ReLU lets them pass, into padded memory
+    /// whose margins are zero, and adds each channel's sum to `bias` (empty if there is none).
     pub(super) fn stage(staged: &Staged<'_>, memory: &mut [f32], bias: &mut [f32]) = stage_images
 }
 

@@ -35,7 +35,8 @@ pub(super) fn panels_len(depth: usize, outs: usize) -> usize {
     depth * outs.next_multiple_of(8)
 }
 
-/// Packs weights: block by block, and in a block for each depth its lanes side by side, filled up with zeros.
+/// Packs weights: block by block, and in a block for each depth its lanes side by side, filled up
+/// with zeros.
 pub(super) fn pack(
     depth: usize,
     outs: usize,

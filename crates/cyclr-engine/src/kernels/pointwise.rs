@@ -38,8 +38,8 @@ pub fn add(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
     );
 }
 
-/// `y = x · factor` where `kept`, and 0 elsewhere; on the way back the same with gradients. The usual factor is
-/// 1 / (1 - p).
+/// `y = x · factor` where `kept`, and 0 elsewhere; in the backward pass the same with gradients.
+/// The usual factor is 1 / (1 - p).
 pub fn dropout(cpu: &Cpu, x: &[f32], kept: &[bool], factor: f32, y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "the length of the output");
     assert_eq!(kept.len(), y.len(), "the length of the mask");
@@ -55,7 +55,8 @@ pub fn dropout(cpu: &Cpu, x: &[f32], kept: &[bool], factor: f32, y: &mut [f32]) 
     });
 }
 
-/// The sum of squares in `f64`, in an order that depends on the length alone: 8 sums side by side, then their sum.
+/// The sum of squares in `f64`, in an order that depends on the length alone: 8 sums side by side,
+/// then their sum.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];
     let blocks = x.chunks_exact(8);

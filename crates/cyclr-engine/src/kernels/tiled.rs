@@ -114,7 +114,7 @@ fn images_together(size: (usize, usize)) -> usize {
     (TILES / (size.0.div_ceil(2) * size.1.div_ceil(2))).max(1)
 }
 
-/// What the way back needs for every image.
+/// What the backward pass needs for every image.
 struct Back<'a> {
     conv: &'a Conv2d,
     filter: Filter,
@@ -126,7 +126,8 @@ struct Back<'a> {
     dx: Option<InputGradient<'a>>,
 }
 
-/// The gradient of the input: a convolution of the padded output gradient with the weights flipped.
+/// The gradient of the input: a convolution of the padded output gradient with the weights
+/// flipped.
 struct InputGradient<'a> {
     filter: Filter,
     panels: Scratch<'a>,

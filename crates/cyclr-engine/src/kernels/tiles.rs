@@ -1,5 +1,5 @@
-//! Products of inputs and packed weights: a few pixels × 8 to 24 outputs are held in registers while the inputs are
-//! walked through. The order of every sum follows from the shapes alone.
+//! Products of inputs and packed weights: a few pixels × 8 to 24 outputs are held in registers
+//! while the inputs are walked through. The order of every sum follows from the shapes alone.
 
 use super::lanes::{Lanes, at_level};
 use super::panels::{Block, blocks, panels_len};
@@ -152,8 +152,9 @@ unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
     y: &mut [f32],
 ) {
     let tail = block.lanes - 8 * (NV - 1);
-    // SAFETY: all offsets were checked by `gather_all`: inputs by `from` and the segments' reach, outputs by `to` and
-    // `outs`, weights by the length of the panels; partial vectors read and write only the block's own lanes.
+    // SAFETY: all offsets were checked by `gather_all`: inputs by `from` and the segments' reach,
+    // outputs by `to` and `outs`, weights by the length of the panels; partial vectors read and
+    // write only the block's own lanes.
     unsafe {
         let out: [*mut f32; MR] = std::array::from_fn(|i| {
             y.as_mut_ptr()
@@ -197,7 +198,7 @@ unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
 /// `from` is valid for reading `8 · (NV - 1) + tail` numbers, and `tail` is from 1 to 8.
 #[inline(always)]
 unsafe fn load_lanes<L: Lanes, const NV: usize>(from: *const f32, tail: usize) -> [L::V; NV] {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     std::array::from_fn(|v| unsafe {
         if v + 1 < NV || tail == 8 {
             L::load(from.add(8 * v))
@@ -212,7 +213,7 @@ unsafe fn load_lanes<L: Lanes, const NV: usize>(from: *const f32, tail: usize) -
 #[inline(always)]
 unsafe fn store_lanes<L: Lanes, const NV: usize>(to: *mut f32, values: [L::V; NV], tail: usize) {
     for (v, value) in values.into_iter().enumerate() {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe {
             if v + 1 < NV || tail == 8 {
                 L::store(to.add(8 * v), value);
@@ -223,7 +224,8 @@ unsafe fn store_lanes<L: Lanes, const NV: usize>(to: *mut f32, values: [L::V; NV
     }
 }
 
-/// `y[row][o] = Σ x[row][k] · w[k][o]`: a [`Gather`] of rows that follow each other, for short sums.
+/// `y[row][o] = Σ x[row][k] · w[k][o]`: a [`Gather`] of rows that follow each other, for short
+/// sums.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product<'a> {
     pub(super) x: &'a [f32],
@@ -274,7 +276,8 @@ fn product_all<L: Lanes>(_: L, p: &Product<'_>, y: &mut [f32]) {
 }
 
 /// # Safety
-/// The assertions of [`product_all`] hold; the panel has a block of `NV` vectors, and `y` is where its outputs start.
+/// The assertions of [`product_all`] hold; the panel has a block of `NV` vectors, and `y` is where
+/// its outputs start.
 #[inline(always)]
 unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
     p: &Product<'_>,

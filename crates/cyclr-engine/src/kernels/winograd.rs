@@ -1,12 +1,14 @@
-//! Convolutions of stride 1 with a 3×3 or 5×5 window, with fewer multiplications (Winograd's minimal filtering,
-//! arXiv 1509.09308).
+//! Convolutions of stride 1 with a 3×3 or 5×5 window, with fewer multiplications (Winograd's
+//! minimal filtering, arXiv 1509.09308).
 //!
-//! Two neighbouring outputs of three taps, `F(2, 3)`, take 4 multiplications instead of 6; two outputs of two taps,
-//! `F(2, 2)`, take 3 instead of 4. Five taps are three and two, hence 7 instead of 10. In two dimensions an output tile
-//! of 2×2 takes 16 instead of 36, or 49 instead of 100. Only sums, differences and halves occur in these transforms, so
-//! that rounding errors stay about those of the plain sum; larger tiles would save more and lose digits.
+//! Two neighbouring outputs of three taps, `F(2, 3)`, take 4 multiplications instead of 6; two
+//! outputs of two taps, `F(2, 2)`, take 3 instead of 4. Five taps are three and two, hence 7
+//! instead of 10. In two dimensions an output tile of 2×2 takes 16 instead of 36, or 49 instead of
+//! 100. Only sums, differences and halves occur in these transforms, so that rounding errors stay
+//! about those of the plain sum; larger tiles would save more and lose digits.
 //!
-//! Each of the 16 or 49 *points* is a product of matrices: (tiles × input channels) · (input channels × outputs).
+//! Each of the 16 or 49 *points* is a product of matrices: (tiles × input channels) · (input
+//! channels × outputs).
 
 use super::lanes::{Lanes, at_level};
 use super::outer::{Outer, outer};
@@ -36,7 +38,8 @@ const FIVE: [&[f32]; 7] = [
     &[0.0, 0.0, 0.0, 0.0, 1.0],
 ];
 
-/// Bytes that the points of one group of tiles may take, so that they stay in the second-level cache.
+/// Bytes that the points of one group of tiles may take, so that they stay in the second-level
+/// cache.
 const GROUP_BYTES: usize = 512 * 1024;
 
 /// A convolution of so many taps in each direction.
@@ -48,8 +51,8 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Whether there is such a filter, and it is faster than the plain sum: with few channels the transforms cost more
-    /// than they save.
+    /// Whether there is such a filter, and it is faster than the plain sum: with few channels the
+    /// transforms cost more than they save.
     pub(super) fn pays(&self) -> bool {
         (self.taps == 3 || self.taps == 5) && self.in_c >= 32 && self.out_c >= 32
     }
@@ -96,7 +99,8 @@ impl Filter {
         );
     }
 
-    /// Adds up the points' weight gradients of all tasks, in their order, and adds them to `dw` as weights.
+    /// Adds up the points' weight gradients of all tasks, in their order, and adds them to `dw` as
+    /// weights.
     pub(super) fn add_unpacked(&self, cpu: &Cpu, sums: &[f32], sums_len: usize, dw: &mut [f32]) {
         let (taps, side, plane) = (self.taps, self.matrix().len(), self.in_c * self.out_c);
         let panel = panels_len(self.in_c, self.out_c);

@@ -1,7 +1,7 @@
 //! A net's layers as text, which a run's state holds so that it meets the same layers again.
 //!
-//! The text is part of the state's format: it names every part of a layer, and does not follow the names of the code.
-//! Changing it needs another format number (`state::FORMAT`).
+//! The text is part of the state's format: it names every part of a layer, and does not follow the
+//! names of the code. Changing it needs another format number (`state::FORMAT`).
 
 use super::{Init, Layer, Net, Param, Shortcut, Window};
 

@@ -1,6 +1,7 @@
 //! Layers as data.
 
-/// One layer of a [`Net`](super::Net). Images are height × width × channels; a net starts with the data's.
+/// One layer of a [`Net`](super::Net). Images are height × width × channels; a net starts with the
+/// data's.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
     /// A convolution (cross-correlation).
@@ -13,7 +14,7 @@ pub enum Layer {
         window: Window,
         /// Its weights.
         weight: Param,
-        /// Its bias, where it has one.
+        /// Its bias, if it has one.
         bias: Option<Param>,
     },
     /// A fully connected layer, over all values of an image.
@@ -24,19 +25,20 @@ pub enum Layer {
         out: usize,
         /// Its weights.
         weight: Param,
-        /// Its bias, where it has one.
+        /// Its bias, if it has one.
         bias: Option<Param>,
     },
     /// The largest value of each window.
     MaxPool(Window),
-    /// The mean of each window, of the part of it that lies inside the padded image, as Caffe divides.
+    /// The mean of each window, of the part of it that lies inside the padded image, as Caffe
+    /// divides.
     AvgPool(Window),
     /// The mean of each channel over the whole image.
     GlobalAvgPool,
     /// `max(x, 0)`.
     Relu,
-    /// Local response normalisation within each channel, as Caffe's `WITHIN_CHANNEL`: `x · (1 + α · mean(x²))^-β`, the
-    /// mean over a square window padded by zeros.
+    /// Local response normalisation within each channel, as Caffe's `WITHIN_CHANNEL`: `x · (1 + α
+    /// · mean(x²))^-β`, the mean over a square window padded by zeros.
     Lrn {
         /// The side of the window, odd.
         size: usize,
@@ -45,9 +47,9 @@ pub enum Layer {
         /// β.
         beta: f32,
     },
-    /// Batch normalisation as torch's `BatchNorm2d` with its defaults (eps 1e-5, momentum 0.1), starting from γ = 1,
-    /// β = 0, mean 0 and variance 1. Its parameters are `NAME.weight`, `NAME.bias`, its statistics `NAME.running_mean`,
-    /// `NAME.running_var`.
+    /// Batch normalisation as torch's `BatchNorm2d` with its defaults (eps 1e-5, momentum 0.1),
+    /// starting from γ = 1, β = 0, mean 0 and variance 1. Its parameters are `NAME.weight`,
+    /// `NAME.bias`, its statistics `NAME.running_mean`, `NAME.running_var`.
     BatchNorm {
         /// The name of its parameters and statistics.
         name: String,
@@ -71,8 +73,8 @@ pub enum Layer {
 pub enum Shortcut {
     /// `x` itself; the body must keep the shape.
     Identity,
-    /// Every `stride`-th row and column of `x`, with channels of zeros added behind until there are `out`: option A of
-    /// He et al. (arXiv 1512.03385, section 4.2). It has no parameters.
+    /// Every `stride`-th row and column of `x`, with channels of zeros appended until there
+    /// are `out`: option A of He et al. (arXiv 1512.03385, section 4.2). It has no parameters.
     Subsample {
         /// The step from one row or column that is kept to the next.
         stride: usize,
@@ -90,7 +92,8 @@ pub struct Window {
     pub stride: usize,
     /// Zeros (for a max pool: nothing) around the image, on each side.
     pub pad: usize,
-    /// For pools: whether a last window may reach past the image (Caffe always, torch's `ceil_mode`).
+    /// For pools: whether a last window may reach past the image (Caffe always, torch's
+    /// `ceil_mode`).
     pub ceil: bool,
 }
 
@@ -105,15 +108,16 @@ pub struct Param {
     pub decay_mult: f64,
 }
 
-/// The distribution that a parameter's initial values are drawn from. *Fan-in* is the number of values that enter one
-/// output.
+/// The distribution that a parameter's initial values are drawn from. *Fan-in* is the number of
+/// values that enter one output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// All the same.
     Constant(f32),
     /// Normal, with mean 0 and this standard deviation.
     Gaussian(f64),
-    /// Normal, with mean 0 and standard deviation `sqrt(2 / fan-in)` (He et al., arXiv 1502.01852).
+    /// Normal, with mean 0 and standard deviation `sqrt(2 / fan-in)` (He et al., arXiv
+    /// 1502.01852).
     He,
     /// Uniform between `±sqrt(3 / fan-in)`: Caffe's `xavier`.
     Xavier,

@@ -39,7 +39,7 @@ pub struct Net {
 }
 
 impl Net {
-    /// A net of these layers. They are checked where the net meets a shape of images.
+    /// A net of these layers. They are checked when the net is laid out for a shape of images.
     pub fn new(name: impl Into<String>, layers: Vec<Layer>) -> Self {
         Self {
             name: name.into(),
@@ -60,16 +60,17 @@ impl Net {
     /// How many numbers are trained, for images of this (height, width, channels).
     ///
     /// # Errors
-    /// [`NetError`] where the net cannot be laid out for such images.
+    /// [`NetError`] if the net cannot be laid out for such images.
     pub fn parameters(&self, image: (usize, usize, usize)) -> Result<usize, NetError> {
         Plan::new(self, image).map(|plan| plan.parameters())
     }
 
-    /// Floating-point operations of the convolutions and fully connected layers in one update, for each image: forward,
-    /// gradient of the weights, and gradient of the input (not needed by the first layer).
+    /// Floating-point operations of the convolutions and fully connected layers in one update, for
+    /// each image: forward, gradient of the weights, and gradient of the input (not needed by the
+    /// first layer).
     ///
     /// # Errors
-    /// [`NetError`] where the net cannot be laid out for such images.
+    /// [`NetError`] if the net cannot be laid out for such images.
     pub fn flops(&self, image: (usize, usize, usize)) -> Result<u64, NetError> {
         Plan::new(self, image).map(|plan| plan.flops())
     }
@@ -80,12 +81,15 @@ impl Net {
 #[non_exhaustive]
 pub enum NetError {
     /// No net has that name.
-    #[error("no net is called `{name}`; use one of {}", Net::names().collect::<Vec<_>>().join(", "))]
+    #[error(
+        "no net is called `{name}`; use one of {}",
+        Net::names().collect::<Vec<_>>().join(", ")
+    )]
     Unknown {
         /// What was asked for.
         name: String,
     },
-    /// There is nothing to tell apart.
+    /// There are fewer than two classes.
     #[error("{classes} classes were asked for; at least 2 are needed")]
     Classes {
         /// What was asked for.
@@ -107,14 +111,14 @@ pub enum NetError {
         /// What does not fit.
         source: GeometryError,
     },
-    /// A layer cannot be as described.
-    #[error("{layer} of `{net}` cannot be: {reason}")]
+    /// A layer is not possible as described.
+    #[error("{layer} of `{net}` is not possible: {reason}")]
     Layer {
         /// The net.
         net: String,
         /// The layer.
         layer: String,
-        /// Why not, and what would do.
+        /// Why not, and what is possible.
         reason: String,
     },
     /// The last layer does not give a value for each class.

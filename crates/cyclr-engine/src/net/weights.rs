@@ -1,8 +1,8 @@
 //! Where parameters lie, how they start, and their form in files.
 //!
-//! In files they have the names, shapes and order of torch (`[out, in, rows, columns]` for a convolution, `[out, in]` for
-//! a fully connected layer, whose inputs are counted channel by channel), so that a torch model of the same layer names
-//! loads them as they are.
+//! In files they have the names, shapes and order of torch (`[out, in, rows, columns]` for a
+//! convolution, `[out, in]` for a fully connected layer, whose inputs are counted channel by
+//! channel), so that a torch model of the same layer names loads them as they are.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -103,7 +103,8 @@ impl Layout {
 pub(crate) struct Weights {
     params: Vec<f32>,
     stats: Vec<f32>,
-    /// Whether the last layer is drawn by the run's seed, because these weights are for other classes.
+    /// Whether the last layer is drawn by the run's seed, because these weights are for other
+    /// classes.
     pub(crate) new_head: bool,
 }
 
@@ -168,7 +169,7 @@ pub(crate) fn start(plan: &Plan, seed: u64, params: &mut [f32], stats: &mut [f32
     }
 }
 
-/// A trained net as a file, with these words about it.
+/// A trained net as a file, with this metadata.
 pub(crate) fn export(
     metadata: &BTreeMap<String, String>,
     plan: &Plan,
@@ -224,7 +225,7 @@ fn check_names(file: &File<'_>, plan: &Plan) -> Result<(), WeightsError> {
     let known: Vec<&String> = params
         .chain(plan.stats.iter().map(|info| &info.name))
         .collect();
-    // torch counts the batches of a batch norm, but uses the count only where there is no momentum.
+    // torch counts the batches of a batch norm, but uses the count only if there is no momentum.
     let counter = |name: &str| name.ends_with(".num_batches_tracked");
     let unknown = file
         .names()
@@ -287,7 +288,8 @@ pub enum WeightsError {
     },
     /// A tensor has another shape, and not only for other classes.
     #[error(
-        "`{name}` is {found:?} in the weights and {expected:?} in the net; use weights of the same net and image size"
+        "`{name}` is {found:?} in the weights and {expected:?} in the net; use weights of the \
+         same net and image size"
     )]
     Shape {
         /// The tensor.

@@ -24,15 +24,16 @@ impl Net {
         NAMED.iter().map(|(name, _)| *name)
     }
 
-    /// A net by its name, for so many classes:
+    /// A net by its name, for this number of classes:
     ///
     /// - `mlp`: two hidden layers of 256, ReLU;
-    /// - `lenet`: Caffe's example of that name (conv 5×5 20, max pool, conv 5×5 50, max pool, 500, ReLU, classes), for images of at
-    ///   least 15×15 (drawn for 28×28);
-    /// - `cifar10_quick`, `cifar10_full`: Caffe's nets of these names, with their multipliers and initial
-    ///   distributions;
-    /// - `resnet8`, `resnet20`, `resnet56`: He et al.'s nets for CIFAR (6n + 2 layers, n = 1, 3, 9; arXiv 1512.03385,
-    ///   section 4.2), with shortcuts of option A, batch norm, and weights that start as [`Init::He`].
+    /// - `lenet`: Caffe's example of that name (conv 5×5 20, max pool, conv 5×5 50, max pool, 500,
+    ///   ReLU, classes), for images of at least 15×15 (drawn for 28×28);
+    /// - `cifar10_quick`, `cifar10_full`: Caffe's nets of these names, with their multipliers and
+    ///   initial distributions;
+    /// - `resnet8`, `resnet20`, `resnet56`: He et al.'s nets for CIFAR (6n + 2 layers, n = 1, 3,
+    ///   9; arXiv 1512.03385, section 4.2), with shortcuts of option A, batch norm, and weights
+    ///   that start as [`Init::He`].
     ///
     /// # Errors
     /// [`NetError::Unknown`] for any other name; [`NetError::Classes`] for fewer than two classes.

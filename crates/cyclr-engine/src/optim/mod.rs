@@ -5,32 +5,32 @@ mod step;
 
 pub(crate) use step::{Group, Optim};
 
-/// How parameters follow their gradients. `w` is a parameter, `g` its gradient, `lr` the rate times the parameter's
-/// multiplier, `wd` the weight decay times its own. Except for [`Optimizer::AdamW`], weight decay is added to the
-/// gradient first: `g += wd · w`.
+/// How parameters follow their gradients. `w` is a parameter, `g` its gradient, `lr` the rate
+/// times the parameter's multiplier, `wd` the weight decay times its own. Except for
+/// [`Optimizer::AdamW`], weight decay is added to the gradient first: `g += wd · w`.
 ///
 /// The rules are torch's, but for [`Optimizer::CaffeSgd`]. All state starts at 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Optimizer {
-    /// `v = μ·v + g; w -= lr·v`, with the rate outside of the velocity: `torch.optim.SGD`. With `nesterov`,
-    /// `w -= lr·(g + μ·v)`.
+    /// `v = μ·v + g; w -= lr·v`, with the rate outside of the velocity: `torch.optim.SGD`. With
+    /// `nesterov`, `w -= lr·(g + μ·v)`.
     Sgd {
         /// μ, at least 0 and below 1.
         momentum: f64,
         /// Whether to look ahead along the velocity.
         nesterov: bool,
     },
-    /// `v = μ·v + lr·g; w -= v`, with the rate inside the velocity: Caffe's `SGD`. With `nesterov`,
-    /// `w -= (1 + μ)·v - μ·v_before`: Caffe's `Nesterov`.
+    /// `v = μ·v + lr·g; w -= v`, with the rate inside the velocity: Caffe's `SGD`. With
+    /// `nesterov`, `w -= (1 + μ)·v - μ·v_before`: Caffe's `Nesterov`.
     CaffeSgd {
         /// μ, at least 0 and below 1.
         momentum: f64,
         /// Whether to look ahead along the velocity.
         nesterov: bool,
     },
-    /// `m = β₁·m + (1 - β₁)·g; s = β₂·s + (1 - β₂)·g²; w -= lr·m̂ / (sqrt(ŝ) + ε)`, where `m̂ = m / (1 - β₁ᵗ)` and
-    /// `ŝ = s / (1 - β₂ᵗ)` in the `t`-th update, counted from 1: `torch.optim.Adam`. Where β₁ moves, its present value
-    /// stands in `β₁ᵗ`.
+    /// `m = β₁·m + (1 - β₁)·g; s = β₂·s + (1 - β₂)·g²; w -= lr·m̂ / (sqrt(ŝ) + ε)`, where `m̂ = m
+    /// / (1 - β₁ᵗ)` and `ŝ = s / (1 - β₂ᵗ)` in the `t`-th update, counted from 1:
+    /// `torch.optim.Adam`. If β₁ changes, its present value is used in `β₁ᵗ`.
     Adam {
         /// β₁, at least 0 and below 1.
         beta1: f64,
@@ -39,7 +39,8 @@ pub enum Optimizer {
         /// ε, above 0.
         eps: f64,
     },
-    /// [`Optimizer::Adam`] with weight decay apart from the gradient, `w *= 1 - lr·wd` first: `torch.optim.AdamW`.
+    /// [`Optimizer::Adam`] with weight decay apart from the gradient, `w *= 1 - lr·wd` first:
+    /// `torch.optim.AdamW`.
     AdamW {
         /// β₁, at least 0 and below 1.
         beta1: f64,
@@ -73,8 +74,8 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    /// The momentum (β₁ of the Adam family) that it starts with; none for [`Optimizer::AdaGrad`] and
-    /// [`Optimizer::AdaDelta`], which have nothing of the kind.
+    /// The momentum (β₁ of the Adam family) that it starts with; none for [`Optimizer::AdaGrad`]
+    /// and [`Optimizer::AdaDelta`], which have neither.
     pub fn momentum(&self) -> Option<f64> {
         match *self {
             Self::Sgd { momentum, .. }

@@ -17,7 +17,7 @@ pub(super) struct Chunk<'a> {
     pub(super) w: &'a mut [f32],
     pub(super) g: &'a mut [f32],
     pub(super) a: &'a mut [f32],
-    /// Empty where the optimizer keeps one number only.
+    /// Empty if the optimizer keeps one number only.
     pub(super) b: &'a mut [f32],
 }
 
@@ -146,7 +146,8 @@ fn ada_delta(chunk: &mut Chunk<'_>, rates: &Rates, rho: f64, eps: f64) {
     });
 }
 
-/// Adam with weight decay `coupled` to the gradient, and parameters shrunk by `shrink` of themselves first.
+/// Adam with weight decay `coupled` to the gradient, and parameters shrunk by `shrink` of
+/// themselves first.
 fn adam(chunk: &mut Chunk<'_>, rates: &Rates, (beta2, eps): (f64, f64), coupled: f32, shrink: f64) {
     let beta1 = rates.momentum;
     let number = rates.number as f64;

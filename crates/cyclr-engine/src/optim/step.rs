@@ -32,7 +32,7 @@ pub(crate) struct Optim {
 }
 
 impl Optim {
-    /// For parameters in these groups, which lie one behind the other.
+    /// For parameters in these groups, which follow each other.
     pub(crate) fn new(rule: Optimizer, weight_decay: f64, groups: Vec<Group>) -> Self {
         let len = groups.last().map_or(0, |group| group.range.end);
         Self {
@@ -44,7 +44,8 @@ impl Optim {
         }
     }
 
-    /// Makes the `number`-th update, counted from 1, with `factor` times the gradients, and sets them to 0.
+    /// Makes the `number`-th update, counted from 1, with `factor` times the gradients, and sets
+    /// them to 0.
     pub(crate) fn step(
         &mut self,
         cpu: &Cpu,
@@ -107,7 +108,8 @@ mod tests {
 
     const PARAMS: usize = 40;
 
-    /// Parameters after the updates that the golden file shows, with the rates and momenta of `make.py`.
+    /// Parameters after the updates that the golden file shows, with the rates and momenta of
+    /// `make.py`.
     fn shown(rule: Optimizer, moving: bool, wd: f64, show: &[f64]) -> Vec<Vec<f32>> {
         let cpu = Cpu::new(Level::Portable, 2).unwrap();
         let group = |range: Range<usize>| Group {

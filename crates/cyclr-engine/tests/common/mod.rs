@@ -1,4 +1,5 @@
-//! What the golden tests share: the numbers that `golden/engine/make.py` is fed with, and its results.
+//! What the golden tests share: the numbers that `golden/engine/make.py` is fed with, and its
+//! results.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Data sets as they are found: folders of other names, files under other names, images as cameras leave them.
+//! Data sets as they are found: folders of other names, files under other names, images as cameras
+//! leave them.
 
 use super::*;
 use cyclr_engine::data::read_image;
@@ -155,7 +156,8 @@ fn images_on_their_side_are_turned_upright() {
         ["train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg"].map(|name| (name, turned.clone()));
     let shape = open(&folder(&files)).unwrap().shape();
     assert_eq!((shape.height, shape.width), (17, 13));
-    // An orientation that does not exist, and Exif data that are none, leave the image as it is stored.
+    // An orientation that does not exist, and Exif data that are none, leave the image as it is
+    // stored.
     let exif = turned
         .windows(6)
         .position(|bytes| bytes == b"Exif\0\0")
@@ -226,7 +228,8 @@ fn images_of_81_megapixels_are_read() {
         width: 1,
         channels: 1,
     };
-    // The triangle of the filter reaches 4500 rows each way: 1/8 of its 7/8 inside the image are in the other half.
+    // The triangle of the filter reaches 4500 rows each way: 1/8 of its 7/8 inside the image are
+    // in the other half.
     let pixels = read_image(place.path().join("large.png"), shape).unwrap();
     assert_eq!(pixels, [36, 219]);
 }

@@ -1,4 +1,5 @@
-//! Files written here byte by byte are read back, and broken ones are refused with the right error.
+//! Files written here byte by byte are read back, and broken ones are refused with the right
+//! error.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
@@ -675,7 +676,7 @@ fn folders_without_data_are_refused_with_a_hint() {
 fn odd_names_and_files_do_no_harm() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
     let odd = PathBuf::from(OsStr::from_bytes(b"\xff\xfe"));
-    // An odd file name is no matter; an odd class name is.
+    // An odd file name does not matter; an odd class name does.
     let place = image_folder(&[("a", 3, 1), ("b", 3, 2)]);
     let mut name = odd.clone().into_os_string();
     name.push(".png");
@@ -716,7 +717,8 @@ fn messages_are_whole_sentences_with_a_way_out() {
     assert_eq!(
         error,
         format!(
-            "the header of {} promises 76 bytes, but the file can hold at most 70; it is truncated or damaged, get it again",
+            "the header of {} promises 76 bytes, but the file can hold at most 70; it is \
+             truncated or damaged, get it again",
             path.display()
         )
     );

@@ -1,5 +1,5 @@
-//! Every kernel at every level against a plain loop in `f64`, over many odd shapes, and the same bits at 1, 2, 3 and 8
-//! threads.
+//! Every kernel at every level against a plain loop in `f64`, over many odd shapes, and the same
+//! bits at 1, 2, 3 and 8 threads.
 
 mod conv;
 mod dense;
@@ -11,7 +11,8 @@ mod pool;
 
 use cyclr_engine::cpu::{Cpu, Level};
 
-/// Numbers to test with: a small generator of its own (an LCG of Knuth's constants), so that every run is the same.
+/// Numbers to test with: a small generator of its own (an LCG of Knuth's constants), so that every
+/// run is the same.
 pub(crate) struct Numbers(u64);
 
 impl Numbers {
@@ -52,8 +53,8 @@ pub(crate) fn levels() -> impl Iterator<Item = Level> {
         .filter(|level| level.is_supported())
 }
 
-/// Runs a kernel at every level, at 1, 2, 3 and 8 threads; asserts the same bits within a level and hands each level's
-/// results on.
+/// Runs a kernel at every level, at 1, 2, 3 and 8 threads; asserts the same bits within a level
+/// and hands each level's results on.
 pub(crate) fn at_all_levels(
     run: impl Fn(&Cpu) -> Vec<Vec<f32>>,
     check: impl Fn(Level, &[Vec<f32>]),
@@ -74,7 +75,8 @@ pub(crate) fn at_all_levels(
     }
 }
 
-/// Asserts that `f32` results are those of `f64`, up to `tolerance` times the magnitude of what was added up.
+/// Asserts that `f32` results are those of `f64`, up to `tolerance` times the magnitude of what
+/// was added up.
 #[track_caller]
 pub(crate) fn assert_close(
     what: &str,

@@ -25,7 +25,7 @@ fn each_number_by_itself() {
                 assert_eq!(
                     got[1],
                     each(&|i| if a[i] > 0.0 { b[i] } else { 0.0 }),
-                    "{level}: its way back"
+                    "{level}: its backward pass"
                 );
                 assert_eq!(got[2], each(&|i| b[i] + a[i]), "{level}: add");
                 assert_eq!(

@@ -2,8 +2,9 @@ use cyclr_engine::kernels::{AvgPool, Divisor, GeometryError, MaxPool, PoolSpec};
 
 use crate::{Numbers, assert_close, at_all_levels};
 
-/// The output size, by the definition: the windows whose start lies before the image's end (padding included on the
-/// near side), and which fit (floor) or at least begin before the padded image's last full window ends (ceil).
+/// The output size, by the definition: the windows whose start lies before the image's end
+/// (padding included on the near side), and which fit (floor) or at least begin before the padded
+/// image's last full window ends (ceil).
 fn out_size(image: usize, window: usize, stride: usize, pad: usize, ceil: bool) -> usize {
     let fits = |start: usize| start + window <= image + 2 * pad;
     (0..image + 2 * pad)
@@ -15,7 +16,8 @@ fn out_size(image: usize, window: usize, stride: usize, pad: usize, ceil: bool) 
         .count()
 }
 
-/// A window: the cells inside the image, as (cell, input pixel), and how many lie inside the padded image.
+/// A window: the cells inside the image, as (cell, input pixel), and how many lie inside the
+/// padded image.
 struct Window {
     cells: Vec<(usize, usize)>,
     padded: usize,

@@ -1,4 +1,4 @@
-//! The way back: one pass for the sums, one for the gradient of the input.
+//! The backward pass: one pass for the sums, one for the gradient of the input.
 
 use super::{BatchNorm, BatchNormBackward, BatchNormGradients};
 use crate::{
@@ -24,7 +24,8 @@ impl BatchNorm {
             dbeta,
             dresidual,
         } = gradients;
-        // The residual's gradient is what passed the ReLU; without a residual that is computed in place.
+        // The residual's gradient is what passed the ReLU; without a residual that is computed in
+        // place.
         let (passed, dx) = match dresidual {
             Some(dresidual) => (dresidual, Some(dx)),
             None => (dx, None),
@@ -75,8 +76,8 @@ impl BatchNorm {
         }
     }
 
-    /// Writes the gradient that passes the ReLU. Gives, for each channel, its sum and the sum of its products with the
-    /// centred input.
+    /// Writes the gradient that passes the ReLU. Gives, for each channel, its sum and the sum of
+    /// its products with the centred input.
     fn pass(
         &self,
         cpu: &Cpu,
@@ -123,7 +124,7 @@ impl BatchNorm {
     }
 }
 
-/// One task's part of the first pass on the way back.
+/// One task's part of the first pass in the backward pass.
 struct Pass<'a> {
     x: &'a [f32],
     dy: &'a [f32],
@@ -135,8 +136,8 @@ at_level! {
     fn add_pass(pass: &Pass<'_>, passed: &mut [f32], sums: &mut [f64]) = first_pass
 }
 
-/// Writes the gradient as far as the ReLU lets it pass, and adds each channel's sum of it and of its products with
-/// the centred input.
+/// Writes the gradient as far as the ReLU lets it pass, and adds each channel's sum of it and of
+/// its products with the centred input.
 #[inline(always)]
 fn first_pass<L: Lanes>(_: L, pass: &Pass<'_>, passed: &mut [f32], sums: &mut [f64]) {
     match pass.relu_y {
@@ -182,8 +183,8 @@ at_level! {
     fn finish(x: &[f32], lines: &[Vec<f32>; 4], dx: &mut [f32]) = second_pass
 }
 
-/// From the gradient that passed, in `dx`, to the input's: less its mean and its part along the input, times the
-/// factor of the way forward.
+/// From the gradient that passed, in `dx`, to the input's: less its mean and its part along the
+/// input, times the factor of the forward pass.
 #[inline(always)]
 fn second_pass<L: Lanes>(
     _: L,

@@ -1,4 +1,4 @@
-//! The way forward: by the batch's statistics, or by the running ones.
+//! The forward pass: by the batch's statistics, or by the running ones.
 
 use super::{BatchNorm, BatchNormForward, BatchStatistics};
 use crate::{
@@ -10,8 +10,9 @@ use crate::{
 };
 
 impl BatchNorm {
-    /// Normalises by the batch's own statistics, which go to `batch`, and moves the running ones (mean, variance). Of
-    /// one pixel there is no unbiased variance, and the running one becomes NaN.
+    /// Normalises by the batch's own statistics, which go to `batch`, and moves the running ones
+    /// (mean, variance). Of one pixel there is no unbiased variance, and the running one becomes
+    /// NaN.
     pub fn forward_train(
         &self,
         cpu: &Cpu,
@@ -150,7 +151,7 @@ fn moments<L: Lanes>(_: L, x: &[f32], sums: &mut [f64]) {
     }
 }
 
-/// One task's part of the way forward.
+/// One task's part of the forward pass.
 struct Scaled<'a> {
     x: &'a [f32],
     residual: Option<&'a [f32]>,

@@ -7,10 +7,12 @@ use super::{GeometryError, nonzero};
 use crate::cpu::Cpu;
 
 /// Batch normalisation over all pixels of a batch, channel by channel, as torch's `BatchNorm2d`:
-/// `y = γ · (x - mean) / sqrt(var + eps) + β`. In training, mean and (biased) variance are the batch's; running
-/// statistics follow as `running += momentum · (batch's - running)`, with the unbiased variance.
+/// `y = γ · (x - mean) / sqrt(var + eps) + β`. In training, mean and (biased) variance are the
+/// batch's; running statistics follow as `running += momentum · (batch's - running)`, with the
+/// unbiased variance.
 ///
-/// Two neighbours can be had in the same pass: a residual that is added to the output, and then a ReLU.
+/// Two neighbours can be done in the same pass: a residual that is added to the output, and then a
+/// ReLU.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNorm {
     channels: usize,
@@ -18,7 +20,7 @@ pub struct BatchNorm {
     momentum: f32,
 }
 
-/// The batch's statistics, which the way back needs: one number for each channel.
+/// The batch's statistics, which the backward pass needs: one number for each channel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchStatistics {
     /// The mean.
@@ -27,7 +29,7 @@ pub struct BatchStatistics {
     pub inv_std: Vec<f32>,
 }
 
-/// What batch normalisation reads on the way forward.
+/// What the forward pass of batch normalisation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNormForward<'a> {
     /// The input images, pixel by pixel.
@@ -42,7 +44,7 @@ pub struct BatchNormForward<'a> {
     pub relu: bool,
 }
 
-/// What batch normalisation reads on the way back.
+/// What the backward pass of batch normalisation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNormBackward<'a> {
     /// The input images.
@@ -53,7 +55,7 @@ pub struct BatchNormBackward<'a> {
     pub batch: &'a BatchStatistics,
     /// The gradient of the output.
     pub dy: &'a [f32],
-    /// The output, where the forward pass had its ReLU.
+    /// The output, if the forward pass had its ReLU.
     pub relu_y: Option<&'a [f32]>,
 }
 
@@ -66,7 +68,7 @@ pub struct BatchNormGradients<'a> {
     pub dgamma: &'a mut [f32],
     /// The gradient of β; added to.
     pub dbeta: &'a mut [f32],
-    /// The gradient of the residual, where there was one; overwritten.
+    /// The gradient of the residual, if there was one; overwritten.
     pub dresidual: Option<&'a mut [f32]>,
 }
 
@@ -74,7 +76,7 @@ impl BatchNorm {
     /// Checks the constants: eps above 0, momentum from 0 to 1. torch's defaults are 1e-5 and 0.1.
     ///
     /// # Errors
-    /// [`GeometryError`] where there are no channels or a constant is outside its range.
+    /// [`GeometryError`] if there are no channels or a constant is outside its range.
     pub fn new(channels: usize, eps: f32, momentum: f32) -> Result<Self, GeometryError> {
         nonzero(&[("the number of channels", channels)])?;
         let constant = |what, value: f32, range, good| {
@@ -137,7 +139,8 @@ impl BatchNorm {
         totals
     }
 
-    /// How often the channels are repeated, so that a line of constants is long enough for vectors.
+    /// How often the channels are repeated, so that a line of constants is long enough for
+    /// vectors.
     fn repeats(&self) -> usize {
         256usize.div_ceil(self.channels)
     }
@@ -146,7 +149,8 @@ impl BatchNorm {
         line.repeat(self.repeats())
     }
 
-    /// Numbers in a task: whole lines of constants. It follows from the channels alone, as must the order of sums.
+    /// Numbers in a task: whole lines of constants. It follows from the channels alone, as must
+    /// the order of sums.
     fn chunk(&self) -> usize {
         let line = self.repeats() * self.channels;
         line * 16_384usize.div_ceil(line)

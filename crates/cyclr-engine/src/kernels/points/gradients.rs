@@ -47,7 +47,8 @@ fn gradients_of<L: Lanes, const T: usize>(
     );
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
+            // width.
             unsafe {
                 let from = dy.as_ptr().add(tile.to as usize + first);
                 let to = points.memory.as_mut_ptr().add(n * points.width + first);
@@ -70,7 +71,7 @@ unsafe fn gradient_tile<L: Lanes, const T: usize>(
 ) {
     let mut rows = [[L::splat(0.0); T]; 2];
     for (row, points) in rows.iter_mut().enumerate() {
-        // SAFETY: the caller vouches for the pixels.
+        // SAFETY: the caller guarantees the pixels.
         *points = unsafe {
             let from = from.add(row * target.row_len);
             gradient_transform::<L, T>([
@@ -83,7 +84,7 @@ unsafe fn gradient_tile<L: Lanes, const T: usize>(
     for (column, pair) in above.into_iter().zip(below).enumerate() {
         let points = gradient_transform::<L, T>([pair.0, pair.1]);
         for (row, v) in points.into_iter().enumerate() {
-            // SAFETY: the caller vouches for the point.
+            // SAFETY: the caller guarantees the point.
             unsafe { L::store(to.add((row * T + column) * stride), v) };
         }
     }

@@ -47,7 +47,8 @@ fn inputs_of<L: Lanes, const N: usize, const T: usize>(
     );
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
+            // width.
             unsafe {
                 let from = x.as_ptr().add(tile.from as usize + first);
                 let to = points.memory.as_mut_ptr().add(n * points.width + first);
@@ -72,7 +73,7 @@ unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
     for (row, points) in rows.iter_mut().enumerate() {
         let mut pixels = [L::splat(0.0); N];
         for (column, pixel) in pixels.iter_mut().enumerate() {
-            // SAFETY: the caller vouches for the pixel.
+            // SAFETY: the caller guarantees the pixel.
             *pixel = unsafe {
                 load::<L>(
                     from.add(row * source.row_len + column * source.channels),
@@ -88,7 +89,7 @@ unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
             *pixel = row[column];
         }
         for (row, v) in input_transform::<L, N, T>(pixels).into_iter().enumerate() {
-            // SAFETY: the caller vouches for the point.
+            // SAFETY: the caller guarantees the point.
             unsafe { L::store(to.add((row * T + column) * stride), v) };
         }
     }

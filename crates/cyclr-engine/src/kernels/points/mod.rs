@@ -11,7 +11,7 @@ pub(super) use outputs::{End, write_outputs};
 use super::lanes::Lanes;
 use crate::cpu::{Cpu, Scratch};
 
-/// A picture that tiles are read from or written to: rows of so many numbers, pixels of so many channels.
+/// A picture that tiles are read from or written to: its row length and its channels per pixel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Picture {
     pub(super) row_len: usize,
@@ -23,13 +23,14 @@ pub(super) struct Picture {
 pub(super) struct Tile {
     /// Where the tile starts in what is read.
     pub(super) from: u32,
-    /// Where it starts in what is written, or in the gradient that is read beside.
+    /// Where it starts in what is written, or in the gradient that is read with it.
     pub(super) to: u32,
     /// How many rows and columns of the 2×2 outputs there are.
     pub(super) inside: (u8, u8),
 }
 
-/// The tiles of pictures of `size` outputs; `places` gives where the pixel (image, row, column) is read and written.
+/// The tiles of pictures of `size` outputs; `places` gives where the pixel (image, row, column) is
+/// read and written.
 pub(super) fn tiles(
     images: usize,
     size: (usize, usize),
@@ -48,8 +49,9 @@ pub(super) fn tiles(
     tiles
 }
 
-/// The points of a group of tiles: for each point, tile by tile, the channels filled up to whole vectors. Points are
-/// kept an odd number of cache lines apart, so that they do not fall on each other's places in the cache.
+/// The points of a group of tiles: for each point, tile by tile, the channels filled up to whole
+/// vectors. Points are kept an odd number of cache lines apart, so that they do not fall on each
+/// other's places in the cache.
 pub(super) struct Points<'a> {
     pub(super) memory: Scratch<'a>,
     /// Numbers of a tile.
@@ -83,7 +85,7 @@ pub(super) fn rounded(channels: usize) -> usize {
 /// `from` is valid for reading `lanes` numbers, 1 to 8.
 #[inline(always)]
 unsafe fn load<L: Lanes>(from: *const f32, lanes: usize) -> L::V {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     unsafe {
         if lanes == 8 {
             L::load(from)

@@ -72,7 +72,8 @@ fn outputs_of<L: Lanes, const T: usize>(
             None => L::splat(0.0),
         };
         for (n, tile) in tiles.iter().enumerate() {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
+            // width.
             unsafe {
                 let from = points.memory.as_ptr().add(n * points.width + first);
                 let tile_outputs = output_tile::<L, T>(from, points.stride);
@@ -102,7 +103,7 @@ unsafe fn output_tile<L: Lanes, const T: usize>(from: *const f32, stride: usize)
     for (row, pair) in rows.iter_mut().enumerate() {
         let mut points = [L::splat(0.0); T];
         for (column, point) in points.iter_mut().enumerate() {
-            // SAFETY: the caller vouches for the point.
+            // SAFETY: the caller guarantees the point.
             *point = unsafe { L::load(from.add((row * T + column) * stride)) };
         }
         *pair = output_transform::<L, T>(points);

@@ -12,8 +12,8 @@ use crate::{
 /// What the sum over a window is divided by, in average pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Divisor {
-    /// The part of the window inside the *padded* image: Caffe, and torch's `count_include_pad = True`. Without
-    /// padding that is the part inside the image.
+    /// The part of the window inside the *padded* image: Caffe, and torch's `count_include_pad =
+    /// True`. Without padding that is the part inside the image.
     Padded,
     /// The part of the window inside the image: torch's `count_include_pad = False`.
     Inside,
@@ -30,7 +30,8 @@ impl AvgPool {
     /// Checks the sizes.
     ///
     /// # Errors
-    /// [`GeometryError`] where a size is 0, the window does not fit, or the padding is as large as the window.
+    /// [`GeometryError`] if a size is 0, the window does not fit, or the padding is as large as
+    /// the window.
     pub fn new(spec: PoolSpec, divisor: Divisor) -> Result<Self, GeometryError> {
         Ok(Self {
             geometry: Geometry::new(spec)?,
@@ -41,7 +42,7 @@ impl AvgPool {
     /// One window that is the whole image: global average pooling.
     ///
     /// # Errors
-    /// [`GeometryError`] where a size is 0.
+    /// [`GeometryError`] if a size is 0.
     pub fn global(in_h: usize, in_w: usize, channels: usize) -> Result<Self, GeometryError> {
         let spec = PoolSpec {
             in_h,

@@ -19,8 +19,8 @@ impl MaxPool {
     /// Checks the sizes.
     ///
     /// # Errors
-    /// [`GeometryError`] where a size is 0, the window does not fit or has more than 256 cells, or the padding is as
-    /// large as the window.
+    /// [`GeometryError`] if a size is 0, the window does not fit or has more than 256 cells, or
+    /// the padding is as large as the window.
     pub fn new(spec: PoolSpec) -> Result<Self, GeometryError> {
         let geometry = Geometry::new(spec)?;
         let cells = spec.kernel.0 * spec.kernel.1;
@@ -50,8 +50,9 @@ impl MaxPool {
         self.geometry.out_len()
     }
 
-    /// Computes the maxima, and for each of them its cell in the window (row by row from the window's first), which
-    /// the way back needs. The first of equal cells wins, and a NaN wins over everything.
+    /// Computes the maxima, and for each of them its cell in the window (row by row from the
+    /// window's first), which the backward pass needs. The first of equal cells wins, and a NaN
+    /// wins over everything.
     pub fn forward(&self, cpu: &Cpu, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
         let batch = images(x.len(), self.in_len());
         assert_eq!(y.len(), batch * self.out_len(), "the length of the output");

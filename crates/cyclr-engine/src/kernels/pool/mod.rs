@@ -25,8 +25,9 @@ pub struct PoolSpec {
     pub stride: (usize, usize),
     /// Padding on each side, less than the window. It never wins a maximum.
     pub pad: (usize, usize),
-    /// Whether the last window may reach past the padded image, so that nothing is left over: Caffe's way, and
-    /// `ceil_mode` in torch. A window always starts inside the image or its leading padding.
+    /// Whether the last window may reach past the padded image, so that nothing is left over:
+    /// Caffe's way, and `ceil_mode` in torch. A window always starts inside the image or its
+    /// leading padding.
     pub ceil: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The way back: from the gradient of the output to those of the parameters.
+//! The backward pass: from the gradient of the output to those of the parameters.
 
 use std::{mem, ops::Range};
 
@@ -48,7 +48,7 @@ impl Model {
     }
 }
 
-/// What a step reads on the way back, and where it writes.
+/// What the backward pass of a step reads, and where it writes.
 struct Backward<'a> {
     cpu: &'a Cpu,
     params: &'a [f32],
@@ -176,7 +176,7 @@ fn give_back(
     }
 }
 
-/// A bias, where there is one, lies behind its weights.
+/// A bias, if there is one, follows its weights.
 fn weight_and_bias<'a>(
     grads: &'a mut [f32],
     weight: &Range<usize>,

@@ -1,4 +1,4 @@
-//! The way forward: from the input's values to the output's.
+//! The forward pass: from the input's values to the output's.
 
 use std::{mem, ops::Range};
 

@@ -1,4 +1,5 @@
-//! A net at work: its parameters, and the buffers of one forward and backward pass. All memory is taken when it is made.
+//! A net at work: its parameters, and the buffers of one forward and backward pass. All memory is
+//! taken when it is made.
 
 mod backward;
 mod forward;
@@ -16,7 +17,8 @@ use crate::{
     rng::{Purpose, Rng},
 };
 
-/// Whether a forward pass is of training (batch statistics, dropout) or of evaluation (running ones, none).
+/// Whether a forward pass is of training (batch statistics, dropout) or of evaluation (running
+/// ones, none).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
     Train,
@@ -35,7 +37,7 @@ pub(crate) struct Model {
     capacity: usize,
     values: Vec<Vec<f32>>,
     slots: Vec<Vec<f32>>,
-    /// What each step saves for the way back.
+    /// What each step saves for the backward pass.
     saved: Vec<Saved>,
     dropouts: Vec<Rng>,
 }
@@ -83,7 +85,7 @@ impl Model {
         self.capacity
     }
 
-    /// Opens the random numbers of an update's dropout. Its micro-batches draw from them one after the other.
+    /// Starts the random numbers of an update's dropout. Its micro-batches draw from them in turn.
     pub(crate) fn begin_update(&mut self, seed: u64, update: u64) {
         let layers = self.plan.dropouts as u64;
         let stream = |layer| {
@@ -106,7 +108,8 @@ impl Model {
         }
     }
 
-    /// What the net gave for the `n` images of the last forward pass, and where the gradient of it goes.
+    /// What the net gave for the `n` images of the last forward pass, and where the gradient of it
+    /// goes.
     pub(crate) fn output(&mut self, n: usize) -> (&[f32], &mut [f32]) {
         let output = self.plan.output();
         let len = n * self.plan.values[output];
@@ -197,8 +200,8 @@ mod tests {
         objective(&mut model);
         model.backward(IMAGES);
         let (params, grads) = (model.params.clone(), model.grads.clone());
-        // For each parameter, the slope along its own gradient: f32 leaves that about three digits, and a small step
-        // crosses few of the kinks of ReLU and max pool.
+        // For each parameter, the slope along its own gradient: f32 leaves that about three
+        // digits, and a small step crosses few of the kinks of ReLU and max pool.
         for info in &plan.params {
             let squares = grads[info.range.clone()]
                 .iter()

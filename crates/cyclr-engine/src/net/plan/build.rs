@@ -244,7 +244,8 @@ impl<'a> Builder<'a> {
             let from = self.at.image;
             if stride == 0 || out < from.2 {
                 let reason = format!(
-                    "stride {stride} to {out} channels from {}; the stride must be at least 1 and no channel lost",
+                    "stride {stride} to {out} channels from {}; the stride must be at least 1 \
+                     and no channel lost",
                     from.2
                 );
                 return Err(self.wrong("a shortcut", reason));
@@ -261,7 +262,8 @@ impl<'a> Builder<'a> {
         Ok(self.at)
     }
 
-    /// A ReLU is part of the step before it where that has one, and in place where nothing else reads the value.
+    /// A ReLU is part of the step before it if that has one, and in place if nothing else reads
+    /// the value.
     fn relu(&mut self) {
         let own = self.at.value > self.shared;
         match self.plan.steps.last_mut().map(|step| &mut step.op) {

@@ -3,8 +3,8 @@
 use super::{Op, Plan, Target};
 
 impl Plan {
-    /// Decides which buffer holds which gradient. Going backwards, a value's gradient lives from its last reader to its
-    /// writer; buffers are reused as soon as they are free.
+    /// Decides which buffer holds which gradient. Going backwards, a value's gradient lives from
+    /// its last reader to its writer; buffers are reused as soon as they are free.
     pub(super) fn place_gradients(&mut self) {
         let mut slots = Slots::default();
         let mut slot_of = vec![None; self.values.len()];

@@ -1,4 +1,5 @@
-//! From layers to steps: every size checked, every buffer's place decided, before the first image is seen.
+//! From layers to steps: every size checked, every buffer's place decided, before the first image
+//! is seen.
 
 mod build;
 mod gradients;
@@ -16,7 +17,8 @@ use build::Builder;
 /// Height, width, channels.
 pub(crate) type Image = (usize, usize, usize);
 
-/// A net laid out for a shape of images. Value 0 is the input; each step computes a value from earlier ones.
+/// A net laid out for a shape of images. Value 0 is the input; each step computes a value from
+/// earlier ones.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Numbers per image of each value.
@@ -26,19 +28,19 @@ pub(crate) struct Plan {
     pub(crate) stats: Vec<StatInfo>,
     /// Numbers per image of each gradient buffer.
     pub(crate) slots: Vec<usize>,
-    /// The gradient buffer of each value, where it has a gradient.
+    /// The gradient buffer of each value, if it has a gradient.
     pub(crate) slot_of: Vec<Option<usize>>,
     pub(crate) dropouts: usize,
     /// Whether a batch norm sees one pixel an image.
     pub(crate) norm_of_single_pixels: bool,
 }
 
-/// One step: `y` from `x`, and on the way back the gradient of `x` from that of `y`.
+/// One step: `y` from `x`, and in the backward pass the gradient of `x` from that of `y`.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) x: usize,
-    /// Equal to `x` where the step works in place.
+    /// Equal to `x` if the step works in place.
     pub(crate) y: usize,
     pub(crate) dx: Target,
     /// Where the gradient of the residual or the second summand goes.
@@ -48,7 +50,7 @@ pub(crate) struct Step {
 /// Where a gradient goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Nobody needs it.
+    /// It is not needed.
     Nowhere,
     /// It is the first for its value.
     Slot(usize),
