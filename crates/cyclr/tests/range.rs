@@ -430,12 +430,12 @@ fn every_reason_is_given_where_it_holds() {
         "{answer:?}"
     );
 
-    let fine = made(exponential(1e-5, 100.0, 200), 0.01, 1, rising);
+    let fine = |seed| made(exponential(1e-5, 100.0, 200), 0.01, seed, rising);
     let fragile = made(exponential(1e-5, 9e-4, 200), 0.01, 1, rising);
     let mut points = fragile.points().to_vec();
     points.push(figure(9.1e-4, f64::NAN));
     let fragile = Sweep::new(points, Direction::Higher).unwrap();
-    let answer = read(&[fine.clone(), fine, fragile]).answer;
+    let answer = read(&[fine(1), fine(2), fragile]).answer;
     assert!(
         matches!(answer, Err(NoAnswer::DivergesAtOnce { .. })),
         "{answer:?}"
@@ -532,7 +532,7 @@ proptest! {
         }
     }
 
-    /// Neither the order of the repeats nor a second copy of each changes the rates.
+    /// Neither the order of the repeats nor a second copy of each changes anything: a copy is no repeat.
     #[test]
     fn repeats_have_no_order(seed in 1u64..1000) {
         let sweep = |s: u64| made(exponential(1e-5, 100.0, 200), 0.04, s, |lr| SHAPE.at(lr));
@@ -541,7 +541,7 @@ proptest! {
         let other = read(&[c.clone(), a.clone(), b.clone()]).answer.unwrap();
         let twice = read(&[a.clone(), b.clone(), c.clone(), a, b, c]).answer.unwrap();
         prop_assert!(close(one.max_lr.value, other.max_lr.value) && close(one.max_lr.low, other.max_lr.low));
-        prop_assert!(close(one.max_lr.value, twice.max_lr.value) && twice.max_lr.low > one.max_lr.low);
+        prop_assert_eq!(one, twice);
     }
 
     /// A figure of which more is better and its negative of which less is better say the same.

@@ -49,6 +49,9 @@ pub(super) fn read(
     smoothed: &[f64],
     rule: &Rule,
 ) -> Result<LnPair, NoAnswer> {
+    if let Some(value) = curve.constant {
+        return Err(NoAnswer::Constant { value });
+    }
     let rise = rise(curve, values, smoothed, rule)?;
     let base = curve.crossing(smoothed, rise.left, rise.level(rule.leaving));
     let max = max_lr(curve, smoothed, &rise, rule);
@@ -87,9 +90,12 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
     }
     let height = smoothed[best] - plateau;
     let clearness = clearness(curve, height, best, flat);
+    if let Some(reason) = learnt_at_once(curve, values, smoothed[best], best, rule) {
+        return Err(reason);
+    }
     // A clearness that is not a number is not clear either.
     if best == 0 || clearness.is_nan() || clearness < rule.clear_rise {
-        return Err(no_rise(curve, values, smoothed, best, clearness, rule));
+        return Err(no_rise(curve, best, clearness, rule));
     }
     Ok(Rise {
         plateau,
@@ -103,33 +109,37 @@ fn clearness(curve: &Curve, height: f64, best: usize, flat: usize) -> f64 {
     height / (curve.noise * libm::sqrt(curve.spread[best] + 1.0 / flat as f64))
 }
 
-/// Why a curve has no rise that is clear. Where it is clear from fewer points than the shortest plateau has, learning
-/// began within these.
-fn no_rise(
+/// Whether most of the rise was made within the first points, so that there is no plateau to leave. The first two
+/// figures are those of the net before it has learnt: each is measured before its own update.
+fn learnt_at_once(
     curve: &Curve,
     values: &[f64],
-    smoothed: &[f64],
+    top: f64,
     best: usize,
-    clear: f64,
     rule: &Rule,
-) -> NoAnswer {
-    let first_lr = libm::exp(curve.first_rate());
-    let from = |flat: &usize| {
-        let height = smoothed[best] - mean(&values[..*flat]);
-        clearness(curve, height, best, *flat) >= rule.clear_rise
-    };
-    if let Some(value) = curve.constant {
-        NoAnswer::Constant { value }
-    } else if best == 0 && clear >= rule.clear_rise || clear.is_nan() {
-        NoAnswer::BestAtFirst { first_lr }
-    } else if let Some(flat) = (1..SHORTEST_PLATEAU).find(from).filter(|flat| best > *flat) {
-        NoAnswer::StartsTooHigh {
-            first_lr,
-            learning_at: libm::exp(curve.ln_rates[flat]),
+) -> Option<NoAnswer> {
+    const UNTOUCHED: usize = 2;
+    let untouched = mean(&values[..UNTOUCHED]);
+    let height = top - untouched;
+    let next = mean(&values[UNTOUCHED..2 * UNTOUCHED]) - untouched;
+    let at_once = best >= UNTOUCHED
+        && clearness(curve, height, best, UNTOUCHED) >= rule.clear_rise
+        && next >= 0.5 * height;
+    at_once.then(|| NoAnswer::StartsTooHigh {
+        first_lr: libm::exp(curve.first_rate()),
+        learning_at: libm::exp(curve.ln_rates[UNTOUCHED]),
+    })
+}
+
+/// Why a curve has no rise that is clear.
+fn no_rise(curve: &Curve, best: usize, clearness: f64, rule: &Rule) -> NoAnswer {
+    if best == 0 && clearness >= rule.clear_rise || clearness.is_nan() {
+        NoAnswer::BestAtFirst {
+            first_lr: libm::exp(curve.first_rate()),
         }
     } else {
         NoAnswer::NothingLearnt {
-            clearness: clear,
+            clearness,
             needed: rule.clear_rise,
         }
     }
