@@ -37,7 +37,7 @@ from cyclr._policies import (
 from cyclr._range import Bounds, Curve, Estimate, NoAnswer, Picks, Reading, read_bounds
 from cyclr._serve import serve
 from cyclr._stats import Judged, Summary, judge, summary
-from cyclr._trainer import Evaluation, TrainerInfo, Metric, Run, Trainer
+from cyclr._trainer import Evaluation, Metric, Run, Trainer, TrainerInfo
 
 __all__ = [
     "Bounds",

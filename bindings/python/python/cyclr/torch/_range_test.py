@@ -93,7 +93,9 @@ def range_test(
     with _put_back(trainer) as start:
         factory = _Repeats(trainer, start, reset)
         find = cyclr.find if world_size() == 1 else find_together
-        return find(factory, updates=updates, repeats=repeats, seed=seed, sweep=sweep, validation_points=validation_points)
+        return find(
+            factory, updates=updates, repeats=repeats, seed=seed, sweep=sweep, validation_points=validation_points
+        )
 
 
 @contextmanager
