@@ -15,7 +15,8 @@ FOREVER = 2**53
 class Continued:
     """A schedule for training that may go on past the end of its run.
 
-    A policy that does not depend on the run's length goes on. Any other holds its last rate, with a warning.
+    A policy that does not depend on the run's length goes on. Any other holds its last rate, with
+    a warning.
     """
 
     def __init__(

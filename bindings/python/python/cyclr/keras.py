@@ -14,10 +14,11 @@ from cyclr._past import Continued
 class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the rate of every update from a spec, with any backend.
 
-    Resuming needs nothing: the rate is a function of the optimizer's ``iterations``, which a saved model keeps, and which
-    counts updates, not batches, under gradient accumulation. In a second ``fit``, where the count goes on, so does a policy
-    that does not depend on the length of the run; any other is refused, unless ``updates`` are those of all ``fit``s or
-    ``initial_epoch`` says what has been trained. Updates past the end of the run are warned of.
+    Resuming needs nothing: the rate is a function of the optimizer's ``iterations``, which a saved
+    model keeps, and which counts updates, not batches, under gradient accumulation. In a second
+    ``fit``, where the count goes on, so does a policy that does not depend on the length of the
+    run; any other is refused, unless ``updates`` are those of all ``fit``s or ``initial_epoch``
+    says what has been trained. Updates past the end of the run are warned of.
 
     Args:
         spec: A policy, as text or `cyclr.Spec`. It cannot move momentum, which Keras compiles into the step.

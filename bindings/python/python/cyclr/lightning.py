@@ -21,10 +21,11 @@ except ImportError:
 class CyclrCallback(Callback):
     """Sets the rates of every optimizer update from a spec.
 
-    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. Leave other schedulers out of
-    ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval ``"step"``) instead of this. Groups that are
-    added later follow the spec too, and a warning says by which factor. Past the end of the run a policy that does not
-    depend on its length goes on; any other is refused at the beginning of a ``fit``, and warned of within it.
+    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. Leave other
+    schedulers out of ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval
+    ``"step"``) instead of this. Groups that are added later follow the spec too, and a warning
+    says by which factor. Past the end of the run a policy that does not depend on its length goes
+    on; any other is refused at the beginning of a ``fit``, and warned of within it.
 
     Args:
         spec: A policy, as text or `cyclr.Spec`.

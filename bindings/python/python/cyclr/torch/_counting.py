@@ -1,13 +1,15 @@
 """Schedulers that count optimizer updates.
 
-All of them count optimizer updates: call ``step()`` after ``optimizer.step()``, as with torch. Under gradient
-accumulation it may be called after every micro-batch as well, since a call without an update of the optimizer since the
-last one does nothing. (In a loop that trains nothing, without gradients and updates, each call counts, as torch has it.)
-Updates of an optimizer that another one holds count as that one's. If the weights change and no update is counted, or
-if training goes on past the end of the run, where the last value is held, a warning says so once.
+All of them count optimizer updates: call ``step()`` after ``optimizer.step()``, as with torch.
+Under gradient accumulation it may be called after every micro-batch as well, since a call without
+an update of the optimizer since the last one does nothing. (In a loop that trains nothing, without
+gradients and updates, each call counts, as torch has it.) Updates of an optimizer that another one
+holds count as that one's. If the weights change and no update is counted, or if training goes on
+past the end of the run, where the last value is held, a warning says so once.
 
-Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers run so many times as fast
-then; these do not, and lengths are optimizer updates whatever the number of processes.
+Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers
+run so many times as fast then; these do not, and lengths are optimizer updates whatever the number
+of processes.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ Place = tuple[int, int]
 class Groups:
     """Groups that keep their factors: their rates and weight decays relative to those of the very first.
 
-    They are looked up at each update, so that groups which come later, or are made anew as ``load_state_dict`` does, are
-    set as well.
+    They are looked up at each update, so that groups which come later, or are made anew as
+    ``load_state_dict`` does, are set as well.
 
     Attributes:
         optimizers: Those whose groups are set.
@@ -101,8 +101,9 @@ def factors(groups: Sequence[dict[str, Any]]) -> list[float]:
 def late_factor(optimizer: Optimizer, group: dict[str, Any], first: dict[str, Any]) -> float:
     """The factor, relative to the first group, of a group that was added in mid-training; with a warning that says it.
 
-    A rate that was given is compared with the first group's rate of that moment. The optimizer's own, which a group has
-    that was given none, is compared with the first group's at the beginning; so is any rate while the first group's is 0.
+    A rate that was given is compared with the first group's rate of that moment. The optimizer's
+    own, which a group has that was given none, is compared with the first group's at the
+    beginning; so is any rate while the first group's is 0.
     """
     rate, now, start = float(group["lr"]), float(first["lr"]), _first_rate(first)
     is_default = rate == float(optimizer.defaults.get("lr", float("nan")))

@@ -43,11 +43,13 @@ def range_test(
 ) -> Found:
     """Finds the bounds of a cyclical policy for a model, by the rule of ``cyclr find``.
 
-    A short exponential sweep finds the scale, a linear one reads the bounds; each repeat starts from the model's weights
-    as they are, with another order of the data. Afterwards, also after an exception, everything is as before: weights,
-    buffers (those that the first forward pass registers go again), gradients, optimizer, scaler, the generators of Python,
-    NumPy, torch and its devices, and those of the loader and its samplers; further interrupts wait meanwhile. (What a data set or a step of your own keeps for itself is not seen.) It needs the memory of a
-    second copy of model and optimizer.
+    A short exponential sweep finds the scale, a linear one reads the bounds; each repeat starts
+    from the model's weights as they are, with another order of the data. Afterwards, also after an
+    exception, everything is as before: weights, buffers (those that the first forward pass
+    registers go again), gradients, optimizer, scaler, the generators of Python, NumPy, torch and
+    its devices, and those of the loader and its samplers; further interrupts wait meanwhile. (What
+    a data set or a step of your own keeps for itself is not seen.) It needs the memory of a second
+    copy of model and optimizer.
 
     Under ``torch.distributed`` every process must call it; the first one decides, and all of them return its answer. What is
     raised in the middle of an update is raised in that process alone, and fails the others as it would in training.
@@ -56,10 +58,11 @@ def range_test(
         model: The model.
         optimizer: Its optimizer, or several. The rate that is found is that of the first group; the others keep their
             factor to it.
-        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits`` it is given those. Not used
-            where ``step`` is given. With ``None`` the loss is the one that the model's output holds.
-        loader: Gives batches, as for `Trainer`; in random order, for repeats that differ. If they do not, a warning says
-            so, and the answer is from one repeat.
+        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
+            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            that the model's output holds.
+        loader: Gives batches, as for `Trainer`; in random order, for repeats that differ. If they
+            do not, a warning says so, and the answer is from one repeat.
         updates: Those of all sweeps together.
         repeats: How often each sweep is made. Their spread gives the intervals.
         seed: The seed of the first repeat; the others have those that follow.

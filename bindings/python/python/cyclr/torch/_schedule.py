@@ -16,11 +16,12 @@ from cyclr.torch._groups import factors, late_factor, set_momentum
 class Schedule(CountsUpdates):
     """Any spec, as a scheduler of torch.
 
-    The rate multiplies each group's factor: its rate at the beginning relative to that of the first group, so that all
-    groups follow the spec where their rates are alike. Momentum (beta1 of the Adam family) and weight decay are moved
-    where the spec moves them, and left alone otherwise; weight decay multiplies the groups' factors as well. A group that
-    is added later follows the spec too, and a warning says by which factor. It may be called as rarely as once an epoch:
-    it goes to the update that the optimizer is at.
+    The rate multiplies each group's factor: its rate at the beginning relative to that of the
+    first group, so that all groups follow the spec where their rates are alike. Momentum (beta1 of
+    the Adam family) and weight decay are moved where the spec moves them, and left alone
+    otherwise; weight decay multiplies the groups' factors as well. A group that is added later
+    follows the spec too, and a warning says by which factor. It may be called as rarely as once an
+    epoch: it goes to the update that the optimizer is at.
 
     Args:
         optimizer: The optimizer.

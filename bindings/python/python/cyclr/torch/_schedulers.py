@@ -23,7 +23,8 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         base_lr: The lower bound, for all groups or one for each.
         max_lr: The upper bound, likewise.
         step_size_up: Updates from the lower to the upper bound, above 0.
-        step_size_down: Updates back; the same where it is not given; 0 falls back at once (a sawtooth).
+        step_size_down: Updates back; the same where it is not given; 0 falls back at once (a
+            sawtooth).
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``.
         gamma: The factor of ``"exp_range"``.
         scale_fn: A scaling of your own; ``mode`` is then ignored.
@@ -145,9 +146,9 @@ def _length(updates: float) -> str:
 class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
     """torch's ``OneCycleLR``: the same arguments and values, taken from cyclr's ``one_cycle``.
 
-    Where it differs: a call of ``step()`` without an update of the optimizer does nothing; past the last update the
-    last rate stays, with a warning instead of an error; and a run starts at ``max_lr`` if ``pct_start`` of it is less than
-    one update.
+    Where it differs: a call of ``step()`` without an update of the optimizer does nothing; past
+    the last update the last rate stays, with a warning instead of an error; and a run starts at
+    ``max_lr`` if ``pct_start`` of it is less than one update.
 
     Args:
         optimizer: The optimizer.
@@ -233,7 +234,8 @@ class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
         """Goes on from a state, exactly; also from one of torch's own class, for the same settings.
 
         Raises:
-            CyclrError: The state is of a run of another length, or of torch's own class and of other settings.
+            CyclrError: The state is of a run of another length, or of torch's own class and of
+                other settings.
         """
         if "_cycle" in state_dict and state_dict["total_steps"] != self.total_steps:
             raise another_length(state_dict["total_steps"], self.total_steps, "total_steps")

@@ -11,9 +11,10 @@ from typing import Any, Optional
 class Deferred:
     """Lets the first interrupt through, and holds back those that follow until the end.
 
-    Handlers of Python's that raise, as that of Ctrl-C does, would else stop what an interrupt starts: the clean-up. So from
-    the first that raises, and from `defer` at the latest, signals wait until `end`, where they are handled. Signals reach
-    the main thread only; elsewhere this does nothing.
+    Handlers of Python's that raise, as that of Ctrl-C does, would else stop what an interrupt
+    starts: the clean-up. So from the first that raises, and from `defer` at the latest, signals
+    wait until `end`, where they are handled. Signals reach the main thread only; elsewhere this
+    does nothing.
     """
 
     def __init__(self) -> None:

@@ -39,14 +39,16 @@ class Trainer:
 
     Args:
         model: The model.
-        optimizer: Its optimizer, or several that are stepped together. A rate multiplies the factors of their groups:
-            their rates relative to that of the very first. One with ``train()`` and ``eval()``, as schedule-free ones have,
-            is switched for evaluation.
-        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits`` it is given those. Not used
-            where ``step`` is given. With ``None`` the loss is the one that the model's output holds (``outputs.loss``), as with models of Hugging Face.
-        loader: Gives the training batches, pass after pass: a `DataLoader` or anything like it that can be iterated again
-            and again. A batch is a pair ``(inputs, targets)``, or a mapping of the model's arguments, whose entry
-            ``labels`` are the targets (which the model gets too if there is no ``loss_fn``).
+        optimizer: Its optimizer, or several that are stepped together. A rate multiplies the
+            factors of their groups: their rates relative to that of the very first. One with
+            ``train()`` and ``eval()``, as schedule-free ones have, is switched for evaluation.
+        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
+            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            that the model's output holds (``outputs.loss``), as with models of Hugging Face.
+        loader: Gives the training batches, pass after pass: a `DataLoader` or anything like it
+            that can be iterated again and again. A batch is a pair ``(inputs, targets)``, or a
+            mapping of the model's arguments, whose entry ``labels`` are the targets (which the
+            model gets too if there is no ``loss_fn``).
         validation: A loader of held-out data that decides; in a fixed order.
         test: A loader of held-out data that is read once; in a fixed order.
         step: An update of your own, instead of ``loss_fn``: it is given a batch (a list of them where ``accumulate`` is
