@@ -169,3 +169,20 @@ def test_updates_that_lightning_does_not_count_are_warned_of(tmp_path):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*trainer.global_step")
         fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(SPEC)], accumulate_grad_batches=2)
+
+
+def test_another_length_than_the_checkpoints_is_to_be_said(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    spec = "linear(lr=1)"
+    fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(spec)]).save_checkpoint(tmp_path / "one.ckpt")
+    message = "a run of 16 updates, and this one has 32: give updates=16 .* or updates=32 to stretch it"
+    with pytest.raises(cyclr.CyclrError, match=message):
+        fit(Module(), tmp_path, 4, ckpt_path=tmp_path / "one.ckpt", callbacks=[CyclrCallback(spec)])
+    module = Module()
+    fit(module, tmp_path, 4, ckpt_path=tmp_path / "one.ckpt", callbacks=[CyclrCallback(spec, updates=32)])
+    assert [lr for lr, _ in module.used] == [1 - update / 32 for update in range(16, 32)]
+    fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(SPEC)]).save_checkpoint(tmp_path / "two.ckpt")
+    module = Module()
+    fit(module, tmp_path, 4, ckpt_path=tmp_path / "two.ckpt", callbacks=[CyclrCallback(SPEC)])
+    assert module.used == expected(32, 32)[16:]

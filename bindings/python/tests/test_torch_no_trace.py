@@ -671,3 +671,36 @@ def test_repeats_that_are_one_and_the_same_are_said_and_give_no_interval():
         found = cyclr.torch.range_test(model, optimizer, cross_entropy, loader, updates=600)
     assert told[0].filename == __file__ and len(found.curves) == 1
     assert found.bounds is None or found.bounds.max_lr.repeats is None
+
+
+def test_a_group_that_a_step_adds_goes_again():
+    model, optimizer = adam()
+    before = [weight.clone() for weight in model.parameters()]
+
+    def step(batch):
+        if len(optimizer.param_groups) == 1:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5})
+            optimizer.param_groups[0]["params"].append(torch.nn.Parameter(torch.ones(1)))
+        return {"loss": train(model, optimizer, [batch], 1)[0], "count": 16}
+
+    with pytest.warns(UserWarning, match="a group was added to Adam"):
+        cyclr.torch.range_test(model, optimizer, None, shuffled(), step=step, **SWEEP)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [6]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters())) and not optimizer.state
+
+
+def test_a_state_of_another_optimizer_is_refused():
+    state = trainer_of(adam).state()
+
+    def of_head():
+        model = net()
+        return model, torch.optim.Adam(model[3].parameters(), lr=0.01)
+
+    def of_two():
+        model = net()
+        return model, [torch.optim.Adam(model[0].parameters()), torch.optim.Adam(model[3].parameters())]
+
+    with pytest.raises(ValueError, match=r"groups of \[6\] parameters, and Adam has groups of \[2\]"):
+        trainer_of(of_head).restore(state)
+    with pytest.raises(ValueError, match=r"with 1 optimizers and 1 loaders: here are 2 and 1"):
+        trainer_of(of_two).restore(state)

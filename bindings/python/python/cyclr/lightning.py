@@ -25,7 +25,8 @@ class CyclrCallback(Callback):
     schedulers out of ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval
     ``"step"``) instead of this. Groups that are added later follow the spec too, and a warning
     says by which factor. Past the end of the run a policy that does not depend on its length goes
-    on; any other is refused at the beginning of a ``fit``, and warned of within it.
+    on; any other is refused at the beginning of a ``fit``, and warned of within it. A checkpoint of a
+    run of another length, on which the rates depend, is refused unless ``updates`` is given.
 
     Args:
         spec: A policy, as text or `cyclr.Spec`.
@@ -43,11 +44,13 @@ class CyclrCallback(Callback):
         batch: Optional[int] = None,
     ) -> None:
         self.spec, self.updates, self.examples, self.batch = spec, updates, examples, batch
+        self._saved: dict[str, Any] = {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learns the length of the run."""
         updates = _updates(trainer) if self.updates is None else self.updates
         self._rates = Continued(self.spec, updates=updates, examples=self.examples, batch=self.batch)
+        self._check_length()
         self._rates.begin(_updates_done(trainer), "give updates=… for all that is trained")
         self._groups = Groups(trainer.optimizers)
         self._groups.check(self._rates.schedule)
@@ -58,6 +61,28 @@ class CyclrCallback(Callback):
         self._groups.optimizers = trainer.optimizers
         self._groups.set(self._rates.at(_updates_done(trainer)))
         self._check_count(trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The run that the schedule is of, for checkpoints."""
+        if not hasattr(self, "_rates"):
+            return self._saved
+        return {"spec": str(self.spec), "updates": self._rates.schedule.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Notes of which run the schedule was."""
+        self._saved = state_dict
+
+    def _check_length(self) -> None:
+        """Refuses another length of the run than the checkpoint's, unless it was given or the rates are the same."""
+        now = self._rates.schedule
+        if self.updates is not None or self._saved.get("spec") != str(self.spec):
+            return
+        before = cyclr.Schedule(self.spec, updates=self._saved["updates"], examples=self.examples, batch=self.batch)
+        if not before.agrees_with(now):
+            raise cyclr.CyclrError(
+                f"the checkpoint is of a run of {before.updates} updates, and this one has {now.updates}: give "
+                f"updates={before.updates} to keep the curve, or updates={now.updates} to stretch it"
+            )
 
     def _check_count(self, steps: int) -> None:
         """Warns where updates are made that the trainer does not count."""

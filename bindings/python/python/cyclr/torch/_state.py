@@ -203,6 +203,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
     """
     places = {id(weight): place for place, weight in enumerate(_weights(optimizer))}
     return {
+        "sizes": [len(group["params"]) for group in optimizer.param_groups],
         "groups": [
             {key: _copied(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
         ],
@@ -219,18 +220,22 @@ _MARKS = ("_opt_called", "_step_count", "_cyclr_updates")
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
-    """Puts an optimizer back; rates that are tensors stay the tensors they are, and groups that were added since go.
+    """Puts an optimizer back; rates that are tensors stay the tensors they are.
+
+    Groups and parameters that were added since go.
 
     Raises:
-        ValueError: The state is of an optimizer with more groups.
+        ValueError: The state is of another optimizer: one with more groups or parameters.
     """
-    groups = len(state["groups"])
-    if len(optimizer.param_groups) < groups:
+    sizes, here = state["sizes"], [len(group["params"]) for group in optimizer.param_groups]
+    if len(here) < len(sizes) or any(ours < theirs for ours, theirs in zip(here, sizes)):
         raise ValueError(
-            f"the state is of an optimizer with {groups} groups, and {type(optimizer).__name__} has "
-            f"{len(optimizer.param_groups)} here"
+            f"the state is of an optimizer with groups of {sizes} parameters, and {type(optimizer).__name__} has "
+            f"groups of {here}: give the optimizer that it was made with"
         )
-    del optimizer.param_groups[groups:]
+    del optimizer.param_groups[len(sizes) :]
+    for group, size in zip(optimizer.param_groups, sizes):
+        del group["params"][size:]
     for group, saved in zip(optimizer.param_groups, state["groups"]):
         for key in [key for key in group if key != "params" and key not in saved]:
             del group[key]
@@ -328,6 +333,11 @@ class Everything:
         Raises:
             ValueError: The state is of another training.
         """
+        if len(state["optimizers"]) != len(self.optimizers) or len(state["orders"]) != len(self.loaders):
+            raise ValueError(
+                f"the state is of another training, with {len(state['optimizers'])} optimizers and {len(state['orders'])} "
+                f"loaders: here are {len(self.optimizers)} and {len(self.loaders)}"
+            )
         parts = [partial(restore_model, self.model, state["model"])]
         parts += [partial(restore_optimizer, *pair) for pair in zip(self.optimizers, state["optimizers"])]
         if self.scaler is not None:
