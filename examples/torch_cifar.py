@@ -108,7 +108,7 @@ class Training:
         torch.save(parts, path)
 
     def restore(self, path):
-        model, optimizer, self.order, random = torch.load(path)
+        model, optimizer, self.order, random = torch.load(path, weights_only=True)
         self.model.load_state_dict(model)
         self.optimizer.load_state_dict(optimizer)
         torch.set_rng_state(random)

@@ -68,7 +68,7 @@ cyclr.Schedule(cyclical, epochs=EPOCHS, examples=len(train), batch=BATCH).plot()
 
 # %%
 outcome = cyclr.train(build, cyclical, updates=cycles.updates, seed=0)
-for made, measured in outcome.readings:
+for made, measured in outcome.evaluations:
     print(made, measured.metrics)
 
 # %% [markdown]

@@ -24,13 +24,13 @@ pub(crate) fn fashion_mnist(
 
 fn part<'py>(py: Python<'py>, examples: &Examples) -> PyResult<Part<'py>> {
     let shape = examples.shape();
-    let suggestions = 0..examples.len() as u32;
-    let pixels: Vec<u8> = suggestions
+    let indices = 0..examples.len() as u32;
+    let pixels: Vec<u8> = indices
         .clone()
-        .flat_map(|pick| examples.image(pick))
+        .flat_map(|index| examples.image(index))
         .copied()
         .collect();
-    let labels = suggestions.map(|pick| i64::from(examples.label(pick)));
+    let labels = indices.map(|index| i64::from(examples.label(index)));
     let shape = [examples.len(), shape.height, shape.width, shape.channels];
     let images = PyArray1::from_vec(py, pixels).reshape(shape)?;
     Ok((images.to_dyn().clone(), PyArray1::from_iter(py, labels)))

@@ -52,7 +52,7 @@ pub(crate) fn read_bounds(sweeps: Vec<Recorded>) -> PyResult<SweepReading> {
         .iter()
         .map(Recorded::sweep)
         .collect::<PyResult<_>>()?;
-    Ok(cyclr::range::read_bounds(&sweeps, &Rule::default()).into())
+    Ok(range::read_bounds(&sweeps, &Rule::default()).into())
 }
 
 impl Recorded {
@@ -89,9 +89,9 @@ pub(crate) fn direction(word: &str) -> PyResult<Direction> {
     }
 }
 
-impl From<cyclr::range::SweepReading> for SweepReading {
-    fn from(reading: cyclr::range::SweepReading) -> Self {
-        let pair = |pair: cyclr::range::Pair| (pair.base_lr, pair.max_lr);
+impl From<range::SweepReading> for SweepReading {
+    fn from(reading: range::SweepReading) -> Self {
+        let pair = |pair: range::Pair| (pair.base_lr, pair.max_lr);
         Self {
             largest_stable: reading.largest_stable(),
             repeats: reading.repeats.iter().map(|r| r.ok().map(pair)).collect(),
@@ -106,8 +106,8 @@ impl From<cyclr::range::SweepReading> for SweepReading {
     }
 }
 
-impl From<cyclr::range::Bounds> for Bounds {
-    fn from(bounds: cyclr::range::Bounds) -> Self {
+impl From<range::Bounds> for Bounds {
+    fn from(bounds: range::Bounds) -> Self {
         let repeats = |interval| match interval {
             Interval::Repeats { read, .. } => Some(read),
             Interval::Bootstrap => None,

@@ -267,6 +267,20 @@ impl Schedule {
         self.schedule.updates()
     }
 
+    /// Whether both schedules give each update that both have the same values.
+    ///
+    /// With a run of another length this says whether the policy depends on the length. Of more than ten million common
+    /// updates it looks at ten million, evenly spaced.
+    fn agrees_with(&self, py: Python<'_>, other: &Self) -> bool {
+        let common = self.schedule.updates().min(other.schedule.updates());
+        let apart = common.div_ceil(MOST_COMPARED) as usize;
+        py.detach(|| {
+            (0..common)
+                .step_by(apart)
+                .all(|update| self.schedule.at(update) == other.schedule.at(update))
+        })
+    }
+
     /// What update `update`, counted from 0, uses.
     fn at(&self, update: &Bound<'_, PyAny>) -> PyResult<Hyper> {
         Ok(self.schedule.at(index(update)?).into())
@@ -338,6 +352,8 @@ impl Schedule {
         Ok(PyArray1::from_vec(py, values).reshape(shape)?.into_any())
     }
 }
+
+const MOST_COMPARED: u64 = 10_000_000;
 
 /// An update: a whole number of at least 0. One beyond every schedule stands for its end.
 fn index(update: &Bound<'_, PyAny>) -> PyResult<u64> {

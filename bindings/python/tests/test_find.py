@@ -68,8 +68,8 @@ def test_the_same_seed_finds_the_same():
 def test_a_recorded_curve_reads_as_it_did():
     found = cyclr.find(Quadratic, updates=1500)
     assert cyclr.read_bounds(found.curves) == found.reading
-    picks = found.reading.picks[0]
-    assert 0 < picks.valley < 10
+    suggestions = found.reading.suggestions[0]
+    assert 0 < suggestions.valley < 10
 
 
 def test_no_reliable_answer_is_a_result_with_reason_and_advice():

@@ -83,6 +83,23 @@ def test_the_callback_resumes(tmp_path):
     assert Noted.used == expected()[6:]
 
 
+def test_a_group_that_is_added_later_or_made_anew_follows_the_spec():
+    """Without a trainer, whose own schedule fails on another number of groups in newer versions of torch."""
+    from cyclr.hf import CyclrCallback
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+    callback, state = CyclrCallback(SPEC), transformers.TrainerState(max_steps=12)
+    callback.on_train_begin(None, state, None, optimizer=optimizer)
+    for state.global_step in range(6):
+        callback.on_step_begin(None, state, None, optimizer=optimizer)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": expected()[5] / 4})
+    optimizer.load_state_dict(optimizer.state_dict())
+    state.global_step = 6
+    with pytest.warns(UserWarning, match=r"is 0\.25 of the first group's"):
+        callback.on_step_begin(None, state, None, optimizer=optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([expected()[6], expected()[6] / 4])
+
+
 def test_the_factorys_scheduler_is_stepped_saved_and_resumed(tmp_path):
     from cyclr.hf import scheduler
 

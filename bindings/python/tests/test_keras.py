@@ -10,7 +10,7 @@ if importlib.util.find_spec("keras") is None:
     pytest.skip("keras is not installed", allow_module_level=True)
 
 SCRIPT = """
-import sys, numpy as np, keras, cyclr
+import sys, warnings, numpy as np, keras, cyclr
 from cyclr.keras import CyclrCallback
 
 class Noted(keras.callbacks.Callback):
@@ -67,6 +67,35 @@ except cyclr.CyclrError as error:
     assert "momentum" in str(error)
 else:
     raise AssertionError
+# A second fit, where the optimizer's count goes on: what does not depend on the length of the run goes on too.
+def twice(spec, fits, **settings):
+    Noted.used.clear()
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+    policy = CyclrCallback(spec, **settings)
+    for one in fits:
+        model.fit(x, y, callbacks=[policy, Noted()], **one, **fit)
+    return Noted.used
+
+used = twice(spec, [{"epochs": 1}, {"epochs": 2}])
+assert np.allclose(used, expected[:24], rtol=1e-6), used
+used = twice("linear(lr=1)", [{"epochs": 1}, {"epochs": 2}], updates=24)
+assert np.allclose(used, cyclr.Schedule("linear(lr=1)", updates=24).curve(), rtol=1e-6), used
+used = twice("fixed(lr=1) for 50% then fixed(lr=0.5)", [{"epochs": 1}, {"epochs": 2, "initial_epoch": 1}], updates=16)
+assert np.allclose(used, [1.0] * 8 + [0.5] * 8, rtol=1e-6), used
+for fits in [[{"epochs": 1}, {"epochs": 1}], [{"epochs": 1}, {"epochs": 4}]]:
+    try:
+        twice("linear(lr=1)", fits)
+    except cyclr.CyclrError as error:
+        assert "has made 8 updates" in str(error) and "give updates=" in str(error), error
+        assert len(Noted.used) == 8
+    else:
+        raise AssertionError
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    used = twice("linear(lr=1, end=0.5)", [{"epochs": 2}], updates=8)
+assert used[8:] == [0.5] * 8
+assert len([one for one in told if "past the end of a schedule of 8 updates" in str(one.message)]) == 1, told
 print("fine")
 """
 

@@ -1,10 +1,12 @@
+import warnings
+
 import cyclr
 import pytest
 
 torch = pytest.importorskip("torch")
 lightning = pytest.importorskip("lightning.pytorch")
 
-from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset  # noqa: E402
 
 SPEC = "triangular(base=0.01, max=0.1, step=5, momentum=0.8..0.9)"
 
@@ -77,3 +79,110 @@ def test_our_schedulers_are_lightnings_too(tmp_path):
     module = Configured()
     fit(module, tmp_path, 4, accumulate_grad_batches=2)
     assert module.used == expected(16, 16)
+
+
+def test_a_group_that_is_added_later_follows_the_spec(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    class Growing(Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone = torch.nn.Linear(4, 4)
+            self.rates = []
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.net.parameters(), lr=0.5, momentum=0.5)
+
+        def on_before_optimizer_step(self, optimizer):
+            self.rates.append([group["lr"] for group in optimizer.param_groups])
+
+    module = Growing()
+    thaw = lightning.callbacks.BackboneFinetuning(1, lambda epoch: 1.0)
+    with pytest.warns(UserWarning, match=r"a group was added to SGD .* is 0.1 of the first group's"):
+        fit(module, tmp_path, 3, callbacks=[CyclrCallback(SPEC), thaw])
+    rates = [lr for lr, _ in expected(24, 24)]
+    assert module.rates == [[lr] for lr in rates[:8]] + [[lr, pytest.approx(lr * 0.1)] for lr in rates[8:]]
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        while True:
+            yield torch.ones(4)
+
+
+@pytest.mark.parametrize(
+    ("data", "settings"),
+    [(TensorDataset(torch.ones(64, 4)), {"max_epochs": -1}), (Endless(), {"max_epochs": 1})],
+)
+def test_a_run_without_a_length_is_refused(tmp_path, data, settings):
+    from cyclr.lightning import CyclrCallback
+
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        default_root_dir=tmp_path,
+        callbacks=[CyclrCallback(SPEC)],
+        max_time={"seconds": 20},
+        **settings,
+    )
+    with pytest.raises(cyclr.CyclrError, match=r"how long is the run.*give updates=…"):
+        trainer.fit(Module(), DataLoader(data, batch_size=8))
+
+
+def test_past_the_end_a_policy_goes_on_or_warns_or_is_refused(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    module = Module()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*past the end")
+        fit(module, tmp_path, 4, callbacks=[CyclrCallback(SPEC, updates=16)])
+    assert module.used == expected(32, 32)
+    policy = CyclrCallback("linear(lr=1, end=0.5)", updates=16)
+    module = Module()
+    with pytest.warns(UserWarning, match="past the end of a schedule of 16 updates"):
+        trainer = fit(module, tmp_path, 3, callbacks=[policy])
+    assert {lr for lr, _ in module.used[16:]} == {0.5}
+    trainer.save_checkpoint(tmp_path / "past.ckpt")
+    with pytest.raises(cyclr.CyclrError, match=r"has made 24 updates.*give updates=…"):
+        fit(Module(), tmp_path, 4, ckpt_path=tmp_path / "past.ckpt", callbacks=[policy])
+
+
+def test_updates_that_lightning_does_not_count_are_warned_of(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    class Manual(Module):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch, _):
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            optimizer.zero_grad()
+            self.net(batch[0]).pow(2).mean().backward()
+            optimizer.step()
+
+    with pytest.warns(UserWarning, match="trainer.global_step stays at 0"):
+        fit(Manual(), tmp_path, 2, callbacks=[CyclrCallback(SPEC)])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*trainer.global_step")
+        fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(SPEC)], accumulate_grad_batches=2)
+
+
+def test_another_length_than_the_checkpoints_is_to_be_said(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    spec = "linear(lr=1)"
+    fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(spec)]).save_checkpoint(tmp_path / "one.ckpt")
+    message = "a run of 16 updates, and this one has 32: give updates=16 .* or updates=32 to stretch it"
+    with pytest.raises(cyclr.CyclrError, match=message):
+        fit(Module(), tmp_path, 4, ckpt_path=tmp_path / "one.ckpt", callbacks=[CyclrCallback(spec)])
+    module = Module()
+    fit(module, tmp_path, 4, ckpt_path=tmp_path / "one.ckpt", callbacks=[CyclrCallback(spec, updates=32)])
+    assert [lr for lr, _ in module.used] == [1 - update / 32 for update in range(16, 32)]
+    fit(Module(), tmp_path, 2, callbacks=[CyclrCallback(SPEC)]).save_checkpoint(tmp_path / "two.ckpt")
+    module = Module()
+    fit(module, tmp_path, 4, ckpt_path=tmp_path / "two.ckpt", callbacks=[CyclrCallback(SPEC)])
+    assert module.used == expected(32, 32)[16:]

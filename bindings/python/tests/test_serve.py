@@ -6,15 +6,15 @@ import time
 import cyclr
 import pytest
 from driver import Driver
-from test_find import Bowl
+from test_find import Quadratic
 
 SCRIPT = """
 import sys, time
 sys.path.insert(0, {tests!r})
 import cyclr
-from test_find import Bowl
+from test_find import Quadratic
 
-class Slow(Bowl):
+class Slow(Quadratic):
     def updates(self, hypers):
         if hypers[0].lr == 1234:
             time.sleep(600)
@@ -65,7 +65,7 @@ def test_a_whole_conversation(driver, tmp_path):
     assert info == expected
 
     made = driver.updates(5)
-    here = Bowl(cyclr.Run(3)).updates([cyclr.Hyper(0.1)] * 5)
+    here = Quadratic(cyclr.Run(3)).updates([cyclr.Hyper(0.1)] * 5)
     assert made == [
         [{"name": "loss", "value": metric.value, "count": 10, "direction": "lower"} for metric in metrics]
         for metrics in here
@@ -191,4 +191,4 @@ def test_alone_the_script_trains_by_itself(script):
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == "this is the log\nended with 50\n"
     with pytest.raises(ValueError, match="give policy"):
-        cyclr.serve(Bowl)
+        cyclr.serve(Quadratic)

@@ -1,6 +1,9 @@
 """The range test and a state, on models, optimizers and loaders of many kinds: training goes on as if nothing had been."""
 
 import copy
+import random
+import signal
+from types import SimpleNamespace
 from typing import ClassVar
 
 import cyclr
@@ -9,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cyclr.torch  # noqa: E402
+from cyclr.torch import _range_test, _state  # noqa: E402
 from cyclr.torch._state import capture_random, restore_random  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset  # noqa: E402
@@ -53,8 +57,9 @@ def check(make, loader=shuffled, step=None, **settings):
     loaders = loader(), loader()
     assert train(*straight, loaders[0]) == train(*tested, loaders[1])
     own = step(*tested) if step else None
-    found = cyclr.torch.range_test(*tested, cross_entropy, loaders[1], step=own, **{**SWEEP, **settings})
-    assert found.curves[0].loss[0] > 0 and len(found.curves) == 2
+    settings = {**SWEEP, **settings}
+    found = cyclr.torch.range_test(*tested, cross_entropy, loaders[1], step=own, **settings)
+    assert found.curves[0].loss[0] > 0 and len(found.curves) == settings["repeats"]
     assert train(*tested, loaders[1]) == train(*straight, loaders[0])
     for one, other in zip(straight[0].state_dict().values(), tested[0].state_dict().values()):
         assert torch.equal(one, other)
@@ -231,7 +236,8 @@ def test_the_order_of_every_loader_goes_on(name):
         cyclr.torch.range_test(model, optimizer, cross_entropy, loader, **SWEEP)
         assert train(model, optimizer, loader) == straight
     else:
-        check(make, loader=LOADERS[name])
+        # A list has one order, and so there is one repeat.
+        check(make, loader=LOADERS[name], repeats=1 if name == "a list" else 2)
 
 
 def copies(model, optimizer):
@@ -253,7 +259,7 @@ def test_a_stream_needs_to_be_told_how_long_it_is():
     stream = DataLoader(Stream(), 16)
     with pytest.raises(ValueError, match="say examples="):
         cyclr.torch.range_test(*adam(), cross_entropy, stream, **SWEEP)
-    check(adam, loader=lambda: DataLoader(Stream(), 16), examples=96)
+    check(adam, loader=lambda: DataLoader(Stream(), 16), examples=96, repeats=1)
     with pytest.raises(ValueError, match=r"validation.*how many examples"):
         cyclr.torch.range_test(*adam(), cross_entropy, shuffled(), validation=stream, validation_points=5, **SWEEP)
 
@@ -332,3 +338,369 @@ def test_a_figure_of_ones_own_has_the_direction_it_says():
 
     with pytest.raises(ValueError, match=r"`f1`.*Metric\("):
         cyclr.torch.range_test(model, optimizer, None, shuffled(), step=mute, **SWEEP)
+
+
+class Lazy(torch.nn.Module):
+    """Changes what it holds in its first forward pass."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.register_buffer("passing", torch.ones(4))
+        self.change, self.is_changed = change, False
+
+    def forward(self, x):
+        if not self.is_changed:
+            self.is_changed = True
+            self.change(self)
+        return x
+
+
+CHANGES = {
+    "a buffer comes": lambda module: module.register_buffer("table", torch.ones(4), persistent=False),
+    "a buffer goes": lambda module: module.__delattr__("passing"),
+    "a buffer becomes another": lambda module: setattr(module, "passing", torch.zeros(2, 2)),
+    "a parameter comes": lambda module: module.register_parameter("scale", torch.nn.Parameter(torch.ones(4))),
+    "a module comes": lambda module: module.add_module("late", torch.nn.Linear(2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_the_first_forward_pass_changes_is_undone(name):
+    model = torch.nn.Sequential(*net(), Lazy(CHANGES[name]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    held = {name: (tensor, tensor.clone()) for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+    modules, generator = list(model.named_modules()), torch.get_rng_state()
+    found = cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), **SWEEP)
+    assert len(found.curves) == 2
+    after = dict([*model.named_parameters(), *model.named_buffers()])
+    assert list(after) == list(held) and list(model.named_modules()) == modules
+    for name, (tensor, value) in held.items():
+        assert after[name] is tensor and torch.equal(tensor, value)
+    assert optimizer.param_groups[0]["lr"] == 0.05 and torch.equal(generator, torch.get_rng_state())
+
+
+def test_a_parameter_without_a_shape_is_refused():
+    model = torch.nn.Sequential(torch.nn.LazyLinear(4))
+    with pytest.raises(cyclr.CyclrError, match=r"0\.weight has no shape yet: call the model on a batch first"):
+        cyclr.torch.range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), cross_entropy, shuffled(), **SWEEP)
+
+
+class BrokenScaler:
+    """Cannot be put back."""
+
+    def scale(self, loss):
+        return loss
+
+    def step(self, optimizer):
+        optimizer.step()
+
+    def update(self):
+        pass
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        raise ArithmeticError("the scaler is broken")
+
+
+def test_each_part_is_put_back_by_itself_and_the_failure_raised_afterwards(monkeypatch):
+    model, optimizer = adam()
+    before = [weight.clone() for weight in model.parameters()]
+    torch.manual_seed(7)
+    generator = torch.get_rng_state()
+
+    def fail(loader, state):
+        raise OSError("the loader is broken")
+
+    monkeypatch.setattr(_state, "restore_order", fail)
+    with pytest.raises(ValueError, match="not all is put back: the scaler is broken; the loader is broken"):
+        cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), scaler=BrokenScaler(), **SWEEP)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert optimizer.param_groups[0]["lr"] == 0.01 and not optimizer.state
+    assert torch.equal(generator, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("is_interrupted_in_the_sweep", [True, False])
+def test_an_interrupt_while_it_is_put_back_waits(monkeypatch, is_interrupted_in_the_sweep):
+    model, optimizer = adam()
+    before = [weight.clone() for weight in model.parameters()]
+    torch.manual_seed(7)
+    generator, random_before = torch.get_rng_state(), random.getstate()
+    handler, calls, ends = signal.getsignal(signal.SIGINT), [], []
+
+    def loss_fn(outputs, labels):
+        calls.append(1)
+        if is_interrupted_in_the_sweep and len(calls) == 30:
+            torch.set_grad_enabled(False)
+            signal.raise_signal(signal.SIGINT)
+        return cross_entropy(outputs, labels)
+
+    def put_back(self, put=_range_test._Start.put_back):
+        ends.append(1)
+        put(self)
+
+    def restore(loader, state, put=_state.restore_order):
+        if ends:
+            signal.raise_signal(signal.SIGINT)
+        put(loader, state)
+
+    monkeypatch.setattr(_range_test._Start, "put_back", put_back)
+    monkeypatch.setattr(_state, "restore_order", restore)
+    with pytest.raises(KeyboardInterrupt):
+        cyclr.torch.range_test(model, optimizer, loss_fn, shuffled(), **SWEEP)
+    assert len(ends) == 1
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert optimizer.param_groups[0]["lr"] == 0.01 and not optimizer.state
+    assert torch.equal(generator, torch.get_rng_state()) and random.getstate() == random_before
+    assert signal.getsignal(signal.SIGINT) is handler and torch.is_grad_enabled()
+
+
+class Averaging(torch.optim.SGD):
+    """Trains at one point and is measured at another, the mean of all, as schedule-free optimizers are."""
+
+    def __init__(self, weights, **settings):
+        super().__init__(weights, **settings)
+        for group in self.param_groups:
+            group["train_mode"] = True
+
+    def step(self, closure=None):
+        assert all(group["train_mode"] for group in self.param_groups), "call train() first"
+        loss = super().step(closure)
+        for weight in self.weights():
+            state = self.state[weight]
+            state["count"] = state.get("count", 0) + 1
+            mean = state.setdefault("mean", weight.detach().clone())
+            mean += (weight.detach() - mean) / state["count"]
+        return loss
+
+    def weights(self):
+        return [weight for group in self.param_groups for weight in group["params"]]
+
+    @torch.no_grad()
+    def eval(self):
+        for weight in self.weights():
+            if "mean" in self.state[weight]:
+                self.state[weight]["gap"] = weight - self.state[weight]["mean"]
+                weight.copy_(self.state[weight]["mean"])
+        self.param_groups[0]["train_mode"] = False
+
+    @torch.no_grad()
+    def train(self):
+        for weight in self.weights():
+            if not self.param_groups[0]["train_mode"] and "gap" in self.state[weight]:
+                weight += self.state[weight].pop("gap")
+        self.param_groups[0]["train_mode"] = True
+
+
+def test_an_optimizer_with_modes_is_measured_at_its_average():
+    def trainer():
+        model = net()
+        optimizer = Averaging(model.parameters(), lr=0.1)
+        return cyclr.torch.Trainer(model, optimizer, cross_entropy, shuffled(), validation=DataLoader(data(), 96))
+
+    measured, straight = trainer(), trainer()
+    rates = [cyclr.Hyper(0.1)] * 7
+    assert measured.updates(rates) == straight.updates(rates)
+    loss = measured.evaluate("validation").metrics[0].value
+    average = copy.deepcopy(measured.model).eval()
+    with torch.no_grad():
+        for weight, there in zip(average.parameters(), measured.optimizers[0].weights()):
+            weight.copy_(measured.optimizers[0].state[there]["mean"])
+        assert loss == pytest.approx(cross_entropy(average(data().tensors[0]), data().tensors[1]).item())
+    assert measured.updates(rates) == straight.updates(rates)
+    for one, other in zip(measured.model.parameters(), straight.model.parameters()):
+        assert torch.equal(one, other)
+
+
+def test_a_range_test_of_an_optimizer_with_modes_begins_in_either():
+    model = net()
+    optimizer = Averaging(model.parameters(), lr=0.1)
+    train(model, optimizer, shuffled())
+    optimizer.eval()
+    before = [weight.clone() for weight in model.parameters()]
+    cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), **SWEEP)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert not optimizer.param_groups[0]["train_mode"]
+
+
+class Outer(torch.optim.Optimizer):
+    """Leaves its update to an optimizer that it holds, which has the momentum."""
+
+    def __init__(self, weights, **settings):
+        super().__init__(weights, settings)
+        self.inner = torch.optim.SGD(self.param_groups, momentum=0.9, **settings)
+        self.param_groups = self.inner.param_groups
+
+    def step(self, closure=None):
+        return self.inner.step(closure)
+
+
+def test_what_an_optimizer_holds_goes_on():
+    def make():
+        model = net()
+        return model, Outer(model.parameters(), lr=0.1)
+
+    check(make)
+
+
+def trainer_of(make, **settings):
+    return cyclr.torch.Trainer(*make(), cross_entropy, shuffled(), **settings)
+
+
+def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "written"), "w"))
+
+    import io
+
+    file = io.BytesIO()
+    torch.save(Payload(), file)
+    with pytest.raises(cyclr.CyclrError, match=r"add_safe_globals"):
+        trainer_of(adam).restore(file.getvalue())
+    assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.parametrize(("name", "settings"), OPTIMIZERS)
+def test_a_state_of_every_optimizer_goes_on(name, settings):
+    if not hasattr(torch.optim, name):
+        pytest.skip(f"this torch has no {name}")
+    numpy = pytest.importorskip("numpy")
+
+    def make():
+        model = net()
+        return model, getattr(torch.optim, name)(model.parameters(), lr=0.01, **settings)
+
+    first, second = trainer_of(make), trainer_of(make)
+    first.updates([cyclr.Hyper(0.01)] * 8)
+    state = first.state()
+    straight = [first.updates([cyclr.Hyper(0.01)] * 8), random.random(), numpy.random.random()]
+    second.restore(state)
+    assert [second.updates([cyclr.Hyper(0.01)] * 8), random.random(), numpy.random.random()] == straight
+
+
+def test_a_state_brings_a_buffer_that_is_registered_later_and_refuses_another_model():
+    def make(change="a buffer comes"):
+        model = torch.nn.Sequential(*net(), Lazy(CHANGES[change]))
+        return model, torch.optim.SGD(list(model.parameters()), lr=0.01)
+
+    first, second = trainer_of(make), trainer_of(make)
+    first.updates([cyclr.Hyper(0.01)] * 2)
+    second.restore(first.state())
+    assert torch.equal(second.model[4].table, torch.ones(4)) and "4.table" not in second.model.state_dict()
+    fresh = trainer_of(make).state()
+    second.restore(fresh)
+    assert not hasattr(second.model[4], "table")
+    with pytest.raises(ValueError, match="has a module '4', and this one has none"):
+        trainer_of(adam).restore(fresh)
+    other = trainer_of(lambda: make("a parameter comes"))
+    other.updates([cyclr.Hyper(0.01)])
+    with pytest.raises(ValueError, match=r"it has no parameter 4\.scale"):
+        other.restore(fresh)
+
+
+def keyed(*names):
+    inputs, labels = data().tensors
+    columns = {"x": inputs, "labels": labels, "others": inputs}
+    return DataLoader([{name: columns[name][k] for name in names} for k in range(96)], 16, shuffle=True)
+
+
+class Keyed(torch.nn.Module):
+    """Takes its arguments by name, and returns what models of Hugging Face do."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = net()
+
+    def forward(self, x, labels=None):
+        logits = self.net(x)
+        loss = None if labels is None else cross_entropy(logits, labels)
+        return SimpleNamespace(loss=loss, logits=logits)
+
+
+def test_batches_may_be_mappings_and_outputs_those_of_hugging_face():
+    curves = []
+    for model, loss_fn, loader in [
+        (net(), cross_entropy, DataLoader(data(), 16, shuffle=True)),
+        (Keyed(), cross_entropy, keyed("x", "labels")),
+        (Keyed(), None, keyed("x", "labels")),
+    ]:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        before = [weight.clone() for weight in model.parameters()]
+        curves.append(cyclr.torch.range_test(model, optimizer, loss_fn, loader, **SWEEP).curves)
+        assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert curves[1] == curves[0] and curves[2] == curves[0] and curves[0][0].figure
+
+
+@pytest.mark.parametrize(
+    ("make", "loss_fn", "loader", "message"),
+    [
+        (net, cross_entropy, keyed("x"), "a mapping with x, which has no `labels`"),
+        (
+            Keyed,
+            cross_entropy,
+            keyed("x", "others", "labels"),
+            r"a mapping with x, others, and the model takes .*step=",
+        ),
+        (Keyed, None, keyed("x"), "neither a loss_fn nor a step.*holds no loss"),
+        (net, None, DataLoader(data(), 16), "neither a loss_fn nor a step.*a Tensor, holds no loss"),
+        (
+            net,
+            cross_entropy,
+            DataLoader(TensorDataset(*data().tensors, data().tensors[1]), 16),
+            "of 3: the loader must",
+        ),
+        (net, cross_entropy, DataLoader(data().tensors[0], 16), r"a Tensor: the loader must give pairs.*step="),
+    ],
+)
+def test_other_batches_are_refused_with_what_to_give(make, loss_fn, loader, message):
+    model = make()
+    with pytest.raises(cyclr.CyclrError, match=message):
+        cyclr.torch.range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), loss_fn, loader, **SWEEP)
+
+
+def test_repeats_that_are_one_and_the_same_are_said_and_give_no_interval():
+    inputs = torch.randn(640, 8, generator=torch.Generator().manual_seed(0))
+    labels = (inputs @ torch.randn(8, 3, generator=torch.Generator().manual_seed(1))).argmax(1)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    loader = DataLoader(TensorDataset(inputs, labels), 32)
+    with pytest.warns(UserWarning, match=r"the 3 repeats are one and the same.*shuffle=True") as told:
+        found = cyclr.torch.range_test(model, optimizer, cross_entropy, loader, updates=600)
+    assert told[0].filename == __file__ and len(found.curves) == 1
+    assert found.bounds is None or found.bounds.max_lr.repeats is None
+
+
+def test_a_group_that_a_step_adds_goes_again():
+    model, optimizer = adam()
+    before = [weight.clone() for weight in model.parameters()]
+
+    def step(batch):
+        if len(optimizer.param_groups) == 1:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5})
+            optimizer.param_groups[0]["params"].append(torch.nn.Parameter(torch.ones(1)))
+        return {"loss": train(model, optimizer, [batch], 1)[0], "count": 16}
+
+    with pytest.warns(UserWarning, match="a group was added to Adam"):
+        cyclr.torch.range_test(model, optimizer, None, shuffled(), step=step, **SWEEP)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [6]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters())) and not optimizer.state
+
+
+def test_a_state_of_another_optimizer_is_refused():
+    state = trainer_of(adam).state()
+
+    def of_head():
+        model = net()
+        return model, torch.optim.Adam(model[3].parameters(), lr=0.01)
+
+    def of_two():
+        model = net()
+        return model, [torch.optim.Adam(model[0].parameters()), torch.optim.Adam(model[3].parameters())]
+
+    with pytest.raises(ValueError, match=r"groups of \[6\] parameters, and Adam has groups of \[2\]"):
+        trainer_of(of_head).restore(state)
+    with pytest.raises(ValueError, match=r"with 1 optimizers and 1 loaders: here are 2 and 1"):
+        trainer_of(of_two).restore(state)

@@ -23,6 +23,10 @@ CYCLIC = [
     {"step_size_up": 9, "base_momentum": 3, "max_momentum": 1},
     {"step_size_up": 9, "cycle_momentum": False},
     {"step_size_up": 1},
+    {"step_size_up": 7, "step_size_down": 0},
+    {"step_size_up": 2.5, "step_size_down": 0, "mode": "triangular2"},
+    {"step_size_up": 4, "step_size_down": 0, "mode": "exp_range", "gamma": 0.97},
+    {"step_size_up": 4, "step_size_down": 0, "scale_fn": lambda cycle: 1 / cycle},
 ]
 ONE_CYCLE = [
     {"total_steps": 50},
@@ -34,6 +38,10 @@ ONE_CYCLE = [
     {"total_steps": 40, "cycle_momentum": False},
     {"total_steps": 37, "pct_start": 1.0},
     {"total_steps": 40, "base_momentum": 22, "max_momentum": 1},
+    {"total_steps": 50, "pct_start": 0.04, "div_factor": 100, "final_div_factor": 0.1},
+    {"total_steps": 50, "div_factor": 0.5, "final_div_factor": 3},
+    {"total_steps": 50, "div_factor": 0.5, "final_div_factor": 0.25, "anneal_strategy": "linear"},
+    {"total_steps": 61, "div_factor": 4, "final_div_factor": 0.1, "three_phase": True},
 ]
 BOUNDS = [(0.001, 0.006), (0.0, 5.0), (0.3, 0.1), ([0.01, 0.1, 1.0], [0.5, 0.6, 7.0])]
 
@@ -315,6 +323,11 @@ def test_a_state_of_torchs_one_cycle_with_other_settings_is_refused():
         (lambda o: cyclr.torch.Schedule(o, "fixed(lr=1)"), "how long is the run"),
         (lambda o: cyclr.torch.CyclicLR(o, 0.1, 0.2, mode="square"), "mode is invalid"),
         (lambda o: cyclr.torch.OneCycleLR(o, 0.1), "total_steps"),
+        (lambda o: cyclr.torch.CyclicLR(o, 0.1, 0.2, step_size_up=0), "step_size_up = 0"),
+        (lambda o: cyclr.torch.CyclicLR(o, 0.1, 0.2, step_size_down=-1), "step_size_down = -1"),
+        (lambda o: cyclr.torch.OneCycleLR(o, 0.1, total_steps=9, div_factor=0), "^div_factor = 0"),
+        (lambda o: cyclr.torch.OneCycleLR(o, 0.1, total_steps=9, final_div_factor=-1), "final_div_factor = -1"),
+        (lambda o: cyclr.torch.OneCycleLR(o, 0.1, total_steps=9, pct_start=0.6, three_phase=True), "pct_start = 0.6"),
     ],
 )
 def test_bad_values_are_value_errors(build, message):
@@ -326,3 +339,190 @@ def test_a_spec_that_moves_momentum_needs_an_optimizer_that_has_one():
     with pytest.raises(cyclr.CyclrError, match="moves momentum"):
         optimizer = make(torch.optim.Adagrad)
         cyclr.torch.Schedule(optimizer, "triangular(base=0, max=1, step=2, momentum=0.8..0.9)", updates=9)
+
+
+class TwoStage(torch.optim.Optimizer):
+    """An optimizer that leaves its update to one that it holds, as sharpness-aware ones do."""
+
+    def __init__(self, weights, **options):
+        super().__init__(weights, options)
+        self.inner = torch.optim.SGD(self.param_groups, **options)
+        self.param_groups = self.inner.param_groups
+
+    def descend(self):
+        self.inner.step()
+
+
+class ByHand(torch.optim.SGD):
+    """An optimizer whose update nobody can see but by the weights."""
+
+    def descend(self):
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight -= group["lr"] * weight.grad
+
+
+def one_group(kind, **settings):
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    return kind([weight], lr=0.1, momentum=0.9, **settings)
+
+
+def test_updates_of_an_optimizer_that_is_held_count():
+    rates = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in [lr_scheduler, cyclr.torch]:
+            optimizer = one_group(TwoStage)
+            scheduler = module.CyclicLR(optimizer, 0.01, 0.1, step_size_up=5)
+            rates.append([])
+            for _ in range(12):
+                optimizer.descend()
+                scheduler.step()
+                rates[-1].append(optimizer.param_groups[0]["lr"])
+    assert rates[1] == pytest.approx(rates[0], rel=1e-12)
+    optimizer = one_group(TwoStage)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=4)
+    for _ in range(4):
+        scheduler.step()
+        scheduler.step()
+        optimizer.descend()
+    assert scheduler.last_epoch == 3
+
+
+def test_updates_that_are_not_counted_are_warned_of_once_and_move_the_rate():
+    optimizer = one_group(ByHand)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    rates = []
+    with pytest.warns(UserWarning, match=r"ByHand.step\(\) is not called") as told:
+        for _ in range(5):
+            optimizer.descend()
+            scheduler.step()
+            scheduler.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+    ours = [warning for warning in told if "is not called" in str(warning.message)]
+    assert len(ours) == 1 and ours[0].filename == __file__
+    assert rates == pytest.approx([1.0, 0.8, 0.7, 0.6, 0.5])
+
+
+def test_after_counted_updates_those_that_are_not_are_warned_of():
+    optimizer = one_group(ByHand)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    optimizer.step()
+    scheduler.step()
+    with pytest.warns(UserWarning, match="the learning rate stays as it is"):
+        for _ in range(3):
+            optimizer.descend()
+            scheduler.step()
+    assert scheduler.last_epoch == 1
+
+
+def test_accumulation_is_not_warned_of():
+    optimizer = one_group(torch.optim.SGD)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for micro_batch in range(40):
+            optimizer.param_groups[0]["params"][0].grad += 1
+            if micro_batch % 4 == 3:
+                optimizer.step()
+            scheduler.step()
+    assert scheduler.last_epoch == 10
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: cyclr.torch.Schedule(o, "linear(lr=1, end=0.25)", updates=4),
+        lambda o: cyclr.torch.OneCycleLR(o, 0.1, total_steps=4),
+    ],
+)
+def test_past_the_end_it_warns_once(build):
+    scheduler = build(one_group(torch.optim.SGD))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trace(scheduler, 4)
+    with pytest.warns(UserWarning, match=r"past the end of a schedule of 4 updates.*stays at") as told:
+        trace(scheduler, 5)
+    assert len(told) == 1 and told[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda updates: cyclr.torch.Schedule(one_group(torch.optim.SGD), "linear(lr=1)", updates=updates),
+        lambda updates: cyclr.torch.OneCycleLR(one_group(torch.optim.SGD), 1.0, total_steps=updates),
+    ],
+)
+def test_a_state_of_another_length_is_refused(build):
+    short, long = build(20), build(40)
+    trace(short, 20)
+    before = long.get_last_lr()
+    with pytest.raises(cyclr.CyclrError, match=r"a run of 20 updates, and this schedule is of one of 40.*last_epoch="):
+        long.load_state_dict(short.state_dict())
+    assert long.last_epoch == 0 and long.get_last_lr() == before
+
+
+def test_the_advice_of_a_refused_state_stretches_the_curve():
+    short = cyclr.torch.Schedule(one_group(torch.optim.SGD), "linear(lr=1)", updates=20)
+    trace(short, 10)
+    optimizer = one_group(torch.optim.SGD)
+    optimizer.load_state_dict(short.optimizer.state_dict())
+    stretched = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=40, last_epoch=9)
+    assert stretched.get_last_lr() == [0.75] and trace(stretched, 30)[-1][0] == 0
+
+
+def test_a_policy_that_does_not_depend_on_the_length_goes_on_in_a_longer_run():
+    spec = "warmup(5) then triangular2(base=0.1, max=1, step=8)"
+    straight = trace(cyclr.torch.Schedule(one_group(torch.optim.SGD), spec, updates=40), 40)
+    short = cyclr.torch.Schedule(one_group(torch.optim.SGD), spec, updates=20)
+    trace(short, 20)
+    long = cyclr.torch.Schedule(one_group(torch.optim.SGD), spec, updates=40)
+    long.load_state_dict(short.state_dict())
+    long.optimizer.load_state_dict(short.optimizer.state_dict())
+    assert trace(long, 20) == straight[20:]
+
+
+@pytest.mark.parametrize(("settings", "factor"), [({}, 1.0), ({"lr": 0.045}, 0.05)])
+def test_a_group_that_is_added_later_follows_the_spec(settings, factor):
+    optimizer = one_group(torch.optim.SGD)
+    schedule = cyclr.Schedule("linear(lr=1)", updates=10)
+    scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
+    trace(scheduler, 1)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], **settings})
+    with pytest.warns(UserWarning, match=f"from here on its rate is {factor:g} of the first group's"):
+        rows = trace(scheduler, 8)
+    for update, row in enumerate(rows[1:], 2):
+        rate = schedule.at(update).lr
+        assert row[::2] == pytest.approx([rate, rate * factor])
+    clone = pickle.loads(pickle.dumps(scheduler))
+    assert clone.get_last_lr() == scheduler.get_last_lr()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: cyclr.torch.CyclicLR(o, 0.01, 0.2, step_size_up=7),
+        lambda o: cyclr.torch.OneCycleLR(o, 0.2, total_steps=60),
+        lambda o: cyclr.torch.Schedule(o, ["fixed(lr=1)"], updates=60),
+    ],
+)
+def test_a_group_that_is_added_later_without_bounds_is_warned_of(build):
+    optimizer = one_group(torch.optim.SGD)
+    scheduler = build(optimizer)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.03})
+    with pytest.warns(UserWarning, match="has no bounds for them: they keep their rates") as told:
+        rows = trace(scheduler, 5)
+    assert len(told) == 1 and all(row[2] == 0.03 for row in rows)
+
+
+def test_an_update_that_calls_its_base_classs_is_one():
+    class Derived(torch.optim.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    # Torch runs the hooks of both once there has been one of the base class.
+    one_group(torch.optim.SGD)
+    scheduler = cyclr.torch.Schedule(one_group(Derived), "linear(lr=1)", updates=10)
+    assert [row[0] for row in trace(scheduler, 10)] == pytest.approx([1 - update / 10 for update in range(11)])

@@ -34,7 +34,7 @@ from cyclr._policies import (
     warmup,
     wsd,
 )
-from cyclr._range import Bounds, Curve, Estimate, NoAnswer, Picks, Reading, read_bounds
+from cyclr._range import Bounds, Curve, Estimate, NoAnswer, Reading, Suggestions, read_bounds
 from cyclr._serve import serve
 from cyclr._stats import Judged, Summary, judge, summary
 from cyclr._trainer import Evaluation, Metric, Objective, Run, Trainer, TrainerInfo
@@ -54,7 +54,7 @@ __all__ = [
     "Objective",
     "NoAnswer",
     "Outcome",
-    "Picks",
+    "Suggestions",
     "Reading",
     "Run",
     "Schedule",

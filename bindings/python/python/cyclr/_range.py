@@ -69,8 +69,8 @@ class NoAnswer:
 
 
 @dataclass(frozen=True)
-class Picks:
-    """What single-number rules of other tools pick from one sweep. None of them is the answer here.
+class Suggestions:
+    """What single-number rules of other tools suggest from one sweep. None of them is the answer here.
 
     Attributes:
         minimum_tenth: A tenth of the rate at the smallest averaged loss (fastai's ``minimum``).
@@ -114,13 +114,13 @@ class Reading:
         answer: The bounds, or why there is no reliable answer.
         repeats: ``(base_lr, max_lr)`` of each repeat by itself; ``None`` where it cannot be read.
         largest_stable: The largest rate at which every repeat was stable.
-        picks: What other tools' rules pick from each repeat.
+        suggestions: What other tools' rules suggest from each repeat.
     """
 
     answer: Union[Bounds, NoAnswer]
     repeats: list[Optional[tuple[float, float]]]
     largest_stable: Optional[float]
-    picks: list[Optional[Picks]]
+    suggestions: list[Optional[Suggestions]]
 
 
 def read_bounds(curves: Sequence[Curve]) -> Reading:
@@ -138,7 +138,7 @@ def reading(found: dict[str, Any]) -> Reading:
         answer=_answer(found["bounds"], found["no_answer"]),
         repeats=found["repeats"],
         largest_stable=found["largest_stable"],
-        picks=[pick and Picks(**pick) for pick in found["picks"]],
+        suggestions=[one and Suggestions(**one) for one in found["suggestions"]],
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any, Optional, Union
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainingArguments
 
-import cyclr
 from cyclr._cyclr import Spec
+from cyclr._past import Continued
 from cyclr.torch import Schedule
 from cyclr.torch._groups import Groups
 
@@ -29,22 +29,21 @@ class CyclrCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Learns the length of the run."""
-        optimizer = kwargs["optimizer"]
-        # Accelerate wraps it.
-        self._groups = Groups([getattr(optimizer, "optimizer", optimizer)])
-        self._schedule = cyclr.Schedule(self.spec, updates=state.max_steps, examples=self.examples, batch=self.batch)
-        self._groups.check(self._schedule)
+        self._groups = Groups([_plain(kwargs["optimizer"])])
+        self._rates = Continued(self.spec, updates=state.max_steps, examples=self.examples, batch=self.batch)
+        self._groups.check(self._rates.schedule)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Sets what the next update uses."""
-        self._groups.set(self._schedule.at(state.global_step))
+        self._groups.optimizers = [_plain(kwargs["optimizer"])]
+        self._groups.set(self._rates.at(state.global_step))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Optional[dict[str, Any]] = None, **kwargs: Any) -> None:
         """Shows the rate of the last update."""
         # The trainer has put a copy into its history by now.
         for shown in [logs, *state.log_history[-1:]]:
             if shown and "learning_rate" in shown:
-                shown["learning_rate"] = self._schedule.at(max(state.global_step - 1, 0)).lr
+                shown["learning_rate"] = self._rates.schedule.at(max(state.global_step - 1, 0)).lr
 
 
 def scheduler(
@@ -69,3 +68,8 @@ def scheduler(
     if updates is None and args is not None and args.max_steps > 0:
         updates = args.max_steps
     return Schedule(optimizer, spec, updates=updates, examples=examples, batch=batch)
+
+
+def _plain(optimizer: Any) -> Optimizer:
+    """The optimizer that accelerate wraps."""
+    return getattr(optimizer, "optimizer", optimizer)  # type: ignore[no-any-return]

@@ -8,13 +8,17 @@ import keras
 
 import cyclr
 from cyclr._cyclr import Spec
+from cyclr._past import Continued
 
 
 class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the rate of every update from a spec, with any backend.
 
-    Resuming needs nothing: the rate is a function of the optimizer's ``iterations``, which a saved model keeps, and which
-    counts updates, not batches, under gradient accumulation.
+    Resuming needs nothing: the rate is a function of the optimizer's ``iterations``, which a saved
+    model keeps, and which counts updates, not batches, under gradient accumulation. In a second
+    ``fit``, where the count goes on, so does a policy that does not depend on the length of the
+    run; any other is refused, unless ``updates`` are those of all ``fit``s or ``initial_epoch``
+    says what has been trained. Updates past the end of the run are warned of.
 
     Args:
         spec: A policy, as text or `cyclr.Spec`. It cannot move momentum, which Keras compiles into the step.
@@ -45,11 +49,19 @@ class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if updates is None and self.params.get("steps"):
             accumulated = self.model.optimizer.gradient_accumulation_steps or 1
             updates = self.params["epochs"] * self.params["steps"] // accumulated
-        self._schedule = cyclr.Schedule(self.spec, updates=updates, examples=self.examples, batch=self.batch)
-        if self._schedule.at(0).momentum is not None:
+        self._rates = Continued(self.spec, updates=updates, examples=self.examples, batch=self.batch)
+        self._is_first_epoch = True
+        if self._rates.schedule.at(0).momentum is not None:
             raise cyclr.CyclrError(
                 "the spec moves momentum, which Keras compiles into the step: leave it out of the spec"
             )
+
+    def on_epoch_begin(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Refuses a second ``fit`` that the policy was not made for."""
+        if self._is_first_epoch:
+            self._is_first_epoch = False
+            is_new_run = self.updates is None and epoch == 0
+            self._rates.begin(int(self.model.optimizer.iterations), _ADVICE, is_new_run)
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Sets what the next update uses."""
@@ -57,4 +69,7 @@ class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
             # The rate and the count are a part of the state that JAX threads through the steps.
             self.model.jax_state_sync()
         optimizer = self.model.optimizer
-        optimizer.learning_rate = self._schedule.at(int(optimizer.iterations)).lr
+        optimizer.learning_rate = self._rates.at(int(optimizer.iterations)).lr
+
+
+_ADVICE = "give updates=… for all calls of fit together or initial_epoch=… to go on, or compile the model again to begin a new run"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any, Optional, Union
 
 import cyclr
 from cyclr._cyclr import Spec
+from cyclr._past import Continued
+from cyclr.torch._counting import Moves
 from cyclr.torch._groups import Groups
 
 try:
@@ -17,8 +21,12 @@ except ImportError:
 class CyclrCallback(Callback):
     """Sets the rates of every optimizer update from a spec.
 
-    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. Leave other schedulers out of
-    ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval ``"step"``) instead of this.
+    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. Leave other
+    schedulers out of ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval
+    ``"step"``) instead of this. Groups that are added later follow the spec too, and a warning
+    says by which factor. Past the end of the run a policy that does not depend on its length goes
+    on; any other is refused at the beginning of a ``fit``, and warned of within it. A checkpoint of a
+    run of another length, on which the rates depend, is refused unless ``updates`` is given.
 
     Args:
         spec: A policy, as text or `cyclr.Spec`.
@@ -36,14 +44,69 @@ class CyclrCallback(Callback):
         batch: Optional[int] = None,
     ) -> None:
         self.spec, self.updates, self.examples, self.batch = spec, updates, examples, batch
+        self._saved: dict[str, Any] = {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learns the length of the run."""
-        updates = self.updates or int(trainer.estimated_stepping_batches)
-        self._schedule = cyclr.Schedule(self.spec, updates=updates, examples=self.examples, batch=self.batch)
+        updates = _updates(trainer) if self.updates is None else self.updates
+        self._rates = Continued(self.spec, updates=updates, examples=self.examples, batch=self.batch)
+        self._check_length()
+        self._rates.begin(_updates_done(trainer), "give updates=… for all that is trained")
         self._groups = Groups(trainer.optimizers)
-        self._groups.check(self._schedule)
+        self._groups.check(self._rates.schedule)
+        self._last, self._moves, self._is_told = -1, Moves(), False
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Sets what the next update uses."""
-        self._groups.set(self._schedule.at(trainer.global_step // len(trainer.optimizers)))
+        self._groups.optimizers = trainer.optimizers
+        self._groups.set(self._rates.at(_updates_done(trainer)))
+        self._check_count(trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The run that the schedule is of, for checkpoints."""
+        if not hasattr(self, "_rates"):
+            return self._saved
+        return {"spec": str(self.spec), "updates": self._rates.schedule.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Notes of which run the schedule was."""
+        self._saved = state_dict
+
+    def _check_length(self) -> None:
+        """Refuses another length of the run than the checkpoint's, unless it was given or the rates are the same."""
+        now = self._rates.schedule
+        if self.updates is not None or self._saved.get("spec") != str(self.spec):
+            return
+        before = cyclr.Schedule(self.spec, updates=self._saved["updates"], examples=self.examples, batch=self.batch)
+        if not before.agrees_with(now):
+            raise cyclr.CyclrError(
+                f"the checkpoint is of a run of {before.updates} updates, and this one has {now.updates}: give "
+                f"updates={before.updates} to keep the curve, or updates={now.updates} to stretch it"
+            )
+
+    def _check_count(self, steps: int) -> None:
+        """Warns where updates are made that the trainer does not count."""
+        have_moved, is_counted = self._moves.seen(self._groups.optimizers), steps != self._last
+        self._last = steps
+        if have_moved and not is_counted and not self._is_told:
+            self._is_told = True
+            told = (
+                f"the weights change, but trainer.global_step stays at {steps}, by which updates are counted, and so does "
+                "the learning rate: call step() of the optimizers that self.optimizers() gives"
+            )
+            warnings.warn(told, UserWarning, stacklevel=3)
+
+
+def _updates(trainer: Any) -> int:
+    """The updates that the trainer means to make."""
+    updates = trainer.estimated_stepping_batches
+    if not (math.isfinite(updates) and updates > 0):
+        raise cyclr.CyclrError(
+            f"how long is the run? Lightning does not tell (max_epochs = {trainer.max_epochs}, max_steps = {trainer.max_steps}, "
+            f"{trainer.num_training_batches} batches an epoch): give updates=…"
+        )
+    return int(updates)
+
+
+def _updates_done(trainer: Any) -> int:
+    return int(trainer.global_step) // len(trainer.optimizers)

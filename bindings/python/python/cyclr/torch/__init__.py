@@ -6,7 +6,8 @@
 """
 
 from cyclr.torch._range_test import range_test
-from cyclr.torch._schedulers import CyclicLR, OneCycleLR, Schedule
+from cyclr.torch._schedule import Schedule
+from cyclr.torch._schedulers import CyclicLR, OneCycleLR
 from cyclr.torch._trainer import Trainer, serve
 
 __all__ = ["CyclicLR", "OneCycleLR", "Schedule", "Trainer", "range_test", "serve"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
 
 import torch
@@ -11,9 +12,12 @@ from torch.optim import Optimizer
 
 import cyclr
 from cyclr._find import Found, Sweep
+from cyclr._range import Curve
+from cyclr.torch._batches import Batches
 from cyclr.torch._distributed import find_together, rank, world_size
-from cyclr.torch._state import generators_of
-from cyclr.torch._trainer import Batches, Step, Trainer, seed_all
+from cyclr.torch._signals import Deferred
+from cyclr.torch._state import Structure, each, generators_of
+from cyclr.torch._trainer import Step, Trainer, seed_all
 
 
 def range_test(
@@ -39,11 +43,13 @@ def range_test(
 ) -> Found:
     """Finds the bounds of a cyclical policy for a model, by the rule of ``cyclr find``.
 
-    A short exponential sweep finds the scale, a linear one reads the bounds; each repeat starts from the model's weights
-    as they are, with another order of the data. Afterwards, also after an exception, everything is as before: weights,
-    buffers, gradients, optimizer, scaler, the generators of Python, NumPy, torch and its devices, and those of the loader
-    and its samplers. (What a data set or a step of your own keeps for itself is not seen.) It needs the memory of a
-    second copy of model and optimizer.
+    A short exponential sweep finds the scale, a linear one reads the bounds; each repeat starts
+    from the model's weights as they are, with another order of the data. Afterwards, also after an
+    exception, everything is as before: weights, buffers (those that the first forward pass
+    registers go again), gradients, optimizer, scaler, the generators of Python, NumPy, torch and
+    its devices, and those of the loader and its samplers; further interrupts wait meanwhile. (What
+    a data set or a step of your own keeps for itself is not seen.) It needs the memory of a second
+    copy of model and optimizer.
 
     Under ``torch.distributed`` every process must call it; the first one decides, and all of them return its answer. What is
     raised in the middle of an update is raised in that process alone, and fails the others as it would in training.
@@ -52,8 +58,11 @@ def range_test(
         model: The model.
         optimizer: Its optimizer, or several. The rate that is found is that of the first group; the others keep their
             factor to it.
-        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; not used where ``step`` is given.
-        loader: Gives ``(inputs, targets)``; in random order, for repeats that differ.
+        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
+            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            that the model's output holds.
+        loader: Gives batches, as for `Trainer`; in random order, for repeats that differ. If they
+            do not, a warning says so, and the answer is from one repeat.
         updates: Those of all sweeps together.
         repeats: How often each sweep is made. Their spread gives the intervals.
         seed: The seed of the first repeat; the others have those that follow.
@@ -90,41 +99,85 @@ def range_test(
         given_weights=reset is None,
         examples=examples,
     )
-    with _put_back(trainer) as start:
-        factory = _Repeats(trainer, start, reset)
-        find = cyclr.find if world_size() == 1 else find_together
-        return find(factory, updates=updates, repeats=repeats, seed=seed, sweep=sweep, validation_points=validation_points)
+    find = cyclr.find if world_size() == 1 else find_together
+    settings: dict[str, Any] = {
+        "updates": updates,
+        "seed": seed,
+        "sweep": sweep,
+        "validation_points": validation_points,
+    }
+    found = _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=repeats, **settings))
+    if repeats > 1 and _is_one(found.curves) and _is_one(found.scale_curves):
+        told = (
+            f"the {repeats} repeats are one and the same, to the bit, so that their spread says nothing: "
+            "give a loader in random order (shuffle=True) or reset=...; the answer is from one repeat"
+        )
+        warnings.warn(told, UserWarning, stacklevel=2)
+        found = _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=1, **settings))
+    return found
 
 
-@contextmanager
-def _put_back(trainer: Trainer) -> Iterator[dict[str, Any]]:
-    """Hands out the state of a training and puts it back at the end."""
-    state = trainer.everything.capture()
-    # A loader with workers that persist has one iterator, which the caller may be in the middle of.
-    iterator = getattr(trainer.loader, "_iterator", None)
-    if iterator is not None:
-        trainer.loader._iterator = None
+def _is_one(curves: Sequence[Curve]) -> bool:
+    """Whether all curves are the same; by their text, for a loss that is not a number does not equal itself."""
+    return len({repr(curve) for curve in curves}) <= 1
+
+
+def _without_trace(trainer: Trainer, test: Callable[[_Start], Found]) -> Found:
+    """What a test returns, after which everything is as before, whatever is raised and however often it is interrupted."""
+    signals = Deferred()
     try:
-        yield state
+        signals.begin()
+        start = _Start(trainer)
+        # The outer one is reached even if an interrupt comes as the inner one begins; after that they wait.
+        try:
+            try:
+                return test(start)
+            finally:
+                signals.defer()
+        finally:
+            start.put_back()
     finally:
+        signals.end()
+
+
+class _Start:
+    """A training as a range test finds it."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._gradients = torch.is_grad_enabled()
+        self._structure = Structure(trainer.model)
+        self._state = trainer.everything.capture()
+        # A loader with workers that persist has one iterator, which the caller may be in the middle of.
+        self._iterator = getattr(trainer.loader, "_iterator", None)
+
+    def restore(self) -> None:
+        """Puts the training back for a repeat."""
+        trainer = self._trainer
+        torch.set_grad_enabled(self._gradients)
+        each([self._structure.restore, lambda: trainer.everything.restore(self._state)])
         trainer.batches = Batches(trainer.loader)
-        if hasattr(trainer.loader, "_iterator"):
-            trainer.loader._iterator = iterator
-        trainer.everything.restore(state)
+        if self._iterator is not None and trainer.loader._iterator is self._iterator:
+            trainer.loader._iterator = None
+
+    def put_back(self) -> None:
+        """Puts everything back for good."""
+        try:
+            self.restore()
+        finally:
+            if hasattr(self._trainer.loader, "_iterator"):
+                self._trainer.loader._iterator = self._iterator
 
 
 class _Repeats:
     """Starts the repeats of a range test, one after the other, with the one model there is."""
 
-    def __init__(
-        self, trainer: Trainer, state: dict[str, Any], reset: Optional[Callable[[torch.nn.Module], object]]
-    ) -> None:
-        self._trainer, self._state, self._reset = trainer, state, reset
+    def __init__(self, trainer: Trainer, start: _Start, reset: Optional[Callable[[torch.nn.Module], object]]) -> None:
+        self._trainer, self._start, self._reset = trainer, start, reset
 
     def __call__(self, run: cyclr.Run) -> cyclr.Trainer:
         trainer = self._trainer
-        trainer.everything.restore(self._state)
-        trainer.batches = Batches(trainer.loader)
+        self._start.restore()
         seed_all(run.seed)
         if self._reset is not None:
             with torch.no_grad():

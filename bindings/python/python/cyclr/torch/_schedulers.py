@@ -1,29 +1,16 @@
-"""Schedulers that are torch's `LRScheduler`s and take their values from cyclr's schedules.
-
-All of them count optimizer updates: call ``step()`` after ``optimizer.step()``, as with torch. Under gradient
-accumulation it may be called after every micro-batch as well, since a call without an update of the optimizer since the
-last one does nothing. (In a loop that trains nothing, without gradients and updates, each call counts, as torch has it.)
-Past the end of a run they hold the last value.
-
-Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers run so many times as fast
-then; these do not, and lengths are optimizer updates whatever the number of processes.
-"""
+"""torch's own cyclical schedulers, with the values from cyclr's schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Literal, Optional, Union
 
 import torch
 from torch.optim import lr_scheduler
 
 import cyclr
-from cyclr._cyclr import Hyper, Spec
-from cyclr.torch._counting import CountsUpdates
-from cyclr.torch._groups import factors, set_momentum
-
-FOREVER = 2**53
-"""A horizon for policies that do not depend on one."""
+from cyclr._past import FOREVER
+from cyclr.torch._counting import CountsUpdates, another_length
+from cyclr.torch._groups import set_momentum
 
 
 class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
@@ -35,8 +22,9 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         optimizer: The optimizer.
         base_lr: The lower bound, for all groups or one for each.
         max_lr: The upper bound, likewise.
-        step_size_up: Updates from the lower to the upper bound.
-        step_size_down: Updates back; the same where it is not given.
+        step_size_up: Updates from the lower to the upper bound, above 0.
+        step_size_down: Updates back; the same where it is not given; 0 falls back at once (a
+            sawtooth).
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``.
         gamma: The factor of ``"exp_range"``.
         scale_fn: A scaling of your own; ``mode`` is then ignored.
@@ -45,6 +33,9 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         base_momentum: The lower bound of momentum.
         max_momentum: The upper bound of momentum.
         last_epoch: The update before the first, when resuming without a state.
+
+    Raises:
+        CyclrError: A step size is out of its range.
     """
 
     def __init__(
@@ -64,6 +55,7 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         last_epoch: int = -1,
     ) -> None:
         self._shape: Optional[cyclr.Schedule] = None
+        _check_step_sizes(step_size_up, step_size_down)
         super().__init__(
             optimizer,
             base_lr,
@@ -87,7 +79,8 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         if self.cycle_momentum:
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
                 set_momentum(group, high - (high - low) * height)
-        return [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
+        rates = [base + (most - base) * height for base, most in zip(self.base_lrs, self.max_lrs)]
+        return self._keep_late_groups(rates)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a state, exactly; also from one of torch's own class."""
@@ -106,6 +99,8 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
 
     def _height(self) -> float:
         """How far the rates are from their base to their max."""
+        if self.step_ratio == 1:
+            return self._sawtooth()
         if self._shape is None:
             self._shape = self._unit_wave()
         shape, update = self._shape, self.last_epoch
@@ -116,6 +111,12 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         x = position[1] + 1 if self.scale_mode == "cycle" else update
         return shape.lr(update) * self.scale_fn(x)
 
+    def _sawtooth(self) -> float:
+        """The height where the way back takes no update, which no spec has."""
+        cycle, update = divmod(self.last_epoch, self.total_size)
+        x = cycle + 1 if self.scale_mode == "cycle" else self.last_epoch
+        return update / self.total_size * self.scale_fn(x)
+
     def _is_builtin(self) -> bool:
         return self._scale_fn_custom is None and (self.mode != "exp_range" or 0 < self.gamma <= 1)
 
@@ -125,6 +126,13 @@ class CyclicLR(CountsUpdates, lr_scheduler.CyclicLR):
         mode = self.mode if self._is_builtin() else "triangular"
         gamma = f", gamma={self.gamma!r}" if mode == "exp_range" else ""
         return cyclr.Schedule(f"{mode}(base=0, max=1, {lengths}{gamma})", updates=FOREVER)
+
+
+def _check_step_sizes(up: float, down: Optional[float]) -> None:
+    if not 0 < up < FOREVER:
+        raise cyclr.CyclrError(f"step_size_up = {up}: it must be a number of updates above 0")
+    if down is not None and not 0 <= down < FOREVER:
+        raise cyclr.CyclrError(f"step_size_down = {down}: it must be a number of updates of at least 0")
 
 
 def _length(updates: float) -> str:
@@ -138,8 +146,9 @@ def _length(updates: float) -> str:
 class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
     """torch's ``OneCycleLR``: the same arguments and values, taken from cyclr's ``one_cycle``.
 
-    Where it differs: a call of ``step()`` without an update of the optimizer does nothing, and past the last update the
-    last rate stays instead of an error.
+    Where it differs: a call of ``step()`` without an update of the optimizer does nothing; past
+    the last update the last rate stays, with a warning instead of an error; and a run starts at
+    ``max_lr`` if ``pct_start`` of it is less than one update.
 
     Args:
         optimizer: The optimizer.
@@ -152,10 +161,13 @@ class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
         cycle_momentum: Moves momentum (beta1 of the Adam family) against the rate.
         base_momentum: The lower bound of momentum, for all groups or one for each.
         max_momentum: The upper bound of momentum, likewise.
-        div_factor: The first rate is ``max_lr / div_factor``.
-        final_div_factor: The last rate is the first one divided by this.
+        div_factor: The first rate is ``max_lr / div_factor``; above 0.
+        final_div_factor: The last rate is the first one divided by this; above 0.
         three_phase: Goes back to the first rate as steeply as up, and to the last one then.
         last_epoch: The update before the first, when resuming without a state.
+
+    Raises:
+        CyclrError: A divisor is out of its range, or the rise too long for three phases.
     """
 
     def __init__(
@@ -183,6 +195,7 @@ class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
             "anneal": anneal_strategy,
             "phases": 3 if three_phase else 2,
         }
+        _check_cycle(**self._cycle)
         super().__init__(
             optimizer,
             max_lr,
@@ -207,20 +220,25 @@ class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
             self._shape = self._unit_cycle()
         update = min(self.last_epoch, self.total_steps - 1)
         hyper = self._shape.at(update)
+        groups = self.optimizer.param_groups[: len(self.base_lrs)]
         if self.cycle_momentum:
             assert hyper.momentum is not None
             height = (_UNIT_MOMENTUM - hyper.momentum) / _UNIT_MOMENTUM
-            for group in self.optimizer.param_groups:
+            for group in groups:
                 high, low = group["max_momentum"], group["base_momentum"]
                 set_momentum(group, high - (high - low) * height)
-        return [group["max_lr"] * hyper.lr for group in self.optimizer.param_groups]
+        rate = hyper.lr if self._is_usual() else self._unusual(update, hyper.lr)
+        return self._keep_late_groups([group["max_lr"] * rate for group in groups])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a state, exactly; also from one of torch's own class, for the same settings.
 
         Raises:
-            CyclrError: The state is of torch's own class, and of other settings.
+            CyclrError: The state is of a run of another length, or of torch's own class and of
+                other settings.
         """
+        if "_cycle" in state_dict and state_dict["total_steps"] != self.total_steps:
+            raise another_length(state_dict["total_steps"], self.total_steps, "total_steps")
         if "_cycle" not in state_dict:
             for name in ("total_steps", "_schedule_phases", "_anneal_func_type"):
                 ours, theirs = getattr(self, name, None), state_dict.get(name)
@@ -232,110 +250,50 @@ class OneCycleLR(CountsUpdates, lr_scheduler.OneCycleLR):
         super().load_state_dict(state_dict)
         self._shape = None
 
+    def _end(self) -> Optional[int]:
+        return self.total_steps
+
+    def _is_usual(self) -> bool:
+        """Whether the rate rises to its max and ends no higher than it began, as all that a spec describes do."""
+        return bool(min(self._cycle["div_factor"], self._cycle["final_div_factor"]) >= 1)
+
+    def _unusual(self, update: int, unit: float) -> float:
+        """The rate, relative to the max, of divisors below 1, from that of the unit cycle."""
+        initial = 1 / float(self._cycle["div_factor"])
+        last = initial / float(self._cycle["final_div_factor"])
+        peak = max(self._cycle["pct_start"] * self.total_steps - 1, 0)
+        if self._cycle["phases"] == 3 and update > 2 * peak:
+            start, stop, unit_start, unit_stop = initial, last, 1 / _UNIT_DIV, 1 / _UNIT_DIV**2
+        elif self._cycle["phases"] == 3 or update <= peak:
+            start, stop, unit_start, unit_stop = initial, 1.0, 1 / _UNIT_DIV, 1.0
+        else:
+            start, stop, unit_start, unit_stop = 1.0, last, 1.0, 1 / _UNIT_DIV**2
+        return start + (stop - start) * (unit - unit_start) / (unit_stop - unit_start)
+
     def _unit_cycle(self) -> cyclr.Schedule:
         cycle = self._cycle
+        div, final = (cycle["div_factor"], cycle["final_div_factor"]) if self._is_usual() else (_UNIT_DIV, _UNIT_DIV)
         spec = (
-            f"one_cycle(max=1, warmup={cycle['pct_start'] * 100!r}%, div={float(cycle['div_factor'])!r},"
-            f" final_div={float(cycle['final_div_factor'])!r}, anneal={cycle['anneal']},"
+            f"one_cycle(max=1, warmup={cycle['pct_start'] * 100!r}%, div={float(div)!r},"
+            f" final_div={float(final)!r}, anneal={cycle['anneal']},"
             f" phases={cycle['phases']}, momentum=0..{_UNIT_MOMENTUM})"
         )
         return cyclr.Schedule(spec, updates=self.total_steps)
 
 
+def _check_cycle(
+    pct_start: float, div_factor: float, final_div_factor: float, anneal: str, phases: Literal[2, 3]
+) -> None:
+    for name, divisor in [("div_factor", div_factor), ("final_div_factor", final_div_factor)]:
+        if not 0 < divisor < float("inf"):
+            raise cyclr.CyclrError(f"{name} = {divisor}: it must be a finite number above 0")
+    if phases == 3 and pct_start > 0.5:
+        raise cyclr.CyclrError(
+            f"pct_start = {pct_start}: in three phases the rate falls for as long as it rises, so that it must be at most 0.5"
+        )
+
+
+_UNIT_DIV = 2
+"""The divisors of the unit cycle whose progress stands for that of divisors below 1."""
 _UNIT_MOMENTUM = 0.5
 """The momentum of the unit cycle, whose height between 0 and this is that of the cycle."""
-
-
-class Schedule(CountsUpdates):
-    """Any spec, as a scheduler of torch.
-
-    The rate multiplies each group's factor: its rate at the beginning relative to that of the first group, so that all
-    groups follow the spec where their rates are alike. Momentum (beta1 of the Adam family) and weight decay are moved
-    where the spec moves them, and left alone otherwise; weight decay multiplies the groups' factors as well. It may be
-    called as rarely as once an epoch: it goes to the update that the optimizer is at.
-
-    Args:
-        optimizer: The optimizer.
-        spec: A policy, as text or `cyclr.Spec`, or one for each group (whose factors are then 1).
-        updates: The optimizer updates of the run.
-        epochs: Its passes over the data, instead.
-        examples: The training examples, for lengths in epochs.
-        batch: The examples of an update.
-        last_epoch: The update before the first, when resuming without a state.
-
-    Raises:
-        CyclrError: The spec does not fit the run, or the optimizer.
-
-    Example:
-        >>> import torch, cyclr.torch
-        >>> optimizer = torch.optim.SGD(torch.nn.Linear(2, 1).parameters(), lr=0.1)
-        >>> spec = "triangular2(base=0.001, max=0.006, step=2000)"
-        >>> scheduler = cyclr.torch.Schedule(optimizer, spec, updates=16_000)
-        >>> scheduler.get_last_lr()
-        [0.001]
-    """
-
-    def __init__(
-        self,
-        optimizer: torch.optim.Optimizer,
-        spec: Union[Spec, str, Sequence[Union[Spec, str]]],
-        *,
-        updates: Optional[int] = None,
-        epochs: Optional[float] = None,
-        examples: Optional[int] = None,
-        batch: Optional[int] = None,
-        last_epoch: int = -1,
-    ) -> None:
-        groups = optimizer.param_groups
-        single = isinstance(spec, (Spec, str))
-        self.specs = [str(one) for one in ([spec] * len(groups) if single else spec)]  # type: ignore[union-attr]
-        if len(self.specs) != len(groups):
-            raise cyclr.CyclrError(f"there are {len(self.specs)} specs and {len(groups)} groups: give one for each")
-        self.horizon = {"updates": updates, "epochs": epochs, "examples": examples, "batch": batch}
-        self.factors = factors(groups) if single else [1.0] * len(groups)
-        self.weight_decays = [float(group.get("weight_decay", 0.0)) for group in groups]
-        self._schedules: Optional[list[cyclr.Schedule]] = None
-        self._check(groups)
-        super().__init__(optimizer, last_epoch)
-
-    def step(self, epoch: Optional[int] = None) -> None:
-        """Sets the rates of the update that the optimizer makes next.
-
-        Args:
-            epoch: Deprecated in torch: the update to go to.
-        """
-        if not self._is_first() and epoch is None:
-            self.last_epoch += max(self._made() - 1, 0)
-        super().step(epoch)
-
-    def get_lr(self) -> list[Any]:
-        """The rates of update ``last_epoch``; sets momentum and weight decay where the spec moves them."""
-        self._warn_outside_step()
-        hypers = self._hypers()
-        for group, hyper, weight_decay in zip(self.optimizer.param_groups, hypers, self.weight_decays):
-            if hyper.momentum is not None:
-                set_momentum(group, hyper.momentum)
-            if hyper.weight_decay is not None:
-                first = self.weight_decays[0]
-                group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)
-        return [hyper.lr * factor for hyper, factor in zip(hypers, self.factors)]
-
-    def _get_closed_form_lr(self) -> list[Any]:
-        return self.get_lr()
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state, exactly; the spec is the one of the state."""
-        super().load_state_dict(state_dict)
-        self._schedules = None
-
-    def _hypers(self) -> list[Hyper]:
-        if self._schedules is None:
-            made = {spec: cyclr.Schedule(spec, **self.horizon) for spec in self.specs}  # type: ignore[arg-type]
-            self._schedules = [made[spec] for spec in self.specs]
-        return [schedule.at(self.last_epoch) for schedule in self._schedules]
-
-    def _check(self, groups: list[dict[str, Any]]) -> None:
-        self.last_epoch = 0
-        for group, hyper in zip(groups, self._hypers()):
-            if hyper.momentum is not None and not ("momentum" in group or "betas" in group):
-                raise cyclr.CyclrError("the spec moves momentum, and this optimizer has none: leave it out of the spec")

@@ -6,10 +6,16 @@ import copy
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Optional
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Callable, Optional
 
 import torch
+from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
+
+import cyclr
+from cyclr.torch._counting import with_held
 
 State = dict[str, Any]
 
@@ -20,7 +26,7 @@ def capture_random() -> State:
     if "numpy" in sys.modules:
         import numpy as np
 
-        state["numpy"] = np.random.get_state()
+        state["numpy"] = _without_arrays(np.random.get_state(legacy=False))
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
@@ -40,6 +46,13 @@ def restore_random(state: State) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
     if "mps" in state:
         torch.mps.set_rng_state(state["mps"])
+
+
+def _without_arrays(value: Any) -> Any:
+    """A state of NumPy's generator, in what ``torch.load(weights_only=True)`` reads."""
+    if isinstance(value, dict):
+        return {key: _without_arrays(inner) for key, inner in value.items()}
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def generators_of(loader: Any) -> list[torch.Generator]:
@@ -68,52 +81,119 @@ def restore_order(loader: Any, state: State) -> None:
 
 
 def capture_model(model: torch.nn.Module) -> State:
-    """Parameters, buffers (also those that are not persistent), gradients, and what is in training mode."""
+    """The parameters and buffers of each module (also those that are not persistent), their gradients, and its mode.
+
+    Raises:
+        CyclrError: A parameter has no shape yet.
+    """
+    seen: dict[int, Any] = {}
+    return {path: _capture_module(path, module, seen) for path, module in model.named_modules()}
+
+
+def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) -> State:
+    parameters = {}
+    for name, weight in module._parameters.items():
+        if isinstance(weight, UninitializedParameter):
+            raise cyclr.CyclrError(
+                f"the parameter {path}.{name} has no shape yet: call the model on a batch first, as lazy modules need it"
+            )
+        if weight is not None and id(weight) not in seen:
+            # Of weights that are tied only the first place is captured.
+            seen[id(weight)] = parameters[name] = {
+                "value": weight.detach().clone(),
+                "gradient": None if weight.grad is None else weight.grad.clone(),
+                "is_trained": weight.requires_grad,
+            }
     return {
-        "parameters": [weight.detach().clone() for weight in model.parameters()],
-        "gradients": [None if weight.grad is None else weight.grad.clone() for weight in model.parameters()],
-        "buffers": [None if tensor is None else tensor.clone() for _, _, tensor in _buffers(model)],
-        "training": [module.training for module in model.modules()],
-        "trained": [weight.requires_grad for weight in model.parameters()],
+        "parameters": parameters,
+        "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
+        "passing": sorted(module._non_persistent_buffers_set),
+        "training": module.training,
     }
 
 
 @torch.no_grad()
 def restore_model(model: torch.nn.Module, state: State) -> None:
-    """Puts a model back, in place.
+    """Puts a model back, in place; buffers that were registered since are removed, and those that went come back.
 
     Raises:
         ValueError: The state is of another model.
     """
-    weights, buffers = list(model.parameters()), list(_buffers(model))
-    shapes = [weight.shape for weight in weights]
-    if shapes != [saved.shape for saved in state["parameters"]] or len(buffers) != len(state["buffers"]):
-        raise ValueError("the state is of another model: the shapes of its parameters or its buffers differ")
-    for weight, saved, gradient in zip(weights, state["parameters"], state["gradients"]):
-        weight.copy_(saved)
-        _put_gradient(weight, gradient)
-    for (module, name, tensor), saved in zip(buffers, state["buffers"]):
-        if tensor is not None and saved is not None and tensor.shape == saved.shape and tensor.dtype == saved.dtype:
-            tensor.copy_(saved)
-        else:
-            module._buffers[name] = None if saved is None else saved.clone()
-    for module, training in zip(model.modules(), state["training"]):
-        module.training = training
-    for weight, trained in zip(weights, state["trained"]):
-        weight.requires_grad_(trained)
+    modules, known = dict(model.named_modules()), set()
+    for path, saved in state.items():
+        if path not in modules:
+            raise ValueError(f"the state is of another model: it has a module {path!r}, and this one has none")
+        _check_parameters(path, modules[path], saved["parameters"])
+        known |= {id(modules[path]._parameters[name]) for name in saved["parameters"]}
+    new = [name for name, weight in model.named_parameters() if id(weight) not in known]
+    if new:
+        raise ValueError(f"the state is of another model: it has no parameter {', '.join(new)}")
+    for path, saved in state.items():
+        module = modules[path]
+        for name, values in saved["parameters"].items():
+            _put_parameter(module._parameters[name], values)
+        _put_buffers(module, saved)
+        module.training = saved["training"]
 
 
-def _put_gradient(weight: torch.Tensor, gradient: Optional[torch.Tensor]) -> None:
+def _check_parameters(path: str, module: torch.nn.Module, saved: State) -> None:
+    for name, values in saved.items():
+        weight, shape = module._parameters.get(name), tuple(values["value"].shape)
+        found = "has none" if weight is None else f"has one of {tuple(weight.shape)}"
+        if weight is None or weight.shape != shape:
+            raise ValueError(
+                f"the state is of another model: its parameter {path}.{name} has the shape {shape}, and this {found}"
+            )
+
+
+def _put_parameter(weight: Any, saved: State) -> None:
+    weight.copy_(saved["value"])
+    weight.requires_grad_(saved["is_trained"])
+    gradient = saved["gradient"]
     if gradient is None or weight.grad is None:
         weight.grad = None if gradient is None else gradient.to(weight.device, copy=True)
     else:
         weight.grad.copy_(gradient)
 
 
-def _buffers(model: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, Optional[torch.Tensor]]]:
-    for module in model.modules():
-        for name, tensor in module._buffers.items():
-            yield module, name, tensor
+def _put_buffers(module: torch.nn.Module, saved: State) -> None:
+    first = next(module.parameters(), None)
+    for name in [name for name in module._buffers if name not in saved["buffers"]]:
+        delattr(module, name)
+    for name, value in saved["buffers"].items():
+        now = module._buffers.get(name)
+        if now is not None and value is not None and now.shape == value.shape and now.dtype == value.dtype:
+            now.copy_(value)
+            continue
+        device = now.device if now is not None else None if first is None else first.device
+        if name not in module._buffers:
+            module.register_buffer(name, None, persistent=name not in saved["passing"])
+        module._buffers[name] = None if value is None else value.to(device, copy=True)
+
+
+class Structure:
+    """What a model's modules hold, as the very objects, so that what a forward pass adds or takes away can be undone."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self._held = [(module, [dict(held) for held in _dicts(module)]) for module in model.modules()]
+        self._passing = [(module, set(module._non_persistent_buffers_set)) for module in model.modules()]
+        self._storages = [(weight, weight.data) for weight in model.parameters()]
+
+    def restore(self) -> None:
+        """Puts the objects back where they were."""
+        for module, held in self._held:
+            for now, before in zip(_dicts(module), held):
+                now.clear()
+                now.update(before)
+        for module, names in self._passing:
+            module._non_persistent_buffers_set = set(names)
+        for weight, data in self._storages:
+            if (weight.shape, weight.dtype, weight.device) != (data.shape, data.dtype, data.device):
+                weight.data = data
+
+
+def _dicts(module: torch.nn.Module) -> list[dict[str, Any]]:
+    return [module._parameters, module._buffers, module._modules]
 
 
 def capture_optimizer(optimizer: Optimizer) -> State:
@@ -123,6 +203,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
     """
     places = {id(weight): place for place, weight in enumerate(_weights(optimizer))}
     return {
+        "sizes": [len(group["params"]) for group in optimizer.param_groups],
         "groups": [
             {key: _copied(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
         ],
@@ -139,7 +220,22 @@ _MARKS = ("_opt_called", "_step_count", "_cyclr_updates")
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
-    """Puts an optimizer back; rates that are tensors stay the tensors they are."""
+    """Puts an optimizer back; rates that are tensors stay the tensors they are.
+
+    Groups and parameters that were added since go.
+
+    Raises:
+        ValueError: The state is of another optimizer: one with more groups or parameters.
+    """
+    sizes, here = state["sizes"], [len(group["params"]) for group in optimizer.param_groups]
+    if len(here) < len(sizes) or any(ours < theirs for ours, theirs in zip(here, sizes)):
+        raise ValueError(
+            f"the state is of an optimizer with groups of {sizes} parameters, and {type(optimizer).__name__} has "
+            f"groups of {here}: give the optimizer that it was made with"
+        )
+    del optimizer.param_groups[len(sizes) :]
+    for group, size in zip(optimizer.param_groups, sizes):
+        del group["params"][size:]
     for group, saved in zip(optimizer.param_groups, state["groups"]):
         for key in [key for key in group if key != "params" and key not in saved]:
             del group[key]
@@ -183,13 +279,43 @@ def _to(values: Any, device: torch.device) -> Any:
     return values.to(device) if isinstance(values, torch.Tensor) else values
 
 
+@contextmanager
+def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Iterator[None]:
+    """A model, and optimizers that have the methods, in the mode of evaluation; afterwards as before, to the bit."""
+    modes = [(module, module.training) for module in model.modules()]
+    switched = list(with_modes(optimizers))
+    # There and back, an optimizer's average of the weights is rounded.
+    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in _weights(optimizer)]
+    try:
+        model.eval()
+        for optimizer in switched:
+            optimizer.eval()
+        yield
+    finally:
+        for optimizer in switched:
+            optimizer.train()
+        with torch.no_grad():
+            for weight, saved in weights:
+                weight.copy_(saved)
+        for module, training in modes:
+            module.training = training
+
+
+def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
+    """The optimizers that train at other weights than they are to be measured at, and so have ``train()`` and ``eval()``."""
+    for optimizer in optimizers:
+        if callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None)):
+            yield optimizer
+
+
 class Everything:
     """All of a training in one: model, optimizers, scaler and generators."""
 
     def __init__(
         self, model: torch.nn.Module, optimizers: Sequence[Optimizer], scaler: Optional[Any], loaders: Iterable[Any]
     ) -> None:
-        self.model, self.optimizers, self.scaler, self.loaders = model, optimizers, scaler, list(loaders)
+        self.model, self.scaler, self.loaders = model, scaler, list(loaders)
+        self.optimizers = list(with_held(optimizers))
 
     def capture(self) -> State:
         """Copies of everything."""
@@ -202,14 +328,40 @@ class Everything:
         }
 
     def restore(self, state: State) -> None:
-        """Puts everything back."""
-        restore_model(self.model, state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"]):
-            restore_optimizer(optimizer, saved)
+        """Puts everything back, each part by itself, and raises afterwards what went wrong.
+
+        Raises:
+            ValueError: The state is of another training.
+        """
+        if len(state["optimizers"]) != len(self.optimizers) or len(state["orders"]) != len(self.loaders):
+            raise ValueError(
+                f"the state is of another training, with {len(state['optimizers'])} optimizers and {len(state['orders'])} "
+                f"loaders: here are {len(self.optimizers)} and {len(self.loaders)}"
+            )
+        parts = [partial(restore_model, self.model, state["model"])]
+        parts += [partial(restore_optimizer, *pair) for pair in zip(self.optimizers, state["optimizers"])]
         if self.scaler is not None:
-            self.scaler.load_state_dict(state["scaler"])
-            # What an exception between unscaling and stepping left behind.
-            getattr(self.scaler, "_per_optimizer_states", {}).clear()
-        for loader, saved in zip(self.loaders, state["orders"]):
-            restore_order(loader, saved)
-        restore_random(state["random"])
+            parts.append(partial(self._restore_scaler, state["scaler"]))
+        parts += [partial(restore_order, *pair) for pair in zip(self.loaders, state["orders"])]
+        parts.append(partial(restore_random, state["random"]))
+        each(parts)
+
+    def _restore_scaler(self, state: State) -> None:
+        assert self.scaler is not None
+        self.scaler.load_state_dict(state)
+        # What an exception between unscaling and stepping left behind.
+        getattr(self.scaler, "_per_optimizer_states", {}).clear()
+
+
+def each(parts: Iterable[Callable[[], object]]) -> None:
+    """Calls all parts, also after one that fails, and then raises the first failure; the message has those of all."""
+    failures: list[Exception] = []
+    for part in parts:
+        try:
+            part()
+        except Exception as error:
+            failures.append(error)
+    if len(failures) > 1:
+        raise ValueError("not all is put back: " + "; ".join(map(str, failures))) from failures[0]
+    if failures:
+        raise failures[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator, Sequence
+import pickle
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
 
@@ -15,17 +16,19 @@ from torch.optim import Optimizer
 import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
-from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Split
+from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._batches import Batches, Forward, batch_size
 from cyclr.torch._distributed import agreed, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._state import (
     Everything,
-    State,
     capture_order,
     capture_random,
+    evaluating,
     restore_order,
     restore_random,
+    with_modes,
 )
 
 Step = Callable[[Any], Figures]
@@ -36,11 +39,16 @@ class Trainer:
 
     Args:
         model: The model.
-        optimizer: Its optimizer, or several that are stepped together. A rate multiplies the factors of their groups:
-            their rates relative to that of the very first.
-        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; not used where ``step`` is given.
-        loader: Gives the training batches, ``(inputs, targets)``, pass after pass: a `DataLoader` or anything like it
-            that can be iterated again and again.
+        optimizer: Its optimizer, or several that are stepped together. A rate multiplies the
+            factors of their groups: their rates relative to that of the very first. One with
+            ``train()`` and ``eval()``, as schedule-free ones have, is switched for evaluation.
+        loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
+            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            that the model's output holds (``outputs.loss``), as with models of Hugging Face.
+        loader: Gives the training batches, pass after pass: a `DataLoader` or anything like it
+            that can be iterated again and again. A batch is a pair ``(inputs, targets)``, or a
+            mapping of the model's arguments, whose entry ``labels`` are the targets (which the
+            model gets too if there is no ``loss_fn``).
         validation: A loader of held-out data that decides; in a fixed order.
         test: A loader of held-out data that is read once; in a fixed order.
         step: An update of your own, instead of ``loss_fn``: it is given a batch (a list of them where ``accumulate`` is
@@ -76,8 +84,6 @@ class Trainer:
         given_weights: bool = False,
         examples: Optional[int] = None,
     ) -> None:
-        if loss_fn is None and step is None:
-            raise ValueError("there is neither a loss_fn nor a step: give one of them")
         if hasattr(loader, "__next__"):
             raise TypeError("loader is an iterator, which can be gone through once: give the loader itself")
         optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
@@ -87,14 +93,15 @@ class Trainer:
             )
         if accumulate < 1:
             raise ValueError(f"accumulate = {accumulate}: it must be at least 1")
-        self.model, self.loss_fn, self.loader = model, loss_fn, loader
+        self.model, self.loader = model, loader
         self.optimizers = optimizers
         self.held_out = {"validation": validation, "test": test}
         self.own_step, self.own_evaluate = step, evaluate
-        self.scaler, self.autocast = scaler, autocast or contextlib.nullcontext()
+        self.scaler = scaler
         self.accumulate, self.clip = accumulate, clip
         first = next(model.parameters(), None)
         self.device = device if device is not None else torch.device("cpu") if first is None else first.device
+        self.forward = Forward(model, loss_fn, autocast or contextlib.nullcontext(), self.device)
         self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
         self.everything = Everything(model, self.optimizers, scaler, [loader])
@@ -110,6 +117,8 @@ class Trainer:
         made: list[list[Metric]] = []
         if not self.model.training:
             self.model.train()
+        for optimizer in with_modes(self.optimizers):
+            optimizer.train()
         for hyper in hypers:
             self.groups.set(hyper)
             batches = [next(self.batches) for _ in range(self.accumulate)]
@@ -127,16 +136,13 @@ class Trainer:
         """Measures the model on held-out data and leaves no trace in the training."""
         loader = self.held_out[split]
         state, order = capture_random(), capture_order(loader)
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
         try:
-            if self.own_evaluate is not None:
-                figures = self.own_evaluate(split)
-                return Evaluation(metrics_of(figures, 1))
-            return self._measured(loader)
+            with evaluating(self.model, self.optimizers):
+                if self.own_evaluate is not None:
+                    figures = self.own_evaluate(split)
+                    return Evaluation(metrics_of(figures, 1))
+                return self._measured(loader)
         finally:
-            for module, training in modes:
-                module.training = training
             restore_order(loader, order)
             restore_random(state)
 
@@ -147,8 +153,18 @@ class Trainer:
         return file.getvalue()
 
     def restore(self, state: bytes) -> None:
-        """Continues from a state of the same script."""
-        saved = torch.load(io.BytesIO(state), map_location="cpu", weights_only=False)
+        """Continues from a state of the same script.
+
+        Raises:
+            CyclrError: The state holds what ``torch.load(weights_only=True)`` does not read.
+        """
+        try:
+            saved = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise cyclr.CyclrError(
+                "the state is damaged, or the optimizer keeps objects that torch does not read from a file; if you trust it, "
+                f"name their classes with torch.serialization.add_safe_globals: {error}"
+            ) from error
         # The batches first: going to the place in the data draws from the generators.
         self.batches.restore(saved["batches"])
         self.everything.restore(saved["everything"])
@@ -158,11 +174,8 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         sums = Sums()
-        for inputs, targets in batches:
-            inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
-            with self.autocast:
-                outputs = self.model(inputs)
-                loss = self.loss_fn(outputs, targets)  # type: ignore[misc]
+        for batch in batches:
+            loss, outputs, targets = self.forward(batch)
             sums.add(loss, outputs, targets)
             if len(batches) > 1:
                 loss = loss / len(batches)
@@ -188,22 +201,18 @@ class Trainer:
 
     def _measured(self, loader: Any) -> Evaluation:
         sums = Sums(each=True)
-        for inputs, targets in loader:
-            inputs, targets = _moved(inputs, self.device), _moved(targets, self.device)
-            with self.autocast:
-                outputs = self.model(inputs)
-                loss = self.loss_fn(outputs, targets)  # type: ignore[misc]
-            sums.add(loss, outputs, targets)
+        for batch in loader:
+            sums.add(*self.forward(batch))
         figures = sums.figures()
         return Evaluation(metrics_of(figures, figures["count"]), sums.each)
 
     def _found_info(self, examples: Optional[int], given_weights: bool) -> TrainerInfo:
         world = world_size()
-        size = _batch_size(self.loader)
+        size = batch_size(self.loader)
         if examples is None:
             examples = _given(self.loader, size) * world
         count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
-        can_measure = self.loss_fn is not None or self.own_evaluate is not None
+        can_measure = self.own_step is None or self.forward.loss_fn is not None or self.own_evaluate is not None
         return TrainerInfo(
             examples=examples,
             batch=size * self.accumulate * world,
@@ -261,57 +270,6 @@ def seed_all(seed: int) -> None:
         np.random.seed(seed % 2**32)
 
 
-class Batches:
-    """The batches of a loader, pass after pass, with a place that can be gone back to."""
-
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
-        self._iterator: Optional[Iterator[Any]] = None
-        self._began: Optional[State] = None
-        self._given = 0
-
-    def __iter__(self) -> Batches:
-        return self
-
-    def __next__(self) -> Any:
-        if self._iterator is None:
-            self._begin()
-        try:
-            batch = next(self._iterator)  # type: ignore[arg-type]
-        except StopIteration:
-            self._begin()
-            batch = next(self._iterator, None)  # type: ignore[arg-type]
-            if batch is None:
-                raise ValueError("the loader gives no batch") from None
-        self._given += 1
-        return batch
-
-    def _begin(self) -> None:
-        self._began = {"order": capture_order(self.loader), "random": capture_random()}
-        self._iterator, self._given = iter(self.loader), 0
-
-    def state(self) -> State:
-        return {"began": self._began, "given": self._given}
-
-    def restore(self, state: State) -> None:
-        self._iterator, self._began, self._given = None, None, 0
-        if state["began"] is None:
-            return
-        restore_order(self.loader, state["began"]["order"])
-        restore_random(state["began"]["random"])
-        for _ in range(state["given"]):
-            next(self)
-        if state["given"] == 0:
-            self._begin()
-
-
-def _batch_size(loader: Any) -> int:
-    """Examples of a batch; 1 where the loader does not tell."""
-    if isinstance(loader, Sequence) and loader:
-        return len(loader[0][1])
-    return getattr(loader, "batch_size", None) or 1
-
-
 def _given(loader: Any, size: int) -> int:
     """Examples that a pass over the loader gives."""
     sampler = getattr(loader, "sampler", None)
@@ -334,13 +292,3 @@ def _held_out(name: str, loader: Any) -> int:
         raise ValueError(
             f"the {name} loader does not tell how many examples it gives: its data set needs a __len__"
         ) from None
-
-
-def _moved(value: Any, device: Union[torch.device, str]) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, dict):
-        return {key: _moved(inner, device) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_moved(inner, device) for inner in value)
-    return value
