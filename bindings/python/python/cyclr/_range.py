@@ -55,7 +55,7 @@ class NoAnswer:
 
     Attributes:
         kind: ``too_few_points``, ``nothing_learnt``, ``starts_too_high``, ``ends_before_slowing``,
-            ``repeats_disagree``, ``diverges_at_once``.
+            ``repeats_disagree``, ``diverges_at_once``, ``constant``, ``best_at_first``, ``smoothed``, ``not_repeats``.
         reason: Why, with the values seen.
         advice: What to try.
     """

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use cyclr::trainer::Direction;
 
-use super::{CurvePoint, Points, RecordedError, Source};
+use super::{CurvePoint, RecordedError, Source, Unchecked};
 
 /// One curve for each file that has both, and for each file of losses with one of rates: the first with the first, and so
 /// on, or all with the only one.
-pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Points)>, RecordedError> {
+pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Unchecked)>, RecordedError> {
     let (mut whole, mut rates, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
         match part(&source)? {
@@ -127,7 +127,7 @@ impl Half {
 }
 
 /// The losses, each with the rate of its step. Rates of steps whose loss was not recorded are not needed.
-fn joined(rates: &Half, losses: &Half) -> Result<Points, RecordedError> {
+fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
     let by_step: BTreeMap<u64, f64> = rates
         .values
         .iter()
@@ -161,7 +161,7 @@ fn joined(rates: &Half, losses: &Half) -> Result<Points, RecordedError> {
         .iter_mut()
         .zip(column)
         .for_each(|(point, loss)| point.loss = loss);
-    Ok(Points {
+    Ok(Unchecked {
         points,
         places,
         direction: Direction::Higher,

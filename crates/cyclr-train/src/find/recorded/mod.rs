@@ -160,7 +160,7 @@ impl Source {
     }
 
     /// The points of a file that has rates and figures.
-    fn points(&self) -> Result<Points, RecordedError> {
+    fn points(&self) -> Result<Unchecked, RecordedError> {
         let columns = &self.columns;
         let mut rows = Rows {
             lr: self.column(columns.lr)?,
@@ -190,7 +190,7 @@ impl Source {
         let points = rows
             .points()
             .map_err(|reason| RecordedError::refuse(&self.path, reason))?;
-        Ok(Points {
+        Ok(Unchecked {
             points,
             places: rows.places,
             direction,
@@ -199,7 +199,7 @@ impl Source {
 }
 
 /// What will be a curve, with the place that each point has in its file.
-struct Points {
+struct Unchecked {
     points: Vec<CurvePoint>,
     places: Vec<String>,
     direction: Direction,
@@ -327,11 +327,11 @@ fn end_as_nan(column: &mut [Option<f64>], places: &[String]) -> Result<(), Strin
 /// Undoes averages, and checks that the points are a sweep.
 fn finish(
     paths: Vec<PathBuf>,
-    points: Points,
+    points: Unchecked,
     smoothed: Option<Smoothed>,
 ) -> Result<Recorded, RecordedError> {
     let path = paths[paths.len() - 1].clone();
-    let Points {
+    let Unchecked {
         mut points,
         places,
         direction,
