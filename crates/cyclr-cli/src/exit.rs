@@ -35,18 +35,28 @@ impl fmt::Display for NoReliableAnswer {
 
 impl std::error::Error for NoReliableAnswer {}
 
-/// The error and its causes, each said once: some say their cause themselves.
+/// The error and its causes, each said once: some errors quote their cause.
 fn describe(error: &anyhow::Error) -> String {
-    let causes = error.chain().map(ToString::to_string);
-    causes.fold(String::new(), |said, cause| {
-        if said.is_empty() {
-            cause
-        } else if said.contains(&cause) {
+    let mut causes = error.chain().map(ToString::to_string);
+    let first = causes.next().unwrap_or_default();
+    causes.fold(first, |said, cause| {
+        if quotes(&said, &cause) {
             said
         } else {
             format!("{said}: {cause}")
         }
     })
+}
+
+/// Whether a message has another as a part of its own: all of it, or after a colon up to the end or a mark. Words that are
+/// in it by chance are no quotation.
+fn quotes(message: &str, cause: &str) -> bool {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([';', ':', ',', '.', '\n']);
+    message == cause
+        || message
+            .match_indices(cause)
+            .filter(|_| !cause.is_empty())
+            .any(|(at, _)| message[..at].ends_with(": ") && ends(&message[at + cause.len()..]))
 }
 
 /// Says what went wrong, and with what code the process ends.
@@ -86,5 +96,22 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::BadWinner { .. }
         | Error::NoReference { .. } => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let quoted = anyhow!("disk full").context("cannot write a.json: disk full; make room");
+        assert_eq!(describe(&quoted), "cannot write a.json: disk full; make room");
+        let chance = anyhow!("file").context("cannot write the file");
+        assert_eq!(describe(&chance), "cannot write the file: file");
+        let same = anyhow!("it failed").context("it failed");
+        assert_eq!(describe(&same), "it failed");
     }
 }

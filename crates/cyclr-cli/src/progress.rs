@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::say::note;
-use cyclr::Hyper;
+use crate::chart::rate;
+use crate::say::{note, printable};
+use cyclr::{Hyper, readable};
 use cyclr::trainer::Metrics;
 use cyclr_train::{Event, Interrupt, find::FindEvent};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -71,12 +72,12 @@ impl Pace {
         updates_done as f64 / self.began.elapsed().as_secs_f64()
     }
 
-    /// `epoch 3.2, rate 1.000e-2, loss 0.4130, accuracy 0.8720, 340/s`
+    /// `epoch 3.2, rate 0.01, loss 0.413, accuracy 0.872, 340/s`
     fn describe(&self, hyper: Hyper, metrics: &Metrics) -> String {
         format!(
-            "epoch {:.1}, rate {:.3e}, {}, {:.0}/s",
+            "epoch {:.1}, rate {}, {}, {:.0}/s",
             self.bar.position() as f64 / self.updates_per_epoch as f64,
-            hyper.lr,
+            rate(hyper.lr),
             figures(metrics),
             self.speed()
         )
@@ -106,8 +107,8 @@ impl Progress {
                 seconds_per_update,
                 updates,
             } => self.say(&format!(
-                "{seconds:.0} s are {updates} updates, of {:.2} ms each",
-                1e3 * seconds_per_update
+                "{seconds:.0} s are {updates} updates of {} ms each",
+                readable(1e3 * seconds_per_update, 3)
             )),
             Event::Adjusted { budget, end } => {
                 self.say(&format!(
@@ -136,10 +137,10 @@ impl Progress {
                 }
             }
             Event::Evaluated(evaluation) => {
-                let worth = evaluation.metrics.is_finite();
+                let usable = evaluation.metrics.is_finite();
                 let trough = evaluation
                     .trough
-                    .filter(|_| worth)
+                    .filter(|_| usable)
                     .map_or_else(String::new, |k| {
                         format!(", trough {k}: you could stop here")
                     });
@@ -165,10 +166,10 @@ impl Progress {
                 let decay =
                     weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
                 self.say(&format!(
-                    "{repeats} × {} updates, the rate rising from {:.3e} to {:.3e} ({}){decay}",
+                    "{repeats} × {} updates, the rate rising from {} to {} ({}){decay}",
                     ramp.updates(),
-                    ramp.from(),
-                    ramp.to(),
+                    rate(ramp.from()),
+                    rate(ramp.to()),
                     format!("{:?}", ramp.shape()).to_lowercase(),
                 ));
             }
@@ -179,8 +180,8 @@ impl Progress {
                     .inc(point.update + 1 - updates_done.unwrap_or(0));
                 if self.is_time() {
                     self.show(format!(
-                        "rate {:.3e}, {:.0}/s",
-                        point.lr,
+                        "rate {}, {:.0}/s",
+                        rate(point.lr),
                         self.whole.speed()
                     ));
                 }
@@ -246,7 +247,7 @@ impl Progress {
             note!("{line}");
         } else {
             // Where the terminal is gone, so is the reader.
-            let _ = self.bars.println(line);
+            let _ = self.bars.println(printable(line));
         }
     }
 
@@ -283,7 +284,7 @@ impl Progress {
 pub(crate) fn figures(metrics: &Metrics) -> String {
     let figures: Vec<String> = metrics
         .iter()
-        .map(|metric| format!("{} {:.4}", metric.name, metric.value))
+        .map(|metric| format!("{} {}", metric.name, readable(metric.value, 4)))
         .collect();
     figures.join(", ")
 }

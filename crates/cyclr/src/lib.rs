@@ -30,6 +30,6 @@ pub mod units;
 
 pub use error::Error;
 pub use hyper::Hyper;
-pub use round::rounded;
+pub use round::{readable, rounded};
 pub use schedule::{Position, Schedule};
 pub use spec::{Spec, SpecError, SpecErrorKind};

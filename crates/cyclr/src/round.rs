@@ -1,4 +1,4 @@
-use alloc::format;
+use alloc::{format, string::String};
 
 /// A number for people: `value` to `digits` significant decimal digits (at least 1; 0 counts as
 /// 1), to the nearest, as the `f64` that prints with these digits. What is not finite, or would
@@ -18,6 +18,23 @@ pub fn rounded(value: f64, digits: usize) -> f64 {
     if read.is_finite() { read } else { value }
 }
 
+/// A number as people read it: [`rounded`], with an exponent only below 1e-4 and from 1e7 on.
+///
+/// ```
+/// assert_eq!(cyclr::readable(0.029_621, 3), "0.0296");
+/// assert_eq!(cyclr::readable(0.000_029_621, 3), "2.96e-5");
+/// assert_eq!(cyclr::readable(-0.0, 3), "0");
+/// ```
+pub fn readable(value: f64, digits: usize) -> String {
+    let value = rounded(value, digits);
+    match value.abs() {
+        0.0 => String::from("0"),
+        1e-4..1e7 => format!("{value}"),
+        _ if value.is_finite() => format!("{value:e}"),
+        _ => format!("{value}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +52,21 @@ mod tests {
             (f64::INFINITY, 2, f64::INFINITY),
         ] {
             assert_eq!(rounded(value, digits), expected, "{value} to {digits}");
+        }
+    }
+
+    #[test]
+    fn an_exponent_stands_only_where_there_would_be_many_zeros() {
+        for (value, expected) in [
+            (0.000_1, "0.0001"),
+            (0.000_099_99, "0.0001"),
+            (0.000_012_34, "1.23e-5"),
+            (9_999_999.0, "1e7"),
+            (1_234_567.0, "1230000"),
+            (-1e-320, "-1e-320"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(readable(value, 3), expected, "{value}");
         }
     }
 }

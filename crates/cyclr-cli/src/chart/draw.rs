@@ -10,9 +10,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Scaled;
 use super::{COLOURS, Chart, DASHES, Form, Point, Series};
 
-const INK: RGBColor = RGBColor(40, 44, 52);
-const SOFT: RGBColor = RGBColor(130, 138, 148);
-const PALE: RGBColor = RGBColor(226, 229, 233);
+pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
+pub(super) const SOFT: RGBColor = RGBColor(130, 138, 148);
+pub(super) const PALE: RGBColor = RGBColor(226, 229, 233);
 
 /// A chart could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,8 @@ pub(crate) fn svg(charts: &[Chart], size: Size) -> Result<String, DrawError> {
     let area = SVGBackend::with_string(&mut text, whole(charts, size, 1)).into_drawing_area();
     draw(&area, charts, 1)?;
     drop(area);
+    // XML has no place for control characters, escaped or not.
+    text.retain(|c| c == '\n' || !c.is_control());
     Ok(text)
 }
 
@@ -89,11 +91,14 @@ impl Chart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        if !self.x.names.is_empty() {
+            return self.draw_rows(area, scale);
+        }
         let px = |points: u32| points * scale;
         let text = |points: u32| text(points, scale);
-        let x = Scaled::new(self.x_extent(), self.x.log, &self.x.names);
+        let x = Scaled::new(self.x_extent(), self.x.log, &[]);
         let y = Scaled::new(self.y_extent(), self.y.log, &[]);
-        let legend = px(22) * u32::from(self.series.len() > 1 && self.x.names.is_empty());
+        let legend = px(22) * u32::from(self.series.len() > 1);
         let mut builder = ChartBuilder::on(area);
         if !self.title.is_empty() {
             builder.caption(&self.title, text(20));
@@ -189,11 +194,16 @@ impl Chart {
         let mut at = (width.cast_signed() - sizes.iter().sum::<i32>()) / 2;
         let y = height.cast_signed() - px(18);
         for (series, size) in self.series.iter().zip(sizes) {
-            let line = [
-                (f64::from(at), f64::from(y)),
-                (f64::from(at + px(24)), f64::from(y)),
-            ];
-            draw_dashes(area, &line, series, scale)?;
+            if series.form == Form::Points {
+                let dot = Circle::new((at + px(12), y), 4 * scale, colour(series).filled());
+                area.draw(&dot)?;
+            } else {
+                let line = [
+                    (f64::from(at), f64::from(y)),
+                    (f64::from(at + px(24)), f64::from(y)),
+                ];
+                draw_dashes(area, &line, series, scale)?;
+            }
             let style = style.pos(Pos::new(HPos::Left, VPos::Center));
             area.draw(&Text::new(series.label.as_str(), (at + px(30), y), style))?;
             at += size;
@@ -203,9 +213,9 @@ impl Chart {
 }
 
 /// A chart's axes on an area.
-type Context<'a, B> = ChartContext<'a, B, Cartesian2d<Scaled, Scaled>>;
+pub(super) type Context<'a, B> = ChartContext<'a, B, Cartesian2d<Scaled, Scaled>>;
 
-fn text(points: u32, scale: u32) -> TextStyle<'static> {
+pub(super) fn text(points: u32, scale: u32) -> TextStyle<'static> {
     ("sans-serif", points * scale).into_font().color(&INK)
 }
 
@@ -219,14 +229,7 @@ fn draw_series<B: DrawingBackend>(
     for points in unbroken(&series.points) {
         let upper = points.iter().filter_map(|p| Some((p.x, p.high?)));
         let lower = points.iter().rev().filter_map(|p| Some((p.x, p.low?)));
-        if series.form == Form::Whiskers {
-            for (low, high) in lower.rev().zip(upper) {
-                chart.draw_series([PathElement::new(
-                    vec![low, high],
-                    colour.stroke_width(2 * scale),
-                )])?;
-            }
-        } else {
+        if series.form != Form::Points {
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
             chart.draw_series([Polygon::new(band, colour.mix(0.12))])?;
             let line: Vec<(f64, f64)> = points
@@ -238,7 +241,12 @@ fn draw_series<B: DrawingBackend>(
         }
         if series.form != Form::Line {
             let dots = points.iter().filter_map(|p| Some((p.x, p.y?)));
-            chart.draw_series(dots.map(|at| Circle::new(at, 4 * scale, colour.filled())))?;
+            let (size, style) = if series.form == Form::Points && series.colour == 0 {
+                (2 * scale, colour.mix(0.35).filled())
+            } else {
+                (4 * scale, colour.filled())
+            };
+            chart.draw_series(dots.map(|at| Circle::new(at, size, style)))?;
         }
     }
     Ok(())
@@ -264,7 +272,7 @@ fn draw_dashes<B: DrawingBackend>(
     Ok(())
 }
 
-fn colour(series: &Series) -> RGBColor {
+pub(super) fn colour(series: &Series) -> RGBColor {
     let (r, g, b) = COLOURS[series.colour % COLOURS.len()];
     RGBColor(r, g, b)
 }

@@ -2,8 +2,10 @@
 
 mod axis;
 mod draw;
+mod rows;
 pub(crate) mod terminal;
 
+pub(crate) use axis::Scaled;
 pub(crate) use draw::{DrawError, png, svg};
 
 use std::fmt::Write as _;
@@ -34,7 +36,7 @@ pub(crate) struct Axis {
     pub(crate) label: String,
     /// Whether it is logarithmic.
     pub(crate) log: bool,
-    /// Where it has names instead of numbers: the name at 0, 1, ….
+    /// Where it has names instead of numbers: the name at 0, 1, …. A chart with a named x axis is drawn as rows.
     pub(crate) names: Vec<String>,
     /// Other units that a reader may switch to.
     pub(crate) units: Vec<Unit>,
@@ -70,6 +72,8 @@ pub(crate) enum Form {
     Line,
     /// A line with a dot at every point.
     Dots,
+    /// Dots without a line; small and faint in the first colour.
+    Points,
     /// A dot with a whisker from `low` to `high`.
     Whiskers,
 }
@@ -231,21 +235,22 @@ fn extent(values: impl Iterator<Item = f64>, log: bool) -> Option<(f64, f64)> {
         })
 }
 
-/// A field of a CSV file, in quotes where it needs them.
+/// A field of a CSV file, in quotes where it needs them. A field that begins like a formula stays as it is: a mark
+/// before it would change the data for every reader that is not a spreadsheet, and the labels are the user's own.
 pub(crate) fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
+    if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         String::from(text)
     }
 }
 
-/// A number in few digits.
+/// A learning rate in the digits that can be known of it: `0.0296`, and `2.96e-6` where there would be too many zeros.
+pub(crate) fn rate(lr: f64) -> String {
+    cyclr::readable(lr, 3)
+}
+
+/// A number beside an axis.
 fn short(value: f64) -> String {
-    let rounded = cyclr::rounded(value, 5);
-    if rounded == 0.0 || (1e-4..1e7).contains(&rounded.abs()) {
-        format!("{rounded}")
-    } else {
-        format!("{rounded:e}")
-    }
+    cyclr::readable(value, 5)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use cyclr::readable;
+use cyclr::trainer::Unit;
 use cyclr_train::compare::record::Record;
 
 use super::figures::colour;
@@ -58,77 +60,86 @@ pub(super) fn number(label: &str) -> Cell {
 }
 
 pub(super) fn table(head: &[Cell], rows: impl Iterator<Item = Vec<Cell>>) -> String {
+    table_of("table", head, rows)
+}
+
+/// A table of a class of its own.
+pub(super) fn table_of(
+    class: &str,
+    head: &[Cell],
+    rows: impl Iterator<Item = Vec<Cell>>,
+) -> String {
     let row = |cells: &[Cell], tag: &str| {
         let cells = cells
             .iter()
-            .map(|cell| format!("<{tag} class=\"{}\">{}</{tag}>", cell.class, cell.html));
+            .zip(head)
+            .map(|(cell, head)| {
+                let (class, html) = (cell.class, &cell.html);
+                format!("<{tag} class=\"{class}\" data-head=\"{}\">{html}</{tag}>", head.html)
+            });
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
     let rows: String = rows.map(|cells| row(&cells, "td")).collect();
     format!(
-        "<div class=\"table\"><table>\n<thead>{}</thead>\n<tbody>\n{rows}</tbody></table></div>\n",
+        "<div class=\"{class}\"><table>\n<thead>{}</thead>\n<tbody>\n{rows}</tbody></table></div>\n",
         row(head, "th")
     )
 }
 
 /// An arm's name with the colour that it has in the charts.
 pub(super) fn arm_name(record: &Record, arm: usize) -> String {
-    let place = colour(record, arm);
-    let (r, g, b) = COLOURS[place % COLOURS.len()];
-    format!(
-        "<span class=\"swatch\" data-colour=\"{place}\" style=\"border-color:rgb({r},{g},{b})\"></span>{}",
-        escaped(record.label(arm))
-    )
+    let colour = swatch(colour(record, arm));
+    format!("{colour}{}", escaped(record.label(arm)))
+}
+
+/// A stroke in a colour of the palette.
+pub(super) fn swatch(colour: usize) -> String {
+    let colour = colour % COLOURS.len();
+    format!("<span class=\"swatch\" style=\"border-color:var(--c{colour})\"></span>")
 }
 
 pub(super) fn dash() -> String {
     String::from("&ndash;")
 }
 
-/// A measured value: two decimals, three below a tenth, or three digits where it is smaller still.
-pub(super) fn decimals(x: f64) -> String {
-    match x.abs() {
-        0.0 => String::from("0"),
-        0.1.. => format!("{x:.2}"),
-        0.001.. => format!("{x:.3}"),
-        _ => figure(x),
-    }
-}
-
-pub(super) fn signed(x: f64) -> String {
-    let sign = match x {
-        0.0 => "",
-        _ if x < 0.0 => "&minus;",
-        _ => "+",
+/// A measured value: two decimals of a point, four digits of anything else.
+pub(super) fn value(record: &Record, x: f64) -> String {
+    let digits = match record.objective.unit {
+        Unit::Points => format!("{:.2}", x.abs()),
+        Unit::Own => readable(x.abs(), 4),
     };
-    format!("{sign}{}", decimals(x.abs()))
+    if x < 0.0 && digits != "0.00" {
+        format!("&minus;{digits}")
+    } else {
+        digits
+    }
 }
 
-/// A number in three digits, or four below a hundred thousand.
+pub(super) fn signed(record: &Record, x: f64) -> String {
+    let sign = if x > 0.0 { "+" } else { "" };
+    format!("{sign}{}", value(record, x))
+}
+
+/// A number in three digits, or with all of them from a thousand to ten million.
 pub(super) fn figure(x: f64) -> String {
-    if x == 0.0 {
-        return String::from("0");
-    }
-    let digits = cyclr::rounded(x, 3);
-    if x.abs() >= 1000.0 && x.abs() < 1e15 {
-        thousands(x.abs().round() as u64)
-    } else if (1e-4..1000.0).contains(&x.abs()) {
-        format!("{digits}")
+    if (1e3..1e7).contains(&x) {
+        thousands(x.round() as u64)
     } else {
-        format!("{digits:e}")
+        readable(x, 3)
     }
 }
 
 /// A count with its thousands apart.
 pub(super) fn thousands(count: u64) -> String {
     let digits = count.to_string();
-    let parts: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|part| std::str::from_utf8(part).ok())
-        .collect();
-    parts.join(",")
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Text as HTML shows it.
@@ -141,8 +152,22 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
+            // A record may be of another hand.
+            _ if c.is_control() && c != '\n' && c != '\t' => html.extend(c.escape_default()),
             _ => html.push(c),
         }
     }
     html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(count), text);
+        }
+    }
 }

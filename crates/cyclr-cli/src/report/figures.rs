@@ -3,7 +3,7 @@
 use cyclr::trainer::Unit as ObjectiveUnit;
 use cyclr::units::Horizon;
 use cyclr_train::ValidationPoint;
-use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sample};
+use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sample, Sweep};
 
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
@@ -141,9 +141,10 @@ fn differences(record: &Record) -> Chart {
         "differences",
         String::from("Differences, paired by seed"),
         format!(
-            "Mean difference in final test {}; bars are 95 % intervals over seeds. The dashed lines at ±{margin} mark \
-             the margin within which a difference does not matter.",
-            record.objective.name
+            "Mean difference in final test {}, with its 95 % interval over seeds. Within the margin of ±{} (shaded) a \
+             difference does not matter.",
+            record.objective.name,
+            cyclr::readable(margin, 4)
         ),
         (Axis::default(), Axis::of(format!("difference{unit}"))),
     );
@@ -173,11 +174,11 @@ fn differences(record: &Record) -> Chart {
     chart
 }
 
-/// Validation on the way.
+/// Validation during training.
 fn accuracy(record: &Record) -> Chart {
     let mut chart = chart(
         "accuracy",
-        format!("On the way: {}", measured(record, "validation")),
+        format!("During training: {}", measured(record, "validation")),
         String::from(
             "Mean over seeds, evaluated after the same updates in every arm; the band spans the lowest to the highest seed.",
         ),
@@ -220,7 +221,7 @@ fn troughs(record: &Record) -> Option<Chart> {
     let mut chart = chart(
         "troughs",
         format!(
-            "You could stop here: {} at each trough",
+            "{} at each trough: you could stop here",
             measured(record, "validation")
         ),
         String::from(
@@ -325,39 +326,50 @@ fn rate(record: &Record) -> Result<Chart, cyclr::Error> {
 /// The range test, its bounds shaded.
 fn range(record: &Record) -> Option<Chart> {
     let range = record.range.as_ref()?;
+    let rate = if range.sweeps.iter().all(is_exponential) {
+        Axis::log("learning rate")
+    } else {
+        Axis::of("learning rate")
+    };
+    let is_log = rate.log;
     let mut chart = chart(
         "range",
         String::from("The range test"),
         String::from(
-            "Training batches while the rate rises, one line a repeat. The shaded stretch lies between the bounds.",
+            "Training batches while the rate rises, one line a repeat. The shaded stretch goes from base_lr to max_lr.",
         ),
-        (
-            Axis::log("learning rate"),
-            Axis::of(measured(record, "training")),
-        ),
+        (rate, Axis::of(measured(record, "training"))),
     );
     for (repeat, sweep) in range.sweeps.iter().enumerate() {
         let points = sweep.lr.iter().zip(&sweep.value);
+        // A log axis has no place for a rate of 0.
+        let points = points.filter(|(lr, _)| !is_log || **lr > 0.0);
         chart.series.push(Series {
             label: format!("repeat {}", repeat + 1),
-            colour: repeat,
+            colour: repeat + 1,
             form: Form::Line,
-            points: points
-                .filter(|(lr, _)| **lr > 0.0)
-                .map(|(&lr, &value)| Point::at(lr, value))
-                .collect(),
+            points: points.map(|(&lr, &value)| Point::at(lr, value)).collect(),
         });
     }
     chart.shades.push(Shade {
         label: format!(
             "{} to {}",
-            super::cells::figure(range.base_lr),
-            super::cells::figure(range.max_lr)
+            crate::chart::rate(range.base_lr),
+            crate::chart::rate(range.max_lr)
         ),
         from: range.base_lr,
         to: range.max_lr,
     });
     Some(chart)
+}
+
+/// Whether the rates of a sweep rise by equal factors rather than by equal steps.
+fn is_exponential(sweep: &Sweep) -> bool {
+    let rates = &sweep.lr;
+    match (rates.first(), rates.get(rates.len() / 2), rates.last()) {
+        (Some(first), Some(middle), Some(last)) => *first > 0.0 && *middle < 0.25 * (first + last),
+        _ => false,
+    }
 }
 
 /// What tuning tried.

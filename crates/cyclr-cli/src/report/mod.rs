@@ -2,6 +2,7 @@
 
 mod cells;
 mod figures;
+mod forest;
 mod page;
 mod provenance;
 #[cfg(test)]
@@ -17,6 +18,9 @@ use crate::chart::{self, Chart, DrawError, quoted};
 
 /// The size of a chart in a file of its own, in points.
 const SIZE: (u32, u32) = (960, 540);
+
+/// Of a chart of rows: its height without them, and the height of a row.
+const ROWS_SIZE: (u32, u32) = (130, 52);
 
 /// A report: the records that it is about, in order.
 #[derive(Clone, Debug)]
@@ -64,7 +68,7 @@ impl Report {
     /// The points of every chart, with their titles, axes and captions.
     pub(crate) fn figures_json(&self) -> String {
         let charts: Vec<&Chart> = self.charts().collect();
-        serde_json::to_string_pretty(&charts).expect("charts hold text and finite numbers only")
+        serde_json::to_string_pretty(&charts).expect("charts hold text and numbers only")
     }
 
     /// Every final run of every comparison, a row each.
@@ -122,8 +126,12 @@ impl Report {
         for chart in self.charts() {
             let file = |kind: &str| PathBuf::from(format!("charts/{}.{kind}", chart.id));
             let alone = std::slice::from_ref(chart);
-            files.push((file("svg"), chart::svg(alone, SIZE)?.into_bytes()));
-            files.push((file("png"), chart::png(alone, SIZE)?));
+            let size = match chart.x.names.len() as u32 {
+                0 => SIZE,
+                rows => (SIZE.0, ROWS_SIZE.0 + rows * ROWS_SIZE.1),
+            };
+            files.push((file("svg"), chart::svg(alone, size)?.into_bytes()));
+            files.push((file("png"), chart::png(alone, size)?));
         }
         Ok(files)
     }

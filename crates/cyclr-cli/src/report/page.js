@@ -9,14 +9,42 @@ const style = name => getComputedStyle(document.documentElement).getPropertyValu
 const colour = n => (isDark() ? data.dark : data.light)[n % data.light.length];
 const dashes = n => data.dashes[n % data.dashes.length];
 
-// At most `digits` digits that mean something, without an exponent where the number is easy to read.
+// At most `digits` digits that mean something, with an exponent only where there would be many zeros.
 function figure(x, digits = 4) {
   if (x === null || x === undefined) return "";
   if (x === 0) return "0";
   const size = Math.abs(x);
-  if (size < 1e-4 || size >= 1e7) return x.toExponential(digits - 2);
+  if (size < 1e-4 || size >= 1e7) return Number(x.toPrecision(digits)).toExponential().replace("+", "");
   if (size >= 10 ** digits) return Math.round(x).toLocaleString("en");
   return String(Number(x.toPrecision(digits)));
+}
+
+// Round numbers, about `wanted` of them: 1, 2 and 5 times powers of ten on a log axis, multiples of such a step elsewhere.
+function ticks(low, high, log, wanted) {
+  if (log) {
+    const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
+    const inside = (every, factors) => {
+      const found = [];
+      for (let e = first; e <= last; e += every)
+        for (const f of factors) { const x = Number(`${f}e${e}`); if (x >= low && x <= high) found.push(x); }
+      return found;
+    };
+    const fine = inside(1, [1, 2, 5]), most = Math.max(4, wanted);
+    if (fine.length >= 2) return fine.length <= most ? fine : inside(Math.max(1, Math.ceil((last - first) / most)), [1]);
+    wanted = Math.min(wanted, 4);
+  }
+  const rough = (high - low) / Math.max(1, wanted), power = Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(f => Number(`${f}e${power}`)).find(step => step >= rough) || rough;
+  const found = [];
+  for (let k = Math.ceil(low / step); k <= Math.floor(high / step) && found.length < 100; k++) found.push(Number((k * step).toPrecision(12)));
+  return found;
+}
+
+// The ends of a log axis: a little room, within what can be drawn.
+function roomyLog(u, low, high) {
+  const [a, b] = [low, high].map(x => Math.min(Math.max(x, 1e-150), 1e150));
+  const room = a < b ? (b / a) ** 0.02 : 2;
+  return [a / room, b * room];
 }
 
 // One row of x for all series, and a column for each; uPlot wants them so.
@@ -40,7 +68,6 @@ function draw(chart) {
   const shown = before ? chart.series.map((_, n) => before.series[1 + 3 * n].show) : chart.series.map(() => true);
   if (before) before.destroy();
   place.replaceChildren();
-  const named = chart.x.names.length > 0;
   const dotted = chart.series.some(s => s.form !== "line");
   const columnsOfChart = columns(chart, factor);
 
@@ -49,38 +76,38 @@ function draw(chart) {
     stroke: style("--soft"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--line"), width: 1, size: 5 },
     ...values,
   });
-  const nameAxis = {
-    splits: () => chart.x.names.map((_, n) => n), values: () => chart.x.names, size: 30,
-    font: "13px system-ui, sans-serif", grid: { show: false },
-  };
-  const numbers = { values: (u, splits) => splits.map(v => v === null ? "" : figure(v)) };
+  const numbers = (log, space) => ({
+    splits: (u, axis, low, high) => ticks(low, high, log, Math.floor((axis === 0 ? u.bbox.width : u.bbox.height) / devicePixelRatio / space)),
+    values: (u, splits) => splits.map(v => v === null ? "" : figure(v)),
+    filter: (u, splits) => splits,
+  });
   const series = chart.series.flatMap((s, n) => {
     const stroke = colour(s.colour);
     const line = {
       label: s.label, stroke, width: 2, dash: dashes(s.colour), spanGaps: true, show: shown[n],
-      points: { show: s.form !== "line", size: s.form === "whiskers" ? 10 : 7, fill: stroke, stroke },
-      ...(s.form === "whiskers" ? { paths: () => null } : {}),
+      points: { show: s.form !== "line", size: 7, fill: stroke, stroke },
+      ...(s.form === "points" ? { paths: () => null } : {}),
     };
     const edge = { label: "", width: 0, spanGaps: true, points: { show: false }, paths: s.form === "line" ? undefined : () => null, show: shown[n] };
     return [line, { ...edge }, { ...edge }];
   });
   const bands = chart.series.flatMap((s, n) => s.form === "line" ? [{ series: [3 * n + 3, 3 * n + 2], fill: colour(s.colour) + "26" }] : []);
-  const x = named ? { time: false, range: [-0.5, chart.x.names.length - 0.5] } : { time: false, distr: chart.x.log ? 3 : 1, ...(dotted && !chart.x.log ? { range: roomy } : {}) };
+  const x = { time: false, distr: chart.x.log ? 3 : 1, ...(chart.x.log ? { range: roomyLog } : dotted ? { range: roomy } : {}) };
 
   const tip = document.createElement("div");
   tip.className = "tip";
   tip.hidden = true;
   const options = {
-    width: place.clientWidth, height: named ? 270 : Math.max(260, Math.min(390, Math.round(place.clientWidth * 0.45))),
+    width: place.clientWidth, height: Math.max(260, Math.min(390, Math.round(place.clientWidth * 0.45))),
     scales: { x, y: { distr: chart.y.log ? 3 : 1, range: (u, low, high) => spread(chart, low, high) } },
     axes: [
-      axis(unit ? unit.label : chart.x.label, named ? nameAxis : { ...numbers, size: 32 }),
-      axis(chart.y.label, { ...numbers, size: 58 }),
+      axis(unit ? unit.label : chart.x.label, { ...numbers(chart.x.log, 85), size: 32 }),
+      axis(chart.y.label, { ...numbers(chart.y.log, 45), size: 58 }),
     ],
     series: [{}, ...series], bands,
     legend: { show: false },
     cursor: {
-      drag: { x: !named, y: !named, uni: 40 },
+      drag: { x: true, y: true, uni: 40 },
       points: { size: 8 },
       dataIdx: (u, _, at, x) => nearest(u, x, at),
     },
@@ -100,7 +127,7 @@ function draw(chart) {
 function spread(chart, low, high) {
   if (low === null) [low, high] = [0, 1];
   for (const level of chart.levels) { low = Math.min(low, level.at); high = Math.max(high, level.at); }
-  if (chart.y.log) return uPlot.rangeLog(low, high, 10, false);
+  if (chart.y.log) return roomyLog(u, low, high);
   const room = 0.1 * (high - low || Math.abs(high) || 1);
   return [low === 0 ? 0 : low - room, high + room];
 }
@@ -136,8 +163,7 @@ function tell(u, chart, tip, factor) {
   const at = u.cursor.idx;
   if (at === null || at === undefined || u.cursor.left < 0) { tip.hidden = true; return; }
   const x = u.data[0][at];
-  const named = chart.x.names.length > 0;
-  const label = named ? chart.x.names[x] : `${figure(x, 5)} ${(chart.x.units[document.getElementById(chart.id).dataset.unit - 1] || { label: chart.x.label }).label}`;
+  const label = `${figure(x, 5)} ${(chart.x.units[document.getElementById(chart.id).dataset.unit - 1] || { label: chart.x.label }).label}`;
   const rows = [document.createElement("div")];
   rows[0].textContent = label;
   chart.series.forEach((s, n) => {
@@ -145,7 +171,7 @@ function tell(u, chart, tip, factor) {
     const own = u.data[1 + 3 * n];
     const first = own.findIndex(v => v !== null), last = own.findLastIndex(v => v !== null);
     if (first < 0 || at < first || at > last) return;
-    const near = named ? (own[at] === null ? null : at) : valueNear(own, at);
+    const near = valueNear(own, at);
     if (near === null) return;
     const row = document.createElement("div");
     row.append(swatch(s), Object.assign(document.createElement("b"), { textContent: figure(own[near], 5) }), ` ${s.label} `);
@@ -237,7 +263,7 @@ function controls(chart) {
   const place = document.getElementById(chart.id), figure_ = place.closest("figure");
   const keys = figure_.querySelector(".keys"), units = figure_.querySelector(".units");
   keys.replaceChildren();
-  if (chart.series.length > 1 && chart.x.names.length === 0) chart.series.forEach((s, n) => {
+  if (chart.series.length > 1) chart.series.forEach((s, n) => {
     const key = document.createElement("button");
     key.append(swatch(s), s.label);
     key.setAttribute("aria-pressed", drawn.get(chart.id).series[1 + 3 * n].show);
@@ -264,7 +290,6 @@ function controls(chart) {
 
 function drawAll() {
   for (const chart of data.charts) { draw(chart); controls(chart); }
-  for (const mark of document.querySelectorAll(".swatch[data-colour]")) mark.style.borderTopColor = colour(mark.dataset.colour);
 }
 
 drawAll();

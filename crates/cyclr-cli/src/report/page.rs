@@ -1,10 +1,11 @@
 //! The HTML page: words and tables; the charts draw themselves from the data at its foot.
 
+use cyclr::trainer::Unit;
 use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
 use super::cells::{escaped, figure, list, thousands};
-use super::figures::percent;
+use super::forest;
 use super::provenance::{costs, range, runs, tuning};
 use super::verdicts::{differences, summary, times_to_target};
 use crate::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
@@ -28,26 +29,39 @@ pub(super) fn html(records: &[Record], charts: &[Vec<Chart>]) -> String {
     for (n, (record, charts)) in records.iter().zip(charts).enumerate() {
         body.push_str(&comparison(record, charts, n, records.len() == 1));
     }
-    let all: Vec<&Chart> = charts.iter().flatten().collect();
+    // Charts with names on an axis are on the page already, as rows.
+    let charts = charts.iter().flatten();
+    let drawn: Vec<&Chart> = charts.filter(|chart| chart.x.names.is_empty()).collect();
     let hex = |colours: &[(u8, u8, u8)]| -> Vec<String> {
         let hex = |&(r, g, b): &(u8, u8, u8)| format!("#{r:02x}{g:02x}{b:02x}");
         colours.iter().map(hex).collect()
     };
     let data = json!({
-        "charts": all, "light": hex(&COLOURS), "dark": hex(&COLOURS_ON_DARK), "dashes": DASHES,
+        "charts": drawn, "light": hex(&COLOURS), "dark": hex(&COLOURS_ON_DARK), "dashes": DASHES,
     });
+    let colours = variables(&COLOURS);
+    let dark_colours = variables(&COLOURS_ON_DARK);
     // A `<` in the data could end the script element.
     let data = data.to_string().replace('<', "\\u003c");
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n\
-         <style>{UPLOT_STYLE}</style>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\
+         <style>{UPLOT_STYLE}</style>\n<style>\n:root {{ {colours} }}\n@media (prefers-color-scheme: dark) {{ \
+         :root:not([data-theme=\"light\"]) {{ {dark_colours} }} }}\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\
          <footer>Made by cyclr {version}. Charts by uPlot.</footer>\n</main>\n\
          <script type=\"application/json\" id=\"data\">{data}</script>\n\
          <script>\n/*\n{UPLOT_LICENCE}*/\n{UPLOT}\n</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
+}
+
+/// The palette as variables of CSS.
+fn variables(colours: &[(u8, u8, u8)]) -> String {
+    let colours = colours.iter().enumerate();
+    colours
+        .map(|(n, (r, g, b))| format!("--c{n}: rgb({r} {g} {b});"))
+        .collect()
 }
 
 /// The list of several comparisons.
@@ -82,10 +96,10 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
     html.push_str(&winner(record, conclusion.winner));
     let drawn = |wanted: &dyn Fn(&str) -> bool| -> String {
         let charts = charts.iter().filter(|chart| wanted(stem(&chart.id)));
-        charts.map(figure_of).collect()
+        charts.map(|chart| figure_of(record, chart)).collect()
     };
     let decides = |id: &str| ["differences", "budget"].contains(&id);
-    let on_the_way =
+    let during =
         |id: &str| ["accuracy", "troughs", "rate"].contains(&id) || id.starts_with("training");
     let chosen = |id: &str| ["range", "tuning"].contains(&id);
     html.push_str("<h2>How large the differences are</h2>\n");
@@ -93,9 +107,9 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
     html.push_str(&differences(record));
     html.push_str("<h2>Time to target</h2>\n");
     html.push_str(&times_to_target(record));
-    html.push_str("<h2>On the way</h2>\n<p class=\"soft small hint\">Point at a chart for its values; drag to zoom, \
-        double-click to go back; the names switch lines off and on.</p>\n");
-    html.push_str(&drawn(&on_the_way));
+    html.push_str("<h2>During training</h2>\n<p class=\"soft small hint\">Point at a chart for its values. Drag to zoom, \
+        double-click to go back. The names switch lines off and on.</p>\n");
+    html.push_str(&drawn(&during));
     html.push_str("<h2>How the rates were chosen</h2>\n");
     html.push_str(&range(record));
     html.push_str(&drawn(&chosen));
@@ -115,7 +129,10 @@ fn stem(id: &str) -> &str {
     id.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
 }
 
-fn figure_of(chart: &Chart) -> String {
+fn figure_of(record: &Record, chart: &Chart) -> String {
+    if !chart.x.names.is_empty() {
+        return forest::html(record, chart);
+    }
     format!(
         "<figure>\n<header><h3>{}</h3><div class=\"units\"></div></header>\n<figcaption>{}</figcaption>\n\
          <div class=\"keys\"></div>\n<div class=\"chart\" id=\"{}\" data-unit=\"0\"></div>\n</figure>\n",
@@ -156,6 +173,14 @@ fn plan(record: &Record) -> String {
     )
 }
 
+/// What differences are in.
+fn points(record: &Record) -> &'static str {
+    match record.objective.unit {
+        Unit::Points => " points",
+        Unit::Own => "",
+    }
+}
+
 /// The plan, name by name.
 fn planned(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
@@ -174,7 +199,7 @@ fn planned(record: &Record) -> Vec<(String, String)> {
         ),
         (
             String::from("margin"),
-            format!("{}{}", plan.margin, percent(record)),
+            format!("{}{}", cyclr::readable(plan.margin, 4), points(record)),
         ),
         (
             String::from("data"),

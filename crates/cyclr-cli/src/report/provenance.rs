@@ -3,7 +3,7 @@
 use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
 
 use super::cells::{
-    Cell, arm_name, dash, decimals, escaped, figure, number, table, text, thousands,
+    Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value,
 };
 use super::figures::percent;
 
@@ -66,15 +66,15 @@ fn trial_row(
     notes.extend(chosen.then_some("<strong>chosen</strong>"));
     notes.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
     notes.extend(trial.extra.then_some("added"));
-    let value = trial.validation.map_or_else(
+    let validation = trial.validation.map_or_else(
         || String::from("<span class=\"diverged\">diverged</span>"),
-        decimals,
+        |x| value(record, x),
     );
     vec![
         Cell::name(arm_name(record, arm)),
         Cell::number(figure(trial.peak)),
         Cell::number(figure(trial.multiple)),
-        Cell::number(value),
+        Cell::number(validation),
         Cell::text(notes.join(", ")),
     ]
 }
@@ -125,7 +125,7 @@ pub(super) fn runs(record: &Record) -> String {
         for (arm, outcome) in record.arms.iter().enumerate() {
             for run in &outcome.budgets[budget].runs {
                 let added = if run.added { " (added)" } else { "" };
-                let value = |x: Option<f64>| x.map_or_else(dash, decimals);
+                let cell = |x: Option<f64>| x.map_or_else(dash, |x| value(record, x));
                 let diverged = match run.values {
                     Some(_) => "",
                     None => " <span class=\"diverged\">diverged</span>",
@@ -134,8 +134,8 @@ pub(super) fn runs(record: &Record) -> String {
                     Cell::number(thousands(run.updates_done)),
                     Cell::name(arm_name(record, arm) + diverged),
                     Cell::number(format!("{}{added}", run.seed)),
-                    Cell::number(value(run.values.map(|values| values.validation))),
-                    Cell::number(value(run.values.map(|values| values.test))),
+                    Cell::number(cell(run.values.map(|values| values.validation))),
+                    Cell::number(cell(run.values.map(|values| values.test))),
                     Cell::number(figure(run.seconds)),
                     Cell::text(format!("<code>{}</code>", escaped(&run.folder))),
                 ]);

@@ -140,6 +140,35 @@ fn every_figure_is_there_as_json_csv_svg_and_png() {
     assert!(csv.lines().all(|line| line.split(',').count() >= 6));
 }
 
+/// Rates of damaged records: a walk from 1e-320 to 1e308 by the decade is short, one from -infinity has no end.
+#[test]
+fn rates_at_the_ends_of_the_numbers_are_drawn() {
+    let mut record = record().clone();
+    let lr = &mut record.range.as_mut().unwrap().sweeps[0].lr;
+    let last = lr.len() - 1;
+    (lr[0], lr[last]) = (1e-320, 1e308);
+    let files = Report::new(vec![record]).unwrap().files().unwrap();
+    assert!(files.iter().any(|(path, _)| path.ends_with("range.svg")));
+}
+
+/// A record may be of another hand; its words stay words in every file.
+#[test]
+fn control_characters_do_not_break_a_file() {
+    let mut record = record().clone();
+    record.plan.arms[0].label = String::from("\u{1b}[31mred\r\n\u{0}");
+    let report = Report::new(vec![record]).unwrap();
+    for (path, bytes) in report.files().unwrap() {
+        let text = String::from_utf8_lossy(&bytes);
+        let is_text = path.extension().is_some_and(|e| e == "svg" || e == "html");
+        if is_text {
+            let raw = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t');
+            assert_eq!(raw, None, "in {}", path.display());
+        }
+    }
+    let quoted = "\"\u{1b}[31mred\r\n\u{0}";
+    assert!(report.runs_csv().contains(quoted));
+}
+
 #[test]
 fn several_comparisons_share_a_page_without_mixing() {
     let report = Report::new(vec![record().clone(), record().clone()]).unwrap();
@@ -149,7 +178,8 @@ fn several_comparisons_share_a_page_without_mixing() {
     assert!(html.len() < 1_500_000);
 }
 
-/// What a reader of the page would see and do: every chart is drawn, and pointing at it shows values.
+/// What a reader of the page would see and do: every chart is drawn, and pointing at it shows values. On a phone as on a
+/// desk nothing is wider than the page.
 #[test]
 fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
     let Some(browser) = browser() else {
@@ -157,10 +187,20 @@ fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
         std::io::stderr().write_all(skipped.as_bytes()).unwrap();
         return;
     };
-    let seen = probe(&browser, &report().html());
-    assert_eq!(seen["problems"], Value::Array(Vec::new()));
-    let charts = seen["charts"].as_object().unwrap();
-    assert!(charts.len() >= 9, "{seen}");
+    for width in [400, 1100] {
+        let seen = probe(&browser, &report().html(), width);
+        assert_eq!(seen["problems"], Value::Array(Vec::new()));
+        assert_eq!(seen["width"], width);
+        let page = seen["page"].as_u64().unwrap();
+        assert!(page <= width, "a page of {width} pixels scrolls over {page}");
+        check_charts(&seen["charts"]);
+        check_forest(&seen["forest"]);
+    }
+}
+
+fn check_charts(charts: &Value) {
+    let charts = charts.as_object().unwrap();
+    assert!(charts.len() >= 8, "{charts:?}");
     for (id, chart) in charts {
         let ink = chart["ink"].as_u64().unwrap();
         assert!(ink > 500, "{id} is nearly blank: {ink} pixels");
@@ -175,6 +215,13 @@ fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
                 "{id} shows `{tip}`"
             );
         }
+        let ticks = chart["ticks"].as_array().unwrap();
+        assert!(ticks.len() >= 2, "{id} has the ticks {ticks:?}");
+        for tick in ticks {
+            let digits = tick.as_str().unwrap().replace([',', '.', '-'], "");
+            let digits = digits.split('e').next().unwrap().trim_matches('0');
+            assert!(digits.len() <= 3, "{id} has the tick {tick}");
+        }
     }
     let rate = charts["rate"]["tip"].as_str().unwrap();
     let spec = record().arms[0].spec.as_ref().unwrap();
@@ -182,17 +229,45 @@ fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
     assert!(shown, "the fixed rate {} is in `{rate}`", spec.peak());
 }
 
-/// Shows the page, points at the middle of every chart, and says what is then to be seen.
-fn probe(browser: &Path, html: &str) -> Value {
+/// Every whisker lies where its numbers say, on the scale that the ticks give.
+fn check_forest(forest: &Value) {
+    let place = |value: f64| {
+        let tick = |n: usize| {
+            let tick = &forest["ticks"][n];
+            let text = tick["text"].as_str().unwrap().replace('−', "-");
+            (text.parse::<f64>().unwrap(), tick["at"].as_f64().unwrap())
+        };
+        let ((a, at_a), (b, at_b)) = (tick(0), tick(1));
+        at_a + (value - a) / (b - a) * (at_b - at_a)
+    };
+    let rows = forest["rows"].as_array().unwrap();
+    let differences = record().whole().flat_map(|arm| &arm.against);
+    let expected: Vec<_> = differences
+        .filter_map(|against| against.difference?.sample)
+        .collect();
+    assert!(rows.len() >= 3 && rows.len() == expected.len());
+    for sample in expected {
+        let [low, high] = sample.interval.unwrap().map(place);
+        let found = rows.iter().any(|row| {
+            let near = |name: &str, at: f64| (row[name].as_f64().unwrap() - at).abs() < 1.5;
+            near("low", low) && near("high", high) && near("mean", place(sample.mean))
+        });
+        assert!(found, "no whisker from {low} to {high} in {rows:?}");
+    }
+}
+
+/// Shows the page at a width, points at every chart, and says what is then to be seen.
+fn probe(browser: &Path, html: &str, width: u64) -> Value {
     const BEFORE: &str = "<script>window.problems = []; addEventListener('error', e => problems.push(e.message));\
         console.error = (...x) => problems.push(x.join(' '));</script>";
     const AFTER: &str = r#"<script>
         const rest = () => new Promise(done => setTimeout(done, 40));
+        const box = element => element.getBoundingClientRect();
         (async () => {
           const charts = {};
           for (const [id, plot] of window.cyclr) {
             await rest();
-            const over = plot.over, at = over.getBoundingClientRect();
+            const over = plot.over, at = box(over);
             const move = name => over.dispatchEvent(new MouseEvent(name, {
               clientX: at.left + at.width * 0.26, clientY: at.top + at.height * 0.5, movementX: 3, movementY: 1, bubbles: true }));
             move("mouseenter"); move("mousemove");
@@ -201,26 +276,40 @@ fn probe(browser: &Path, html: &str) -> Value {
             let ink = 0;
             for (let n = 3; n < pixels.length; n += 4) if (pixels[n] > 60) ink++;
             const tip = over.querySelector(".tip");
-            charts[id] = { ink, tip: tip.hidden ? "" : tip.textContent };
+            charts[id] = { ink, tip: tip.hidden ? "" : tip.textContent, ticks: plot.axes.flatMap(axis => axis._values) };
           }
-          const seen = document.createElement("pre");
-          seen.id = "seen";
-          seen.textContent = "SEEN" + btoa(unescape(encodeURIComponent(JSON.stringify({ charts, problems })))) + "SEEN";
-          document.body.append(seen);
-        })().catch(e => { document.title = "probe failed: " + e; });
+          const middle = element => (box(element).left + box(element).right) / 2;
+          const forest = {
+            ticks: [...document.querySelectorAll(".forest .axis span")].map(s => ({ text: s.textContent, at: middle(s) })),
+            rows: [...document.querySelectorAll(".forest .strip")].map(row => {
+              const bar = box(row.querySelector(".bar"));
+              return { low: bar.left, high: bar.right, mean: middle(row.querySelector(".dot")) };
+            }),
+          };
+          const page = document.documentElement.scrollWidth;
+          parent.postMessage({ charts, forest, page, width: innerWidth, problems }, "*");
+        })().catch(e => parent.postMessage({ failed: String(e) }, "*"));
         </script></body>"#;
     let page = html
         .replacen("<head>", &format!("<head>{BEFORE}"), 1)
         .replace("</body>", AFTER);
+    // A frame, as a window of a browser cannot be as narrow as a phone.
+    let frame = format!(
+        "<!doctype html><script>addEventListener('message', e => {{ const seen = document.createElement('pre'); \
+         seen.id = 'seen'; seen.textContent = 'SEEN' + btoa(unescape(encodeURIComponent(JSON.stringify(e.data)))) + \
+         'SEEN'; document.body.append(seen); }});</script><body><iframe style=\"border:0\" width=\"{width}\" \
+         height=\"900\" srcdoc=\"{}\"></iframe></body>",
+        super::cells::escaped(&page)
+    );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.html");
-    std::fs::write(&file, page).unwrap();
+    std::fs::write(&file, frame).unwrap();
     let output = Command::new(browser)
         .args([
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
-            "--window-size=1100,900",
+            "--window-size=1300,1000",
         ])
         .args([
             "--host-resolver-rules=MAP * ~NOTFOUND",
@@ -238,16 +327,15 @@ fn probe(browser: &Path, html: &str) -> Value {
     let seen = dom
         .rsplit_once("id=\"seen\">SEEN")
         .and_then(|(_, rest)| rest.split_once("SEEN"));
-    let seen = seen.map(|(seen, _)| seen);
-    let seen = seen.unwrap_or_else(|| {
+    let seen = seen.map(|(seen, _)| seen).unwrap_or_else(|| {
         panic!(
-            "the browser shows nothing: {:?} {}",
-            dom.split_once("probe failed")
-                .map(|(_, why)| &why[..200.min(why.len())]),
+            "the browser shows nothing: {}",
             String::from_utf8_lossy(&output.stderr)
         )
     });
-    serde_json::from_slice(&base64(seen)).unwrap()
+    let seen: Value = serde_json::from_slice(&base64(seen)).unwrap();
+    assert_eq!(seen["failed"], Value::Null);
+    seen
 }
 
 /// The bytes of a base64 text.

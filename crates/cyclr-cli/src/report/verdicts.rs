@@ -4,7 +4,7 @@ use cyclr::trainer::Direction;
 use cyclr_train::compare::record::{Difference, Record, Role, Row, Sample, TimeToTarget, Verdict};
 
 use super::cells::{
-    Cell, arm_name, dash, decimals, escaped, figure, number, signed, table, text, thousands,
+    Cell, arm_name, dash, escaped, figure, number, signed, table, table_of, text, thousands, value,
 };
 use super::figures::percent;
 
@@ -14,7 +14,7 @@ pub(super) fn summary(record: &Record) -> String {
     let mut head = vec![
         text("Arm"),
         number(&format!(
-            "Test {}{}, 95 %",
+            "Test {}{} ± 95 %",
             record.objective.name,
             percent(record)
         )),
@@ -49,7 +49,7 @@ pub(super) fn summary(record: &Record) -> String {
             cells.push(Cell::text(format!("<code>{}</code>", escaped(&row.policy))));
             cells
         });
-    table(&head, rows)
+    table_of("table summary", &head, rows)
 }
 
 /// A value with its interval below it.
@@ -81,16 +81,16 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-fn with_range(sample: Option<&Sample>) -> String {
+fn with_range(record: &Record, sample: Option<&Sample>) -> String {
     let Some(sample) = sample else { return dash() };
     let interval = sample.interval.map_or_else(String::new, |[low, high]| {
         format!(
             "<span class=\"range\">{} to {}</span>",
-            signed(low),
-            signed(high)
+            signed(record, low),
+            signed(record, high)
         )
     });
-    format!("{}{interval}", signed(sample.mean))
+    format!("{}{interval}", signed(record, sample.mean))
 }
 
 /// A median as far as it is known: a number, or the ends that it lies between.
@@ -138,7 +138,7 @@ fn difference_row(record: &Record, arm: usize, difference: &Difference) -> Vec<C
     let class = class(difference.verdict);
     vec![
         Cell::name(arm_name(record, arm)),
-        Cell::number(with_range(difference.sample.as_ref())),
+        Cell::number(with_range(record, difference.sample.as_ref())),
         Cell::number(p(difference.p)),
         Cell::number(p(difference.equivalence_p)),
         Cell::number(difference.sample.map_or_else(dash, |s| format!("{}", s.n))),
@@ -153,9 +153,9 @@ pub(super) fn times_to_target(record: &Record) -> String {
         .into_iter()
         .filter_map(|(reference, role)| times_beside(record, reference, role));
     format!(
-        "<p>A run has reached the target when its validation value is there at one point of the common grid and at the \
-         next. A run that never does counts as longer than it lasted. Each arm is divided by the reference's own time, \
-         seed by seed. Tuning is not in these times; it stands beside them.</p>\n{}",
+        "<p>A run has reached the target if two evaluations in a row are there. A run that never is counts as longer \
+         than it lasted. Ratios are to the reference's own time, seed by seed. Tuning is not in these times; it has a \
+         column of its own.</p>\n{}",
         tables.collect::<String>()
     )
 }
@@ -182,7 +182,7 @@ fn times_beside(record: &Record, reference: usize, role: Role) -> Option<String>
         .map(|&(arm, time)| time_row(record, arm, time, arm == reference));
     Some(format!(
         "<h3>To {}{}: {}'s mean final validation {} the margin</h3>\n{}",
-        decimals(target),
+        value(record, target),
         percent(record),
         escaped(record.label(reference)),
         match record.objective.direction {
@@ -198,9 +198,9 @@ fn time_row(record: &Record, arm: usize, time: &TimeToTarget, is_reference: bool
         .median_updates
         .map(|end| end.map(|updates| updates * record.pace.seconds_per_update));
     let interval = format!(
-        "{}<span class=\"range\">{} % sure</span>",
+        "{}<span class=\"range\">confidence {} %</span>",
         span(time.ratio_interval),
-        decimals(100.0 * time.ratio_confidence)
+        figure(100.0 * time.ratio_confidence)
     );
     let (ratio, interval) = if is_reference {
         (String::from("1"), dash())

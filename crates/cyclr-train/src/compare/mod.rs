@@ -27,6 +27,7 @@ mod bounds;
 mod execute;
 mod export;
 mod folder;
+mod layout;
 mod plan;
 pub mod record;
 mod study;

@@ -1,7 +1,10 @@
 //! What a comparison says to people: a headline, a table, and at most three notes.
 
-use std::fmt;
+#[cfg(test)]
+mod tests;
 
+use cyclr::readable;
+use cyclr::stats::SEED_CAP;
 use cyclr::trainer::Unit;
 
 use super::analyse;
@@ -12,6 +15,15 @@ use super::record::{
 
 /// More notes than this are not read.
 const NOTES: usize = 3;
+
+/// The digits of a value whose uncertainty is unknown.
+const DIGITS: usize = 4;
+
+/// The digits of an uncertainty.
+const UNCERTAIN_DIGITS: usize = 2;
+
+/// In a cell that has nothing to show.
+const NOTHING: &str = "–";
 
 /// What the record says.
 pub(super) fn conclusion(record: &Record) -> Conclusion {
@@ -36,76 +48,99 @@ struct Text<'a> {
 impl Text<'_> {
     /// The winner first: `linear wins: +1.01 points over fixed (0.57 to 1.45, n = 5)`.
     fn headline(&self, winner: Option<Winner>) -> String {
-        let plan = &self.record.plan;
-        let reference = self.record.label(plan.reference);
+        let reference = self.label(self.record.plan.reference);
         let Some(Winner { arm, because }) = winner else {
-            return String::from("no verdict: every arm diverged");
+            return String::from("no winner: every arm diverged");
         };
-        let label = self.record.label(arm);
+        let label = self.label(arm);
         match because {
-            Because::Better => match self.difference(arm) {
-                Some(difference) => format!("{label} wins: {}", self.over(difference, reference)),
+            Because::Better => match self.sample(arm) {
+                Some(sample) => format!("{label} wins: {}", self.over(arm, sample)),
+                // An arm is better by its sample only.
                 None => format!("{label} wins"),
             },
-            Because::NoneBetter => format!("{reference} wins: every other arm is worse"),
-            Because::Cheapest => {
-                format!(
-                    "undecided: {}; {label} costs the least",
-                    self.closest(reference)
-                )
-            }
-            Because::Validation => {
-                let arm = self.record.arms[plan.reference].whole();
-                format!(
-                    "no verdict: the reference {reference} diverged{}",
-                    diverged_in(arm)
-                )
-            }
+            Because::NoneBetter => format!("{label} wins: {}", self.runner_up()),
+            Because::Cheapest => format!("no winner: {}; {label} costs least", self.nearest()),
+            Because::Validation => format!(
+                "no winner: the reference {reference} {}; {label} validates best",
+                diverged(self.record.arms[self.record.plan.reference].whole())
+            ),
         }
     }
 
-    /// The arm that validates best beside the reference, and how near it comes.
-    fn closest(&self, reference: &str) -> String {
-        let plan = &self.record.plan;
-        let others = self.record.whole().enumerate();
-        let others = others.filter(|&(n, _)| n != plan.reference);
-        let Some(arm) = best(others, self.record.objective.direction) else {
-            return format!("every arm but {reference} diverged");
-        };
-        let label = self.record.label(arm);
-        match self.difference(arm) {
-            Some(d) if d.verdict == Verdict::Equivalent => format!(
-                "{label} and {reference} are equivalent, {}",
-                self.over(d, reference)
+    /// The best of the arms that are worse than the reference.
+    fn runner_up(&self) -> String {
+        let other = self.best_with(&[Verdict::Worse]);
+        let other = other.and_then(|arm| Some((arm, self.sample(arm)?)));
+        match other {
+            Some((arm, sample)) => format!(
+                "{} comes closest, {}",
+                self.label(arm),
+                self.amount(sample, "")
             ),
-            Some(d) => format!(
-                "no arm is shown to beat {reference}; {label} is closest, {}",
-                self.over(d, reference)
-            ),
-            None => format!("{label} could not be compared with {reference}"),
+            None => String::from("every other arm diverged"),
         }
+    }
+
+    /// The best of the arms that are not shown to differ from the reference.
+    fn nearest(&self) -> String {
+        let reference = self.label(self.record.plan.reference);
+        let other = self.best_with(&[Verdict::Equivalent, Verdict::Undecided]);
+        let other = other.and_then(|arm| Some((arm, self.difference(arm)?)));
+        let Some((arm, difference)) = other else {
+            return format!("no arm could be compared with {reference}");
+        };
+        let said = match difference.verdict {
+            Verdict::Equivalent => "is equivalent to",
+            _ => "is not shown to differ from",
+        };
+        let by = difference.sample.as_ref();
+        let by = by.map_or_else(String::new, |sample| {
+            format!(", {}", self.amount(sample, ""))
+        });
+        format!("{} {said} {reference}{by}", self.label(arm))
+    }
+
+    /// The arm with one of these verdicts that validates best.
+    fn best_with(&self, verdicts: &[Verdict]) -> Option<usize> {
+        let is = |arm: usize| {
+            let difference = self.difference(arm);
+            difference.is_some_and(|d| verdicts.contains(&d.verdict))
+        };
+        let arms = self.record.whole().enumerate().filter(|&(n, _)| is(n));
+        best(arms, self.record.objective.direction)
     }
 
     /// `+1.01 points over fixed (0.57 to 1.45, n = 5)`
-    fn over(&self, difference: &Difference, reference: &str) -> String {
-        let Some(sample) = &difference.sample else {
-            return format!("not compared with {reference}");
-        };
-        let ends = sample.interval.map_or_else(String::new, |[low, high]| {
-            format!("{} to {}, ", self.number(low), self.number(high))
-        });
-        let claimed = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
-        let small = if claimed && difference.within_margin {
-            ", which is less than the margin"
+    fn over(&self, arm: usize, sample: &Sample) -> String {
+        let reference = self.label(self.record.plan.reference);
+        let small = if self.is_small(arm) {
+            ", less than the margin"
         } else {
             ""
         };
-        format!(
-            "{}{} over {reference} ({ends}n = {}){small}",
-            self.signed(sample.mean),
-            self.unit(),
-            sample.n
-        )
+        let over = match self.record.objective.unit {
+            Unit::Points => format!(" over {reference}"),
+            Unit::Own => format!(" against {reference}"),
+        };
+        format!("{}{small}", self.amount(sample, &over))
+    }
+
+    /// `+1.01 points (0.57 to 1.45, n = 5)`, or `-0.0123 in loss (…)`, with words before the interval.
+    fn amount(&self, sample: &Sample, words: &str) -> String {
+        let mean = self.signed(sample.mean, half_width(sample));
+        let unit = match self.record.objective.unit {
+            Unit::Points => String::from(" points"),
+            Unit::Own => format!(" in {}", self.record.objective.name),
+        };
+        let ends = self
+            .ends(sample)
+            .map_or_else(String::new, |ends| ends + ", ");
+        format!("{mean}{unit}{words} ({ends}n = {})", sample.n)
+    }
+
+    fn label(&self, arm: usize) -> &str {
+        self.record.label(arm)
     }
 
     /// An arm beside the declared reference, at the whole budget.
@@ -114,59 +149,90 @@ impl Text<'_> {
         against.difference.as_ref()
     }
 
+    fn sample(&self, arm: usize) -> Option<&Sample> {
+        self.difference(arm)?.sample.as_ref()
+    }
+
+    /// Whether the arm's difference is shown to exist and to be less than the margin.
+    fn is_small(&self, arm: usize) -> bool {
+        self.difference(arm).is_some_and(|difference| {
+            let claimed = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
+            claimed && difference.within_margin
+        })
+    }
+
     fn row(&self, arm: usize) -> Row {
         let outcome = &self.record.arms[arm];
         let whole = outcome.whole();
-        let against = whole.against(Role::Declared);
-        let difference = against.and_then(|against| against.difference.as_ref());
         let spec = outcome.spec.as_ref();
         Row {
-            arm: String::from(self.record.label(arm)),
+            arm: String::from(self.label(arm)),
             test: self.test(whole),
-            difference: difference
-                .and_then(|difference| difference.sample.as_ref())
-                .map_or_else(String::new, |sample| self.signed_sample(sample)),
-            verdict: match difference {
-                None if arm == self.record.plan.reference => String::from("reference"),
-                None => String::from("not compared"),
-                Some(difference) => verdict(difference),
-            },
-            time_to_target: time_cell(against),
+            difference: self
+                .sample(arm)
+                .map_or_else(|| NOTHING.into(), |sample| self.difference_cell(sample)),
+            verdict: self.verdict(arm),
+            time_to_target: time_cell(whole.against(Role::Declared)),
             policy: spec.map_or_else(|| "every rate diverged".into(), ToString::to_string),
         }
     }
 
-    /// `85.95 [85.57, 86.33]`, and the runs that diverged.
+    /// `85.95 ± 0.38`, over the runs that did not diverge.
     fn test(&self, arm: &BudgetOutcome) -> String {
         let Some(samples) = &arm.samples else {
-            return String::from("diverged");
+            return String::from(NOTHING);
         };
         let sample = &samples.test;
-        let mean = self.number(sample.mean);
-        let interval = sample.interval.map_or_else(String::new, |[low, high]| {
-            format!(" [{}, {}]", self.number(low), self.number(high))
-        });
-        match arm.diverged() {
-            0 => format!("{mean}{interval}"),
-            n => format!("{mean}{interval}, {n} of {} diverged", arm.runs.len()),
+        let half = half_width(sample);
+        let mean = self.number(sample.mean, half);
+        match half {
+            Some(half) => format!("{mean} ± {}", self.number(half, Some(half))),
+            None => mean,
         }
     }
 
-    fn signed_sample(&self, sample: &Sample) -> String {
-        let interval = sample.interval.map_or_else(String::new, |[low, high]| {
-            format!(" [{}, {}]", self.signed(low), self.signed(high))
-        });
-        format!("{}{interval}", self.signed(sample.mean))
+    /// `+1.01 (0.57 to 1.45)`
+    fn difference_cell(&self, sample: &Sample) -> String {
+        let mean = self.signed(sample.mean, half_width(sample));
+        let ends = self
+            .ends(sample)
+            .map_or_else(String::new, |ends| format!(" ({ends})"));
+        format!("{mean}{ends}")
+    }
+
+    /// `better`, `worse (small)`, `diverged (2/5)`
+    fn verdict(&self, arm: usize) -> String {
+        let whole = self.record.arms[arm].whole();
+        let runs = whole.runs.len();
+        let gone = format!("({}/{runs})", whole.diverged());
+        match self.difference(arm) {
+            _ if !whole.is_whole() && runs > 0 => format!("diverged {gone}"),
+            _ if runs == 0 => String::from("diverged"),
+            None if arm == self.record.plan.reference => String::from("reference"),
+            // The reference diverged.
+            None => String::from("not compared"),
+            Some(difference) if difference.verdict == Verdict::Diverged => {
+                String::from("not compared")
+            }
+            Some(difference) if self.is_small(arm) => {
+                format!("{} (small)", word(difference.verdict))
+            }
+            Some(difference) => String::from(word(difference.verdict)),
+        }
     }
 
     /// What else must be known, the most important first.
     fn notes(&self) -> Vec<String> {
         let notes = [
             self.added_seeds(),
-            self.learnt_nothing(),
+            self.learned_nothing(),
+            self.one_seed(),
+            self.small(),
             self.beside_best(),
             self.edges(),
+            self.seeds_to_decide(),
             self.shorter_budgets(),
+            self.published(),
         ];
         notes.into_iter().flatten().collect()
     }
@@ -177,45 +243,65 @@ impl Text<'_> {
         (added > 0).then(|| {
             format!(
                 "{added} of the {all} seeds were added after results were known. The intervals and verdicts do not \
-                 allow for that, so they claim more than they should."
+                 account for that, so they claim more than they should."
             )
         })
     }
 
     /// Arms whose objective, averaged over runs, is no better at the end than when it was first evaluated.
-    fn learnt_nothing(&self) -> Option<String> {
-        let objective = &self.record.objective;
-        let idle = self.record.whole().enumerate().filter(|(_, arm)| {
-            let first = arm.runs.iter().filter_map(|run| {
-                let first = run.evaluations.first()?;
-                objective.value(&first.metrics)
-            });
-            let first: Vec<f64> = first.collect();
-            let mean = first.iter().sum::<f64>() / first.len() as f64;
-            let last = arm.validation();
-            last.is_some_and(|last| !objective.direction.is_better(last, mean))
-        });
-        let idle: Vec<&str> = idle.map(|(n, _)| self.record.label(n)).collect();
-        (!idle.is_empty()).then(|| {
+    fn learned_nothing(&self) -> Option<String> {
+        let idle = |arm: &BudgetOutcome| {
+            let first = self.first_evaluation(arm)?;
+            let last = arm.validation()?;
+            Some(!self.record.objective.direction.is_better(last, first))
+        };
+        let labels = self.labels(|arm| idle(self.record.arms[arm].whole()) == Some(true));
+        (!labels.is_empty()).then(|| {
             format!(
-                "{} validated no better at the end than at the first evaluation: a net that learns nothing says \
-                 nothing about policies.",
-                idle.join(", ")
+                "{labels} validated no better at the end than at the first evaluation. A net that learns nothing \
+                 shows nothing about policies."
+            )
+        })
+    }
+
+    /// The mean of the runs' first evaluations; `None` if a run has none.
+    fn first_evaluation(&self, arm: &BudgetOutcome) -> Option<f64> {
+        let first = arm.runs.iter().map(|run| {
+            let first = run.evaluations.first()?;
+            self.record.objective.value(&first.metrics)
+        });
+        let first: Vec<f64> = first.collect::<Option<_>>()?;
+        (!first.is_empty()).then(|| first.iter().sum::<f64>() / first.len() as f64)
+    }
+
+    fn one_seed(&self) -> Option<String> {
+        (self.record.plan.seeds.len() == 1).then(|| {
+            String::from(
+                "With one seed there is no interval and nothing can be shown: give more, as in --seeds 5.",
+            )
+        })
+    }
+
+    fn small(&self) -> Option<String> {
+        let labels = self.labels(|arm| self.is_small(arm));
+        (!labels.is_empty()).then(|| {
+            format!(
+                "small: the difference is shown to be less than the margin of {}{}.",
+                readable(self.record.plan.margin, DIGITS),
+                self.unit()
             )
         })
     }
 
     /// The best cyclical arm beside the best arm without cycles, if that is not the reference.
     fn beside_best(&self) -> Option<String> {
-        let direction = self.record.objective.direction;
         let cyclical = self.record.whole().enumerate();
         let cyclical = cyclical.filter(|&(n, _)| self.record.arms[n].cyclical);
-        let arm = best(cyclical, direction)?;
+        let arm = best(cyclical, self.record.objective.direction)?;
         let against = self.record.arms[arm]
             .whole()
             .against(Role::BestNonCyclical)?;
         let difference = against.difference.as_ref()?;
-        let (label, other) = (self.record.label(arm), self.record.label(against.reference));
         let said = match difference.verdict {
             Verdict::Better => "is better than",
             Verdict::Worse => "is worse than",
@@ -223,33 +309,50 @@ impl Text<'_> {
             Verdict::Undecided => "is not shown to differ from",
             Verdict::Diverged => "cannot be compared with",
         };
-        let by = difference
-            .sample
-            .as_ref()
-            .map_or_else(String::new, |sample| {
-                format!(": {}{}", self.signed_sample(sample), self.unit())
-            });
-        let time = against.time_to_target.as_ref().map(ratio);
-        let time = time.flatten().map_or_else(String::new, |ratio| {
+        let by = difference.sample.as_ref();
+        let by = by.map_or_else(String::new, |sample| {
+            format!(", {}", self.amount(sample, ""))
+        });
+        let time = against.time_to_target.as_ref().and_then(ratio);
+        let time = time.map_or_else(String::new, |ratio| {
             format!("; it took {ratio} the updates to come within the margin")
         });
         Some(format!(
-            "{label} {said} {other}, the best arm without cycles{by}{time}."
+            "{} {said} {}, the best arm without cycles{by}{time}.",
+            self.label(arm),
+            self.label(against.reference)
         ))
     }
 
     /// Arms whose tuned rate lies at the edge of what was tried.
     fn edges(&self) -> Option<String> {
-        let at_edge = self.record.arms.iter().enumerate().filter(|(_, arm)| {
-            let tuning = arm.tuning.as_ref();
+        let labels = self.labels(|arm| {
+            let tuning = self.record.arms[arm].tuning.as_ref();
             tuning.is_some_and(|tuning| tuning.at_edge && tuning.chosen.is_some())
         });
-        let labels: Vec<&str> = at_edge.map(|(n, _)| self.record.label(n)).collect();
         (!labels.is_empty()).then(|| {
             format!(
-                "The best peak rate of {} is at the edge of those tried: a better one may lie beyond.",
-                labels.join(" and ")
+                "The best peak rate of {labels} is the lowest or the highest that was tried, so there may be a \
+                 better one."
             )
+        })
+    }
+
+    /// Seeds that would decide what is undecided.
+    fn seeds_to_decide(&self) -> Option<String> {
+        let arms = (0..self.record.arms.len()).filter_map(|arm| {
+            let [low, high] = self.difference(arm)?.seeds_to_decide?;
+            let seeds = match (low, high) {
+                (SEED_CAP.., _) => format!("{SEED_CAP} or more"),
+                (_, SEED_CAP..) => format!("{low} or many more"),
+                _ if low == high => format!("{low}"),
+                _ => format!("{low} to {high}"),
+            };
+            Some(format!("{} {seeds}", self.label(arm)))
+        });
+        let arms: Vec<String> = arms.collect();
+        (!arms.is_empty()).then(|| {
+            format!("Seeds in all that might decide: {}.", arms.join(", "))
         })
     }
 
@@ -259,28 +362,50 @@ impl Text<'_> {
         let others = self.record.whole().enumerate();
         let others = others.filter(|&(n, _)| n != plan.reference);
         let arm = best(others, self.record.objective.direction)?;
-        let shorter = self.record.arms[arm].budgets.split_last()?.1;
+        let (_, shorter) = self.record.arms[arm].budgets.split_last()?;
         let said = shorter.iter().map(|budget| {
             let difference = budget.against(Role::Declared).and_then(|a| a.difference);
-            let said = difference.map_or("not compared", |d| word(d.verdict));
+            let said = match difference.map(|difference| difference.verdict) {
+                None | Some(Verdict::Diverged) => "not compared",
+                Some(verdict) => word(verdict),
+            };
             format!("{said} at {} updates", budget.updates)
         });
         let said: Vec<String> = said.collect();
         (!said.is_empty()).then(|| {
             format!(
-                "{} beside {}: {}.",
-                self.record.label(arm),
-                self.record.label(plan.reference),
+                "At shorter budgets {} against {} is {}.",
+                self.label(arm),
+                self.label(plan.reference),
                 said.join(", ")
             )
         })
+    }
+
+    fn published(&self) -> Option<String> {
+        let arms = self.record.plan.arms.iter();
+        // Most arms have no published figure.
+        let arms =
+            arms.filter_map(|arm| Some(format!("{} {}", arm.label, readable(arm.published?, 6))));
+        let arms: Vec<String> = arms.collect();
+        (!arms.is_empty()).then(|| format!("Published: {}.", arms.join(", ")))
+    }
+
+    /// The labels of the arms that are chosen, in the plan's order: `a, b and c`.
+    fn labels(&self, chosen: impl Fn(usize) -> bool) -> String {
+        let arms = (0..self.record.arms.len()).filter(|&arm| chosen(arm));
+        let labels: Vec<&str> = arms.map(|arm| self.label(arm)).collect();
+        match labels.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => labels.concat(),
+        }
     }
 
     /// What the figures cannot say.
     fn limits(&self) -> Vec<String> {
         let plan = &self.record.plan;
         let mut limits = vec![format!(
-            "The intervals cover other seeds, not other examples: they say how much a new training would vary on the \
+            "The intervals are over seeds, not over examples: they say how much a new training would vary on the \
              same {} test examples.",
             self.record.info.test
         )];
@@ -310,28 +435,54 @@ impl Text<'_> {
         }
     }
 
-    /// A value in as many digits as it deserves: two decimals of a point, four digits of anything else.
-    fn number(&self, value: f64) -> String {
+    /// `0.57 to 1.45`, if there is an interval.
+    fn ends(&self, sample: &Sample) -> Option<String> {
+        let half = half_width(sample);
+        let [low, high] = sample.interval?.map(|end| self.number(end, half));
+        Some(format!("{low} to {high}"))
+    }
+
+    /// Points to two decimals; anything else down to the second digit of its uncertainty, if that is known.
+    fn number(&self, value: f64, uncertainty: Option<f64>) -> String {
         match self.record.objective.unit {
             Unit::Points => {
                 let text = format!("{value:.2}");
                 // A rounded zero has no sign.
-                text.strip_prefix('-')
-                    .filter(|rest| *rest == "0.00")
-                    .map_or(text.clone(), String::from)
+                if text == "-0.00" {
+                    String::from("0.00")
+                } else {
+                    text
+                }
             }
-            Unit::Own => cyclr::rounded(value, 4).to_string(),
+            Unit::Own => readable(value, digits(value, uncertainty)),
         }
     }
 
-    fn signed(&self, value: f64) -> String {
-        let text = self.number(value);
+    fn signed(&self, value: f64, uncertainty: Option<f64>) -> String {
+        let text = self.number(value, uncertainty);
         if text.starts_with('-') {
             text
         } else {
             format!("+{text}")
         }
     }
+}
+
+/// The digits of a value down to the second digit of its uncertainty.
+fn digits(value: f64, uncertainty: Option<f64>) -> usize {
+    let Some(uncertainty) = uncertainty.filter(|u| *u > 0.0 && value != 0.0) else {
+        return DIGITS;
+    };
+    let place = |x: f64| x.abs().log10().floor() as i32;
+    let digits = place(value) - place(uncertainty) + UNCERTAIN_DIGITS as i32;
+    // An `f64` has 17 digits.
+    digits.clamp(1, 17) as usize
+}
+
+/// Half the width of the interval of the mean.
+fn half_width(sample: &Sample) -> Option<f64> {
+    let [low, high] = sample.interval?;
+    Some(0.5 * (high - low))
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -344,40 +495,18 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// `better`, `worse (within the margin)`, `undecided (9 to 48 seeds might decide)`
-fn verdict(difference: &Difference) -> String {
-    let word = word(difference.verdict);
-    match (difference.verdict, difference.seeds_to_decide) {
-        (Verdict::Better | Verdict::Worse, _) if difference.within_margin => {
-            format!("{word} (within the margin)")
-        }
-        (Verdict::Undecided, Some([low, high])) if high >= cyclr::stats::SEED_CAP => {
-            format!("{word} ({low} or many more seeds might decide)")
-        }
-        (Verdict::Undecided, Some([low, high])) if low == high => {
-            format!("{word} ({low} seeds might decide)")
-        }
-        (Verdict::Undecided, Some([low, high])) => {
-            format!("{word} ({low} to {high} seeds might decide)")
-        }
-        _ => String::from(word),
-    }
-}
-
 /// `0.38–0.42× (5/5)`: the ratio as far as censored runs let it be known, and the runs that reached the target.
 fn time_cell(against: Option<&Against>) -> String {
-    let Some(time) = against.and_then(|against| against.time_to_target.as_ref()) else {
-        return String::new();
+    let time = against.and_then(|against| Some((against, against.time_to_target.as_ref()?)));
+    let Some((against, time)) = time else {
+        return String::from(NOTHING);
     };
-    let is_reference = against.is_some_and(|against| against.difference.is_none());
-    let reached = format!("({}/{})", time.reached(), time.updates.len());
-    if is_reference {
-        return format!("1× {reached}");
-    }
-    match ratio(time) {
-        Some(ratio) => format!("{ratio} {reached}"),
-        None => format!("? {reached}"),
-    }
+    let ratio = match against.difference {
+        None => Some(String::from("1×")),
+        Some(_) => ratio(time),
+    };
+    let ratio = ratio.unwrap_or_else(|| String::from(NOTHING));
+    format!("{ratio} ({}/{})", time.reached(), time.updates.len())
 }
 
 /// The median ratio of times: `0.38–0.42×`, `≤0.42×`, `≥1.30×`; `None` if too few runs reached the target.
@@ -392,53 +521,10 @@ fn ratio(time: &TimeToTarget) -> Option<String> {
     }
 }
 
-fn diverged_in(arm: &BudgetOutcome) -> String {
+/// `diverged in 2 of 5 runs`
+fn diverged(arm: &BudgetOutcome) -> String {
     match arm.runs.len() {
-        0 => String::from(" at every rate"),
-        runs => format!(" in {} of {runs} runs", arm.diverged()),
-    }
-}
-
-/// The headline, the table in columns, and the notes, as the terminal and `verdict.txt` show them.
-impl fmt::Display for Conclusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", self.headline)?;
-        let head = [
-            "arm",
-            "test, 95 %",
-            "difference, 95 %",
-            "verdict",
-            "time to target",
-            "policy",
-        ];
-        let rows = self.table.iter().map(|row| {
-            [
-                row.arm.as_str(),
-                &row.test,
-                &row.difference,
-                &row.verdict,
-                &row.time_to_target,
-                &row.policy,
-            ]
-        });
-        let rows: Vec<[&str; 6]> = std::iter::once(head).chain(rows).collect();
-        let width = |column: usize| {
-            let widths = rows.iter().map(|row| row[column].chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let widths = [0, 1, 2, 3, 4].map(width);
-        for row in &rows {
-            for (cell, width) in row.iter().zip(widths) {
-                write!(f, "{cell:width$}  ")?;
-            }
-            writeln!(f, "{}", row[5])?;
-        }
-        if !self.notes.is_empty() {
-            writeln!(f)?;
-        }
-        for note in &self.notes {
-            writeln!(f, "note: {note}")?;
-        }
-        Ok(())
+        0 => String::from("diverged at every rate"),
+        runs => format!("diverged in {} of {runs} runs", arm.diverged()),
     }
 }

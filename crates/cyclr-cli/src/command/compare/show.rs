@@ -6,8 +6,9 @@ use cyclr::trainer::TrainerInfo;
 use cyclr_train::compare::record::{Range, Record};
 use cyclr_train::compare::{Bounds, CompareEvent, Plan, RunName};
 
+use crate::chart::rate;
 use crate::progress::Progress;
-use crate::say::{note, out};
+use crate::say::{columns, note, out};
 
 /// What was declared.
 pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
@@ -62,16 +63,16 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
     }
 }
 
-/// `bounds after 1304 updates: base_lr 4.444e-4 [1.581e-4, 1.249e-3], max_lr 2.506e-3 [1.863e-3, 3.371e-3] (95 %, …)`
+/// `bounds after 1304 updates: base_lr 0.0004 (0.00016 to 0.0012), max_lr 0.0251 (0.0186 to 0.0337); intervals: …`
 fn describe_bounds(range: &Range) -> String {
     let bound = |name: &str, value: f64, interval: Option<[f64; 2]>| {
         let interval = interval.map_or_else(String::new, |[low, high]| {
-            format!(" [{low:.3e}, {high:.3e}]")
+            format!(" ({} to {})", rate(low), rate(high))
         });
-        format!("{name} {value:.3e}{interval}")
+        format!("{name} {}{interval}", rate(value))
     };
     format!(
-        "bounds after {} updates: {}, {} ({})",
+        "bounds after {} updates: {}, {}; intervals: {}",
         range.updates,
         bound("base_lr", range.base_lr, range.base_interval),
         bound("max_lr", range.max_lr, range.max_interval),
@@ -88,7 +89,7 @@ fn describe_run(plan: &Plan, run: &RunName) -> String {
     format!("{label}, seed {}{multiple}", run.seed)
 }
 
-/// The verdict and the table.
+/// The winner, the table and the notes.
 pub(super) fn print(record: &Record) -> io::Result<()> {
-    out!("\n{}", record.conclusion.to_string().trim_end())
+    out!("\n{}", record.conclusion.text(columns()).trim_end())
 }
