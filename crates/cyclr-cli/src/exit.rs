@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn every_cause_is_said_once() {
         let quoted = anyhow!("disk full").context("cannot write a.json: disk full; make room");
-        assert_eq!(describe(&quoted), "cannot write a.json: disk full; make room");
+        assert_eq!(
+            describe(&quoted),
+            "cannot write a.json: disk full; make room"
+        );
         let chance = anyhow!("file").context("cannot write the file");
         assert_eq!(describe(&chance), "cannot write the file: file");
         let same = anyhow!("it failed").context("it failed");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::chart::rate;
 use crate::say::{note, printable};
-use cyclr::{Hyper, readable};
 use cyclr::trainer::Metrics;
+use cyclr::{Hyper, readable};
 use cyclr_train::{Event, Interrupt, find::FindEvent};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 

@@ -38,7 +38,9 @@ pub(crate) fn columns() -> usize {
 /// line as it stood last if it was written over (as progress bars are), and other control characters in their escaped form.
 pub(crate) fn printable(text: &str) -> String {
     let last = |line: &str| -> String {
-        let versions = line.split('\r').filter(|version| !version.trim().is_empty());
+        let versions = line
+            .split('\r')
+            .filter(|version| !version.trim().is_empty());
         let plain = anstream::adapter::strip_str(versions.last().unwrap_or("")).to_string();
         plain.chars().map(visible).collect()
     };

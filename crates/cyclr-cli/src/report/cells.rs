@@ -70,13 +70,13 @@ pub(super) fn table_of(
     rows: impl Iterator<Item = Vec<Cell>>,
 ) -> String {
     let row = |cells: &[Cell], tag: &str| {
-        let cells = cells
-            .iter()
-            .zip(head)
-            .map(|(cell, head)| {
-                let (class, html) = (cell.class, &cell.html);
-                format!("<{tag} class=\"{class}\" data-head=\"{}\">{html}</{tag}>", head.html)
-            });
+        let cells = cells.iter().zip(head).map(|(cell, head)| {
+            let (class, html) = (cell.class, &cell.html);
+            format!(
+                "<{tag} class=\"{class}\" data-head=\"{}\">{html}</{tag}>",
+                head.html
+            )
+        });
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
     let rows: String = rows.map(|cells| row(&cells, "td")).collect();
@@ -166,7 +166,12 @@ mod tests {
 
     #[test]
     fn thousands_are_apart() {
-        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(thousands(count), text);
         }
     }

@@ -1,9 +1,10 @@
 //! The charts of a comparison.
 
+use cyclr::stats::Summary;
 use cyclr::trainer::Unit as ObjectiveUnit;
 use cyclr::units::Horizon;
 use cyclr_train::ValidationPoint;
-use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sample, Sweep};
+use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sweep};
 
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
@@ -125,8 +126,11 @@ fn against_budget(record: &Record) -> Option<Chart> {
     Some(chart)
 }
 
-fn with_interval(x: f64, sample: &Sample) -> Point {
-    let ends = sample.interval.map(|[low, high]| (low, high)).unzip();
+fn with_interval(x: f64, sample: &Summary) -> Point {
+    let ends = sample
+        .interval
+        .map(|interval| (interval.low, interval.high))
+        .unzip();
     Point::at(x, sample.mean).between(ends.0, ends.1)
 }
 
@@ -151,8 +155,8 @@ fn differences(record: &Record) -> Chart {
     for role in [Role::Declared, Role::BestNonCyclical] {
         for (arm, outcome) in record.whole().enumerate() {
             let against = outcome.against(role);
-            let sample =
-                against.and_then(|against| Some((against.reference, against.difference?.sample?)));
+            let sample = against
+                .and_then(|against| Some((against.reference, against.difference?.difference)));
             let Some((reference, sample)) = sample else {
                 continue;
             };

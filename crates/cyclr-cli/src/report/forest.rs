@@ -86,7 +86,9 @@ fn whisker(series: &Series, percent: &impl Fn(f64) -> f64) -> String {
 /// The mean, with its interval.
 fn amount(record: &Record, series: &Series) -> String {
     let cells = series.points.iter().map(|point| {
-        let mean = point.y.map_or_else(String::new, |mean| signed(record, mean));
+        let mean = point
+            .y
+            .map_or_else(String::new, |mean| signed(record, mean));
         let ends = match (point.low, point.high) {
             (Some(low), Some(high)) => format!(
                 " <span class=\"soft\">({} to {})</span>",

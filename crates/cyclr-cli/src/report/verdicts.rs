@@ -1,7 +1,8 @@
 //! The tables of what came of it: the arms, their differences, and the times to the target.
 
+use cyclr::stats::{Comparison, Summary, Verdict};
 use cyclr::trainer::Direction;
-use cyclr_train::compare::record::{Difference, Record, Role, Row, Sample, TimeToTarget, Verdict};
+use cyclr_train::compare::record::{Record, Role, Row, TimeToTarget};
 
 use super::cells::{
     Cell, arm_name, dash, escaped, figure, number, signed, table, table_of, text, thousands, value,
@@ -67,7 +68,11 @@ fn stacked(cell: &str) -> String {
 fn verdict_cell(record: &Record, arm: usize, row: &Row) -> String {
     let against = record.arms[arm].whole().against(Role::Declared);
     let difference = against.and_then(|against| against.difference.as_ref());
-    let class = difference.map_or("", |difference| class(difference.verdict));
+    let class = match difference {
+        Some(difference) => class(difference.verdict),
+        None if record.arms[arm].whole().is_whole() => "",
+        None => "diverged",
+    };
     format!("<span class=\"{class}\">{}</span>", stacked(&row.verdict))
 }
 
@@ -76,18 +81,16 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::Equivalent => "equivalent",
-        Verdict::Undecided => "undecided",
-        Verdict::Diverged => "diverged",
+        Verdict::Undecided(_) => "undecided",
     }
 }
 
-fn with_range(record: &Record, sample: Option<&Sample>) -> String {
-    let Some(sample) = sample else { return dash() };
-    let interval = sample.interval.map_or_else(String::new, |[low, high]| {
+fn with_range(record: &Record, sample: &Summary) -> String {
+    let interval = sample.interval.map_or_else(String::new, |interval| {
         format!(
             "<span class=\"range\">{} to {}</span>",
-            signed(record, low),
-            signed(record, high)
+            signed(record, interval.low),
+            signed(record, interval.high)
         )
     });
     format!("{}{interval}", signed(record, sample.mean))
@@ -133,15 +136,17 @@ pub(super) fn differences(record: &Record) -> String {
     tables.collect()
 }
 
-fn difference_row(record: &Record, arm: usize, difference: &Difference) -> Vec<Cell> {
+fn difference_row(record: &Record, arm: usize, comparison: &Comparison) -> Vec<Cell> {
     let p = |p: Option<f64>| p.map_or_else(dash, figure);
-    let class = class(difference.verdict);
+    let class = class(comparison.verdict);
+    let tested = comparison.t_test.map(|_| comparison.adjusted_p);
+    let equated = comparison.tost.map(|_| comparison.adjusted_tost_p);
     vec![
         Cell::name(arm_name(record, arm)),
-        Cell::number(with_range(record, difference.sample.as_ref())),
-        Cell::number(p(difference.p)),
-        Cell::number(p(difference.equivalence_p)),
-        Cell::number(difference.sample.map_or_else(dash, |s| format!("{}", s.n))),
+        Cell::number(with_range(record, &comparison.difference)),
+        Cell::number(p(tested)),
+        Cell::number(p(equated)),
+        Cell::number(format!("{}", comparison.difference.n)),
         Cell::text(format!("<span class=\"{class}\">{class}</span>")),
     ]
 }

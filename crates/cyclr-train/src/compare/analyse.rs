@@ -1,12 +1,14 @@
 //! From final values by seed to differences, verdicts, times to the target, and the arm to train with.
 
-use cyclr::stats::{self, Interval, Obstacle, Rules, Summary, Time, median_time, time_ratio};
+use cyclr::stats::{
+    self, Comparison, Interval, Rules, Summary, Time, Verdict, median_time, time_ratio,
+};
 use cyclr::trainer::Objective;
 
 use super::Plan;
 use super::record::{
-    Against, ArmOutcome, Because, BudgetOutcome, Difference, Role, RunOutcome, Sample, Samples,
-    TimeToTarget, Verdict, Winner, best,
+    Against, ArmOutcome, Because, BudgetOutcome, Role, RunOutcome, Samples, TimeToTarget, Winner,
+    best,
 };
 use crate::Error;
 
@@ -73,7 +75,7 @@ fn samples(runs: &[RunOutcome]) -> Result<Option<Samples>, Error> {
     if values.is_empty() {
         return Ok(None);
     }
-    let of = |values: Vec<f64>| Summary::of(&values).map(|summary| sample(&summary));
+    let of = |values: Vec<f64>| Summary::of(&values);
     Ok(Some(Samples {
         validation: of(values.iter().map(|v| v.validation).collect())?,
         test: of(values.iter().map(|v| v.test).collect())?,
@@ -86,7 +88,7 @@ fn differences(
     reference: usize,
     margin: f64,
     objective: &Objective,
-) -> Result<Vec<Option<Difference>>, Error> {
+) -> Result<Vec<Option<Comparison>>, Error> {
     let rules = Rules {
         margin,
         direction: objective.direction,
@@ -97,11 +99,9 @@ fn differences(
     let values: Vec<Vec<f64>> = compared.iter().map(|&n| tests(arms[n])).collect();
     let values: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
     let found = stats::compare(&tests(arms[reference]), &values, rules)?;
-    let mut differences: Vec<Option<Difference>> = (0..arms.len())
-        .map(|n| (n != reference).then_some(NOT_COMPARED))
-        .collect();
-    for (n, comparison) in compared.into_iter().zip(&found) {
-        differences[n] = Some(difference(comparison));
+    let mut differences = vec![None; arms.len()];
+    for (n, comparison) in compared.into_iter().zip(found) {
+        differences[n] = Some(comparison);
     }
     Ok(differences)
 }
@@ -110,44 +110,6 @@ fn differences(
 fn tests(arm: &BudgetOutcome) -> Vec<f64> {
     let values = arm.runs.iter().filter_map(|run| run.values);
     values.map(|values| values.test).collect()
-}
-
-const NOT_COMPARED: Difference = Difference {
-    sample: None,
-    p: None,
-    equivalence_p: None,
-    within_margin: false,
-    verdict: Verdict::Diverged,
-    seeds_to_decide: None,
-};
-
-fn difference(comparison: &stats::Comparison) -> Difference {
-    let (verdict, seeds_to_decide) = match comparison.verdict {
-        stats::Verdict::Better => (Verdict::Better, None),
-        stats::Verdict::Worse => (Verdict::Worse, None),
-        stats::Verdict::Equivalent => (Verdict::Equivalent, None),
-        stats::Verdict::Undecided(Obstacle::TooFewSeeds(range)) => {
-            (Verdict::Undecided, Some([range.low, range.high]))
-        }
-        stats::Verdict::Undecided(_) => (Verdict::Undecided, None),
-    };
-    Difference {
-        sample: Some(sample(&comparison.difference)),
-        p: comparison.t_test.map(|_| comparison.adjusted_p),
-        equivalence_p: comparison.tost.map(|_| comparison.adjusted_tost_p),
-        within_margin: comparison.within_margin,
-        verdict,
-        seeds_to_decide,
-    }
-}
-
-fn sample(summary: &Summary) -> Sample {
-    Sample {
-        n: summary.n,
-        mean: summary.mean,
-        sd: summary.sd,
-        interval: summary.interval.map(|i| [i.low, i.high]),
-    }
 }
 
 /// The reference's mean final validation value less the margin; `None` if a run of it diverged.
@@ -212,10 +174,10 @@ fn ends(interval: Interval) -> [Option<f64>; 2] {
 /// cheapest of those that are level with it. METHOD.md says it in full.
 pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) -> Option<Winner> {
     let whole = || arms.iter().map(ArmOutcome::whole).enumerate();
-    let with = |verdicts: &[Verdict]| -> Vec<usize> {
+    let with = |wanted: fn(Verdict) -> bool| -> Vec<usize> {
         let is = |arm: &BudgetOutcome| {
             let difference = arm.against(Role::Declared).and_then(|a| a.difference);
-            difference.is_some_and(|d| verdicts.contains(&d.verdict))
+            difference.is_some_and(|d| wanted(d.verdict))
         };
         whole().filter(|(_, arm)| is(arm)).map(|(n, _)| n).collect()
     };
@@ -224,13 +186,13 @@ pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) ->
         let because = Because::Validation;
         return Some(Winner { arm, because });
     }
-    let better = with(&[Verdict::Better]);
+    let better = with(|verdict| verdict == Verdict::Better);
     let better = whole().filter(|(n, _)| better.contains(n));
     if let Some(arm) = best(better, objective.direction) {
         let because = Because::Better;
         return Some(Winner { arm, because });
     }
-    let level = with(&[Verdict::Equivalent, Verdict::Undecided]);
+    let level = with(|verdict| matches!(verdict, Verdict::Equivalent | Verdict::Undecided(_)));
     let because = if level.is_empty() {
         Because::NoneBetter
     } else {
@@ -328,9 +290,6 @@ mod tests {
         let arms = [&reference, &good, &gone];
         let found = differences(&arms, 0, 0.5, &Objective::ACCURACY).unwrap();
         let verdicts: Vec<_> = found.iter().map(|d| d.map(|d| d.verdict)).collect();
-        assert_eq!(
-            verdicts,
-            [None, Some(Verdict::Better), Some(Verdict::Diverged)]
-        );
+        assert_eq!(verdicts, [None, Some(Verdict::Better), None]);
     }
 }

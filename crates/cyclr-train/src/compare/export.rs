@@ -118,7 +118,7 @@ fn evidence(record: &Record, arm: &ArmOutcome) -> Evidence {
         verdict: record.conclusion.headline.clone(),
         metric: record.objective.name.to_string(),
         test_mean: test.map(|test| test.mean),
-        test_interval: test.and_then(|test| test.interval),
+        test_interval: test.and_then(|test| test.interval).map(Into::into),
         n: test.map_or(0, |test| test.n),
     }
 }

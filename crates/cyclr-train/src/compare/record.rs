@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use cyclr::Spec;
+use cyclr::stats::{Comparison, Summary};
 use cyclr::trainer::{Direction, Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
@@ -191,24 +192,9 @@ pub struct Bin {
 #[serde(deny_unknown_fields)]
 pub struct Samples {
     /// On the validation split, which decides.
-    pub validation: Sample,
+    pub validation: Summary,
     /// On the test split, which is reported.
-    pub test: Sample,
-}
-
-/// A sample in figures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Sample {
-    /// Its size.
-    pub n: usize,
-    /// Its mean.
-    pub mean: f64,
-    /// Its standard deviation, from two values on.
-    pub sd: Option<f64>,
-    /// The 95 % t-interval of the mean over seeds, from two values on.
-    pub interval: Option<[f64; 2]>,
+    pub test: Summary,
 }
 
 /// An arm beside one reference.
@@ -220,8 +206,9 @@ pub struct Against {
     pub reference: usize,
     /// Why it is one.
     pub role: Role,
-    /// Final test values, arm less reference, paired by seed; `null` for the reference itself.
-    pub difference: Option<Difference>,
+    /// Final test values, arm less reference, paired by seed; `null` for the reference itself, and if
+    /// a run of either diverged.
+    pub difference: Option<Comparison>,
     /// How long the arm takes to come near the reference's end; `null` if a run of the reference diverged, or the arm has
     /// no runs.
     pub time_to_target: Option<TimeToTarget>,
@@ -236,42 +223,6 @@ pub enum Role {
     Declared,
     /// It has the best mean validation value of the arms that do not cycle.
     BestNonCyclical,
-}
-
-/// An arm's final test values less the reference's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Difference {
-    /// The paired differences; `null` if a run of either diverged.
-    pub sample: Option<Sample>,
-    /// The paired t-test's p, adjusted by Holm over the arms.
-    pub p: Option<f64>,
-    /// The equivalence test's p (TOST), adjusted likewise.
-    pub equivalence_p: Option<f64>,
-    /// Whether the difference is shown to be smaller than the margin.
-    pub within_margin: bool,
-    /// What may be said.
-    pub verdict: Verdict,
-    /// Seeds in all, from and to, that would decide an undecided difference.
-    pub seeds_to_decide: Option<[u64; 2]>,
-}
-
-/// What may be said of an arm beside the reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Better.
-    Better,
-    /// Worse.
-    Worse,
-    /// Shown to differ by less than the margin.
-    Equivalent,
-    /// Nothing could be shown.
-    Undecided,
-    /// Some run of the arm or of the reference diverged, so there is nothing to compare.
-    Diverged,
 }
 
 /// How long an arm takes to reach a target.

@@ -4,13 +4,12 @@
 mod tests;
 
 use cyclr::readable;
-use cyclr::stats::SEED_CAP;
+use cyclr::stats::{Comparison, Obstacle, SEED_CAP, SeedRange, Summary, Verdict};
 use cyclr::trainer::Unit;
 
 use super::analyse;
 use super::record::{
-    Against, Because, BudgetOutcome, Conclusion, Difference, Record, Role, Row, Sample,
-    TimeToTarget, Verdict, Winner, best,
+    Against, Because, BudgetOutcome, Conclusion, Record, Role, Row, TimeToTarget, Winner, best,
 };
 
 /// More notes than this are not read.
@@ -70,7 +69,7 @@ impl Text<'_> {
 
     /// The best of the arms that are worse than the reference.
     fn runner_up(&self) -> String {
-        let other = self.best_with(&[Verdict::Worse]);
+        let other = self.best_with(|verdict| verdict == Verdict::Worse);
         let other = other.and_then(|arm| Some((arm, self.sample(arm)?)));
         match other {
             Some((arm, sample)) => format!(
@@ -85,7 +84,8 @@ impl Text<'_> {
     /// The best of the arms that are not shown to differ from the reference.
     fn nearest(&self) -> String {
         let reference = self.label(self.record.plan.reference);
-        let other = self.best_with(&[Verdict::Equivalent, Verdict::Undecided]);
+        let other = self
+            .best_with(|verdict| matches!(verdict, Verdict::Equivalent | Verdict::Undecided(_)));
         let other = other.and_then(|arm| Some((arm, self.difference(arm)?)));
         let Some((arm, difference)) = other else {
             return format!("no arm could be compared with {reference}");
@@ -94,25 +94,19 @@ impl Text<'_> {
             Verdict::Equivalent => "is equivalent to",
             _ => "is not shown to differ from",
         };
-        let by = difference.sample.as_ref();
-        let by = by.map_or_else(String::new, |sample| {
-            format!(", {}", self.amount(sample, ""))
-        });
-        format!("{} {said} {reference}{by}", self.label(arm))
+        let by = self.amount(&difference.difference, "");
+        format!("{} {said} {reference}, {by}", self.label(arm))
     }
 
     /// The arm with one of these verdicts that validates best.
-    fn best_with(&self, verdicts: &[Verdict]) -> Option<usize> {
-        let is = |arm: usize| {
-            let difference = self.difference(arm);
-            difference.is_some_and(|d| verdicts.contains(&d.verdict))
-        };
+    fn best_with(&self, wanted: fn(Verdict) -> bool) -> Option<usize> {
+        let is = |arm: usize| self.difference(arm).is_some_and(|d| wanted(d.verdict));
         let arms = self.record.whole().enumerate().filter(|&(n, _)| is(n));
         best(arms, self.record.objective.direction)
     }
 
     /// `+1.01 points over fixed (0.57 to 1.45, n = 5)`
-    fn over(&self, arm: usize, sample: &Sample) -> String {
+    fn over(&self, arm: usize, sample: &Summary) -> String {
         let reference = self.label(self.record.plan.reference);
         let small = if self.is_small(arm) {
             ", less than the margin"
@@ -127,7 +121,7 @@ impl Text<'_> {
     }
 
     /// `+1.01 points (0.57 to 1.45, n = 5)`, or `-0.0123 in loss (…)`, with words before the interval.
-    fn amount(&self, sample: &Sample, words: &str) -> String {
+    fn amount(&self, sample: &Summary, words: &str) -> String {
         let mean = self.signed(sample.mean, half_width(sample));
         let unit = match self.record.objective.unit {
             Unit::Points => String::from(" points"),
@@ -144,21 +138,19 @@ impl Text<'_> {
     }
 
     /// An arm beside the declared reference, at the whole budget.
-    fn difference(&self, arm: usize) -> Option<&Difference> {
+    fn difference(&self, arm: usize) -> Option<&Comparison> {
         let against = self.record.arms[arm].whole().against(Role::Declared)?;
         against.difference.as_ref()
     }
 
-    fn sample(&self, arm: usize) -> Option<&Sample> {
-        self.difference(arm)?.sample.as_ref()
+    fn sample(&self, arm: usize) -> Option<&Summary> {
+        Some(&self.difference(arm)?.difference)
     }
 
     /// Whether the arm's difference is shown to exist and to be less than the margin.
     fn is_small(&self, arm: usize) -> bool {
-        self.difference(arm).is_some_and(|difference| {
-            let claimed = matches!(difference.verdict, Verdict::Better | Verdict::Worse);
-            claimed && difference.within_margin
-        })
+        let difference = self.difference(arm);
+        difference.is_some_and(|d| d.is_decided() && d.within_margin)
     }
 
     fn row(&self, arm: usize) -> Row {
@@ -172,7 +164,7 @@ impl Text<'_> {
                 .sample(arm)
                 .map_or_else(|| NOTHING.into(), |sample| self.difference_cell(sample)),
             verdict: self.verdict(arm),
-            time_to_target: time_cell(whole.against(Role::Declared)),
+            time_to_target: time_cell(whole.against(Role::Declared), arm),
             policy: spec.map_or_else(|| "every rate diverged".into(), ToString::to_string),
         }
     }
@@ -192,7 +184,7 @@ impl Text<'_> {
     }
 
     /// `+1.01 (0.57 to 1.45)`
-    fn difference_cell(&self, sample: &Sample) -> String {
+    fn difference_cell(&self, sample: &Summary) -> String {
         let mean = self.signed(sample.mean, half_width(sample));
         let ends = self
             .ends(sample)
@@ -211,9 +203,6 @@ impl Text<'_> {
             None if arm == self.record.plan.reference => String::from("reference"),
             // The reference diverged.
             None => String::from("not compared"),
-            Some(difference) if difference.verdict == Verdict::Diverged => {
-                String::from("not compared")
-            }
             Some(difference) if self.is_small(arm) => {
                 format!("{} (small)", word(difference.verdict))
             }
@@ -306,19 +295,15 @@ impl Text<'_> {
             Verdict::Better => "is better than",
             Verdict::Worse => "is worse than",
             Verdict::Equivalent => "is equivalent to",
-            Verdict::Undecided => "is not shown to differ from",
-            Verdict::Diverged => "cannot be compared with",
+            Verdict::Undecided(_) => "is not shown to differ from",
         };
-        let by = difference.sample.as_ref();
-        let by = by.map_or_else(String::new, |sample| {
-            format!(", {}", self.amount(sample, ""))
-        });
+        let by = self.amount(&difference.difference, "");
         let time = against.time_to_target.as_ref().and_then(ratio);
         let time = time.map_or_else(String::new, |ratio| {
             format!("; it took {ratio} the updates to come within the margin")
         });
         Some(format!(
-            "{} {said} {}, the best arm without cycles{by}{time}.",
+            "{} {said} {}, the best arm without cycles, {by}{time}.",
             self.label(arm),
             self.label(against.reference)
         ))
@@ -341,7 +326,11 @@ impl Text<'_> {
     /// Seeds that would decide what is undecided.
     fn seeds_to_decide(&self) -> Option<String> {
         let arms = (0..self.record.arms.len()).filter_map(|arm| {
-            let [low, high] = self.difference(arm)?.seeds_to_decide?;
+            let Verdict::Undecided(Obstacle::TooFewSeeds(seeds)) = self.difference(arm)?.verdict
+            else {
+                return None;
+            };
+            let SeedRange { low, high } = seeds;
             let seeds = match (low, high) {
                 (SEED_CAP.., _) => format!("{SEED_CAP} or more"),
                 (_, SEED_CAP..) => format!("{low} or many more"),
@@ -351,9 +340,7 @@ impl Text<'_> {
             Some(format!("{} {seeds}", self.label(arm)))
         });
         let arms: Vec<String> = arms.collect();
-        (!arms.is_empty()).then(|| {
-            format!("Seeds in all that might decide: {}.", arms.join(", "))
-        })
+        (!arms.is_empty()).then(|| format!("Seeds in all that might decide: {}.", arms.join(", ")))
     }
 
     /// The best other arm beside the reference at the shorter budgets.
@@ -366,7 +353,7 @@ impl Text<'_> {
         let said = shorter.iter().map(|budget| {
             let difference = budget.against(Role::Declared).and_then(|a| a.difference);
             let said = match difference.map(|difference| difference.verdict) {
-                None | Some(Verdict::Diverged) => "not compared",
+                None => "not compared",
                 Some(verdict) => word(verdict),
             };
             format!("{said} at {} updates", budget.updates)
@@ -436,9 +423,10 @@ impl Text<'_> {
     }
 
     /// `0.57 to 1.45`, if there is an interval.
-    fn ends(&self, sample: &Sample) -> Option<String> {
+    fn ends(&self, sample: &Summary) -> Option<String> {
         let half = half_width(sample);
-        let [low, high] = sample.interval?.map(|end| self.number(end, half));
+        let interval = sample.interval?;
+        let [low, high] = [interval.low, interval.high].map(|end| self.number(end, half));
         Some(format!("{low} to {high}"))
     }
 
@@ -480,9 +468,9 @@ fn digits(value: f64, uncertainty: Option<f64>) -> usize {
 }
 
 /// Half the width of the interval of the mean.
-fn half_width(sample: &Sample) -> Option<f64> {
-    let [low, high] = sample.interval?;
-    Some(0.5 * (high - low))
+fn half_width(sample: &Summary) -> Option<f64> {
+    let interval = sample.interval?;
+    Some(0.5 * (interval.high - interval.low))
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -490,20 +478,20 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::Equivalent => "equivalent",
-        Verdict::Undecided => "undecided",
-        Verdict::Diverged => "diverged",
+        Verdict::Undecided(_) => "undecided",
     }
 }
 
 /// `0.38–0.42× (5/5)`: the ratio as far as censored runs let it be known, and the runs that reached the target.
-fn time_cell(against: Option<&Against>) -> String {
+fn time_cell(against: Option<&Against>, arm: usize) -> String {
     let time = against.and_then(|against| Some((against, against.time_to_target.as_ref()?)));
     let Some((against, time)) = time else {
         return String::from(NOTHING);
     };
-    let ratio = match against.difference {
-        None => Some(String::from("1×")),
-        Some(_) => ratio(time),
+    let ratio = if against.reference == arm {
+        Some(String::from("1×"))
+    } else {
+        ratio(time)
     };
     let ratio = ratio.unwrap_or_else(|| String::from(NOTHING));
     format!("{ratio} ({}/{})", time.reached(), time.updates.len())

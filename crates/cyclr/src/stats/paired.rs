@@ -20,6 +20,8 @@ pub struct Paired {
 
 /// A paired t-test (Student 1908).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TTest {
     /// t = mean difference / standard error.
     pub statistic: f64,
@@ -31,6 +33,8 @@ pub struct TTest {
 
 /// Two one-sided tests of equivalence within a margin (Schuirmann 1987).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tost {
     /// p-value against "the true difference is -margin or less": P(T >= (mean + margin)/se).
     pub p_below: f64,

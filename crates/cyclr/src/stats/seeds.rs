@@ -16,6 +16,8 @@ pub const SEED_CAP: u64 = 1_000;
 
 /// A range for the number of seeds, in all, that would decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeedRange {
     /// Where the true standard deviation is at the lower end of its interval. More than the seeds already run.
     pub low: u64,

@@ -6,13 +6,32 @@ use libm::{exp, fabs, log, sqrt};
 
 use super::{ALPHA, LARGEST, StatsError, distributions::student_at};
 
-/// A closed range of values, in the unit of the sample.
+/// A closed range of values, in the unit of the sample; `[low, high]` in records.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "[f64; 2]", into = "[f64; 2]")
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(with = "[f64; 2]"))]
 pub struct Interval {
     /// Its lower end.
     pub low: f64,
     /// Its upper end, at least `low`.
     pub high: f64,
+}
+
+impl From<[f64; 2]> for Interval {
+    fn from([low, high]: [f64; 2]) -> Self {
+        Self { low, high }
+    }
+}
+
+impl From<Interval> for [f64; 2] {
+    fn from(interval: Interval) -> Self {
+        [interval.low, interval.high]
+    }
 }
 
 impl Interval {
@@ -30,6 +49,8 @@ impl Interval {
 /// # Ok::<(), cyclr::stats::StatsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// The number of values, at least 1.
     pub n: usize,

@@ -19,6 +19,9 @@ pub struct Rules {
 
 /// What may be said of an arm beside the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Verdict {
     /// Better than the reference. [`Comparison::within_margin`] tells whether the difference is shown to be too small to
     /// matter.
@@ -33,6 +36,9 @@ pub enum Verdict {
 
 /// What stood in the way of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Obstacle {
     /// One seed has no spread to judge a difference by.
     OneSeed,
@@ -45,6 +51,8 @@ pub enum Obstacle {
 
 /// One arm beside the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// The paired differences, arm less reference. The interval is this comparison's own, not widened for the number of
     /// arms, so it can exclude 0 where the verdict, which is adjusted, is undecided.
@@ -123,6 +131,11 @@ pub fn compare(
 }
 
 impl Comparison {
+    /// Whether it is a claim that the arms differ.
+    pub fn is_decided(&self) -> bool {
+        matches!(self.verdict, Verdict::Better | Verdict::Worse)
+    }
+
     /// The third step of [`compare`], of whose family this is one.
     fn judge(&self, rules: Rules, family: usize) -> Result<Verdict, StatsError> {
         if self.adjusted_p < ALPHA {
