@@ -48,8 +48,8 @@ fn describe(error: &anyhow::Error) -> String {
     })
 }
 
-/// Whether a message has another as a part of its own: all of it, or after a colon up to the end or a mark. Words that are
-/// in it by chance are no quotation.
+/// Whether a message has another as a part of its own: all of it, or after a colon up to the end
+/// or a mark. Words that are in it by chance are no quotation.
 fn quotes(message: &str, cause: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([';', ':', ',', '.', '\n']);
     message == cause
@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn every_cause_is_said_once() {
         let quoted = anyhow!("disk full").context("cannot write a.json: disk full; make room");
-        assert_eq!(describe(&quoted), "cannot write a.json: disk full; make room");
+        assert_eq!(
+            describe(&quoted),
+            "cannot write a.json: disk full; make room"
+        );
         let chance = anyhow!("file").context("cannot write the file");
         assert_eq!(describe(&chance), "cannot write the file: file");
         let same = anyhow!("it failed").context("it failed");

@@ -2,9 +2,7 @@
 
 use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
 
-use super::cells::{
-    Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value,
-};
+use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
 use super::figures::percent;
 
 pub(super) fn range(record: &Record) -> String {

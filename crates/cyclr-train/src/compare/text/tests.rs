@@ -178,7 +178,9 @@ fn usual() -> Record {
 #[test]
 fn the_usual_comparison_leads_with_the_winner_and_fits_80_columns() {
     let text = usual().conclusion.text(80);
-    same(&text, "
+    same(
+        &text,
+        "
 linear wins: +2.00 points over fixed (1.88 to 2.12, n = 5)
 
 arm          test ± 95 %   difference, 95 %       verdict    time to target
@@ -194,7 +196,8 @@ note: triangular2 is worse than linear, the best arm without cycles, -1.86
       points (-2.23 to -1.49, n = 5); it took ≥1.98× the updates to come within
       the margin.
 note: Seeds in all that might decide: triangular2 7 to 37.
-");
+",
+    );
 }
 
 #[test]
@@ -216,7 +219,8 @@ note: Seeds in all that might decide: triangular2 7 to 37.
 
 #[test]
 fn long_labels_and_specs_of_many_arms_stay_whole() {
-    let values = [[84.0, 85.0, 86.0], [84.3, 85.1, 86.0], [70.0, 71.0, 71.5]].map(|v| accuracies(&v));
+    let values =
+        [[84.0, 85.0, 86.0], [84.3, 85.1, 86.0], [70.0, 71.0, 71.5]].map(|v| accuracies(&v));
     let long = "warmup(10%) then multistep(lr=0.1, at=[30%, 50%, 70%, 80%], gamma=0.1)";
     let labels = [
         "fixed",
@@ -231,7 +235,9 @@ fn long_labels_and_specs_of_many_arms_stay_whole() {
         .map(|n| (labels[n], specs[n], &values[n % 3][..]))
         .collect();
     let text = record(Objective::ACCURACY, &arms).conclusion.text(80);
-    same(&text, "
+    same(
+        &text,
+        "
 no winner: a label of forty-odd characters, no less is not shown to differ from
 fixed, +0.13 points (-0.25 to 0.51, n = 3); fixed costs least
 
@@ -260,7 +266,8 @@ note: a label of forty-odd characters, no less is not shown to differ from
       it took 1.00× the updates to come within the margin.
 note: Seeds in all that might decide: a label of forty-odd characters, no less 4
       to 25, linear 4 to 25.
-");
+",
+    );
 }
 
 #[test]
@@ -268,7 +275,11 @@ fn of_a_loss_less_is_better_and_digits_follow_the_uncertainty() {
     let record = record(
         loss(),
         &[
-            ("fixed", FIXED, &accuracies(&[0.412, 0.415, 0.411, 0.414, 0.413])),
+            (
+                "fixed",
+                FIXED,
+                &accuracies(&[0.412, 0.415, 0.411, 0.414, 0.413]),
+            ),
             (
                 "linear",
                 LINEAR,
@@ -276,7 +287,9 @@ fn of_a_loss_less_is_better_and_digits_follow_the_uncertainty() {
             ),
         ],
     );
-    same(&record.conclusion.text(100), "
+    same(
+        &record.conclusion.text(100),
+        "
 linear wins: -0.01028 in loss against fixed (-0.01098 to -0.00958, n = 5), less than the margin
 
 arm     test ± 95 %      difference, 95 %                 verdict         time to target
@@ -287,7 +300,8 @@ fixed   fixed(lr=0.05)
 linear  linear(lr=0.1)
 
 note: small: the difference is shown to be less than the margin of 0.5.
-");
+",
+    );
 }
 
 #[test]
@@ -303,7 +317,9 @@ fn an_arm_that_diverged_says_so_and_the_others_are_compared() {
             ("none", LINEAR, &[None, None, None]),
         ],
     );
-    same(&record.conclusion.text(100), "
+    same(
+        &record.conclusion.text(100),
+        "
 linear wins: +4.00 points over fixed (3.75 to 4.25, n = 3)
 
 arm          test ± 95 %   difference, 95 %      verdict         time to target
@@ -316,7 +332,8 @@ fixed        fixed(lr=0.05)
 linear       linear(lr=0.1)
 triangular2  triangular2(base=0.01, max=0.1, step=125)
 none         linear(lr=0.1)
-");
+",
+    );
 }
 
 #[test]
@@ -328,13 +345,16 @@ fn without_the_reference_nothing_is_compared() {
             ("linear", LINEAR, &accuracies(&[84.0, 85.0, 84.5])),
         ],
     );
-    same(&record.conclusion.text(100), "
+    same(
+        &record.conclusion.text(100),
+        "
 no winner: the reference fixed diverged in 2 of 3 runs; linear validates best
 
 arm     test ± 95 %   difference, 95 %  verdict         time to target  policy
 fixed   80.00         –                 diverged (2/3)  –               fixed(lr=0.05)
 linear  84.50 ± 1.24  –                 not compared    –               linear(lr=0.1)
-");
+",
+    );
 }
 
 #[test]
@@ -348,7 +368,9 @@ fn one_seed_shows_nothing_and_published_figures_stand_beside() {
     );
     record.plan.arms[0].published = Some(81.4);
     judge(&mut record);
-    same(&record.conclusion.text(100), "
+    same(
+        &record.conclusion.text(100),
+        "
 no winner: linear is not shown to differ from fixed, +1.00 points (n = 1); fixed costs least
 
 arm     test ± 95 %  difference, 95 %  verdict    time to target  policy
@@ -357,7 +379,8 @@ linear  81.00        +1.00             undecided  1.00× (1/1)     linear(lr=0.1
 
 note: With one seed there is no interval and nothing can be shown: give more, as in --seeds 5.
 note: Published: fixed 81.4.
-");
+",
+    );
 }
 
 #[test]
@@ -365,11 +388,7 @@ fn small_and_undecided_differences_are_explained() {
     let mut record = unjudged(
         Objective::ACCURACY,
         &[
-            (
-                "fixed",
-                FIXED,
-                &accuracies(&[84.0, 85.0, 86.0, 85.5, 84.5]),
-            ),
+            ("fixed", FIXED, &accuracies(&[84.0, 85.0, 86.0, 85.5, 84.5])),
             (
                 "small",
                 LINEAR,
@@ -396,7 +415,9 @@ fn small_and_undecided_differences_are_explained() {
         at_edge: true,
     });
     judge(&mut record);
-    same(&record.conclusion.text(100), "
+    same(
+        &record.conclusion.text(100),
+        "
 small wins: +0.20 points over fixed (0.19 to 0.21, n = 5), less than the margin
 
 arm      test ± 95 %   difference, 95 %       verdict         time to target  policy
@@ -408,7 +429,8 @@ note: small: the difference is shown to be less than the margin of 0.5 points.
 note: The best peak rate of small is the lowest or the highest that was tried, so there may be a
       better one.
 note: Seeds in all that might decide: unclear 10 to 56.
-");
+",
+    );
 }
 
 #[test]
