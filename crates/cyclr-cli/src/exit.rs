@@ -48,8 +48,8 @@ fn describe(error: &anyhow::Error) -> String {
     })
 }
 
-/// Whether a message has another as a part of its own: all of it, or after a colon up to the end or a mark. Words that are
-/// in it by chance are no quotation.
+/// Whether a message has another as a part of its own: all of it, or after a colon up to the end
+/// or a mark. Words that are in it by chance are no quotation.
 fn quotes(message: &str, cause: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([';', ':', ',', '.', '\n']);
     message == cause

@@ -1,4 +1,5 @@
-//! What is shown while work is done: a bar where there is a terminal, now and then a plain line where there is not.
+//! What is shown while work is done: a bar where there is a terminal, now and then a plain line
+//! where there is not.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 /// How often a plain line is written.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Is requested by Ctrl-C and by the signals that ask a process to end; a second one ends it at once.
+/// Is requested by Ctrl-C and by the signals that ask a process to end; a second one ends it at
+/// once.
 pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::new();
     let asked = interrupt.clone();
@@ -27,7 +29,8 @@ pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     Ok(interrupt)
 }
 
-/// The progress of a piece of work that counts updates: a bar for the whole, and below it one for each run of several.
+/// The progress of a piece of work that counts updates: a bar for the whole, and below it one for
+/// each run of several.
 pub(crate) struct Progress {
     bars: MultiProgress,
     whole: Pace,

@@ -1,7 +1,7 @@
-//! How this crate prints. Unlike the standard macros these do not panic where the reader has gone: work of hours must not
-//! end with the terminal that it was begun in.
+//! How this crate prints. Unlike the standard macros these do not panic where the reader has gone:
+//! work of hours must not end with the terminal that it was begun in.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// The width where there is no terminal to ask, as in `verdict.txt`.
 const DEFAULT_COLUMNS: u16 = 100;
@@ -10,7 +10,7 @@ const DEFAULT_COLUMNS: u16 = 100;
 macro_rules! out {
     ($($said:tt)*) => {{
         use std::io::Write as _;
-        writeln!(std::io::stdout(), $($said)*)
+        writeln!(std::io::stdout(), $($said)*).map_err($crate::say::stdout_failed)
     }};
 }
 
@@ -23,6 +23,11 @@ macro_rules! note {
 
 pub(crate) use {note, out};
 
+/// An error of stdout, which has no name to say by itself.
+pub(crate) fn stdout_failed(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))
+}
+
 /// Writes a line to stderr. Where nobody reads it there is nobody to tell.
 pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", printable(line));
@@ -34,8 +39,9 @@ pub(crate) fn columns() -> usize {
     usize::from(size.map_or(DEFAULT_COLUMNS, |(columns, _)| columns.0))
 }
 
-/// Text with words of somebody else, such as a child process, as a terminal may show it: without escape sequences, each
-/// line as it stood last if it was written over (as progress bars are), and other control characters in their escaped form.
+/// Text with words of somebody else, such as a child process, as a terminal may show it: without
+/// escape sequences, each line as it stood last if it was written over (as progress bars are), and
+/// other control characters in their escaped form.
 pub(crate) fn printable(text: &str) -> String {
     let last = |line: &str| -> String {
         let versions = line

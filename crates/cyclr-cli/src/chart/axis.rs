@@ -97,8 +97,8 @@ impl Scaled {
             .collect()
     }
 
-    /// Powers of ten, with 2 and 5 times them where there is room; only some powers where there is none. Over less than
-    /// an octave they are those of a linear axis.
+    /// Powers of ten, with 2 and 5 times them where there is room; only some powers where there is
+    /// none. Over less than an octave they are those of a linear axis.
     fn log_ticks(&self, wanted: usize) -> Vec<f64> {
         let (first, last) = (
             self.low.log10().floor() as i32,
@@ -125,7 +125,8 @@ impl Scaled {
     }
 }
 
-/// The ends of an axis within what can be drawn: numbers beyond have no round numbers between them.
+/// The ends of an axis within what can be drawn: numbers beyond have no round numbers between
+/// them.
 fn clamped((low, high): (f64, f64), log: bool) -> (f64, f64) {
     let (least, most) = if log {
         (1e-150, 1e150)

@@ -1,4 +1,5 @@
-//! A chart as data. The report's page draws it with uPlot; files and the terminal are drawn here, from the same data.
+//! A chart as data. The report's page draws it with uPlot; files and the terminal are drawn here,
+//! from the same data.
 
 mod axis;
 mod draw;
@@ -36,7 +37,8 @@ pub(crate) struct Axis {
     pub(crate) label: String,
     /// Whether it is logarithmic.
     pub(crate) log: bool,
-    /// Where it has names instead of numbers: the name at 0, 1, …. A chart with a named x axis is drawn as rows.
+    /// Where it has names instead of numbers: the name at 0, 1, …. A chart with a named x axis is
+    /// drawn as rows.
     pub(crate) names: Vec<String>,
     /// Other units that a reader may switch to.
     pub(crate) units: Vec<Unit>,
@@ -102,7 +104,8 @@ pub(crate) struct Level {
     pub(crate) at: f64,
 }
 
-/// Colours for light grounds, told apart also by those who see red and green alike; the reference is the first.
+/// Colours for light grounds, told apart also by those who see red and green alike; the reference
+/// is the first.
 pub(crate) const COLOURS: [(u8, u8, u8); 8] = [
     (92, 102, 112),
     (0, 98, 178),
@@ -126,7 +129,8 @@ pub(crate) const COLOURS_ON_DARK: [(u8, u8, u8); 8] = [
     (90, 200, 225),
 ];
 
-/// Dashes, in pixels on and off, so that lines can also be told apart without colour; none for a whole line.
+/// Dashes, in pixels on and off, so that lines can also be told apart without colour; none for a
+/// whole line.
 pub(crate) const DASHES: [&[u32]; 4] = [&[7, 4], &[], &[11, 4, 2, 4], &[2, 3]];
 
 impl Point {
@@ -161,7 +165,8 @@ impl Axis {
 }
 
 impl Chart {
-    /// Lines over one pair of axes, the first of them in the palette's first colour that has no dashes.
+    /// Lines over one pair of axes, the first of them in the palette's first colour that has no
+    /// dashes.
     pub(crate) fn lines(
         x: &str,
         y: &str,
@@ -235,8 +240,9 @@ fn extent(values: impl Iterator<Item = f64>, log: bool) -> Option<(f64, f64)> {
         })
 }
 
-/// A field of a CSV file, in quotes where it needs them. A field that begins like a formula stays as it is: a mark
-/// before it would change the data for every reader that is not a spreadsheet, and the labels are the user's own.
+/// A field of a CSV file, in quotes where it needs them. A field that begins like a formula stays
+/// as it is: a mark before it would change the data for every reader that is not a spreadsheet,
+/// and the labels are the user's own.
 pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -245,7 +251,8 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// A learning rate in the digits that can be known of it: `0.0296`, and `2.96e-6` where there would be too many zeros.
+/// A learning rate in the digits that can be known of it: `0.0296`, and `2.96e-6` where there
+/// would be too many zeros.
 pub(crate) fn rate(lr: f64) -> String {
     cyclr::readable(lr, 3)
 }

@@ -1,4 +1,5 @@
-//! A chart whose x axis has names, in files: a row for each name, with its value and whisker across.
+//! A chart whose x axis has names, in files: a row for each name, with its value and whisker
+//! across.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -1,4 +1,5 @@
-//! A chart in the terminal, in braille: two by four dots a character, coloured where the output is a terminal.
+//! A chart in the terminal, in braille: two by four dots a character, coloured where the output is
+//! a terminal.
 
 use std::io::IsTerminal;
 
@@ -12,7 +13,8 @@ const DEFAULT_SIZE: (u16, u16) = (80, 24);
 /// The vertical axis is labelled at every so many rows.
 const LABEL_ROWS: usize = 4;
 
-/// The chart as text, as wide as the terminal and half as high; empty where there is nothing to show.
+/// The chart as text, as wide as the terminal and half as high; empty where there is nothing to
+/// show.
 pub(crate) fn draw(chart: &Chart) -> String {
     let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (columns, rows) =
@@ -75,7 +77,8 @@ fn draw_series(canvas: &mut Canvas, series: &Series, x: &Scaled, y: &Scaled) {
     }
 }
 
-/// The horizontal axis with its round values below; what is shaded in a chart stands on it as a thick line.
+/// The horizontal axis with its round values below; what is shaded in a chart stands on it as a
+/// thick line.
 fn foot(chart: &Chart, x: &Scaled, margin: usize, width: usize) -> String {
     let mut axis = vec!['─'; width];
     for shade in &chart.shades {
@@ -126,7 +129,8 @@ fn legend(chart: &Chart, coloured: bool) -> String {
     legend.join("\n") + "\n"
 }
 
-/// The style of the palette's colour `n`; the light ones stand out on dark grounds and can be read on white.
+/// The style of the palette's colour `n`; the light ones stand out on dark grounds and can be read
+/// on white.
 fn style(n: usize, coloured: bool) -> Style {
     let (r, g, b) = COLOURS_ON_DARK[n % COLOURS_ON_DARK.len()];
     if coloured {
@@ -139,7 +143,8 @@ fn style(n: usize, coloured: bool) -> Style {
 /// A grid of characters, each of two by four dots.
 struct Canvas {
     width: usize,
-    /// For each character, its dots as braille counts them, and the colour that set one of them last.
+    /// For each character, its dots as braille counts them, and the colour that set one of them
+    /// last.
     cells: Vec<(u8, usize)>,
 }
 

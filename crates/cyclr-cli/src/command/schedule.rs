@@ -1,6 +1,6 @@
 //! `cyclr schedule SPEC…`: the rates of a policy, as a plot, as rows, or as JSON.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::{ScheduleArgs, schedule, spec};
 use crate::chart::{self, Chart, terminal};
 use crate::exit::Usage;
-use crate::say::{note, out};
+use crate::say::{note, out, stdout_failed};
 
 /// The size of each chart of a file, in points.
 const SIZE: (u32, u32) = (720, 300);
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
                 curves.len()
             )));
         };
-        return rows(curve, &args.at);
+        return Ok(rows(curve, &args.at).map_err(stdout_failed)?);
     }
     if args.json {
         let documents: Vec<Value> = curves.iter().map(|curve| curve.json(&args.at)).collect();
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
     }
     match &args.out {
         Some(path) => draw(&curves, path),
-        None => show(&curves),
+        None => Ok(show(&curves).map_err(stdout_failed)?),
     }
 }
 
@@ -54,7 +54,7 @@ fn curves(args: &ScheduleArgs) -> anyhow::Result<Vec<Curve>> {
 }
 
 /// `update,lr,momentum`
-fn rows(curve: &Curve, at: &[u64]) -> anyhow::Result<()> {
+fn rows(curve: &Curve, at: &[u64]) -> io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "update,lr,momentum")?;
     for update in curve.updates(at) {
@@ -66,10 +66,11 @@ fn rows(curve: &Curve, at: &[u64]) -> anyhow::Result<()> {
             momentum.map_or_else(String::new, shortest)
         )?;
     }
-    Ok(out.flush()?)
+    out.flush()
 }
 
-/// The shortest digits that read back to the same number, with an exponent where there would be many zeros.
+/// The shortest digits that read back to the same number, with an exponent where there would be
+/// many zeros.
 fn shortest(value: f64) -> String {
     let plain = value == 0.0 || (1e-9..1e17).contains(&value.abs());
     if plain {
@@ -80,7 +81,7 @@ fn shortest(value: f64) -> String {
 }
 
 /// The words and the plot.
-fn show(curves: &[Curve]) -> anyhow::Result<()> {
+fn show(curves: &[Curve]) -> io::Result<()> {
     let mut out = std::io::stdout().lock();
     for curve in curves {
         writeln!(out, "{}\n  {}.", curve.spec, curve.spec.describe())?;
@@ -155,6 +156,7 @@ impl Curve {
     fn points(&self, of: impl Fn(Hyper) -> Option<f64>) -> Vec<(f64, f64)> {
         const STRETCHES: u64 = 2000;
         let updates = self.schedule.updates();
+        // A schedule that leaves momentum alone at an update has no point there.
         let point = |update: u64| Some((update as f64, of(self.schedule.at(update))?));
         if updates <= 2 * STRETCHES {
             return (0..=updates).filter_map(point).collect();

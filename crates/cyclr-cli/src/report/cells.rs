@@ -60,29 +60,36 @@ pub(super) fn number(label: &str) -> Cell {
 }
 
 pub(super) fn table(head: &[Cell], rows: impl Iterator<Item = Vec<Cell>>) -> String {
-    table_of("table", head, rows)
-}
-
-/// A table of a class of its own.
-pub(super) fn table_of(
-    class: &str,
-    head: &[Cell],
-    rows: impl Iterator<Item = Vec<Cell>>,
-) -> String {
     let row = |cells: &[Cell], tag: &str| {
-        let cells = cells.iter().zip(head).map(|(cell, head)| {
-            let (class, html) = (cell.class, &cell.html);
-            format!(
-                "<{tag} class=\"{class}\" data-head=\"{}\">{html}</{tag}>",
-                head.html
-            )
-        });
+        let cells = cells
+            .iter()
+            .map(|cell| format!("<{tag} class=\"{}\">{}</{tag}>", cell.class, cell.html));
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
     let rows: String = rows.map(|cells| row(&cells, "td")).collect();
+    table_of("table", &row(head, "th"), &rows)
+}
+
+/// A table whose cells know their heads, so that a narrow screen can show each row as a list.
+pub(super) fn list_table(head: &[Cell], rows: impl Iterator<Item = Vec<Cell>>) -> String {
+    let row = |cells: Vec<Cell>| {
+        let cells = cells.iter().zip(head).map(|(cell, head)| {
+            let (class, html, head) = (cell.class, &cell.html, &head.html);
+            format!("<td class=\"{class}\" data-head=\"{head}\">{html}</td>")
+        });
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    };
+    let rows: String = rows.map(row).collect();
+    let heads = head
+        .iter()
+        .map(|cell| format!("<th class=\"{}\">{}</th>", cell.class, cell.html));
+    let head = format!("<tr>{}</tr>\n", heads.collect::<String>());
+    table_of("table summary", &head, &rows)
+}
+
+fn table_of(class: &str, head: &str, rows: &str) -> String {
     format!(
-        "<div class=\"{class}\"><table>\n<thead>{}</thead>\n<tbody>\n{rows}</tbody></table></div>\n",
-        row(head, "th")
+        "<div class=\"{class}\"><table>\n<thead>{head}</thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

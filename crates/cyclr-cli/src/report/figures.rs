@@ -11,7 +11,8 @@ use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 /// Points of a rate curve; more than a screen shows.
 const RATE_POINTS: u64 = 600;
 
-/// All charts of a comparison, the most telling first. `prefix` keeps several comparisons' charts apart.
+/// All charts of a comparison, the most telling first. `prefix` keeps several comparisons' charts
+/// apart.
 ///
 /// # Errors
 /// The error of a spec that does not fit its run, which no comparison has made.
@@ -36,7 +37,8 @@ pub(super) fn charts(record: &Record, prefix: &str) -> Result<Vec<Chart>, cyclr:
     Ok(charts)
 }
 
-/// The place of an arm's colour: the reference has the first, the others follow in the plan's order.
+/// The place of an arm's colour: the reference has the first, the others follow in the plan's
+/// order.
 pub(super) fn colour(record: &Record, arm: usize) -> usize {
     let reference = record.plan.reference;
     match arm {
@@ -257,7 +259,8 @@ fn mean_evaluations(
     })
 }
 
-/// The mean over runs at every update that any of them has; a run that diverged is missing from there on.
+/// The mean over runs at every update that any of them has; a run that diverged is missing from
+/// there on.
 fn mean_over_runs(
     arm: &BudgetOutcome,
     values: impl Fn(&RunOutcome) -> Vec<(u64, Option<f64>)>,

@@ -1,4 +1,5 @@
-//! The differences as rows of one chart, made of HTML alone: it fits any width and needs no script.
+//! The differences as rows of one chart, made of HTML alone: it fits any width and needs no
+//! script.
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,8 @@ use crate::chart::{Chart, Scaled, Series};
 /// Ticks at most; more would run into each other on a phone.
 const TICKS: usize = 5;
 
-/// The chart of the differences: a row each with its whisker, the zero line, and the margin shaded.
+/// The chart of the differences: a row each with its whisker, the zero line, and the margin
+/// shaded.
 pub(super) fn html(record: &Record, chart: &Chart) -> String {
     let axis = Scaled::new(chart.y_extent(), false, &[]);
     let percent = |value: f64| 100.0 * axis.fraction(value);

@@ -1,4 +1,5 @@
-//! The report of one or several comparisons: one HTML page that needs nothing else, and its figures as files.
+//! The report of one or several comparisons: one HTML page that needs nothing else, and its
+//! figures as files.
 
 mod cells;
 mod figures;
@@ -105,8 +106,8 @@ impl Report {
         text
     }
 
-    /// Everything there is, as files: their names and contents. The page first, then the figures as JSON and CSV, then
-    /// each chart as SVG and PNG in the folder `charts`.
+    /// Everything there is, as files: their names and contents. The page first, then the figures
+    /// as JSON and CSV, then each chart as SVG and PNG in the folder `charts`.
     ///
     /// # Errors
     /// [`DrawError`] where a chart cannot be drawn.

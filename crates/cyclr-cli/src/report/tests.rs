@@ -140,7 +140,8 @@ fn every_figure_is_there_as_json_csv_svg_and_png() {
     assert!(csv.lines().all(|line| line.split(',').count() >= 6));
 }
 
-/// Rates of damaged records: a walk from 1e-320 to 1e308 by the decade is short, one from -infinity has no end.
+/// Rates of damaged records: a walk from 1e-320 to 1e308 by the decade is short, one from
+/// -infinity has no end.
 #[test]
 fn rates_at_the_ends_of_the_numbers_are_drawn() {
     let mut record = record().clone();
@@ -180,8 +181,8 @@ fn several_comparisons_share_a_page_without_mixing() {
     assert!(html.len() < 1_500_000);
 }
 
-/// What a reader of the page would see and do: every chart is drawn, and pointing at it shows values. On a phone as on a
-/// desk nothing is wider than the page.
+/// What a reader of the page would see and do: every chart is drawn, and pointing at it shows
+/// values. On a phone as on a desk nothing is wider than the page.
 #[test]
 fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
     let Some(browser) = browser() else {
@@ -262,11 +263,12 @@ fn check_forest(forest: &Value) {
     }
 }
 
-/// Shows the page at a width, points at every chart, and says what is then to be seen.
-fn probe(browser: &Path, html: &str, width: u64) -> Value {
-    const BEFORE: &str = "<script>window.problems = []; addEventListener('error', e => problems.push(e.message));\
+/// In the page's head: keeps what goes wrong.
+const BEFORE: &str = "<script>window.problems = []; addEventListener('error', e => problems.push(e.message));\
         console.error = (...x) => problems.push(x.join(' '));</script>";
-    const AFTER: &str = r#"<script>
+
+/// At the page's end: points at every chart, and says what is then to be seen.
+const AFTER: &str = r#"<script>
         const rest = () => new Promise(done => setTimeout(done, 40));
         const box = element => element.getBoundingClientRect();
         (async () => {
@@ -296,52 +298,58 @@ fn probe(browser: &Path, html: &str, width: u64) -> Value {
           parent.postMessage({ charts, forest, page, width: innerWidth, problems }, "*");
         })().catch(e => parent.postMessage({ failed: String(e) }, "*"));
         </script></body>"#;
+
+/// Shows the page at a width, and says what is then to be seen.
+fn probe(browser: &Path, html: &str, width: u64) -> Value {
     let page = html
         .replacen("<head>", &format!("<head>{BEFORE}"), 1)
         .replace("</body>", AFTER);
-    // A frame, as a window of a browser cannot be as narrow as a phone.
-    let frame = format!(
-        "<!doctype html><script>addEventListener('message', e => {{ const seen = document.createElement('pre'); \
-         seen.id = 'seen'; seen.textContent = 'SEEN' + btoa(unescape(encodeURIComponent(JSON.stringify(e.data)))) + \
-         'SEEN'; document.body.append(seen); }});</script><body><iframe style=\"border:0\" width=\"{width}\" \
-         height=\"900\" srcdoc=\"{}\"></iframe></body>",
-        super::cells::escaped(&page)
-    );
+    let dom = shown(browser, &framed(&page, width));
+    let seen = dom
+        .rsplit_once("id=\"seen\">SEEN")
+        .and_then(|(_, rest)| rest.split_once("SEEN"));
+    let (seen, _) = seen.expect("the page says what is to be seen");
+    let seen: Value = serde_json::from_slice(&base64(seen)).unwrap();
+    assert_eq!(seen["failed"], Value::Null);
+    seen
+}
+
+/// The page in a frame, as a window of a browser cannot be as narrow as a phone. What it says is
+/// written below it.
+fn framed(page: &str, width: u64) -> String {
+    const LISTEN: &str = "<!doctype html><script>addEventListener('message', e => {
+        const seen = document.createElement('pre');
+        seen.id = 'seen';
+        seen.textContent = 'SEEN' + btoa(unescape(encodeURIComponent(JSON.stringify(e.data)))) + 'SEEN';
+        document.body.append(seen);
+    });</script>";
+    format!(
+        "{LISTEN}<body><iframe style=\"border:0\" width=\"{width}\" height=\"900\" srcdoc=\"{}\"></iframe></body>",
+        super::cells::escaped(page)
+    )
+}
+
+/// What a browser makes of a page.
+fn shown(browser: &Path, page: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.html");
-    std::fs::write(&file, frame).unwrap();
+    std::fs::write(&file, page).unwrap();
+    let profile = folder.path().join("profile");
     let output = Command::new(browser)
         .args([
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
             "--window-size=1300,1000",
-        ])
-        .args([
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--virtual-time-budget=20000",
             "--dump-dom",
         ])
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
+        .arg(format!("--user-data-dir={}", profile.display()))
         .arg(format!("file://{}", file.display()))
         .output()
         .unwrap();
-    let dom = String::from_utf8_lossy(&output.stdout);
-    let seen = dom
-        .rsplit_once("id=\"seen\">SEEN")
-        .and_then(|(_, rest)| rest.split_once("SEEN"));
-    let seen = seen.map(|(seen, _)| seen).unwrap_or_else(|| {
-        panic!(
-            "the browser shows nothing: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-    });
-    let seen: Value = serde_json::from_slice(&base64(seen)).unwrap();
-    assert_eq!(seen["failed"], Value::Null);
-    seen
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The bytes of a base64 text.

@@ -5,7 +5,8 @@ use cyclr::trainer::Direction;
 use cyclr_train::compare::record::{Record, Role, Row, TimeToTarget};
 
 use super::cells::{
-    Cell, arm_name, dash, escaped, figure, number, signed, table, table_of, text, thousands, value,
+    Cell, arm_name, dash, escaped, figure, list_table, number, signed, table, text, thousands,
+    value,
 };
 use super::figures::percent;
 
@@ -50,7 +51,7 @@ pub(super) fn summary(record: &Record) -> String {
             cells.push(Cell::text(format!("<code>{}</code>", escaped(&row.policy))));
             cells
         });
-    table_of("table summary", &head, rows)
+    list_table(&head, rows)
 }
 
 /// A value with its interval below it.

@@ -25,9 +25,9 @@ const HEAD: [&str; 6] = [
 impl Conclusion {
     /// The headline, the table and the notes for a reader who sees so many columns.
     ///
-    /// The policies are the last column if there is room for them, and else a list below the table. Labels that leave
-    /// no room for the rest of their row stand on a line of their own. Only policies and labels may be longer than a
-    /// line.
+    /// The policies are the last column if there is room for them, and else a list below the
+    /// table. Labels that leave no room for the rest of their row stand on a line of their own.
+    /// Only policies and labels may be longer than a line.
     pub fn text(&self, columns: usize) -> String {
         let headline = wrapped(&self.headline, "", columns);
         let notes = self.notes.iter().map(|note| {
@@ -104,7 +104,8 @@ fn column_width(all: &[[String; 6]], column: usize) -> usize {
     widths.max().unwrap_or(0)
 }
 
-/// A sentence in lines of at most so many columns, those after the first indented. A longer word is not cut.
+/// A sentence in lines of at most so many columns, those after the first indented. A longer word
+/// is not cut.
 fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut line = String::new();

@@ -120,7 +120,8 @@ impl Text<'_> {
         format!("{}{small}", self.amount(sample, &over))
     }
 
-    /// `+1.01 points (0.57 to 1.45, n = 5)`, or `-0.0123 in loss (…)`, with words before the interval.
+    /// `+1.01 points (0.57 to 1.45, n = 5)`, or `-0.0123 in loss (…)`, with words before the
+    /// interval.
     fn amount(&self, sample: &Summary, words: &str) -> String {
         let mean = self.signed(sample.mean, half_width(sample));
         let unit = match self.record.objective.unit {
@@ -237,7 +238,8 @@ impl Text<'_> {
         })
     }
 
-    /// Arms whose objective, averaged over runs, is no better at the end than when it was first evaluated.
+    /// Arms whose objective, averaged over runs, is no better at the end than when it was first
+    /// evaluated.
     fn learned_nothing(&self) -> Option<String> {
         let idle = |arm: &BudgetOutcome| {
             let first = self.first_evaluation(arm)?;
@@ -430,7 +432,8 @@ impl Text<'_> {
         Some(format!("{low} to {high}"))
     }
 
-    /// Points to two decimals; anything else down to the second digit of its uncertainty, if that is known.
+    /// Points to two decimals; anything else down to the second digit of its uncertainty, if that
+    /// is known.
     fn number(&self, value: f64, uncertainty: Option<f64>) -> String {
         match self.record.objective.unit {
             Unit::Points => {
@@ -482,7 +485,8 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// `0.38–0.42× (5/5)`: the ratio as far as censored runs let it be known, and the runs that reached the target.
+/// `0.38–0.42× (5/5)`: the ratio as far as censored runs let it be known, and the runs that
+/// reached the target.
 fn time_cell(against: Option<&Against>, arm: usize) -> String {
     let time = against.and_then(|against| Some((against, against.time_to_target.as_ref()?)));
     let Some((against, time)) = time else {
@@ -497,7 +501,8 @@ fn time_cell(against: Option<&Against>, arm: usize) -> String {
     format!("{ratio} ({}/{})", time.reached(), time.updates.len())
 }
 
-/// The median ratio of times: `0.38–0.42×`, `≤0.42×`, `≥1.30×`; `None` if too few runs reached the target.
+/// The median ratio of times: `0.38–0.42×`, `≤0.42×`, `≥1.30×`; `None` if too few runs reached the
+/// target.
 fn ratio(time: &TimeToTarget) -> Option<String> {
     let two = |ratio: f64| format!("{ratio:.2}");
     match time.ratio {
