@@ -7,6 +7,8 @@ use crate::say::note;
 use cyclr::Hyper;
 use cyclr::trainer::Metrics;
 use cyclr_train::{Event, Interrupt, find::FindEvent};
+
+use crate::chart::rate;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a plain line is written.
@@ -156,19 +158,13 @@ impl Progress {
     /// Shows what happens in a range test.
     pub(crate) fn find_event(&mut self, event: &FindEvent) {
         match event {
-            FindEvent::Began {
-                ramp,
-                repeats,
-                weight_decay,
-            } => {
+            FindEvent::SweepBegan { ramp, repeats } => {
                 self.repeats.clear();
-                let decay =
-                    weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
                 self.say(&format!(
-                    "{repeats} × {} updates, the rate rising from {:.3e} to {:.3e} ({}){decay}",
+                    "{repeats} × {} updates, the rate rising from {} to {} ({})",
                     ramp.updates(),
-                    ramp.from(),
-                    ramp.to(),
+                    rate(ramp.from()),
+                    rate(ramp.to()),
                     format!("{:?}", ramp.shape()).to_lowercase(),
                 ));
             }
@@ -179,11 +175,21 @@ impl Progress {
                     .inc(point.update + 1 - updates_done.unwrap_or(0));
                 if self.is_time() {
                     self.show(format!(
-                        "rate {:.3e}, {:.0}/s",
-                        point.lr,
+                        "rate {}, {:.0}/s",
+                        rate(point.lr),
                         self.whole.speed()
                     ));
                 }
+            }
+            FindEvent::Probed(result) => {
+                self.whole.bar.inc(result.made);
+                let end = match (result.figure, result.loss) {
+                    (Some(figure), _) => format!("ended at {figure:.3}"),
+                    (None, Some(loss)) => format!("ended at a loss of {loss:.4}"),
+                    (None, None) => String::from("diverged"),
+                };
+                let (lr, made) = (rate(result.probe.lr), result.made);
+                self.say(&format!("probe of {made} updates at {lr}: {end}"));
             }
             _ => {}
         }

@@ -147,10 +147,7 @@ fn targets_that_cannot_be_reached() {
         text(&out),
     ]));
     assert_eq!(code, 0, "{err}");
-    assert!(
-        words.contains("the target was not reached"),
-        "{words}"
-    );
+    assert!(words.contains("the target was not reached"), "{words}");
 }
 
 #[test]
@@ -180,10 +177,7 @@ fn training_that_is_nan_from_its_first_updates() {
         "find", "--net", "mlp", "--epochs", "1", "--min-lr", "1e30", "--max-lr", "1e38",
     ];
     let (code, words, _) = cyclr(&sweep);
-    assert!(
-        code == 3 && words.contains("no reliable answer"),
-        "{words}"
-    );
+    assert!(code == 3 && words.contains("no reliable answer"), "{words}");
 }
 
 #[test]

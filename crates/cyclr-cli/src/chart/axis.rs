@@ -54,7 +54,17 @@ impl Scaled {
         }
     }
 
-    fn fraction(&self, value: f64) -> f64 {
+    /// An axis of numbers that ends at the first and the last of them.
+    pub(super) fn tight(extent: Option<(f64, f64)>, log: bool) -> Self {
+        let roomy = Self::new(extent, log, &[]);
+        match extent {
+            Some((low, high)) if low < high => Self { low, high, ..roomy },
+            _ => roomy,
+        }
+    }
+
+    /// Where a value stands between the ends, 0 to 1.
+    pub(super) fn fraction(&self, value: f64) -> f64 {
         if self.log {
             (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
         } else {
@@ -63,7 +73,7 @@ impl Scaled {
     }
 
     /// Round numbers, about `wanted` of them.
-    fn ticks(&self, wanted: usize) -> Vec<f64> {
+    pub(super) fn ticks(&self, wanted: usize) -> Vec<f64> {
         if !self.names.is_empty() {
             return (0..self.names.len()).map(|n| n as f64).collect();
         }

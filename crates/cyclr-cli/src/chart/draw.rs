@@ -189,11 +189,16 @@ impl Chart {
         let mut at = (width.cast_signed() - sizes.iter().sum::<i32>()) / 2;
         let y = height.cast_signed() - px(18);
         for (series, size) in self.series.iter().zip(sizes) {
-            let line = [
-                (f64::from(at), f64::from(y)),
-                (f64::from(at + px(24)), f64::from(y)),
-            ];
-            draw_dashes(area, &line, series, scale)?;
+            if series.form == Form::Points {
+                let dot = Circle::new((at + px(12), y), 4 * scale, colour(series).filled());
+                area.draw(&dot)?;
+            } else {
+                let line = [
+                    (f64::from(at), f64::from(y)),
+                    (f64::from(at + px(24)), f64::from(y)),
+                ];
+                draw_dashes(area, &line, series, scale)?;
+            }
             let style = style.pos(Pos::new(HPos::Left, VPos::Center));
             area.draw(&Text::new(series.label.as_str(), (at + px(30), y), style))?;
             at += size;
@@ -226,7 +231,7 @@ fn draw_series<B: DrawingBackend>(
                     colour.stroke_width(2 * scale),
                 )])?;
             }
-        } else {
+        } else if series.form != Form::Points {
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
             chart.draw_series([Polygon::new(band, colour.mix(0.12))])?;
             let line: Vec<(f64, f64)> = points
@@ -238,7 +243,12 @@ fn draw_series<B: DrawingBackend>(
         }
         if series.form != Form::Line {
             let dots = points.iter().filter_map(|p| Some((p.x, p.y?)));
-            chart.draw_series(dots.map(|at| Circle::new(at, 4 * scale, colour.filled())))?;
+            let (size, style) = if series.form == Form::Points && series.colour == 0 {
+                (2 * scale, colour.mix(0.35).filled())
+            } else {
+                (4 * scale, colour.filled())
+            };
+            chart.draw_series(dots.map(|at| Circle::new(at, size, style)))?;
         }
     }
     Ok(())

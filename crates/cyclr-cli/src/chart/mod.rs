@@ -70,6 +70,8 @@ pub(crate) enum Form {
     Line,
     /// A line with a dot at every point.
     Dots,
+    /// Dots without a line; small and faint in the first colour.
+    Points,
     /// A dot with a whisker from `low` to `high`.
     Whiskers,
 }
@@ -238,6 +240,12 @@ pub(crate) fn quoted(text: &str) -> String {
     } else {
         String::from(text)
     }
+}
+
+/// A learning rate in the digits that can be known of it: `0.0296`, and `2.96e-6` where there would be too many zeros.
+pub(crate) fn rate(lr: f64) -> String {
+    // The digits of a number are a number.
+    short(format!("{lr:.2e}").parse().unwrap_or(lr))
 }
 
 /// A number in few digits.

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 
 use anstyle::{RgbColor, Style};
 
-use super::{COLOURS_ON_DARK, Chart, Series, short};
+use super::axis::Scaled;
+use super::{COLOURS_ON_DARK, Chart, Form, Series, short};
 
 /// Columns and rows where there is no terminal to ask.
 const DEFAULT_SIZE: (u16, u16) = (80, 24);
@@ -20,77 +21,97 @@ pub(crate) fn draw(chart: &Chart) -> String {
         usize::from(columns.clamp(40, 160)),
         usize::from((rows / 2).clamp(6, 24)),
     );
-    let (Some(x), Some(y)) = (chart.x_extent(), chart.y_extent()) else {
+    let (Some(_), Some(_)) = (chart.x_extent(), chart.y_extent()) else {
         return String::new();
     };
-    let ((left, right), (low, high)) = (opened(x), opened(y));
-
-    let row_value = |row: usize| high - (high - low) * row as f64 / (rows - 1) as f64;
-    let labels: Vec<String> = (0..rows)
-        .map(|row| {
-            if labelled(row, rows) {
-                short(row_value(row))
-            } else {
-                String::new()
-            }
-        })
-        .collect();
+    let x = Scaled::tight(chart.x_extent(), chart.x.log);
+    let y = Scaled::tight(chart.y_extent(), chart.y.log);
+    let labels = row_labels(&y, rows);
     let margin = labels.iter().map(String::len).max().unwrap_or(0);
     let width = columns - margin - 3;
 
     let mut canvas = Canvas::new(width, rows);
     for series in &chart.series {
-        let places: Vec<(i64, i64)> = series
-            .points
-            .iter()
-            .filter_map(|point| Some((point.x, point.y?)))
-            .map(|(x, y)| {
-                (
-                    canvas_place(x, left, right, 2 * width),
-                    canvas_place(y, high, low, 4 * rows),
-                )
-            })
-            .collect();
-        for (from, to) in places
-            .iter()
-            .zip(places.iter().skip(1).chain(places.last()))
-        {
-            canvas.line(*from, *to, series.colour);
-        }
+        draw_series(&mut canvas, series, &x, &y);
     }
     let mut text = legend(chart, coloured);
     for (row, label) in labels.iter().enumerate() {
         let tick = if label.is_empty() { '│' } else { '┤' };
         text += &format!("{label:>margin$} {tick}{}\n", canvas.row(row, coloured));
     }
-    let (from, to) = (short(left), short(right));
-    let gap = width.saturating_sub(from.len() + to.len());
-    text + &format!(
-        "{:margin$} └{}\n{:margin$}  {from}{:gap$}{to}\n",
-        "",
-        "─".repeat(width),
-        "",
-        ""
-    )
+    text + &foot(chart, &x, margin, width)
 }
 
-/// A range that is not empty.
-fn opened((low, high): (f64, f64)) -> (f64, f64) {
-    let half = 0.5 * high.abs().max(1e-30);
-    if high > low {
-        (low, high)
-    } else {
-        (low - half, high + half)
+/// The round values of the vertical axis, each at its row.
+fn row_labels(y: &Scaled, rows: usize) -> Vec<String> {
+    let mut labels = vec![String::new(); rows];
+    for tick in y.ticks(rows.div_ceil(LABEL_ROWS)) {
+        labels[rows - 1 - place(y, tick, rows) as usize] = short(tick);
+    }
+    labels
+}
+
+fn draw_series(canvas: &mut Canvas, series: &Series, x: &Scaled, y: &Scaled) {
+    let (across, down) = (2 * canvas.width, 4 * canvas.rows());
+    let places: Vec<(i64, i64)> = series
+        .points
+        .iter()
+        .filter_map(|point| Some((point.x, point.y?)))
+        .map(|(px, py)| (place(x, px, across), down as i64 - 1 - place(y, py, down)))
+        .collect();
+    if series.form == Form::Points {
+        for &at in &places {
+            if series.colour == 0 {
+                canvas.line(at, at, 0);
+            } else {
+                canvas.mark(at, series.colour);
+            }
+        }
+        return;
+    }
+    let after = places.iter().skip(1).chain(places.last());
+    for (from, to) in places.iter().zip(after) {
+        canvas.line(*from, *to, series.colour);
     }
 }
 
-fn labelled(row: usize, rows: usize) -> bool {
-    row + 1 == rows || (row.is_multiple_of(LABEL_ROWS) && row + 2 < rows)
+/// The horizontal axis with its round values below; what is shaded in a chart stands on it as a thick line.
+fn foot(chart: &Chart, x: &Scaled, margin: usize, width: usize) -> String {
+    let mut axis = vec!['─'; width];
+    for shade in &chart.shades {
+        let (from, to) = (place(x, shade.from, width), place(x, shade.to, width));
+        axis[from as usize..=to as usize].fill('━');
+    }
+    let mut words = vec![' '; width + 8];
+    let mut free = 0;
+    for tick in x.ticks(width / 12) {
+        let (at, label) = (place(x, tick, width) as usize, short(tick));
+        let from = at
+            .saturating_sub(label.len() / 2)
+            .min(width + 8 - label.len().min(width));
+        if from >= free {
+            axis[at] = if axis[at] == '━' { '┿' } else { '┬' };
+            free = from + label.len() + 2;
+            words.splice(from..from + label.len(), label.chars());
+        }
+    }
+    let (axis, words) = (String::from_iter(axis), String::from_iter(words));
+    let shades: String = chart
+        .shades
+        .iter()
+        .map(|shade| format!("{:margin$}  ━ {}\n", "", shade.label))
+        .collect();
+    format!(
+        "{:margin$} └{axis}\n{:margin$}  {}\n{shades}",
+        "",
+        "",
+        words.trim_end()
+    )
 }
 
-/// Where, in dots, a value stands on an axis of `dots` dots that goes from `start` to `stop`.
-fn canvas_place(value: f64, start: f64, stop: f64, dots: usize) -> i64 {
-    ((value - start) / (stop - start) * (dots - 1) as f64).round() as i64
+/// Which of `places` on an axis a value has, counted from its lower end.
+fn place(axis: &Scaled, value: f64, places: usize) -> i64 {
+    (axis.fraction(value).clamp(0.0, 1.0) * (places - 1) as f64).round() as i64
 }
 
 /// What the axes show, and which line is which.
@@ -128,6 +149,17 @@ impl Canvas {
             width,
             cells: vec![(0, 0); width * rows],
         }
+    }
+
+    fn rows(&self) -> usize {
+        self.cells.len() / self.width
+    }
+
+    /// A cross at a place.
+    fn mark(&mut self, (x, y): (i64, i64), line: usize) {
+        let (right, down) = (2 * self.width as i64 - 1, 4 * self.rows() as i64 - 1);
+        self.line(((x - 1).max(0), y), ((x + 1).min(right), y), line);
+        self.line((x, (y - 1).max(0)), (x, (y + 1).min(down)), line);
     }
 
     /// Sets the dots between two places, both included.

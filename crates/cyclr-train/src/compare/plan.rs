@@ -113,13 +113,8 @@ impl Bounds {
     /// The range test that finds them, where one does.
     pub(super) fn range_test(self) -> Option<RangeTest> {
         match self {
-            Self::Found {
-                repeats,
-                updates,
+            Self::Found { updates, seed, .. } => Some(RangeTest {
                 seed,
-            } => Some(RangeTest {
-                seed,
-                repeats,
                 updates,
                 ..RangeTest::default()
             }),

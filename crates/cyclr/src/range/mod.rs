@@ -19,10 +19,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod centre;
 mod curve;
 mod interval;
+mod probe;
 mod reading;
 mod rule;
+mod search;
 mod smooth;
 mod suggestions;
 mod sweep;
@@ -32,10 +35,14 @@ use alloc::vec::Vec;
 use curve::Curve;
 use reading::LnPair;
 
+use crate::trainer::Direction;
+
 pub use curve::Stability;
 pub use interval::{Estimate, Interval};
+pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
+pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, find_max_lr};
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
 
@@ -98,6 +105,21 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
         stability,
         suggestions: sweeps.iter().map(Suggestions::of).collect(),
     }
+}
+
+/// The deciding figure of a sweep over its rates, smoothed as [`read_bounds`] smooths it: values worse than before learning
+/// began are held there. Empty for a sweep that is too short to read.
+pub fn smoothed(sweep: &Sweep) -> Vec<(f64, f64)> {
+    let sign = match sweep.direction() {
+        Direction::Higher => 1.0,
+        Direction::Lower => -1.0,
+    };
+    // A curve that cannot be read has no smoothed line either, and its reading says why.
+    let Ok(curve) = Curve::new(sweep, &Rule::default()) else {
+        return Vec::new();
+    };
+    let rates = curve.ln_rates.iter().map(|&ln| libm::exp(ln));
+    rates.zip(curve.smoothed.iter().map(|y| sign * y)).collect()
 }
 
 /// What one repeat says, or why it says nothing.
@@ -260,6 +282,22 @@ pub enum NoAnswer {
         /// The rate at which learning begins.
         base_lr: f64,
     },
+    /// The best of the probes learnt hardly anything.
+    #[error(
+        "hardly anything was learnt: the loss of the best probe, of {updates} updates, lies {fall:.1} % below that of an untrained net"
+    )]
+    HardlyLearns {
+        /// The fall of the loss, in per cent.
+        fall: f64,
+        /// The updates of a probe.
+        updates: u64,
+    },
+    /// Every probe diverged.
+    #[error("every probe diverged, down to the rate {lowest:.3e}")]
+    ProbesDiverged {
+        /// The lowest rate that was tried.
+        lowest: f64,
+    },
 }
 
 impl NoAnswer {
@@ -279,6 +317,12 @@ impl NoAnswer {
             }
             Self::DivergesAtOnce { .. } => {
                 "warm the net up first, clip gradients, or normalise the data"
+            }
+            Self::HardlyLearns { .. } => {
+                "give longer probes by a larger budget or --fraction, and check that the data and labels fit"
+            }
+            Self::ProbesDiverged { .. } => {
+                "clip gradients, normalise the data, or give more probes by a larger --fraction"
             }
         }
     }

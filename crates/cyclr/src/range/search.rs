@@ -1,0 +1,341 @@
+use alloc::{vec, vec::Vec};
+
+use super::centre::{Level, centre};
+use super::{Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Sweep};
+use crate::trainer::TrainerInfo;
+
+/// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the maximum end alike, and better
+/// than those at a quarter or a half.
+pub const MAX_OVER_BASE: f64 = 25.0;
+
+/// How a range test spends its updates: one exponential sweep, then probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The updates of the sweep.
+    pub sweep: u64,
+    /// The updates of a probe.
+    pub probe: u64,
+    /// The seeds that each of the rates is tried with.
+    pub repeats: u64,
+    /// The updates of sweep and probes together.
+    pub updates: u64,
+}
+
+/// The rates that are tried with each seed.
+const PROBES: u64 = 5;
+
+/// The shortest probe that shows something of a net in general.
+const SHORTEST_PROBE: u64 = 30;
+
+/// The examples that a probe should see at least.
+const FEWEST_EXAMPLES: u64 = 1000;
+
+/// Longer probes are no steadier; a second seed is.
+const LONG_PROBE: u64 = 150;
+
+impl Allowance {
+    /// What a test may cost that answers for a training of `budget` updates: `fraction` of them, and no fewer than a
+    /// readable test needs.
+    pub fn new(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
+        let asked = (fraction * budget as f64) as u64;
+        Self::of(asked.max(least_updates(budget, info)))
+    }
+
+    /// The fewest updates of a range test.
+    pub const FEWEST_UPDATES: u64 = 100;
+
+    /// Deals `updates` out, at least 100 of them.
+    pub fn of(updates: u64) -> Self {
+        let updates = updates.max(Self::FEWEST_UPDATES);
+        let sweep = (updates / 6).clamp(25, 200);
+        let repeats = ((updates - sweep) / (PROBES * LONG_PROBE)).clamp(1, 3);
+        Self {
+            sweep,
+            probe: (updates - sweep) / (PROBES * repeats),
+            repeats,
+            updates,
+        }
+    }
+}
+
+/// The fewest updates of a test for a budget: five probes of 30 updates (more where batches are small) and their sweep, or a
+/// quarter of the budget where that is less.
+fn least_updates(budget: u64, info: &TrainerInfo) -> u64 {
+    let probe = FEWEST_EXAMPLES
+        .div_ceil(info.batch)
+        .clamp(SHORTEST_PROBE, LONG_PROBE);
+    let readable = PROBES * probe * 6 / 5;
+    (budget / 4).clamp(Allowance::FEWEST_UPDATES, readable)
+}
+
+/// Where the probes start, read from a sweep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Start {
+    /// The rate at which the smoothed loss is least.
+    pub lr: f64,
+    /// The mean loss of the sweep's opening, before anything is learnt.
+    pub opening: f64,
+}
+
+impl Start {
+    /// Reads the start from an exponential sweep that begins at a rate too low to learn.
+    ///
+    /// # Errors
+    /// [`NoAnswer::TooFewPoints`] where the loss is not finite from the start.
+    pub fn of(sweep: &Sweep) -> Result<Self, NoAnswer> {
+        const OPENING: usize = 5;
+        let losses: Vec<f64> = sweep.losses().collect();
+        if losses.len() < OPENING {
+            return Err(NoAnswer::TooFewPoints {
+                points: losses.len(),
+                needed: OPENING,
+            });
+        }
+        let half = (losses.len() / 26).max(1);
+        let smoothed = |i: usize| {
+            let near = &losses[i.saturating_sub(half)..(i + half + 1).min(losses.len())];
+            mean(near.iter().copied())
+        };
+        let least = (0..losses.len()).map(|i| (i, smoothed(i)));
+        let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+        Ok(Self {
+            lr: sweep.points()[least.0].lr,
+            opening: mean(losses[..OPENING].iter().copied()),
+        })
+    }
+}
+
+/// What the probes say together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeReading {
+    /// The bounds, or why there is no reliable answer.
+    pub answer: Result<Bounds, NoAnswer>,
+    /// The probes, in the order in which they were made.
+    pub probes: Vec<ProbeResult>,
+}
+
+/// Finds `max_lr` by probes: around the start at every second octave until the best stands between two worse, then at the octaves
+/// beside the best, then the same rates with other seeds. `train` makes the probes that it is handed, which do not depend
+/// on one another.
+///
+/// The rates are powers of the square root of 2. `updates` is what probes may cost together.
+///
+/// # Errors
+/// Those of `train`.
+pub fn find_max_lr<E>(
+    start: Start,
+    allowance: &Allowance,
+    updates: u64,
+    train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
+) -> Result<ProbeReading, E> {
+    let mut search = Search {
+        start,
+        length: allowance.probe,
+        left: updates,
+        made: Vec::new(),
+    };
+    let mut next = search.around_the_start();
+    while !next.is_empty() && search.affords(&next) {
+        let results = train(&next)?;
+        let spent: u64 = results.iter().map(|result| result.made).sum();
+        search.left = search.left.saturating_sub(spent);
+        search.made.extend(results);
+        next = search.next();
+    }
+    Ok(ProbeReading {
+        answer: search.answer(),
+        probes: search.made,
+    })
+}
+
+/// Half an octave is one step.
+const OCTAVE: i32 = 2;
+
+struct Search {
+    start: Start,
+    length: u64,
+    left: u64,
+    made: Vec<ProbeResult>,
+}
+
+impl Search {
+    fn affords(&self, probes: &[Probe]) -> bool {
+        probes.len() as u64 * self.length <= self.left
+    }
+
+    fn probe(&self, step: i32, repeat: u64) -> Probe {
+        Probe {
+            lr: rate(step),
+            updates: self.length,
+            repeat,
+        }
+    }
+
+    fn around_the_start(&self) -> Vec<Probe> {
+        let middle = nearest_step(self.start.lr);
+        let steps = [middle - 2 * OCTAVE, middle, middle + 2 * OCTAVE];
+        steps.map(|step| self.probe(step, 0)).to_vec()
+    }
+
+    /// The rates of the first seed with their losses, rising.
+    fn tried(&self) -> Vec<(i32, f64)> {
+        let first = self.made.iter().filter(|result| result.probe.repeat == 0);
+        let mut tried: Vec<_> = first
+            .map(|result| (nearest_step(result.probe.lr), result.loss_or_infinity()))
+            .collect();
+        tried.sort_by_key(|&(step, _)| step);
+        tried
+    }
+
+    /// The probes after those that were made; none at the end.
+    fn next(&self) -> Vec<Probe> {
+        let tried = self.tried();
+        let best = best(&tried);
+        let (first, last) = (tried[0].0, tried[tried.len() - 1].0);
+        let all_diverged = tried.iter().all(|(_, loss)| loss.is_infinite());
+        if all_diverged || best == first {
+            return vec![self.probe(first - 2 * OCTAVE, 0)];
+        }
+        if best == last {
+            return vec![self.probe(last + 2 * OCTAVE, 0)];
+        }
+        let loss = |step: i32| tried.iter().find(|t| t.0 == step).map(|t| t.1);
+        let mut beside: Vec<i32> = [best - OCTAVE, best + OCTAVE]
+            .into_iter()
+            .filter(|&step| loss(step).is_none())
+            .collect();
+        if !beside.is_empty() {
+            let beyond = |step: i32| loss(2 * step - best).unwrap_or(f64::INFINITY);
+            beside.sort_by(|&a, &b| beyond(a).total_cmp(&beyond(b)));
+            if (beside.len() as u64) * self.length > self.left {
+                beside.truncate(1);
+            }
+            return beside.iter().map(|&step| self.probe(step, 0)).collect();
+        }
+        self.another_seed(&tried, best)
+    }
+
+    /// The rates near the best again, with the next seed.
+    fn another_seed(&self, tried: &[(i32, f64)], best: i32) -> Vec<Probe> {
+        let made = self.made.iter().map(|result| result.probe.repeat);
+        let repeat = made.max().map_or(0, |last| last + 1);
+        let near = tried
+            .iter()
+            .filter(|(step, _)| (step - best).abs() <= 2 * OCTAVE);
+        near.map(|&(step, _)| self.probe(step, repeat)).collect()
+    }
+
+    fn answer(&self) -> Result<Bounds, NoAnswer> {
+        let tried = self.tried();
+        let diverged = self.made.iter().filter(|result| result.loss.is_none());
+        let diverged = diverged.map(|r| r.probe.lr).fold(f64::INFINITY, f64::min);
+        let best = tried.iter().map(|t| t.1).fold(f64::INFINITY, f64::min);
+        if best.is_infinite() {
+            return Err(NoAnswer::ProbesDiverged { lowest: diverged });
+        }
+        let level = Level::new(&self.made, self.start.opening);
+        let fall = level.fall();
+        if fall < LEAST_FALL {
+            return Err(NoAnswer::HardlyLearns {
+                fall: 100.0 * (1.0 - libm::exp(-fall)),
+                updates: self.length,
+            });
+        }
+        let points = over_seeds(&self.made, &level);
+        let steps = centre(&points, DEPTH);
+        let ln = steps * core::f64::consts::LN_2 / f64::from(OCTAVE);
+        Ok(bounds(ln, diverged, self.is_open(&tried)))
+    }
+
+    /// Whether the best rate lies at the lower and at the upper end of those tried.
+    fn is_open(&self, tried: &[(i32, f64)]) -> (bool, bool) {
+        let best = best(tried);
+        (best == tried[0].0, best == tried[tried.len() - 1].0)
+    }
+}
+
+/// The depth below which the centre is taken, in ln loss.
+const DEPTH: f64 = 0.2;
+
+/// The least fall of the loss, in ln, that counts as learning.
+const LEAST_FALL: f64 = 0.05;
+
+/// The half width of the prediction interval, in ln rate.
+const HALF_WIDTH: f64 = 0.55;
+
+/// How much further it reaches where the best probe had no worse one beyond it.
+const OPEN_END: f64 = 2.0 * core::f64::consts::LN_2;
+
+fn bounds(ln: f64, diverged: f64, open: (bool, bool)) -> Bounds {
+    /// A probe that diverges once in a while at its highest rate needs this factor of safety.
+    const BELOW_DIVERGENCE: f64 = 2.0;
+    let limit = diverged / BELOW_DIVERGENCE;
+    let reach = |open: bool| HALF_WIDTH + if open { OPEN_END } else { 0.0 };
+    let value = libm::exp(ln).min(limit);
+    let max_lr = Estimate {
+        value,
+        low: value * libm::exp(-reach(open.0)),
+        high: value * libm::exp(reach(open.1)),
+        interval: Interval::Prediction,
+    };
+    Bounds {
+        base_lr: max_lr.over(MAX_OVER_BASE),
+        max_lr,
+        held_by: (libm::exp(ln) > limit).then_some(diverged),
+    }
+}
+
+/// The mean level of each rate over the seeds, rising. Seeds differ by an offset of their own, so that a rate that some of
+/// them did not try takes the others' mean difference.
+fn over_seeds(made: &[ProbeResult], level: &Level) -> Vec<(f64, f64)> {
+    let first: Vec<_> = made.iter().filter(|r| r.probe.repeat == 0).collect();
+    let seeds = made.iter().map(|r| r.probe.repeat).max().unwrap_or(0) + 1;
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    let of = |repeat: u64, lr: f64| {
+        let mut found = made
+            .iter()
+            .filter(|r| r.probe.repeat == repeat && r.probe.lr == lr);
+        found.next().map(|r| level.of(r))
+    };
+    let offset = |repeat: u64| {
+        let both = first
+            .iter()
+            .filter_map(|r| Some((level.of(r), of(repeat, r.probe.lr)?)));
+        let differences: Vec<f64> = both.map(|(a, b)| b - a).filter(|d| d.is_finite()).collect();
+        if differences.is_empty() {
+            0.0
+        } else {
+            mean(differences.into_iter())
+        }
+    };
+    let offsets: Vec<f64> = (0..seeds).map(offset).collect();
+    for result in &first {
+        let lr = result.probe.lr;
+        let shifted = (0..seeds).filter_map(|k| Some(of(k, lr)? - offsets[k as usize]));
+        points.push((f64::from(nearest_step(lr)), mean(shifted)));
+    }
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points
+}
+
+/// The step of the least loss, the lowest of equals.
+fn best(tried: &[(i32, f64)]) -> i32 {
+    let least = tried.iter().fold(
+        (tried[0].0, f64::INFINITY),
+        |a, &b| if b.1 < a.1 { b } else { a },
+    );
+    least.0
+}
+
+fn rate(step: i32) -> f64 {
+    libm::exp2(f64::from(step) / f64::from(OCTAVE))
+}
+
+fn nearest_step(lr: f64) -> i32 {
+    libm::round(f64::from(OCTAVE) * libm::log2(lr)) as i32
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
+    sum / n
+}
