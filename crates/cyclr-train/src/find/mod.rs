@@ -40,6 +40,7 @@ mod sweep;
 
 pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
+pub use probe::train_probe;
 pub use ramp::{Ramp, Shape};
 pub use recorded::{SweepTest, Swept, sweep_test};
 pub use sweep::{Measure, range_test_in_place};
@@ -218,9 +219,10 @@ pub fn range_test(
         },
     )?;
     let made = sweep.curves[0].points.len() as u64;
-    let start = Start::of(&sweep.curves[0].sweep().map_err(|error| Error::BadSweep {
+    let points = sweep.curves[0].sweep().map_err(|error| Error::BadSweep {
         reason: error.to_string(),
-    })?);
+    })?;
+    let start = Start::of(&points, info.given_weights);
     let mut train = |probes: &[Probe]| {
         let watch = Watch {
             observer: &mut *observer,
@@ -274,7 +276,7 @@ fn train_probes(
             observer: &mut observer,
             interrupt,
         };
-        let result = probe::train(&mut *net, probe, test.weight_decay, &mut watch)?;
+        let result = train_probe(&mut *net, probe, test.weight_decay, &mut watch)?;
         net.end()?;
         emit(FindEvent::Probed(result));
         Ok(result)

@@ -2,7 +2,7 @@
 
 use cyclr::Hyper;
 use cyclr::range::{Probe, ProbeResult};
-use cyclr::trainer::{Direction, Metrics, Trainer};
+use cyclr::trainer::{Direction, Metric, Metrics, Trainer};
 
 use super::sweep::made;
 use crate::{Error, Watch};
@@ -10,8 +10,11 @@ use crate::{Error, Watch};
 /// A loss so many times the first one's will not come back.
 const HOPELESS: f64 = 1000.0;
 
-/// Trains a probe, up to its end or to where it diverges. `watch` sees the updates made so far.
-pub(super) fn train(
+/// Trains a probe with a run that was just started, up to its end or to where it diverges. `watch` sees the updates made so far.
+///
+/// # Errors
+/// [`Error::Trainer`] and [`Error::Interrupted`].
+pub fn train_probe(
     net: &mut dyn Trainer,
     probe: Probe,
     weight_decay: Option<f64>,
@@ -19,10 +22,10 @@ pub(super) fn train(
 ) -> Result<ProbeResult, Error> {
     /// Few, so that an interrupt is heeded soon.
     const AT_ONCE: u64 = 5;
-    let (mut losses, mut figures) = (Vec::new(), Vec::new());
+    let mut batches: Vec<Metrics> = Vec::new();
     let mut diverged = false;
-    while !diverged && (losses.len() as u64) < probe.updates {
-        let done = losses.len() as u64;
+    while !diverged && (batches.len() as u64) < probe.updates {
+        let done = batches.len() as u64;
         if watch.interrupt.is_requested() {
             return Err(Error::Interrupted { updates_done: done });
         }
@@ -31,21 +34,36 @@ pub(super) fn train(
             weight_decay,
             ..Hyper::lr(probe.at(update))
         };
-        let batches = net.updates(&(done..stop).map(hyper).collect::<Vec<_>>())?;
-        made(stop - done, &batches)?;
-        losses.extend(batches.iter().map(loss));
-        figures.extend(batches.iter().map(figure));
-        diverged = losses.iter().any(|&loss| is_hopeless(loss, losses[0]));
-        (watch.observer)(&(losses.len() as u64));
+        let more = net.updates(&(done..stop).map(hyper).collect::<Vec<_>>())?;
+        made(stop - done, &more)?;
+        batches.extend(more);
+        let first = loss(&batches[0]);
+        diverged = batches.iter().any(|batch| is_hopeless(loss(batch), first));
+        (watch.observer)(&(batches.len() as u64));
     }
-    let tail = losses.len().saturating_sub(probe.tail() as usize)..;
-    let figures: Option<Vec<f64>> = figures[tail.clone()].iter().copied().collect();
-    Ok(ProbeResult {
+    Ok(result(probe, &batches, diverged))
+}
+
+fn result(probe: Probe, batches: &[Metrics], diverged: bool) -> ProbeResult {
+    let tail = &batches[batches.len().saturating_sub(probe.tail() as usize)..];
+    let deciding = |batch: &Metrics| {
+        let metric = batch.objective().filter(|metric| metric.name != "loss");
+        metric.cloned()
+    };
+    let deciding: Option<Vec<Metric>> = tail.iter().map(deciding).collect();
+    let deciding = deciding.filter(|_| !diverged);
+    let correct = deciding
+        .as_ref()
+        .and_then(|all| all.iter().map(|m| m.correct).sum());
+    let count = tail.iter().filter_map(Metrics::objective).map(|m| m.count);
+    ProbeResult {
         probe,
-        loss: (!diverged).then(|| mean(&losses[tail])),
-        figure: figures.filter(|_| !diverged).map(|figures| mean(&figures)),
-        made: losses.len() as u64,
-    })
+        loss: (!diverged).then(|| mean(tail.iter().map(loss))),
+        figure: deciding.map(|all| mean(all.iter().map(|m| m.value))),
+        correct,
+        count: count.sum(),
+        made: batches.len() as u64,
+    }
 }
 
 fn is_hopeless(loss: f64, first: f64) -> bool {
@@ -63,12 +81,7 @@ fn loss(batch: &Metrics) -> f64 {
     }
 }
 
-/// What decides, where it is not the loss.
-fn figure(batch: &Metrics) -> Option<f64> {
-    let deciding = batch.objective().filter(|metric| metric.name != "loss");
-    deciding.map(|metric| metric.value)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
 }

@@ -24,6 +24,11 @@ impl Level {
         probe.loss.map_or(f64::INFINITY, |loss| self.at(loss))
     }
 
+    /// How far a probe lies above the best.
+    pub(super) fn above_best(&self, probe: &ProbeResult) -> f64 {
+        self.of(probe) - self.at(self.best)
+    }
+
     /// How far the best probe lies below the opening.
     pub(super) fn fall(&self) -> f64 {
         self.at(self.opening) - self.at(self.best)

@@ -292,6 +292,18 @@ pub enum NoAnswer {
         /// The updates of a probe.
         updates: u64,
     },
+    /// The best probes classify no better than an untrained net.
+    #[error(
+        "nothing was learnt: probes of {updates} updates end {clearness:.1} standard errors above the accuracy of an untrained net, of at least {needed}"
+    )]
+    NoBetterThanUntrained {
+        /// The gain in its standard errors.
+        clearness: f64,
+        /// The least that counts.
+        needed: f64,
+        /// The updates of a probe.
+        updates: u64,
+    },
     /// Every probe diverged.
     #[error("every probe diverged, down to the rate {lowest:.3e}")]
     ProbesDiverged {
@@ -318,7 +330,7 @@ impl NoAnswer {
             Self::DivergesAtOnce { .. } => {
                 "warm the net up first, clip gradients, or normalise the data"
             }
-            Self::HardlyLearns { .. } => {
+            Self::HardlyLearns { .. } | Self::NoBetterThanUntrained { .. } => {
                 "give longer probes by a larger budget or --fraction, and check that the data and labels fit"
             }
             Self::ProbesDiverged { .. } => {

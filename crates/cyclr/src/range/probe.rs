@@ -44,6 +44,10 @@ pub struct ProbeResult {
     pub loss: Option<f64>,
     /// The mean of the deciding figure beside the loss (accuracy, as a rule) over the same updates, where there is one.
     pub figure: Option<f64>,
+    /// Of an accuracy: the number correct over the same updates.
+    pub correct: Option<u64>,
+    /// The examples of those updates.
+    pub count: u64,
     /// The updates that were made; fewer than asked for only where it diverged.
     pub made: u64,
 }

@@ -75,6 +75,12 @@ pub struct Start {
     pub lr: f64,
     /// The mean loss of the sweep's opening, before anything is learnt.
     pub opening: f64,
+    /// The mean of the deciding figure beside the loss there, where there is one.
+    pub figure: Option<f64>,
+    /// The examples of the opening.
+    pub count: u64,
+    /// Whether training starts from given weights.
+    pub given_weights: bool,
 }
 
 impl Start {
@@ -82,13 +88,13 @@ impl Start {
     ///
     /// # Errors
     /// [`NoAnswer::TooFewPoints`] where the loss is not finite from the start.
-    pub fn of(sweep: &Sweep) -> Result<Self, NoAnswer> {
-        const OPENING: usize = 5;
+    pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
         let losses: Vec<f64> = sweep.losses().collect();
-        if losses.len() < OPENING {
+        let opening = losses.len() / OPENING_SHARE;
+        if opening < FEWEST_OPENING {
             return Err(NoAnswer::TooFewPoints {
                 points: losses.len(),
-                needed: OPENING,
+                needed: OPENING_SHARE * FEWEST_OPENING,
             });
         }
         let half = (losses.len() / 26).max(1);
@@ -100,9 +106,25 @@ impl Start {
         let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
         Ok(Self {
             lr: sweep.points()[least.0].lr,
-            opening: mean(losses[..OPENING].iter().copied()),
+            opening: mean(losses[..opening].iter().copied()),
+            figure: mean_of(sweep.points()[..opening].iter().map(|point| point.figure)),
+            count: sweep.points()[..opening]
+                .iter()
+                .map(|point| point.count)
+                .sum(),
+            given_weights,
         })
     }
+}
+
+/// The share of a sweep's points, and the least number of them, that are its opening.
+const OPENING_SHARE: usize = 4;
+const FEWEST_OPENING: usize = 3;
+
+/// The mean of values that are all there.
+fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Option<Vec<f64>> = values.collect();
+    values.map(|values| mean(values.into_iter()))
 }
 
 /// What the probes say together.
@@ -114,7 +136,7 @@ pub struct ProbeReading {
     pub probes: Vec<ProbeResult>,
 }
 
-/// Finds `max_lr` by probes: around the start at every second octave until the best stands between two worse, then at the octaves
+/// Finds `max_lr` by probes: around the start at every second octave, further by octaves until the best stands between two worse, then at the octaves
 /// beside the best, then the same rates with other seeds. `train` makes the probes that it is handed, which do not depend
 /// on one another.
 ///
@@ -193,11 +215,14 @@ impl Search {
         let best = best(&tried);
         let (first, last) = (tried[0].0, tried[tried.len() - 1].0);
         let all_diverged = tried.iter().all(|(_, loss)| loss.is_infinite());
-        if all_diverged || best == first {
+        if all_diverged {
             return vec![self.probe(first - 2 * OCTAVE, 0)];
         }
+        if best == first {
+            return vec![self.probe(first - OCTAVE, 0)];
+        }
         if best == last {
-            return vec![self.probe(last + 2 * OCTAVE, 0)];
+            return vec![self.probe(last + OCTAVE, 0)];
         }
         let loss = |step: i32| tried.iter().find(|t| t.0 == step).map(|t| t.1);
         let mut beside: Vec<i32> = [best - OCTAVE, best + OCTAVE]
@@ -234,17 +259,60 @@ impl Search {
             return Err(NoAnswer::ProbesDiverged { lowest: diverged });
         }
         let level = Level::new(&self.made, self.start.opening);
-        let fall = level.fall();
-        if fall < LEAST_FALL {
-            return Err(NoAnswer::HardlyLearns {
-                fall: 100.0 * (1.0 - libm::exp(-fall)),
-                updates: self.length,
-            });
-        }
+        self.check_learning(&level)?;
         let points = over_seeds(&self.made, &level);
         let steps = centre(&points, DEPTH);
         let ln = steps * core::f64::consts::LN_2 / f64::from(OCTAVE);
         Ok(bounds(ln, diverged, self.is_open(&tried)))
+    }
+
+    /// Refuses probes that learnt nothing; none that start from given weights, which may know already what there is to learn.
+    fn check_learning(&self, level: &Level) -> Result<(), NoAnswer> {
+        /// The least gain of accuracy that counts, in standard errors.
+        const CLEAR: f64 = 3.0;
+        let updates = self.length;
+        if self.start.given_weights {
+            return Ok(());
+        }
+        if let Some(clearness) = self.clearness(level).filter(|&clearness| clearness < CLEAR) {
+            return Err(NoAnswer::NoBetterThanUntrained {
+                clearness,
+                needed: CLEAR,
+                updates,
+            });
+        }
+        let fall = level.fall();
+        if fall < LEAST_FALL {
+            return Err(NoAnswer::HardlyLearns {
+                fall: 100.0 * (1.0 - libm::exp(-fall)),
+                updates,
+            });
+        }
+        Ok(())
+    }
+
+    /// How far the accuracy of the probes that end nearly as well as the best lies above that of the sweep's opening, in standard
+    /// errors; `None` where no accuracy is measured.
+    fn clearness(&self, level: &Level) -> Option<f64> {
+        let near = self
+            .made
+            .iter()
+            .filter(|probe| level.above_best(probe) < DEPTH);
+        let counts: Option<Vec<(u64, u64)>> = near
+            .map(|probe| Some((probe.correct?, probe.count)))
+            .collect();
+        let (correct, count) = counts?.iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let before = self.start.figure?;
+        let after = correct as f64 / count as f64;
+        let (n, m) = (self.start.count as f64, count as f64);
+        let pooled = (before * n + correct as f64) / (n + m);
+        let error = libm::sqrt(pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m));
+        // Where all is wrong or all is right, nothing was gained.
+        Some(if error > 0.0 {
+            (after - before) / error
+        } else {
+            0.0
+        })
     }
 
     /// Whether the best rate lies at the lower and at the upper end of those tried.
