@@ -16,7 +16,7 @@ use crate::truth::{POLICIES, Truth};
 pub const COSTS: [f64; 3] = [0.05, 0.1, 0.2];
 
 /// The range tests of each cost.
-const TESTS: u64 = 24;
+const TESTS: u64 = 12;
 
 /// All answers of a problem.
 pub struct Judged<'a> {

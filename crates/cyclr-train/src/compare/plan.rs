@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
+use cyclr::range::Allowance;
 use cyclr::trainer::TrainerInfo;
 use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec, advice};
@@ -162,7 +163,7 @@ impl Plan {
             }),
             bounds: Bounds::Found {
                 repeats: 3,
-                updates: (USUAL_RUNS * updates / 10).min(3000),
+                updates: (USUAL_RUNS * updates / 10).clamp(Allowance::FEWEST_UPDATES, 3000),
                 seed: 2001,
             },
             margin: 0.5,
