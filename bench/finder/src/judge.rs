@@ -32,6 +32,8 @@ pub struct Test {
     /// The updates made, as a share of the budget.
     pub cost: f64,
     pub probes: Vec<ProbeResult>,
+    /// The loss before anything was learnt.
+    pub opening: f64,
     pub others: Vec<(&'static str, Option<f64>)>,
 }
 
@@ -70,6 +72,7 @@ fn test(bank: &mut Bank, cost: f64, seed: u64, others: bool) -> Result<Test> {
     let allowance = Allowance::new(budget, cost, &bank.problem.info());
     let sweep = bank.sweep(allowance.sweep, seed)?;
     let swept = sweep.points().len() as u64;
+    let opening = Start::of(&sweep, false).map_or(f64::NAN, |start| start.opening);
     let reading = match Start::of(&sweep, false) {
         Ok(start) => {
             let mut train = |probes: &[Probe]| -> Result<Vec<ProbeResult>> {
@@ -90,6 +93,7 @@ fn test(bank: &mut Bank, cost: f64, seed: u64, others: bool) -> Result<Test> {
         answer: reading.answer,
         cost: made as f64 / budget as f64,
         probes: reading.probes,
+        opening,
         others: if others {
             other_rules(bank, allowance.updates, seed)?
         } else {

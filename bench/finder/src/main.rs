@@ -24,6 +24,13 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["judge", bank, cifar, names @ ..] => show(bank, cifar, names, false),
+        ["answers", bank, cifar, names @ ..] => {
+            let folder = Path::new(bank);
+            let judge = |problem| judge(problem, folder, cifar, false);
+            let judged = named(names)?.into_iter().map(judge);
+            report::answers(&judged.collect::<Result<Vec<Judged>>>()?);
+            Ok(())
+        }
         ["beside", bank, cifar, names @ ..] => show(bank, cifar, names, true),
         _ => bail!(
             "give truth, judge or beside, then the bank's folder, that of CIFAR-10, and problems (all, if none)"

@@ -40,6 +40,39 @@ pub fn problems(all: &[Judged]) {
     }
 }
 
+/// Every answer, as CSV.
+pub fn answers(all: &[Judged]) {
+    println!("problem,use,cost,test,made,max_lr,low,high,probe,tail_examples,seeds,best,opening");
+    for judged in all {
+        for (cost, tests) in COSTS.iter().zip(&judged.tests) {
+            for (n, test) in tests.iter().enumerate() {
+                let Ok(bounds) = test.answer else { continue };
+                let losses = test.probes.iter().filter_map(|probe| probe.loss);
+                let best = losses.fold(f64::INFINITY, f64::min);
+                let seeds = test.probes.iter().map(|p| p.probe.repeat + 1).max();
+                let first = test.probes[0];
+                println!(
+                    "{},{},{cost},{n},{:.4},{:.6},{:.6},{:.6},{},{},{},{best:.4},{:.4}",
+                    judged.problem.name,
+                    judged.is(Use::Choosing),
+                    test.cost,
+                    bounds.max_lr.value,
+                    bounds.max_lr.low,
+                    bounds.max_lr.high,
+                    first.probe.updates,
+                    test.probes
+                        .iter()
+                        .map(|probe| probe.count)
+                        .max()
+                        .unwrap_or(0),
+                    seeds.unwrap_or(0),
+                    test.opening,
+                );
+            }
+        }
+    }
+}
+
 /// Everything over the problems of one use.
 pub fn summary(all: &[Judged], use_: Use) {
     let all: Vec<&Judged> = all.iter().filter(|judged| judged.is(use_)).collect();

@@ -32,10 +32,17 @@ impl Truth {
     /// What the best peak is worth: of each seed's cells the one that the other seeds call the best.
     pub fn best(&self) -> f64 {
         let seeds = self.cells.values().map(Vec::len).max().unwrap_or(0);
+        /// Seeds of a cell that lie further apart, in points, are at its edge of stability.
+        const APART: f64 = 5.0;
+        let is_steady = |cell: &&Vec<f64>| {
+            let low = cell.iter().copied().fold(f64::MAX, f64::min);
+            cell.iter().all(|accuracy| accuracy - low < APART)
+        };
         let whole: Vec<&Vec<f64>> = self
             .cells
             .values()
             .filter(|cell| cell.len() == seeds)
+            .filter(is_steady)
             .collect();
         let left_out = |k: usize| {
             let others = |cell: &&&Vec<f64>| cell.iter().sum::<f64>() - cell[k];

@@ -43,10 +43,10 @@ impl Level {
     }
 }
 
-/// The centre of the area between a curve, given by points in rising order and straight lines, and the level that lies `depth`
-/// above its lowest point. Beyond the ends the curve rises to that level over four steps.
+/// The centre of the area between a curve, given by points in rising order (octaves) and straight lines, and the level that lies `depth`
+/// above its lowest point. Beyond the ends the curve rises to that level over two octaves.
 pub(super) fn centre(points: &[(f64, f64)], depth: f64) -> f64 {
-    const BEYOND: f64 = 4.0;
+    const BEYOND: f64 = 2.0;
     /// A point above this many depths, or infinite, counts as one there.
     const HIGHEST: f64 = 4.0;
     let lowest = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);

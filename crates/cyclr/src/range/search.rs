@@ -136,11 +136,13 @@ pub struct ProbeReading {
     pub probes: Vec<ProbeResult>,
 }
 
-/// Finds `max_lr` by probes: around the start at every second octave, further by octaves until the best stands between two worse, then at the octaves
-/// beside the best, then the same rates with other seeds. `train` makes the probes that it is handed, which do not depend
-/// on one another.
+/// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs meet the same ones.
 ///
-/// The rates are powers of the square root of 2. `updates` is what probes may cost together.
+/// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until the best stands between two
+/// worse, and then those half way to its neighbours; where there is room, all near the best again with other seeds.
+/// `max_lr` is the centre of the rates whose loss, between the probes on straight lines in ln rate, lies less than a fifth
+/// above the best, each weighed by how far it stays below that. `train` makes the probes that it is handed, which do not
+/// depend on one another; `updates` is what they may cost together.
 ///
 /// # Errors
 /// Those of `train`.
@@ -170,8 +172,8 @@ pub fn find_max_lr<E>(
     })
 }
 
-/// Half an octave is one step.
-const OCTAVE: i32 = 2;
+/// The first probes lie so many octaves apart.
+const COARSE: i32 = 2;
 
 struct Search {
     start: Start,
@@ -185,27 +187,27 @@ impl Search {
         probes.len() as u64 * self.length <= self.left
     }
 
-    fn probe(&self, step: i32, repeat: u64) -> Probe {
+    fn probe(&self, octave: i32, repeat: u64) -> Probe {
         Probe {
-            lr: rate(step),
+            lr: libm::exp2(f64::from(octave)),
             updates: self.length,
             repeat,
         }
     }
 
     fn around_the_start(&self) -> Vec<Probe> {
-        let middle = nearest_step(self.start.lr);
-        let steps = [middle - 2 * OCTAVE, middle, middle + 2 * OCTAVE];
-        steps.map(|step| self.probe(step, 0)).to_vec()
+        let middle = COARSE * libm::round(libm::log2(self.start.lr) / f64::from(COARSE)) as i32;
+        let octaves = [middle - COARSE, middle, middle + COARSE];
+        octaves.map(|octave| self.probe(octave, 0)).to_vec()
     }
 
-    /// The rates of the first seed with their losses, rising.
+    /// The octaves of the first seed with their losses, rising.
     fn tried(&self) -> Vec<(i32, f64)> {
         let first = self.made.iter().filter(|result| result.probe.repeat == 0);
         let mut tried: Vec<_> = first
-            .map(|result| (nearest_step(result.probe.lr), result.loss_or_infinity()))
+            .map(|result| (octave(result.probe.lr), result.loss_or_infinity()))
             .collect();
-        tried.sort_by_key(|&(step, _)| step);
+        tried.sort_by_key(|&(octave, _)| octave);
         tried
     }
 
@@ -214,40 +216,37 @@ impl Search {
         let tried = self.tried();
         let best = best(&tried);
         let (first, last) = (tried[0].0, tried[tried.len() - 1].0);
-        let all_diverged = tried.iter().all(|(_, loss)| loss.is_infinite());
-        if all_diverged {
-            return vec![self.probe(first - 2 * OCTAVE, 0)];
-        }
         if best == first {
-            return vec![self.probe(first - OCTAVE, 0)];
+            return vec![self.probe(first - COARSE, 0)];
         }
         if best == last {
-            return vec![self.probe(last + OCTAVE, 0)];
+            return vec![self.probe(last + COARSE, 0)];
         }
-        let loss = |step: i32| tried.iter().find(|t| t.0 == step).map(|t| t.1);
-        let mut beside: Vec<i32> = [best - OCTAVE, best + OCTAVE]
-            .into_iter()
-            .filter(|&step| loss(step).is_none())
-            .collect();
-        if !beside.is_empty() {
-            let beyond = |step: i32| loss(2 * step - best).unwrap_or(f64::INFINITY);
-            beside.sort_by(|&a, &b| beyond(a).total_cmp(&beyond(b)));
-            if (beside.len() as u64) * self.length > self.left {
-                beside.truncate(1);
-            }
-            return beside.iter().map(|&step| self.probe(step, 0)).collect();
+        let beside = Self::beside(&tried, best);
+        if beside.is_empty() {
+            return self.another_seed(&tried, best);
         }
-        self.another_seed(&tried, best)
+        let affordable = (self.left / self.length.max(1)) as usize;
+        let beside = beside.iter().take(affordable);
+        beside.map(|&octave| self.probe(octave, 0)).collect()
+    }
+
+    /// The octaves next to the best that were not tried, first the one on whose side the loss is lower.
+    fn beside(tried: &[(i32, f64)], best: i32) -> Vec<i32> {
+        let loss = |octave: i32| tried.iter().find(|t| t.0 == octave).map(|t| t.1);
+        let beyond = |octave: i32| loss(2 * octave - best).unwrap_or(f64::INFINITY);
+        let untried = |octave: &i32| loss(*octave).is_none();
+        let mut beside: Vec<i32> = [best - 1, best + 1].into_iter().filter(untried).collect();
+        beside.sort_by(|&a, &b| beyond(a).total_cmp(&beyond(b)));
+        beside
     }
 
     /// The rates near the best again, with the next seed.
     fn another_seed(&self, tried: &[(i32, f64)], best: i32) -> Vec<Probe> {
         let made = self.made.iter().map(|result| result.probe.repeat);
         let repeat = made.max().map_or(0, |last| last + 1);
-        let near = tried
-            .iter()
-            .filter(|(step, _)| (step - best).abs() <= 2 * OCTAVE);
-        near.map(|&(step, _)| self.probe(step, repeat)).collect()
+        let near = tried.iter().filter(|t| (t.0 - best).abs() <= COARSE);
+        near.map(|t| self.probe(t.0, repeat)).collect()
     }
 
     fn answer(&self) -> Result<Bounds, NoAnswer> {
@@ -261,8 +260,7 @@ impl Search {
         let level = Level::new(&self.made, self.start.opening);
         self.check_learning(&level)?;
         let points = over_seeds(&self.made, &level);
-        let steps = centre(&points, DEPTH);
-        let ln = steps * core::f64::consts::LN_2 / f64::from(OCTAVE);
+        let ln = centre(&points, DEPTH) * core::f64::consts::LN_2;
         Ok(bounds(ln, diverged, self.is_open(&tried)))
     }
 
@@ -380,27 +378,21 @@ fn over_seeds(made: &[ProbeResult], level: &Level) -> Vec<(f64, f64)> {
     for result in &first {
         let lr = result.probe.lr;
         let shifted = (0..seeds).filter_map(|k| Some(of(k, lr)? - offsets[k as usize]));
-        points.push((f64::from(nearest_step(lr)), mean(shifted)));
+        points.push((f64::from(octave(lr)), mean(shifted)));
     }
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     points
 }
 
-/// The step of the least loss, the lowest of equals.
+/// The octave of the least loss, the lowest of equals.
 fn best(tried: &[(i32, f64)]) -> i32 {
-    let least = tried.iter().fold(
-        (tried[0].0, f64::INFINITY),
-        |a, &b| if b.1 < a.1 { b } else { a },
-    );
-    least.0
+    let lower = |a: (i32, f64), &b: &(i32, f64)| if b.1 < a.1 { b } else { a };
+    tried.iter().fold((tried[0].0, f64::INFINITY), lower).0
 }
 
-fn rate(step: i32) -> f64 {
-    libm::exp2(f64::from(step) / f64::from(OCTAVE))
-}
-
-fn nearest_step(lr: f64) -> i32 {
-    libm::round(f64::from(OCTAVE) * libm::log2(lr)) as i32
+/// The power of 2 that a rate is.
+fn octave(lr: f64) -> i32 {
+    libm::round(libm::log2(lr)) as i32
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
