@@ -311,9 +311,11 @@ impl TrainerFactory for DeafFactory {
 #[test]
 fn a_net_that_cannot_learn_has_no_bounds() {
     let flat: fn(u64) -> Metrics = |_| Metrics::new([Metric::loss(2.3, 50)]);
-    let answer = found(&DeafFactory(flat), &RangeTest::default())
-        .unwrap()
-        .answer;
+    let test = RangeTest::default();
+    let nothing = found(&DeafFactory(flat), &test).unwrap();
+    let answer = nothing.answer;
+    // Longer probes were tried too.
+    assert!(nothing.updates() > test.updates && nothing.updates() <= test.updates + test.longer());
     assert!(
         matches!(answer, Err(NoAnswer::HardlyLearns { .. })),
         "{answer:?}"
@@ -396,7 +398,7 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
             .unwrap()
             .max_lr;
         assert!(
-            (max_lr.value / plain).ln().abs() < 3.0_f64.ln(),
+            (max_lr.value / plain).ln().abs() < 4.0_f64.ln(),
             "{max_lr:?} {plain}"
         );
     }

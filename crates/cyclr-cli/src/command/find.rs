@@ -131,6 +131,14 @@ impl Tests {
         }
     }
 
+    /// The updates that are added where probes learn too little.
+    fn longer(&self) -> u64 {
+        match self {
+            Self::Probes(tests) => tests.iter().map(RangeTest::longer).sum(),
+            Self::Sweeps(_) => 0,
+        }
+    }
+
     /// The updates that they make one after the other, where some runs go on side by side.
     fn length(&self) -> f64 {
         match self {
@@ -196,15 +204,33 @@ fn announce(
     let fraction = 100.0 * cost as f64 / budget as f64;
     let seconds = tests.length() * seconds_per_update(factory)?;
     note!(
-        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {seconds:.0} s"
+        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {}",
+        predicted(seconds)
     );
+    let longer = tests.longer();
+    if longer > 0 {
+        note!("where its probes learn too little, at most {longer} more");
+    }
     if json {
         let plan = json!({
-            "updates": cost, "budget": budget, "percent": fraction, "predicted_seconds": seconds,
+            "updates": cost,
+            "longer": longer,
+            "budget": budget,
+            "percent": fraction,
+            "predicted_seconds": seconds,
         });
         out!("{plan}")?;
     }
     Ok(())
+}
+
+/// A time in words; below ten seconds with a tenth.
+pub(super) fn predicted(seconds: f64) -> String {
+    if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.0} s")
+    }
 }
 
 /// The values of `weight_decay=0,1e-5`.

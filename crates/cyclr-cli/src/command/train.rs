@@ -299,7 +299,9 @@ fn announce_test(
     }
     let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
-        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it; predicted: {seconds:.0} s"
+        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {}",
+        test.longer(),
+        super::find::predicted(seconds)
     );
     Ok(())
 }

@@ -55,7 +55,8 @@ pub struct RangeTest {
     pub seed: u64,
     /// At most so many probes run at the same time. The answer does not depend on it.
     pub threads: usize,
-    /// The updates of sweep and probes together, at least 100.
+    /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added where the probes learn too
+    /// little.
     pub updates: u64,
     /// The weight decay, where it is not the trainer's own.
     pub weight_decay: Option<f64>,
@@ -80,6 +81,11 @@ impl RangeTest {
             updates: Allowance::new(budget, fraction, info).updates,
             ..Self::default()
         }
+    }
+
+    /// The updates that are added where the probes learn too little to tell one rate from another.
+    pub fn longer(&self) -> u64 {
+        Allowance::of(self.updates).longer
     }
 
     /// Refuses a test that could not be made of what has these facts, before any of it is.

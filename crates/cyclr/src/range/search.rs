@@ -19,6 +19,8 @@ pub struct Allowance {
     pub repeats: u64,
     /// The updates of sweep and probes together.
     pub updates: u64,
+    /// What may be added where the probes learn too little to tell one rate from another: five of twice their length.
+    pub longer: u64,
 }
 
 /// The rates that are tried with each seed.
@@ -28,7 +30,10 @@ const PROBES: u64 = 5;
 const SHORTEST_PROBE: u64 = 30;
 
 /// The examples that a probe should see at least.
-const FEWEST_EXAMPLES: u64 = 1000;
+const FEWEST_EXAMPLES: u64 = 1500;
+
+/// How many times as long the probes are that follow those that learnt too little.
+const LONGER: u64 = 2;
 
 /// Longer probes are no steadier; a second seed is.
 const LONG_PROBE: u64 = 150;
@@ -49,11 +54,13 @@ impl Allowance {
         let updates = updates.max(Self::FEWEST_UPDATES);
         let sweep = (updates / 6).clamp(25, 200);
         let repeats = ((updates - sweep) / (PROBES * LONG_PROBE)).clamp(1, 3);
+        let probe = (updates - sweep) / (PROBES * repeats);
         Self {
             sweep,
-            probe: (updates - sweep) / (PROBES * repeats),
+            probe,
             repeats,
             updates,
+            longer: LONGER * PROBES * probe,
         }
     }
 }
@@ -89,9 +96,10 @@ impl Start {
     /// # Errors
     /// [`NoAnswer::TooFewPoints`] where the loss is not finite from the start.
     pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
+        let points = sweep.points();
         let losses: Vec<f64> = sweep.losses().collect();
-        let opening = losses.len() / OPENING_SHARE;
-        if opening < FEWEST_OPENING {
+        let quarter = losses.len() / OPENING_SHARE;
+        if quarter < FEWEST_OPENING {
             return Err(NoAnswer::TooFewPoints {
                 points: losses.len(),
                 needed: OPENING_SHARE * FEWEST_OPENING,
@@ -104,18 +112,21 @@ impl Start {
         };
         let least = (0..losses.len()).map(|i| (i, smoothed(i)));
         let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+        let lr = points[least.0].lr;
+        let idle = points.partition_point(|point| point.lr < lr / IDLE);
+        let opening = &points[..quarter.max(idle)];
         Ok(Self {
-            lr: sweep.points()[least.0].lr,
-            opening: mean(losses[..opening].iter().copied()),
-            figure: mean_of(sweep.points()[..opening].iter().map(|point| point.figure)),
-            count: sweep.points()[..opening]
-                .iter()
-                .map(|point| point.count)
-                .sum(),
+            lr,
+            opening: mean(losses[..opening.len()].iter().copied()),
+            figure: mean_of(opening.iter().map(|point| point.figure)),
+            count: opening.iter().map(|point| point.count).sum(),
             given_weights,
         })
     }
 }
+
+/// Nothing is learnt at rates so many times below the one of the least loss.
+const IDLE: f64 = 100.0;
 
 /// The share of a sweep's points, and the least number of them, that are its opening.
 const OPENING_SHARE: usize = 4;
@@ -142,7 +153,8 @@ pub struct ProbeReading {
 /// worse, and then those half way to its neighbours; where there is room, all near the best again with other seeds.
 /// `max_lr` is the centre of the rates whose loss, between the probes on straight lines in ln rate, lies less than a fifth
 /// above the best, each weighed by how far it stays below that. `train` makes the probes that it is handed, which do not
-/// depend on one another; `updates` is what they may cost together.
+/// depend on one another; `updates` is what they may cost together. Where they learn too little, as many of twice the length
+/// follow, and those decide.
 ///
 /// # Errors
 /// Those of `train`.
@@ -158,18 +170,27 @@ pub fn find_max_lr<E>(
         left: updates,
         made: Vec::new(),
     };
-    let mut next = search.around_the_start();
-    while !next.is_empty() && search.affords(&next) {
-        let results = train(&next)?;
-        let spent: u64 = results.iter().map(|result| result.made).sum();
-        search.left = search.left.saturating_sub(spent);
-        search.made.extend(results);
-        next = search.next();
+    let mut probes = search.climb(train)?;
+    let mut answer = search.answer();
+    let learns_too_little = matches!(
+        answer,
+        Err(NoAnswer::HardlyLearns { .. } | NoAnswer::NoBetterThanUntrained { .. })
+    );
+    if learns_too_little {
+        let best = best(&search.tried());
+        search = Search {
+            start: Start {
+                lr: libm::exp2(f64::from(best)),
+                ..start
+            },
+            length: LONGER * allowance.probe,
+            left: allowance.longer,
+            made: Vec::new(),
+        };
+        probes.extend(search.climb(train)?);
+        answer = search.answer();
     }
-    Ok(ProbeReading {
-        answer: search.answer(),
-        probes: search.made,
-    })
+    Ok(ProbeReading { answer, probes })
 }
 
 /// The first probes lie so many octaves apart.
@@ -183,6 +204,22 @@ struct Search {
 }
 
 impl Search {
+    /// Makes probes until nothing is left to try or to pay with.
+    fn climb<E>(
+        &mut self,
+        train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
+    ) -> Result<Vec<ProbeResult>, E> {
+        let mut next = self.around_the_start();
+        while !next.is_empty() && self.affords(&next) {
+            let results = train(&next)?;
+            let spent: u64 = results.iter().map(|result| result.made).sum();
+            self.left = self.left.saturating_sub(spent);
+            self.made.extend(results);
+            next = self.next();
+        }
+        Ok(self.made.clone())
+    }
+
     fn affords(&self, probes: &[Probe]) -> bool {
         probes.len() as u64 * self.length <= self.left
     }
@@ -261,7 +298,24 @@ impl Search {
         self.check_learning(&level)?;
         let points = over_seeds(&self.made, &level);
         let ln = centre(&points, DEPTH) * core::f64::consts::LN_2;
-        Ok(bounds(ln, diverged, self.is_open(&tried)))
+        Ok(bounds(
+            ln,
+            diverged,
+            self.half_width(),
+            self.is_open(&tried),
+        ))
+    }
+
+    /// Half the prediction interval, in ln rate: what other costs and the course of a training add, and the noise of the batches
+    /// that a probe's loss is the mean of.
+    fn half_width(&self) -> f64 {
+        const ELSEWHERE: f64 = 0.5;
+        const NOISE: f64 = 8.0;
+        let counts = self.made.iter().map(|result| result.probe.repeat);
+        let seeds = counts.max().map_or(1, |last| last + 1);
+        let tails = self.made.iter().map(|result| result.count);
+        let examples = (tails.max().unwrap_or(0) * seeds).max(1) as f64;
+        libm::sqrt(ELSEWHERE * ELSEWHERE + NOISE * NOISE / examples)
     }
 
     /// Refuses probes that learnt nothing; none that start from given weights, which may know already what there is to learn.
@@ -326,17 +380,14 @@ const DEPTH: f64 = 0.2;
 /// The least fall of the loss, in ln, that counts as learning.
 const LEAST_FALL: f64 = 0.05;
 
-/// The half width of the prediction interval, in ln rate.
-const HALF_WIDTH: f64 = 0.55;
-
 /// How much further it reaches where the best probe had no worse one beyond it.
 const OPEN_END: f64 = 2.0 * core::f64::consts::LN_2;
 
-fn bounds(ln: f64, diverged: f64, open: (bool, bool)) -> Bounds {
+fn bounds(ln: f64, diverged: f64, half_width: f64, open: (bool, bool)) -> Bounds {
     /// A probe that diverges once in a while at its highest rate needs this factor of safety.
     const BELOW_DIVERGENCE: f64 = 2.0;
     let limit = diverged / BELOW_DIVERGENCE;
-    let reach = |open: bool| HALF_WIDTH + if open { OPEN_END } else { 0.0 };
+    let reach = |open: bool| half_width + if open { OPEN_END } else { 0.0 };
     let value = libm::exp(ln).min(limit);
     let max_lr = Estimate {
         value,
