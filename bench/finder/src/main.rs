@@ -1,67 +1,74 @@
-//! Prints the regret of `cyclr`'s range-test rule beside other rules, over recorded problems.
-//!
-//! `finder FOLDER… [--detail]`: each folder holds problems in the form of testdata/range-curves.
-//! `finder make FOLDER`: makes problems with cyclr's engine.
+//! How good are the bounds that `cyclr find` gives? See README.md.
 
-mod case;
-mod constants;
-mod make;
-mod noise;
-mod numbers;
-mod others;
-mod problem;
-mod quality;
-mod settings;
-mod traps;
+mod bank;
+mod judge;
+mod problems;
+mod report;
+mod truth;
 
 use std::path::Path;
 
-use anyhow::Result;
-use case::cases;
-use cyclr::range::Rule;
-use problem::Problem;
+use anyhow::{Result, bail};
+
+use judge::{Judged, judge};
+use problems::{PROBLEMS, Problem, Use};
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [verb, folder] = arguments.as_slice()
-        && verb == "make"
-    {
-        return make::make(Path::new(folder));
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["truth", bank, cifar, names @ ..] => {
+            for problem in named(names)? {
+                truth::make(problem, Path::new(bank), cifar)?;
+            }
+            Ok(())
+        }
+        ["judge", bank, cifar, names @ ..] => show(bank, cifar, names, false),
+        ["answers", bank, cifar, names @ ..] => {
+            let folder = Path::new(bank);
+            let judge = |problem| judge(problem, folder, cifar, false);
+            let judged = named(names)?.into_iter().map(judge);
+            report::answers(&judged.collect::<Result<Vec<Judged>>>()?);
+            Ok(())
+        }
+        ["beside", bank, cifar, names @ ..] => show(bank, cifar, names, true),
+        _ => bail!(
+            "give truth, judge or beside, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
+        ),
     }
-    let (flags, folders): (Vec<&String>, Vec<&String>) =
-        arguments.iter().partition(|a| a.starts_with("--"));
-    let problems = problems(&folders)?;
-    let rule = Rule::default();
-    if flags.iter().any(|flag| *flag == "--detail") {
-        quality::detail(&problems, &rule);
-    }
-    for (label, loss_only) in [("accuracy", false), ("loss alone", true)] {
-        let cases = cases(&problems, loss_only);
-        println!("\n# read from {label}");
-        quality::summary(&cases, &rule);
-        println!("\n## leave one problem out");
-        constants::leave_one_out(&cases);
-        println!("\n## one constant at a time");
-        constants::one_at_a_time(&cases);
-        println!("\n## cut sweeps and noise");
-        traps::must_be_none(&cases, &rule);
-    }
-    noise::floor(&problems);
-    others::others(&cases(&problems, false));
-    Ok(())
 }
 
-/// All problems of the folders, by name.
-fn problems(folders: &[&String]) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    for folder in folders {
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.join("grid.json").exists() {
-                problems.push(Problem::read(&path)?);
+fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
+    let folder = Path::new(bank);
+    // The memory of one problem's bank belongs to one thread.
+    let judged: Vec<Judged> = std::thread::scope(|scope| {
+        let work = |problem| scope.spawn(move || judge(problem, folder, cifar, others));
+        let (mut left, mut done) = (named(names)?, Vec::new());
+        while !left.is_empty() {
+            let now: Vec<_> = left.drain(..left.len().min(2)).map(work).collect();
+            for thread in now {
+                done.push(thread.join().expect("a panic goes on here")?);
             }
         }
+        anyhow::Ok(done)
+    })?;
+    report::problems(&judged);
+    for (use_, word) in [(Use::Choosing, "choosing"), (Use::Scoring, "scoring")] {
+        if judged.iter().any(|j| j.is(use_)) {
+            println!("\n## problems for {word}");
+            report::summary(&judged, use_);
+        }
     }
-    problems.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(problems)
+    report::bases(&judged, folder)
+}
+
+fn named(names: &[&str]) -> Result<Vec<&'static Problem>> {
+    if names.is_empty() {
+        return Ok(PROBLEMS.iter().collect());
+    }
+    let find = |name: &&str| PROBLEMS.iter().find(|problem| problem.name == *name);
+    names
+        .iter()
+        .map(|name| find(name).ok_or_else(|| anyhow::anyhow!("no problem {name}")))
+        .collect()
 }

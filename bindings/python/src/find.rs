@@ -1,10 +1,13 @@
-use cyclr::trainer::{Direction, Metrics};
+use cyclr::range::ProbeResult;
+use cyclr::trainer::{Direction, Metrics, TrainerFactory as _};
 use cyclr::units::Epochs;
-use cyclr_train::find::{Curve, Measure, Ramp, RangeTest, Shape};
+use cyclr_train::find::{
+    Curve, FRACTION, Measure, Ramp, RangeTest, Shape, SweepTest, range_test, sweep_test,
+};
 use cyclr_train::{Budget, Interrupt, StopReason, Task, Watch};
 use pyo3::prelude::*;
 
-use crate::range::SweepReading;
+use crate::range::{Answer, SweepReading};
 use crate::schedule::AnySpec;
 use crate::trainer::with_factory;
 use crate::{CyclrError, refused, whole};
@@ -36,12 +39,22 @@ impl Sweep {
 /// What a range test measured, and what it says.
 #[derive(IntoPyObject)]
 pub(crate) struct Found {
-    answer: SweepReading,
+    answer: Answer,
+    probes: Vec<Probe>,
     reading: SweepReading,
     curves: Vec<Measured>,
-    scale: Option<SweepReading>,
-    scale_curves: Vec<Measured>,
     given_weights: bool,
+}
+
+/// One probe.
+#[derive(IntoPyObject)]
+struct Probe {
+    lr: f64,
+    updates: u64,
+    repeat: u64,
+    loss: Option<f64>,
+    figure: Option<f64>,
+    made: u64,
 }
 
 /// One sweep.
@@ -55,47 +68,80 @@ struct Measured {
     diverged: Option<f64>,
 }
 
-/// A range test over a Python trainer factory, by the rule of `cyclr find`.
+/// A range test over a Python trainer factory, as `cyclr find` makes it; where a sweep is given, sweeps alone.
 #[pyfunction]
-#[pyo3(signature = (factory, *, repeats, updates, seed, sweep, validation_points))]
+#[pyo3(signature = (factory, *, budget, updates, repeats, seed, sweep, validation_points))]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn find(
     py: Python<'_>,
     factory: Py<PyAny>,
+    #[pyo3(from_py_with = whole)] budget: Option<u64>,
+    #[pyo3(from_py_with = whole)] updates: Option<u64>,
     repeats: u32,
-    updates: u64,
     seed: u64,
     sweep: Option<Sweep>,
     #[pyo3(from_py_with = whole)] validation_points: Option<u64>,
 ) -> PyResult<Found> {
-    let test = RangeTest {
-        seed,
-        repeats,
-        // The interpreter is one, and the trainers share it.
-        threads: 1,
-        updates,
-        ramp: sweep.as_ref().map(Sweep::ramp).transpose()?,
-        measure: validation_points
-            .map_or(Measure::Training, |points| Measure::Validation { points }),
-        ..RangeTest::default()
-    };
-    let found = with_factory(py, factory, |factory| {
+    let ramp = sweep.as_ref().map(Sweep::ramp).transpose()?;
+    let measure =
+        validation_points.map_or(Measure::Training, |points| Measure::Validation { points });
+    with_factory(py, factory, |factory| {
         let watch = Watch {
             observer: &mut |_event| {},
             interrupt: &Interrupt::new(),
         };
-        cyclr_train::find::range_test(factory, &test, watch)
-    })?;
-    let mut answer = found.reading.clone();
-    answer.answer = found.answer();
-    let (scale_curves, scale) = found.scale.unzip();
-    Ok(Found {
-        answer: answer.into(),
-        reading: found.reading.into(),
-        curves: found.curves.iter().map(Into::into).collect(),
-        scale: scale.map(Into::into),
-        scale_curves: scale_curves.iter().flatten().map(Into::into).collect(),
-        given_weights: found.given_weights,
+        let info = factory.info()?;
+        // The interpreter is one, and the trainers share it.
+        let threads = 1;
+        if let Some(ramp) = ramp {
+            let test = SweepTest {
+                seed,
+                repeats,
+                threads,
+                measure,
+                ..SweepTest::new(ramp)
+            };
+            let swept = sweep_test(factory, &test, watch)?;
+            return Ok(Found {
+                answer: swept.reading.answer.into(),
+                probes: Vec::new(),
+                reading: swept.reading.into(),
+                curves: swept.curves.iter().map(Into::into).collect(),
+                given_weights: info.given_weights,
+            });
+        }
+        let usual = match budget {
+            Some(budget) => RangeTest::for_budget(budget, FRACTION, &info),
+            None => RangeTest::default(),
+        };
+        let test = RangeTest {
+            seed,
+            threads,
+            updates: updates.unwrap_or(usual.updates),
+            ..usual
+        };
+        let found = range_test(factory, &test, watch)?;
+        Ok(Found {
+            answer: found.answer.into(),
+            probes: found.probes.iter().map(Into::into).collect(),
+            reading: found.sweep.reading.into(),
+            curves: found.sweep.curves.iter().map(Into::into).collect(),
+            given_weights: found.given_weights,
+        })
     })
+}
+
+impl From<&ProbeResult> for Probe {
+    fn from(result: &ProbeResult) -> Self {
+        Self {
+            lr: result.probe.lr,
+            updates: result.probe.updates,
+            repeat: result.probe.repeat,
+            loss: result.loss,
+            figure: result.figure,
+            made: result.made,
+        }
+    }
 }
 
 impl From<&Curve> for Measured {

@@ -1,5 +1,6 @@
-use cyclr::range::{self, Estimate, Interval, NoAnswer, Point, Rule, Sweep};
+use cyclr::range::{self, Estimate, NoAnswer, Point, Rule, Sweep};
 use cyclr::trainer::Direction;
+use cyclr_train::find::describe_interval;
 use pyo3::prelude::*;
 
 use crate::{CyclrError, refused};
@@ -14,11 +15,17 @@ pub(crate) struct Recorded {
     direction: String,
 }
 
-/// What a range test says: bounds, or why there are none.
+/// Bounds, or why there are none.
+#[derive(IntoPyObject)]
+pub(crate) struct Answer {
+    bounds: Option<Bounds>,
+    no_answer: Option<Reason>,
+}
+
+/// What sweeps say.
 #[derive(IntoPyObject)]
 pub(crate) struct SweepReading {
-    pub(crate) bounds: Option<Bounds>,
-    pub(crate) no_answer: Option<Reason>,
+    answer: Answer,
     pub(crate) repeats: Vec<Option<(f64, f64)>>,
     pub(crate) largest_stable: Option<f64>,
     pub(crate) suggestions: Vec<Option<Suggestions>>,
@@ -26,8 +33,8 @@ pub(crate) struct SweepReading {
 
 #[derive(IntoPyObject)]
 pub(crate) struct Bounds {
-    base_lr: (f64, f64, f64, Option<usize>),
-    max_lr: (f64, f64, f64, Option<usize>),
+    base_lr: (f64, f64, f64, String),
+    max_lr: (f64, f64, f64, String),
     held_by: Option<f64>,
 }
 
@@ -100,19 +107,23 @@ impl From<range::SweepReading> for SweepReading {
                 .iter()
                 .map(|p| p.map(Into::into))
                 .collect(),
-            bounds: reading.answer.ok().map(Into::into),
-            no_answer: reading.answer.err().map(Into::into),
+            answer: reading.answer.into(),
+        }
+    }
+}
+
+impl From<Result<range::Bounds, NoAnswer>> for Answer {
+    fn from(answer: Result<range::Bounds, NoAnswer>) -> Self {
+        Self {
+            bounds: answer.ok().map(Into::into),
+            no_answer: answer.err().map(Into::into),
         }
     }
 }
 
 impl From<range::Bounds> for Bounds {
     fn from(bounds: range::Bounds) -> Self {
-        let repeats = |interval| match interval {
-            Interval::Repeats { read, .. } => Some(read),
-            Interval::Bootstrap => None,
-        };
-        let parts = |e: Estimate| (e.value, e.low, e.high, repeats(e.interval));
+        let parts = |e: Estimate| (e.value, e.low, e.high, describe_interval(e.interval));
         Self {
             base_lr: parts(bounds.base_lr),
             max_lr: parts(bounds.max_lr),
@@ -135,6 +146,9 @@ impl From<NoAnswer> for Reason {
                 NoAnswer::BestAtFirst { .. } => "best_at_first",
                 NoAnswer::Smoothed { .. } => "smoothed",
                 NoAnswer::NotRepeats { .. } => "not_repeats",
+                NoAnswer::HardlyLearns { .. } => "hardly_learns",
+                NoAnswer::NoBetterThanUntrained { .. } => "no_better_than_untrained",
+                NoAnswer::ProbesDiverged { .. } => "probes_diverged",
                 _ => "other",
             },
             reason: no_answer.to_string(),

@@ -78,7 +78,7 @@ class Training:
         )
 
     def test(self, **settings):
-        given = {"updates": 300, "repeats": 3, **settings}
+        given = {"updates": None if "sweep" in settings else 300, **settings}
         return cyclr.torch.range_test(self.model, self.optimizer, cross_entropy, self.loader, **given)
 
 
@@ -90,7 +90,7 @@ def test_it_finds_bounds_and_leaves_no_trace():
     assert found.given_weights and found.updates <= 900
     assert tested.everything() == before
     assert tested.train(40) == straight
-    assert len({tuple(curve.loss) for curve in found.curves}) == 3
+    assert len(found.curves) == 1 and len(found.probes) >= 5
 
 
 def test_from_new_weights_it_is_reliable():
@@ -104,7 +104,7 @@ def test_from_new_weights_it_is_reliable():
     found = training.test(updates=900, reset=reset)
     assert training.everything() == before
     bounds = found.bounds
-    assert bounds is not None and bounds.max_lr.repeats == 3 and not found.given_weights
+    assert bounds is not None and not found.given_weights
     assert bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high
     assert found.curves[0].count[0] == 32 and found.curves[0].figure
 
@@ -135,8 +135,10 @@ def test_not_a_number_stops_the_sweep():
         return cross_entropy(outputs, labels) * (float("nan") if rate > 1e-3 else 1.0)
 
     found = cyclr.torch.range_test(training.model, training.optimizer, loss_fn, training.loader, updates=300)
-    assert all(curve.diverged < 3e-3 for curve in found.scale_curves)
-    assert isinstance(found.answer, cyclr.NoAnswer) and found.answer.advice
+    assert all(curve.diverged < 5e-3 for curve in found.curves)
+    diverged = [probe.lr for probe in found.probes if probe.loss is None]
+    assert diverged and min(diverged) > 1e-3
+    assert found.bounds is None or found.bounds.max_lr.value <= 1e-3
     assert training.everything() == before
 
 
@@ -151,7 +153,7 @@ def test_groups_keep_their_factors():
     training.optimizer.param_groups[0]["initial_lr"], training.optimizer.param_groups[1]["initial_lr"] = 0.01, 0.02
     found = cyclr.torch.range_test(training.model, training.optimizer, loss_fn, training.loader, updates=300)
     assert all(second == 2 * first for first, second in rates)
-    assert rates[1][0] == found.scale_curves[0].lr[1]
+    assert rates[1][0] == found.curves[0].lr[1]
 
 
 def test_gradient_accumulation_equals_large_batches():
@@ -225,7 +227,7 @@ def test_what_cannot_work_is_said():
         cyclr.torch.range_test(training.model, training.optimizer, cross_entropy, iter(training.loader))
     with pytest.raises(ValueError, match="neither a loss_fn nor a step"):
         cyclr.torch.range_test(training.model, training.optimizer, None, training.loader)
-    with pytest.raises(ValueError, match="which need 96"):
+    with pytest.raises(ValueError, match="too few"):
         training.test(updates=30)
 
 

@@ -13,7 +13,7 @@ use cyclr::trainer::TrainerFactory;
 use cyclr_engine::data::{Dataset, Normalization};
 use cyclr_engine::net::Net;
 use cyclr_engine::{EngineConfig, EngineFactory};
-use cyclr_train::find::{Ramp, RangeTest, Shape, range_test};
+use cyclr_train::find::{Ramp, Shape, SweepTest, sweep_test};
 use cyclr_train::{Interrupt, Watch};
 
 const ROUNDS: usize = 31;
@@ -62,18 +62,17 @@ fn bare(factory: &EngineFactory, ramp: &Ramp, seed: u64) {
 }
 
 fn test(factory: &EngineFactory, ramp: Ramp, seed: u64) {
-    let test = RangeTest {
+    let test = SweepTest {
         seed,
         repeats: 1,
         threads: 1,
-        ramp: Some(ramp),
-        ..RangeTest::default()
+        ..SweepTest::new(ramp)
     };
     let watch = Watch {
         observer: &mut |_| {},
         interrupt: &Interrupt::new(),
     };
-    let found = range_test(factory, &test, watch).expect("it tests");
+    let found = sweep_test(factory, &test, watch).expect("it tests");
     assert_eq!(found.curves[0].points.len() as u64, ramp.updates());
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::chart::rate;
 use crate::say::{note, printable};
 use cyclr::trainer::Metrics;
 use cyclr::{Hyper, readable};
 use cyclr_train::{Event, Interrupt, find::FindEvent};
+
+use crate::chart::rate;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a plain line is written.
@@ -160,16 +161,10 @@ impl Progress {
     /// Shows what happens in a range test.
     pub(crate) fn find_event(&mut self, event: &FindEvent) {
         match event {
-            FindEvent::Began {
-                ramp,
-                repeats,
-                weight_decay,
-            } => {
+            FindEvent::SweepBegan { ramp, repeats } => {
                 self.repeats.clear();
-                let decay =
-                    weight_decay.map_or_else(String::new, |wd| format!(" at weight decay {wd}"));
                 self.say(&format!(
-                    "{repeats} × {} updates, the rate rising from {} to {} ({}){decay}",
+                    "{repeats} × {} updates, the rate rising from {} to {} ({})",
                     ramp.updates(),
                     rate(ramp.from()),
                     rate(ramp.to()),
@@ -188,6 +183,16 @@ impl Progress {
                         self.whole.speed()
                     ));
                 }
+            }
+            FindEvent::Probed(result) => {
+                self.whole.bar.inc(result.made);
+                let end = match (result.figure, result.loss) {
+                    (Some(figure), _) => format!("ended at {figure:.3}"),
+                    (None, Some(loss)) => format!("ended at a loss of {loss:.4}"),
+                    (None, None) => String::from("diverged"),
+                };
+                let (lr, made) = (rate(result.probe.lr), result.made);
+                self.say(&format!("probe of {made} updates at {lr}: {end}"));
             }
             _ => {}
         }

@@ -66,7 +66,6 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--margin -1", "the margin must be a number above 0"),
         ("--validation 0", "needs a validation split"),
         ("--budgets 1/4,1/2", "rise to 1"),
-        ("--budget 20", "54 updates for 3 repeats, which need 96"),
         ("--jobs 0", "0 is not in 1..=4096"),
     ] {
         refused(&format!("compare --plan {line}"), words);
@@ -79,17 +78,24 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
         ("find --fraction 0", "above 0, and at most 100"),
         ("find --fraction -5", "above 0, and at most 100"),
         ("find --fraction inf", "above 0, and at most 100"),
-        ("find --plan --budget 900", "need 96"),
         ("find --plan --epochs -1 --max-lr 1", "-1"),
         ("find --plan --epochs 1e300 --max-lr 1", "too long"),
         ("find --plan --epochs 0.1 --max-lr 1", "8 updates"),
         ("find --plan --jobs 0", "0 is not in 1..=4096"),
-        ("find --on val --validation 0", "needs a validation split"),
+        (
+            "find --sweep-only --on val --validation 0",
+            "needs a validation split",
+        ),
+        ("find --on val", "--sweep-only"),
+        ("find --repeats 2", "--sweep-only"),
+        (
+            "find --sweep-only --epochs 1 --max-lr 1",
+            "cannot be used with",
+        ),
         ("find --over weight_decay=1e-4,0.0001", "twice"),
         ("find --from curve.csv --net lenet", "--net"),
         ("find --from curve.csv --on val", "--on"),
-        ("train --updates 20", "need 96"),
-        ("train --plan --updates 20", "without --policy"),
+        ("train --plan --time 0.001s", "without --policy"),
         ("train --threads 0 --policy fixed(lr=1)", "0 is not in"),
     ] {
         refused(line, words);
@@ -119,8 +125,14 @@ fn every_plan_is_one_json_document_where_one_is_asked_for() {
         (&plan["updates"], &plan["budget"]),
         (&240.into(), &2400.into())
     );
+    assert!(plan["predicted_seconds"].as_f64().unwrap() > 0.0);
     let plan = json(&["train", "--plan", "--json"]);
     assert_eq!(plan["range_test_updates"], 192);
+    // No more than a readable test needs, and no more than a quarter of a short budget.
+    for (budget, updates) in [("1200", 180), ("600", 150), ("100", 100)] {
+        let plan = json(&["find", "--plan", "--json", "--budget", budget]);
+        assert_eq!(plan["updates"], updates, "{budget}");
+    }
     let plan = json(&["compare", "--plan", "--json"]);
     assert_eq!(
         (&plan["runs"], &plan["updates"]),
@@ -177,6 +189,56 @@ fn a_plot_says_what_was_measured() {
         let (_, out, err) = cyclr(&[&ramp[..], more].concat());
         assert!(out.contains(words), "{more:?}: {out}{err}");
     }
+}
+
+#[test]
+fn first_commands_answer() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("found").display().to_string();
+    let (code, text, err) = cyclr(&["find", "--out", &out]);
+    assert_eq!(code, 0, "{err}");
+    for words in [
+        "max_lr",
+        "max_lr / 25",
+        "over 2400 updates",
+        "policy",
+        "probes",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("e-2"), "rates have one form: {text}");
+    for file in [
+        "sweep-0.csv",
+        "probes.csv",
+        "range-test.svg",
+        "range-test.png",
+    ] {
+        assert!(folder.path().join("found").join(file).exists(), "{file}");
+    }
+    let run = folder.path().join("run").display().to_string();
+    let (code, _, err) = cyclr(&["train", "--epochs", "4", "--out", &run]);
+    assert_eq!(code, 0, "{err}");
+    let (code, text, err) = cyclr(&["find", "--sweep-only"]);
+    assert!(code == 0 || code == 3, "{err}");
+    assert!(
+        code == 3 || text.contains("no probe confirmed it"),
+        "{text}"
+    );
+}
+
+/// Of one net, whatever was spent.
+#[test]
+fn bounds_hardly_depend_on_their_cost() {
+    let max_lr = |budget: &str| {
+        json(&["find", "--json", "--budget", budget])["max_lr"]
+            .as_f64()
+            .unwrap()
+    };
+    let found = ["2400", "4800", "9600", "19200"].map(max_lr);
+    let (low, high) = found
+        .iter()
+        .fold((f64::MAX, 0.0_f64), |(l, h), &x| (x.min(l), x.max(h)));
+    assert!(high / low < 2.0, "{found:?}");
 }
 
 /// Runs the binary with nobody at the other end of a stream.

@@ -21,39 +21,56 @@ pub struct Pace {
     pub seconds_per_start: f64,
     /// The median over groups of updates.
     pub seconds_per_update: f64,
-    /// One evaluation of the validation split; 0 if there is none.
+    /// One evaluation of the validation split; 0 if there is none, or it was not measured.
     pub seconds_per_evaluation: f64,
     /// The updates that were timed.
     pub updates_timed: u64,
 }
 
 impl Pace {
-    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The info that
-    /// comes with it has an objective, also if the trainer declares none: that of the evaluation.
+    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The info
+    /// that comes with it has an objective, also if the trainer declares none: that of the evaluation.
     ///
     /// # Errors
     /// [`Error::Trainer`] if the trainer fails.
     pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<(Self, TrainerInfo), Error> {
-        let began = Instant::now();
-        let mut trainer = factory.start(seed)?;
-        let seconds_per_start = began.elapsed().as_secs_f64();
+        let (mut pace, mut trainer) = Self::start(factory, seed)?;
         let mut info = trainer.info().clone();
-        let groups = time_updates(&mut *trainer)?;
-        let mut seconds_per_evaluation = 0.0;
         if info.validation > 0 {
             let began = Instant::now();
             let metrics = trainer.evaluate(Split::Validation)?.metrics;
-            seconds_per_evaluation = began.elapsed().as_secs_f64();
+            pace.seconds_per_evaluation = began.elapsed().as_secs_f64();
             info.objective = info.objective_in(&metrics).map(Objective::of);
         }
         trainer.end()?;
+        Ok((pace, info))
+    }
+
+    /// As [`Pace::measure`], without an evaluation: for work that evaluates nothing.
+    ///
+    /// # Errors
+    /// [`Error::Trainer`] if the trainer fails.
+    pub fn of_updates(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
+        let (pace, mut trainer) = Self::start(factory, seed)?;
+        trainer.end()?;
+        Ok(pace)
+    }
+
+    fn start(
+        factory: &dyn TrainerFactory,
+        seed: u64,
+    ) -> Result<(Self, Box<dyn Trainer + '_>), Error> {
+        let began = Instant::now();
+        let mut trainer = factory.start(seed)?;
+        let seconds_per_start = began.elapsed().as_secs_f64();
+        let groups = time_updates(&mut *trainer)?;
         let pace = Self {
             seconds_per_start,
             seconds_per_update: groups[groups.len() / 2] / GROUP as f64,
-            seconds_per_evaluation,
+            seconds_per_evaluation: 0.0,
             updates_timed: (groups.len() * GROUP) as u64,
         };
-        Ok((pace, info))
+        Ok((pace, trainer))
     }
 
     /// The test split, predicted: an example of it takes as long as one of the validation split, or, if there

@@ -10,8 +10,8 @@ use cyclr::trainer::{
     TrainerInfo,
 };
 use cyclr_train::find::{
-    Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape, range_test,
-    range_test_in_place, range_test_over_weight_decay,
+    AnswerRecord, Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape,
+    SweepTest, Swept, range_test, range_test_in_place, sweep_test,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Error, Interrupt, Watch};
@@ -118,16 +118,28 @@ fn a_test_in_mid_training_leaves_no_trace_whatever_happens() {
     }
 }
 
-fn found(noisy_quadratic: &NoisyQuadratic, test: &RangeTest) -> Result<Found, Error> {
+fn found(factory: &dyn TrainerFactory, test: &RangeTest) -> Result<Found, Error> {
     let watch = Watch {
         observer: &mut |_: &FindEvent| {},
         interrupt: &Interrupt::new(),
     };
-    range_test(noisy_quadratic, test, watch)
+    range_test(factory, test, watch)
+}
+
+fn swept(factory: &dyn TrainerFactory, test: &SweepTest) -> Result<Swept, Error> {
+    let watch = Watch {
+        observer: &mut |_: &FindEvent| {},
+        interrupt: &Interrupt::new(),
+    };
+    sweep_test(factory, test, watch)
+}
+
+fn linear(to: f64, updates: u64) -> SweepTest {
+    SweepTest::new(Ramp::new(Shape::Linear, 0.0, to, updates).unwrap())
 }
 
 #[test]
-fn bounds_lie_where_the_bowl_learns_and_is_stable() {
+fn bounds_lie_where_the_quadratic_learns_and_is_stable() {
     for (curvature, momentum) in [(1.0, 0.0), (1.0, 0.9), (100.0, 0.0)] {
         let noisy_quadratic = NoisyQuadratic {
             curvature,
@@ -135,14 +147,14 @@ fn bounds_lie_where_the_bowl_learns_and_is_stable() {
             ..NoisyQuadratic::default()
         };
         let found = found(&noisy_quadratic, &RangeTest::default()).unwrap();
-        let bounds = found.answer().unwrap();
+        let bounds = found.answer.unwrap();
         let edge = 2.0 * (1.0 + momentum) / curvature;
         let (base, max) = (bounds.base_lr, bounds.max_lr);
         assert!(
             base.value < max.value && max.value < edge,
             "{base:?} {max:?}"
         );
-        assert!(base.low <= base.value && base.value <= base.high);
+        assert!(max.low < max.value && max.value < max.high);
         let run = cyclr::units::Horizon::of_updates(2000)
             .unwrap()
             .with_epoch(1000, 50)
@@ -154,17 +166,90 @@ fn bounds_lie_where_the_bowl_learns_and_is_stable() {
 }
 
 #[test]
-fn threads_and_repeats_do_not_change_a_curve() {
-    let test = |threads, repeats| {
-        let ramp = Some(Ramp::new(Shape::Linear, 0.0, 1.0, 100).unwrap());
+fn ten_times_the_curvature_is_a_tenth_of_the_rate() {
+    let at = |curvature: f64| {
+        // Without noise the loss is the same where curvature times rate is.
+        let quadratic = NoisyQuadratic {
+            curvature,
+            noise: 0.0,
+            ..NoisyQuadratic::default()
+        };
+        found(&quadratic, &RangeTest::default())
+            .unwrap()
+            .answer
+            .unwrap()
+            .max_lr
+            .value
+    };
+    let ratio = at(1.0) / at(16.0);
+    assert!((ratio / 16.0).ln().abs() < 1.5_f64.ln(), "{ratio}");
+}
+
+#[test]
+fn the_answer_hardly_depends_on_what_it_cost() {
+    let quadratic = NoisyQuadratic::default();
+    let at = |budget| {
+        let test = RangeTest::for_budget(budget, 0.1, &quadratic.info);
+        found(&quadratic, &test).unwrap().answer.unwrap()
+    };
+    // Shorter probes of a quadratic have their best peak where they arrive at all, whatever the noise.
+    let answers = [4800, 9600, 19_200, 38_400].map(at);
+    let highest = answers.iter().map(|b| b.max_lr.value).fold(0.0, f64::max);
+    for bounds in answers {
+        assert!(highest / bounds.max_lr.value < 2.0, "{answers:?}");
+    }
+}
+
+#[test]
+fn the_test_is_the_same_for_any_number_of_threads() {
+    let test = |threads| {
         let test = RangeTest {
             threads,
-            repeats,
-            ramp,
             ..RangeTest::default()
         };
+        found(&NoisyQuadratic::default(), &test).unwrap()
+    };
+    let (one, four) = (test(1), test(4));
+    assert_eq!(one.answer, four.answer);
+    assert_eq!(one.probes, four.probes);
+}
+
+#[test]
+fn a_test_costs_no_more_than_it_says() {
+    let factory = NoisyQuadratic::default();
+    for budget in [10, 400, 700, 2400, 10_000, 100_000] {
+        for fraction in [0.01, 0.1, 0.5] {
+            let test = RangeTest::for_budget(budget, fraction, &factory.info);
+            let asked = (fraction * budget as f64) as u64;
+            assert!(
+                test.updates >= asked && test.updates <= asked.max(200),
+                "{test:?}"
+            );
+            let found = found(&factory, &test).unwrap();
+            assert!(
+                found.updates() <= test.updates,
+                "{} {test:?}",
+                found.updates()
+            );
+            assert!(
+                found.updates() >= test.updates / 2,
+                "{} {test:?}",
+                found.updates()
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_and_repeats_do_not_change_a_curve() {
+    let test = |threads, repeats| {
+        let test = SweepTest {
+            threads,
+            repeats,
+            ..linear(1.0, 100)
+        };
         assert_eq!(test.cost(), 100 * u64::from(repeats));
-        found(&NoisyQuadratic::default(), &test).unwrap().curves
+        swept(&NoisyQuadratic::default(), &test).unwrap().curves
     };
     let one = test(1, 3);
     assert_eq!(one, test(3, 3));
@@ -173,79 +258,167 @@ fn threads_and_repeats_do_not_change_a_curve() {
 }
 
 #[test]
-fn sweeps_cost_what_they_say() {
-    let test = RangeTest {
-        updates: 1000,
-        ..RangeTest::default()
-    };
-    let found = found(&NoisyQuadratic::default(), &test).unwrap();
-    let (scale, _) = found.scale.as_ref().unwrap();
-    let updates: usize = scale
-        .iter()
-        .chain(&found.curves)
-        .map(|c| c.points.len())
-        .sum();
-    assert!(updates as u64 <= test.cost() && test.cost() <= 1000);
-    assert!(updates as u64 >= 600, "{updates}");
-}
-
-#[test]
-fn each_bound_is_read_from_the_sweep_of_which_more_repeats_show_it() {
-    let swept = |shape, from, to| {
-        let ramp = Some(Ramp::new(shape, from, to, 300).unwrap());
-        let test = RangeTest {
-            ramp,
-            ..RangeTest::default()
-        };
-        found(&NoisyQuadratic::default(), &test).unwrap()
-    };
-    let scale = swept(Shape::Exponential, 1e-5, 10.0);
-    let after = |linear: Found| Found {
-        scale: Some((scale.curves.clone(), scale.reading.clone())),
-        ..linear
-    };
-    assert!(scale.answer().is_ok());
-
-    let readable = |found: &Found| found.reading.repeats.iter().filter(|r| r.is_ok()).count();
-    let whole = swept(Shape::Linear, 0.0, 2.0);
-    assert_eq!(readable(&whole), 3);
-    assert_eq!(after(whole.clone()).answer(), whole.answer());
-
-    let two = swept(Shape::Linear, 0.0, 4.0);
-    assert!(readable(&two) == 2 && two.answer().is_ok());
-    assert_eq!(after(two).answer(), scale.answer());
-
-    // Too low for max_lr, and high enough for a base_lr.
-    let low = swept(Shape::Linear, 0.0, 0.003);
-    assert!(low.answer().is_err());
-    let base_lr = low.reading.base_lr.unwrap();
-    let both = after(low).answer().unwrap();
-    assert_eq!(both.base_lr, base_lr.capped(both.max_lr.value));
-    assert_eq!(both.max_lr, scale.answer().unwrap().max_lr);
-
-    // Too low for anything to be learnt.
-    let cut = swept(Shape::Linear, 0.0, 1e-4);
-    assert!(cut.answer().is_err());
-    let both = after(cut);
-    assert_eq!(both.answer(), scale.answer());
-    assert_eq!(both.read().0, &scale.curves[..]);
-}
-
-#[test]
 fn nothing_learnt_is_said() {
-    let ramp = Some(Ramp::new(Shape::Linear, 0.0, 1e-9, 300).unwrap());
-    let found = found(
-        &NoisyQuadratic::default(),
-        &RangeTest {
-            ramp,
-            ..RangeTest::default()
-        },
-    )
-    .unwrap();
+    let swept = swept(&NoisyQuadratic::default(), &linear(1e-9, 300)).unwrap();
     assert!(matches!(
-        found.answer(),
+        swept.reading.answer,
         Err(NoAnswer::NothingLearnt { .. })
     ));
+}
+
+/// A run whose metrics do not depend on what it is told.
+struct Deaf {
+    info: TrainerInfo,
+    metrics: fn(u64) -> Metrics,
+    update: u64,
+}
+
+impl Trainer for Deaf {
+    fn info(&self) -> &TrainerInfo {
+        &self.info
+    }
+
+    fn update(&mut self, _: Hyper) -> Result<Metrics, TrainerError> {
+        self.update += 1;
+        Ok((self.metrics)(self.update))
+    }
+
+    fn evaluate(&mut self, _: Split) -> Result<Evaluation, TrainerError> {
+        unreachable!("a range test on training batches evaluates nothing")
+    }
+
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
+        unreachable!("nothing asks for it")
+    }
+
+    fn restore(&mut self, _: &[u8]) -> Result<(), TrainerError> {
+        unreachable!("nothing asks for it")
+    }
+}
+
+struct DeafFactory(fn(u64) -> Metrics);
+
+impl TrainerFactory for DeafFactory {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+        Ok(Box::new(Deaf {
+            info: NoisyQuadratic::default().info,
+            metrics: self.0,
+            update: 1000 * seed,
+        }))
+    }
+}
+
+#[test]
+fn a_net_that_cannot_learn_has_no_bounds() {
+    let flat: fn(u64) -> Metrics = |_| Metrics::new([Metric::loss(2.3, 50)]);
+    let test = RangeTest::default();
+    let nothing = found(&DeafFactory(flat), &test).unwrap();
+    let answer = nothing.answer;
+    // Longer probes were tried too.
+    assert!(nothing.updates() > test.updates && nothing.updates() <= test.updates + test.longer());
+    assert!(
+        matches!(answer, Err(NoAnswer::HardlyLearns { .. })),
+        "{answer:?}"
+    );
+
+    // A loss that falls by itself, at an accuracy that stays near a tenth.
+    let guessing: fn(u64) -> Metrics = |update| {
+        let loss = 2.3 + 1.0 / (1.0 + (update % 1000) as f64);
+        Metrics::new([
+            Metric::loss(loss, 50),
+            Metric::accuracy(update * 7 % 11, 50),
+        ])
+    };
+    let answer = found(&DeafFactory(guessing), &RangeTest::default())
+        .unwrap()
+        .answer;
+    assert!(
+        matches!(answer, Err(NoAnswer::NoBetterThanUntrained { .. })),
+        "{answer:?}"
+    );
+
+    let never: fn(u64) -> Metrics = |update| {
+        let loss = if update % 1000 < 30 { 1.0 } else { f64::NAN };
+        Metrics::new([Metric::loss(loss, 50)])
+    };
+    let answer = found(&DeafFactory(never), &RangeTest::default())
+        .unwrap()
+        .answer;
+    assert!(
+        matches!(answer, Err(NoAnswer::ProbesDiverged { .. })),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn losses_of_either_sign_and_figures_alone_are_read() {
+    // The quadratic's loss less two, as a log-likelihood may be; and its negative as a figure of which more is better.
+    struct Shifted(NoisyQuadratic, fn(f64) -> Metric);
+    struct ShiftedTrainer<'a>(Box<dyn Trainer + 'a>, fn(f64) -> Metric);
+    impl TrainerFactory for Shifted {
+        fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+            Ok(Box::new(ShiftedTrainer(self.0.start(seed)?, self.1)))
+        }
+    }
+    impl Trainer for ShiftedTrainer<'_> {
+        fn info(&self) -> &TrainerInfo {
+            self.0.info()
+        }
+        fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+            let metrics = self.0.update(hyper)?;
+            Ok(Metrics::new([(self.1)(metrics.loss().unwrap().value)]))
+        }
+        fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+            self.0.evaluate(split)
+        }
+        fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
+            self.0.state()
+        }
+        fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+            self.0.restore(state)
+        }
+    }
+    let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
+    let plain = plain.answer.unwrap().max_lr.value;
+    let shifts: [fn(f64) -> Metric; 2] = [
+        |loss| Metric::loss(loss - 2.0, 50),
+        |loss| Metric {
+            name: "score".into(),
+            direction: Direction::Higher,
+            value: 2.0 - loss,
+            count: 50,
+            correct: None,
+        },
+    ];
+    for shift in shifts {
+        let factory = Shifted(NoisyQuadratic::default(), shift);
+        let max_lr = found(&factory, &RangeTest::default())
+            .unwrap()
+            .answer
+            .unwrap()
+            .max_lr;
+        assert!(
+            (max_lr.value / plain).ln().abs() < 4.0_f64.ln(),
+            "{max_lr:?} {plain}"
+        );
+    }
+}
+
+#[test]
+fn what_was_found_is_kept_as_text() {
+    let found = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    found.keep(folder.path()).unwrap();
+    let sweep = Curve::read(&folder.path().join("sweep-0.csv")).unwrap();
+    assert_eq!(sweep.points, found.sweep.curves[0].points);
+    let probes = std::fs::read_to_string(folder.path().join("probes.csv")).unwrap();
+    assert_eq!(probes.lines().count(), 1 + found.probes.len());
+    let run = cyclr::units::Horizon::of_updates(2000).unwrap();
+    let run = run.with_epoch(1000, 50).unwrap();
+    let record = AnswerRecord::of(&found, &run).unwrap();
+    let read: AnswerRecord =
+        serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+    assert_eq!(read, record);
 }
 
 #[test]
@@ -261,33 +434,25 @@ fn nan_from_the_first_update_is_no_answer() {
             }))
         }
     }
-    let watch = Watch {
-        observer: &mut |_: &FindEvent| {},
-        interrupt: &Interrupt::new(),
-    };
-    let ramp = Some(ramp());
-    let test = RangeTest {
-        ramp,
-        ..RangeTest::default()
-    };
     let factory = Broken(NoisyQuadratic::default());
-    let found = range_test(&factory, &test, watch).unwrap();
-    assert!(matches!(found.answer(), Err(NoAnswer::TooFewPoints { .. })));
-    assert!(found.curves.iter().all(|c| c.points.len() == 1));
-    assert_eq!(found.reading.largest_stable(), None);
+    let swept = swept(&factory, &SweepTest::new(ramp())).unwrap();
+    let answer = swept.reading.answer;
+    assert!(matches!(answer, Err(NoAnswer::TooFewPoints { .. })));
+    assert!(swept.curves.iter().all(|c| c.points.len() == 1));
+    assert_eq!(swept.reading.largest_stable(), None);
+    let found = found(&factory, &RangeTest::default()).unwrap();
+    assert!(matches!(found.answer, Err(NoAnswer::TooFewPoints { .. })));
+    assert_eq!((found.updates(), found.probes.len()), (1, 0));
 }
 
 #[test]
 fn the_validation_split_can_be_measured_and_must_be_there() {
-    let ramp = Some(Ramp::new(Shape::Linear, 0.0, 1.0, 100).unwrap());
-    let measure = Measure::Validation { points: 20 };
-    let test = RangeTest {
-        ramp,
-        measure,
-        ..RangeTest::default()
+    let test = SweepTest {
+        measure: Measure::Validation { points: 20 },
+        ..linear(1.0, 100)
     };
-    let found_on_held_out = found(&NoisyQuadratic::default(), &test).unwrap();
-    for curve in &found_on_held_out.curves {
+    let on_held_out = swept(&NoisyQuadratic::default(), &test).unwrap();
+    for curve in &on_held_out.curves {
         let updates: Vec<u64> = curve.points.iter().map(|p| p.update).collect();
         assert!(
             updates.iter().copied().eq((4..100).step_by(5)),
@@ -298,44 +463,24 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
     let mut noisy_quadratic = NoisyQuadratic::default();
     noisy_quadratic.info.validation = 0;
     assert!(matches!(
-        found(&noisy_quadratic, &test),
+        swept(&noisy_quadratic, &test),
         Err(Error::Undecidable { .. })
     ));
 }
 
 #[test]
-fn weight_decays_are_swept_alike() {
-    let watch = || (Interrupt::new(), |_: &FindEvent| {});
-    let (interrupt, mut observer) = watch();
-    let over = |noisy_quadratic: &NoisyQuadratic, observer: &mut dyn FnMut(&FindEvent)| {
-        let watch = Watch {
-            observer,
-            interrupt: &interrupt,
-        };
-        range_test_over_weight_decay(noisy_quadratic, &RangeTest::default(), &[0.0, 0.1], watch)
+fn a_weight_decay_is_obeyed_or_refused() {
+    let at = |weight_decay| RangeTest {
+        weight_decay,
+        ..RangeTest::default()
     };
-    let found = over(&NoisyQuadratic::default(), &mut observer).unwrap();
-    assert_eq!(
-        found.iter().map(|f| f.weight_decay).collect::<Vec<_>>(),
-        [Some(0.0), Some(0.1)]
-    );
-    let rates = |f: &Found| {
-        f.curves[0]
-            .points
-            .iter()
-            .take(50)
-            .map(|p| p.lr)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(rates(&found[0]), rates(&found[1]));
-    assert_ne!(found[0].curves, found[1].curves);
-
-    let mut noisy_quadratic = NoisyQuadratic::default();
-    noisy_quadratic.info.weight_decay = false;
-    assert!(matches!(
-        over(&noisy_quadratic, &mut observer),
-        Err(Error::NotObeyed { .. })
-    ));
+    let mut quadratic = NoisyQuadratic::default();
+    let losses = |test: &RangeTest| found(&NoisyQuadratic::default(), test).unwrap().probes;
+    assert_eq!(losses(&at(None)), losses(&at(Some(0.0))));
+    assert_ne!(losses(&at(None)), losses(&at(Some(0.1))));
+    quadratic.info.weight_decay = false;
+    let refused = found(&quadratic, &at(Some(0.0)));
+    assert!(matches!(refused, Err(Error::NotObeyed { .. })));
 }
 
 #[test]
@@ -354,12 +499,12 @@ fn sweeps_that_mean_nothing_are_refused() {
             "{shape:?} {from} {to} {updates}"
         );
     }
-    let none = RangeTest {
+    let none = SweepTest {
         repeats: 0,
-        ..RangeTest::default()
+        ..linear(1.0, 100)
     };
     assert!(matches!(
-        found(&NoisyQuadratic::default(), &none),
+        swept(&NoisyQuadratic::default(), &none),
         Err(Error::BadSweep { .. })
     ));
     let short = RangeTest {
@@ -374,16 +519,11 @@ fn sweeps_that_mean_nothing_are_refused() {
 
 #[test]
 fn curves_survive_as_text() {
-    let ramp = Some(ramp());
-    let test = RangeTest {
-        ramp,
-        repeats: 1,
-        ..RangeTest::default()
-    };
-    let found = found(&NoisyQuadratic::default(), &test).unwrap();
-    let read = Curve::from_csv(&found.curves[0].to_csv()).unwrap();
-    assert_eq!(read.points, found.curves[0].points);
-    assert_eq!(read.sweep().unwrap(), found.curves[0].sweep().unwrap());
+    let test = SweepTest::new(ramp());
+    let curve = &swept(&NoisyQuadratic::default(), &test).unwrap().curves[0];
+    let read = Curve::from_csv(&curve.to_csv()).unwrap();
+    assert_eq!(read.points, curve.points);
+    assert_eq!(read.sweep().unwrap(), curve.sweep().unwrap());
 }
 
 #[test]

@@ -12,7 +12,7 @@ The only clock is the optimizer update, counted from 0: the rate at update ``i``
 
 from cyclr._advice import Cycles, base_from_max, cycles, cyclical, suggest
 from cyclr._cyclr import CyclrError, Hyper, Schedule, Spec, SpecError, TrainerError, __version__
-from cyclr._find import Found, Outcome, Sweep, find, train
+from cyclr._find import Found, Outcome, Probe, Sweep, find, train
 from cyclr._policies import (
     cosine,
     cosine_restarts,
@@ -55,6 +55,7 @@ __all__ = [
     "NoAnswer",
     "Outcome",
     "Suggestions",
+    "Probe",
     "Reading",
     "Run",
     "Schedule",

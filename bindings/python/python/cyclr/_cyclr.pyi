@@ -70,8 +70,9 @@ def read_bounds(sweeps: list[Any]) -> dict[str, Any]: ...
 def find(
     factory: Any,
     *,
+    budget: Optional[int],
+    updates: Optional[int],
     repeats: int,
-    updates: int,
     seed: int,
     sweep: Any,
     validation_points: Optional[int],

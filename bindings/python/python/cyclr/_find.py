@@ -27,25 +27,43 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A short training that shows what a rate is worth.
+
+    Attributes:
+        lr: Its highest rate; it warms up over 5 % of the updates and then falls to zero.
+        updates: Its updates.
+        repeat: Which of the seeds it ran on, counted from 0.
+        loss: The mean training loss of its last fifth; ``None`` where it diverged.
+        figure: The mean of the deciding figure beside the loss there, where there is one.
+        made: The updates that were made.
+    """
+
+    lr: float
+    updates: int
+    repeat: int
+    loss: Optional[float]
+    figure: Optional[float]
+    made: int
+
+
+@dataclass(frozen=True)
 class Found:
     """What a range test found.
 
     Attributes:
         answer: The bounds, or why there is no reliable answer.
-        reading: What the repeats say, one by one.
-        curves: What each repeat measured.
-        scale: What the exponential sweep says that came first, to find the scale; each bound that more of its repeats
-            show is read from it. ``None`` where a sweep was given.
-        scale_curves: What each of its repeats measured.
-        given_weights: Whether all repeats started from the same weights, so that intervals cover the order of the data
-            and not other initial weights.
+        probes: The short trainings that ``max_lr`` is read from, in the order in which they were made; none where a sweep of
+            your own was asked for, whose answer no probe confirms.
+        reading: What the sweeps say by themselves, as the paper reads them.
+        curves: What each sweep measured.
+        given_weights: Whether all runs started from the same weights, so that they differ in the order of the data only.
     """
 
     answer: Union[Bounds, NoAnswer]
+    probes: Sequence[Probe] = field(repr=False)
     reading: Reading = field(repr=False)
     curves: Sequence[Curve] = field(repr=False)
-    scale: Optional[Reading] = field(repr=False)
-    scale_curves: Sequence[Curve] = field(repr=False)
     given_weights: bool
 
     @property
@@ -54,14 +72,9 @@ class Found:
         return self.answer if isinstance(self.answer, Bounds) else None
 
     @property
-    def read_curves(self) -> Sequence[Curve]:
-        """The curves that ``max_lr`` is read from: those of the exponential sweep where more repeats of it show one."""
-        return self.curves if self.answer == self.reading.answer else self.scale_curves
-
-    @property
     def updates(self) -> int:
-        """The updates that all sweeps together made."""
-        return sum(len(curve.lr) for curve in [*self.curves, *self.scale_curves])
+        """The updates that sweeps and probes together made."""
+        return sum(len(curve.lr) for curve in self.curves) + sum(probe.made for probe in self.probes)
 
     def suggest(
         self,
@@ -93,7 +106,8 @@ class Found:
 def find(
     build: Build,
     *,
-    updates: int = 3000,
+    budget: Optional[int] = None,
+    updates: Optional[int] = None,
     repeats: int = 3,
     seed: int = 0,
     data_seed: int = 0,
@@ -101,39 +115,41 @@ def find(
     sweep: Optional[Sweep] = None,
     validation_points: Optional[int] = None,
 ) -> Found:
-    """Makes a learning-rate range test with runs of its own, and reads the bounds as ``cyclr find`` does.
+    """Makes a learning-rate range test with runs of its own, as ``cyclr find`` does.
 
-    A short exponential sweep over eight decades finds the scale, a linear one reads the bounds; each is repeated from
-    other seeds.
+    A short exponential sweep finds where the loss is least while the rate rises; short trainings around that rate, each
+    with a peak of its own, show which peak is worth most.
 
     Args:
         build: Makes a run; it is handed a `Run`.
-        updates: Those of all sweeps together.
-        repeats: How often each sweep is made.
-        seed: That of the first repeat; the others have those that follow.
+        budget: The updates of the training that the bounds are for. The test costs a tenth of them, but no less than a
+            readable test needs.
+        updates: What sweep and probes may cost together, at least 100 updates, instead [default, without a budget: 1000].
+        repeats: How often a sweep of your own is made.
+        seed: That of the first run; others have those that follow.
         data_seed: Handed to ``build``.
         batch: Handed to ``build``.
-        sweep: The sweep, where it is not to be found out; ``updates`` is then not used.
-        validation_points: Measures the validation split so many times in a sweep, rather than the training batches.
+        sweep: A sweep of your own, read as the paper does, instead of the test.
+        validation_points: Measures the validation split so many times in that sweep, rather than the training batches.
 
     Raises:
-        CyclrError: The sweeps cannot be made, because they are too short, for instance.
+        CyclrError: The test cannot be made, because it is too short, for instance.
         TrainerError: The trainer broke a promise. Its own exceptions go through as they are.
     """
     found = _cyclr.find(
         TrainerFactory(build, data_seed, batch),
-        repeats=repeats,
+        budget=budget,
         updates=updates,
+        repeats=repeats,
         seed=seed,
         sweep=sweep,
         validation_points=validation_points,
     )
     return Found(
-        answer=_answer(found["answer"]["bounds"], found["answer"]["no_answer"]),
+        answer=_answer(found["answer"]),
+        probes=[Probe(**probe) for probe in found["probes"]],
         reading=reading(found["reading"]),
         curves=[_curve(curve) for curve in found["curves"]],
-        scale=reading(found["scale"]) if found["scale"] else None,
-        scale_curves=[_curve(curve) for curve in found["scale_curves"]],
         given_weights=found["given_weights"],
     )
 

@@ -30,12 +30,16 @@ def plot_schedule(schedule: Schedule, ax: Optional[Axes] = None) -> Axes:
 
 
 def plot_found(found: Found, ax: Optional[Axes] = None) -> Axes:
-    """The sweeps' deciding figures over the rate, and the bounds with their intervals."""
+    """The sweeps' deciding figures over the rate, the probes', and the bounds with their intervals."""
     ax = ax if ax is not None else _new()
-    for number, curve in enumerate(found.read_curves):
+    for number, curve in enumerate(found.curves):
         points = [(lr, y) for lr, y in zip(curve.lr, curve.figure or curve.loss or []) if lr > 0]
-        ax.plot(*zip(*points), linewidth=0.8, alpha=0.7, label=f"repeat {number + 1}")
-    has_figure = any(curve.figure for curve in found.read_curves)
+        ax.plot(*zip(*points), ".", markersize=3, alpha=0.4, label=f"sweep {number + 1}")
+    has_figure = any(curve.figure for curve in found.curves)
+    ends = [(probe.lr, probe.figure if has_figure else probe.loss) for probe in found.probes]
+    ended = [(lr, y) for lr, y in ends if y is not None]
+    if ended:
+        ax.plot(*zip(*ended), "D", label="probes, at their ends")
     ax.set(xscale="log", xlabel="learning rate", ylabel="accuracy" if has_figure else "loss")
     if isinstance(found.answer, Bounds):
         for estimate, color in ((found.answer.base_lr, "tab:green"), (found.answer.max_lr, "tab:red")):

@@ -17,18 +17,16 @@ class Estimate:
         value: The rate.
         low: The interval's lower end.
         high: Its upper end.
-        repeats: The readable repeats that the interval covers (95 %, Student's t on ln rate); ``None`` where it comes
-            from resampling the only repeat, and so covers the noise of its batches but not other seeds.
+        interval: What the interval is: its level, and what it covers.
     """
 
     value: float
     low: float
     high: float
-    repeats: Optional[int]
+    interval: str
 
     def __str__(self) -> str:
-        n = f"{self.repeats} repeats" if self.repeats else "1 repeat, resampled"
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}] ({n})"
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}] ({self.interval})"
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,11 @@ class Bounds:
     """The two bounds of a cyclical policy.
 
     Attributes:
-        base_lr: Where the figure starts to leave the sweep's own first plateau.
-        max_lr: Where it slows, turns ragged or falls, safely below where a repeat diverged.
-        held_by: The lowest rate at which a repeat diverged, where ``max_lr`` is held below it rather than read.
+        base_lr: The lower bound: from probes a fixed fraction of ``max_lr``, from sweeps where the figure starts to leave
+            its first plateau.
+        max_lr: The upper bound: from probes the centre of the peaks that end nearly as well as the best, from sweeps where
+            the figure slows, turns ragged or falls.
+        held_by: The lowest rate at which a run diverged, where ``max_lr`` is held below it rather than read.
     """
 
     base_lr: Estimate
@@ -55,7 +55,8 @@ class NoAnswer:
 
     Attributes:
         kind: ``too_few_points``, ``nothing_learnt``, ``starts_too_high``, ``ends_before_slowing``,
-            ``repeats_disagree``, ``diverges_at_once``, ``constant``, ``best_at_first``, ``smoothed``, ``not_repeats``.
+            ``repeats_disagree``, ``diverges_at_once``, ``constant``, ``best_at_first``, ``smoothed``,
+            ``not_repeats``; of probes ``hardly_learns``, ``no_better_than_untrained``, ``probes_diverged``.
         reason: Why, with the values seen.
         advice: What to try.
     """
@@ -135,17 +136,17 @@ def read_bounds(curves: Sequence[Curve]) -> Reading:
 def reading(found: dict[str, Any]) -> Reading:
     """A reading from what the extension returns."""
     return Reading(
-        answer=_answer(found["bounds"], found["no_answer"]),
+        answer=_answer(found["answer"]),
         repeats=found["repeats"],
         largest_stable=found["largest_stable"],
         suggestions=[one and Suggestions(**one) for one in found["suggestions"]],
     )
 
 
-def _answer(bounds: Optional[dict[str, Any]], no_answer: Optional[dict[str, Any]]) -> Union[Bounds, NoAnswer]:
+def _answer(answer: dict[str, Any]) -> Union[Bounds, NoAnswer]:
+    bounds = answer["bounds"]
     if bounds is None:
-        assert no_answer is not None
-        return NoAnswer(**no_answer)
+        return NoAnswer(**answer["no_answer"])
     return Bounds(
         base_lr=Estimate(*bounds["base_lr"]),
         max_lr=Estimate(*bounds["max_lr"]),

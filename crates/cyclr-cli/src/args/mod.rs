@@ -111,7 +111,7 @@ pub(crate) struct FindArgs {
     /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or correct and count;
     /// several are repeats of one test
     #[arg(long, value_name = "CURVE", num_args = 1.., help_heading = "The test", conflicts_with_all = [
-        "TrainerArgs", "budget", "fraction", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+        "TrainerArgs", "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
     /// Undo the average that a tool recorded in place of the losses: fastai, lightning, torch-lr-finder, or its factor, as
@@ -131,7 +131,7 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) budget: String,
-    /// What all sweeps may cost, in per cent of the budget; with --over, those at each value
+    /// What the test may cost, in per cent of the budget, but no less than a readable test needs; with --over, at each value
     #[arg(
         long,
         value_name = "PERCENT",
@@ -140,8 +140,18 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) fraction: f64,
-    /// Make one linear sweep over so many epochs, as the paper does, from --min-lr to --max-lr
-    #[arg(long, value_name = "E", requires = "max_lr", help_heading = "The test")]
+    /// Make sweeps alone and read them as the paper does: no probe confirms the bounds
+    #[arg(long, group = "sweeps", help_heading = "The test")]
+    pub(crate) sweep_only: bool,
+    /// As --sweep-only, with a linear sweep over so many epochs, from --min-lr to --max-lr
+    #[arg(
+        long,
+        value_name = "E",
+        requires = "max_lr",
+        group = "sweeps",
+        conflicts_with = "sweep_only",
+        help_heading = "The test"
+    )]
     pub(crate) epochs: Option<f64>,
     /// Where that sweep starts
     #[arg(
@@ -163,19 +173,31 @@ pub(crate) struct FindArgs {
     /// Let that sweep rise exponentially
     #[arg(long, requires = "epochs", help_heading = "The test")]
     pub(crate) exponential: bool,
-    /// Runs of the test, each with its own weights and order of the data
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "The test")]
+    /// Sweeps, each with its own weights and order of the data, of --sweep-only or --epochs
+    #[arg(
+        long,
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..=100),
+        requires = "sweeps",
+        help_heading = "The test"
+    )]
     pub(crate) repeats: u32,
-    /// The seed of the first repeat
+    /// The seed of the first run
     #[arg(long, default_value_t = 0, help_heading = "The test")]
     pub(crate) seed: u64,
-    /// What is measured: training batches, or the held-out images at chosen points
-    #[arg(long, value_enum, default_value_t, help_heading = "The test")]
+    /// What those sweeps measure: training batches, or the held-out images at chosen points
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        requires = "sweeps",
+        help_heading = "The test"
+    )]
     pub(crate) on: On,
     /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
     #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
     pub(crate) over: Option<String>,
-    /// Keep the curves: this folder gets one CSV for each repeat
+    /// Keep the curves and the probes as CSV, and the plot as SVG and PNG, in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Runs side by side [default: one for each core; 1 of a COMMAND]

@@ -1,40 +1,38 @@
 //! `cyclr find`: the learning-rate range test, made or read.
 
-use std::io::Write;
+mod plot;
+pub(super) mod show;
+
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, NoAnswer, Suggestions, SweepReading};
-use cyclr::trainer::TrainerInfo;
+use cyclr::range::Allowance;
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
-use cyclr_train::Watch;
 use cyclr_train::find::{
-    AnswerRecord, Curve, Found, Measure, Ramp, RangeTest, Shape, describe_interval, range_test,
-    range_test_over_weight_decay,
+    AnswerRecord, Found, Measure, Ramp, RangeTest, Shape, SweepTest, Swept, range_test, scale_ramp,
+    sweep_test,
 };
+use cyclr_train::{Interrupt, Pace, Watch};
 use serde_json::json;
 
+use super::find_from;
 use crate::args::{FindArgs, On, updates};
-use crate::chart::{Chart, terminal};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, interrupt};
 use crate::say::{note, out};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
-        return super::find_from::run(args);
+        return find_from::run(args);
     }
     let factory = args.factory.factory(1, false)?;
     let info = factory.info()?;
     let budget = updates(&args.budget, info.updates_per_epoch())?;
     let run = Horizon::of_updates(budget)?.with_epoch(info.examples, info.batch)?;
-    let test = test(args, &info, budget)?;
-    test.check(&info)?;
-    let weight_decays = args.over.as_deref().map(weight_decays).transpose()?;
-    let sweeps = weight_decays.as_ref().map_or(1, Vec::len) as u64;
-    let cost = test.cost() * sweeps;
-    announce(cost, budget, args.plan && args.json)?;
+    let tests = tests(args, &info, budget)?;
+    tests.check(&info)?;
+    announce(&tests, budget, &*factory, args.plan && args.json)?;
     if args.plan {
         return Ok(());
     }
@@ -43,88 +41,200 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made: give another --out", folder.display()))?;
     }
-    let interrupt = interrupt()?;
-    let mut progress = Progress::new(cost);
-    let mut observer = |event: &_| progress.find_event(event);
-    let watch = Watch {
-        observer: &mut observer,
-        interrupt: &interrupt,
-    };
-    let all = match &weight_decays {
-        None => vec![range_test(&*factory, &test, watch)?],
-        Some(values) => range_test_over_weight_decay(&*factory, &test, values, watch)?,
-    };
-    progress.finish();
+    let done = tests.make(&*factory, &interrupt()?)?;
     if info.given_weights {
-        note!(
-            "the repeats start from the given weights: they differ in the order of the data only"
-        );
+        note!("all runs start from the given weights: they differ in the order of the data only");
     }
-    let kept = args
-        .out
-        .as_ref()
-        .map_or(Ok(()), |folder| keep(&all, folder));
-    show_all(args, &all, &run)?;
+    let kept = args.out.as_ref().map_or(Ok(()), |folder| done.keep(folder));
+    done.show(args, &run)?;
     kept
 }
 
-/// What the sweeps cost.
-fn announce(cost: u64, budget: u64, json: bool) -> anyhow::Result<()> {
-    let fraction = 100.0 * cost as f64 / budget as f64;
-    note!(
-        "the sweeps take at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for"
-    );
-    if json {
-        let plan = json!({ "updates": cost, "budget": budget, "percent": fraction });
-        out!("{plan}")?;
-    }
-    Ok(())
+/// What is asked for: one test, or one at each of several weight decays.
+enum Tests {
+    Probes(Vec<RangeTest>),
+    Sweeps(Vec<SweepTest>),
 }
 
-/// Writes the curves down.
-fn keep(all: &[Found], folder: &Path) -> anyhow::Result<()> {
-    for found in all {
-        found.keep(folder)?;
+/// What came of them.
+enum Done {
+    Probes(Vec<Found>),
+    Sweeps(Vec<(Option<f64>, Swept)>),
+}
+
+fn tests(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<Tests> {
+    let decays = match &args.over {
+        Some(text) => weight_decays(text)?,
+        None => vec![None],
+    };
+    let threads = args.factory.jobs(args.jobs);
+    let test = RangeTest {
+        seed: args.seed,
+        threads,
+        ..RangeTest::for_budget(budget, args.fraction / 100.0, info)
+    };
+    if !args.sweep_only && args.epochs.is_none() {
+        let at = |weight_decay| RangeTest {
+            weight_decay,
+            ..test.clone()
+        };
+        return Ok(Tests::Probes(decays.into_iter().map(at).collect()));
     }
-    note!("the curves are in {}", folder.display());
-    Ok(())
+    let repeats = u64::from(args.repeats);
+    let ramp = match (args.epochs, args.max_lr) {
+        (Some(epochs), Some(max_lr)) => own_ramp(args, info, epochs, max_lr)?,
+        _ => scale_ramp(test.updates / repeats).map_err(Usage::error)?,
+    };
+    let measure = match args.on {
+        On::Train => Measure::Training,
+        On::Val => Measure::Validation { points: VAL_POINTS },
+    };
+    let at = |weight_decay| SweepTest {
+        seed: args.seed,
+        repeats: args.repeats,
+        threads,
+        measure,
+        weight_decay,
+        ..SweepTest::new(ramp)
+    };
+    Ok(Tests::Sweeps(decays.into_iter().map(at).collect()))
 }
 
 /// How often the held-out images are read in a sweep `--on val`.
 const VAL_POINTS: u64 = 32;
 
-/// The test that was asked for.
-fn test(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<RangeTest> {
-    let measure = match args.on {
-        On::Train => Measure::Training,
-        On::Val => Measure::Validation { points: VAL_POINTS },
+/// The sweep that was asked for.
+fn own_ramp(args: &FindArgs, info: &TrainerInfo, epochs: f64, max_lr: f64) -> anyhow::Result<Ramp> {
+    let shape = if args.exponential {
+        Shape::Exponential
+    } else {
+        Shape::Linear
     };
-    let ramp = match (args.epochs, args.max_lr) {
-        (Some(epochs), Some(max_lr)) => {
-            let shape = if args.exponential {
-                Shape::Exponential
-            } else {
-                Shape::Linear
-            };
-            let epochs = Epochs::new(epochs).map_err(Usage::error)?;
-            let updates = (epochs.get() * info.updates_per_epoch() as f64).round() as u64;
-            Some(Ramp::new(shape, args.min_lr, max_lr, updates).map_err(Usage::error)?)
+    let epochs = Epochs::new(epochs).map_err(Usage::error)?;
+    let updates = (epochs.get() * info.updates_per_epoch() as f64).round() as u64;
+    Ramp::new(shape, args.min_lr, max_lr, updates).map_err(Usage::error)
+}
+
+impl Tests {
+    fn check(&self, info: &TrainerInfo) -> Result<(), cyclr_train::Error> {
+        match self {
+            Self::Probes(tests) => tests.iter().try_for_each(|test| test.check(info)),
+            Self::Sweeps(tests) => tests.iter().try_for_each(|test| test.check(info)),
         }
-        _ => None,
-    };
-    Ok(RangeTest {
-        seed: args.seed,
-        repeats: args.repeats,
-        threads: args.factory.jobs(args.jobs),
-        updates: (args.fraction / 100.0 * budget as f64) as u64,
-        ramp,
-        measure,
-        ..RangeTest::default()
-    })
+    }
+
+    /// The updates that they cost at most.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Probes(tests) => tests.iter().map(|test| test.updates).sum(),
+            Self::Sweeps(tests) => tests.iter().map(SweepTest::cost).sum(),
+        }
+    }
+
+    /// The updates that are added where probes learn too little.
+    fn longer(&self) -> u64 {
+        match self {
+            Self::Probes(tests) => tests.iter().map(RangeTest::longer).sum(),
+            Self::Sweeps(_) => 0,
+        }
+    }
+
+    /// The updates that they make one after the other, where some runs go on side by side.
+    fn length(&self) -> f64 {
+        match self {
+            Self::Probes(tests) => tests.iter().map(length).sum(),
+            Self::Sweeps(tests) => tests
+                .iter()
+                .map(|test| {
+                    let rounds = (test.repeats as usize).div_ceil(test.threads);
+                    (test.ramp.updates() * rounds as u64) as f64
+                })
+                .sum(),
+        }
+    }
+
+    fn make(&self, factory: &dyn TrainerFactory, interrupt: &Interrupt) -> anyhow::Result<Done> {
+        let mut progress = Progress::new(self.cost());
+        let mut observer = |event: &_| progress.find_event(event);
+        let done = match self {
+            Self::Probes(tests) => {
+                let mut all = Vec::new();
+                for test in tests {
+                    let watch = Watch {
+                        observer: &mut observer,
+                        interrupt,
+                    };
+                    all.push(range_test(factory, test, watch)?);
+                }
+                Done::Probes(all)
+            }
+            Self::Sweeps(tests) => {
+                let mut all = Vec::new();
+                for test in tests {
+                    let watch = Watch {
+                        observer: &mut observer,
+                        interrupt,
+                    };
+                    all.push((test.weight_decay, sweep_test(factory, test, watch)?));
+                }
+                Done::Sweeps(all)
+            }
+        };
+        progress.finish();
+        Ok(done)
+    }
+}
+
+/// The updates that a range test makes one after the other: a sweep, three probes at once, and two.
+pub(super) fn length(test: &RangeTest) -> f64 {
+    let allowance = Allowance::of(test.updates);
+    let rounds = 3_usize.div_ceil(test.threads) + 2_usize.div_ceil(test.threads);
+    let more = (allowance.repeats - 1) * 5_usize.div_ceil(test.threads) as u64;
+    (allowance.sweep + allowance.probe * (rounds as u64 + more)) as f64
+}
+
+/// What the test costs, and how long it will take.
+fn announce(
+    tests: &Tests,
+    budget: u64,
+    factory: &dyn TrainerFactory,
+    json: bool,
+) -> anyhow::Result<()> {
+    let cost = tests.cost();
+    let fraction = 100.0 * cost as f64 / budget as f64;
+    let seconds = tests.length() * Pace::of_updates(factory, 0)?.seconds_per_update;
+    note!(
+        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {}",
+        predicted(seconds)
+    );
+    let longer = tests.longer();
+    if longer > 0 {
+        note!("where its probes learn too little, at most {longer} more");
+    }
+    if json {
+        let plan = json!({
+            "updates": cost,
+            "longer": longer,
+            "budget": budget,
+            "percent": fraction,
+            "predicted_seconds": seconds,
+        });
+        out!("{plan}")?;
+    }
+    Ok(())
+}
+
+/// A time in words; below ten seconds with a tenth.
+pub(super) fn predicted(seconds: f64) -> String {
+    if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.0} s")
+    }
 }
 
 /// The values of `weight_decay=0,1e-5`.
-fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
+fn weight_decays(text: &str) -> anyhow::Result<Vec<Option<f64>>> {
     let refuse = || {
         Usage::error(format!(
             "--over {text}: write it as in weight_decay=0,1e-5,1e-4,1e-3"
@@ -148,142 +258,89 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<f64>> {
             "--over {text}: {} is there twice",
             values[n]
         ))),
-        None => Ok(values),
+        None => Ok(values.into_iter().map(Some).collect()),
     }
 }
 
-/// The answer of each test and its plot, or why there is none.
-fn show_all(args: &FindArgs, all: &[Found], run: &Horizon) -> anyhow::Result<()> {
-    if args.json {
-        let answers = all.iter().map(|found| AnswerRecord::of(found, run));
-        let answers = answers.collect::<Result<Vec<AnswerRecord>, _>>()?;
+impl Done {
+    /// Writes the curves and the probes down.
+    fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Probes(all) => {
+                for found in all {
+                    found.keep(folder)?;
+                    plot::save(&plot::of_found(found), folder, found.test.weight_decay)?;
+                }
+            }
+            Self::Sweeps(all) => {
+                for (decay, swept) in all {
+                    let prefix = decay.map_or_else(String::new, |wd| format!("wd{wd}-"));
+                    swept.keep(folder, &prefix)?;
+                    plot::save(&plot::of_sweeps(&swept.curves, "", None), folder, *decay)?;
+                }
+            }
+        }
+        note!("the curves are in {}", folder.display());
+        Ok(())
+    }
+
+    /// The answer of each test and its plot, or why there is none.
+    fn show(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
+        if args.json {
+            self.print_json(run)?;
+        } else {
+            self.print(args, run)?;
+        }
+        let answers = match self {
+            Self::Probes(all) => all.iter().any(|found| found.answer.is_ok()),
+            Self::Sweeps(all) => all.iter().any(|(_, swept)| swept.reading.answer.is_ok()),
+        };
+        // Of tests at several weight decays, one that gives an answer is enough.
+        if answers {
+            Ok(())
+        } else {
+            Err(anyhow!(NoReliableAnswer))
+        }
+    }
+
+    fn print_json(&self, run: &Horizon) -> anyhow::Result<()> {
+        let answers: Vec<AnswerRecord> = match self {
+            Self::Probes(all) => all
+                .iter()
+                .map(|found| AnswerRecord::of(found, run))
+                .collect::<Result<_, _>>()?,
+            Self::Sweeps(all) => all
+                .iter()
+                .map(|(decay, swept)| AnswerRecord::of_sweeps(swept, *decay, Some(run)))
+                .collect::<Result<_, _>>()?,
+        };
         match answers.as_slice() {
             [answer] => out!("{}", serde_json::to_string(answer)?)?,
             answers => out!("{}", serde_json::to_string(answers)?)?,
         }
-    } else {
-        let examples = match args.on {
-            On::Train => " of training batches",
-            On::Val => " of held-out examples",
-        };
-        for found in all {
-            if let Some(decay) = found.weight_decay {
-                out!("weight decay {decay}")?;
-            }
-            let (curves, reading) = found.read();
-            show(curves, examples, found.answer(), reading, Some(run))?;
-            if found.linear_base().is_some() {
-                out!(
-                    "base_lr is read from the linear sweep, max_lr from the exponential one before it, drawn above"
-                )?;
-            }
-        }
-    }
-    // Of tests at several weight decays, one that gives an answer is enough.
-    if all.iter().any(|found| found.answer().is_ok()) {
         Ok(())
-    } else {
-        Err(anyhow!(NoReliableAnswer))
     }
-}
 
-/// The answer and the plot, or why there is none. `examples` says in words what was measured, where that is known.
-pub(super) fn show(
-    curves: &[Curve],
-    examples: &str,
-    answer: Result<Bounds, NoAnswer>,
-    reading: &SweepReading,
-    run: Option<&Horizon>,
-) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", terminal::draw(&chart(curves, examples)))?;
-    match answer {
-        Ok(bounds) => write!(out, "{}", describe(&bounds, run)?)?,
-        Err(reason) => write!(
-            out,
-            "no reliable answer: {reason}\ntry this: {}\n",
-            reason.advice()
-        )?,
-    }
-    write!(out, "{}", asides(reading))?;
-    Ok(())
-}
-
-fn describe(bounds: &Bounds, run: Option<&Horizon>) -> anyhow::Result<String> {
-    let line = |name: &str, e: Estimate| {
-        format!(
-            "{name:9} {:.4e}  [{:.3e}, {:.3e}]  ({})\n",
-            e.value,
-            e.low,
-            e.high,
-            describe_interval(e.interval)
-        )
-    };
-    let mut text = line("base_lr", bounds.base_lr) + &line("max_lr", bounds.max_lr);
-    if let Some(diverged) = bounds.held_by {
-        text += &format!(
-            "          max_lr is held safely below {diverged:.3e}, where a repeat diverged\n"
-        );
-    }
-    if let Some(run) = run {
-        let cycles = advice::cycles(run)?;
-        text += &format!(
-            "step size {} updates ({:.2} epochs), {} cycles in {} updates\n",
-            cycles.step, cycles.step_epochs, cycles.cycles, cycles.updates
-        );
-        let policy = advice::suggest(bounds.base_lr.value, bounds.max_lr.value, run)?;
-        text += &format!("policy    {policy}\n");
-    }
-    Ok(text)
-}
-
-/// What other rules say, for those who know them.
-fn asides(reading: &SweepReading) -> String {
-    let mean = |of: fn(&Suggestions) -> f64| {
-        let logs: Option<Vec<f64>> = reading
-            .suggestions
-            .iter()
-            .map(|p| p.as_ref().map(|p| of(p).ln()))
-            .collect();
-        match logs {
-            Some(logs) if !logs.is_empty() => format!(
-                "{:.2e}",
-                (logs.iter().sum::<f64>() / logs.len() as f64).exp()
-            ),
-            _ => String::from("none"),
+    fn print(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
+        let heading = |decay: Option<f64>| decay.map_or(Ok(()), |wd| out!("weight decay {wd}"));
+        match self {
+            Self::Probes(all) => {
+                for found in all {
+                    heading(found.test.weight_decay)?;
+                    show::found(found, run)?;
+                }
+            }
+            Self::Sweeps(all) => {
+                let examples = match args.on {
+                    On::Train => " of training batches",
+                    On::Val => " of held-out examples",
+                };
+                for (decay, swept) in all {
+                    heading(*decay)?;
+                    show::sweeps(swept, examples, Some(run))?;
+                }
+            }
         }
-    };
-    let stable = reading
-        .largest_stable()
-        .map_or_else(|| String::from("none"), |lr| format!("{lr:.2e}"));
-    format!(
-        "largest stable rate {stable}; other rules: minimum/10 {}, steepest {}, valley {}, slide {}\n",
-        mean(|p| p.minimum_tenth),
-        mean(|p| p.steepest),
-        mean(|p| p.valley),
-        mean(|p| p.slide),
-    )
-}
-
-/// Accuracy against rate, or the loss where there is none.
-fn chart(curves: &[Curve], examples: &str) -> Chart {
-    let accuracy = curves
-        .iter()
-        .all(|curve| curve.points.iter().all(|point| point.figure.is_some()));
-    let line = |(n, curve): (usize, &Curve)| {
-        let value = |p: &cyclr_train::find::CurvePoint| if accuracy { p.figure } else { p.loss };
-        let points = curve
-            .points
-            .iter()
-            .filter_map(|p| Some((p.lr, value(p)?)))
-            .filter(|(_, y)| y.is_finite());
-        (format!("repeat {}", n + 1), points.collect())
-    };
-    let what = match curves.first().and_then(|curve| curve.points.first()) {
-        Some(point) if accuracy && point.correct.is_none() => "deciding figure",
-        _ if accuracy => "accuracy",
-        _ => "loss",
-    };
-    let y = format!("{what}{examples}");
-    Chart::lines("learning rate", &y, curves.iter().enumerate().map(line))
+        Ok(())
+    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use cyclr::range::{Rule, Sweep, read_bounds};
-use cyclr_train::find::{AnswerRecord, Curve, Recorded, copies, read_recorded};
+use cyclr_train::find::{AnswerRecord, Recorded, Swept, copies, read_recorded};
 
 use super::find::show;
 use crate::args::FindArgs;
@@ -14,14 +14,15 @@ pub(super) fn run(args: &FindArgs) -> anyhow::Result<()> {
     say_what_was_done(&recorded);
     let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
     let reading = read_bounds(&sweeps, &Rule::default());
+    let curves = recorded.into_iter().map(|r| r.curve).collect();
+    let swept = Swept { curves, reading };
     if args.json {
-        let answer = AnswerRecord::of_reading(&reading);
+        let answer = AnswerRecord::of_sweeps(&swept, None, None)?;
         out!("{}", serde_json::to_string(&answer)?)?;
     } else {
-        let curves: Vec<Curve> = recorded.into_iter().map(|r| r.curve).collect();
-        show(&curves, "", reading.answer, &reading, None)?;
+        show::sweeps(&swept, "", None)?;
     }
-    match reading.answer {
+    match swept.reading.answer {
         Ok(_) => Ok(()),
         Err(_) => Err(anyhow!(NoReliableAnswer)),
     }

@@ -35,7 +35,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let interrupt = interrupt()?;
     let (spec, compared_at) = match &args.policy {
         Some(text) => policy(text)?,
-        None if args.plan => return announce_test(&range_test_of(args, &*factory)?.0, args.json),
+        None if args.plan => {
+            let (test, run) = range_test_of(args, &*factory)?;
+            return announce_test(&test, &run, &*factory, args.json);
+        }
         None => (found(args, &*factory, &interrupt)?, None),
     };
     let budget = match budget(args, compared_at)? {
@@ -221,8 +224,8 @@ fn found(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Spec> {
     let (test, run) = range_test_of(args, factory)?;
-    announce_test(&test, false)?;
-    let mut progress = Progress::new(test.cost());
+    announce_test(&test, &run, factory, false)?;
+    let mut progress = Progress::new(test.updates);
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
         factory,
@@ -233,7 +236,7 @@ fn found(
         },
     )?;
     progress.finish();
-    match found.answer() {
+    match found.answer {
         Ok(bounds) => {
             let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
             Ok(advice::suggest(base_lr, max_lr, &run)?)
@@ -259,42 +262,49 @@ fn range_test_of(
         ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
     };
     let plan = Plan::new(factory, &task)?;
-    let whole = plan.horizon();
-    let part = |fraction: f64| (fraction * whole as f64) as u64;
-    let (sweeps, updates) = match task.budget {
-        // Of a budget of time the test takes a part.
-        Budget::Time(_) => {
-            let sweeps = part(FRACTION / (1.0 + FRACTION));
-            (sweeps, whole - sweeps)
-        }
-        Budget::Updates(_) | Budget::Epochs(_) => (part(FRACTION), whole),
-    };
+    let (whole, info) = (plan.horizon(), plan.info());
     let test = RangeTest {
         seed: args.seed,
         threads: 1,
-        updates: sweeps,
-        ..RangeTest::default()
+        ..RangeTest::for_budget(whole, FRACTION, info)
     };
-    let info = plan.info();
-    test.check(info).with_context(|| {
+    let updates = match task.budget {
+        // Of a budget of time the test takes a part.
+        Budget::Time(_) => whole.saturating_sub(test.updates),
+        Budget::Updates(_) | Budget::Epochs(_) => whole,
+    };
+    let run =
+        Horizon::of_updates(updates).and_then(|run| run.with_epoch(info.examples, info.batch));
+    let run = run.with_context(|| {
         format!(
-            "without --policy a range test of a tenth of the budget ({whole} updates) comes first"
+            "without --policy a range test of {} updates comes first, which the budget of {whole} does not hold: give a larger --time, or a --policy",
+            test.updates
         )
     })?;
-    let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
     Ok((test, run))
 }
 
-/// What the range test before a run costs.
-fn announce_test(test: &RangeTest, json: bool) -> anyhow::Result<()> {
+/// What the range test before a run costs, and how long it will take.
+fn announce_test(
+    test: &RangeTest,
+    run: &Horizon,
+    factory: &dyn TrainerFactory,
+    json: bool,
+) -> anyhow::Result<()> {
+    let seconds = super::find::length(test) * Pace::of_updates(factory, 0)?.seconds_per_update;
+    let updates = test.updates;
     if json {
-        out!("{}", json!({ "range_test_updates": test.cost() }))?;
+        out!(
+            "{}",
+            json!({ "range_test_updates": updates, "predicted_seconds": seconds })
+        )?;
         return Ok(());
     }
+    let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
-        "finding the bounds first: at most {} updates, {:.0} % of the budget",
-        test.cost(),
-        100.0 * FRACTION
+        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {}",
+        test.longer(),
+        super::find::predicted(seconds)
     );
     Ok(())
 }

@@ -22,15 +22,10 @@ pub(super) fn find(
 ) -> Result<Range, Error> {
     let found = range_test(factory, test, watch)?;
     found.keep(sweeps)?;
-    let bounds = found.answer().map_err(|reason| Error::NoBounds {
+    let bounds = found.answer.map_err(|reason| Error::NoBounds {
         reason,
         sweeps: sweeps.to_owned(),
     })?;
-    let (curves, _) = found.read();
-    let scale = found.scale.iter().flat_map(|(curves, _)| curves);
-    let updates = scale
-        .chain(&found.curves)
-        .map(|curve| curve.points.len() as u64);
     let (base_lr, base_interval) = parts(bounds.base_lr);
     let (max_lr, max_interval) = parts(bounds.max_lr);
     Ok(Range {
@@ -39,8 +34,8 @@ pub(super) fn find(
         max_lr,
         max_interval,
         interval: describe_intervals(&bounds),
-        updates: updates.sum(),
-        sweeps: curves.iter().map(thinned).collect(),
+        updates: found.updates(),
+        sweeps: found.sweep.curves.iter().map(thinned).collect(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use cyclr::policy::{Completion, Policy};
+use cyclr::range::Allowance;
 use cyclr::trainer::TrainerInfo;
 use cyclr::units::{Horizon, Length, Percent, Updates};
 use cyclr::{Schedule, Spec, SpecError, advice, rounded};
@@ -161,13 +162,8 @@ impl Bounds {
     /// The range test that finds them, where one does.
     pub(super) fn range_test(self) -> Option<RangeTest> {
         match self {
-            Self::Found {
-                repeats,
-                updates,
+            Self::Found { updates, seed, .. } => Some(RangeTest {
                 seed,
-            } => Some(RangeTest {
-                seed,
-                repeats,
                 updates,
                 ..RangeTest::default()
             }),
@@ -208,7 +204,7 @@ impl Plan {
             }),
             bounds: Bounds::Found {
                 repeats: 3,
-                updates: (USUAL_RUNS * updates / 10).min(3000),
+                updates: (USUAL_RUNS * updates / 10).clamp(Allowance::FEWEST_UPDATES, 3000),
                 seed: 2001,
             },
             margin: 0.5,

@@ -3,7 +3,7 @@ use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
-use super::Found;
+use super::{Found, Swept};
 use crate::Error;
 use crate::store::VERSION;
 
@@ -14,23 +14,31 @@ use crate::store::VERSION;
 pub enum AnswerRecord {
     /// The bounds could be read.
     Bounds {
-        /// The version of this form, 1.
+        /// The version of this form, 2.
         version: u32,
+        /// What the bounds are read from.
+        read_from: ReadFrom,
+        /// The updates of the training that they are for, where it is known.
+        budget: Option<u64>,
+        /// The updates that the test made.
+        updates: u64,
         /// The weight decay that was tried, where one was.
         weight_decay: Option<f64>,
         /// The lower bound of the rate.
         base_lr: f64,
         /// Its interval.
         base_interval: [f64; 2],
-        /// The upper bound of the rate.
+        /// The upper bound of the rate; also the peak rate of linear-to-zero.
         max_lr: f64,
         /// Its interval.
         max_interval: [f64; 2],
         /// What the intervals are: their level, and what they were made from.
         interval: String,
-        /// The lowest rate at which a repeat diverged, where `max_lr` is held below it.
+        /// The lowest rate at which a run diverged, where `max_lr` is held below it.
         held_by: Option<f64>,
-        /// The largest rate that all repeats stood.
+        /// `base_lr` and `max_lr` as the paper's rule reads them from the sweep alone, where it can.
+        paper: Option<[f64; 2]>,
+        /// The largest rate that all sweeps stood.
         largest_stable: Option<f64>,
         /// The step size in updates that is advised for the budget, where one is known.
         step: Option<u64>,
@@ -41,17 +49,34 @@ pub enum AnswerRecord {
     },
     /// There is no reliable answer.
     None {
-        /// The version of this form, 1.
+        /// The version of this form, 2.
         version: u32,
+        /// What was tried to read the bounds from.
+        read_from: ReadFrom,
+        /// The updates of the training that was asked about, where it is known.
+        budget: Option<u64>,
+        /// The updates that the test made.
+        updates: u64,
         /// The weight decay that was tried, where one was.
         weight_decay: Option<f64>,
         /// Why not.
         reason: String,
         /// What to try.
         r#try: String,
-        /// The largest rate that all repeats stood.
+        /// The largest rate that all sweeps stood.
         largest_stable: Option<f64>,
     },
+}
+
+/// What bounds are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ReadFrom {
+    /// Short trainings.
+    Probes,
+    /// Sweeps alone, as in the paper.
+    Sweeps,
 }
 
 impl AnswerRecord {
@@ -60,29 +85,66 @@ impl AnswerRecord {
     /// # Errors
     /// Those of [`advice::suggest`].
     pub fn of(found: &Found, run: &Horizon) -> Result<Self, Error> {
-        let (_, reading) = found.read();
-        let mut answer = Self::read(found.answer(), reading, Some(run))?;
-        let (Self::Bounds { weight_decay, .. } | Self::None { weight_decay, .. }) = &mut answer;
-        *weight_decay = found.weight_decay;
-        Ok(answer)
+        let mut record = Self::new(
+            ReadFrom::Probes,
+            found.answer,
+            &found.sweep.reading,
+            Some(run),
+        )?;
+        if let Self::Bounds { paper, .. } = &mut record {
+            let read = found.sweep.reading.answer.ok();
+            *paper = read.map(|bounds| [bounds.base_lr.value, bounds.max_lr.value]);
+        }
+        Ok(record.with(found.updates(), found.test.weight_decay))
     }
 
-    /// What was read from curves that were recorded elsewhere.
-    pub fn of_reading(reading: &SweepReading) -> Self {
-        Self::read(reading.answer, reading, None).expect("only a run can fail")
+    /// What sweeps alone say, made with a weight decay where one was tried; `run` is the training that they are for, where it is
+    /// known.
+    ///
+    /// # Errors
+    /// Those of [`advice::suggest`].
+    pub fn of_sweeps(
+        swept: &Swept,
+        weight_decay: Option<f64>,
+        run: Option<&Horizon>,
+    ) -> Result<Self, Error> {
+        let made = swept.curves.iter().map(|curve| curve.points.len() as u64);
+        let reading = &swept.reading;
+        let record = Self::new(ReadFrom::Sweeps, reading.answer, reading, run)?;
+        Ok(record.with(made.sum(), weight_decay))
     }
 
-    fn read(
+    fn with(mut self, made: u64, decay: Option<f64>) -> Self {
+        let (Self::Bounds {
+            updates,
+            weight_decay,
+            ..
+        }
+        | Self::None {
+            updates,
+            weight_decay,
+            ..
+        }) = &mut self;
+        (*updates, *weight_decay) = (made, decay);
+        self
+    }
+
+    fn new(
+        read_from: ReadFrom,
         answer: Result<Bounds, NoAnswer>,
         reading: &SweepReading,
         run: Option<&Horizon>,
     ) -> Result<Self, Error> {
         let largest_stable = reading.largest_stable();
+        let budget = run.map(Horizon::updates);
         let bounds = match answer {
             Ok(bounds) => bounds,
             Err(reason) => {
                 return Ok(Self::None {
                     version: VERSION,
+                    read_from,
+                    budget,
+                    updates: 0,
                     weight_decay: None,
                     reason: reason.to_string(),
                     r#try: reason.advice().to_string(),
@@ -97,6 +159,9 @@ impl AnswerRecord {
         let ends = |estimate: Estimate| [estimate.low, estimate.high];
         Ok(Self::Bounds {
             version: VERSION,
+            read_from,
+            budget,
+            updates: 0,
             weight_decay: None,
             base_lr: bounds.base_lr.value,
             base_interval: ends(bounds.base_lr),
@@ -104,6 +169,7 @@ impl AnswerRecord {
             max_interval: ends(bounds.max_lr),
             interval: describe(&bounds),
             held_by: bounds.held_by,
+            paper: None,
             largest_stable,
             step: cycles.as_ref().map(|cycles| cycles.step),
             cycles: cycles.as_ref().map(|cycles| cycles.cycles),
@@ -125,6 +191,7 @@ pub fn describe(bounds: &Bounds) -> String {
 /// What an interval is, in words.
 pub fn describe_interval(interval: Interval) -> String {
     match interval {
+        Interval::Prediction => String::from("95 %, the answer of another seed at another cost"),
         Interval::Repeats { read, made } if read == made => {
             format!("95 %, t on ln rate over {made} repeats")
         }

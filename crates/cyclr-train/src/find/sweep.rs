@@ -93,7 +93,7 @@ pub(super) fn sweep(
             }
             curve.diverged = curve.diverged.or(losses.diverged(ramp.at(update), batch));
         }
-        made = after(made, stop, &batches)?;
+        made += self::made(stop - made, &batches)?;
         if measure != Measure::Training {
             let held_out = net.evaluate(Split::Validation)?.metrics;
             curve.push(
@@ -110,17 +110,13 @@ pub(super) fn sweep(
     Ok(curve)
 }
 
-/// The count of updates after those that were asked for up to `stop`; fewer only where training diverged.
-fn after(made: u64, stop: u64, batches: &[Metrics]) -> Result<u64, TrainerError> {
-    let now = made + batches.len() as u64;
-    if now == stop || batches.last().is_some_and(|batch| !batch.is_finite()) {
-        return Ok(now);
+/// The count of updates that were made of those asked for; fewer only where training diverged.
+pub(super) fn made(asked: u64, batches: &[Metrics]) -> Result<u64, TrainerError> {
+    let made = batches.len() as u64;
+    if made == asked || batches.last().is_some_and(|batch| !batch.is_finite()) {
+        return Ok(made);
     }
-    let reason = format!(
-        "it made {} of {} updates, all of them finite",
-        batches.len(),
-        stop - made
-    );
+    let reason = format!("it made {made} of {asked} updates, all of them finite");
     Err(TrainerError::Failed { reason })
 }
 

@@ -36,6 +36,8 @@ pub enum Interval {
         /// All repeats.
         made: usize,
     },
+    /// 95 %, of what another seed would answer at another cost.
+    Prediction,
     /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
     Bootstrap,
 }
@@ -45,7 +47,7 @@ impl Interval {
     pub const fn read(self) -> usize {
         match self {
             Self::Repeats { read, .. } => read,
-            Self::Bootstrap => 1,
+            Self::Bootstrap | Self::Prediction => 1,
         }
     }
 }
@@ -58,6 +60,16 @@ impl Estimate {
             low: libm::exp(low.min(value)),
             high: libm::exp(high.max(value)),
             interval,
+        }
+    }
+
+    /// The rate and its interval, divided by a number above 0.
+    pub(super) fn over(self, divisor: f64) -> Self {
+        Self {
+            value: self.value / divisor,
+            low: self.low / divisor,
+            high: self.high / divisor,
+            ..self
         }
     }
 

@@ -20,11 +20,14 @@
 //! ```
 
 mod alike;
+mod centre;
 mod curve;
 mod interval;
 mod no_answer;
+mod probe;
 mod reading;
 mod rule;
+mod search;
 mod smooth;
 mod smoothing;
 mod suggestions;
@@ -39,8 +42,10 @@ pub use alike::{Unlike, repeats_of, unlike};
 pub use curve::Stability;
 pub use interval::{Estimate, Interval};
 pub use no_answer::NoAnswer;
+pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
+pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, find_max_lr};
 pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
@@ -131,6 +136,18 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
         stability,
         suggestions: sweeps.iter().map(Suggestions::of).collect(),
     }
+}
+
+/// The deciding figure of a sweep over its rates, smoothed as [`read_bounds`] smooths it: values worse than before learning
+/// began are held there. Empty for a sweep that is too short to read.
+pub fn smoothed(sweep: &Sweep) -> Vec<(f64, f64)> {
+    let sign = sweep.direction().sign();
+    // A curve that cannot be read has no smoothed line either, and its reading says why.
+    let Ok(curve) = Curve::new(sweep, &Rule::default()) else {
+        return Vec::new();
+    };
+    let rates = curve.ln_rates.iter().map(|&ln| libm::exp(ln));
+    rates.zip(curve.smoothed.iter().map(|y| sign * y)).collect()
 }
 
 /// What one repeat says, or why it says nothing.

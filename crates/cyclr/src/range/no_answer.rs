@@ -95,6 +95,34 @@ pub enum NoAnswer {
         /// The rate at which learning begins.
         base_lr: f64,
     },
+    /// The best of the probes learnt hardly anything.
+    #[error(
+        "hardly anything was learnt: the loss of the best probe, of {updates} updates, lies {fall:.1} % below that of an untrained net"
+    )]
+    HardlyLearns {
+        /// The fall of the loss, in per cent.
+        fall: f64,
+        /// The updates of a probe.
+        updates: u64,
+    },
+    /// The best probes classify no better than an untrained net.
+    #[error(
+        "nothing was learnt: probes of {updates} updates end {clearness:.1} standard errors above the accuracy of an untrained net, of at least {needed}"
+    )]
+    NoBetterThanUntrained {
+        /// The gain in its standard errors.
+        clearness: f64,
+        /// The least that counts.
+        needed: f64,
+        /// The updates of a probe.
+        updates: u64,
+    },
+    /// Every probe diverged.
+    #[error("every probe diverged, down to the rate {lowest:.3e}")]
+    ProbesDiverged {
+        /// The lowest rate that was tried.
+        lowest: f64,
+    },
 }
 
 impl NoAnswer {
@@ -125,6 +153,12 @@ impl NoAnswer {
             }
             Self::DivergesAtOnce { .. } => {
                 "warm the net up first, clip gradients, or normalise the data"
+            }
+            Self::HardlyLearns { .. } | Self::NoBetterThanUntrained { .. } => {
+                "give longer probes by a larger --budget or --fraction, and check that the data and labels fit"
+            }
+            Self::ProbesDiverged { .. } => {
+                "clip gradients, normalise the data, or give more probes by a larger --fraction"
             }
         }
     }

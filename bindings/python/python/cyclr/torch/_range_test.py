@@ -26,7 +26,8 @@ def range_test(
     loss_fn: Optional[Callable[[Any, Any], torch.Tensor]],
     loader: Any,
     *,
-    updates: int = 3000,
+    budget: Optional[int] = None,
+    updates: Optional[int] = None,
     repeats: int = 3,
     seed: int = 0,
     sweep: Optional[Sweep] = None,
@@ -41,15 +42,15 @@ def range_test(
     device: Union[torch.device, str, None] = None,
     examples: Optional[int] = None,
 ) -> Found:
-    """Finds the bounds of a cyclical policy for a model, by the rule of ``cyclr find``.
+    """Finds the bounds of a cyclical policy for a model, as ``cyclr find`` does.
 
-    A short exponential sweep finds the scale, a linear one reads the bounds; each repeat starts
-    from the model's weights as they are, with another order of the data. Afterwards, also after an
-    exception, everything is as before: weights, buffers (those that the first forward pass
-    registers go again), gradients, optimizer, scaler, the generators of Python, NumPy, torch and
-    its devices, and those of the loader and its samplers; further interrupts wait meanwhile. (What
-    a data set or a step of your own keeps for itself is not seen.) It needs the memory of a second
-    copy of model and optimizer.
+    A short exponential sweep finds where the loss is least while the rate rises; short trainings
+    around that rate, each with a peak of its own, show which peak is worth most. All start from the
+    model's weights as they are. Afterwards, also after an exception, everything is as before: weights,
+    buffers (those that the first forward pass registers go again), gradients, optimizer, scaler, the
+    generators of Python, NumPy, torch and its devices, and those of the loader and its samplers; further
+    interrupts wait meanwhile. (What a data set or a step of your own keeps for itself is not seen.) It
+    needs the memory of a second copy of model and optimizer.
 
     Under ``torch.distributed`` every process must call it; the first one decides, and all of them return its answer. What is
     raised in the middle of an update is raised in that process alone, and fails the others as it would in training.
@@ -63,13 +64,17 @@ def range_test(
             that the model's output holds.
         loader: Gives batches, as for `Trainer`; in random order, for repeats that differ. If they
             do not, a warning says so, and the answer is from one repeat.
-        updates: Those of all sweeps together.
-        repeats: How often each sweep is made. Their spread gives the intervals.
-        seed: The seed of the first repeat; the others have those that follow.
-        sweep: A sweep of your own.
-        reset: Draws new weights for each repeat, so that the intervals cover those too: ``reset(model)``.
+        budget: The updates of the training that the bounds are for. The test costs a tenth of them, but
+            no less than a readable test needs.
+        updates: What sweep and probes may cost together, at least 100 updates, instead [default,
+            without a budget: 1000].
+        repeats: How often a sweep of your own is made.
+        seed: The seed of the first run; the others have those that follow.
+        sweep: A sweep of your own, read as the paper does, instead of the test.
+        reset: Draws new weights for each run: ``reset(model)``. Without it a model that learns nothing is
+            not noticed.
         validation: A loader of held-out data.
-        validation_points: Measures on ``validation`` so many times in a sweep, rather than on the training batches.
+        validation_points: Measures on ``validation`` so many times in that sweep, rather than on the training batches.
         step: An update of your own, as in `Trainer`.
         scaler: A `torch.amp.GradScaler`.
         autocast: A context for the forward pass.
@@ -79,10 +84,10 @@ def range_test(
         examples: Training examples, where the loader does not tell.
 
     Returns:
-        The answer (bounds with intervals, or why there is none and what to try), the curves, and a figure by ``plot()``.
+        The answer (bounds with intervals, or why there is none and what to try), sweep and probes, and a figure by ``plot()``.
 
     Raises:
-        CyclrError: The sweeps cannot be made, because they are too short, for instance.
+        CyclrError: The test cannot be made, because it is too short, for instance.
     """
     trainer = Trainer(
         model,
@@ -101,13 +106,14 @@ def range_test(
     )
     find = cyclr.find if world_size() == 1 else find_together
     settings: dict[str, Any] = {
+        "budget": budget,
         "updates": updates,
         "seed": seed,
         "sweep": sweep,
         "validation_points": validation_points,
     }
     found = _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=repeats, **settings))
-    if repeats > 1 and _is_one(found.curves) and _is_one(found.scale_curves):
+    if sweep is not None and repeats > 1 and _is_one(found.curves):
         told = (
             f"the {repeats} repeats are one and the same, to the bit, so that their spread says nothing: "
             "give a loader in random order (shuffle=True) or reset=...; the answer is from one repeat"

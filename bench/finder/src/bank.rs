@@ -1,0 +1,191 @@
+//! What was trained once is kept: sweeps, probes and whole trainings, one CSV of each kind for a problem.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use cyclr::range::{Point, Probe, ProbeResult, Sweep};
+use cyclr::trainer::{Direction, TrainerFactory};
+use cyclr_engine::EngineFactory;
+use cyclr_train::find::{SweepTest, scale_ramp, sweep_test, train_probe};
+use cyclr_train::{Interrupt, Watch};
+
+use crate::problems::Problem;
+
+pub struct Bank<'a> {
+    pub problem: &'a Problem,
+    folder: PathBuf,
+    cifar: String,
+    factory: OnceCell<EngineFactory>,
+    probes: BTreeMap<(u64, i64, u64), ProbeResult>,
+    sweeps: BTreeMap<(u64, u64), Sweep>,
+    /// The updates that this process trained.
+    pub trained: u64,
+}
+
+impl<'a> Bank<'a> {
+    pub fn open(problem: &'a Problem, folder: &Path, cifar: &str) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut bank = Self {
+            problem,
+            folder: folder.to_owned(),
+            cifar: cifar.to_owned(),
+            factory: OnceCell::new(),
+            probes: BTreeMap::new(),
+            sweeps: BTreeMap::new(),
+            trained: 0,
+        };
+        for row in bank.rows("probes")? {
+            let [updates, step, seed, correct, count, made] =
+                [0, 1, 2, 4, 5, 6].map(|k| row[k].parse::<i64>().unwrap_or(-1));
+            let probe = probe(updates as u64, step);
+            let result = ProbeResult {
+                probe,
+                loss: row[3].parse().ok(),
+                figure: (correct >= 0).then(|| correct as f64 / count as f64),
+                correct: (correct >= 0).then_some(correct as u64),
+                count: count as u64,
+                made: made as u64,
+            };
+            bank.probes
+                .insert((updates as u64, step, seed as u64), result);
+        }
+        let mut sweeps = BTreeMap::<(u64, u64), Vec<Point>>::new();
+        for row in bank.rows("sweeps")? {
+            let point = Point::accuracy(
+                row[2].parse()?,
+                row[3].parse()?,
+                row[4].parse()?,
+                row[5].parse()?,
+            );
+            sweeps
+                .entry((row[0].parse()?, row[1].parse()?))
+                .or_default()
+                .push(point);
+        }
+        for (key, points) in sweeps {
+            bank.sweeps
+                .insert(key, Sweep::new(points, Direction::Higher)?);
+        }
+        Ok(bank)
+    }
+
+    pub fn factory(&self) -> Result<&EngineFactory> {
+        if let Some(factory) = self.factory.get() {
+            return Ok(factory);
+        }
+        let factory = self.problem.factory(&self.cifar)?;
+        Ok(self.factory.get_or_init(|| factory))
+    }
+
+    /// The probe at a seed, trained if need be.
+    pub fn probe(&mut self, asked: Probe, seed: u64) -> Result<ProbeResult> {
+        let step = (2.0 * asked.lr.log2()).round() as i64;
+        let key = (asked.updates, step, seed);
+        if let Some(&result) = self.probes.get(&key) {
+            return Ok(ProbeResult {
+                probe: asked,
+                ..result
+            });
+        }
+        let interrupt = Interrupt::new();
+        let mut watch = Watch {
+            observer: &mut |_| {},
+            interrupt: &interrupt,
+        };
+        let mut net = self.factory()?.start(seed)?;
+        let result = train_probe(&mut *net, asked, None, &mut watch)?;
+        drop(net);
+        self.trained += result.made;
+        let loss = result
+            .loss
+            .map_or_else(String::new, |loss| format!("{loss:.6}"));
+        let correct = result.correct.map_or_else(String::new, |n| n.to_string());
+        let (updates, count, made) = (asked.updates, result.count, result.made);
+        self.append(
+            "probes",
+            &format!("{updates},{step},{seed},{loss},{correct},{count},{made}\n"),
+        )?;
+        self.probes.insert(key, result);
+        Ok(result)
+    }
+
+    /// The exponential sweep at a seed, made if need be.
+    pub fn sweep(&mut self, updates: u64, seed: u64) -> Result<Sweep> {
+        if let Some(sweep) = self.sweeps.get(&(updates, seed)) {
+            return Ok(sweep.clone());
+        }
+        let test = SweepTest {
+            seed,
+            repeats: 1,
+            threads: 1,
+            ..SweepTest::new(scale_ramp(updates)?)
+        };
+        let watch = Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        };
+        let swept = sweep_test(self.factory()?, &test, watch)?;
+        let mut rows = String::new();
+        for point in &swept.curves[0].points {
+            let loss = point.loss.context("the engine gives losses")?;
+            let correct = point.correct.context("the engine gives accuracies")?;
+            rows += &format!(
+                "{updates},{seed},{:e},{loss:.5},{correct},{}\n",
+                point.lr, point.count
+            );
+        }
+        self.append("sweeps", &rows)?;
+        self.trained += swept.curves[0].points.len() as u64;
+        let sweep = swept.curves[0].sweep()?;
+        self.sweeps.insert((updates, seed), sweep.clone());
+        Ok(sweep)
+    }
+
+    fn path(&self, kind: &str) -> PathBuf {
+        self.folder
+            .join(format!("{}-{kind}.csv", self.problem.name))
+    }
+
+    /// The rows of a kind, below its header; none where nothing was made yet.
+    fn rows(&self, kind: &str) -> Result<Vec<Vec<String>>> {
+        let (path, columns) = (self.path(kind), header(kind).split(',').count());
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path)?;
+        let cells = |line: &str| line.split(',').map(String::from).collect::<Vec<_>>();
+        let rows: Vec<Vec<String>> = text.lines().skip(1).map(cells).collect();
+        let whole = rows.iter().all(|row| row.len() == columns);
+        ensure!(whole, "{}: a row has not {columns} cells", path.display());
+        Ok(rows)
+    }
+
+    fn append(&self, kind: &str, rows: &str) -> Result<()> {
+        let path = self.path(kind);
+        let is_new = !path.exists();
+        let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
+        if is_new {
+            writeln!(file, "{}", header(kind))?;
+        }
+        Ok(file.write_all(rows.as_bytes())?)
+    }
+}
+
+fn header(kind: &str) -> &'static str {
+    match kind {
+        "probes" => "updates,step,seed,loss,correct,count,made",
+        _ => "updates,seed,lr,loss,correct,count",
+    }
+}
+
+fn probe(updates: u64, step: i64) -> Probe {
+    Probe {
+        lr: 2f64.powf(step as f64 / 2.0),
+        updates,
+        repeat: 0,
+    }
+}

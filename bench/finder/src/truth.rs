@@ -1,0 +1,168 @@
+//! The grid of whole trainings that is a problem's truth.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use cyclr::Hyper;
+use cyclr::trainer::{Split, TrainerFactory};
+
+use crate::problems::Problem;
+
+/// The policies that a rate is judged under.
+pub const POLICIES: [&str; 3] = ["linear", "triangular2", "triangular"];
+
+/// Accuracies in points by the peak's log2, one for each seed.
+pub struct Truth {
+    cells: BTreeMap<i64, Vec<f64>>,
+}
+
+impl Truth {
+    /// The cells of a policy whose base is a tenth of the peak (linear-to-zero has none); `None` where there are none.
+    pub fn read(problem: &Problem, folder: &Path, policy: &str) -> Result<Option<Self>> {
+        let mut cells = BTreeMap::<i64, Vec<f64>>::new();
+        for (_, peak, accuracy) in rows(problem, folder)?.iter().filter(|row| row.0 == policy) {
+            cells.entry(*peak).or_default().push(*accuracy);
+        }
+        Ok((cells.len() > 3).then_some(Self { cells }))
+    }
+
+    /// What the best peak is worth: of each seed's cells the one that the other seeds call the best.
+    pub fn best(&self) -> f64 {
+        let seeds = self.cells.values().map(Vec::len).max().unwrap_or(0);
+        /// Seeds of a cell that lie further apart, in points, are at its edge of stability.
+        const APART: f64 = 5.0;
+        let is_steady = |cell: &&Vec<f64>| {
+            let low = cell.iter().copied().fold(f64::MAX, f64::min);
+            cell.iter().all(|accuracy| accuracy - low < APART)
+        };
+        let whole: Vec<&Vec<f64>> = self
+            .cells
+            .values()
+            .filter(|cell| cell.len() == seeds)
+            .filter(is_steady)
+            .collect();
+        let left_out = |k: usize| {
+            let others = |cell: &&&Vec<f64>| cell.iter().sum::<f64>() - cell[k];
+            let best = whole.iter().max_by(|a, b| others(a).total_cmp(&others(b)));
+            best.map_or(f64::NAN, |cell| cell[k])
+        };
+        (0..seeds).map(left_out).sum::<f64>() / seeds as f64
+    }
+
+    /// The accuracy at a peak: between cells on a line in ln rate, beyond them that of the last.
+    pub fn accuracy(&self, lr: f64) -> f64 {
+        let x = lr.log2();
+        let cell = |(&peak, seeds): (&i64, &Vec<f64>)| {
+            (peak as f64, seeds.iter().sum::<f64>() / seeds.len() as f64)
+        };
+        let below = self.cells.range(..=x.floor() as i64).next_back().map(cell);
+        let above = self.cells.range(x.floor() as i64 + 1..).next().map(cell);
+        match (below, above) {
+            (Some(a), Some(b)) => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
+            (Some(end), None) | (None, Some(end)) => end.1,
+            (None, None) => f64::NAN,
+        }
+    }
+
+    /// Points lost at a peak.
+    pub fn regret(&self, lr: f64) -> f64 {
+        self.best() - self.accuracy(lr)
+    }
+}
+
+/// Policy, log2 of the peak, and the mean accuracy on validation and test in points.
+fn rows(problem: &Problem, folder: &Path) -> Result<Vec<(String, i64, f64)>> {
+    let path = folder.join(format!("{}-truth.csv", problem.name));
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(path)?;
+    let row = |line: &str| -> Result<(String, i64, f64)> {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [policy, peak, _seed, validation, test] = cells[..] else {
+            anyhow::bail!("not five cells: {line}");
+        };
+        let accuracy = 50.0 * (validation.parse::<f64>()? + test.parse::<f64>()?);
+        Ok((policy.to_owned(), peak.parse()?, accuracy))
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+/// Trains the cells that are missing: every peak with one seed, and three where that loses less than five points.
+pub fn make(problem: &Problem, folder: &Path, cifar: &str) -> Result<()> {
+    const SEEDS: u64 = 3;
+    const NEAR: f64 = 5.0;
+    let path = folder.join(format!("{}-truth.csv", problem.name));
+    let factory = problem.factory(cifar)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+    if file.metadata()?.len() == 0 {
+        writeln!(file, "policy,log2_peak,seed,validation,test")?;
+    }
+    for policy in &POLICIES[..2] {
+        for seed in 0..SEEDS {
+            let known = rows(problem, folder)?;
+            let of = |peak: i64| known.iter().filter(move |r| r.0 == *policy && r.1 == peak);
+            let best = known
+                .iter()
+                .filter(|r| r.0 == *policy)
+                .map(|r| r.2)
+                .fold(f64::MIN, f64::max);
+            for peak in i64::from(problem.peaks.0)..=i64::from(problem.peaks.1) {
+                let made = of(peak).count() as u64;
+                let is_near = of(peak).all(|r| r.2 > best - NEAR);
+                if made > seed || !is_near {
+                    continue;
+                }
+                let (validation, test) = train(&factory, problem.budget, policy, peak, seed)?;
+                writeln!(file, "{policy},{peak},{seed},{validation},{test}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn train(
+    factory: &impl TrainerFactory,
+    updates: u64,
+    policy: &str,
+    peak: i64,
+    seed: u64,
+) -> Result<(f64, f64)> {
+    let mut net = factory.start(seed)?;
+    let lr = 2f64.powi(peak as i32);
+    for update in 0..updates {
+        let rate = rate(policy, lr, update, updates);
+        if !net.update(Hyper::lr(rate))?.is_finite() {
+            return Ok((0.1, 0.1));
+        }
+    }
+    let mut accuracy = |split| -> Result<f64> {
+        let evaluation = net.evaluate(split)?;
+        let metric = evaluation.metrics.get("accuracy").context("no accuracy")?;
+        Ok(metric.value)
+    };
+    Ok((accuracy(Split::Validation)?, accuracy(Split::Test)?))
+}
+
+/// Linear-to-zero with a warm-up of 5 %, or four cycles from a tenth of the peak.
+fn rate(policy: &str, peak: f64, update: u64, updates: u64) -> f64 {
+    if policy == "linear" {
+        let probe = cyclr::range::Probe {
+            lr: peak,
+            updates,
+            repeat: 0,
+        };
+        return probe.at(update);
+    }
+    let cycles = 8.0 * update as f64 / updates as f64;
+    let height = 1.0 - (cycles % 2.0 - 1.0).abs();
+    let shrink = if policy == "triangular2" {
+        0.5f64.powf((cycles / 2.0).floor())
+    } else {
+        1.0
+    };
+    peak / 10.0 + 0.9 * peak * height * shrink
+}

@@ -1,0 +1,92 @@
+//! Short trainings that show what a rate is worth.
+
+use cyclr::Hyper;
+use cyclr::range::{Probe, ProbeResult};
+use cyclr::trainer::{Direction, Metric, Metrics, Trainer};
+
+use super::sweep::made;
+use crate::{Error, Watch};
+
+/// A loss so many times the first one's will not come back.
+const HOPELESS: f64 = 1000.0;
+
+/// Trains a probe with a run that was just started, up to its end or to where it diverges. `watch` sees the updates made so far.
+///
+/// # Errors
+/// [`Error::Trainer`] and [`Error::Interrupted`].
+pub fn train_probe(
+    net: &mut dyn Trainer,
+    probe: Probe,
+    weight_decay: Option<f64>,
+    watch: &mut Watch<u64>,
+) -> Result<ProbeResult, Error> {
+    /// Few, so that an interrupt is heeded soon.
+    const AT_ONCE: u64 = 5;
+    let mut batches: Vec<Metrics> = Vec::new();
+    let mut diverged = false;
+    while !diverged && (batches.len() as u64) < probe.updates {
+        let done = batches.len() as u64;
+        if watch.interrupt.is_requested() {
+            return Err(Error::Interrupted { updates_done: done });
+        }
+        let stop = (done + AT_ONCE).min(probe.updates);
+        let hyper = |update| Hyper {
+            weight_decay,
+            ..Hyper::lr(probe.at(update))
+        };
+        let more = net.updates(&(done..stop).map(hyper).collect::<Vec<_>>())?;
+        made(stop - done, &more)?;
+        batches.extend(more);
+        let first = loss(&batches[0]);
+        diverged = batches.iter().any(|batch| is_hopeless(loss(batch), first));
+        (watch.observer)(&(batches.len() as u64));
+    }
+    Ok(result(probe, &batches, diverged))
+}
+
+fn result(probe: Probe, batches: &[Metrics], diverged: bool) -> ProbeResult {
+    let tail = &batches[batches.len().saturating_sub(probe.tail() as usize)..];
+    let deciding = |batch: &Metrics| {
+        let metric = batch
+            .first_objective()
+            .filter(|metric| metric.name != "loss");
+        metric.cloned()
+    };
+    let deciding: Option<Vec<Metric>> = tail.iter().map(deciding).collect();
+    let deciding = deciding.filter(|_| !diverged);
+    let correct = deciding
+        .as_ref()
+        .and_then(|all| all.iter().map(|m| m.correct).sum());
+    let count = tail
+        .iter()
+        .filter_map(Metrics::first_objective)
+        .map(|m| m.count);
+    ProbeResult {
+        probe,
+        loss: (!diverged).then(|| mean(tail.iter().map(loss))),
+        figure: deciding.map(|all| mean(all.iter().map(|m| m.value))),
+        correct,
+        count: count.sum(),
+        made: batches.len() as u64,
+    }
+}
+
+fn is_hopeless(loss: f64, first: f64) -> bool {
+    !loss.is_finite() || loss > first + HOPELESS * first.abs()
+}
+
+/// The loss of a batch, or what decides where there is none, turned so that less is better.
+fn loss(batch: &Metrics) -> f64 {
+    let Some(metric) = batch.loss().or(batch.first_objective()) else {
+        return f64::NAN;
+    };
+    match metric.direction {
+        Direction::Lower => metric.value,
+        Direction::Higher => -metric.value,
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
