@@ -44,6 +44,18 @@ impl Place {
         command
     }
 
+    /// Runs `cyclr WORDS -- python3 SCRIPTS…` with scripts of `tests/child`.
+    fn scripts(&self, words: &str, scripts: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(self.0.path());
+        command.args(words.split_whitespace()).arg("--");
+        command
+            .arg(python())
+            .args(scripts.iter().map(|s| script(s)));
+        command.env("TMPDIR", self.path("tmp"));
+        ended(command.output().unwrap())
+    }
+
     /// Runs `cyclr WORDS -- python3 noisy_quadratic.py CHILD`: exit code, stdout, stderr.
     fn cyclr(&self, words: &str, child: &str) -> (i32, String, String) {
         ended(self.command(words, child).output().unwrap())
@@ -554,6 +566,58 @@ fn messages_are_those_of_the_schema() {
     let (code, held, err) = ended(held.unwrap());
     assert_eq!(code, 0, "{err}");
     assert!(held.trim().parse::<u32>().unwrap() > 20, "{held}");
+}
+
+/// A launcher closes the pipes, and the script may have opened files of its own at their numbers.
+#[test]
+fn a_script_behind_a_launcher_is_found_again() {
+    let place = Place::new();
+    place.done(FIXED, "");
+    let straight = without_times(place.json("run/result.json"));
+    for (out, scripts) in [
+        ("launched", &["launcher.py", "bowl.py"][..]),
+        ("files", &["launcher.py", "own_files.py", "bowl.py"]),
+    ] {
+        let words = FIXED.replace("--out run", &format!("--out {out}"));
+        let (code, _, err) = place.scripts(&words, scripts);
+        assert_eq!(code, 0, "{out}: {err}");
+        let result = place.json(&format!("{out}/result.json"));
+        assert_eq!(without_times(result), straight, "{out}");
+    }
+    let log = place.text("files/output.log");
+    assert!(log.contains("descriptors 3 4"), "{log}");
+    assert_eq!(place.text("results.csv"), "");
+    assert_eq!(place.text("data.txt"), "one\ntwo\n");
+    assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_script_that_never_asks_is_told_how_to() {
+    let place = Place::new();
+    fs::write(
+        place.path("plain.py"),
+        "import sys, time\nprint('epoch 1')\ntime.sleep(float(sys.argv[1]))",
+    )
+    .unwrap();
+    for (seconds, why) in [("0", "ended (exit status: 0)"), ("100", "within 2 s")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path());
+        command.args(FIXED.replace("--out run", "--out").split_whitespace());
+        command.args([seconds, "--child-timeout", "2", "--"]);
+        command.arg(python()).args(["plain.py", seconds]);
+        let (code, _, err) = ended(command.output().unwrap());
+        assert_eq!(code, 1, "{err}");
+        for word in [
+            why,
+            "has not asked cyclr for anything",
+            "cyclr drive",
+            "cyclr.serve",
+            "docs/protocol.md",
+            "epoch 1",
+        ] {
+            assert!(err.contains(word), "{seconds}: {word}: {err}");
+        }
+    }
 }
 
 #[test]
