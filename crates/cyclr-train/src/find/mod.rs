@@ -21,6 +21,7 @@ use std::path::Path;
 use cyclr::range::{Bounds, Estimate, NoAnswer, Rule, SweepReading, read_bounds};
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 
+use crate::obeyed::Beginning;
 use crate::parallel::all_side_by_side;
 use crate::store::write_atomically;
 use crate::{Error, Watch};
@@ -223,7 +224,8 @@ impl Found {
 /// Makes a range test with runs of its own, so that it leaves no trace in any other.
 ///
 /// # Errors
-/// Those of [`RangeTest::check`]; [`Error::Trainer`] and [`Error::Interrupted`].
+/// Those of [`RangeTest::check`]; [`Error::SeedNotObeyed`] and [`Error::RateNotObeyed`] where the sweeps show it;
+/// [`Error::Trainer`] and [`Error::Interrupted`].
 pub fn range_test(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
@@ -265,8 +267,12 @@ fn test_each(
     let info = factory.info()?;
     test.check(&info)?;
     let given_weights = info.given_weights;
-    let mut repeat =
-        |ramp: Ramp, weight_decay| sweeps(factory, test, ramp, weight_decay, &mut watch);
+    let mut known = Vec::new();
+    let mut repeat = |ramp: Ramp, weight_decay| {
+        let curves = sweeps(factory, test, ramp, weight_decay, &mut watch)?;
+        check_obeyed(test, &curves, &mut known)?;
+        Ok::<_, Error>(curves)
+    };
     let first = weight_decays.first().copied().flatten();
     let (scale, ramp) = if let Some(ramp) = test.ramp {
         (None, ramp)
@@ -325,6 +331,36 @@ fn sweeps(
             Ok(curve)
         },
     )
+}
+
+/// Refuses repeats that are one and the same sweep, and sweeps on which the rate had no effect.
+fn check_obeyed(
+    test: &RangeTest,
+    curves: &[Curve],
+    known: &mut Vec<Beginning>,
+) -> Result<(), Error> {
+    if test.measure != Measure::Training {
+        // Held-out data at the first, lowest rates may be alike for all seeds that start from given weights.
+        return Ok(());
+    }
+    for (repeat, curve) in curves.iter().enumerate() {
+        let points = curve
+            .points
+            .iter()
+            .filter_map(|point| Some((point.lr, point.loss?)));
+        let (rates, losses) = points.take(Beginning::LENGTH).unzip();
+        let seed = test.seed + repeat as u64;
+        let beginning = Beginning {
+            seed,
+            rates,
+            losses,
+        };
+        known
+            .iter()
+            .try_for_each(|other| beginning.check_against(other))?;
+        known.push(beginning);
+    }
+    Ok(())
 }
 
 fn read(curves: Vec<Curve>, rule: &Rule) -> Result<(Vec<Curve>, SweepReading), Error> {
