@@ -325,6 +325,130 @@ fn what_a_script_cannot_do_is_refused() {
     place.check_all_gone();
 }
 
+/// Such runs would give intervals of width 0, and a verdict from one run.
+#[test]
+fn a_seed_or_a_rate_that_is_not_used_is_refused() {
+    let place = Place::new();
+    let bounds = "compare --budget 240 --seeds 3 --arm fixed --arm linear --bounds 0.01..0.1";
+    for (words, child, why) in [
+        (
+            "find --budget 12000",
+            "--ignore seed",
+            "the seed is not obeyed",
+        ),
+        (COMPARE, "--ignore seed", "the seed is not obeyed"),
+        (bounds, "--ignore seed", "the seed is not obeyed"),
+        (
+            "find --budget 12000",
+            "--ignore rate",
+            "the rate is not obeyed",
+        ),
+        (COMPARE, "--ignore rate", "the rate is not obeyed"),
+        (bounds, "--ignore rate", "the rate is not obeyed"),
+        (
+            COMPARE,
+            "--objective bleu:higher:own",
+            "`bleu`, and its evaluation has loss, accuracy",
+        ),
+    ] {
+        let (code, out, err) = place.cyclr(words, child);
+        assert_eq!(code, 2, "{words} -- {child}: {out} {err}");
+        assert!(err.contains(why), "{words} -- {child}: {err}");
+        if place.path("c").exists() {
+            fs::remove_dir_all(place.path("c")).unwrap();
+        }
+    }
+    place.check_all_gone();
+}
+
+/// A declared objective decides, whatever the evaluation's first metric is.
+#[test]
+fn the_declared_objective_decides() {
+    let place = Place::new();
+    let words = format!("{COMPARE} --margin 0.01");
+    place.done(&words, "--objective loss:lower:own");
+    let record = place.json("c/result.json");
+    assert_eq!(record["objective"]["name"], "loss");
+    assert_eq!(record["objective"]["direction"], "lower");
+}
+
+const STUDY: &str = r#"
+title = "mine"
+[[comparison]]
+name = "mine"
+updates = 60
+seeds = [1, 2]
+margin = 0.01
+reference = "fixed"
+base_lr = 0.01
+max_lr = 0.1
+[[comparison.arm]]
+label = "fixed"
+policy = "fixed"
+[[comparison.arm]]
+label = "linear"
+policy = "linear"
+"#;
+
+#[test]
+fn a_study_compares_the_command_or_refuses_it() {
+    let place = Place::new();
+    fs::write(place.path("study.toml"), STUDY).unwrap();
+    place.done("compare --study study.toml --out s", "--metric loss");
+    let record = place.json("s/result.json");
+    assert_eq!(record["objective"]["name"], "loss");
+    assert_eq!(record["info"]["examples"], 1000);
+
+    for (table, words, why) in [
+        ("[train]\nnet = \"mlp\"\n", "", "`net`"),
+        ("[train]\ncommand = [\"true\"]\n", "", "`command`"),
+    ] {
+        fs::write(place.path("other.toml"), format!("{STUDY}{table}")).unwrap();
+        let (code, _, err) = place.cyclr(&format!("compare --study other.toml {words}"), "");
+        assert!(code == 2 && err.contains(why), "{table}: {code}: {err}");
+    }
+    for option in ["--net lenet", "--batch 20", "--validation 9", "--flip"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path());
+        command.args(["compare", "--study", "study.toml", "--plan"]);
+        let (code, _, err) = ended(command.args(option.split(' ')).output().unwrap());
+        let name = option.split(' ').next().unwrap();
+        assert!(code == 2 && err.contains(name), "{option}: {code}: {err}");
+    }
+}
+
+#[test]
+fn bounds_are_handed_on() {
+    let place = Place::new();
+    let words = COMPARE.replace("--out c", "--margin 0.01");
+    let given = |record: Value| {
+        assert!(record["range"].is_null());
+        let bounds = &record["plan"]["bounds"]["given"];
+        [&bounds["base_lr"], &bounds["max_lr"]].map(|bound| bound.as_f64().unwrap())
+    };
+    place.done(&format!("{words} --bounds 0.01..0.1 --out c"), "");
+    assert_eq!(given(place.json("c/result.json")), [0.01, 0.1]);
+
+    let found = place.done("find --budget 12000 --json", "");
+    fs::write(place.path("found.json"), &found).unwrap();
+    place.done(&format!("{words} --from found.json --out d"), "");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let found = ["base_lr", "max_lr"].map(|bound| found[bound].as_f64().unwrap());
+    assert_eq!(given(place.json("d/result.json")), found);
+
+    fs::write(place.path("none.json"), "{}").unwrap();
+    for (option, why) in [
+        ("--bounds 0.1..0.01", "0.1..0.01"),
+        ("--bounds 0.1", "LO..HI"),
+        ("--bounds 0..1", "above 0"),
+        ("--from none.json", "none.json"),
+        ("--from nowhere.json", "nowhere.json"),
+    ] {
+        let (code, _, err) = place.cyclr(&format!("{words} {option} --out e"), "");
+        assert!(code != 0 && err.contains(why), "{option}: {code}: {err}");
+    }
+}
+
 #[test]
 fn options_of_the_engine_mean_nothing_to_a_script() {
     let place = Place::new();
