@@ -11,6 +11,7 @@ A script hands `serve` an object with these methods:
 import json
 import math
 import os
+import socket
 import traceback
 
 FACTS = {"validation": 0, "test": 0, "momentum": False, "weight_decay": False, "snapshots": False, "given_weights": False}
@@ -31,7 +32,7 @@ def accuracy(correct, count):
 
 def serve(trainer):
     """Answers cyclr's requests until it says `shutdown`, or goes away."""
-    read, write = map(int, os.environ["CYCLR_FD"].split(","))
+    read, write = connect()
     with open(read, encoding="utf-8") as requests, open(write, "w", encoding="utf-8") as answers:
         for line in requests:
             request = json.loads(line)
@@ -47,6 +48,24 @@ def serve(trainer):
             answers.flush()
             if request["method"] == "shutdown":
                 return
+
+
+def connect():
+    """The pipes that cyclr made, if they are still open in this process, and else its socket: a launcher may have closed them."""
+    read, write = map(int, os.environ["CYCLR_FD"].split(","))
+    if os.environ["CYCLR_PIPES"] == f"{identity(read)},{identity(write)}":
+        return read, write
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(os.environ["CYCLR_SOCKET"])
+        return os.dup(connection.fileno()), os.dup(connection.fileno())
+
+
+def identity(fd):
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 class NoSuchMethod(Exception):

@@ -88,6 +88,10 @@ fn code(error: &cyclr_train::Error) -> u8 {
         Error::BudgetTooShort { .. }
         | Error::Undecidable { .. }
         | Error::NotObeyed { .. }
+        | Error::SeedNotObeyed { .. }
+        | Error::RateNotObeyed { .. }
+        | Error::ObjectiveMissing { .. }
+        | Error::NoObjective
         | Error::BadHorizon { .. }
         | Error::BadSweep { .. }
         | Error::BadPlan { .. }

@@ -44,6 +44,18 @@ impl Place {
         command
     }
 
+    /// Runs `cyclr WORDS -- python3 SCRIPTS…` with scripts of `tests/child`.
+    fn scripts(&self, words: &str, scripts: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(self.0.path());
+        command.args(words.split_whitespace()).arg("--");
+        command
+            .arg(python())
+            .args(scripts.iter().map(|s| script(s)));
+        command.env("TMPDIR", self.path("tmp"));
+        ended(command.output().unwrap())
+    }
+
     /// Runs `cyclr WORDS -- python3 noisy_quadratic.py CHILD`: exit code, stdout, stderr.
     fn cyclr(&self, words: &str, child: &str) -> (i32, String, String) {
         ended(self.command(words, child).output().unwrap())
@@ -315,6 +327,130 @@ fn what_a_script_cannot_do_is_refused() {
     place.check_all_gone();
 }
 
+/// Such runs would give intervals of width 0, and a verdict from one run.
+#[test]
+fn a_seed_or_a_rate_that_is_not_used_is_refused() {
+    let place = Place::new();
+    let bounds = "compare --budget 240 --seeds 3 --arm fixed --arm linear --bounds 0.01..0.1";
+    for (words, child, why) in [
+        (
+            "find --budget 12000",
+            "--ignore seed",
+            "the seed is not obeyed",
+        ),
+        (COMPARE, "--ignore seed", "the seed is not obeyed"),
+        (bounds, "--ignore seed", "the seed is not obeyed"),
+        (
+            "find --budget 12000",
+            "--ignore rate",
+            "the rate is not obeyed",
+        ),
+        (COMPARE, "--ignore rate", "the rate is not obeyed"),
+        (bounds, "--ignore rate", "the rate is not obeyed"),
+        (
+            COMPARE,
+            "--objective bleu:higher:own",
+            "`bleu`, and its evaluation has loss, accuracy",
+        ),
+    ] {
+        let (code, out, err) = place.cyclr(words, child);
+        assert_eq!(code, 2, "{words} -- {child}: {out} {err}");
+        assert!(err.contains(why), "{words} -- {child}: {err}");
+        if place.path("c").exists() {
+            fs::remove_dir_all(place.path("c")).unwrap();
+        }
+    }
+    place.check_all_gone();
+}
+
+/// A declared objective decides, whatever the evaluation's first metric is.
+#[test]
+fn the_declared_objective_decides() {
+    let place = Place::new();
+    let words = format!("{COMPARE} --margin 0.01");
+    place.done(&words, "--objective loss:lower:own");
+    let record = place.json("c/result.json");
+    assert_eq!(record["objective"]["name"], "loss");
+    assert_eq!(record["objective"]["direction"], "lower");
+}
+
+const STUDY: &str = r#"
+title = "mine"
+[[comparison]]
+name = "mine"
+updates = 60
+seeds = [1, 2]
+margin = 0.01
+reference = "fixed"
+base_lr = 0.01
+max_lr = 0.1
+[[comparison.arm]]
+label = "fixed"
+policy = "fixed"
+[[comparison.arm]]
+label = "linear"
+policy = "linear"
+"#;
+
+#[test]
+fn a_study_compares_the_command_or_refuses_it() {
+    let place = Place::new();
+    fs::write(place.path("study.toml"), STUDY).unwrap();
+    place.done("compare --study study.toml --out s", "--metric loss");
+    let record = place.json("s/result.json");
+    assert_eq!(record["objective"]["name"], "loss");
+    assert_eq!(record["info"]["examples"], 1000);
+
+    for (table, words, why) in [
+        ("[train]\nnet = \"mlp\"\n", "", "`net`"),
+        ("[train]\ncommand = [\"true\"]\n", "", "`command`"),
+    ] {
+        fs::write(place.path("other.toml"), format!("{STUDY}{table}")).unwrap();
+        let (code, _, err) = place.cyclr(&format!("compare --study other.toml {words}"), "");
+        assert!(code == 2 && err.contains(why), "{table}: {code}: {err}");
+    }
+    for option in ["--net lenet", "--batch 20", "--validation 9", "--flip"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path());
+        command.args(["compare", "--study", "study.toml", "--plan"]);
+        let (code, _, err) = ended(command.args(option.split(' ')).output().unwrap());
+        let name = option.split(' ').next().unwrap();
+        assert!(code == 2 && err.contains(name), "{option}: {code}: {err}");
+    }
+}
+
+#[test]
+fn bounds_are_handed_on() {
+    let place = Place::new();
+    let words = COMPARE.replace("--out c", "--margin 0.01");
+    let given = |record: Value| {
+        assert!(record["range"].is_null());
+        let bounds = &record["plan"]["bounds"]["given"];
+        [&bounds["base_lr"], &bounds["max_lr"]].map(|bound| bound.as_f64().unwrap())
+    };
+    place.done(&format!("{words} --bounds 0.01..0.1 --out c"), "");
+    assert_eq!(given(place.json("c/result.json")), [0.01, 0.1]);
+
+    let found = place.done("find --budget 12000 --json", "");
+    fs::write(place.path("found.json"), &found).unwrap();
+    place.done(&format!("{words} --from found.json --out d"), "");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let found = ["base_lr", "max_lr"].map(|bound| found[bound].as_f64().unwrap());
+    assert_eq!(given(place.json("d/result.json")), found);
+
+    fs::write(place.path("none.json"), "{}").unwrap();
+    for (option, why) in [
+        ("--bounds 0.1..0.01", "0.1..0.01"),
+        ("--bounds 0.1", "LO..HI"),
+        ("--bounds 0..1", "above 0"),
+        ("--from none.json", "none.json"),
+        ("--from nowhere.json", "nowhere.json"),
+    ] {
+        let (code, _, err) = place.cyclr(&format!("{words} {option} --out e"), "");
+        assert!(code != 0 && err.contains(why), "{option}: {code}: {err}");
+    }
+}
+
 #[test]
 fn options_of_the_engine_mean_nothing_to_a_script() {
     let place = Place::new();
@@ -556,6 +692,58 @@ fn messages_are_those_of_the_schema() {
     let (code, held, err) = ended(held.unwrap());
     assert_eq!(code, 0, "{err}");
     assert!(held.trim().parse::<u32>().unwrap() > 20, "{held}");
+}
+
+/// A launcher closes the pipes, and the script may have opened files of its own at their numbers.
+#[test]
+fn a_script_behind_a_launcher_is_found_again() {
+    let place = Place::new();
+    place.done(FIXED, "");
+    let straight = without_times(place.json("run/result.json"));
+    for (out, scripts) in [
+        ("launched", &["launcher.py", "bowl.py"][..]),
+        ("files", &["launcher.py", "own_files.py", "bowl.py"]),
+    ] {
+        let words = FIXED.replace("--out run", &format!("--out {out}"));
+        let (code, _, err) = place.scripts(&words, scripts);
+        assert_eq!(code, 0, "{out}: {err}");
+        let result = place.json(&format!("{out}/result.json"));
+        assert_eq!(without_times(result), straight, "{out}");
+    }
+    let log = place.text("files/output.log");
+    assert!(log.contains("descriptors 3 4"), "{log}");
+    assert_eq!(place.text("results.csv"), "");
+    assert_eq!(place.text("data.txt"), "one\ntwo\n");
+    assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_script_that_never_asks_is_told_how_to() {
+    let place = Place::new();
+    fs::write(
+        place.path("plain.py"),
+        "import sys, time\nprint('epoch 1')\ntime.sleep(float(sys.argv[1]))",
+    )
+    .unwrap();
+    for (seconds, why) in [("0", "ended (exit status: 0)"), ("100", "within 2 s")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path());
+        command.args(FIXED.replace("--out run", "--out").split_whitespace());
+        command.args([seconds, "--child-timeout", "2", "--"]);
+        command.arg(python()).args(["plain.py", seconds]);
+        let (code, _, err) = ended(command.output().unwrap());
+        assert_eq!(code, 1, "{err}");
+        for word in [
+            why,
+            "has not asked cyclr for anything",
+            "cyclr drive",
+            "cyclr.serve",
+            "docs/protocol.md",
+            "epoch 1",
+        ] {
+            assert!(err.contains(word), "{seconds}: {word}: {err}");
+        }
+    }
 }
 
 #[test]

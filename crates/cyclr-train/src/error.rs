@@ -37,6 +37,32 @@ pub enum Error {
         /// Momentum or weight decay.
         what: &'static str,
     },
+    /// Runs of different seeds are one and the same.
+    #[error(
+        "the seed is not obeyed: the runs of seed {} and seed {} have the same training loss ({loss}) to the bit before \
+         anything was learnt, and so are one run made twice. Let the seed that the run is given decide its weights and the \
+         order of its data", seeds[0], seeds[1]
+    )]
+    SeedNotObeyed {
+        /// The seeds.
+        seeds: [u64; 2],
+        /// The first loss of both.
+        loss: f64,
+    },
+    /// Runs at different rates are one and the same.
+    #[error(
+        "the rate is not obeyed: with seed {seed}, {updates} updates at the rates {} and {} have the same training losses \
+         to the bit. Let the optimizer use the rate that the run is given, and take the script's own schedule out",
+        rates[0], rates[1]
+    )]
+    RateNotObeyed {
+        /// The seed of both.
+        seed: u64,
+        /// The rates where they first differ.
+        rates: [f64; 2],
+        /// The updates after that, all with the same losses.
+        updates: usize,
+    },
     /// The run in the folder was made by a trainer factory with other data or abilities.
     #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
     OtherTrainer {
@@ -148,6 +174,17 @@ pub enum Error {
         "the trainer declares no objective and its evaluation has no metric: let it return at least the loss"
     )]
     NoObjective,
+    /// The declared objective is no metric of the evaluation.
+    #[error(
+        "the trainer declares the objective `{name}`, and its evaluation has {found}: return `{name}` from every \
+         evaluation, or declare what it returns"
+    )]
+    ObjectiveMissing {
+        /// The declared objective.
+        name: String,
+        /// The metrics that there are.
+        found: String,
+    },
     /// A statistic of the final values could not be computed.
     #[error("the final values cannot be compared: {0}")]
     Statistics(#[from] cyclr::stats::StatsError),

@@ -28,6 +28,7 @@ mod event;
 pub mod find;
 mod interrupt;
 pub mod noisy_quadratic;
+mod obeyed;
 mod pace;
 mod parallel;
 mod run;

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use cyclr::Hyper;
-use cyclr::trainer::{Objective, Split, Trainer, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Metrics, Objective, Split, Trainer, TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -32,7 +32,7 @@ impl Pace {
     /// that comes with it has an objective, also if the trainer declares none: that of the evaluation.
     ///
     /// # Errors
-    /// [`Error::Trainer`] if the trainer fails.
+    /// [`Error::Trainer`] if the trainer fails; [`Error::ObjectiveMissing`].
     pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<(Self, TrainerInfo), Error> {
         let (mut pace, mut trainer) = Self::start(factory, seed)?;
         let mut info = trainer.info().clone();
@@ -40,7 +40,7 @@ impl Pace {
             let began = Instant::now();
             let metrics = trainer.evaluate(Split::Validation)?.metrics;
             pace.seconds_per_evaluation = began.elapsed().as_secs_f64();
-            info.objective = info.objective_in(&metrics).map(Objective::of);
+            info.objective = objective(&info, &metrics)?;
         }
         trainer.end()?;
         Ok((pace, info))
@@ -83,6 +83,22 @@ impl Pace {
         };
         example * info.test as f64
     }
+}
+
+/// What decides: the declared objective, which the evaluation must have, or what the evaluation has.
+fn objective(info: &TrainerInfo, metrics: &Metrics) -> Result<Option<Objective>, Error> {
+    let found = info.objective_in(metrics);
+    let Some(declared) = &info.objective else {
+        return Ok(found.map(Objective::of));
+    };
+    if found.is_none() {
+        let names: Vec<&str> = metrics.iter().map(|metric| &*metric.name).collect();
+        return Err(Error::ObjectiveMissing {
+            name: declared.name.to_string(),
+            found: names.join(", "),
+        });
+    }
+    Ok(Some(declared.clone()))
 }
 
 /// The seconds of each group of updates, sorted.

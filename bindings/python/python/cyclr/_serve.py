@@ -6,6 +6,7 @@ import json
 import math
 import os
 import select
+import socket
 import sys
 import threading
 import traceback
@@ -43,18 +44,13 @@ def serve(
     Raises:
         ValueError: The script runs alone, and ``policy`` or its length is missing.
     """
-    descriptors = os.environ.get("CYCLR_FD")
-    if descriptors is None:
+    if "CYCLR_FD" not in os.environ:
         if policy is None:
             raise ValueError(
                 "no cyclr has started this script: give policy=... with updates=... or epochs=... to train without it"
             )
         return train(build, policy, updates=updates, epochs=epochs, seed=seed)
-    requests, answers = (int(fd) for fd in descriptors.split(","))
-    # What this script starts itself is no child of cyclr.
-    del os.environ["CYCLR_FD"]
-    for fd in (requests, answers):
-        os.set_inheritable(fd, False)
+    requests, answers = connect()
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
         watchdog = _Watchdog(requests)
         try:
@@ -63,6 +59,40 @@ def serve(
             # A script that exits may say why.
             watchdog.done = True
     return None
+
+
+def connect() -> tuple[int, int]:
+    """The descriptors to read cyclr's requests from and to write the answers to (docs/protocol.md, "The pipes").
+
+    They are the pipes that cyclr made, if they are still open here, and else the two sides of its socket. Nothing is
+    written to a file that is not cyclr's. What this process starts later is no child of cyclr.
+
+    Raises:
+        RuntimeError: A launcher closed the pipes, and there is no socket.
+    """
+    requests, answers = (int(fd) for fd in os.environ.pop("CYCLR_FD").split(","))
+    pipes, path = os.environ.pop("CYCLR_PIPES", None), os.environ.pop("CYCLR_SOCKET", None)
+    if pipes is None or pipes == f"{_identity(requests)},{_identity(answers)}":
+        for fd in (requests, answers):
+            os.set_inheritable(fd, False)
+        return requests, answers
+    if path is None:
+        raise RuntimeError(
+            f"the descriptors {requests} and {answers} are not cyclr's pipes: a launcher closed them, and there is no "
+            "socket. Start the script without the launcher, or set TMPDIR to a shorter path"
+        )
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        return os.dup(connection.fileno()), os.dup(connection.fileno())
+
+
+def _identity(fd: int) -> Optional[str]:
+    """`DEVICE:INODE` of a descriptor; `None` if it is not open."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 class _Watchdog:

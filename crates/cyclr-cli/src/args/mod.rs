@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use cyclr_train::find::Smoothed;
 
 use crate::factory::TrainerArgs;
-use values::{count, duration, fraction, percent};
+use values::{bounds, count, duration, fraction, percent};
 
 pub(crate) use run::RunArgs;
 pub(crate) use values::{schedule, spec, updates};
@@ -318,6 +318,23 @@ pub(crate) struct CompareArgs {
         help_heading = "The comparison"
     )]
     pub(crate) margin: Option<f64>,
+    /// The bounds, as in 0.001..0.02, in place of a range test
+    #[arg(
+        long,
+        value_name = "LO..HI",
+        value_parser = bounds,
+        conflicts_with_all = ["study", "from"],
+        help_heading = "The comparison"
+    )]
+    pub(crate) bounds: Option<(f64, f64)>,
+    /// The bounds that `cyclr find --json` wrote into this file, in place of a range test
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "study",
+        help_heading = "The comparison"
+    )]
+    pub(crate) from: Option<PathBuf>,
     /// A study file that declares everything
     #[arg(long, value_name = "FILE")]
     pub(crate) study: Option<PathBuf>,

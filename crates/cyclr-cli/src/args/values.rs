@@ -32,6 +32,24 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}` is no fraction: write it as in 1/4 or 0.25"))
 }
 
+/// `0.001..0.02`
+pub(super) fn bounds(text: &str) -> Result<(f64, f64), String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok();
+    let pair = text.split_once("..");
+    let (low, high) = pair
+        .and_then(|(low, high)| number(low).zip(number(high)))
+        .ok_or_else(|| {
+            format!("`{text}` are no bounds: write them as LO..HI, as in 0.001..0.02")
+        })?;
+    if low > 0.0 && low < high && high.is_finite() {
+        Ok((low, high))
+    } else {
+        Err(format!(
+            "`{text}`: both must be above 0, the lower one first"
+        ))
+    }
+}
+
 /// `90s`, `10m`, `1h30m`: numbers with units that fall.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");

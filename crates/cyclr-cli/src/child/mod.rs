@@ -58,7 +58,7 @@ impl TrainerFactory for ChildFactory {
                 reason: format!("a child takes seeds up to {LARGEST_SEED}"),
             });
         }
-        let mut child = Child::start(&self.command, self.timeout)?;
+        let mut child = Child::start(&self.command, None, self.timeout)?;
         child.initialize(seed, self.data_seed, self.batch)?;
         let known = self.info.get_or_init(|| child.info().clone());
         if known != child.info() {

@@ -1,8 +1,11 @@
-//! A child process in a group of its own, which ends with cyclr.
+//! A child process in a group that ends with cyclr.
 
-use std::fs::DirBuilder;
-use std::io::{PipeReader, Write, pipe};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{BufRead, BufReader, Error, PipeReader, pipe};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,52 +20,87 @@ use super::channel::Channel;
 /// How long a child may take to end after SIGTERM, before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Waits for a line from cyclr, and where cyclr ends without one, however it ends, kills the group and removes its folder.
-const WATCHDOG: &str = "read -r _ || { kill -s KILL -- \"-$0\"; rm -rf -- \"$1\"; }";
+/// Makes the folder, says so, and waits for the end of cyclr, however it ends; then removes the folder and kills the group,
+/// which it leads. A file that is made while the folder is removed costs a second try.
+const WATCHDOG: &str = "trap '' HUP INT PIPE QUIT TERM
+mkdir -m 700 -- \"$1\" 2>&1 || exit
+echo
+exec >/dev/null 2>&1
+read -r _
+rm -rf -- \"$1\" || rm -rf -- \"$1\"
+kill -s KILL -- \"-$$\"";
 
 /// The descriptors that a child finds its pipes at: below ten, because a shell can use no others.
 const READ: i32 = 3;
 const WRITE: i32 = 4;
 
-/// A child and its watchdog.
+/// A child, and the watchdog that leads its group.
 #[derive(Debug)]
 pub(super) struct Process {
+    watchdog: Watchdog,
     child: Child,
-    group: Pid,
-    watchdog: Option<Child>,
+    pid: Pid,
     reaped: bool,
-    folder: PathBuf,
 }
 
 impl Process {
     /// A folder for files that go between it and cyclr; it ends with the process.
     pub(super) fn folder(&self) -> &Path {
-        &self.folder
+        &self.watchdog.folder
     }
 
-    /// Starts a command; hands back our ends of its pipes, and of what it prints.
-    pub(super) fn start(command: &[String]) -> std::io::Result<(Self, Channel, PipeReader)> {
+    /// Starts a command in a working directory; hands back our ends of its pipes, and of what it prints.
+    pub(super) fn start(
+        command: &[String],
+        directory: Option<&Path>,
+    ) -> std::io::Result<(Self, Channel, PipeReader)> {
+        let (program, args) = command
+            .split_first()
+            .ok_or(std::io::ErrorKind::InvalidInput)?;
+        // First of all, so that there is no moment at which a kill would leave the child behind.
+        let watchdog = Watchdog::start()?;
         let (their_requests, our_requests) = pipe()?;
         let (our_answers, their_answers) = pipe()?;
         let (our_output, their_output) = pipe()?;
-        let mapped = |parent_fd, child_fd| FdMapping {
-            parent_fd,
-            child_fd,
-        };
-        let (program, args) = command.split_first().ok_or(std::io::ErrorKind::NotFound)?;
+        let socket = watchdog.folder.join("socket");
+        // The path may be too long for a socket. The pipes are then the only way.
+        let listener = UnixListener::bind(&socket).ok();
         let mut started = Command::new(program);
+        let (their_requests, their_answers) =
+            (OwnedFd::from(their_requests), OwnedFd::from(their_answers));
         started
             .args(args)
             .env("CYCLR_FD", format!("{READ},{WRITE}"))
+            .env(
+                "CYCLR_PIPES",
+                format!(
+                    "{},{}",
+                    identity(&their_requests)?,
+                    identity(&their_answers)?
+                ),
+            )
             .stdin(Stdio::null())
             .stdout(their_output.try_clone()?)
             .stderr(their_output)
-            .process_group(0)
+            .process_group(watchdog.group.as_raw_nonzero().get())
             .fd_mappings(vec![
-                mapped(their_requests.into(), READ),
-                mapped(their_answers.into(), WRITE),
+                FdMapping {
+                    parent_fd: their_requests,
+                    child_fd: READ,
+                },
+                FdMapping {
+                    parent_fd: their_answers,
+                    child_fd: WRITE,
+                },
             ])
-            .map_err(std::io::Error::other)?;
+            .map_err(Error::other)?;
+        match &listener {
+            Some(_) => started.env("CYCLR_SOCKET", &socket),
+            None => started.env_remove("CYCLR_SOCKET"),
+        };
+        if let Some(directory) = directory {
+            started.current_dir(directory);
+        }
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {
             // What a script prints should be in the log before it fails.
             started.env("PYTHONUNBUFFERED", "1");
@@ -70,33 +108,21 @@ impl Process {
         let child = started.spawn()?;
         // Our copies of its ends: while one is open, the end of the child would not show.
         drop(started);
-        let group = Pid::from_child(&child);
-        let mut process = Self {
+        let process = Self {
+            pid: Pid::from_child(&child),
             child,
-            group,
-            watchdog: None,
+            watchdog,
             reaped: false,
-            folder: std::env::temp_dir().join(format!(
-                "cyclr-{}-{}",
-                std::process::id(),
-                group.as_raw_nonzero()
-            )),
         };
-        process.watchdog = Some(watchdog(group, process.folder())?);
-        // After the watchdog has begun, so that there is no moment at which a kill would leave it behind.
-        DirBuilder::new().mode(0o700).create(process.folder())?;
-        Ok((
-            process,
-            Channel::new(our_requests, our_answers)?,
-            our_output,
-        ))
+        let channel = Channel::new(our_requests, our_answers, listener)?;
+        Ok((process, channel, our_output))
     }
 
     /// Whether it has not ended.
     pub(super) fn lives(&self) -> bool {
-        // It is looked at and left as it is: as long as it is not reaped, nobody else can get its number.
+        // It is looked at and left as it is, so that how it ended can still be asked.
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        !self.reaped && !matches!(waitid(WaitId::Pid(self.group), look), Ok(Some(_)) | Err(_))
+        !self.reaped && !matches!(waitid(WaitId::Pid(self.pid), look), Ok(Some(_)) | Err(_))
     }
 
     /// Waits until it ends by itself; whether it did.
@@ -119,18 +145,11 @@ impl Process {
             return None;
         }
         if self.lives() {
-            let _ = kill_process_group(self.group, Signal::TERM);
+            // The watchdog does not heed it.
+            let _ = kill_process_group(self.watchdog.group, Signal::TERM);
             self.wait(GRACE);
         }
-        let _ = kill_process_group(self.group, Signal::KILL);
-        if let Some(mut watchdog) = self.watchdog.take() {
-            // It goes before the child is reaped, and its number perhaps another's.
-            let told = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"\n"));
-            if !matches!(told, Some(Ok(()))) {
-                let _ = watchdog.kill();
-            }
-            let _ = watchdog.wait();
-        }
+        self.watchdog.end();
         self.reaped = true;
         self.child.wait().ok()
     }
@@ -139,18 +158,81 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-fn watchdog(group: Pid, folder: &Path) -> std::io::Result<Child> {
-    Command::new("/bin/sh")
-        .args(["-c", WATCHDOG])
-        .arg(group.as_raw_nonzero().to_string())
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
+/// Leads the child's group and owns its folder. Both end with it, and it ends with cyclr.
+#[derive(Debug)]
+struct Watchdog {
+    process: Child,
+    group: Pid,
+    folder: PathBuf,
+    ended: bool,
+}
+
+impl Watchdog {
+    /// Starts it, and waits until its folder is made.
+    fn start() -> std::io::Result<Self> {
+        let folder = std::path::absolute(std::env::temp_dir())?;
+        let folder = folder.join(format!("cyclr-{:016x}", random()));
+        let mut process = Command::new("/bin/sh")
+            .args(["-c", WATCHDOG, "cyclr-watchdog"])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(said) = process.stdout.take() {
+            BufReader::new(said).read_line(&mut line)?;
+        }
+        if line != "\n" {
+            let _ = process.wait();
+            return Err(Error::other(format!(
+                "no folder for it can be made, {}: {}; set TMPDIR to a folder that can be written to",
+                folder.display(),
+                line.trim()
+            )));
+        }
+        Ok(Self {
+            group: Pid::from_child(&process),
+            process,
+            folder,
+            ended: false,
+        })
+    }
+
+    /// Removes the folder and kills the whole group, itself last of all that there is to lose.
+    fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        let left = fs::remove_dir_all(&self.folder);
+        // It is not reaped yet, so that its number, which is the group's, is nobody else's.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = self.process.wait();
+        if left.is_err() {
+            // A file that the child made meanwhile. Now there is nobody left who could.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+        self.ended = true;
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A number that nobody else has: the standard library keys its hashers at random.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// `DEVICE:INODE` of a descriptor, by which a process can tell whether it has the same file.
+fn identity(descriptor: &OwnedFd) -> std::io::Result<String> {
+    let file = File::from(descriptor.try_clone()?).metadata()?;
+    Ok(format!("{}:{}", file.dev(), file.ino()))
 }

@@ -1,19 +1,20 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
 use cyclr::trainer::{Evaluation, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 use serde::de::DeserializeOwned;
 
-use super::channel::{Broken, Channel};
+use super::channel::{Broken, Channel, Waiting};
 use super::output::Output;
 use super::process::Process;
 use super::protocol::{
     Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
     Version, correct,
 };
+use crate::say::note;
 
 /// What a request may take whose like has not been timed yet: setting up, compiling, the first evaluation.
 const FIRST: Duration = Duration::from_secs(600);
@@ -25,6 +26,13 @@ const TIMES_ITS_PACE: f64 = 20.0;
 /// How long a child may take to end after `shutdown`: in good order, and where nothing depends on it any more.
 const TO_END: Duration = Duration::from_secs(60);
 const TO_END_UNASKED: Duration = Duration::from_secs(10);
+
+/// After this long without a sign that the script knows cyclr, a hint is shown.
+const HINT_AFTER: Duration = Duration::from_secs(10);
+
+/// What a script needs that knows nothing of cyclr.
+const HINT: &str = "a PyTorch script is driven as it is by `-- cyclr drive train.py`; any Python script can call \
+     cyclr.serve; every other program does what docs/protocol.md says";
 
 /// How long the last words of a dead child are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -38,6 +46,8 @@ pub(super) struct Child {
     output: Output,
     info: Option<TrainerInfo>,
     requests: u64,
+    /// Whether it has read a request, or connected.
+    heard: bool,
     paces: BTreeMap<&'static str, Pace>,
     timeout: Option<Duration>,
 }
@@ -52,11 +62,14 @@ struct Pace {
 impl Child {
     pub(super) fn start(
         command: &[String],
+        directory: Option<&Path>,
         timeout: Option<Duration>,
     ) -> Result<Self, TrainerError> {
-        let (process, channel, printed) = Process::start(command).map_err(|error| {
+        let started = Process::start(command, directory);
+        let (process, channel, printed) = started.map_err(|error| {
             let program = command.first().map_or("", String::as_str);
-            failed(format!("`{program}` cannot be started: {error}"))
+            let place = directory.map_or_else(String::new, |d| format!(" in {}", d.display()));
+            failed(format!("`{program}` cannot be started{place}: {error}"))
         })?;
         Ok(Self {
             process,
@@ -64,6 +77,7 @@ impl Child {
             output: Output::collect(printed),
             info: None,
             requests: 0,
+            heard: false,
             paces: BTreeMap::new(),
             timeout,
         })
@@ -157,9 +171,25 @@ impl Child {
         };
         let mut line = serde_json::to_vec(&request).map_err(|e| Broken::Io(e.into()))?;
         line.push(b'\n');
-        let mut lives = || self.process.lives();
-        channel.write(&line, deadline, &mut lives)?;
-        channel.read(deadline, &mut lives)
+        let began = Instant::now();
+        let (process, known) = (&self.process, &mut self.heard);
+        let mut hinted = false;
+        let answer = channel.exchange(
+            &line,
+            &mut Waiting {
+                deadline,
+                lives: &mut || process.lives(),
+                heard: &mut |heard| {
+                    *known |= heard;
+                    if !*known && !hinted && began.elapsed() >= HINT_AFTER {
+                        hinted = true;
+                        note!("the script has not asked cyclr for anything yet. If it is not merely slow to start: {HINT}");
+                    }
+                },
+            },
+        )?;
+        self.heard = true;
+        Ok(answer)
     }
 
     /// What a request may take.
@@ -183,14 +213,21 @@ impl Child {
         let reason = match broken {
             Broken::TimeOut => {
                 self.process.end();
+                let hint = if self.heard {
+                    String::new()
+                } else {
+                    format!("; it has not asked cyclr for anything: {HINT}")
+                };
                 format!(
-                    "the child has not answered `{method}` within {:.0} s, and was ended (--child-timeout gives it another limit)",
+                    "the child has not answered `{method}` within {:.0} s, and was ended (--child-timeout gives it another limit){hint}",
                     limit.as_secs_f64().ceil()
                 )
             }
             Broken::Closed(begun) => {
                 let how = self.stop_reason();
-                if begun.is_empty() {
+                if begun.is_empty() && !self.heard {
+                    format!("the child {how} and has not asked cyclr for anything: {HINT}")
+                } else if begun.is_empty() {
                     format!("the child {how} and has not answered `{method}`")
                 } else {
                     format!(

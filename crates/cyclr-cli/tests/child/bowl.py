@@ -19,6 +19,8 @@ import cyclr_child  # noqa: E402
 parser = argparse.ArgumentParser()
 parser.add_argument("--metric", choices=["accuracy", "loss", "perplexity", "perplexity-alone", "f1"], default="accuracy")
 parser.add_argument("--less", choices=["momentum", "snapshots", "validation"], action="append", default=[])
+parser.add_argument("--ignore", choices=["seed", "rate"], action="append", default=[])
+parser.add_argument("--objective", help="a declared objective: NAME:DIRECTION:UNIT")
 parser.add_argument("--slow", type=float, default=0, help="seconds an update takes")
 parser.add_argument("--chatty", action="store_true")
 parser.add_argument("--pids", help="a folder that gets an empty file for each process")
@@ -35,7 +37,7 @@ BATCH, HELD_OUT = 50, 200
 class Bowl:
     def initialize(self, seed, data_seed, batch):
         self.seed = seed
-        self.random = random.Random(seed)
+        self.random = random.Random(42 if "seed" in args.ignore else seed)
         self.weights = [3 * self.random.gauss(0, 1) for _ in CURVATURES]
         self.velocity = [0.0] * len(CURVATURES)
         self.made = 0
@@ -53,6 +55,7 @@ class Bowl:
             "momentum": "momentum" not in args.less,
             "weight_decay": True,
             "snapshots": "snapshots" not in args.less,
+            **({"objective": dict(zip(("name", "direction", "unit"), args.objective.split(":")))} if args.objective else {}),
         }
 
     def loss(self):
@@ -78,6 +81,7 @@ class Bowl:
         time.sleep(args.slow)
         skill = 1 / (1 + self.loss())
         metrics = self.metrics(self.batch, sum(self.random.random() < skill for _ in range(self.batch)))
+        lr = 0.02 if "rate" in args.ignore else lr
         momentum = 0.9 if momentum is None or "momentum" in args.less else momentum
         for j, h in enumerate(CURVATURES):
             gradient = h * self.weights[j] + self.random.gauss(0, 0.3) + (weight_decay or 0) * self.weights[j]

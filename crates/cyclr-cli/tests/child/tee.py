@@ -11,7 +11,9 @@ import threading
 
 read, write = map(int, os.environ["CYCLR_FD"].split(","))
 to_child, from_child = os.pipe(), os.pipe()
-env = {**os.environ, "CYCLR_FD": f"{to_child[0]},{from_child[1]}"}
+identity = lambda fd: f"{os.fstat(fd).st_dev}:{os.fstat(fd).st_ino}"  # noqa: E731
+ends = (to_child[0], from_child[1])
+env = {**os.environ, "CYCLR_FD": "{},{}".format(*ends), "CYCLR_PIPES": ",".join(map(identity, ends))}
 child = subprocess.Popen(sys.argv[2:], env=env, pass_fds=(to_child[0], from_child[1]))
 os.close(to_child[0])
 os.close(from_child[1])

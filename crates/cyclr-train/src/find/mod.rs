@@ -197,7 +197,8 @@ impl Found {
 /// Makes a range test with runs of its own, so that it leaves no trace in any other.
 ///
 /// # Errors
-/// Those of [`RangeTest::check`]; [`Error::Trainer`] and [`Error::Interrupted`].
+/// Those of [`RangeTest::check`]; [`Error::SeedNotObeyed`] and [`Error::RateNotObeyed`] where the sweeps show it;
+/// [`Error::Trainer`] and [`Error::Interrupted`].
 pub fn range_test(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
@@ -243,6 +244,7 @@ pub fn range_test(
             probes: Vec::new(),
         },
     };
+    check_probes(test.seed, &reading.probes)?;
     Ok(Found {
         test: test.clone(),
         answer: reading.answer,
@@ -287,4 +289,31 @@ fn train_probes(
         emit(FindEvent::Probed(result));
         Ok(result)
     })
+}
+
+/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the bit.
+fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
+    for (n, one) in probes.iter().enumerate() {
+        for other in &probes[..n] {
+            let (Some(loss), Some(same)) = (one.loss, other.loss) else {
+                continue;
+            };
+            if loss.to_bits() != same.to_bits() || one.probe.updates != other.probe.updates {
+                continue;
+            }
+            let seeds = [other, one].map(|result| first_seed + result.probe.repeat);
+            let rates = [other, one].map(|result| result.probe.lr);
+            if seeds[0] == seeds[1] && rates[0] != rates[1] {
+                return Err(Error::RateNotObeyed {
+                    seed: seeds[0],
+                    rates,
+                    updates: one.probe.updates as usize,
+                });
+            }
+            if seeds[0] != seeds[1] && rates[0] == rates[1] {
+                return Err(Error::SeedNotObeyed { seeds, loss });
+            }
+        }
+    }
+    Ok(())
 }

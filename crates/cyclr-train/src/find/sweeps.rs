@@ -6,6 +6,7 @@ use cyclr::range::{Rule, SweepReading, read_bounds};
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 
 use super::{Curve, CurvePoint, FindEvent, Measure, Ramp, sweep};
+use crate::obeyed::Beginning;
 use crate::parallel::all_side_by_side;
 use crate::store::write_atomically;
 use crate::{Error, Watch};
@@ -107,12 +108,38 @@ pub fn sweep_test(
         curve.printed = net.output();
         Ok::<_, Error>(curve)
     })?;
+    check_repeats(test, &curves)?;
     let sweeps: Result<Vec<_>, _> = curves.iter().map(Curve::sweep).collect();
     let sweeps = sweeps.map_err(|error| Error::BadSweep {
         reason: error.to_string(),
     })?;
     let reading = read_bounds(&sweeps, &Rule::default());
     Ok(Swept { curves, reading })
+}
+
+/// Refuses repeats that are one and the same sweep.
+fn check_repeats(test: &SweepTest, curves: &[Curve]) -> Result<(), Error> {
+    if test.measure != Measure::Training {
+        // Held-out data at the lowest rates may be alike for all seeds that start from given weights.
+        return Ok(());
+    }
+    let mut known: Vec<Beginning> = Vec::new();
+    for (repeat, curve) in curves.iter().enumerate() {
+        // A point without a loss has nothing to compare.
+        let points = curve.points.iter();
+        let points = points.filter_map(|point| Some((point.lr, point.loss?)));
+        let (rates, losses) = points.take(Beginning::LENGTH).unzip();
+        let beginning = Beginning {
+            seed: test.seed + repeat as u64,
+            rates,
+            losses,
+        };
+        for other in &known {
+            beginning.check_against(other)?;
+        }
+        known.push(beginning);
+    }
+    Ok(())
 }
 
 impl Swept {

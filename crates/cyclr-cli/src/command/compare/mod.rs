@@ -14,6 +14,7 @@ use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
     Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare,
 };
+use cyclr_train::find::AnswerRecord;
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
@@ -166,12 +167,39 @@ fn of_flags(
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
     }
+    if let Some((base_lr, max_lr)) = bounds(args)? {
+        plan.bounds = Bounds::Given { base_lr, max_lr };
+    }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
         factory: args.factory.clone(),
         plan,
         folder,
     })
+}
+
+/// The bounds that were handed on: given themselves, or what `cyclr find --json` wrote.
+fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
+    let Some(file) = &args.from else {
+        return Ok(args.bounds);
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    let answer: AnswerRecord = serde_json::from_str(&text).map_err(|error| {
+        let file = file.display();
+        Usage::error(format!(
+            "{file} is not what `cyclr find --json` writes: {error}"
+        ))
+    })?;
+    match answer {
+        AnswerRecord::Bounds {
+            base_lr, max_lr, ..
+        } => Ok(Some((base_lr, max_lr))),
+        AnswerRecord::None { reason, .. } => Err(Usage::error(format!(
+            "{} has no bounds: {reason}",
+            file.display()
+        ))),
+    }
 }
 
 /// The usual margin is in points of accuracy. Any other objective needs one of its own.
@@ -208,6 +236,7 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
+    args.factory.check_with_study()?;
     if let Some(factor) = args.scale {
         study = study.scaled(factor).map_err(Usage::error)?;
     }
@@ -230,7 +259,7 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
             plan.seeds.truncate(seeds as usize);
         }
         Ok(Comparison {
-            factory: TrainerArgs::of_study(&part.train, args.factory.data.as_ref())?,
+            factory: args.factory.of_study(&part.train)?,
             plan,
             folder,
         })

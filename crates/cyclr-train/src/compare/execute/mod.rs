@@ -3,6 +3,7 @@ mod tuning;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 
 use cyclr::Spec;
 use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
@@ -11,6 +12,7 @@ use super::folder::{Begin, Folder, Manifest};
 use super::record::{ArmOutcome, Conclusion, Range, Record};
 use super::{Bounds, Plan, analyse, bounds, export, text};
 use crate::find::FindEvent;
+use crate::obeyed::Beginning;
 use crate::{Error, Event, Interrupt, Pace, Watch};
 
 /// How a comparison is carried out; none of it changes the results.
@@ -110,6 +112,7 @@ pub struct RunName {
 /// # Errors
 /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::Undecidable`] for a plan that cannot be carried out;
 /// [`Error::OtherPlan`], [`Error::Occupied`], [`Error::Locked`] for a folder that is not this comparison's or in use;
+/// [`Error::SeedNotObeyed`], [`Error::RateNotObeyed`] if the runs show it, [`Error::ObjectiveMissing`];
 /// [`Error::RunsFailed`] if the trainer failed in some runs, which another call tries again; [`Error::Interrupted`];
 /// those of [`train_in`](crate::train_in) for the runs.
 pub fn compare(
@@ -146,6 +149,7 @@ pub fn compare(
         trainer: manifest.trainer,
         jobs: settings.jobs,
         interrupt,
+        beginnings: Mutex::default(),
     };
     comparing.go(begin.pace, manifest.about, observer)
 }
@@ -160,6 +164,8 @@ struct Comparing<'a> {
     trainer: serde_json::Value,
     jobs: usize,
     interrupt: &'a Interrupt,
+    /// The beginnings of the finished runs.
+    beginnings: Mutex<Vec<Beginning>>,
 }
 
 type Observer<'o> = &'o mut dyn FnMut(&CompareEvent);

@@ -9,6 +9,7 @@ use cyclr::trainer::{Metrics, Objective};
 
 use super::{CompareEvent, Comparing, Observer, RunName};
 use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RunOutcome};
+use crate::obeyed::Beginning;
 use crate::store::{Stage, read_events, stage};
 use crate::{Budget, Error, Event, Outcome, Task, Watch, resume, side_by_side, train_in};
 
@@ -130,7 +131,9 @@ impl Comparing<'_> {
         job: &Job,
         emit: &mut dyn FnMut(CompareEvent),
     ) -> Result<Outcome, Error> {
-        let outcome = self.run_one(job, emit);
+        let outcome = self
+            .run_one(job, emit)
+            .and_then(|outcome| self.check_obeyed(job).map(|()| outcome));
         let name = job.name.clone();
         match &outcome {
             Ok(outcome) => emit(CompareEvent::Over {
@@ -144,6 +147,32 @@ impl Comparing<'_> {
             Err(_) => {}
         }
         outcome
+    }
+
+    /// Refuses a run that shows, beside one that has ended before, that the seed or the rate is not used.
+    fn check_obeyed(&self, job: &Job) -> Result<(), Error> {
+        let folder = self.folder.path().join(&job.name.folder);
+        let mut beginning = Beginning {
+            seed: job.name.seed,
+            rates: Vec::new(),
+            losses: Vec::new(),
+        };
+        for event in read_events(&folder)? {
+            if let Event::Updated { hyper, metrics, .. } = event? {
+                let Some(loss) = metrics.loss() else { break };
+                beginning.rates.push(hyper.lr);
+                beginning.losses.push(loss.value);
+            }
+            if beginning.losses.len() == Beginning::LENGTH {
+                break;
+            }
+        }
+        let mut ended = self.beginnings.lock().expect("no panic while it is held");
+        ended
+            .iter()
+            .try_for_each(|other| beginning.check_against(other))?;
+        ended.push(beginning);
+        Ok(())
     }
 
     /// Makes a run, goes on with it, or reads it, as far as its folder has it.
