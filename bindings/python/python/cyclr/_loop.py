@@ -102,8 +102,7 @@ def ended_early(loop: Loop, advice: str) -> Optional[CyclrError]:
     """The error for a loop that ended though updates were still to be made."""
     if loop.has_ended or not loop.has_update:
         return None
-    left = len(loop._asked) - len(loop._made)
-    return CyclrError(
-        f"the loop ended after {loop.updates_done} updates, and cyclr asks for at least "
-        f"{loop.updates_done + left}: {advice}"
-    )
+    asked = loop.updates_done + len(loop._asked) - len(loop._made)
+    total = loop.requests.updates
+    wanted = f"at least {asked}" if total is None else max(total, asked)
+    return CyclrError(f"the loop ended after {loop.updates_done} updates, and cyclr asks for {wanted}: {advice}")

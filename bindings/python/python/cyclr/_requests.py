@@ -7,7 +7,7 @@ import os
 from typing import Any, BinaryIO, Callable, Optional
 
 from cyclr._cyclr import Hyper
-from cyclr._serve import _Child, _metric, _needed, _Refusal, _Watchdog
+from cyclr._serve import _Child, _metric, _needed, _Refusal, _Watchdog, connect
 from cyclr._trainer import Metric, Run, Trainer
 
 Share = Callable[[Optional[bytes]], bytes]
@@ -26,7 +26,10 @@ class Requests:
         self._watchdog = _Watchdog(pipes[0].fileno()) if pipes else None
         self._line: Optional[bytes] = self._hear()
         self._asked: Any = None
-        self.run = _run(self._line)
+        params = json.loads(self._line)["params"]
+        self.run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
+        self.updates: Optional[int] = params.get("updates")
+        """The updates that the run will make, if cyclr says so."""
 
     def answer_by(self, trainer: Trainer) -> None:
         """Says who does what is asked."""
@@ -88,14 +91,6 @@ def is_driven() -> bool:
 
 
 def open_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes of the cyclr that started this process; what this process starts itself is no child of it."""
-    requests, answers = (int(fd) for fd in os.environ.pop("CYCLR_FD").split(","))
-    for fd in (requests, answers):
-        os.set_inheritable(fd, False)
+    """The pipes of the cyclr that started this process."""
+    requests, answers = connect()
     return os.fdopen(requests, "rb"), os.fdopen(answers, "wb")
-
-
-def _run(line: bytes) -> Run:
-    """The run that ``initialize`` names."""
-    params = json.loads(line)["params"]
-    return Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))

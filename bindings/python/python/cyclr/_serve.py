@@ -43,18 +43,13 @@ def serve(
     Raises:
         ValueError: The script runs alone, and ``policy`` or its length is missing.
     """
-    descriptors = os.environ.get("CYCLR_FD")
-    if descriptors is None:
+    if "CYCLR_FD" not in os.environ:
         if policy is None:
             raise ValueError(
                 "no cyclr has started this script: give policy=... with updates=... or epochs=... to train without it"
             )
         return train(build, policy, updates=updates, epochs=epochs, seed=seed)
-    requests, answers = (int(fd) for fd in descriptors.split(","))
-    # What this script starts itself is no child of cyclr.
-    del os.environ["CYCLR_FD"]
-    for fd in (requests, answers):
-        os.set_inheritable(fd, False)
+    requests, answers = connect()
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
         watchdog = _Watchdog(requests)
         try:
@@ -63,6 +58,17 @@ def serve(
             # A script that exits may say why.
             watchdog.done = True
     return None
+
+
+def connect() -> tuple[int, int]:
+    """The descriptors to read cyclr's requests from and to write the answers to.
+
+    What this process starts later is no child of cyclr.
+    """
+    requests, answers = (int(fd) for fd in os.environ.pop("CYCLR_FD").split(","))
+    for fd in (requests, answers):
+        os.set_inheritable(fd, False)
+    return requests, answers
 
 
 class _Watchdog:

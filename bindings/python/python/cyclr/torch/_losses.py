@@ -20,6 +20,7 @@ class Losses:
         self._values: list[Any] = []
         self._divisors: list[float] = []
         self._accumulated = 0
+        self.seen = 0
 
     def watch(self) -> Losses:
         """Sees every ``backward`` of this process from now on."""
@@ -29,6 +30,7 @@ class Losses:
 
     def add(self, loss: torch.Tensor) -> None:
         """Notes a loss that is about to be propagated."""
+        self.seen += 1
         loss = getattr(loss, "_cyclr_unscaled", loss)
         self._divisors.append(_divisor(loss))
         value = loss.detach()

@@ -14,44 +14,48 @@ from cyclr._requests import Share, open_pipes
 from cyclr._trainer import Metric
 from cyclr.torch._distributed import rank, world_size
 
+_ANY_TIME = timedelta(days=365)
+"""Between two requests there may be any time."""
+
 _group: list[Any] = []
 
 
 def open_here() -> Optional[tuple[BinaryIO, BinaryIO]]:
     """The pipes of cyclr, in the first process; the others have none."""
-    if world_size() == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise CyclrError(
-            f"begin() comes before the {os.environ['WORLD_SIZE']} processes know of each other: call "
-            "torch.distributed.init_process_group first"
-        )
-    if rank() == 0:
+    first = rank() if world_size() > 1 else int(os.environ.get("RANK", "0"))
+    if first == 0:
         return open_pipes()
-    del os.environ["CYCLR_FD"]
+    for name in ("CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"):
+        os.environ.pop(name, None)
     return None
 
 
 def share_over() -> Optional[Share]:
-    """Hands lines to all processes, on a group of their own that the CPU serves; ``None`` if there is one process."""
-    if world_size() == 1:
+    """Hands lines to all processes, by the CPU: over a group of their own, or, before there are groups, torchrun's store.
+
+    Raises:
+        CyclrError: There are several processes, and neither is there.
+    """
+    if world_size() > 1:
+        return _over_group
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
         return None
-    # Between two requests there may be any time.
-    _group[:] = [dist.new_group(backend="gloo", timeout=timedelta(days=365))]
-
-    def share(line: Optional[bytes]) -> bytes:
-        lines = [line]
-        dist.broadcast_object_list(lines, src=0, group=_group[0])
-        return lines[0] or b""
-
-    return share
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        raise CyclrError(
+            f"begin() comes before the {count} processes know of each other: call torch.distributed.init_process_group "
+            "first"
+        )
+    return _over_store()
 
 
 def summed(figures: list[list[Metric]]) -> list[list[Metric]]:
     """The metrics of updates over all processes, the same bits in each."""
-    if world_size() == 1 or not _group:
+    if world_size() == 1:
         return figures
     rows = [[m.value * m.count, m.count, m.correct or 0] for metrics in figures for m in metrics]
     sums = torch.tensor(rows, dtype=torch.float64)
-    dist.all_reduce(sums, group=_group[0])
+    dist.all_reduce(sums, group=_gloo())
     totals = iter(sums.tolist())
     whole = []
     for metrics in figures:
@@ -68,7 +72,7 @@ def gathered(state: Any) -> Any:
     if world_size() == 1:
         return [state]
     states = [None] * world_size()
-    dist.all_gather_object(states, state, group=_group[0])
+    dist.all_gather_object(states, state, group=_gloo())
     return states
 
 
@@ -77,3 +81,33 @@ def mine(states: Any) -> Any:
     if len(states) != world_size():
         raise ValueError(f"the state is of {len(states)} processes, and {world_size()} train here")
     return states[rank()]
+
+
+def _gloo() -> Any:
+    if not _group:
+        _group.append(dist.new_group(backend="gloo", timeout=_ANY_TIME))
+    return _group[0]
+
+
+def _over_group(line: Optional[bytes]) -> bytes:
+    lines = [line]
+    dist.broadcast_object_list(lines, src=0, group=_gloo())
+    return lines[0] or b""
+
+
+def _over_store() -> Share:
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.PrefixStore("cyclr", dist.TCPStore(host, port, is_master=False, timeout=_ANY_TIME))
+    is_first, sent = os.environ["RANK"] == "0", 0
+
+    def share(line: Optional[bytes]) -> bytes:
+        nonlocal sent
+        sent += 1
+        if is_first:
+            store.set(str(sent), line or b"")
+            # The updates between keep the processes together: nobody waits for such an old one.
+            store.delete_key(str(sent - 100))
+            return line or b""
+        return bytes(store.get(str(sent)))
+
+    return share
