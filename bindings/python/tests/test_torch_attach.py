@@ -1,10 +1,8 @@
 import ast
 import pathlib
-import subprocess
-import sys
 
 import pytest
-from driver import Driver
+from forked import Forked, alone
 
 torch = pytest.importorskip("torch")
 
@@ -23,8 +21,7 @@ def start(tmp_path):
     started = []
 
     def one(name, *arguments):
-        with (tmp_path / "log").open("w") as log:
-            started.append(Driver(OWN_LOOP / name, *arguments, log=log))
+        started.append(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log"))
         return started[-1]
 
     yield one
@@ -33,15 +30,8 @@ def start(tmp_path):
         driver.process.wait()
 
 
-def alone(name, *arguments):
-    """What a script prints alone."""
-    command = [sys.executable, str(OWN_LOOP / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def losses_alone(*arguments):
-    line = next(line for line in alone("many.py", *arguments).splitlines() if line.startswith("losses "))
+def losses_alone(log, *arguments):
+    line = next(line for line in alone(OWN_LOOP / "many.py", *arguments, log=log).splitlines() if "losses" in line)
     return ast.literal_eval(line.removeprefix("losses "))
 
 
@@ -49,8 +39,9 @@ def losses_of(made):
     return [metrics[0]["value"] for metrics in made]
 
 
-def test_alone_the_lines_change_nothing():
-    assert alone("attached.py") == alone("plain.py")
+def test_alone_the_lines_change_nothing(tmp_path):
+    printed = [alone(OWN_LOOP / name, log=tmp_path / "log") for name in ("attached.py", "plain.py")]
+    assert printed[0] == printed[1] and "accuracy" in printed[0]
 
 
 def test_the_losses_are_those_of_the_loop_alone_whoever_listens(start, tmp_path):
@@ -64,7 +55,7 @@ def test_the_losses_are_those_of_the_loop_alone_whoever_listens(start, tmp_path)
     assert measured[1]["count"] == 50 and measured[1]["correct"] > 25
     driver.result("state", path=str(tmp_path / "state"))
     made += losses_of(driver.updates(30)) + losses_of(driver.updates(29))
-    assert made == losses_alone()
+    assert made == losses_alone(tmp_path / "alone")
     assert driver.shutdown() == 0
     log = (tmp_path / "log").read_text()
     assert "one held-out split of 100 examples: 50 are validation and 50 are test" in log
@@ -97,9 +88,9 @@ def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(star
 
 
 @pytest.mark.parametrize("divided", [True, False])
-def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, divided):
+def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided):
     arguments = ["--amp", "--accumulate", "4", *(["--divided"] if divided else [])]
-    losses = losses_alone(*arguments, "--epochs", "1")
+    losses = losses_alone(tmp_path / "alone", *arguments, "--epochs", "1")
     means = [sum(losses[place : place + 4]) / 4 for place in (0, 4, 8, 12)]
     driver = start("many.py", *arguments)
     assert driver.initialize(seed=3)["batch"] == 80
@@ -111,7 +102,7 @@ def test_a_bare_loop_is_driven_too_and_ends_with_the_run(start, tmp_path):
     driver = start("many.py", "--way", "bare")
     assert not driver.initialize(seed=3)["snapshots"]
     made = losses_of(driver.updates(40)) + losses_of(driver.updates(24))
-    assert made == losses_alone()
+    assert made == losses_alone(tmp_path / "alone")
     assert driver.shutdown() == 0
     assert "losses" not in (tmp_path / "log").read_text()
 

@@ -1,10 +1,8 @@
 import ast
 import pathlib
-import subprocess
-import sys
 
 import pytest
-from driver import Driver
+from forked import Forked, alone
 
 pytest.importorskip("torch")
 
@@ -19,8 +17,7 @@ def start(tmp_path):
     started = []
 
     def one(*arguments, before=()):
-        with (tmp_path / "log").open("w") as log:
-            started.append(Driver("-m", "cyclr", "drive", *before, UNAWARE, *arguments, log=log))
+        started.append(Forked(*before, UNAWARE, *arguments, log=tmp_path / "log", drive=True))
         return started[-1]
 
     yield one
@@ -29,9 +26,8 @@ def start(tmp_path):
         driver.process.wait()
 
 
-def losses_alone(*arguments):
-    done = subprocess.run([sys.executable, str(UNAWARE), *arguments], capture_output=True, text=True, check=True)
-    return ast.literal_eval(done.stdout.removeprefix("losses "))
+def losses_alone(tmp_path, *arguments):
+    return ast.literal_eval(alone(UNAWARE, *arguments, log=tmp_path / "alone").removeprefix("losses "))
 
 
 def losses_of(made):
@@ -52,20 +48,20 @@ def test_the_losses_are_the_scripts_own_and_its_scheduler_is_overridden(start, t
     info = driver.initialize()
     assert (info["examples"], info["batch"], info["validation"], info["snapshots"]) == (330, 30, 0, False)
     made = losses_of(driver.updates(20) + driver.updates(13))
-    assert made == losses_alone()
+    assert made == losses_alone(tmp_path)
     assert driver.shutdown() == 0
     log = (tmp_path / "log").read_text()
     assert log.count("the script's StepLR sets the rate too") == 1
 
 
-def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start):
+def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start, tmp_path):
     driver = start()
     driver.initialize(seed=1)
-    assert losses_of(driver.updates(2)) != losses_alone()[:2]
+    assert losses_of(driver.updates(2)) != losses_alone(tmp_path)[:2]
 
 
-def test_steps_that_amp_skips_are_no_updates(start):
-    losses = losses_alone("--kind", "amp")
+def test_steps_that_amp_skips_are_no_updates(start, tmp_path):
+    losses = losses_alone(tmp_path, "--kind", "amp")
     driver = start("--kind", "amp")
     assert driver.initialize()["batch"] == 30
     made = losses_of(driver.updates(30))
@@ -80,7 +76,7 @@ def test_a_script_that_ends_early_says_both_numbers_and_which_argument_helps(sta
 
 
 def test_a_named_argument_makes_the_script_long_enough(start):
-    driver = start("--epochs", "1", before=["--epochs-argument", "--epochs"])
+    driver = start("--epochs", "1", before=["--epochs-argument=--epochs"])
     driver.initialize()
     assert len(driver.updates(40)) == 40
     assert driver.shutdown() == 0
@@ -119,6 +115,6 @@ def test_a_script_that_trains_twice_says_so(start, tmp_path):
 def test_divergence_ends_the_answer(start):
     driver = start()
     driver.initialize()
-    made = driver.updates(30, lr=1e30)
+    made = driver.updates(30, lr=1e38)
     assert len(made) < 30 and made[-1][0]["value"] in ("NaN", "Infinity")
     assert driver.shutdown() == 0
