@@ -352,6 +352,11 @@ def begin_by(connect: Callable[[], Requests], seed: int) -> Begun:
     return begun
 
 
+def begun_before() -> bool:
+    """Whether `begin` was called, and nothing is attached yet."""
+    return bool(_begun) and not _begun[-1].is_attached
+
+
 def begun_run() -> Begun:
     """The run that `begin` named."""
     if not _begun:

@@ -18,7 +18,8 @@ def objective_of(declared: Optional[Declared]) -> Optional[Objective]:
     name, direction = declared
     if direction not in ("higher", "lower"):
         raise ValueError(f"objective = {declared!r}: the second must be 'higher' or 'lower'")
-    return Objective(name, direction, "points" if name == "accuracy" else "own")
+    is_accuracy = name.split("_")[-1] in ("acc", "accuracy") and direction == "higher"
+    return Objective(name, direction, "points" if is_accuracy else "own")
 
 
 def evaluation_of(result: Any, objective: Optional[Objective], count: int) -> Evaluation:
@@ -86,4 +87,7 @@ def _check(metric: Metric, objective: Objective) -> None:
             "objective: give both the same direction"
         )
     if objective.unit == "points" and metric.value > 1:
-        raise CyclrError(f"`{metric.name}` is {metric.value}: return a fraction of 1, as in 0.93 for 93 %")
+        raise CyclrError(
+            f"`{metric.name}` is {metric.value}: return a fraction of 1, as in 0.93 for 93 %, or "
+            f"declare cyclr.Objective({metric.name!r}, {metric.direction!r}), which has its own unit"
+        )

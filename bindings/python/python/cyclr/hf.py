@@ -1,4 +1,4 @@
-"""A schedule for a Hugging Face trainer."""
+"""A schedule for a Hugging Face trainer, and `attach`, which puts one under cyclr."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from transformers import TrainerCallback, TrainingArguments
 
 import cyclr
 from cyclr._cyclr import Spec
+from cyclr._hf_attach import attach
 from cyclr.torch import Schedule
 from cyclr.torch._groups import Groups
+
+
+__all__ = ["CyclrCallback", "attach", "scheduler"]
 
 
 class CyclrCallback(TrainerCallback):  # type: ignore[misc]

@@ -36,6 +36,14 @@ from cyclr.torch._together import gathered, mine, open_here, share_over, summed
 from cyclr.torch._trainer import _given, seed_all
 from cyclr.torch._distributed import rank, world_size
 
+def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
+    """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
+    if _attach.begun_before():
+        return _attach._begun[-1], True
+    begin(seed)
+    return _attach._begun[-1], False
+
+
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
 
 
@@ -111,15 +119,17 @@ def attach(
     """
     begun = _attach.begun_run()
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    # Accelerate wraps them.
+    optimizers = [getattr(one, "optimizer", one) for one in optimizers]
     for one in optimizers:
         refuse_closures(one)
     models = [] if model is None else [model] if isinstance(model, torch.nn.Module) else list(model)
     is_driven = begun.requests is not None
     held_out, counts = splits(validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
-    size = batch or _size(train) * accumulate * world_size()
+    size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
-        examples=examples or (_given(train, _size(train)) * world_size() if train is not None else size),
+        examples=examples or (_given(train, loader_size(train)) * world_size() if train is not None else size),
         batch=size,
         validation=counts["validation"] if evaluate else 0,
         test=counts["test"] if evaluate else 0,
@@ -353,7 +363,8 @@ def _tensors(module: torch.nn.Module) -> set[int]:
     return {id(tensor) for tensor in own if tensor is not None}
 
 
-def _size(loader: Any) -> int:
+def loader_size(loader: Any) -> int:
+    """Examples of a batch; 1 if the loader does not tell."""
     if loader is None:
         return 1
     if isinstance(loader, (list, tuple)) and loader:

@@ -32,16 +32,29 @@ def splits(validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[
     halves = _halved(whole, data_seed)
     counts = {name: _held_out(name, half) for name, half in halves.items()}
     if say:
-        told = " and ".join(f"{count} are {name}" for name, count in counts.items())
-        print(f"cyclr: there is one held-out split of {sum(counts.values())} examples: {told}", file=sys.stderr)
+        say_halved(counts)
     return halves, counts
+
+
+def halves_of(data: Any, data_seed: int) -> tuple[Any, Any]:
+    """The two halves of a data set, each in its own order; which examples are in which follows from ``data_seed``."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(data_seed)).tolist()
+    middle = (len(order) + 1) // 2
+    # Data sets of Hugging Face have their own way, which keeps them what they are.
+    part = data.select if hasattr(data, "select") else lambda places: Subset(data, places)
+    return part(sorted(order[:middle])), part(sorted(order[middle:]))
+
+
+def say_halved(counts: dict[str, int]) -> None:
+    """Says that there was one split."""
+    told = " and ".join(f"{count} are {name}" for name, count in counts.items())
+    print(f"cyclr: there is one held-out split of {sum(counts.values())} examples: {told}", file=sys.stderr)
 
 
 def _halved(loader: Any, data_seed: int) -> dict[str, Any]:
     if isinstance(loader, DataLoader) and hasattr(loader.dataset, "__len__") and loader.batch_size is not None:
-        order = torch.randperm(len(loader.dataset), generator=torch.Generator().manual_seed(data_seed)).tolist()
-        middle = (len(order) + 1) // 2
-        return {"validation": _part(loader, order[:middle]), "test": _part(loader, order[middle:])}
+        halves = halves_of(loader.dataset, data_seed)
+        return {name: _with(loader, half) for name, half in zip(("validation", "test"), halves)}
     if isinstance(loader, Sequence) and len(loader) > 1:
         return {"validation": loader[::2], "test": loader[1::2]}
     raise CyclrError(
@@ -50,10 +63,10 @@ def _halved(loader: Any, data_seed: int) -> dict[str, Any]:
     )
 
 
-def _part(loader: DataLoader[Any], places: list[int]) -> DataLoader[Any]:
-    """A loader of some of the examples, in their own order."""
+def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
+    """A loader like another, of other data and in their order."""
     return DataLoader(
-        Subset(loader.dataset, sorted(places)),
+        data,
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
