@@ -7,11 +7,11 @@ import sys
 
 
 class Driver:
-    def __init__(self, script, log):
+    def __init__(self, *command, log):
         (requests, self._to), (self._from, answers) = os.pipe(), os.pipe()
         environment = {**os.environ, "CYCLR_FD": f"{requests},{answers}", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, str(script)],
+            [sys.executable, *map(str, command)],
             pass_fds=(requests, answers),
             env=environment,
             stdin=subprocess.DEVNULL,

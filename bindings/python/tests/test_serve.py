@@ -44,7 +44,7 @@ def start(tmp_path):
         path = tmp_path / "child.py"
         path.write_text(text)
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(path, log))
+            started.append(Driver(path, log=log))
         return started[-1]
 
     yield one

@@ -18,7 +18,7 @@ def start(tmp_path):
 
     def one():
         with (tmp_path / "log").open("a") as log:
-            started.append(Driver(SCRIPT, log))
+            started.append(Driver(SCRIPT, log=log))
         return started[-1]
 
     yield one

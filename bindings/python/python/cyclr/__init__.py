@@ -5,12 +5,14 @@ The only clock is the optimizer update, counted from 0: the rate at update ``i``
 - `Spec` and `Schedule`, and a function for each policy (`triangular`, `one_cycle`, ...): what the rate does.
 - `find` and `read_bounds`: the learning-rate range test. `train`: one run. `judge`: what may be said of several.
 - `cycles`, `suggest`, `cyclical`: how long cycles should be.
+- `begin` and `attach`: a loop of your own under the command line's ``cyclr find|train|compare``.
 - `serve`: a training script as a child of the command line's.
 - `cyclr.torch`, `cyclr.lightning`, `cyclr.hf`, `cyclr.keras`: the same inside those libraries.
 - `cyclr.data`: a data set that needs no download.
 """
 
 from cyclr._advice import Cycles, base_from_max, cycles, cyclical, suggest
+from cyclr._attach import Attached, attach, begin
 from cyclr._cyclr import CyclrError, Hyper, Schedule, Spec, SpecError, TrainerError, __version__
 from cyclr._find import Found, Outcome, Probe, Sweep, find, train
 from cyclr._policies import (
@@ -40,6 +42,7 @@ from cyclr._stats import Judged, Summary, judge, summary
 from cyclr._trainer import Evaluation, Metric, Objective, Run, Trainer, TrainerInfo
 
 __all__ = [
+    "Attached",
     "Bounds",
     "Curve",
     "Cycles",
@@ -66,7 +69,9 @@ __all__ = [
     "Trainer",
     "TrainerError",
     "__version__",
+    "attach",
     "base_from_max",
+    "begin",
     "cosine",
     "cosine_restarts",
     "cycles",

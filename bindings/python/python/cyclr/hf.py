@@ -1,4 +1,4 @@
-"""A schedule for a Hugging Face trainer."""
+"""A schedule for a Hugging Face trainer, and `attach`, which puts one under cyclr."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainingArguments
 
 from cyclr._cyclr import Spec
+from cyclr._hf_attach import attach
 from cyclr._past import Continued
 from cyclr.torch import Schedule
 from cyclr.torch._groups import Groups
+
+__all__ = ["CyclrCallback", "attach", "scheduler"]
 
 
 class CyclrCallback(TrainerCallback):  # type: ignore[misc]

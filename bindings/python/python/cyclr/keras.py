@@ -1,4 +1,4 @@
-"""A schedule for a Keras model."""
+"""A schedule for a Keras model, and `begin` and `Attach`, which put its ``fit`` under cyclr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import keras
 
 import cyclr
 from cyclr._cyclr import Spec
+from cyclr._keras_attach import Attach, begin
 from cyclr._past import Continued
+
+__all__ = ["Attach", "CyclrCallback", "begin"]
 
 
 class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]

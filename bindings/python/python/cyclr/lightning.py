@@ -1,4 +1,4 @@
-"""A schedule for a Lightning trainer."""
+"""A schedule for a Lightning trainer, and `Attach`, which puts one under cyclr."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Optional, Union
 
 import cyclr
 from cyclr._cyclr import Spec
+from cyclr._lightning_attach import Attach
 from cyclr._past import Continued
 from cyclr.torch._counting import Moves
 from cyclr.torch._groups import Groups
@@ -16,6 +17,9 @@ try:
     from lightning.pytorch import Callback
 except ImportError:
     from pytorch_lightning import Callback  # type: ignore
+
+
+__all__ = ["Attach", "CyclrCallback"]
 
 
 class CyclrCallback(Callback):

@@ -1,0 +1,423 @@
+"""A training loop of your own under cyclr: a few lines more, and none of it turned inside out."""
+
+from __future__ import annotations
+
+import atexit
+import pickle
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Callable, Optional, TypeVar
+
+from cyclr._cyclr import CyclrError, Hyper, Schedule
+from cyclr._loop import Figures, Loop, ended_early
+from cyclr._measured import Declared, evaluation_of, objective_of
+from cyclr._requests import Requests, is_driven, open_pipes
+from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
+
+T = TypeVar("T")
+_begun: list[Begun] = []
+
+
+class Begun:
+    """What `begin` found out: the run, and who asks for it (nobody if the script runs alone)."""
+
+    def __init__(self, run: Run, requests: Optional[Requests]) -> None:
+        self.run, self.requests = run, requests
+        self.is_attached = False
+
+
+def begin(seed: int = 0) -> Run:
+    """Says which run this is, and seeds Python's generator and, if it is imported, NumPy's. Call it first.
+
+    Under ``cyclr`` the seed is the run's, alone it is ``seed``.
+
+    Returns:
+        The run: its ``seed`` for generators of your own, its ``data_seed`` for the held-out split, and the ``batch`` that
+        was asked for, or ``None``.
+
+    Example:
+        >>> cyclr.begin(seed=3).seed
+        3
+    """
+    begun = begin_by(lambda: Requests(open_pipes()), seed)
+    seed_python(begun.run.seed)
+    return begun.run
+
+
+def attach(
+    set_lr: Callable[[float], None],
+    *,
+    examples: int,
+    batch: int,
+    evaluate: Optional[Callable[[Split], Any]] = None,
+    validation: int = 0,
+    test: int = 0,
+    objective: Optional[Declared] = None,
+    save: Optional[Callable[[], Any]] = None,
+    load: Optional[Callable[[Any], None]] = None,
+    given_weights: bool = False,
+    otherwise: Optional[Schedule] = None,
+) -> Attached:
+    """Attaches a loop of any library to cyclr: what it trains on, how a rate is set, how the model is measured.
+
+    Alone, the loop runs as it is; ``otherwise`` sets its rates then.
+
+    Args:
+        set_lr: Sets the rate of the next update.
+        examples: The training examples.
+        batch: Those of an update.
+        evaluate: Measures ``"validation"`` or ``"test"`` without a trace in the training. It returns a mapping with
+            ``loss``, ``correct`` and ``count``, the objective's value, or a list of `Metric`.
+        validation: The examples of the split that decides.
+        test: The examples of the split that is read once.
+        objective: What decides, and whether ``"higher"`` or ``"lower"`` is better.
+        save: Returns all that later updates depend on, but the place in the data and the global generators.
+        load: Takes what ``save`` returned. Runs can be resumed if both are given.
+        given_weights: Whether the weights are the same for every seed.
+        otherwise: What the rate does if the script runs alone.
+
+    Raises:
+        CyclrError: `begin` was not called, or something is attached already.
+    """
+    begun = begun_run()
+    info = TrainerInfo(
+        examples=examples,
+        batch=batch,
+        validation=validation if evaluate else 0,
+        test=test if evaluate else 0,
+        snapshots=save is not None and load is not None,
+        given_weights=given_weights,
+        objective=objective_of(objective),
+    )
+    attached = Attached(begun, info, lambda hyper: set_lr(hyper.lr), evaluate)
+    if save is not None and load is not None:
+        attached.register(save=save, load=load)
+    if begun.requests is None and otherwise is not None:
+        attached.alone = _Alone(set_lr, otherwise)
+    return attached
+
+
+class _Alone:
+    """A schedule that a script follows if no cyclr drives it."""
+
+    def __init__(self, set_lr: Callable[[float], None], schedule: Schedule) -> None:
+        self._set_lr, self._schedule, self._made = set_lr, schedule, 0
+        set_lr(schedule.at(0).lr)
+
+    def after_update(self) -> None:
+        self._made += 1
+        self._set_lr(self._schedule.at(self._made).lr)
+
+    def after_epoch(self) -> None:
+        """The schedule counts updates alone."""
+
+
+class Attached:
+    """A loop that is attached. Alone, `epochs` counts, `batches` hands batches on, and `step` moves the schedule."""
+
+    def __init__(
+        self,
+        begun: Begun,
+        info: TrainerInfo,
+        set_hyper: Callable[[Hyper], None],
+        evaluate: Optional[Callable[[Split], Any]],
+    ) -> None:
+        begun.is_attached = True
+        self._info, self._set, self._evaluate = info, set_hyper, evaluate
+        self.alone: Any = None
+        self._registered: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self._epoch: Optional[int] = None
+        self._place = _Place()
+        self._is_in_batches = False
+        self._restored: Optional[bytes] = None
+        self._seen = 0
+        self.loop: Optional[Loop] = None
+        if begun.requests is not None:
+            begun.requests.answer_by(self)
+            self.loop = Loop(begun.requests, self._read)
+            atexit.register(_say_if_ended_early, self.loop)
+
+    @property
+    def info(self) -> TrainerInfo:
+        """What is trained on. A place in the data can be gone back to where `epochs` is in use, with `batches`."""
+        return replace(self._info, snapshots=self._info.snapshots and self._epoch is not None)
+
+    def register(self, *, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
+        """Adds state of the script's own, such as an average of the weights, to what a stopped run goes on from."""
+        self._registered.append((save, load))
+
+    def epochs(self, count: int) -> Iterator[int]:
+        """The epochs of the loop, from 0: ``count`` alone, and under cyclr as many as it takes."""
+        if self.loop is None:
+            for epoch in range(count):
+                yield epoch
+                if self.alone is not None:
+                    self.alone.after_epoch()
+            return
+        self._epoch = 0
+        while True:
+            self._hear()
+            yield self._epoch
+            # A pass that was left early for an epoch that was restored is none.
+            if self._restored is None:
+                self._epoch += 1
+
+    def batches(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches of one pass over a loader. Requests are answered between them, when the body is through."""
+        if self.loop is None:
+            yield from loader
+            return
+        while True:
+            epoch = self._epoch
+            self._hear()
+            if self._epoch != epoch:
+                return
+            yield from self._pass(loader)
+            # A state that was restored amid the pass starts it anew, at its own place.
+            if self._restored is None or self._epoch != epoch:
+                return
+
+    def step(self, *, loss: Any = None, correct: Any = None) -> None:
+        """Counts an update; call it after the optimizer's.
+
+        Args:
+            loss: The mean loss of the update's batch before the update.
+            correct: How many examples of the batch were classified correctly.
+        """
+        if self.loop is None:
+            if self.alone is not None:
+                self.alone.after_update()
+            return
+        self._made(loss, correct)
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a cyclr drives this script."""
+        return self.loop is not None
+
+    def updates(self, hypers: Any) -> list[list[Metric]]:
+        """Updates are made by the loop; only none at all are asked for here."""
+        if hypers:
+            raise CyclrError("updates are made by the loop")
+        return []
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Measures a split, with the generators as they were afterwards."""
+        if self._evaluate is None:
+            raise CyclrError("there is no evaluate=... to measure with")
+        generators = self._random()
+        try:
+            result = self._evaluate(split)
+        finally:
+            self._set_random(generators)
+        return evaluation_of(result, self.info.objective, getattr(self.info, split))
+
+    def state(self) -> bytes:
+        """All that later updates depend on."""
+        if self._restored is not None:
+            return self._restored
+        place = {"epoch": self._epoch, "given": self._place.given, "began": self._place.began}
+        return self._packed({"place": place, "random": self._random(), **self._own_state()})
+
+    def restore(self, state: bytes) -> None:
+        """Goes on from a state; the place in the data is gone to when the next pass begins."""
+        if self.loop is not None and self.loop.updates_done > 0 and not self._is_in_batches:
+            raise CyclrError(
+                "a state is restored before the first update, or under `batches`: iterate lr.batches(loader), "
+                "or start another process"
+            )
+        saved = self._unpacked(state)
+        self._set_own_state(saved)
+        self._restored = state
+        self._place = _Place()
+        if self._epoch is not None and saved["place"]["epoch"] is not None:
+            self._epoch = saved["place"]["epoch"]
+
+    def _pass(self, loader: Iterable[T]) -> Iterator[T]:
+        iterator = self._begin_pass(loader)
+        self._is_in_batches = True
+        try:
+            for batch in iterator:
+                self._place.given += 1
+                self._seen += examples_in(batch)
+                yield batch
+                # What follows a pass in the script belongs to it: the next pass hears then.
+                if self._epoch is None or self._place.given < self._place.length:
+                    self._hear()
+                if self._restored is not None:
+                    return
+        finally:
+            self._is_in_batches = False
+            if self._restored is None:
+                self._place = _Place()
+
+    def _begin_pass(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches of a pass, from its start or from where a state that was restored is."""
+        saved = None if self._restored is None else self._unpacked(self._restored)
+        self._restored = None
+        self._place = _Place(length=_length(loader))
+        if saved is not None and saved["place"]["began"] is not None:
+            self._go_to_start(loader, saved["place"]["began"])
+            self._place.given = saved["place"]["given"]
+        elif saved is not None:
+            self._set_random(saved["random"])
+        self._place.began = self._start_of(loader)
+        iterator = iter(loader)
+        for _ in range(self._place.given):
+            next(iterator)
+        if saved is not None and self._place.given > 0:
+            self._set_random(saved["random"])
+        return iterator
+
+    def _hear(self) -> None:
+        """Answers requests until there is an update to make, and sets its rate; ends the process if there is none."""
+        assert self.loop is not None
+        self.loop.hear_or_exit()
+        self._set(self.loop.hyper)
+
+    def _made(self, loss: Any, correct: Any) -> None:
+        assert self.loop is not None
+        if loss is None:
+            raise CyclrError("there is no loss: give it, as in lr.step(loss=loss)")
+        self._count(loss, correct)
+
+    def _count(self, loss: Any, correct: Any) -> None:
+        assert self.loop is not None
+        if not self.loop.has_update:
+            raise CyclrError(
+                "lr.step() comes before any rate was set: iterate lr.batches(loader) or lr.epochs(n), and call lr.step() "
+                "once for each update"
+            )
+        self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
+        self._seen = 0
+        if self._is_in_batches:
+            if self.loop.has_update:
+                self._set(self.loop.hyper)
+            return
+        self._hear()
+
+    def _read(self, figures: Any) -> list[list[Metric]]:
+        return [one.metrics() for one in figures]
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"registered": [save() for save, _ in self._registered]}
+
+    def _set_own_state(self, saved: dict[str, Any]) -> None:
+        for (_, load), state in zip(self._registered, saved["registered"]):
+            load(state)
+
+    def _random(self) -> Any:
+        return random_state()
+
+    def _set_random(self, state: Any) -> None:
+        set_random_state(state)
+
+    def _start_of(self, loader: Any) -> Any:
+        """What the order of a pass that begins now depends on."""
+        return self._random()
+
+    def _go_to_start(self, loader: Any, start: Any) -> None:
+        self._set_random(start)
+
+    def _packed(self, state: dict[str, Any]) -> bytes:
+        return pickle.dumps(state)
+
+    def _unpacked(self, state: bytes) -> dict[str, Any]:
+        return pickle.loads(state)  # type: ignore[no-any-return]
+
+
+class _Place:
+    """The place in a pass: what its order depended on when it began, and the batches that were given."""
+
+    def __init__(self, length: float = float("inf")) -> None:
+        self.began: Any = None
+        self.given = 0
+        self.length = length
+
+
+def begin_by(connect: Callable[[], Requests], seed: int) -> Begun:
+    """The run of this process: what cyclr asks for, or, alone, the run of ``seed``."""
+    if _begun:
+        if is_driven():
+            raise CyclrError("begin() was called before: a process makes one run")
+        _begun.clear()
+    if is_driven():
+        requests = connect()
+        begun = Begun(requests.run, requests)
+    else:
+        begun = Begun(Run(seed), None)
+    _begun.append(begun)
+    return begun
+
+
+def begun_before() -> bool:
+    """Whether `begin` was called, and nothing is attached yet."""
+    return bool(_begun) and not _begun[-1].is_attached
+
+
+def begun_run() -> Begun:
+    """The run that `begin` named."""
+    if not _begun:
+        raise CyclrError("call begin() before the model is made, so that the run's seed decides its weights")
+    begun = _begun[-1]
+    if begun.is_attached and begun.requests is not None:
+        raise CyclrError("a loop is attached already: a process trains one, and gives attach() all its optimizers")
+    return begun
+
+
+def _say_if_ended_early(loop: Loop) -> None:
+    """Says on stderr that a loop came to its end before it was to; an exception speaks for itself."""
+    error = ended_early(loop, _LONGER)
+    if error is not None and getattr(sys, "last_value", None) is None:
+        print(f"cyclr: {error}", file=sys.stderr)
+
+
+_LONGER = "iterate lr.epochs(n), which goes on as long as it takes, or raise the script's own number of epochs"
+
+
+def seed_python(seed: int) -> None:
+    """Seeds Python's generator, and NumPy's if it is imported."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        import numpy as np
+
+        np.random.seed(seed % 2**32)
+
+
+def random_state() -> Any:
+    """The states of Python's generator, and of NumPy's if it is imported."""
+    state = {"python": random.getstate()}
+    if "numpy" in sys.modules:
+        import numpy as np
+
+        state["numpy"] = np.random.get_state()  # type: ignore[assignment]
+    return state
+
+
+def set_random_state(state: Any) -> None:
+    """Puts the generators back."""
+    random.setstate(state["python"])
+    if "numpy" in state:
+        import numpy as np
+
+        np.random.set_state(state["numpy"])
+
+
+def examples_in(batch: Any) -> int:
+    """Examples of a batch: those of its last part that has a length; 0 if none has."""
+    if hasattr(batch, "shape"):
+        return int(batch.shape[0]) if len(batch.shape) else 1
+    parts = list(batch.values()) if hasattr(batch, "values") else batch
+    if isinstance(parts, (tuple, list)):
+        for part in reversed(parts):
+            if hasattr(part, "shape") and len(part.shape):
+                return int(part.shape[0])
+            if isinstance(part, (tuple, list)):
+                return len(part)
+    return 0
+
+
+def _length(loader: Any) -> float:
+    return len(loader) if hasattr(loader, "__len__") else float("inf")

@@ -1,0 +1,131 @@
+"""A Hugging Face trainer under cyclr."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Optional
+
+import torch
+from transformers import TrainerCallback, set_seed
+
+from cyclr._attach import begun_before
+from cyclr._cyclr import CyclrError
+from cyclr._measured import Declared, objective_of
+from cyclr._requests import is_driven
+from cyclr._trainer import Objective, Split, TrainerInfo
+from cyclr.torch._attach import Attached, begun_or_begin, refuse_closures
+from cyclr.torch._distributed import rank
+from cyclr.torch._groups import Groups
+from cyclr.torch._held_out import halves_of, say_halved
+
+ENDLESS = 10**9
+
+
+def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = None) -> None:
+    """Attaches a trainer to the cyclr that started the script; alone, does nothing. Call it before ``trainer.train()``.
+
+    The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if `cyclr.torch.begin` was
+    called before the model was made; else they are given. The trainer makes as many updates as are asked for, saves
+    nothing, and evaluates when it is asked to; what comes after ``train()`` does not run. A run that is stopped starts
+    anew.
+
+    Args:
+        trainer: A `transformers.Trainer`, or one like it. Its ``eval_dataset`` decides.
+        test: The data that are read once. Without them, the ``eval_dataset`` is halved.
+        objective: What decides, as in ``("accuracy", "higher")``: a name that ``compute_metrics`` returns, or ``"loss"``.
+            If it is not given, ``args.metric_for_best_model``, or the loss.
+
+    Raises:
+        CyclrError: The trainer has an optimizer that measures the loss several times.
+    """
+    if not is_driven() and not begun_before():
+        return
+    begun, was_begun = begun_or_begin()
+    if begun.requests is None:
+        return
+    seed, args = begun.run.seed, trainer.args
+    args.seed, args.data_seed = seed % 2**32, None
+    set_seed(args.seed)
+    args.max_steps = ENDLESS
+    args.eval_strategy = args.save_strategy = "no"
+    args.load_best_model_at_end = args.eval_on_start = False
+    follows = was_begun or trainer.model_init is not None
+    trainer.add_callback(_Attach(trainer, begun, test, objective_of(objective) or _best(args), not follows))
+
+
+def _best(args: Any) -> Optional[Objective]:
+    """What the trainer's own arguments say is best."""
+    if args.metric_for_best_model is None:
+        return None
+    name = args.metric_for_best_model.removeprefix("eval_")
+    return objective_of((name, "higher" if args.greater_is_better else "lower"))
+
+
+class _Attach(TrainerCallback):  # type: ignore[misc]
+    """Hears before an update and tells after it."""
+
+    def __init__(
+        self, trainer: Any, begun: Any, test: Any, objective: Optional[Objective], given_weights: bool
+    ) -> None:
+        self._trainer, self._begun, self._test = trainer, begun, test
+        self._objective, self._given_weights = objective, given_weights
+        self._loss: Any = None
+        step = trainer.training_step
+
+        def noted(*args: Any, **kwargs: Any) -> torch.Tensor:
+            # What it returns sums up to the update's mean, however the trainer divides.
+            loss = step(*args, **kwargs)
+            self._loss = loss if self._loss is None else self._loss + loss
+            return loss  # type: ignore[no-any-return]
+
+        trainer.training_step = noted
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Learns what is trained."""
+        optimizer = kwargs["optimizer"]
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+        refuse_closures(optimizer)
+        groups, trainer = Groups([optimizer]), self._trainer
+        held_out = self._splits()
+        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        data = trainer.train_dataset
+        info = TrainerInfo(
+            examples=len(data) if hasattr(data, "__len__") else batch,
+            batch=batch,
+            validation=_count(held_out["validation"]),
+            test=_count(held_out["test"]),
+            momentum=groups.have_momentum,
+            weight_decay=groups.have_weight_decay,
+            given_weights=self._given_weights,
+            objective=self._objective,
+        )
+        self._attached = Attached(
+            self._begun, info, groups, self._measure, [trainer.model], [optimizer], None, None, held_out
+        )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Tells the update's own loss."""
+        loss, self._loss = self._loss, None
+        self._attached.step(loss=loss)
+
+    def _splits(self) -> dict[str, Any]:
+        data, test = self._trainer.eval_dataset, self._test
+        if isinstance(data, dict):
+            raise CyclrError(f"eval_dataset has {list(data)}: give the trainer the one that decides")
+        if data is None or (test is not None and test is not data):
+            return {"validation": data, "test": test}
+        halves = dict(zip(("validation", "test"), halves_of(data, self._begun.run.data_seed)))
+        if rank() == 0:
+            say_halved({name: len(half) for name, half in halves.items()})
+        return halves
+
+    def _measure(self, split: Split) -> dict[str, float]:
+        measured = self._trainer.evaluate(eval_dataset=self._attached.held_out[split])
+        figures = {name.removeprefix("eval_"): value for name, value in measured.items()}
+        wanted = {"loss"} | ({self._objective.name} if self._objective else set())
+        sys.stdout.flush()
+        return {name: value for name, value in figures.items() if name in wanted}
+
+
+def _count(data: Any) -> int:
+    return 0 if data is None else len(data)

@@ -1,0 +1,193 @@
+"""A Keras model's ``fit`` under cyclr, on any backend."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from typing import Any, Optional
+
+import keras
+
+from cyclr import _attach
+from cyclr._cyclr import CyclrError
+from cyclr._measured import Declared, objective_of
+from cyclr._requests import Requests, is_driven, open_pipes
+from cyclr._trainer import Run, Split, TrainerInfo
+
+MANY_EPOCHS = 1_000_000
+
+
+def begin(seed: int = 0) -> Run:
+    """Says which run this is, and seeds Keras, its backend, NumPy and Python. Call it before the model is made.
+
+    Under ``cyclr`` the seed is the run's, alone it is ``seed``.
+    """
+    begun = _attach.begin_by(lambda: Requests(open_pipes()), seed)
+    keras.utils.set_random_seed(begun.run.seed % 2**32)
+    return begun.run
+
+
+class Attach(keras.callbacks.Callback):  # type: ignore[misc]
+    """Attaches ``fit`` to the cyclr that started the script; alone, does nothing. One of ``fit``'s ``callbacks``.
+
+    ``fit`` makes as many updates as are asked for and measures its ``validation_data`` when it is asked to; what comes
+    after it does not run. The weights follow the run's seed if `begin` was called before the model was made; else they
+    are given. A run that is stopped starts anew.
+
+    Args:
+        test: The data that are read once, as ``validation_data`` are given. Without them, those are halved.
+        objective: What decides, by the name of a compiled metric, as in ``("accuracy", "higher")``; else the loss.
+        examples: The training examples, if ``x`` is no array.
+        batch: The examples of an update, if ``x`` is no array.
+    """
+
+    def __init__(
+        self,
+        *,
+        test: Any = None,
+        objective: Optional[Declared] = None,
+        examples: Optional[int] = None,
+        batch: Optional[int] = None,
+    ) -> None:
+        super().__init__()
+        self._test, self._objective, self._counts = test, objective_of(objective), (examples, batch)
+        self._fit: dict[str, Any] = {}
+        self._losses: list[Any] = []
+        self._attached: Optional[_attach.Attached] = None
+        self._begun, self._follows = None, _attach.begun_before()
+        if not self._follows and is_driven():
+            begin()
+        if _attach.begun_before() and _attach._begun[-1].requests is not None:
+            self._begun = _attach._begun[-1]
+            _make_fit_endless()
+
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
+        """Learns what is trained."""
+        if self._begun is None:
+            return
+        if getattr(self.model, "steps_per_execution", 1) > 1:
+            raise CyclrError(
+                f"steps_per_execution = {self.model.steps_per_execution}: the rate could not be set for each of those "
+                "updates; compile the model with 1"
+            )
+        self._accumulate = self.model.optimizer.gradient_accumulation_steps or 1
+        held_out = self._splits()
+        examples, batch = self._found_counts()
+        info = TrainerInfo(
+            examples=examples,
+            batch=batch,
+            validation=_count(held_out["validation"]),
+            test=_count(held_out["test"]),
+            given_weights=not self._follows,
+            objective=self._objective,
+        )
+
+        def measure(split: Split) -> dict[str, float]:
+            return self._measured(held_out[split])
+
+        self._attached = _attach.Attached(self._begun, info, lambda hyper: self._set(hyper.lr), measure)
+        self._attached._hear()
+
+    def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Lets the metrics show this batch alone."""
+        if self._attached is not None:
+            self._sync()
+            self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Counts the update, if the batch ended one."""
+        if self._attached is None:
+            return
+        self._losses.append(float((logs or {})["loss"]))
+        if len(self._losses) == self._accumulate:
+            loss, self._losses = sum(self._losses) / self._accumulate, []
+            self._sync()
+            self._attached.step(loss=loss)
+
+    def _set(self, lr: float) -> None:
+        self._sync()
+        try:
+            self.model.optimizer.learning_rate = lr
+        except TypeError as error:
+            raise CyclrError(f"the optimizer's rate cannot be set ({error}): compile the model with a number") from None
+
+    def _sync(self) -> None:
+        if keras.backend.backend() == "jax":
+            # The rate and the metrics are a part of the state that JAX threads through the steps.
+            self.model.jax_state_sync()
+
+    def _found_counts(self) -> tuple[int, int]:
+        examples, batch = self._counts
+        x = self._fit.get("x")
+        if examples is None:
+            if not hasattr(x, "shape"):
+                raise CyclrError("x is no array: say Attach(examples=..., batch=...)")
+            examples = int(x.shape[0])
+        return examples, batch or (self._fit.get("batch_size") or 32) * self._accumulate
+
+    def _splits(self) -> dict[str, Any]:
+        data, test = self._fit.get("validation_data"), self._test
+        if data is None or (test is not None and test is not data):
+            return {"validation": data, "test": test}
+        if not isinstance(data, (tuple, list)) or not hasattr(data[0], "shape"):
+            raise CyclrError("validation_data are no arrays, and cannot be halved: give Attach(test=...) too")
+        import numpy as np
+
+        order = np.random.default_rng(self._begun.run.data_seed).permutation(len(data[0]))
+        middle = (len(order) + 1) // 2
+        places = {"validation": np.sort(order[:middle]), "test": np.sort(order[middle:])}
+        told = " and ".join(f"{len(chosen)} are {name}" for name, chosen in places.items())
+        print(f"cyclr: there is one held-out split of {len(order)} examples: {told}", file=sys.stderr)
+        return {name: tuple(part[chosen] for part in data) for name, chosen in places.items()}
+
+    def _measured(self, data: Any) -> dict[str, float]:
+        generators = _torch_random() if keras.backend.backend() == "torch" else None
+        arguments = {"x": data[0], "y": data[1]} if isinstance(data, (tuple, list)) else {"x": data}
+        try:
+            shown = self.model.evaluate(**arguments, verbose=0, return_dict=True)
+        finally:
+            if generators is not None:
+                _set_torch_random(generators)
+                self.model.train()
+        wanted = {"loss"} | ({self._objective.name} if self._objective else set())
+        return {name: float(value) for name, value in shown.items() if name in wanted}
+
+
+def _count(data: Any) -> int:
+    if data is None:
+        return 0
+    return len(data[0]) if isinstance(data, (tuple, list)) else len(data)
+
+
+def _make_fit_endless() -> None:
+    """Lets ``fit`` go on as long as it takes, where an `Attach` is among its callbacks."""
+    if hasattr(keras.Model.fit, "_cyclr"):
+        return
+    fit = keras.Model.fit
+    signature = inspect.signature(fit)
+
+    @functools.wraps(fit)
+    def endless(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        for one in bound.arguments.get("callbacks") or []:
+            if isinstance(one, Attach):
+                one._fit = dict(bound.arguments)
+                bound.arguments.pop("validation_data", None)
+                bound.arguments["epochs"] = MANY_EPOCHS
+        return fit(*bound.args, **bound.kwargs)
+
+    endless._cyclr = True  # type: ignore[attr-defined]
+    keras.Model.fit = endless
+
+
+def _torch_random() -> Any:
+    from cyclr.torch._state import capture_random
+
+    return capture_random()
+
+
+def _set_torch_random(state: Any) -> None:
+    from cyclr.torch._state import restore_random
+
+    restore_random(state)

@@ -1,0 +1,377 @@
+"""A training loop of your own in PyTorch under cyclr: a few lines more, and none of it turned inside out."""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Callable, Optional, Union
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+from torch.utils.data import DataLoader
+
+from cyclr import _attach
+from cyclr._attach import Begun
+from cyclr._cyclr import CyclrError
+from cyclr._loop import Figures
+from cyclr._measured import Declared, objective_of
+from cyclr._requests import Requests
+from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
+from cyclr.torch._counting import CountsUpdates
+from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._groups import Groups
+from cyclr.torch._held_out import splits
+from cyclr.torch._losses import Losses
+from cyclr.torch._state import (
+    Everything,
+    capture_order,
+    capture_random,
+    restore_order,
+    restore_random,
+)
+from cyclr.torch._together import gathered, mine, open_here, share_over, summed
+from cyclr.torch._trainer import _given, seed_all
+
+
+def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
+    """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
+    if _attach.begun_before():
+        return _attach._begun[-1], True
+    begin(seed)
+    return _attach._begun[-1], False
+
+
+Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
+
+
+def begin(seed: int = 0) -> Run:
+    """Says which run this is, and seeds torch's, NumPy's and Python's generators. Call it before the model is made.
+
+    Under ``cyclr`` the seed is the run's, alone it is ``seed``. Of processes that train together, each calls it, after
+    ``init_process_group``.
+
+    Returns:
+        The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the ``batch`` that was asked for, or
+        ``None``.
+    """
+    begun = _attach.begin_by(lambda: Requests(open_here(), share_over()), seed)
+    seed_all(begun.run.seed)
+    return begun.run
+
+
+def attach(
+    optimizer: Union[Optimizer, Sequence[Optimizer]],
+    *,
+    train: Any = None,
+    model: Optional[Models] = None,
+    evaluate: Optional[Callable[[Split], Any]] = None,
+    validation: Any = None,
+    test: Any = None,
+    objective: Optional[Declared] = None,
+    otherwise: Any = None,
+    scaler: Any = None,
+    accumulate: int = 1,
+    examples: Optional[int] = None,
+    batch: Optional[int] = None,
+    given_weights: bool = False,
+) -> Attached:
+    """Attaches a training loop to cyclr; alone, the loop runs as it is.
+
+    Rates are set last, right before the optimizer's step, so that a scheduler of the script's own may stay. The loss is
+    seen where the loop calls ``backward``. Code after the loop does not run under cyclr.
+
+    Args:
+        optimizer: The optimizer, or all that are stepped in an update. A rate multiplies the factors of their groups.
+        train: The loader of the training batches.
+        model: The model, or all models that are trained. Without it, a run that is stopped starts anew.
+        evaluate: Measures ``"validation"`` or ``"test"``. It returns a mapping with ``loss``, ``correct`` and ``count``,
+            the objective's value, or a list of `cyclr.Metric`. The model is in evaluation mode, without gradients.
+        validation: The loader of the split that decides, or how many examples it has.
+        test: The same of the split that is read once. If one of the two is missing, or both are the same data, the one
+            that there is is halved; ``attached.held_out[split]`` has the halves.
+        objective: What decides, and whether ``"higher"`` or ``"lower"`` is better, as in ``("accuracy", "higher")``.
+        otherwise: The scheduler that the script follows alone. It is stepped for each epoch of `Attached.epochs`;
+            cyclr's, `OneCycleLR` and `CyclicLR` for each update.
+        scaler: The `torch.amp.GradScaler`, if there is one.
+        accumulate: Batches of an update.
+        examples: The training examples, if the loader does not tell.
+        batch: The examples of an update, if the loader does not tell.
+        given_weights: Whether the weights are the same for every seed.
+
+    Raises:
+        CyclrError: `begin` was not called, the optimizer is LBFGS, or the splits share examples.
+
+    Example:
+        ::
+
+            cyclr.torch.begin(seed=1)
+            ...
+            lr = cyclr.torch.attach(optimizer, train=loader, model=model, validation=held_out,
+                                    evaluate=lambda split: test(model, lr.held_out[split]))
+            for epoch in lr.epochs(14):
+                for inputs, targets in lr.batches(loader):
+                    ...
+                    optimizer.step()
+                    lr.step()
+    """
+    begun = _attach.begun_run()
+    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    # Accelerate wraps them.
+    optimizers = [getattr(one, "optimizer", one) for one in optimizers]
+    for one in optimizers:
+        refuse_closures(one)
+    models = [] if model is None else [model] if isinstance(model, torch.nn.Module) else list(model)
+    is_driven = begun.requests is not None
+    held_out, counts = splits(validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
+    groups = Groups(optimizers)
+    size = batch or loader_size(train) * accumulate * world_size()
+    info = TrainerInfo(
+        examples=examples or (_given(train, loader_size(train)) * world_size() if train is not None else size),
+        batch=size,
+        validation=counts["validation"] if evaluate else 0,
+        test=counts["test"] if evaluate else 0,
+        momentum=groups.have_momentum,
+        weight_decay=groups.have_weight_decay,
+        snapshots=bool(models) and can_be_placed(train),
+        given_weights=given_weights,
+        objective=objective_of(objective),
+    )
+    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out)
+    if otherwise is not None and not is_driven:
+        attached.alone = _Alone(otherwise)
+    return attached
+
+
+class _Alone:
+    """A scheduler that a script follows if no cyclr drives it."""
+
+    def __init__(self, scheduler: Any) -> None:
+        each_update = isinstance(scheduler, (CountsUpdates, OneCycleLR, CyclicLR))
+        self.after_update: Callable[[], None] = scheduler.step if each_update else lambda: None
+        self.after_epoch: Callable[[], None] = (lambda: None) if each_update else scheduler.step
+
+
+class Attached(_attach.Attached):
+    """A loop in PyTorch that is attached.
+
+    Attributes:
+        held_out: The data of ``"validation"`` and ``"test"``, halved if there was one split for both.
+    """
+
+    def __init__(
+        self,
+        begun: Begun,
+        info: TrainerInfo,
+        groups: Groups,
+        evaluate: Optional[Callable[[Split], Any]],
+        models: Sequence[torch.nn.Module],
+        optimizers: Sequence[Optimizer],
+        scaler: Any,
+        train: Any,
+        held_out: dict[str, Any],
+    ) -> None:
+        super().__init__(begun, info, groups.set, evaluate)
+        self.held_out = held_out
+        self._models, self._optimizers, self._train = list(models), list(optimizers), train
+        self._scaler, self._has_stepped, self._is_told = scaler, False, False
+        # The models as one: what they share is kept once.
+        self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
+        if self.loop is None:
+            return
+        self._losses = Losses().watch()
+        for one in self._optimizers:
+            one.register_step_pre_hook(self._before_step)
+            one.register_step_post_hook(self._after_step)
+
+    @property
+    def info(self) -> TrainerInfo:
+        """What is trained on, and whether a run can go on from a state."""
+        if self._epoch is not None and self._info.snapshots and not self._is_told:
+            self._is_told = True
+            self._deny_snapshots(unregistered(self._models, self._optimizers, self._scaler))
+        return super().info
+
+    def register(self, own: Any = None, *, save: Any = None, load: Any = None) -> None:
+        """Adds state of the script's own to what a stopped run goes on from.
+
+        Args:
+            own: Something with ``state_dict()`` and ``load_state_dict()``, such as an average of the weights.
+            save: Returns the state, if there is no ``own``.
+            load: Takes what ``save`` returned.
+        """
+        if own is not None:
+            save, load = own.state_dict, own.load_state_dict
+            if isinstance(own, torch.nn.Module):
+                self._models.append(own)
+                self._everything.model = torch.nn.ModuleList(self._models)
+                return
+        super().register(save=save, load=load)
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> Evaluation:
+        """Measures a split in evaluation mode, and leaves no trace in the training."""
+        order = capture_order(self.held_out[split])
+        modes = [(module, module.training) for model in self._models for module in model.modules()]
+        for model in self._models:
+            model.eval()
+        try:
+            return super().evaluate(split)
+        finally:
+            for module, training in modes:
+                module.training = training
+            restore_order(self.held_out[split], order)
+
+    def _deny_snapshots(self, names: Sequence[str]) -> None:
+        if names and rank() == 0:
+            print(
+                f"cyclr: no state of {', '.join(names)} is registered (lr.register, model=, scaler=): a run that is stopped "
+                "starts anew",
+                file=sys.stderr,
+            )
+        if names:
+            self._info = replace(self._info, snapshots=False)
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        assert self.loop is not None
+        if not self._is_in_batches:
+            if self._epoch is not None and self.info.snapshots:
+                raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training loader by it")
+            self.loop.hear_or_exit()
+        self._set(self.loop.hyper)
+
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        skipped = getattr(optimizer, "found_inf", None)
+        self._has_stepped = self._has_stepped or skipped is None or not bool(skipped)
+
+    def _made(self, loss: Any, correct: Any) -> None:
+        if loss is None:
+            loss = self._losses.take()
+        elif isinstance(loss, torch.Tensor):
+            loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
+        self._losses.clear()
+        if loss is None:
+            raise CyclrError("no backward() was seen since the last lr.step(): give the loss, as in lr.step(loss=loss)")
+        if not self._has_stepped and bool(torch.isfinite(torch.as_tensor(loss))):
+            # AMP's scaler skipped it: no update was made.
+            self._seen = 0
+            return
+        self._has_stepped = False
+        self._count(loss, correct)
+
+    def _begin_pass(self, loader: Any) -> Any:
+        if self._info.snapshots and self._epoch is not None and loader is not self._train:
+            raise CyclrError("lr.batches() is given another loader than attach(train=...): give both the same")
+        return super()._begin_pass(loader)
+
+    def _read(self, figures: Any) -> list[list[Metric]]:
+        return summed(read_at_once(figures))
+
+    def _own_state(self) -> dict[str, Any]:
+        return {**super()._own_state(), "everything": self._everything.capture()}
+
+    def _set_own_state(self, saved: dict[str, Any]) -> None:
+        self._everything.restore(saved["everything"])
+        super()._set_own_state(saved)
+
+    def _random(self) -> Any:
+        return capture_random()
+
+    def _set_random(self, state: Any) -> None:
+        restore_random(state)
+
+    def _start_of(self, loader: Any) -> Any:
+        return {"order": capture_order(loader), "random": capture_random()}
+
+    def _go_to_start(self, loader: Any, start: Any) -> None:
+        restore_order(loader, start["order"])
+        restore_random(start["random"])
+
+    def _packed(self, state: dict[str, Any]) -> bytes:
+        file = io.BytesIO()
+        torch.save(gathered(state), file)
+        return file.getvalue()
+
+    def _unpacked(self, state: bytes) -> dict[str, Any]:
+        return mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+
+
+def refuse_closures(optimizer: Optimizer) -> None:
+    """Refuses what makes many measurements in an update."""
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise CyclrError(
+            "LBFGS measures the loss several times in an update, which a loop does not show: use cyclr.torch.Trainer "
+            "with step=..., which calls its step(closure)"
+        )
+
+
+def read_at_once(figures: Sequence[Figures]) -> list[list[Metric]]:
+    """The metrics of updates, with one wait for the device."""
+    for name in ("loss", "correct"):
+        waiting = [one for one in figures if isinstance(getattr(one, name), torch.Tensor)]
+        if waiting:
+            values = torch.stack([getattr(one, name).detach().double().reshape(()) for one in waiting]).tolist()
+            for one, value in zip(waiting, values):
+                setattr(one, name, value)
+    return [one.metrics() for one in figures]
+
+
+def can_be_placed(loader: Any) -> bool:
+    """Whether a pass over a loader can be gone into again: its order follows from generators that are known."""
+    if isinstance(loader, (list, tuple)):
+        return True
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, torch.utils.data.IterableDataset):
+        return False
+    return not loader.persistent_workers and type(loader.sampler) in _KNOWN_SAMPLERS
+
+
+_KNOWN_SAMPLERS = (
+    torch.utils.data.RandomSampler,
+    torch.utils.data.SequentialSampler,
+    torch.utils.data.SubsetRandomSampler,
+    torch.utils.data.WeightedRandomSampler,
+    torch.utils.data.DistributedSampler,
+)
+
+
+def unregistered(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], scaler: Any) -> list[str]:
+    """What else of this process has state that trains: models, optimizers and scalers, by name."""
+    gc.collect()
+    things = [thing for thing in gc.get_objects() if issubclass(type(thing), _WITH_STATE)]
+    known = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
+    others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - known]
+    inner = {id(module) for other in others for module in other.modules() if module is not other}
+    found = [other for other in others if id(other) not in inner]
+    for thing in things:
+        is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
+        if is_scaler or (isinstance(thing, Optimizer) and not any(thing is one for one in optimizers)):
+            found.append(thing)
+    return sorted({type(thing).__name__ for thing in found})
+
+
+_WITH_STATE = (torch.nn.Module, Optimizer, torch.amp.GradScaler)
+
+
+def _tensors(module: torch.nn.Module) -> set[int]:
+    """The tensors of a module itself; a loss has none that change."""
+    if isinstance(module, torch.nn.modules.loss._Loss):
+        return set()
+    parts = module.__dict__
+    own = [*parts.get("_parameters", {}).values(), *parts.get("_buffers", {}).values()]
+    return {id(tensor) for tensor in own if tensor is not None}
+
+
+def loader_size(loader: Any) -> int:
+    """Examples of a batch; 1 if the loader does not tell."""
+    if loader is None:
+        return 1
+    if isinstance(loader, (list, tuple)) and loader:
+        return _attach.examples_in(loader[0]) or 1
+    return getattr(loader, "batch_size", None) or 1
+
+
+def _loaders(train: Any) -> list[Any]:
+    return [] if train is None else [train]

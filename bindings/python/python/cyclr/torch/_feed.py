@@ -1,0 +1,56 @@
+"""The loader that feeds a loop which is driven."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from cyclr.torch._trainer import _given
+
+
+class Feed:
+    """Notes which DataLoader gave the last batch, and how many of its pass."""
+
+    def __init__(self) -> None:
+        self.loader: Any = None
+        self.given = 0
+
+    def watch(self) -> None:
+        """Sees the loaders of this process from now on."""
+        began, gave = DataLoader.__iter__, _BaseDataLoaderIter.__next__
+
+        @functools.wraps(began)
+        def begins(loader: Any) -> Any:
+            self.begin(loader)
+            return began(loader)
+
+        @functools.wraps(gave)
+        def gives(iterator: Any) -> Any:
+            batch = gave(iterator)
+            self.given += 1
+            return batch
+
+        DataLoader.__iter__ = begins  # type: ignore[method-assign]
+        _BaseDataLoaderIter.__next__ = gives  # type: ignore[method-assign]
+
+    def begin(self, loader: Any) -> None:
+        """A pass over a loader."""
+        self.loader, self.given = loader, 0
+
+    def clear(self) -> None:
+        """Counts from here."""
+        self.given = 0
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of a batch; 1 if it is not known."""
+        sampler = getattr(self.loader, "batch_sampler", None)
+        return getattr(self.loader, "batch_size", None) or getattr(sampler, "batch_size", None) or 1
+
+    @property
+    def examples(self) -> int:
+        """Examples of a pass; 1 if it is not known."""
+        return 1 if self.loader is None else _given(self.loader, self.batch_size)

@@ -1,0 +1,62 @@
+"""A Lightning module with a scheduler of its own, attached."""
+
+import argparse
+import tempfile
+import warnings
+
+import cyclr.lightning
+import cyclr.torch
+import lightning.pytorch as pl
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+warnings.filterwarnings("ignore")
+parser = argparse.ArgumentParser()
+parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--gamma", type=float, default=1.0)
+args = parser.parse_args()
+torch.set_num_threads(1)
+cyclr.torch.begin(seed=3)
+inputs = torch.randn(260, 8, generator=torch.Generator().manual_seed(0))
+labels = inputs[:, 0].gt(0).long()
+losses = []
+
+
+class Module(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(0.1), torch.nn.Linear(8, 2))
+
+    def training_step(self, batch, place):
+        loss = torch.nn.functional.cross_entropy(self.layers(batch[0]), batch[1])
+        self.log("train_loss", loss)
+        losses.append(loss.item())
+        return loss
+
+    def validation_step(self, batch, place):
+        outputs = self.layers(batch[0])
+        self.log("val_loss", torch.nn.functional.cross_entropy(outputs, batch[1]))
+        self.log("val_acc", (outputs.argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=args.gamma)]
+
+
+trainer = pl.Trainer(
+    max_epochs=2,
+    accelerator="cpu",
+    accumulate_grad_batches=args.accumulate,
+    default_root_dir=tempfile.mkdtemp(),
+    logger=False,
+    enable_progress_bar=False,
+    enable_checkpointing=True,
+    num_sanity_val_steps=0,
+    callbacks=[cyclr.lightning.Attach(objective=("val_acc", "higher"))],
+)
+trainer.fit(
+    Module(),
+    DataLoader(TensorDataset(inputs[:200], labels[:200]), batch_size=20, shuffle=True),
+    DataLoader(TensorDataset(inputs[200:], labels[200:]), batch_size=25),
+)
+print("losses", losses)

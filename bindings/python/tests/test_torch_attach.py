@@ -1,0 +1,173 @@
+import ast
+import pathlib
+
+import pytest
+from forked import Forked, alone
+
+torch = pytest.importorskip("torch")
+
+import cyclr  # noqa: E402
+from cyclr.torch._attach import can_be_placed  # noqa: E402
+from cyclr.torch._held_out import splits  # noqa: E402
+from cyclr.torch._losses import Losses  # noqa: E402
+from torch.utils.data import DataLoader, Subset, TensorDataset  # noqa: E402
+
+OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a script of `own_loop` as a child."""
+    started = []
+
+    def one(name, *arguments):
+        started.append(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log"))
+        return started[-1]
+
+    yield one
+    for driver in started:
+        driver.process.kill()
+        driver.process.wait()
+
+
+def losses_alone(log, *arguments):
+    line = next(line for line in alone(OWN_LOOP / "many.py", *arguments, log=log).splitlines() if "losses" in line)
+    return ast.literal_eval(line.removeprefix("losses "))
+
+
+def losses_of(made):
+    return [metrics[0]["value"] for metrics in made]
+
+
+def test_alone_the_lines_change_nothing(tmp_path):
+    printed = [alone(OWN_LOOP / name, log=tmp_path / "log") for name in ("attached.py", "plain.py")]
+    assert printed[0] == printed[1] and "accuracy" in printed[0]
+
+
+def test_the_losses_are_those_of_the_loop_alone_whoever_listens(start, tmp_path):
+    driver = start("many.py")
+    info = driver.initialize(seed=3)
+    assert (info["examples"], info["batch"], info["validation"], info["test"]) == (320, 20, 50, 50)
+    assert info["snapshots"] and info["momentum"] and not info["given_weights"]
+    driver.result("evaluate", split="validation")
+    made = losses_of(driver.updates(5))
+    measured = driver.result("evaluate", split="validation")["metrics"]
+    assert measured[1]["count"] == 50 and measured[1]["correct"] > 25
+    driver.result("state", path=str(tmp_path / "state"))
+    made += losses_of(driver.updates(30)) + losses_of(driver.updates(29))
+    assert made == losses_alone(tmp_path / "alone")
+    assert driver.shutdown() == 0
+    log = (tmp_path / "log").read_text()
+    assert "one held-out split of 100 examples: 50 are validation and 50 are test" in log
+    assert "losses" not in log, "what comes after the loop does not run"
+
+
+def test_a_restored_run_goes_on_as_the_straight_one(start, tmp_path):
+    """From the end of an epoch of 16 updates, and from amid two; with an average of the weights that is registered."""
+    straight = start("many.py", "--ema", "registered")
+    straight.initialize(seed=1)
+    made, done = [], (5, 16, 20)
+    for count in done:
+        made += losses_of(straight.updates(count - len(made)))
+        straight.result("state", path=str(tmp_path / f"state-{count}"))
+    made += losses_of(straight.updates(40))
+    measured = straight.result("evaluate", split="test")
+
+    other = start("many.py", "--ema", "registered")
+    assert other.initialize(seed=2)["snapshots"]
+    for count in (16, 20, 5):
+        other.result("restore", path=str(tmp_path / f"state-{count}"))
+        assert losses_of(other.updates(60 - count)) == made[count:]
+        assert other.result("evaluate", split="test") == measured
+
+
+def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(start, tmp_path):
+    driver = start("many.py", "--ema", "forgotten")
+    assert not driver.initialize()["snapshots"]
+    assert "no state of AveragedModel is registered" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("divided", [True, False])
+def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided):
+    arguments = ["--amp", "--accumulate", "4", *(["--divided"] if divided else [])]
+    losses = losses_alone(tmp_path / "alone", *arguments, "--epochs", "1")
+    means = [sum(losses[place : place + 4]) / 4 for place in (0, 4, 8, 12)]
+    driver = start("many.py", *arguments)
+    assert driver.initialize(seed=3)["batch"] == 80
+    made = losses_of(driver.updates(3))
+    assert made == pytest.approx(means[1:], rel=1e-6)
+
+
+def test_a_bare_loop_is_driven_too_and_ends_with_the_run(start, tmp_path):
+    driver = start("many.py", "--way", "bare")
+    assert not driver.initialize(seed=3)["snapshots"]
+    made = losses_of(driver.updates(40)) + losses_of(driver.updates(24))
+    assert made == losses_alone(tmp_path / "alone")
+    assert driver.shutdown() == 0
+    assert "losses" not in (tmp_path / "log").read_text()
+
+
+def test_a_loop_that_ends_too_early_says_both_numbers(start, tmp_path):
+    driver = start("many.py", "--way", "bare", "--epochs", "1")
+    driver.initialize()
+    with pytest.raises(ValueError):
+        driver.updates(40)
+    driver.process.wait(timeout=60)
+    assert "the loop ended after 16 updates, and cyclr asks for at least 40" in (tmp_path / "log").read_text()
+
+
+def test_divergence_ends_the_answer_at_the_first_loss_that_is_not_finite(start):
+    driver = start("many.py")
+    driver.initialize()
+    made = driver.updates(60, lr=1e30)
+    assert len(made) < 60 and made[-1][0]["value"] in ("NaN", "Infinity")
+    assert all(isinstance(loss, float) for loss in losses_of(made)[:-1])
+    assert driver.shutdown() == 0
+
+
+def test_what_cannot_be_attached_is_refused():
+    weight = torch.nn.Parameter(torch.ones(1))
+    cyclr._attach._begun.clear()
+    with pytest.raises(cyclr.CyclrError, match=r"call begin\(\) before the model"):
+        cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1))
+    cyclr.torch.begin()
+    with pytest.raises(cyclr.CyclrError, match="LBFGS measures the loss several times"):
+        cyclr.torch.attach(torch.optim.LBFGS([weight]))
+
+
+def test_held_out_data_are_halved_or_kept_apart():
+    data = TensorDataset(torch.arange(11), torch.arange(11))
+    loader = DataLoader(data, batch_size=4)
+    for validation, test in [(loader, None), (None, loader), (loader, loader), (loader, DataLoader(data))]:
+        halves, counts = splits(validation, test, 0, say=False)
+        assert counts == {"validation": 6, "test": 5}
+        seen = [value for half in halves.values() for batch, _ in half for value in batch.tolist()]
+        assert sorted(seen) == list(range(11))
+    parts = [DataLoader(Subset(data, places)) for places in (range(6), range(5, 11), range(6, 11))]
+    with pytest.raises(cyclr.CyclrError, match="share 1 examples"):
+        splits(parts[0], parts[1], 0, say=False)
+    kept, counts = splits(parts[0], parts[2], 0, say=False)
+    assert kept == {"validation": parts[0], "test": parts[2]} and counts == {"validation": 6, "test": 5}
+    halves, counts = splits([(1, 2), (3, 4), (5, 6)], None, 0, say=False)
+    assert halves == {"validation": [(1, 2), (5, 6)], "test": [(3, 4)]}
+
+
+def test_what_can_be_placed():
+    data = TensorDataset(torch.arange(11))
+    assert can_be_placed(DataLoader(data, shuffle=True)) and can_be_placed([1, 2])
+    assert not can_be_placed(DataLoader(data, num_workers=1, persistent_workers=True))
+    assert not can_be_placed(DataLoader(data, sampler=iter(range(11)))) and not can_be_placed(iter([1]))
+
+
+def test_the_loss_of_an_update_is_the_mean_over_its_micro_batches():
+    losses = Losses()
+    weight = torch.tensor(2.0, requires_grad=True)
+    for divisor, values in [(1, [3.0]), (1, [1.0, 3.0]), (2, [1.0, 3.0]), (4, [1.0, 2.0, 3.0, 2.0])]:
+        for value in values:
+            loss = weight * torch.tensor([value / 2]).sum()
+            losses.add(loss / divisor if divisor > 1 else loss)
+        assert losses.take() == sum(values) / len(values)
+    # The last accumulation of an epoch is shorter, and divided by as many.
+    losses.add(weight * torch.tensor([1.0]).sum() / 4)
+    assert losses.take() == 2.0
+    assert losses.take() is None

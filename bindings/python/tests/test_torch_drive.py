@@ -1,0 +1,120 @@
+import ast
+import pathlib
+
+import pytest
+from forked import Forked, alone
+
+pytest.importorskip("torch")
+
+from cyclr.torch._drive import MANY_EPOCHS, with_epochs
+
+UNAWARE = pathlib.Path(__file__).parent / "own_loop" / "unaware.py"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts the script as a child, driven."""
+    started = []
+
+    def one(*arguments, before=()):
+        started.append(Forked(*before, UNAWARE, *arguments, log=tmp_path / "log", drive=True))
+        return started[-1]
+
+    yield one
+    for driver in started:
+        driver.process.kill()
+        driver.process.wait()
+
+
+def losses_alone(tmp_path, *arguments):
+    return ast.literal_eval(alone(UNAWARE, *arguments, log=tmp_path / "alone").removeprefix("losses "))
+
+
+def losses_of(made):
+    return [metrics[0]["value"] for metrics in made]
+
+
+def ends_with(driver, tmp_path, count=40):
+    """What the script says when it cannot go on."""
+    with pytest.raises(ValueError):
+        driver.updates(count)
+    assert driver.process.wait(timeout=60) == 1
+    return (tmp_path / "log").read_text()
+
+
+def test_the_losses_are_the_scripts_own_and_its_scheduler_is_overridden(start, tmp_path):
+    """Its two optimizers keep their factors; 33 updates end with the script itself."""
+    driver = start("--gamma", "0.1")
+    info = driver.initialize()
+    assert (info["examples"], info["batch"], info["validation"], info["snapshots"]) == (330, 30, 0, False)
+    made = losses_of(driver.updates(20) + driver.updates(13))
+    assert made == losses_alone(tmp_path)
+    assert driver.shutdown() == 0
+    log = (tmp_path / "log").read_text()
+    assert log.count("the script's StepLR sets the rate too") == 1
+
+
+def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start, tmp_path):
+    driver = start()
+    driver.initialize(seed=1)
+    assert losses_of(driver.updates(2)) != losses_alone(tmp_path)[:2]
+
+
+def test_steps_that_amp_skips_are_no_updates(start, tmp_path):
+    losses = losses_alone(tmp_path, "--kind", "amp")
+    driver = start("--kind", "amp")
+    assert driver.initialize()["batch"] == 30
+    made = losses_of(driver.updates(30))
+    assert made == [loss for place, loss in enumerate(losses) if place % 11 > 0]
+
+
+def test_a_script_that_ends_early_says_both_numbers_and_which_argument_helps(start, tmp_path):
+    driver = start()
+    driver.initialize()
+    log = ends_with(driver, tmp_path)
+    assert "ended after 33 updates, and cyclr asks for at least 40" in log and "--epochs-argument" in log
+
+
+def test_a_named_argument_makes_the_script_long_enough(start):
+    driver = start("--epochs", "1", before=["--epochs-argument=--epochs"])
+    driver.initialize()
+    assert len(driver.updates(40)) == 40
+    assert driver.shutdown() == 0
+
+
+def test_its_epochs_are_replaced_in_every_form():
+    many = f"--epochs={MANY_EPOCHS}"
+    for arguments in (["--epochs", "3", "-x"], ["--epochs=3", "-x"], ["-x"], ["-x", "--epochs", "3"]):
+        assert with_epochs(arguments, "--epochs") == ["-x", many]
+    assert with_epochs(["max_epochs=3"], "max_epochs") == [f"max_epochs={MANY_EPOCHS}"]
+    assert with_epochs(["--epochs", "3"], None) == ["--epochs", "3"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("lbfgs", "LBFGS measures the loss several times in an update"),
+        ("own", "no torch.optim.Optimizer made a step (33 losses were propagated)"),
+    ],
+)
+def test_what_hooks_cannot_see_is_refused_by_name(start, tmp_path, kind, reason):
+    driver = start("--kind", kind)
+    with pytest.raises(ValueError):
+        driver.initialize()
+    assert driver.process.wait(timeout=60) == 1
+    assert reason in (tmp_path / "log").read_text()
+
+
+def test_a_script_that_trains_twice_says_so(start, tmp_path):
+    driver = start("--kind", "twice")
+    driver.initialize()
+    log = ends_with(driver, tmp_path)
+    assert "after 33 updates of one training the script began another, with another Adam" in log
+
+
+def test_divergence_ends_the_answer(start):
+    driver = start()
+    driver.initialize()
+    made = driver.updates(30, lr=1e38)
+    assert len(made) < 30 and made[-1][0]["value"] in ("NaN", "Infinity")
+    assert driver.shutdown() == 0

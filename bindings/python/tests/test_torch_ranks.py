@@ -1,0 +1,60 @@
+import pathlib
+
+import pytest
+from forked import Forked, Process
+
+torch = pytest.importorskip("torch")
+import torch.distributed as dist  # noqa: E402
+
+RANKS = pathlib.Path(__file__).parent / "own_loop" / "ranks.py"
+
+pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this torch cannot train in several processes")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts two processes as torchrun does; the first of them has the pipes."""
+    started = []
+
+    def both(*arguments, drive):
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        shared = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(store.port),
+            "WORLD_SIZE": "2",
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
+        }
+        second = {**shared, "RANK": "1", "CYCLR_FD": "98,99"}
+        follower = Process([RANKS, *arguments], tmp_path / "log-1", None, drive, second)
+        leader = Forked(RANKS, *arguments, log=tmp_path / "log-0", drive=drive, environment={**shared, "RANK": "0"})
+        started.append((leader, follower, store))
+        return leader, follower
+
+    yield both
+    for leader, follower, _store in started:
+        for process in (leader.process, follower):
+            process.kill()
+            process.wait()
+
+
+def test_all_processes_do_what_the_first_hears(start, tmp_path):
+    leader, follower = start(drive=False)
+    info = leader.initialize(seed=3)
+    assert (info["examples"], info["batch"], info["validation"], info["test"]) == (400, 40, 40, 40)
+    assert info["snapshots"] and info["objective"] == {"name": "accuracy", "direction": "higher", "unit": "points"}
+    made = leader.updates(13)
+    assert made[0][0]["count"] == 40, "the batches of both"
+    leader.result("state", path=str(tmp_path / "state"))
+    straight = leader.updates(20)
+    [accuracy] = leader.result("evaluate", split="validation")["metrics"]
+    assert accuracy["count"] == 40 and accuracy["value"] == accuracy["correct"] / 40 > 0.6
+    leader.result("restore", path=str(tmp_path / "state"))
+    assert leader.updates(20) == straight
+    assert leader.shutdown() == 0
+    assert follower.wait(timeout=60) == 0
+
+    driven, follower = start("--unaware", drive=True)
+    assert driven.initialize(seed=3)["batch"] == 40
+    assert driven.updates(13) == made, "hooks see the same"
+    assert driven.shutdown() == 0
+    assert follower.wait(timeout=60) == 0
