@@ -30,7 +30,7 @@ pub(crate) fn stdout_failed(error: io::Error) -> io::Error {
 
 /// Writes a line to stderr. Where nobody reads it there is nobody to tell.
 pub(crate) fn to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", printable(line));
+    let _ = writeln!(io::stderr(), "{}", printable(line));
 }
 
 /// The columns of the terminal that stdout is.

@@ -55,7 +55,7 @@ fn curves(args: &ScheduleArgs) -> anyhow::Result<Vec<Curve>> {
 
 /// `update,lr,momentum`
 fn rows(curve: &Curve, at: &[u64]) -> io::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(io::stdout().lock());
     writeln!(out, "update,lr,momentum")?;
     for update in curve.updates(at) {
         let Hyper { lr, momentum, .. } = curve.schedule.at(update);
@@ -82,7 +82,7 @@ fn shortest(value: f64) -> String {
 
 /// The words and the plot.
 fn show(curves: &[Curve]) -> io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for curve in curves {
         writeln!(out, "{}\n  {}.", curve.spec, curve.spec.describe())?;
     }

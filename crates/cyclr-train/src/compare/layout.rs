@@ -109,6 +109,8 @@ fn column_width(all: &[[String; 6]], column: usize) -> usize {
 fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut line = String::new();
+    // `n = 5` stays on one line.
+    let sentence = sentence.replace(" = ", "\u{a0}=\u{a0}");
     for word in sentence.split(' ') {
         if !line.trim().is_empty() && line.width() + 1 + word.width() > columns {
             text += &format!("{line}\n");
@@ -119,7 +121,7 @@ fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
             line += &format!(" {word}");
         }
     }
-    text + &line + "\n"
+    (text + &line + "\n").replace('\u{a0}', " ")
 }
 
 /// The text of `verdict.txt`.
