@@ -261,7 +261,7 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
         record
             .conclusion
             .headline
-            .starts_with("reference wins: every other arm is worse")
+            .starts_with("reference wins: other comes closest, -")
     );
     let against = &record.arms[1].whole().against[0];
     let time = against.time_to_target.as_ref().unwrap();

@@ -228,8 +228,8 @@ fn troughs(record: &Record) -> Option<Chart> {
         "troughs",
         format!("At the troughs: {}", measured(record, "validation")),
         String::from(
-            "Cyclical arms at the end of each cycle, where the rate is lowest and a run may be stopped. Mean over seeds; the band spans the lowest \
-             to the highest seed.",
+            "Cyclical arms at the end of each cycle, where the rate is lowest and a run may be stopped. \
+             Mean over seeds; the band spans the lowest to the highest seed.",
         ),
         (updates(record), Axis::of(measured(record, "validation"))),
     );
