@@ -113,12 +113,14 @@ fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let sentence = sentence.replace(" = ", "\u{a0}=\u{a0}");
     for word in sentence.split(' ') {
         if !line.trim().is_empty() && line.width() + 1 + word.width() > columns {
-            text += &format!("{line}\n");
+            text.push_str(&line);
+            text.push('\n');
             line = format!("{indent}{word}");
         } else if line.is_empty() {
             line.push_str(word);
         } else {
-            line += &format!(" {word}");
+            line.push(' ');
+            line.push_str(word);
         }
     }
     (text + &line + "\n").replace('\u{a0}', " ")
