@@ -283,7 +283,10 @@ fn an_arm_that_diverges_is_recorded_and_not_compared() {
 
     let record = run(&two("fixed(lr=100)", "fixed(lr=0.05)", 3));
     assert!(
-        record.conclusion.headline.starts_with("no winner: the reference"),
+        record
+            .conclusion
+            .headline
+            .starts_with("no winner: the reference"),
         "{}",
         record.conclusion.headline
     );
