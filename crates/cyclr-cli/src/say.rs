@@ -24,6 +24,7 @@ macro_rules! note {
 pub(crate) use {note, out};
 
 /// An error of stdout, which has no name to say by itself.
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes it by value")]
 pub(crate) fn stdout_failed(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))
 }
@@ -44,10 +45,10 @@ pub(crate) fn columns() -> usize {
 /// other control characters in their escaped form.
 pub(crate) fn printable(text: &str) -> String {
     let last = |line: &str| -> String {
-        let versions = line
+        let mut versions = line
             .split('\r')
             .filter(|version| !version.trim().is_empty());
-        let plain = anstream::adapter::strip_str(versions.last().unwrap_or("")).to_string();
+        let plain = anstream::adapter::strip_str(versions.next_back().unwrap_or("")).to_string();
         plain.chars().map(visible).collect()
     };
     let lines: Vec<String> = text.split('\n').map(last).collect();

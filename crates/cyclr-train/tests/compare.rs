@@ -251,7 +251,7 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
     let bad = "fixed(lr=0.0005)";
     let record = run(&two(bad, good, 4));
     assert_eq!(only(&record).verdict, Verdict::Better);
-    let winner = record.conclusion.winner.clone().unwrap();
+    let winner = record.conclusion.winner.unwrap();
     assert_eq!((winner.arm, winner.because), (1, Because::Better));
     assert!(record.conclusion.headline.starts_with("other wins: +"));
     let against = &record.arms[1].whole().against[0];
@@ -261,7 +261,7 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
 
     let record = run(&two(good, bad, 4));
     assert_eq!(only(&record).verdict, Verdict::Worse);
-    let winner = record.conclusion.winner.clone().unwrap();
+    let winner = record.conclusion.winner.unwrap();
     assert_eq!((winner.arm, winner.because), (0, Because::NoneBetter));
     assert!(
         record

@@ -83,18 +83,27 @@ impl Scaled {
         self.linear_ticks(wanted)
     }
 
-    /// Multiples of 1, 2 or 5 times a power of ten.
+    /// Multiples of 1, 2 or 5 times a power of ten; at least two of them, if need be of a finer step.
     fn linear_ticks(&self, wanted: usize) -> Vec<f64> {
-        let rough = (self.high - self.low) / wanted.max(1) as f64;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power);
-        let step = step.into_iter().find(|s| *s >= rough).unwrap_or(rough);
-        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
-        let count = (last - first).max(0.0) as usize;
-        // Products such as 3 × 0.1 are rounded to what they stand for.
-        (0..=count.min(2 * wanted))
-            .map(|k| cyclr::rounded((first + k as f64) * step, 12))
-            .collect()
+        let wanted = wanted.max(1);
+        let ticks = |wanted: usize| {
+            let rough = (self.high - self.low) / wanted as f64;
+            let power = 10f64.powf(rough.log10().floor());
+            let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power);
+            let step = step.into_iter().find(|s| *s >= rough).unwrap_or(rough);
+            let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
+            let count = (last - first + 1.0).max(0.0) as usize;
+            // Products such as 3 × 0.1 are rounded to what they stand for.
+            (0..count.min(2 * wanted + 1))
+                .map(|k| cyclr::rounded((first + k as f64) * step, 12))
+                .collect::<Vec<f64>>()
+        };
+        let few = ticks(wanted);
+        if few.len() < 2 {
+            ticks(4 * wanted)
+        } else {
+            few
+        }
     }
 
     /// Powers of ten, with 2 and 5 times them where there is room; only some powers where there is

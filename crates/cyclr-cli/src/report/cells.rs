@@ -75,7 +75,7 @@ pub(super) fn list_table(head: &[Cell], rows: impl Iterator<Item = Vec<Cell>>) -
     let row = |cells: Vec<Cell>| {
         let cells = cells.iter().zip(head).map(|(cell, head)| {
             let (class, html, head) = (cell.class, &cell.html, &head.html);
-            format!("<td class=\"{class}\" data-head=\"{head}\">{html}</td>")
+            format!("<td class=\"{class}\" data-head=\"{head}\"><div>{html}</div></td>")
         });
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };

@@ -18,8 +18,8 @@ const RATE_POINTS: u64 = 600;
 /// The error of a spec that does not fit its run, which no comparison has made.
 pub(super) fn charts(record: &Record, prefix: &str) -> Result<Vec<Chart>, cyclr::Error> {
     let mut charts: Vec<Chart> = Vec::new();
-    charts.extend(against_budget(record));
     charts.push(differences(record));
+    charts.extend(against_budget(record));
     charts.push(accuracy(record));
     charts.extend(troughs(record));
     charts.push(training(record, "loss", |bin| bin.loss));
@@ -162,6 +162,10 @@ fn differences(record: &Record) -> Chart {
             let Some((reference, sample)) = sample else {
                 continue;
             };
+            if arm == record.plan.reference {
+                // The declared reference less another arm: that arm's own row has it already.
+                continue;
+            }
             let place = chart.x.names.len() as f64;
             let name = format!("{} less {}", record.label(arm), record.label(reference));
             let points = vec![with_interval(place, &sample)];
@@ -226,13 +230,10 @@ fn troughs(record: &Record) -> Option<Chart> {
     }
     let mut chart = chart(
         "troughs",
-        format!(
-            "{} at each trough: you could stop here",
-            measured(record, "validation")
-        ),
+        format!("At the troughs: {}", measured(record, "validation")),
         String::from(
-            "Cyclical arms at the end of each cycle, where the rate is lowest. Mean over seeds; the band spans the lowest \
-             to the highest seed.",
+            "Cyclical arms at the end of each cycle, where the rate is lowest and a run may be stopped. \
+             Mean over seeds; the band spans the lowest to the highest seed.",
         ),
         (updates(record), Axis::of(measured(record, "validation"))),
     );

@@ -20,12 +20,12 @@ pub(super) fn html(record: &Record, chart: &Chart) -> String {
     for series in &chart.series {
         let _ = writeln!(
             rows,
-            "<div class=\"who\">{}{}</div>\n<div class=\"strip\">{}{}</div>\n<div class=\"by\">{}</div>",
+            "<div class=\"who\">{}{}</div>\n<div class=\"by\">{}</div>\n<div class=\"strip\">{}{}</div>",
             swatch(series.colour),
             escaped(&series.label),
+            amount(record, series),
             lines(chart, &percent),
-            whisker(series, &percent),
-            amount(record, series)
+            whisker(series, &percent)
         );
     }
     let ticks = axis.ticks(TICKS).into_iter().map(|tick| {
@@ -40,7 +40,7 @@ pub(super) fn html(record: &Record, chart: &Chart) -> String {
     });
     format!(
         "<figure>\n<header><h3>{}</h3></header>\n<figcaption>{}</figcaption>\n<div class=\"forest\" id=\"{}\">\n{rows}\
-         <div class=\"who\"></div><div class=\"axis\">{}<em>{}</em></div><div class=\"by\"></div>\n</div>\n</figure>\n",
+         <div class=\"axis\">{}<em>{}</em></div>\n</div>\n</figure>\n",
         escaped(&chart.title),
         escaped(&chart.caption),
         chart.id,

@@ -33,11 +33,13 @@ function ticks(low, high, log, wanted) {
     if (fine.length >= 2) return fine.length <= most ? fine : inside(Math.max(1, Math.ceil((last - first) / most)), [1]);
     wanted = Math.min(wanted, 4);
   }
-  const rough = (high - low) / Math.max(1, wanted), power = Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(f => Number(`${f}e${power}`)).find(step => step >= rough) || rough;
-  const found = [];
-  for (let k = Math.ceil(low / step); k <= Math.floor(high / step) && found.length < 100; k++) found.push(Number((k * step).toPrecision(12)));
-  return found;
+  for (let found = []; ; wanted *= 2) {
+    const rough = (high - low) / Math.max(1, wanted), power = Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map(f => Number(`${f}e${power}`)).find(step => step >= rough) || rough;
+    for (let k = Math.ceil(low / step); k <= Math.floor(high / step) && found.length < 100; k++) found.push(Number((k * step).toPrecision(12)));
+    if (found.length >= 2 || wanted > 64) return found;
+    [found, wanted] = [[], Math.max(1, wanted)];
+  }
 }
 
 // The ends of a log axis: a little room, within what can be drawn.

@@ -58,10 +58,11 @@ pub(super) fn html(records: &[Record], charts: &[Vec<Chart>]) -> String {
 
 /// The palette as variables of CSS.
 fn variables(colours: &[(u8, u8, u8)]) -> String {
-    let colours = colours.iter().enumerate();
-    colours
-        .map(|(n, (r, g, b))| format!("--c{n}: rgb({r} {g} {b});"))
-        .collect()
+    let mut text = String::new();
+    for (n, (r, g, b)) in colours.iter().enumerate() {
+        text += &format!("--c{n}: rgb({r} {g} {b});");
+    }
+    text
 }
 
 /// The list of several comparisons.

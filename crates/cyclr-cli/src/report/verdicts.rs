@@ -39,8 +39,8 @@ pub(super) fn summary(record: &Record) -> String {
         .map(|(arm, row)| {
             let mut cells = vec![
                 Cell::name(arm_name(record, arm)),
-                Cell::number(stacked(&row.test)),
-                Cell::number(stacked(&row.difference)),
+                Cell::number(stacked(&row.test.replace('-', "−"))),
+                Cell::number(stacked(&row.difference.replace('-', "−"))),
                 Cell::text(verdict_cell(record, arm, row)),
                 Cell::number(escaped(&row.time_to_target)),
             ];

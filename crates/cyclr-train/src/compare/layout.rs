@@ -109,17 +109,21 @@ fn column_width(all: &[[String; 6]], column: usize) -> usize {
 fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut line = String::new();
+    // `n = 5` stays on one line.
+    let sentence = sentence.replace(" = ", "\u{a0}=\u{a0}");
     for word in sentence.split(' ') {
         if !line.trim().is_empty() && line.width() + 1 + word.width() > columns {
-            text += &format!("{line}\n");
+            text.push_str(&line);
+            text.push('\n');
             line = format!("{indent}{word}");
         } else if line.is_empty() {
             line.push_str(word);
         } else {
-            line += &format!(" {word}");
+            line.push(' ');
+            line.push_str(word);
         }
     }
-    text + &line + "\n"
+    (text + &line + "\n").replace('\u{a0}', " ")
 }
 
 /// The text of `verdict.txt`.

@@ -19,7 +19,7 @@ const NOTES: usize = 3;
 const DIGITS: usize = 4;
 
 /// The digits of an uncertainty.
-const UNCERTAIN_DIGITS: usize = 2;
+const UNCERTAIN_DIGITS: i32 = 2;
 
 /// In a cell that has nothing to show.
 const NOTHING: &str = "–";
@@ -465,7 +465,7 @@ fn digits(value: f64, uncertainty: Option<f64>) -> usize {
         return DIGITS;
     };
     let place = |x: f64| x.abs().log10().floor() as i32;
-    let digits = place(value) - place(uncertainty) + UNCERTAIN_DIGITS as i32;
+    let digits = place(value) - place(uncertainty) + UNCERTAIN_DIGITS;
     // An `f64` has 17 digits.
     digits.clamp(1, 17) as usize
 }
