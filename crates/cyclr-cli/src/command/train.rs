@@ -288,7 +288,8 @@ fn announce_test(
     factory: &dyn TrainerFactory,
     json: bool,
 ) -> anyhow::Result<()> {
-    let seconds = super::find::length(test) * seconds_per_update(factory)?;
+    let info = factory.info()?;
+    let seconds = super::find::length(test, &info) * seconds_per_update(factory)?;
     let updates = test.updates;
     if json {
         out!(
@@ -300,7 +301,7 @@ fn announce_test(
     let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
         "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {}",
-        test.longer(),
+        test.longer(&info),
         super::find::predicted(seconds)
     );
     Ok(())

@@ -84,8 +84,8 @@ impl RangeTest {
     }
 
     /// The updates that are added where the probes learn too little to tell one rate from another.
-    pub fn longer(&self) -> u64 {
-        Allowance::of(self.updates).longer
+    pub fn longer(&self, info: &TrainerInfo) -> u64 {
+        Allowance::of(self.updates, info).longer()
     }
 
     /// Refuses a test that could not be made of what has these facts, before any of it is.
@@ -205,7 +205,7 @@ pub fn range_test(
 ) -> Result<Found, Error> {
     let info = factory.info()?;
     test.check(&info)?;
-    let allowance = Allowance::of(test.updates);
+    let allowance = Allowance::of(test.updates, &info);
     let Watch {
         observer,
         interrupt,
