@@ -1,5 +1,4 @@
 //! Which probes a range test makes, and what it reads from them; the trainings are formulas here.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::convert::Infallible;
 

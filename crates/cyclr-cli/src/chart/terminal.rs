@@ -57,7 +57,12 @@ fn draw_series(canvas: &mut Canvas, series: &Series, x: &Scaled, y: &Scaled) {
         .points
         .iter()
         .filter_map(|point| Some((point.x, point.y?)))
-        .map(|(px, py)| (place(x, px, across), down as i64 - 1 - place(y, py, down)))
+        .map(|(px, py)| {
+            (
+                place(x, px, across),
+                down.cast_signed() as i64 - 1 - place(y, py, down),
+            )
+        })
         .collect();
     if series.form == Form::Points {
         for &at in &places {
@@ -96,11 +101,10 @@ fn foot(chart: &Chart, x: &Scaled, margin: usize, width: usize) -> String {
         }
     }
     let (axis, words) = (String::from_iter(axis), String::from_iter(words));
-    let shades: String = chart
-        .shades
-        .iter()
-        .map(|shade| format!("{:margin$}  ━ {}\n", "", shade.label))
-        .collect();
+    let mut shades = String::new();
+    for shade in &chart.shades {
+        shades += &format!("{:margin$}  ━ {}\n", "", shade.label);
+    }
     format!(
         "{:margin$} └{axis}\n{:margin$}  {}\n{shades}",
         "",
@@ -157,7 +161,10 @@ impl Canvas {
 
     /// A cross at a place.
     fn mark(&mut self, (x, y): (i64, i64), line: usize) {
-        let (right, down) = (2 * self.width as i64 - 1, 4 * self.rows() as i64 - 1);
+        let (right, down) = (
+            2 * self.width.cast_signed() as i64 - 1,
+            4 * self.rows().cast_signed() as i64 - 1,
+        );
         self.line(((x - 1).max(0), y), ((x + 1).min(right), y), line);
         self.line((x, (y - 1).max(0)), (x, (y + 1).min(down)), line);
     }

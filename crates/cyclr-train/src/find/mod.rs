@@ -267,8 +267,11 @@ fn train_probes(
     probes: &[Probe],
     watch: Watch<FindEvent>,
 ) -> Result<Vec<ProbeResult>, Error> {
-    let interrupt = watch.interrupt;
-    let mut observer = |_: usize, event: &FindEvent| (watch.observer)(event);
+    let Watch {
+        observer: observe,
+        interrupt,
+    } = watch;
+    let mut observer = |_: usize, event: &FindEvent| observe(event);
     all_side_by_side(test.threads, probes.len(), &mut observer, |n, emit| {
         let probe = probes[n];
         let mut net = factory.start(test.seed + probe.repeat)?;

@@ -42,7 +42,7 @@ pub use interval::{Estimate, Interval};
 pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
-pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, find_max_lr};
+pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, Trains, find_max_lr};
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
 

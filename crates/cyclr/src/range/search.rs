@@ -155,6 +155,9 @@ pub struct ProbeReading {
     pub probes: Vec<ProbeResult>,
 }
 
+/// Trains the probes that it is handed and gives their results in the same order.
+pub type Trains<'a, E> = &'a mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>;
+
 /// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs meet the same ones.
 ///
 /// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until the best stands between two
@@ -170,7 +173,7 @@ pub fn find_max_lr<E>(
     start: Start,
     allowance: &Allowance,
     updates: u64,
-    train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
+    train: Trains<'_, E>,
 ) -> Result<ProbeReading, E> {
     let mut search = Search {
         start,
@@ -178,7 +181,7 @@ pub fn find_max_lr<E>(
         left: updates,
         made: Vec::new(),
     };
-    let mut probes = search.climb(train)?;
+    let mut probes = search.climb(&mut *train)?;
     let mut answer = search.answer();
     let learns_too_little = matches!(
         answer,
@@ -213,10 +216,7 @@ struct Search {
 
 impl Search {
     /// Makes probes until nothing is left to try or to pay with.
-    fn climb<E>(
-        &mut self,
-        train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
-    ) -> Result<Vec<ProbeResult>, E> {
+    fn climb<E>(&mut self, train: Trains<'_, E>) -> Result<Vec<ProbeResult>, E> {
         let mut next = self.around_the_start();
         while !next.is_empty() && self.affords(&next) {
             let results = train(&next)?;
@@ -310,7 +310,7 @@ impl Search {
             ln,
             diverged,
             self.half_width(),
-            self.is_open(&tried),
+            Self::is_open(&tried),
         ))
     }
 
@@ -376,7 +376,7 @@ impl Search {
     }
 
     /// Whether the best rate lies at the lower and at the upper end of those tried.
-    fn is_open(&self, tried: &[(i32, f64)]) -> (bool, bool) {
+    fn is_open(tried: &[(i32, f64)]) -> (bool, bool) {
         let best = best(tried);
         (best == tried[0].0, best == tried[tried.len() - 1].0)
     }
