@@ -29,13 +29,13 @@ warnings.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
-def ours(model, batches, seed, updates=3000, repeats=3):
-    """`cyclr.torch.range_test`: from the given weights, the repeats differing in the order of the data."""
+def ours(model, batches, seed, updates=1000):
+    """`cyclr.torch.range_test`, from the given weights."""
     # Seeds of one test follow each other: tests are far apart, so that no two share an order.
     optimizer = sgd(model.parameters(), lr=0.01)
     try:
         found = cyclr.torch.range_test(
-            model, optimizer, F.cross_entropy, batches, updates=updates, repeats=repeats, seed=1000 * seed
+            model, optimizer, F.cross_entropy, batches, updates=updates, seed=1000 * seed
         )
     except cyclr.CyclrError as error:
         return {"base_lr": None, "max_lr": None}, 0, str(error)
@@ -115,7 +115,7 @@ def lightning_find(model, batches, _seed, updates=100):
 
 TESTS = {
     "cyclr": ours,
-    "cyclr, 1 repeat of 300": partial(ours, repeats=1, updates=300),
+    "cyclr, 300 updates": partial(ours, updates=300),
     "torch-lr-finder": torch_lr_finder,
     "fastai": fastai_find,
     "Lightning": lightning_find,

@@ -95,7 +95,10 @@ impl Problem {
     /// The facts that the cost of a test follows from.
     pub fn info(&self) -> TrainerInfo {
         TrainerInfo {
-            examples: 8000,
+            examples: match self.data {
+                Data::Cifar16 => 10_000,
+                _ => 8000,
+            },
             batch: self.batch as u64,
             validation: VALIDATION as u64,
             test: 2000,

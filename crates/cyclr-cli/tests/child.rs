@@ -309,7 +309,7 @@ fn what_a_script_cannot_do_is_refused() {
             "validation split",
         ),
         (
-            "find --budget 12000 --on val",
+            "find --budget 12000 --sweep-only --on val",
             "--less validation",
             "validation split",
         ),

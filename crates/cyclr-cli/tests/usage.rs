@@ -95,7 +95,6 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
         ("find --over weight_decay=1e-4,0.0001", "twice"),
         ("find --from curve.csv --net lenet", "--net"),
         ("find --from curve.csv --on val", "--on"),
-        ("train --plan --time 0.001s", "without --policy"),
         ("train --threads 0 --policy fixed(lr=1)", "0 is not in"),
     ] {
         refused(line, words);

@@ -311,11 +311,17 @@ impl TrainerFactory for DeafFactory {
 #[test]
 fn a_net_that_cannot_learn_has_no_bounds() {
     let flat: fn(u64) -> Metrics = |_| Metrics::new([Metric::loss(2.3, 50)]);
-    let test = RangeTest::default();
+    let test = RangeTest {
+        updates: 100,
+        ..RangeTest::default()
+    };
     let nothing = found(&DeafFactory(flat), &test).unwrap();
     let answer = nothing.answer;
     // Longer probes were tried too.
-    assert!(nothing.updates() > test.updates && nothing.updates() <= test.updates + test.longer());
+    assert!(
+        nothing.updates() > test.updates
+            && nothing.updates() <= test.updates + test.longer(&NoisyQuadratic::default().info)
+    );
     assert!(
         matches!(answer, Err(NoAnswer::HardlyLearns { .. })),
         "{answer:?}"

@@ -62,7 +62,7 @@ fn draw_series(canvas: &mut Canvas, series: &Series, x: &Scaled, y: &Scaled) {
         .map(|(px, py)| {
             (
                 place(x, px, across),
-                (down.cast_signed() as i64) - 1 - place(y, py, down),
+                down.cast_signed() as i64 - 1 - place(y, py, down),
             )
         })
         .collect();

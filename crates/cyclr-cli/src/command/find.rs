@@ -132,17 +132,17 @@ impl Tests {
     }
 
     /// The updates that are added where probes learn too little.
-    fn longer(&self) -> u64 {
+    fn longer(&self, info: &TrainerInfo) -> u64 {
         match self {
-            Self::Probes(tests) => tests.iter().map(RangeTest::longer).sum(),
+            Self::Probes(tests) => tests.iter().map(|test| test.longer(info)).sum(),
             Self::Sweeps(_) => 0,
         }
     }
 
     /// The updates that they make one after the other, where some runs go on side by side.
-    fn length(&self) -> f64 {
+    fn length(&self, info: &TrainerInfo) -> f64 {
         match self {
-            Self::Probes(tests) => tests.iter().map(length).sum(),
+            Self::Probes(tests) => tests.iter().map(|test| length(test, info)).sum(),
             Self::Sweeps(tests) => tests
                 .iter()
                 .map(|test| {
@@ -186,8 +186,8 @@ impl Tests {
 }
 
 /// The updates that a range test makes one after the other: a sweep, three probes at once, and two.
-pub(super) fn length(test: &RangeTest) -> f64 {
-    let allowance = Allowance::of(test.updates);
+pub(super) fn length(test: &RangeTest, info: &TrainerInfo) -> f64 {
+    let allowance = Allowance::of(test.updates, info);
     let rounds = 3_usize.div_ceil(test.threads) + 2_usize.div_ceil(test.threads);
     let more = (allowance.repeats - 1) * 5_usize.div_ceil(test.threads) as u64;
     (allowance.sweep + allowance.probe * (rounds as u64 + more)) as f64
@@ -202,12 +202,13 @@ fn announce(
 ) -> anyhow::Result<()> {
     let cost = tests.cost();
     let fraction = 100.0 * cost as f64 / budget as f64;
-    let seconds = tests.length() * Pace::of_updates(factory, 0)?.seconds_per_update;
+    let info = factory.info()?;
+    let seconds = tests.length(&info) * Pace::of_updates(factory, 0)?.seconds_per_update;
     note!(
         "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {}",
         predicted(seconds)
     );
-    let longer = tests.longer();
+    let longer = tests.longer(&info);
     if longer > 0 {
         note!("where its probes learn too little, at most {longer} more");
     }

@@ -291,7 +291,9 @@ fn announce_test(
     factory: &dyn TrainerFactory,
     json: bool,
 ) -> anyhow::Result<()> {
-    let seconds = super::find::length(test) * Pace::of_updates(factory, 0)?.seconds_per_update;
+    let info = factory.info()?;
+    let seconds =
+        super::find::length(test, &info) * Pace::of_updates(factory, 0)?.seconds_per_update;
     let updates = test.updates;
     if json {
         out!(
@@ -303,7 +305,7 @@ fn announce_test(
     let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
         "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {}",
-        test.longer(),
+        test.longer(&info),
         super::find::predicted(seconds)
     );
     Ok(())

@@ -84,8 +84,8 @@ impl RangeTest {
     }
 
     /// The updates that are added where the probes learn too little to tell one rate from another.
-    pub fn longer(&self) -> u64 {
-        Allowance::of(self.updates).longer
+    pub fn longer(&self, info: &TrainerInfo) -> u64 {
+        Allowance::of(self.updates, info).longer()
     }
 
     /// Refuses a test that could not be made of what has these facts, before any of it is.
@@ -206,7 +206,7 @@ pub fn range_test(
 ) -> Result<Found, Error> {
     let info = factory.info()?;
     test.check(&info)?;
-    let allowance = Allowance::of(test.updates);
+    let allowance = Allowance::of(test.updates, &info);
     let Watch {
         observer,
         interrupt,
@@ -271,8 +271,11 @@ fn train_probes(
     probes: &[Probe],
     watch: Watch<FindEvent>,
 ) -> Result<Vec<ProbeResult>, Error> {
-    let interrupt = watch.interrupt;
-    let mut observer = |_: usize, event: &FindEvent| (watch.observer)(event);
+    let Watch {
+        observer: observe,
+        interrupt,
+    } = watch;
+    let mut observer = |_: usize, event: &FindEvent| observe(event);
     all_side_by_side(test.threads, probes.len(), &mut observer, |n, emit| {
         let probe = probes[n];
         let mut net = factory.start(test.seed + probe.repeat)?;

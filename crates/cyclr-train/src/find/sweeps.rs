@@ -83,13 +83,16 @@ pub fn sweep_test(
     watch: Watch<FindEvent>,
 ) -> Result<Swept, Error> {
     test.check(&factory.info()?)?;
-    let interrupt = watch.interrupt;
-    (watch.observer)(&FindEvent::SweepBegan {
+    let Watch {
+        observer: observe,
+        interrupt,
+    } = watch;
+    observe(&FindEvent::SweepBegan {
         ramp: test.ramp,
         repeats: test.repeats,
     });
     let mut observer = |repeat: usize, &point: &CurvePoint| {
-        (watch.observer)(&FindEvent::Measured {
+        observe(&FindEvent::Measured {
             repeat: repeat as u32,
             point,
         });

@@ -45,7 +45,7 @@ pub use no_answer::NoAnswer;
 pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
-pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, find_max_lr};
+pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, Trains, find_max_lr};
 pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};

@@ -19,8 +19,10 @@ pub struct Allowance {
     pub repeats: u64,
     /// The updates of sweep and probes together.
     pub updates: u64,
-    /// What may be added where the probes learn too little to tell one rate from another: five of twice their length.
-    pub longer: u64,
+    /// The updates of the longer probes that are added where the probes learn too little to tell one rate from another:
+    /// twice as many, but no more than an epoch, after which a net that learns examples by heart would seem to learn. 0
+    /// where that is no longer.
+    pub longer_probe: u64,
 }
 
 /// The rates that are tried with each seed.
@@ -43,25 +45,31 @@ impl Allowance {
     /// readable test needs.
     pub fn new(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
         let asked = (fraction * budget as f64) as u64;
-        Self::of(asked.max(least_updates(budget, info)))
+        Self::of(asked.max(least_updates(budget, info)), info)
     }
 
     /// The fewest updates of a range test.
     pub const FEWEST_UPDATES: u64 = 100;
 
     /// Deals `updates` out, at least 100 of them.
-    pub fn of(updates: u64) -> Self {
+    pub fn of(updates: u64, info: &TrainerInfo) -> Self {
         let updates = updates.max(Self::FEWEST_UPDATES);
         let sweep = (updates / 6).clamp(25, 200);
         let repeats = ((updates - sweep) / (PROBES * LONG_PROBE)).clamp(1, 3);
         let probe = (updates - sweep) / (PROBES * repeats);
+        let longer = (LONGER * probe).min(info.updates_per_epoch());
         Self {
             sweep,
             probe,
             repeats,
             updates,
-            longer: LONGER * PROBES * probe,
+            longer_probe: if longer > probe { longer } else { 0 },
         }
+    }
+
+    /// The updates of all longer probes together.
+    pub const fn longer(&self) -> u64 {
+        PROBES * self.longer_probe
     }
 }
 
@@ -147,13 +155,16 @@ pub struct ProbeReading {
     pub probes: Vec<ProbeResult>,
 }
 
+/// Trains the probes that it is handed and gives their results in the same order.
+pub type Trains<'a, E> = &'a mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>;
+
 /// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs meet the same ones.
 ///
 /// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until the best stands between two
 /// worse, and then those half way to its neighbours; where there is room, all near the best again with other seeds.
 /// `max_lr` is the centre of the rates whose loss, between the probes on straight lines in ln rate, lies less than a fifth
 /// above the best, each weighed by how far it stays below that. `train` makes the probes that it is handed, which do not
-/// depend on one another; `updates` is what they may cost together. Where they learn too little, as many of twice the length
+/// depend on one another; `updates` is what they may cost together. Where they learn too little, as many longer ones
 /// follow, and those decide.
 ///
 /// # Errors
@@ -162,7 +173,7 @@ pub fn find_max_lr<E>(
     start: Start,
     allowance: &Allowance,
     updates: u64,
-    train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
+    train: Trains<'_, E>,
 ) -> Result<ProbeReading, E> {
     let mut search = Search {
         start,
@@ -170,21 +181,21 @@ pub fn find_max_lr<E>(
         left: updates,
         made: Vec::new(),
     };
-    let mut probes = search.climb(train)?;
+    let mut probes = search.climb(&mut *train)?;
     let mut answer = search.answer();
     let learns_too_little = matches!(
         answer,
         Err(NoAnswer::HardlyLearns { .. } | NoAnswer::NoBetterThanUntrained { .. })
     );
-    if learns_too_little {
+    if learns_too_little && allowance.longer_probe > 0 {
         let best = best(&search.tried());
         search = Search {
             start: Start {
                 lr: libm::exp2(f64::from(best)),
                 ..start
             },
-            length: LONGER * allowance.probe,
-            left: allowance.longer,
+            length: allowance.longer_probe,
+            left: allowance.longer(),
             made: Vec::new(),
         };
         probes.extend(search.climb(train)?);
@@ -205,10 +216,7 @@ struct Search {
 
 impl Search {
     /// Makes probes until nothing is left to try or to pay with.
-    fn climb<E>(
-        &mut self,
-        train: &mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>,
-    ) -> Result<Vec<ProbeResult>, E> {
+    fn climb<E>(&mut self, train: Trains<'_, E>) -> Result<Vec<ProbeResult>, E> {
         let mut next = self.around_the_start();
         while !next.is_empty() && self.affords(&next) {
             let results = train(&next)?;
@@ -302,7 +310,7 @@ impl Search {
             ln,
             diverged,
             self.half_width(),
-            self.is_open(&tried),
+            Self::is_open(&tried),
         ))
     }
 
@@ -368,7 +376,7 @@ impl Search {
     }
 
     /// Whether the best rate lies at the lower and at the upper end of those tried.
-    fn is_open(&self, tried: &[(i32, f64)]) -> (bool, bool) {
+    fn is_open(tried: &[(i32, f64)]) -> (bool, bool) {
         let best = best(tried);
         (best == tried[0].0, best == tried[tried.len() - 1].0)
     }

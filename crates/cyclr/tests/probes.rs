@@ -1,0 +1,230 @@
+//! Which probes a range test makes, and what it reads from them; the trainings are formulas here.
+
+use std::convert::Infallible;
+
+use cyclr::range::{
+    Allowance, NoAnswer, Point, Probe, ProbeReading, ProbeResult, Start, Sweep, find_max_lr,
+};
+use cyclr::trainer::{Direction, TrainerInfo};
+use proptest::prelude::*;
+
+const START: Start = Start {
+    lr: 0.01,
+    opening: 2.3,
+    figure: None,
+    count: 1000,
+    given_weights: false,
+};
+
+fn info(batch: u64) -> TrainerInfo {
+    TrainerInfo {
+        examples: 20_000,
+        batch,
+        validation: 0,
+        test: 0,
+        momentum: false,
+        weight_decay: false,
+        snapshots: false,
+        given_weights: false,
+        objective: None,
+    }
+}
+
+/// Probes whose losses are a function of their rate; `None` where they diverge, after half of their updates.
+fn read(start: Start, updates: u64, loss: impl Fn(Probe) -> Option<f64>) -> ProbeReading {
+    let allowance = Allowance::of(updates, &info(100));
+    let one = |&probe: &Probe| {
+        let loss = loss(probe);
+        ProbeResult {
+            probe,
+            loss,
+            figure: None,
+            correct: None,
+            count: 100 * probe.tail(),
+            made: if loss.is_some() {
+                probe.updates
+            } else {
+                probe.updates / 2
+            },
+        }
+    };
+    let mut train = |probes: &[Probe]| Ok::<_, Infallible>(probes.iter().map(one).collect());
+    find_max_lr(start, &allowance, updates - allowance.sweep, &mut train).unwrap()
+}
+
+/// A trough in ln rate, of this half width where the loss is e times the least.
+fn trough(best: f64, width: f64) -> impl Fn(Probe) -> Option<f64> {
+    move |probe| Some(0.5 * ((probe.lr / best).ln() / width).powi(2).exp())
+}
+
+#[test]
+fn the_centre_of_a_trough_is_found_wherever_the_search_starts() {
+    for best in [1e-4, 3e-3, 0.02, 0.5] {
+        for off in [1.0 / 60.0, 0.2, 1.0, 5.0, 60.0] {
+            let start = Start {
+                lr: best * off,
+                ..START
+            };
+            let reading = read(start, 2000, trough(best, 2.0));
+            let max_lr = reading.answer.unwrap().max_lr;
+            assert!(
+                (max_lr.value / best).ln().abs() < 0.25,
+                "{best} {off}: {max_lr:?}"
+            );
+            assert!(max_lr.low < best && best < max_lr.high);
+        }
+    }
+}
+
+#[test]
+fn max_lr_keeps_clear_of_what_diverged() {
+    // Better and better up to a cliff at 0.1.
+    let cliff = |probe: Probe| (probe.lr < 0.1).then(|| 2.0 / (1.0 + 100.0 * probe.lr));
+    let bounds = read(START, 2000, cliff).answer.unwrap();
+    // The powers of 2 around it are 0.0625 and 0.125.
+    assert!(bounds.max_lr.value <= 0.0625, "{bounds:?}");
+    assert!((bounds.max_lr.value / bounds.base_lr.value - 25.0).abs() < 1e-9);
+}
+
+#[test]
+fn other_seeds_are_averaged_where_there_is_room() {
+    let offset = |probe: Probe| 1.0 + 0.3 * probe.repeat as f64;
+    let bumpy = |probe: Probe| Some(offset(probe) * trough(0.01, 2.0)(probe).unwrap());
+    let reading = read(START, 4000, bumpy);
+    assert_eq!(reading.probes.iter().map(|r| r.probe.repeat).max(), Some(2));
+    // A seed whose losses are all higher moves nothing.
+    let plain = read(START, 4000, trough(0.01, 2.0)).answer.unwrap();
+    let found = reading.answer.unwrap();
+    assert!((found.max_lr.value / plain.max_lr.value).ln().abs() < 0.02);
+}
+
+#[test]
+fn what_learns_in_longer_probes_only_is_made_again_with_them() {
+    let slow = |probe: Probe| {
+        if probe.updates < 50 {
+            Some(2.29)
+        } else {
+            trough(0.01, 2.0)(probe)
+        }
+    };
+    let (short, long) = (
+        Allowance::of(240, &info(100)).probe,
+        2 * Allowance::of(240, &info(100)).probe,
+    );
+    let reading = read(START, 240, slow);
+    assert!(reading.answer.is_ok(), "{reading:?}");
+    let lengths: Vec<u64> = reading.probes.iter().map(|r| r.probe.updates).collect();
+    assert!(
+        lengths.contains(&short) && lengths.contains(&long),
+        "{lengths:?}"
+    );
+    let flat = read(START, 240, |_| Some(2.29)).answer;
+    assert!(
+        matches!(flat, Err(NoAnswer::HardlyLearns { .. })),
+        "{flat:?}"
+    );
+    let taught = Start {
+        given_weights: true,
+        ..START
+    };
+    assert!(read(taught, 240, |_| Some(2.29)).answer.is_ok());
+}
+
+#[test]
+fn an_accuracy_that_is_chance_is_not_learning() {
+    let allowance = Allowance::of(1000, &info(100));
+    let start = Start {
+        figure: Some(0.1),
+        ..START
+    };
+    let answer = |correct: u64| {
+        let one = |&probe: &Probe| ProbeResult {
+            probe,
+            loss: trough(0.01, 2.0)(probe),
+            figure: Some(correct as f64 / 500.0),
+            correct: Some(correct),
+            count: 500,
+            made: probe.updates,
+        };
+        let mut train = |probes: &[Probe]| Ok::<_, Infallible>(probes.iter().map(one).collect());
+        find_max_lr(start, &allowance, 800, &mut train)
+            .unwrap()
+            .answer
+    };
+    assert!(matches!(
+        answer(50),
+        Err(NoAnswer::NoBetterThanUntrained { .. })
+    ));
+    assert!(answer(90).is_ok());
+}
+
+#[test]
+fn where_everything_diverges_there_is_no_answer() {
+    let answer = read(START, 1000, |_| None).answer;
+    assert!(
+        matches!(answer, Err(NoAnswer::ProbesDiverged { lowest }) if lowest < 1e-3),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn the_start_is_where_the_smoothed_loss_is_least() {
+    let loss = |lr: f64| 0.3 + 2.0 / (1.0 + (lr / 0.01).powi(2)) + (lr / 0.7).powi(8);
+    let rates = (0..60).map(|i| 1e-7 * (1e8_f64).powf(f64::from(i) / 59.0));
+    let points = rates.map(|lr| Point::loss(lr, loss(lr)));
+    let sweep = Sweep::new(points.collect(), Direction::Lower).unwrap();
+    let start = Start::of(&sweep, false).unwrap();
+    assert!((0.1..0.6).contains(&start.lr), "{start:?}");
+    assert!((start.opening - 2.3).abs() < 0.01 && start.figure.is_none());
+}
+
+#[test]
+fn a_test_costs_what_was_asked_or_what_can_be_read() {
+    let updates = |budget, batch| Allowance::new(budget, 0.1, &info(batch)).updates;
+    // A tenth; five probes of 30 updates and a sweep; more of them for small batches; a quarter of a short budget.
+    assert_eq!(
+        [(9600, 100), (1000, 100), (3000, 32), (500, 100), (50, 1)].map(|(b, n)| updates(b, n)),
+        [960, 180, 300, 125, 100]
+    );
+    let dealt = Allowance::of(3840, &info(100));
+    assert!(dealt.sweep + 5 * dealt.repeats * dealt.probe <= 3840 && dealt.repeats == 3);
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_spent_that_was_not_granted(
+        ln_start in -10.0..0.0_f64,
+        ln_best in -10.0..0.0_f64,
+        width in 0.3..4.0_f64,
+        cliff in -9.0..3.0_f64,
+        updates in 100_u64..5000,
+    ) {
+        let start = Start { lr: ln_start.exp(), ..START };
+        let inner = trough(ln_best.exp(), width);
+        let loss = |probe: Probe| inner(probe).filter(|_| probe.lr.ln() < cliff);
+        let reading = read(start, updates, loss);
+        let allowance = Allowance::of(updates, &info(100));
+        let spent: u64 = reading.probes.iter().map(|r| r.made).sum();
+        prop_assert!(allowance.sweep + spent <= updates + allowance.longer());
+        for result in &reading.probes {
+            prop_assert_eq!(result.probe.lr.log2().fract(), 0.0);
+        }
+        if let Ok(bounds) = reading.answer {
+            let max = bounds.max_lr;
+            prop_assert!(max.low < max.value && max.value < max.high);
+            let stood = reading.probes.iter().filter(|r| r.loss.is_none()).map(|r| r.probe.lr);
+            prop_assert!(stood.fold(f64::INFINITY, f64::min) >= 2.0 * max.value);
+        }
+    }
+
+    /// Four times the start and the trough's place is four times the answer.
+    #[test]
+    fn the_answer_moves_with_the_trough(ln_best in -8.0..-1.0_f64, off in -2.0..2.0_f64, width in 0.5..3.0_f64) {
+        let at = |factor: f64| {
+            let start = Start { lr: factor * (ln_best + off).exp(), ..START };
+            read(start, 1500, trough(factor * ln_best.exp(), width)).answer.unwrap().max_lr.value
+        };
+        let ratio = at(4.0) / at(1.0);
+        prop_assert!((ratio / 4.0).ln().abs() < 1e-6, "{ratio}");
+    }
+}
