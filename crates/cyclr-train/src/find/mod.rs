@@ -19,7 +19,7 @@
 use std::path::Path;
 
 use cyclr::range::{Bounds, Estimate, NoAnswer, Rule, SweepReading, read_bounds};
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 
 use crate::obeyed::Beginning;
 use crate::parallel::all_side_by_side;
@@ -319,7 +319,11 @@ fn sweeps(
         test.repeats as usize,
         &mut observer,
         |repeat, emit| {
-            let mut net = factory.start(test.seed + repeat as u64)?;
+            let known = Known {
+                updates: Some(ramp.updates()),
+                folder: None,
+            };
+            let mut net = factory.start_known(test.seed + repeat as u64, known)?;
             let mut observer = |point: &CurvePoint| emit(*point);
             let mut watch = Watch {
                 observer: &mut observer,
