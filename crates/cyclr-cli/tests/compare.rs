@@ -168,7 +168,7 @@ fn a_comparison_of_flags_hands_on_a_winner_and_runs_that_predict() {
 fn a_comparison_goes_on_at_its_own_level() {
     let folder = tempfile::tempdir().unwrap();
     let (study, out) = (folder.path().join("study.toml"), folder.path().join("out"));
-    std::fs::write(&study, STUDY).unwrap();
+    std::fs::write(&study, STUDY.replace("lenet", "mlp")).unwrap();
     let at_portable = |args: &[&str]| {
         let output = Command::new(assert_cmd::cargo::cargo_bin("cyclr"))
             .args(args)

@@ -52,9 +52,11 @@ pub enum Finding {
 /// # Errors
 /// [`Error::Trainer`] if the trainer fails; [`Error::Interrupted`].
 pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<Check>, Error> {
-    let heed = |updates_done| match interrupt.is_requested() {
-        true => Err(Error::Interrupted { updates_done }),
-        false => Ok(()),
+    let heed = |updates_done| {
+        if interrupt.is_requested() {
+            return Err(Error::Interrupted { updates_done });
+        }
+        Ok(())
     };
     let straight = losses(&mut *factory.start(1)?, RATE, 2 * HALF)?;
     heed(20)?;
@@ -71,7 +73,7 @@ pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<
         rate_zero(&other.evaluations),
         rate_obeyed(before, &slow),
         no_trace(after, &halted.after, exact),
-        restored(&halted, &other.restored, exact),
+        restored(&halted, other.restored.as_deref(), exact),
     ])
 }
 
@@ -167,9 +169,11 @@ enum Sameness {
 }
 
 fn compared(a: &[f64], b: &[f64]) -> Sameness {
-    let apart = |(&a, &b): (&f64, &f64)| match a.to_bits() == b.to_bits() {
-        true => 0.0,
-        false => (a - b).abs() / a.abs().max(b.abs()),
+    let apart = |(&a, &b): (&f64, &f64)| {
+        if a.to_bits() == b.to_bits() {
+            return 0.0;
+        }
+        (a - b).abs() / a.abs().max(b.abs())
     };
     // A figure that is not a number on one side only is as far apart as can be.
     let apart = a.iter().zip(b).map(apart);
@@ -276,7 +280,7 @@ fn no_trace(straight: &[f64], halted: &[f64], exact: bool) -> Check {
     )
 }
 
-fn restored(halted: &Halted, restored: &Option<Vec<f64>>, exact: bool) -> Check {
+fn restored(halted: &Halted, restored: Option<&[f64]>, exact: bool) -> Check {
     let name = "a restored state goes on as the run did";
     match restored {
         Some(restored) => made_like(
