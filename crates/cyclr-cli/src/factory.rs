@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(unix)]
 use crate::child::ChildFactory;
 use crate::exit::Usage;
+use crate::files::Files;
+use crate::say::note;
 
 /// The data, the net and the optimizer.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -104,6 +106,14 @@ pub(crate) struct TrainerArgs {
     /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+    /// The working directory of COMMAND's processes.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<PathBuf>,
+    /// The files that COMMAND or an option names, and what was in them when the run began.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Files::is_empty")]
+    pub(crate) files: Files,
 }
 
 /// Seconds above 0.
@@ -227,6 +237,39 @@ impl TrainerArgs {
         }
     }
 
+    /// As the record of a run or comparison has it: with absolute paths, the working directory, and what is in the files.
+    pub(crate) fn placed(&self) -> anyhow::Result<Self> {
+        let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+        let mut placed = Self {
+            data: absolute(&self.data)?,
+            weights: absolute(&self.weights)?,
+            ..self.clone()
+        };
+        let directory = std::env::current_dir().context("the working directory is gone")?;
+        placed.files = Files::of(&self.command, placed.weights.as_deref(), &directory)?;
+        placed.directory = (!self.command.is_empty()).then_some(directory);
+        Ok(placed)
+    }
+
+    /// Shows the recorded command that is about to run, and refuses files that are not what they were.
+    pub(crate) fn announce_again(&self, allow_changed: bool) -> anyhow::Result<()> {
+        if !self.command.is_empty() {
+            let place = self
+                .directory
+                .as_deref()
+                .map_or_else(String::new, |directory| {
+                    format!("in {}, ", directory.display())
+                });
+            note!("{place}running: {}", self.command.join(" "));
+        }
+        match self.files.changed() {
+            Some(change) if !allow_changed => Err(Usage::error(format!(
+                "{change}: put it back as it was, or go on all the same with --allow-changed"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// What the record of a run or comparison says.
     pub(crate) fn recorded(record: serde_json::Value, folder: &Path) -> anyhow::Result<Self> {
         serde_json::from_value(record).with_context(|| {
@@ -273,6 +316,7 @@ impl TrainerArgs {
         let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
         Ok(Box::new(ChildFactory::new(
             self.command.clone(),
+            self.directory.clone(),
             self.batch,
             self.data_seed,
             timeout.transpose()?,

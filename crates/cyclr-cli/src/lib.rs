@@ -16,6 +16,7 @@ mod child;
 mod command;
 mod exit;
 mod factory;
+mod files;
 mod progress;
 mod report;
 mod say;

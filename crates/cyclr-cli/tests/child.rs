@@ -503,11 +503,13 @@ fn a_child_that_fails_says_why() {
         ("utf8", ["invalid unicode", "does not allow"]),
         ("endless", ["a line without an end", "`updates`"]),
         ("stopped", ["within 1 s", "--child-timeout"]),
-        ("ahead", ["the id 2 instead of 3", "does not allow"]),
+        ("ahead", ["the id 2 instead of ", "does not allow"]),
         (
             "lacking",
             ["cannot do what was asked", "no method `updates`"],
         ),
+        ("fifo", ["is no regular file", "`state`"]),
+        ("shutdown", ["signal: 11", "`shutdown`"]),
         (
             "stay",
             ["has not ended within 1 s of `shutdown`", "staying"],
@@ -744,6 +746,193 @@ fn a_script_that_never_asks_is_told_how_to() {
             assert!(err.contains(word), "{seconds}: {word}: {err}");
         }
     }
+}
+
+/// The script is found, and the command shown, also from another folder; an edited script is not taken for the one that began.
+#[test]
+fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("a/b/c")).unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    fs::copy(
+        examples.join("cyclr_child.py"),
+        place.path("a/b/c/cyclr_child.py"),
+    )
+    .unwrap();
+    fs::copy(script("bowl.py"), place.path("a/b/c/bowl.py")).unwrap();
+    let resume = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir("/").arg("resume").args(options);
+        ended(command.arg(place.path("a/b/c/run")).output().unwrap())
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .current_dir(place.path("a/b/c"))
+        .args(FIXED.split_whitespace());
+    command
+        .arg("--")
+        .arg(python())
+        .args(["bowl.py", "--slow", "0.1"]);
+    let mut running = start(&mut command);
+    within(Duration::from_secs(30), || {
+        place.path("a/b/c/run/events.jsonl").exists()
+    });
+    sleep(Duration::from_millis(300));
+    send(Signal::INT, &running);
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+
+    let original = place.text("a/b/c/bowl.py");
+    fs::write(
+        place.path("a/b/c/bowl.py"),
+        original.replace("gauss(0, 0.3)", "gauss(0, 0.4)"),
+    )
+    .unwrap();
+    let (code, _, err) = resume(&[]);
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("bowl.py is not what it was") && err.contains("--allow-changed"),
+        "{err}"
+    );
+    fs::write(place.path("a/b/c/bowl.py"), original).unwrap();
+    let (code, _, err) = resume(&[]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("bowl.py --slow 0.1"), "{err}");
+    // Nothing is left to run, so that nothing is refused.
+    fs::write(place.path("a/b/c/bowl.py"), "").unwrap();
+    assert_eq!(resume(&[]).0, 0);
+    let (code, _, err) = resume(&["--updates", "120", "--keep-shape", "--allow-changed"]);
+    assert!(
+        code == 1 && err.contains("has not asked cyclr"),
+        "{code}: {err}"
+    );
+}
+
+/// A kill in the first moments: the child that does not look at its pipes is ended, and no folder is left.
+#[test]
+fn nothing_is_left_after_a_kill_at_the_start() {
+    let place = Place::new();
+    for n in 0..40 {
+        let sleeps = format!("77{:05}.{n}", std::process::id());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command
+            .current_dir(place.0.path())
+            .args(FIXED.split_whitespace());
+        command
+            .args(["--", "sleep", &sleeps])
+            .env("TMPDIR", place.path("tmp"));
+        let mut running = start(&mut command);
+        sleep(Duration::from_millis(n));
+        send(Signal::KILL, &running);
+        running.wait().unwrap();
+        within(Duration::from_secs(20), || {
+            let processes = Command::new("ps").args(["-eo", "args"]).output().unwrap();
+            let processes = String::from_utf8_lossy(&processes.stdout).into_owned();
+            let left = processes
+                .lines()
+                .any(|args| args == format!("sleep {sleeps}"));
+            !left && fs::read_dir(place.path("tmp")).unwrap().count() == 0
+        });
+    }
+}
+
+#[test]
+fn a_damaged_record_says_what_to_do() {
+    let place = Place::new();
+    let words = format!("{COMPARE} --margin 0.01");
+    place.done(&words, "");
+    place.done(&words.replace("--out c", "--out straight"), "");
+    let resume = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path()).args(["resume", "c"]);
+        ended(command.output().unwrap())
+    };
+    let run = "c/final/1/1-fixed-seed1";
+    for (file, advice) in [
+        ("c/range.json".into(), "remove this file and resume"),
+        (format!("{run}/result.json"), "remove this file and resume"),
+        (format!("{run}/events.jsonl"), "remove this run's folder"),
+        ("c/comparison.json".into(), "in another folder"),
+    ] {
+        let whole = place.text(&file);
+        fs::write(place.path(&file), &whole[..whole.len() / 2]).unwrap();
+        let (code, _, err) = resume();
+        assert_eq!(code, 1, "{file}: {err}");
+        assert!(err.contains(&file) && err.contains(advice), "{file}: {err}");
+        // What it says helps.
+        if advice.contains("remove this file") {
+            fs::remove_file(place.path(&file)).unwrap();
+        } else if advice.contains("folder to make") || advice.contains("this run") {
+            fs::remove_dir_all(place.path(run)).unwrap();
+        } else {
+            fs::write(place.path(&file), whole).unwrap();
+        }
+        let (code, _, err) = resume();
+        assert_eq!(code, 0, "{file}: {err}");
+        place.check_as_straight("c");
+    }
+}
+
+#[test]
+fn a_check_says_what_is_wrong_and_what_it_will_cost() {
+    let place = Place::new();
+    let out = place.done("check --budget 4000", "");
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(
+        lines[..6].iter().all(|line| line.starts_with("ok ")),
+        "{out}"
+    );
+    assert!(
+        lines[6].starts_with("a start takes ") && lines.len() == 9,
+        "{out}"
+    );
+    for (child, wrong) in [
+        ("--ignore seed", "another seed gives another loss"),
+        ("--ignore rate", "the rate is obeyed"),
+    ] {
+        let (code, out, err) = place.cyclr("check --budget 4000", child);
+        assert_eq!(code, 1, "{err}");
+        let not_ok: Vec<&str> = out
+            .lines()
+            .filter(|line| line.starts_with("not ok"))
+            .collect();
+        assert!(
+            not_ok.len() == 1 && not_ok[0].contains(wrong),
+            "{child}: {out}"
+        );
+    }
+    let out = place.done("check --json", "--less snapshots --metric loss");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["checks"][5]["finding"], "unclear");
+    assert_eq!(report["begin"]["info"]["examples"], 1000);
+    // A tenth of 30 epochs of 20 updates is too little to sweep.
+    let reason = report["find"]["reason"].as_str().unwrap();
+    assert!(reason.contains("60 updates"), "{out}");
+    place.check_all_gone();
+}
+
+/// What is known of a run before it starts is told, and nothing else.
+#[test]
+fn a_script_is_told_the_updates_and_the_folder() {
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .current_dir(place.0.path())
+        .args(FIXED.split_whitespace());
+    command
+        .arg("--")
+        .arg(python())
+        .arg(script("tee.py"))
+        .arg("messages");
+    command.arg(python()).arg(script("bowl.py"));
+    assert_eq!(ended(command.output().unwrap()).0, 0);
+    let messages = place.text("messages");
+    let first: Value = serde_json::from_str(&messages.lines().next().unwrap()[2..]).unwrap();
+    assert_eq!(first["params"]["updates"], 100);
+    let folder = Path::new(first["params"]["folder"].as_str().unwrap());
+    assert_eq!(
+        folder.canonicalize().unwrap(),
+        place.path("run").canonicalize().unwrap()
+    );
 }
 
 #[test]

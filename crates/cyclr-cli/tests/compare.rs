@@ -162,3 +162,44 @@ fn a_comparison_of_flags_hands_on_a_winner_and_runs_that_predict() {
     let (code, _, err) = cyclr(&["predict", out, picture]);
     assert!(code == 2 && err.contains("give one of its runs"), "{err}");
 }
+
+/// Runs of two CPU levels are not held against each other in silence, and the record names both.
+#[test]
+fn a_comparison_goes_on_at_its_own_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let (study, out) = (folder.path().join("study.toml"), folder.path().join("out"));
+    std::fs::write(&study, STUDY.replace("lenet", "mlp")).unwrap();
+    let at_portable = |args: &[&str]| {
+        let output = Command::new(assert_cmd::cargo::cargo_bin("cyclr"))
+            .args(args)
+            .env("CYCLR_CPU", "portable")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), text)
+    };
+    let arguments = arguments(&study, &out);
+    let compare: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (code, err) = at_portable(&compare);
+    assert_eq!(code, Some(0), "{err}");
+
+    // As if another machine had begun it.
+    let plan = out.join("comparison.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let other = text.replace(r#""level": "portable""#, r#""level": "avx2""#);
+    assert_ne!(text, other);
+    std::fs::write(&plan, other).unwrap();
+    std::fs::remove_file(out.join("result.json")).unwrap();
+    let resume = ["resume", out.to_str().unwrap()];
+    for command in [&resume[..], &compare] {
+        let (code, err) = at_portable(command);
+        assert_eq!(code, Some(2), "{err}");
+        for word in ["avx2", "portable", "--allow-inexact"] {
+            assert!(err.contains(word), "{word}: {err}");
+        }
+    }
+    let (code, err) = at_portable(&[resume[0], resume[1], "--allow-inexact"]);
+    assert_eq!(code, Some(0), "{err}");
+    let record = timeless(&out.join("result.json"));
+    assert_eq!(record["about"]["level"], "avx2, then portable");
+}

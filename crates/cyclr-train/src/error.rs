@@ -138,7 +138,7 @@ pub enum Error {
         missing: &'static str,
     },
     /// A record that is damaged or of another kind.
-    #[error("{} is not a record that can be read: {reason}", path.display())]
+    #[error("{} is not a record that can be read: {reason}{}", path.display(), way_out(path))]
     BadRecord {
         /// The file.
         path: PathBuf,
@@ -241,6 +241,22 @@ fn what_to_do(source: &io::Error) -> &'static str {
             ": choose a folder that can be written to"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room and resume",
+        _ => "",
+    }
+}
+
+/// What to do about a damaged record.
+fn way_out(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("result.json" | "range.json" | "begin.json") => {
+            "; remove this file and resume, and it is made again"
+        }
+        Some("run.json" | "events.jsonl") => {
+            "; put back a copy of it, or remove this run's folder to make the run again"
+        }
+        Some("comparison.json") => {
+            "; put back a copy of it, or begin the comparison again in another folder"
+        }
         _ => "",
     }
 }

@@ -7,6 +7,7 @@
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
+//! - [`check`]: whether a trainer does what all of them rely on.
 //! - [`store`]: what a run leaves in its folder.
 //! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
 //!
@@ -22,6 +23,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod compare;
 mod error;
 mod event;

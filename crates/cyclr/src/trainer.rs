@@ -27,6 +27,16 @@ pub trait TrainerFactory: Sync {
     /// [`TrainerError`] where the run cannot be set up.
     fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError>;
 
+    /// As [`TrainerFactory::start`], of a run of which more is known. A program of the user's may want to know it; it changes
+    /// nothing of what the run does.
+    ///
+    /// # Errors
+    /// As [`TrainerFactory::start`].
+    fn start_known(&self, seed: u64, known: Known) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+        let _ = known;
+        self.start(seed)
+    }
+
     /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a trainer factory remembers them.
     ///
     /// # Errors
@@ -34,6 +44,15 @@ pub trait TrainerFactory: Sync {
     fn info(&self) -> Result<TrainerInfo, TrainerError> {
         Ok(self.start(0)?.info().clone())
     }
+}
+
+/// What may be known of a run before it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// The updates that it is planned for, where the budget is in updates.
+    pub updates: Option<u64>,
+    /// The absolute path of its folder, where it has one.
+    pub folder: Option<&'a str>,
 }
 
 /// One model under training.

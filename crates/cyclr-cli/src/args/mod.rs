@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Schedule(ScheduleArgs),
     /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped schedule
     Advise(AdviseArgs),
+    /// Check that a COMMAND obeys the seed and the rate and can be evaluated and saved, and say what find and compare will cost
+    Check(CheckArgs),
     /// Find the bounds of a cyclical policy by a learning-rate range test
     Find(FindArgs),
     /// Train under a policy; without one, under triangular2 from a range test
@@ -99,6 +101,18 @@ pub(crate) struct AdviseArgs {
     /// A known maximum rate, to advise a base for
     #[arg(long, value_name = "LR")]
     pub(crate) max: Option<f64>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) factory: TrainerArgs,
+    /// The training whose find and compare are predicted, as in 2000 (updates) or 30ep
+    #[arg(long, value_name = "LENGTH", default_value = "30ep")]
+    pub(crate) budget: String,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -387,6 +401,9 @@ pub(crate) struct ResumeArgs {
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,
+    /// Go on although a file of the recorded command was edited; runs of two programs are then compared
+    #[arg(long)]
+    pub(crate) allow_changed: bool,
     /// Print the outcome as one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,10 +11,11 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cyclr::trainer::{Trainer, TrainerError, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Known, Trainer, TrainerError, TrainerFactory, TrainerInfo};
 
 use protocol::LARGEST_SEED;
 use run::Child;
@@ -24,6 +25,8 @@ use run::Child;
 pub(crate) struct ChildFactory {
     /// The program and its arguments.
     command: Vec<String>,
+    /// The working directory of its processes; that of this process where none is given.
+    directory: Option<PathBuf>,
     /// The examples of an update, where the script is told.
     batch: Option<u64>,
     data_seed: u64,
@@ -36,12 +39,14 @@ pub(crate) struct ChildFactory {
 impl ChildFactory {
     pub(crate) fn new(
         command: Vec<String>,
+        directory: Option<PathBuf>,
         batch: Option<u64>,
         data_seed: u64,
         timeout: Option<Duration>,
     ) -> Self {
         Self {
             command,
+            directory,
             batch,
             data_seed,
             timeout,
@@ -52,14 +57,18 @@ impl ChildFactory {
 
 impl TrainerFactory for ChildFactory {
     fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+        self.start_known(seed, Known::default())
+    }
+
+    fn start_known(&self, seed: u64, known: Known) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         if seed.max(self.data_seed) > LARGEST_SEED {
             return Err(TrainerError::Unsupported {
                 what: "be given such a seed",
                 reason: format!("a child takes seeds up to {LARGEST_SEED}"),
             });
         }
-        let mut child = Child::start(&self.command, None, self.timeout)?;
-        child.initialize(seed, self.data_seed, self.batch)?;
+        let mut child = Child::start(&self.command, self.directory.as_deref(), self.timeout)?;
+        child.initialize(seed, self.data_seed, self.batch, known)?;
         let known = self.info.get_or_init(|| child.info().clone());
         if known != child.info() {
             let reason = format!(

@@ -69,6 +69,12 @@ pub(super) enum Call {
         data_seed: u64,
         /// Examples that an update sees; null for the script's own number.
         batch: Option<u64>,
+        /// The updates that the run is planned for, if that is known before it starts.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        updates: Option<u64>,
+        /// The absolute path of the run's folder, if it has one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        folder: Option<String>,
     },
     /// Make one optimizer update for each element, in order.
     Updates {

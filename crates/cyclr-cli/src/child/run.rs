@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::trainer::{Evaluation, Metrics, Split, Trainer, TrainerError, TrainerInfo};
+use cyclr::trainer::{Evaluation, Known, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 use serde::de::DeserializeOwned;
 
 use super::channel::{Broken, Channel, Waiting};
@@ -89,12 +89,15 @@ impl Child {
         seed: u64,
         data_seed: u64,
         batch: Option<u64>,
+        known: Known,
     ) -> Result<(), TrainerError> {
         let call = Call::Initialize {
             protocol: VERSION,
             seed,
             data_seed,
             batch,
+            updates: known.updates,
+            folder: known.folder.map(String::from),
         };
         let answer: Initialized = self.get(call, 1.0)?;
         let info = answer.info(batch).map_err(|e| self.wrong(&e))?;
@@ -276,8 +279,11 @@ impl Child {
             return Ok(());
         }
         let most = self.timeout.map_or(most, |timeout| timeout.min(most));
-        // Whatever it answers: what counts is that it ends.
-        let _ = self.exchange(Call::Shutdown {}, Instant::now() + most);
+        // Whatever it answers: what counts is that it answers, and ends.
+        let answer = self.exchange(Call::Shutdown {}, Instant::now() + most);
+        if let Err(broken @ (Broken::Closed(_) | Broken::TooLong | Broken::Io(_))) = answer {
+            return Err(self.give_up("shutdown", &broken, most));
+        }
         // The end of the pipe says the same once more, to a script that reads on.
         self.channel = None;
         let by_itself = self.process.wait(most);
@@ -348,7 +354,7 @@ impl Trainer for Child {
         }
         let file = StateFile::of(&self.process);
         let Done {} = self.get(Call::State { path: file.name()? }, 1.0)?;
-        fs::read(&file.path)
+        file.read()
             .map_err(|error| self.wrong(&format!("`state`, and its file cannot be read: {error}")))
     }
 
@@ -417,6 +423,15 @@ impl StateFile {
     fn of(process: &Process) -> Self {
         let path = process.folder().join("state");
         Self { path }
+    }
+
+    /// What the child wrote. To read from anything but a file (a named pipe, a device) might take for ever.
+    fn read(&self) -> std::io::Result<Vec<u8>> {
+        if !fs::symlink_metadata(&self.path)?.is_file() {
+            let path = self.path.display();
+            return Err(std::io::Error::other(format!("{path} is no regular file")));
+        }
+        fs::read(&self.path)
     }
 
     /// Its path, as a message can carry it.

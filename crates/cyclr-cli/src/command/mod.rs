@@ -1,6 +1,7 @@
 //! One command each.
 
 mod advise;
+mod check;
 mod compare;
 mod completions;
 mod data;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Schedule(args) => schedule::run(&args),
         Command::Advise(args) => advise::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Compare(args) => compare::run(&args),

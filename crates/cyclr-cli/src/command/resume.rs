@@ -1,7 +1,7 @@
 //! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
 
 use cyclr_train::compare::{is_comparison, read_plan};
-use cyclr_train::store::read_run;
+use cyclr_train::store::{read_outcome, read_run};
 use cyclr_train::{Change, Watch, resume};
 
 use crate::args::ResumeArgs;
@@ -27,6 +27,9 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         return Err(Usage::error(
             "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
         ));
+    }
+    if args.updates.is_some() || read_outcome(folder)?.is_none() {
+        factory.announce_again(args.allow_changed)?;
     }
     let factory = factory.factory(threads(args.threads), args.allow_inexact)?;
     let change = args.updates.map(|updates| {

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let outcome = train_in(
         &folder,
         &*factory,
-        serde_json::to_value(&args.factory)?,
+        serde_json::to_value(args.factory.placed()?)?,
         &task,
         watch,
     );

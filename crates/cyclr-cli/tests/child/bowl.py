@@ -98,6 +98,9 @@ class Bowl:
         return (metrics, right) if args.metric == "accuracy" else metrics
 
     def state(self, path):
+        if args.wrong == "fifo":
+            os.mkfifo(path)
+            return
         with open(path, "wb") as file:
             pickle.dump((self.random.getstate(), self.weights, self.velocity, self.made), file)
 
@@ -149,6 +152,14 @@ class Bowl:
             time.sleep(1000)
 
 
+def crash_at_shutdown(trainer, method, params, call=cyclr_child.call):
+    if method == "shutdown":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return call(trainer, method, params)
+
+
+if args.wrong == "shutdown":
+    cyclr_child.call = crash_at_shutdown
 cyclr_child.serve(Bowl())
 if args.wrong == "stay" and not (args.unless and os.path.exists(args.unless)):
     print("staying")

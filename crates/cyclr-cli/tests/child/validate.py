@@ -25,7 +25,8 @@ for path in sys.argv[2:]:
         held += 1
         where = message["params"] if kind == "request" else message["result"]
         for field in where:
-            if (kind, field) in (("evaluate", "correct"), ("request", "batch")):
+            optional = (("evaluate", "correct"), ("initialize", "objective"), *(("request", name) for name in ("batch", "updates", "folder")))
+            if (kind, field) in optional and not (message.get("method") == "updates"):
                 continue
             less = copy.deepcopy(message)
             del less["params" if kind == "request" else "result"][field]

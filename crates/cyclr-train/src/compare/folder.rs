@@ -126,11 +126,11 @@ impl Folder {
         if file.exists() {
             let before: Manifest = read_record(&file)?;
             kept.plan = folder.continued(&before.plan, &kept.plan)?;
-            kept.about = before.about;
+            kept.about = went_on(&before.about, &kept.about);
             if kept.trainer != before.trainer {
-                return Err(folder.other("another net or other data"));
+                return Err(folder.other("another net, other data, or a script that was edited"));
             }
-            if kept.plan == before.plan {
+            if kept == before {
                 return Ok((folder, kept));
             }
         }
@@ -208,6 +208,22 @@ impl Folder {
             what: String::from(what),
         }
     }
+}
+
+/// What began a comparison, and what went on with it where that is something else: `avx2, then portable`.
+fn went_on(
+    before: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut about = before.clone();
+    for (name, now) in now {
+        match about.get_mut(name) {
+            Some(known) if known.split(", then ").any(|part| part == now) => {}
+            Some(known) => *known = format!("{known}, then {now}"),
+            None => drop(about.insert(name.clone(), now.clone())),
+        }
+    }
+    about
 }
 
 /// Whether nothing is in the folder but a lock, and files that were never finished.

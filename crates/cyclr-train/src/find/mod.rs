@@ -23,7 +23,7 @@ use std::path::Path;
 use cyclr::range::{
     Allowance, Bounds, NoAnswer, Probe, ProbeReading, ProbeResult, Start, find_max_lr,
 };
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 
 use crate::parallel::all_side_by_side;
 use crate::store::write_atomically;
@@ -278,7 +278,11 @@ fn train_probes(
     let mut observer = |_: usize, event: &FindEvent| observe(event);
     all_side_by_side(test.threads, probes.len(), &mut observer, |n, emit| {
         let probe = probes[n];
-        let mut net = factory.start(test.seed + probe.repeat)?;
+        let known = Known {
+            updates: Some(probe.updates),
+            folder: None,
+        };
+        let mut net = factory.start_known(test.seed + probe.repeat, known)?;
         let mut observer = |&updates_done: &u64| {
             emit(FindEvent::Probing {
                 probe,

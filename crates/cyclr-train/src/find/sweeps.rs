@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cyclr::range::{Rule, SweepReading, read_bounds};
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 
 use super::{Curve, CurvePoint, FindEvent, Measure, Ramp, sweep};
 use crate::obeyed::Beginning;
@@ -99,7 +99,11 @@ pub fn sweep_test(
     };
     let repeats = test.repeats as usize;
     let curves = all_side_by_side(test.threads, repeats, &mut observer, |repeat, emit| {
-        let mut net = factory.start(test.seed + repeat as u64)?;
+        let known = Known {
+            updates: Some(test.ramp.updates()),
+            folder: None,
+        };
+        let mut net = factory.start_known(test.seed + repeat as u64, known)?;
         let mut observer = |point: &CurvePoint| emit(*point);
         let mut watch = Watch {
             observer: &mut observer,

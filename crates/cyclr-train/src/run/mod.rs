@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::trainer::{Metrics, Split, Trainer, TrainerError, TrainerFactory};
+use cyclr::trainer::{Known, Metrics, Split, Trainer, TrainerError, TrainerFactory};
 
 use crate::store::{Failure, RunFolder};
 use crate::{Error, Event, Watch};
@@ -57,10 +57,30 @@ fn begin_in(
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    let net = factory.start(task.seed)?;
+    let updates = match task.budget {
+        Budget::Updates(updates) => Some(updates),
+        Budget::Epochs(_) | Budget::Time(_) => None,
+    };
+    let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
     let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
     Run::new(&plan, net, Some(&mut folder), watch).go()
+}
+
+/// Starts a run of a folder, which it is told.
+fn start_in<'f>(
+    folder: &Path,
+    factory: &'f dyn TrainerFactory,
+    seed: u64,
+    updates: Option<u64>,
+) -> Result<Box<dyn Trainer + 'f>, Error> {
+    let folder = std::path::absolute(folder).map_err(Error::io("find", folder))?;
+    let known = Known {
+        updates,
+        // A path that is no text cannot be told.
+        folder: folder.to_str(),
+    };
+    Ok(factory.start_known(seed, known)?)
 }
 
 /// A trough is saved unless the last save is less than this ago, as flushing to the disk takes longer than many a cycle.

@@ -3,7 +3,7 @@ use std::path::Path;
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task};
+use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
 use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
 use crate::{Error, Event, Watch};
 
@@ -52,7 +52,11 @@ fn go_on(
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let (mut files, mut record) = RunFolder::open(folder)?;
-    let mut net = factory.start(record.plan.task.seed)?;
+    let updates = match change {
+        Some(Change::KeepShape { updates } | Change::Stretch { updates }) => updates,
+        None => record.plan.end,
+    };
+    let mut net = start_in(folder, factory, record.plan.task.seed, Some(updates))?;
     let info = net.info().clone();
     check_same(&record, &info, folder)?;
     let mut plan = Plan::recorded(&record.plan, &info)?;

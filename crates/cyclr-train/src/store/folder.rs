@@ -13,8 +13,11 @@ use crate::{Error, Event, Outcome, Plan};
 /// Checkpoints that are kept: the last, and one before it lest that is damaged.
 const KEPT: usize = 2;
 
-/// What the trainer printed.
+/// What the trainer printed, up to so many bytes for each run.
 const OUTPUT: &str = "output.log";
+const MOST_OUTPUT: u64 = 16 << 20;
+const OUTPUT_ENDS: &str =
+    "\n[cyclr: this log ends here, at 16 MiB; what the run prints later is not kept]\n";
 
 /// How far the run in a folder has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +152,7 @@ impl RunFolder {
     }
 
     /// Keeps what the trainer printed. It is no part of the record, and is not cut when the run goes on: what was printed
-    /// was printed.
+    /// was printed. A log that is full says so.
     pub(crate) fn print(&mut self, printed: &[u8]) -> Result<(), Error> {
         if printed.is_empty() {
             return Ok(());
@@ -158,7 +161,13 @@ impl RunFolder {
             Some(log) => log,
             None => Log::open(self.path.join(OUTPUT))?,
         };
-        log.append(printed)?;
+        let room = MOST_OUTPUT.saturating_sub(log.length());
+        if printed.len() as u64 <= room {
+            log.append(printed)?;
+        } else if room > 0 {
+            log.append(&printed[..room as usize])?;
+            log.append(OUTPUT_ENDS.as_bytes())?;
+        }
         log.flush()?;
         self.output = Some(log);
         Ok(())
@@ -251,5 +260,30 @@ impl RunFolder {
     fn cut(&mut self, logs: Offsets) -> Result<(), Error> {
         self.events.cut(logs.events)?;
         self.tensorboard.log.cut(logs.tensorboard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noisy_quadratic::NoisyQuadratic;
+    use crate::{Budget, Task};
+
+    #[test]
+    fn a_log_that_is_full_says_so_and_grows_no_more() {
+        let place = tempfile::tempdir().unwrap();
+        let task = Task::new("fixed(lr=0.1)".parse().unwrap(), 1, Budget::Updates(9));
+        let plan = Plan::new(&NoisyQuadratic::default(), &task).unwrap();
+        let path = place.path().join("run");
+        let log = || fs::read(path.join(OUTPUT)).unwrap();
+        let part = vec![b'x'; 5_000_000];
+        let mut folder = RunFolder::create(&path, &plan, serde_json::Value::Null).unwrap();
+        (0..6).for_each(|_| folder.print(&part).unwrap());
+        assert_eq!(log().len(), MOST_OUTPUT as usize + OUTPUT_ENDS.len());
+        assert!(log().ends_with(OUTPUT_ENDS.as_bytes()));
+        drop(folder);
+        let (mut folder, _) = RunFolder::open(&path).unwrap();
+        folder.print(&part).unwrap();
+        assert_eq!(log().len(), MOST_OUTPUT as usize + OUTPUT_ENDS.len());
     }
 }

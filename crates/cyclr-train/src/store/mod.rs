@@ -7,7 +7,7 @@
 //! | `checkpoints/` | the last two states from which the run can go on |
 //! | `events.out.tfevents.*` | the same curves for TensorBoard |
 //! | `result.json` | what came of it ([`Outcome`](crate::Outcome)); a run with this file is finished |
-//! | `output.log` | what the trainer printed, where it prints; going on appends to it |
+//! | `output.log` | what the trainer printed, where it prints; going on appends to it, up to 16 MiB |
 //! | `failed.json` | why the last try failed, if it did ([`Failure`]) |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //!

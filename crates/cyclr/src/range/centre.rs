@@ -103,7 +103,7 @@ mod tests {
             (4.0, 0.05),
             (6.0, 0.0),
             (8.0, 0.12),
-            (12.0, 0.9),
+            (12.0, 0.7),
         ];
         let (mut area, mut moment) = (0.0, 0.0);
         for i in 0..120_000 {
@@ -122,6 +122,10 @@ mod tests {
     #[test]
     fn a_lone_end_has_a_tail_beyond_it() {
         let open = [(0.0, 0.3), (4.0, 0.0)];
-        assert!(centre(&open, 0.2) > 4.0);
+        // Two triangles: from 4/3 to 4 with its centre at 28/9, and the tail from 4 to 6 with its centre at 14/3.
+        let (areas, centres) = ([4.0 / 15.0, 0.2], [28.0 / 9.0, 14.0 / 3.0]);
+        let moment: f64 = areas.iter().zip(centres).map(|(a, c)| a * c).sum();
+        let expected = moment / areas.iter().sum::<f64>();
+        assert!((centre(&open, 0.2) - expected).abs() < 1e-12);
     }
 }

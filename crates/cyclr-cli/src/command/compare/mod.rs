@@ -12,7 +12,8 @@ use cyclr_engine::cpu::Level;
 use cyclr_train::Interrupt;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
-    Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare,
+    Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare, is_comparison,
+    read_plan,
 };
 use cyclr_train::find::AnswerRecord;
 use serde::Serialize;
@@ -41,6 +42,8 @@ struct Manner<'a> {
     jobs: Option<usize>,
     plan_only: bool,
     json: bool,
+    /// Whether runs of two CPU levels may be compared.
+    allow_inexact: bool,
     interrupt: &'a Interrupt,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         jobs: args.jobs,
         plan_only: args.plan,
         json: args.json,
+        allow_inexact: false,
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
@@ -128,13 +132,15 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         plan: manifest.plan,
         folder: args.folder.clone(),
     };
+    comparison.factory.announce_again(args.allow_changed)?;
     let manner = Manner {
         jobs: args.jobs,
         plan_only: false,
         json: args.json,
+        allow_inexact: args.allow_inexact,
         interrupt: &interrupt()?,
     };
-    let factory = comparison.factory.factory(1, false)?;
+    let factory = comparison.factory.factory(1, args.allow_inexact)?;
     let done = execute(&comparison, &*factory, None, &manner)?;
     finish(&[done], manner.json)
 }
@@ -172,7 +178,7 @@ fn of_flags(
     }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
-        factory: args.factory.clone(),
+        factory: args.factory.placed()?,
         plan,
         folder,
     })
@@ -259,7 +265,7 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
             plan.seeds.truncate(seeds as usize);
         }
         Ok(Comparison {
-            factory: args.factory.of_study(&part.train)?,
+            factory: args.factory.of_study(&part.train)?.placed()?,
             plan,
             folder,
         })
@@ -282,6 +288,9 @@ fn execute(
         if manner.plan_only {
             return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
         }
+    }
+    if is_comparison(folder) && comparison.factory.command.is_empty() && !manner.allow_inexact {
+        check_level(&read_plan(folder)?, folder)?;
     }
     note!("in {}", folder.display());
     let settings = Settings {
@@ -308,6 +317,18 @@ fn execute(
     }
     reported?;
     Ok(Done::Finished(Box::new(record)))
+}
+
+/// Refuses to go on with a comparison at another CPU level: its runs would differ by more than their policies.
+fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
+    let level = Level::from_environment().map_err(Usage::error)?.name();
+    match manifest.about.get("level") {
+        Some(began) if began != level => Err(Usage::error(format!(
+            "{} was begun at the CPU level {began}, and this is {level}, which differs in the last bits: set CYCLR_CPU={began}, or resume it with --allow-inexact",
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Printing that nobody reads is no reason to leave out the comparisons that follow.

@@ -1,0 +1,132 @@
+//! `cyclr check`: whether what is trained does what `find` and `compare` rely on, and what they will cost.
+
+use anyhow::anyhow;
+use cyclr_train::check::{Check, Finding, check};
+use cyclr_train::compare::{Begin, Bounds, Plan};
+use cyclr_train::find::{FRACTION, RangeTest};
+use serde::Serialize;
+
+use crate::args::{CheckArgs, updates};
+use crate::progress::interrupt;
+use crate::say::out;
+
+/// The seed of the run that is timed.
+const SEED: u64 = 1;
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Report {
+    checks: Vec<Check>,
+    begin: Begin,
+    find: Cost,
+    compare: Cost,
+}
+
+/// What a command will cost, or why it cannot be carried out.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Cost {
+    Predicted { updates: u64, seconds: f64 },
+    Refused { reason: String },
+}
+
+pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<()> {
+    let factory = args.factory.factory(1, false)?;
+    let interrupt = interrupt()?;
+    let checks = check(&*factory, &interrupt)?;
+    if !args.json {
+        checks.iter().try_for_each(print)?;
+    }
+    let begin = Begin::measure(&*factory, SEED)?;
+    let budget = updates(&args.budget, begin.info.updates_per_epoch())?;
+    let report = Report {
+        find: find_cost(&begin, budget),
+        compare: compare_cost(&begin, budget),
+        checks,
+        begin,
+    };
+    if args.json {
+        out!("{}", serde_json::to_string(&report)?)?;
+    } else {
+        print_costs(&report, budget)?;
+    }
+    let not_ok = report
+        .checks
+        .iter()
+        .filter(|check| check.finding == Finding::NotOk);
+    match not_ok.count() {
+        0 => Ok(()),
+        n => Err(anyhow!("{n} of {} checks failed", report.checks.len())),
+    }
+}
+
+fn print(check: &Check) -> std::io::Result<()> {
+    let finding = match check.finding {
+        Finding::Ok => "ok",
+        Finding::NotOk => "not ok",
+        Finding::Unclear => "unclear",
+    };
+    out!("{finding:<8} {}: {}", check.name, check.detail)
+}
+
+/// The range test of `cyclr find`: both of its sweeps start every repeat.
+fn find_cost(begin: &Begin, budget: u64) -> Cost {
+    let test = RangeTest {
+        updates: (FRACTION * budget as f64) as u64,
+        ..RangeTest::default()
+    };
+    if let Err(error) = test.check(&begin.info) {
+        return Cost::Refused {
+            reason: error.to_string(),
+        };
+    }
+    let (pace, updates) = (&begin.pace, test.updates);
+    // A sweep and about five probes.
+    let starts = 6.0;
+    Cost::Predicted {
+        updates,
+        seconds: starts * pace.seconds_per_start + updates as f64 * pace.seconds_per_update,
+    }
+}
+
+/// The usual comparison, its range test included.
+fn compare_cost(begin: &Begin, budget: u64) -> Cost {
+    let plan = Plan::new(budget);
+    let sweeps = match plan.bounds {
+        Bounds::Found { updates, .. } => updates,
+        Bounds::Given { .. } | Bounds::Unneeded => 0,
+    };
+    let seconds = plan
+        .check(&begin.info)
+        .and_then(|()| plan.predicted_seconds(begin, sweeps, 1));
+    match seconds {
+        Ok(seconds) => Cost::Predicted {
+            updates: plan.updates_of_runs() + sweeps,
+            seconds,
+        },
+        Err(error) => Cost::Refused {
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn print_costs(report: &Report, budget: u64) -> std::io::Result<()> {
+    let pace = &report.begin.pace;
+    out!(
+        "a start takes {:.2} s, an update {:.2} ms, an evaluation {:.2} s",
+        pace.seconds_per_start,
+        1e3 * pace.seconds_per_update,
+        pace.seconds_per_evaluation
+    )?;
+    for (command, cost) in [("find", &report.find), ("compare", &report.compare)] {
+        match cost {
+            Cost::Predicted { updates, seconds } => out!(
+                "cyclr {command} for {budget} updates: {updates} updates, {seconds:.0} s, one run at a time"
+            ),
+            Cost::Refused { reason } => {
+                out!("cyclr {command} for {budget} updates is not possible: {reason}")
+            }
+        }?;
+    }
+    Ok(())
+}
