@@ -69,12 +69,9 @@ fn print(check: &Check) -> std::io::Result<()> {
     out!("{finding:<8} {}: {}", check.name, check.detail)
 }
 
-/// The range test of `cyclr find`: both of its sweeps start every repeat.
+/// The range test of `cyclr find`.
 fn find_cost(begin: &Begin, budget: u64) -> Cost {
-    let test = RangeTest {
-        updates: (FRACTION * budget as f64) as u64,
-        ..RangeTest::default()
-    };
+    let test = RangeTest::for_budget(budget, FRACTION, &begin.info);
     if let Err(error) = test.check(&begin.info) {
         return Cost::Refused {
             reason: error.to_string(),
