@@ -30,11 +30,11 @@ CHILD = ["--", sys.executable, str(HERE / "child.py")]
 POLICY = ["--policy", "triangular(base=0.003, max=0.03, step=50)"]
 LIMIT = 10.0
 MEMORY = 4 << 30
-# A message says what to do with one of these words; that a field is missing or of another type also says what to do.
+# A message says what to do with one of these words. What is possible and the place of a wrong character also say it.
 ADVICE = re.compile(
-    r"\b(give|make|remove|restore|use|start|train|resume|copy|put|must|should|say|write|download|rename|set|choose|name|"
-    r"needs?|expected|export|keep|add|try|raise|lower|check|compare|move|delete|replace|run|go on|pass|repeat|save|"
-    r"convert|continue|undo|record|rerun|correct|did you mean|missing field|unknown field|invalid type)\b",
+    r"\b(give|make|remove|restore|use|start|resume|put|must|should|say|download|get|rename|set|choose|needs?|export|keep|"
+    r"add|try|replace|leave|save|convert|begin|take|takes|did you mean|there are|parse error at line \d+|missing field|"
+    r"unknown field|are finite)\b",
     re.IGNORECASE,
 )
 
@@ -150,7 +150,7 @@ class Mutation:
             yield f"CODE {code}"
         elif code in (1, 2):
             # Progress and notes come before the message.
-            message = said[said.rfind("error: ") :]
+            message = message_of(said)
             self.messages.setdefault((kind.name, shape_of(message)), message.strip())
             if kind.form != "spec" and file.name not in message:
                 yield "NO FILE NAMED"
@@ -163,7 +163,7 @@ class Mutation:
             self.kept = Path(tempfile.mkdtemp(prefix="mutate-kept-"))
         name = self.kept / f"{n}-{file.name}"
         name.write_bytes(damaged)
-        message = said[max(said.rfind("error: "), 0) :].strip().replace("\n", "\n    ")
+        message = message_of(said).strip().replace("\n", "\n    ")
         print(f"{fault}: {kind.name}, {how}, kept as {name}\n    {message[:600]}", flush=True)
 
     def report(self, show_messages):
@@ -175,6 +175,12 @@ class Mutation:
             print(f"  {fault}: {len(files)} of {self.tried[kind]} of {kind}")
         print("no faults" if not self.faults else f"{sum(map(len, self.faults.values()))} faults")
         return int(bool(self.faults))
+
+
+def message_of(said):
+    """What was said from the error on; all of it if there is none."""
+    error = re.search(r"^error: ", said, re.MULTILINE)
+    return said[error.start() :] if error else said
 
 
 def shape_of(message):

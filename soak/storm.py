@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 CHILD = ["--", sys.executable, str(HERE / "child.py")]
 TRIANGULAR = "triangular(base=0.003, max=0.03, step=50)"
 POLICY = ["--policy", TRIANGULAR]
+SHORT = ["--policy", "triangular(base=0.003, max=0.03, step=5)"]
 LEVELS = ["portable", "avx2"]
 # After so many kills a round is left to end, so that each round does.
 MOST_KILLS = 40
@@ -62,7 +63,7 @@ WORK = {
     "compare": Work([*COMPARE, "--budget", "60", "--budgets", "1/2,1"]),
     "train for a time": Work(["train", "--time", "3s", *POLICY], timed=True),
     "extended child": Work(["train", "--updates", "200", *POLICY, *CHILD], ["--updates", "1000", "--keep-shape"]),
-    "train a convolutional net": Work(["train", "--net", "lenet", "--updates", "50", "--crop", "2", "--flip", *POLICY]),
+    "train a convolutional net": Work(["train", "--net", "lenet", "--updates", "50", "--crop", "2", "--flip", *SHORT]),
     "compare children": Work([*COMPARE, "--budget", "150", "--margin", "0.01", *CHILD]),
     "train until a plateau": Work(["train", "--updates", "1500", "--stop-when", "plateau", *POLICY]),
     "stretched extension": Work(["train", "--updates", "200", *POLICY], ["--updates", "800", "--stretch"]),
@@ -74,9 +75,9 @@ def main():
     options.add_argument("--kills", type=int, default=1000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--cyclr", default=str(HERE.parent / "target/release/cyclr"))
-    options.add_argument("--only", help="rounds of this kind alone")
+    options.add_argument("--only", action="append", help="rounds of this kind alone; can be repeated")
     options = options.parse_args()
-    names = [name for name in WORK if options.only in (None, name)]
+    names = [name for name in WORK if not options.only or name in options.only]
     with tempfile.TemporaryDirectory(prefix="storm-") as folder:
         storm = Storm(options.cyclr, Path(folder), random.Random(options.seed))
         rounds = [(name, level) for name in names for level in LEVELS]

@@ -16,6 +16,8 @@ mod child;
 mod command;
 mod exit;
 mod factory;
+#[doc(hidden)]
+pub mod fuzzing;
 mod progress;
 mod report;
 mod say;

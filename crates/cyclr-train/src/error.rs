@@ -112,7 +112,10 @@ pub enum Error {
         missing: &'static str,
     },
     /// A record that is damaged or of another kind.
-    #[error("{} is not a record that can be read: {reason}", path.display())]
+    #[error(
+        "{} is not a record that can be read: {reason}; restore it from a copy, or begin anew in another folder",
+        path.display()
+    )]
     BadRecord {
         /// The file.
         path: PathBuf,

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use cyclr::trainer::{Trainer, TrainerError, TrainerFactory, TrainerInfo};
 
+pub(crate) use protocol::read_answer;
+
 use protocol::LARGEST_SEED;
 use run::Child;
 
