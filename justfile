@@ -10,9 +10,25 @@ ci:
 test:
     cargo test
 
-# The tests that take minutes: many random cases, many kills.
+# The tests that take minutes: many random cases, many kills, a minute of fuzzing a target.
 soak:
-    PROPTEST_CASES=20000 cargo test --release -- --include-ignored
+    CYCLR_FUZZ_SECONDS=60 PROPTEST_CASES=20000 cargo test --release -- --include-ignored
+    just mutate
+    just storm
+
+# Kills cyclr at random moments and compares what is left with uninterrupted runs. More arguments: `--kills 100`.
+storm *ARGUMENTS:
+    cargo build --release
+    python3 soak/storm.py {{ARGUMENTS}}
+
+# Damages files of every kind and looks at what the commands that read them say. More arguments: `--files 200`.
+mutate *ARGUMENTS:
+    cargo build --release
+    python3 soak/mutate.py {{ARGUMENTS}}
+
+# Fuzzes a target with libFuzzer. Needs nightly Rust, a C++ compiler and cargo-fuzz; the targets are in fuzz/fuzz_targets.
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{TARGET}} --features libfuzzer -- -max_total_time={{SECONDS}}
 
 # The pictures of the policies' docs, made by the tool itself.
 pictures:

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use cyclr::trainer::TrainerFactory;
 use cyclr_engine::{
@@ -271,11 +271,12 @@ impl TrainerArgs {
     }
 
     /// What the record of a run or comparison says.
-    pub(crate) fn recorded(record: serde_json::Value, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn recorded(record: serde_json::Value, file: &Path) -> anyhow::Result<Self> {
         serde_json::from_value(record).with_context(|| {
             format!(
-                "{}: its record of what is trained cannot be read",
-                folder.display()
+                "{}: its record of what is trained cannot be read; restore the file from a copy, or begin anew in \
+                 another folder",
+                file.display()
             )
         })
     }
@@ -366,6 +367,14 @@ impl TrainerArgs {
             EngineError::Setting { .. }
             | EngineError::SingleExample { .. }
             | EngineError::Data(_) => Usage::error(error),
+            EngineError::Weights(error) => {
+                let path = self.weights.as_deref().unwrap_or(Path::new("no file"));
+                anyhow!(
+                    "{} cannot be used: {error}; give the weights of the same net as safetensors, such as the \
+                     model.safetensors of a run",
+                    path.display()
+                )
+            }
             other => other.into(),
         })
     }

@@ -17,6 +17,8 @@ mod command;
 mod exit;
 mod factory;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod progress;
 mod report;
 mod say;

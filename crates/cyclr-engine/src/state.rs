@@ -80,9 +80,13 @@ pub(crate) fn read(
              last bits; set CYCLR_CPU={found}, or allow inexact results"
         ));
     }
+    let update = number(text("update")?, 10)?;
+    if update > u64::MAX / 2 {
+        return Err(format!("its update is {update}, which no run reaches"));
+    }
     let place = Place {
         seed: number(text("seed")?, 10)?,
-        update: number(text("update")?, 10)?,
+        update,
         momentum: f64::from_bits(number(text("momentum")?, 16)?),
         weight_decay: f64::from_bits(number(text("weight_decay")?, 16)?),
     };

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use cyclr::trainer::{Known, Trainer, TrainerError, TrainerFactory, TrainerInfo};
 
+pub(crate) use protocol::read_answer;
+
 use protocol::LARGEST_SEED;
 use run::Child;
 

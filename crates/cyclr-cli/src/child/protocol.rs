@@ -184,3 +184,35 @@ pub(super) fn correct(digits: &str, examples: u64) -> Result<Vec<bool>, String> 
         })
         .collect()
 }
+
+/// Reads a line as the answer to each request, for the fuzz targets.
+pub(crate) fn read_answer(line: &[u8]) {
+    // Lines that are no answer are what is tried; readers must refuse them without a panic.
+    if let Ok(Answer {
+        result: Some(initialized),
+        ..
+    }) = serde_json::from_slice::<Answer<Initialized>>(line)
+    {
+        let _ = initialized.info(None);
+    }
+    if let Ok(Answer {
+        result: Some(Updated { metrics }),
+        ..
+    }) = serde_json::from_slice(line)
+    {
+        metrics
+            .into_iter()
+            .for_each(|metrics| drop(metrics.checked()));
+    }
+    if let Ok(Answer {
+        result: Some(Evaluated {
+            metrics,
+            correct: digits,
+        }),
+        ..
+    }) = serde_json::from_slice(line)
+    {
+        let _ = (metrics.checked(), digits.map(|digits| correct(&digits, 7)));
+    }
+    drop(serde_json::from_slice::<Answer<Done>>(line));
+}

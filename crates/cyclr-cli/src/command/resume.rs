@@ -1,7 +1,8 @@
 //! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
 
+use anyhow::Context;
 use cyclr_train::compare::{is_comparison, read_plan};
-use cyclr_train::store::{read_outcome, read_run};
+use cyclr_train::store::{RunRecord, read_outcome, read_run};
 use cyclr_train::{Change, Watch, resume};
 
 use crate::args::ResumeArgs;
@@ -22,7 +23,8 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
             "--jobs is for comparisons, and this folder holds a single run: say --threads",
         ));
     }
-    let factory = TrainerArgs::recorded(record.trainer, folder)?;
+    let file = folder.join(RunRecord::FILE);
+    let factory = TrainerArgs::recorded(record.trainer, &file)?;
     if args.threads.is_some() && !factory.command.is_empty() {
         return Err(Usage::error(
             "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
@@ -31,7 +33,9 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     if args.updates.is_some() || read_outcome(folder)?.is_none() {
         factory.announce_again(args.allow_changed)?;
     }
-    let factory = factory.factory(threads(args.threads), args.allow_inexact)?;
+    let factory = factory
+        .factory(threads(args.threads), args.allow_inexact)
+        .with_context(|| format!("the run of {} cannot go on", file.display()))?;
     let change = args.updates.map(|updates| {
         if args.stretch {
             Change::Stretch { updates }

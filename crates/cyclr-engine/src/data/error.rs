@@ -111,7 +111,7 @@ pub enum DataError {
     /// A CIFAR file is not a whole number of records.
     #[error(
         "{path} has {bytes} bytes, which is not a whole, positive number of {record}-byte \
-         records; it is truncated or of another format"
+         records; it is truncated or of another format: get it again"
     )]
     Records {
         /// The file.

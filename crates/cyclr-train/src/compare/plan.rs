@@ -204,7 +204,8 @@ impl Plan {
             }),
             bounds: Bounds::Found {
                 repeats: 3,
-                updates: (USUAL_RUNS * updates / 10).clamp(Allowance::FEWEST_UPDATES, 3000),
+                updates: (USUAL_RUNS.saturating_mul(updates) / 10)
+                    .clamp(Allowance::FEWEST_UPDATES, 3000),
                 seed: 2001,
             },
             margin: 0.5,
@@ -220,12 +221,15 @@ impl Plan {
 
     /// Updates of the runs counted by [`Plan::runs`].
     pub fn updates_of_runs(&self) -> u64 {
-        let trials: u64 = self.trials().map(|arm| self.updates_of(arm, 1.0)).sum();
+        let trials = self.trials().map(|arm| self.updates_of(arm, 1.0));
         let finals = self.arms.iter().flat_map(|arm| {
             let budgets = self.budgets.iter();
-            budgets.map(|&fraction| self.updates_of(arm, fraction) * self.seeds.len() as u64)
+            budgets.map(|&fraction| {
+                let updates = self.updates_of(arm, fraction);
+                updates.saturating_mul(self.seeds.len() as u64)
+            })
         });
-        trials + finals.sum::<u64>()
+        trials.chain(finals).fold(0, u64::saturating_add)
     }
 
     /// The updates of an arm's run at a share of the budget.

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::{TrainerError, TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
@@ -62,7 +62,8 @@ fn go_on(
     let mut plan = Plan::recorded(&record.plan, &info)?;
     let (mut progress, state) = files.last_checkpoint(watch.observer)?;
     if let Some(state) = state {
-        net.restore(&state)?;
+        net.restore(&state)
+            .map_err(|error| of_checkpoint(error, folder, progress.updates_done))?;
     }
     if record.was_changed_at(progress.updates_done) {
         // The checkpoint is that of the end before the change.
@@ -83,6 +84,21 @@ fn go_on(
         })?;
     }
     run.go()
+}
+
+/// The error with the file that the state is from.
+fn of_checkpoint(error: TrainerError, folder: &Path, updates_done: u64) -> TrainerError {
+    match error {
+        TrainerError::BadState { reason } => {
+            let file = RunFolder::checkpoint(folder, updates_done);
+            let reason = format!(
+                "{}: {reason}. If the file is damaged, remove it to go on from the checkpoint before it",
+                file.display()
+            );
+            TrainerError::BadState { reason }
+        }
+        other => other,
+    }
 }
 
 fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {

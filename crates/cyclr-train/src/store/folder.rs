@@ -173,12 +173,15 @@ impl RunFolder {
         Ok(())
     }
 
+    /// The checkpoint that is made after so many updates.
+    pub(crate) fn checkpoint(folder: &Path, updates_done: u64) -> PathBuf {
+        folder.join(format!("checkpoints/{updates_done:012}.ckpt"))
+    }
+
     /// Writes a checkpoint that names how long the logs are, and drops those that are no longer needed.
     pub(crate) fn save(&mut self, progress: &Progress, state: &[u8]) -> Result<(), Error> {
         let logs = self.sync()?;
-        let file = self
-            .path
-            .join(format!("checkpoints/{:012}.ckpt", progress.updates_done));
+        let file = Self::checkpoint(&self.path, progress.updates_done);
         checkpoint::write(&file, progress, logs, state)?;
         for old in self.checkpoints()?.iter().skip(KEPT) {
             fs::remove_file(old).map_err(Error::io("remove", old))?;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use cyclr::trainer::{TrainerFactory, TrainerInfo, Unit};
 use cyclr_engine::cpu::Level;
-use cyclr_train::Interrupt;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
     Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare, is_comparison,
     read_plan,
 };
 use cyclr_train::find::AnswerRecord;
+use cyclr_train::{Error, Interrupt};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
@@ -67,9 +67,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         return finish(&[done], manner.json);
     };
     let mut all = Vec::new();
-    for comparison in of_study(args, file, &out)? {
-        let factory = comparison.factory.factory(1, false)?;
+    let of_file = || file.display().to_string();
+    for comparison in of_study(args, file, &out).with_context(of_file)? {
+        let factory = comparison.factory.factory(1, false).with_context(of_file)?;
         let begin = Begin::measure(&*factory, FIRST_SEED)?;
+        comparison.plan.check(&begin.info).with_context(of_file)?;
         all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
     }
     finish(&all, manner.json)?;
@@ -127,8 +129,9 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
             "each run of a comparison works with one thread: say with --jobs how many run side by side",
         ));
     }
+    let file = args.folder.join("comparison.json");
     let comparison = Comparison {
-        factory: TrainerArgs::recorded(manifest.trainer, &args.folder)?,
+        factory: TrainerArgs::recorded(manifest.trainer, &file)?,
         plan: manifest.plan,
         folder: args.folder.clone(),
     };
@@ -141,7 +144,13 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         interrupt: &interrupt()?,
     };
     let factory = comparison.factory.factory(1, args.allow_inexact)?;
-    let done = execute(&comparison, &*factory, None, &manner)?;
+    let done = execute(&comparison, &*factory, None, &manner);
+    let done = done.map_err(|error| match error.downcast_ref() {
+        Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
+            error.context(format!("{} cannot be carried out", file.display()))
+        }
+        _ => error,
+    })?;
     finish(&[done], manner.json)
 }
 
