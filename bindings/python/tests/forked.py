@@ -27,9 +27,9 @@ class Forked(Driver):
         self._id = 0
 
 
-def alone(*command, log):
+def alone(*command, log, environment=None):
     """What a script prints that nobody drives."""
-    assert Process(command, log, None, False, None).wait(timeout=120) == 0
+    assert Process(command, log, None, False, environment).wait(timeout=120) == 0
     return open(log).read()
 
 

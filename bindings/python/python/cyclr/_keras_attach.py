@@ -60,7 +60,6 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             begin()
         if _attach.begun_before() and _attach._begun[-1].requests is not None:
             self._begun = _attach._begun[-1]
-            _make_fit_endless()
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Learns what is trained."""
@@ -122,7 +121,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         x = self._fit.get("x")
         if examples is None:
             if not hasattr(x, "shape"):
-                raise CyclrError("x is no array: say Attach(examples=..., batch=...)")
+                raise CyclrError(f"x is a {type(x).__name__} and no array: say Attach(examples=..., batch=...)")
             examples = int(x.shape[0])
         return examples, batch or (self._fit.get("batch_size") or 32) * self._accumulate
 
@@ -160,25 +159,26 @@ def _count(data: Any) -> int:
     return len(data[0]) if isinstance(data, (tuple, list)) else len(data)
 
 
-def _make_fit_endless() -> None:
-    """Lets ``fit`` go on as long as it takes, where an `Attach` is among its callbacks."""
-    if hasattr(keras.Model.fit, "_cyclr"):
-        return
-    fit = keras.Model.fit
+def _goes_on(fit: Any) -> Any:
+    """A ``fit`` that goes on as long as it takes, if an `Attach` that is driven is among its callbacks."""
     signature = inspect.signature(fit)
 
     @functools.wraps(fit)
-    def endless(*args: Any, **kwargs: Any) -> Any:
+    def going_on(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        for one in bound.arguments.get("callbacks") or []:
-            if isinstance(one, Attach):
+        callbacks = bound.arguments.get("callbacks") or []
+        for one in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+            if isinstance(one, Attach) and one._begun is not None:
                 one._fit = dict(bound.arguments)
                 bound.arguments.pop("validation_data", None)
                 bound.arguments["epochs"] = MANY_EPOCHS
         return fit(*bound.args, **bound.kwargs)
 
-    endless._cyclr = True  # type: ignore[attr-defined]
-    keras.Model.fit = endless
+    return going_on
+
+
+# An `Attach` is made while the arguments of `fit` are: by then it is too late.
+keras.Model.fit = _goes_on(keras.Model.fit)
 
 
 def _torch_random() -> Any:
