@@ -23,7 +23,7 @@ class Forked(Driver):
         for pipe in pipes:
             os.mkfifo(pipe)
         self.process = Process(command, log, pipes, drive, environment)
-        self.sink, self.source = open(pipes[0], "wb"), open(pipes[1], "rb")
+        self.sink, self.source = open(pipes[0], "wb"), open(pipes[1], "rb")  # noqa: SIM115
         self._id = 0
 
 

@@ -6,7 +6,7 @@ from forked import Forked, alone
 
 pytest.importorskip("torch")
 
-from cyclr.torch._drive import MANY_EPOCHS, with_epochs  # noqa: E402
+from cyclr.torch._drive import MANY_EPOCHS, with_epochs
 
 UNAWARE = pathlib.Path(__file__).parent / "own_loop" / "unaware.py"
 

@@ -11,8 +11,8 @@ The only clock is the optimizer update, counted from 0: the rate at update ``i``
 - `cyclr.data`: a data set that needs no download.
 """
 
-from cyclr._attach import Attached, attach, begin
 from cyclr._advice import Cycles, base_from_max, cycles, cyclical, suggest
+from cyclr._attach import Attached, attach, begin
 from cyclr._cyclr import CyclrError, Hyper, Schedule, Spec, SpecError, TrainerError, __version__
 from cyclr._find import Found, Outcome, Sweep, find, train
 from cyclr._policies import (

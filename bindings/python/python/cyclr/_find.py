@@ -10,7 +10,7 @@ from cyclr import _cyclr
 from cyclr._advice import suggest
 from cyclr._cyclr import Spec
 from cyclr._range import Bounds, Curve, NoAnswer, Reading, _answer, reading
-from cyclr._trainer import Build, Evaluation, TrainerFactory, Metric
+from cyclr._trainer import Build, Evaluation, Metric, TrainerFactory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -99,7 +99,9 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
             given_weights=self._given_weights,
             objective=self._objective,
         )
-        self._attached = Attached(self._begun, info, groups, self._measure, [trainer.model], [optimizer], None, None, held_out)
+        self._attached = Attached(
+            self._begun, info, groups, self._measure, [trainer.model], [optimizer], None, None, held_out
+        )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Tells the update's own loss."""

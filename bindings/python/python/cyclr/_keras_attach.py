@@ -55,7 +55,8 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
         self._attached: Optional[_attach.Attached] = None
-        self._begun, self._follows = None, _attach.begun_before()
+        self._begun: Optional[_attach.Begun] = None
+        self._follows = _attach.begun_before()
         if not self._follows and is_driven():
             begin()
         if _attach.begun_before() and _attach._begun[-1].requests is not None:
@@ -118,7 +119,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _found_counts(self) -> tuple[int, int]:
         examples, batch = self._counts
-        x = self._fit.get("x")
+        x: Any = self._fit.get("x")
         if examples is None:
             if not hasattr(x, "shape"):
                 raise CyclrError(f"x is a {type(x).__name__} and no array: say Attach(examples=..., batch=...)")
@@ -133,6 +134,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             raise CyclrError("validation_data are no arrays, and cannot be halved: give Attach(test=...) too")
         import numpy as np
 
+        assert self._begun is not None
         order = np.random.default_rng(self._begun.run.data_seed).permutation(len(data[0]))
         middle = (len(order) + 1) // 2
         places = {"validation": np.sort(order[:middle]), "test": np.sort(order[middle:])}

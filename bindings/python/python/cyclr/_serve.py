@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Callable, Optional, Union
 
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome, train
-from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Run, Trainer
+from cyclr._trainer import Build, Evaluation, Metric, Run, Trainer, TrainerInfo
 
 PROTOCOL = 1
 

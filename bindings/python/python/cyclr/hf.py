@@ -13,7 +13,6 @@ from cyclr._hf_attach import attach
 from cyclr.torch import Schedule
 from cyclr.torch._groups import Groups
 
-
 __all__ = ["CyclrCallback", "attach", "scheduler"]
 
 

@@ -10,7 +10,6 @@ import cyclr
 from cyclr._cyclr import Spec
 from cyclr._keras_attach import Attach, begin
 
-
 __all__ = ["Attach", "CyclrCallback", "begin"]
 
 

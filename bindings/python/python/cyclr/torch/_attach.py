@@ -22,6 +22,7 @@ from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
 from cyclr.torch._counting import CountsUpdates
+from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses
@@ -34,7 +35,7 @@ from cyclr.torch._state import (
 )
 from cyclr.torch._together import gathered, mine, open_here, share_over, summed
 from cyclr.torch._trainer import _given, seed_all
-from cyclr.torch._distributed import rank, world_size
+
 
 def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
     """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
@@ -295,7 +296,8 @@ class Attached(_attach.Attached):
         return file.getvalue()
 
     def _unpacked(self, state: bytes) -> dict[str, Any]:
-        return mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        return saved
 
 
 def refuse_closures(optimizer: Optimizer) -> None:

@@ -12,7 +12,7 @@ import torch.distributed as dist
 import cyclr
 from cyclr._cyclr import Hyper
 from cyclr._find import Found
-from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Run, Split, Trainer
+from cyclr._trainer import Build, Evaluation, Metric, Run, Split, Trainer, TrainerInfo
 
 
 def world_size() -> int:

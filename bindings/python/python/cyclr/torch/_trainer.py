@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
-from cyclr._trainer import Build, Evaluation, TrainerInfo, Metric, Split
+from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._distributed import agreed, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
