@@ -7,11 +7,12 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 
 from driver import Driver
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch", "cyclr.torch._drive", "cyclr.data", "numpy"])
+_context.set_forkserver_preload(["torch._dynamo", "cyclr.torch._drive", "cyclr.data", "numpy"])
 
 
 class Forked(Driver):
@@ -23,13 +24,27 @@ class Forked(Driver):
         for pipe in pipes:
             os.mkfifo(pipe)
         self.process = Process(command, log, pipes, drive, environment)
-        self.sink, self.source = open(pipes[0], "wb"), open(pipes[1], "rb")
+        self.sink = os.fdopen(_opened(pipes[0], self.process), "wb")
+        self.source = open(pipes[1], "rb")  # noqa: SIM115
         self._id = 0
 
 
-def alone(*command, log):
+def _opened(pipe, process):
+    """A pipe to write to, as soon as the process reads from it."""
+    while process.poll() is None:
+        try:
+            fd = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.01)
+            continue
+        os.set_blocking(fd, True)
+        return fd
+    raise AssertionError(f"the script ended ({process.poll()}) before it read a request")
+
+
+def alone(*command, log, environment=None):
     """What a script prints that nobody drives."""
-    assert Process(command, log, None, False, None).wait(timeout=120) == 0
+    assert Process(command, log, None, False, environment).wait(timeout=120) == 0
     return open(log).read()
 
 

@@ -55,12 +55,12 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
         self._attached: Optional[_attach.Attached] = None
-        self._begun, self._follows = None, _attach.begun_before()
+        self._begun: Optional[_attach.Begun] = None
+        self._follows = _attach.begun_before()
         if not self._follows and is_driven():
             begin()
         if _attach.begun_before() and _attach._begun[-1].requests is not None:
             self._begun = _attach._begun[-1]
-            _make_fit_endless()
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Learns what is trained."""
@@ -119,10 +119,10 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _found_counts(self) -> tuple[int, int]:
         examples, batch = self._counts
-        x = self._fit.get("x")
+        x: Any = self._fit.get("x")
         if examples is None:
             if not hasattr(x, "shape"):
-                raise CyclrError("x is no array: say Attach(examples=..., batch=...)")
+                raise CyclrError(f"x is a {type(x).__name__} and no array: say Attach(examples=..., batch=...)")
             examples = int(x.shape[0])
         return examples, batch or (self._fit.get("batch_size") or 32) * self._accumulate
 
@@ -134,6 +134,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             raise CyclrError("validation_data are no arrays, and cannot be halved: give Attach(test=...) too")
         import numpy as np
 
+        assert self._begun is not None
         order = np.random.default_rng(self._begun.run.data_seed).permutation(len(data[0]))
         middle = (len(order) + 1) // 2
         places = {"validation": np.sort(order[:middle]), "test": np.sort(order[middle:])}
@@ -160,25 +161,26 @@ def _count(data: Any) -> int:
     return len(data[0]) if isinstance(data, (tuple, list)) else len(data)
 
 
-def _make_fit_endless() -> None:
-    """Lets ``fit`` go on as long as it takes, where an `Attach` is among its callbacks."""
-    if hasattr(keras.Model.fit, "_cyclr"):
-        return
-    fit = keras.Model.fit
+def _goes_on(fit: Any) -> Any:
+    """A ``fit`` that goes on as long as it takes, if an `Attach` that is driven is among its callbacks."""
     signature = inspect.signature(fit)
 
     @functools.wraps(fit)
-    def endless(*args: Any, **kwargs: Any) -> Any:
+    def going_on(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        for one in bound.arguments.get("callbacks") or []:
-            if isinstance(one, Attach):
+        callbacks = bound.arguments.get("callbacks") or []
+        for one in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+            if isinstance(one, Attach) and one._begun is not None:
                 one._fit = dict(bound.arguments)
                 bound.arguments.pop("validation_data", None)
                 bound.arguments["epochs"] = MANY_EPOCHS
         return fit(*bound.args, **bound.kwargs)
 
-    endless._cyclr = True  # type: ignore[attr-defined]
-    keras.Model.fit = endless
+    return going_on
+
+
+# An `Attach` is made while the arguments of `fit` are: by then it is too late.
+keras.Model.fit = _goes_on(keras.Model.fit)
 
 
 def _torch_random() -> Any:

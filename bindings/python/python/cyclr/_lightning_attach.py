@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import torch
 
-from cyclr._attach import begun_before, examples_in
+from cyclr._attach import Begun, begun_before, examples_in
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
@@ -43,7 +43,8 @@ class Attach(Callback):
     def __init__(self, *, validation: Any = None, test: Any = None, objective: Optional[Declared] = None) -> None:
         self._given = validation, test
         self._objective = objective_of(objective)
-        self._begun, self._follows = None, False
+        self._begun: Optional[Begun] = None
+        self._follows = False
         self._attached: Optional[Attached] = None
         self._tried = False
         if is_driven() or begun_before():
@@ -61,6 +62,8 @@ class Attach(Callback):
         """Learns what is trained."""
         if not self._is_on("fit"):
             return
+        begun = self._begun
+        assert begun is not None
         for optimizer in trainer.optimizers:
             refuse_closures(optimizer)
         # Lightning wraps them for a strategy at most.
@@ -69,7 +72,7 @@ class Attach(Callback):
         validation, test = self._given
         if validation is None:
             validation = _validation_of(trainer)
-        held_out, counts = splits(validation, test, self._begun.run.data_seed, say=rank() == 0)
+        held_out, counts = splits(validation, test, begun.run.data_seed, say=rank() == 0)
         loader = trainer.train_dataloader
         size = loader_size(loader) * trainer.accumulate_grad_batches * world_size()
         info = TrainerInfo(
@@ -86,7 +89,7 @@ class Attach(Callback):
         def measure(split: Split) -> dict[str, float]:
             return _measured(trainer, pl_module, held_out[split], self._objective.name if self._objective else None)
 
-        self._attached = Attached(self._begun, info, groups, measure, [pl_module], optimizers, None, None, held_out)
+        self._attached = Attached(begun, info, groups, measure, [pl_module], optimizers, None, None, held_out)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Notes that there will be a step, which AMP may still skip."""
@@ -142,9 +145,9 @@ def _measured(trainer: Any, module: Any, loader: Any, objective: Optional[str]) 
     for name, metric in own.items():
         shown[name] = float(metric.compute())
         metric.reset()
-    names = {objective: objective, "loss": "loss", "val_loss": "loss"}
-    if objective == "val_loss":
-        names["val_loss"] = "val_loss"
+    names = {"loss": "loss", "val_loss": "loss"}
+    if objective is not None:
+        names[objective] = objective
     figures = {names[name]: value for name, value in shown.items() if name in names}
     if not figures:
         raise CyclrError(

@@ -52,6 +52,7 @@ trainer = pl.Trainer(
     enable_progress_bar=False,
     enable_checkpointing=True,
     num_sanity_val_steps=0,
+    enable_model_summary=False,
     callbacks=[cyclr.lightning.Attach(objective=("val_acc", "higher"))],
 )
 trainer.fit(

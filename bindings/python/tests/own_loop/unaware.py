@@ -37,7 +37,7 @@ def closure():
 def train(optimizers):
     global x, y
     for _ in range(args.epochs):
-        for place, (x, y) in enumerate(loader):
+        for place, (x, y) in enumerate(loader):  # noqa: B007
             for optimizer in optimizers:
                 optimizer.zero_grad()
             closure()

@@ -174,7 +174,9 @@ class Attached(_attach.Attached):
         train: Any,
         held_out: dict[str, Any],
     ) -> None:
-        super().__init__(begun, info, groups.set, evaluate)
+        # Right before the optimizer's step is early enough, and later than any scheduler.
+        super().__init__(begun, info, lambda hyper: None, evaluate)
+        self._groups = groups
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped, self._is_told = scaler, False, False
@@ -241,7 +243,7 @@ class Attached(_attach.Attached):
             if self._epoch is not None and self.info.snapshots:
                 raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training loader by it")
             self.loop.hear_or_exit()
-        self._set(self.loop.hyper)
+        self._groups.set(self.loop.hyper)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         skipped = getattr(optimizer, "found_inf", None)
@@ -296,7 +298,8 @@ class Attached(_attach.Attached):
         return file.getvalue()
 
     def _unpacked(self, state: bytes) -> dict[str, Any]:
-        return mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        return saved
 
 
 def refuse_closures(optimizer: Optimizer) -> None:

@@ -107,7 +107,8 @@ class Driver:
         self._info: Optional[TrainerInfo] = None
         self._optimizers: dict[int, _Driven] = {}
         self._first: Optional[Optimizer] = None
-        self._late, self._late_steps = None, 0
+        self._late: Optional[Optimizer] = None
+        self._late_steps = 0
         # The losses of the update that is being made; None between the start and the first.
         self._current: Optional[list[Any]] = None
 
@@ -266,7 +267,8 @@ class _Driven:
         self.decay = float(first.get("weight_decay", 0.0))
         self.factor = 1.0 if lead is None or self.rate == lead.rate else _ratio(self.rate, lead.rate)
         self.decay_factor = self.decay / lead.decay if lead is not None and lead.decay else 1.0
-        self._optimizer, self._own, self._is_told = optimizer, None, False
+        self._optimizer, self._is_told = optimizer, False
+        self._own: Optional[float] = None
 
     def set(self, hyper: Hyper) -> None:
         now = float(self._optimizer.param_groups[0]["lr"])

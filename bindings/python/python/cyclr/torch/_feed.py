@@ -34,7 +34,7 @@ class Feed:
             return batch
 
         DataLoader.__iter__ = begins  # type: ignore[method-assign]
-        _BaseDataLoaderIter.__next__ = gives  # type: ignore[method-assign]
+        _BaseDataLoaderIter.__next__ = gives  # type: ignore[method-assign,assignment]
 
     def begin(self, loader: Any) -> None:
         """A pass over a loader."""

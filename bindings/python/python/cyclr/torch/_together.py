@@ -77,7 +77,7 @@ def gathered(state: Any) -> Any:
 
 
 def mine(states: Any) -> Any:
-    """This process's own among the states of all."""
+    """Its own among the states of all processes."""
     if len(states) != world_size():
         raise ValueError(f"the state is of {len(states)} processes, and {world_size()} train here")
     return states[rank()]
@@ -97,14 +97,15 @@ def _over_group(line: Optional[bytes]) -> bytes:
 
 def _over_store() -> Share:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.PrefixStore("cyclr", dist.TCPStore(host, port, is_master=False, timeout=_ANY_TIME))
+    whole = dist.TCPStore(host, port, is_master=False, timeout=_ANY_TIME)  # type: ignore[attr-defined]
+    store = dist.PrefixStore("cyclr", whole)  # type: ignore[attr-defined]
     is_first, sent = os.environ["RANK"] == "0", 0
 
     def share(line: Optional[bytes]) -> bytes:
         nonlocal sent
         sent += 1
         if is_first:
-            store.set(str(sent), line or b"")
+            store.set(str(sent), (line or b"").decode())
             # The updates between keep the processes together: nobody waits for such an old one.
             store.delete_key(str(sent - 100))
             return line or b""

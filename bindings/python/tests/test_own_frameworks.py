@@ -1,0 +1,74 @@
+"""Loops of frameworks under cyclr: their losses are those of the loop alone."""
+
+import ast
+import importlib.util
+import os
+import pathlib
+
+import pytest
+from forked import Forked, alone
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.skipif("CYCLR_CI_INTEGRATIONS" not in os.environ, reason="CYCLR_CI_INTEGRATIONS is not set")
+OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
+
+SCRIPTS = [
+    # The last: updates after which the script alone measures, which takes random numbers.
+    ("hf.py", ["--log"], "transformers", {}, 10),
+    ("hf.py", ["--log", "--accumulate", "2"], "transformers", {}, 5),
+    ("lightning_fit.py", ["--gamma", "1"], "lightning", {}, 10),
+    ("lightning_fit.py", ["--accumulate", "2"], "lightning", {}, 5),
+    ("keras_fit.py", [], "keras", {"KERAS_BACKEND": "torch"}, 10),
+    ("keras_fit.py", ["--accumulate", "2"], "keras", {"KERAS_BACKEND": "torch"}, 5),
+    ("keras_fit.py", [], "jax", {"KERAS_BACKEND": "jax"}, 20),
+]
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def one(name, *arguments, environment):
+        started.append(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log", environment=environment))
+        return started[-1]
+
+    yield one
+    for driver in started:
+        driver.process.kill()
+        driver.process.wait()
+
+
+def losses_of(made):
+    return [metrics[0]["value"] for metrics in made]
+
+
+@pytest.mark.parametrize(("name", "arguments", "library", "environment", "count"), SCRIPTS)
+def test_the_losses_are_those_of_the_loop_alone(start, tmp_path, name, arguments, library, environment, count):
+    for needed in {library, "keras" if environment else library}:
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    printed = alone(OWN_LOOP / name, *arguments, log=tmp_path / "alone", environment=environment)
+    line = next(line for line in printed.splitlines() if line.startswith("losses "))
+    losses, each = ast.literal_eval(line.removeprefix("losses ")), 1
+    if "--accumulate" in arguments and name != "hf.py":
+        # There each is of a batch.
+        each = 2
+    wanted = [sum(losses[place * each : (place + 1) * each]) / each for place in range(count)]
+
+    lr = 0.01 if name == "hf.py" else 0.1
+    driver = start(name, *arguments, environment=environment)
+    info = driver.initialize(seed=3)
+    batch = 40 if "--accumulate" in arguments else 20
+    assert (info["examples"], info["batch"], info["validation"], info["test"]) == (200, batch, 30, 30)
+    assert not info["snapshots"] and not info["given_weights"]
+    made = losses_of(driver.updates(3, lr=lr))
+    first = driver.result("evaluate", split="validation")
+    assert first == driver.result("evaluate", split="validation"), "an evaluation leaves no trace"
+    assert info["objective"]["name"] in [metric["name"] for metric in first["metrics"]]
+    driver.result("evaluate", split="test")
+    made += losses_of(driver.updates(count - 3, lr=lr))
+    assert made == pytest.approx(wanted, rel=1e-4)
+    # Past the end of the script's own epochs.
+    assert len(driver.updates(40, lr=lr)) == 40
+    assert driver.shutdown() == 0
+    assert "losses" not in (tmp_path / "log").read_text(), "what comes after the loop does not run"

@@ -1,0 +1,49 @@
+"""The scripts of docs/your-script.md, as they are written there."""
+
+import importlib.util
+import os
+import pathlib
+import re
+
+import pytest
+from forked import Forked, alone
+
+pytest.importorskip("torch")
+PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "your-script.md").read_text()
+SCRIPTS = re.findall(r"<!-- (\S+): (\w+) -->\n```python\n(.*?)```", PAGE, flags=re.S)
+
+
+def test_every_block_has_a_name_and_a_command():
+    assert len(SCRIPTS) == PAGE.count("```python") == 7
+    for name, _, _ in SCRIPTS:
+        assert re.search(rf"^    cyclr (find|compare) .*-- .*{name}$", PAGE, flags=re.M), name
+
+
+@pytest.mark.parametrize(("name", "what", "script"), SCRIPTS, ids=[name for name, _, _ in SCRIPTS])
+def test_a_script_runs_alone_and_under_cyclr(tmp_path, name, what, script):
+    if what not in ("drive", "attach"):
+        if "CYCLR_CI_INTEGRATIONS" not in os.environ:
+            pytest.skip("CYCLR_CI_INTEGRATIONS is not set")
+        if importlib.util.find_spec(what) is None:
+            pytest.skip(f"{what} is not installed")
+    path = tmp_path / name
+    path.write_text(script)
+    environment = {"KERAS_BACKEND": "torch"}
+    alone(path, log=tmp_path / "alone", environment=environment)
+
+    before = ["--epochs-argument=--epochs"] if what == "drive" else []
+    driver = Forked(*before, path, log=tmp_path / "log", drive=what == "drive", environment=environment)
+    try:
+        info = driver.initialize(seed=1)
+        assert info["batch"] == 20 and info["examples"] in (200, 400)
+        made = driver.updates(70, lr=0.05)
+        assert len(made) == 70 and made[0][0]["name"] == "loss"
+        if what != "drive":
+            first = driver.result("evaluate", split="validation")
+            assert first == driver.result("evaluate", split="validation")
+            assert info["objective"]["name"] in [metric["name"] for metric in first["metrics"]]
+            driver.result("evaluate", split="test")
+        assert driver.shutdown() == 0
+    finally:
+        driver.process.kill()
+        driver.process.wait()
