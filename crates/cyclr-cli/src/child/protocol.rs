@@ -200,9 +200,9 @@ pub(crate) fn read_answer(line: &[u8]) {
         ..
     }) = serde_json::from_slice(line)
     {
-        metrics
-            .into_iter()
-            .for_each(|metrics| drop(metrics.checked()));
+        for metrics in metrics {
+            drop(metrics.checked());
+        }
     }
     if let Ok(Answer {
         result: Some(Evaluated {

@@ -244,6 +244,7 @@ pub(crate) mod not_finite {
         MinusInfinity,
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
     pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         value.is_finite().then_some(value).serialize(serializer)
     }
