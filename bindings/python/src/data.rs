@@ -7,8 +7,8 @@ use crate::refused;
 /// Images, as (examples, height, width, channels), and their labels.
 type Part<'py> = (Bound<'py, PyArrayDyn<u8>>, Bound<'py, PyArray1<i64>>);
 
-/// The embedded data set, with `validation` examples cut out of the training part: training, validation and test, and
-/// the names of the classes.
+/// The embedded data set, with `validation` examples cut out of the training part: training,
+/// validation and test, and the names of the classes.
 #[pyfunction]
 pub(crate) fn fashion_mnist(
     py: Python<'_>,

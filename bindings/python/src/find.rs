@@ -68,7 +68,8 @@ struct Measured {
     diverged: Option<f64>,
 }
 
-/// A range test over a Python trainer factory, as `cyclr find` makes it; where a sweep is given, sweeps alone.
+/// A range test over a Python trainer factory, as `cyclr find` makes it; if a sweep is given,
+/// sweeps alone.
 #[pyfunction]
 #[pyo3(signature = (factory, *, budget, updates, repeats, seed, sweep, validation_points))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]

@@ -1,5 +1,5 @@
-//! The extension module of the Python package `cyclr`. The package's own modules, in `python/cyclr`, give its values their
-//! Python types; what is computed is computed here.
+//! The extension module of the Python package `cyclr`. The package's own modules, in
+//! `python/cyclr`, give its values their Python types; what is computed is computed here.
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};

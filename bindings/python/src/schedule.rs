@@ -12,9 +12,9 @@ use crate::{CyclrError, SpecError, refused, whole};
 pub(crate) struct Hyper {
     /// The learning rate.
     lr: f64,
-    /// Momentum (beta1 of the Adam family); `None` where it is left alone.
+    /// Momentum (beta1 of the Adam family); `None` if it is left alone.
     momentum: Option<f64>,
-    /// Weight decay; `None` where it is left alone.
+    /// Weight decay; `None` if it is left alone.
     weight_decay: Option<f64>,
 }
 
@@ -174,7 +174,8 @@ impl Run {
 
 /// The rate at every update of a run: a pure function of the update, counted from 0.
 ///
-/// Past the end it holds its last value. It has no state, so that resuming is a number. It pickles.
+/// Past the end it holds its last value. It has no state, so that resuming is a number. It
+/// pickles.
 ///
 /// Args:
 ///     spec: A policy, as text or `Spec`.
@@ -269,8 +270,8 @@ impl Schedule {
 
     /// Whether both schedules give each update that both have the same values.
     ///
-    /// With a run of another length this says whether the policy depends on the length. Of more than ten million common
-    /// updates it looks at ten million, evenly spaced.
+    /// With a run of another length this says whether the policy depends on the length. Of more
+    /// than ten million common updates it looks at ten million, evenly spaced.
     fn agrees_with(&self, py: Python<'_>, other: &Self) -> bool {
         let common = self.schedule.updates().min(other.schedule.updates());
         let apart = common.div_ceil(MOST_COMPARED) as usize;
@@ -286,17 +287,20 @@ impl Schedule {
         Ok(self.schedule.at(index(update)?).into())
     }
 
-    /// The rate of an update, or of each update in an array of whole numbers (a NumPy array of its shape).
+    /// The rate of an update, or of each update in an array of whole numbers (a NumPy array of its
+    /// shape).
     fn lr<'py>(&self, update: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.each(update, |hyper| Some(hyper.lr))
     }
 
-    /// The momentum of an update or of each in an array; `None` (in an array NaN) where it is left alone.
+    /// The momentum of an update or of each in an array; `None` (in an array NaN) where it is left
+    /// alone.
     fn momentum<'py>(&self, update: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.each(update, |hyper| hyper.momentum)
     }
 
-    /// The weight decay of an update or of each in an array; `None` (in an array NaN) where it is left alone.
+    /// The weight decay of an update or of each in an array; `None` (in an array NaN) where it is
+    /// left alone.
     fn weight_decay<'py>(&self, update: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.each(update, |hyper| hyper.weight_decay)
     }
@@ -306,7 +310,8 @@ impl Schedule {
         PyArray1::from_iter(py, self.schedule.curve().map(|hyper| hyper.lr))
     }
 
-    /// Draws the schedule with matplotlib, into `ax` or into a figure of its own, and returns the axes.
+    /// Draws the schedule with matplotlib, into `ax` or into a figure of its own, and returns the
+    /// axes.
     #[pyo3(signature = (ax=None))]
     fn plot<'py>(
         slf: &Bound<'py, Self>,
@@ -316,7 +321,8 @@ impl Schedule {
         plots.call_method1("plot_schedule", (slf, ax))
     }
 
-    /// The numbers of updates made at which cycles end, where a cyclical run may be stopped or measured.
+    /// The numbers of updates done at which cycles end, where a cyclical run may be stopped or
+    /// measured.
     ///
     /// Args:
     ///     limit: At most so many.
@@ -325,8 +331,8 @@ impl Schedule {
         self.schedule.troughs().take(limit).collect()
     }
 
-    /// The 0-based stage and cycle that an update lies in and how much of the cycle is past, or `None` where nothing
-    /// cycles.
+    /// The 0-based stage and cycle that an update lies in and how much of the cycle is past, or
+    /// `None` if nothing cycles.
     fn position(&self, update: &Bound<'_, PyAny>) -> PyResult<Option<(usize, u64, f64)>> {
         let position = self.schedule.position(index(update)?);
         Ok(position.map(|p| (p.stage, p.cycle, p.phase)))

@@ -1,5 +1,5 @@
-//! The trainer interface over Python objects: `start(seed)` gives a run, and a run has `info`, `updates`, `evaluate`, `state` and
-//! `restore`.
+//! The trainer interface over Python objects: `start(seed)` gives a run, and a run has `info`,
+//! `updates`, `evaluate`, `state` and `restore`.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +21,10 @@ use cyclr_train::Error;
 /// Something to be done with the interpreter by the thread that called from Python.
 type Job = Box<dyn FnOnce(Python<'_>) + Send>;
 
-/// Does `work`, which drives Python trainers, on a thread of its own, while the calling thread runs what is asked of them:
-/// thread-local settings of a library (gradient mode, autocast, the current device) are then the caller's, and Ctrl-C
-/// reaches the Python code that runs. An exception of the trainer goes on here.
+/// Does `work`, which drives Python trainers, on a thread of its own, while the calling thread
+/// runs what is asked of them: thread-local settings of a library (gradient mode, autocast, the
+/// current device) are then the caller's, and Ctrl-C reaches the Python code that runs. An
+/// exception of the trainer continues here.
 pub(crate) fn with_factory<T: Send>(
     py: Python<'_>,
     factory: Py<PyAny>,
@@ -65,7 +66,8 @@ pub(crate) struct PyFactory {
 }
 
 impl PyFactory {
-    /// Has the calling thread do something. What it raises is kept for the caller, and ends the work.
+    /// Has the calling thread do something. What it raises is kept for the caller, and ends the
+    /// work.
     fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(Python<'_>) -> PyResult<T> + Send + 'static,

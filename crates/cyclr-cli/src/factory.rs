@@ -1,4 +1,5 @@
-//! What is trained: the options that make a trainer factory of the embedded engine or of a user's program, which a run's record keeps.
+//! What is trained: the options that make a trainer factory of the embedded engine or of a user's
+//! program, which a run's record keeps.
 
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
@@ -25,7 +26,8 @@ use crate::say::note;
 #[command(next_help_heading = "What is trained")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TrainerArgs {
-    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the embedded Fashion-MNIST
+    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the
+    /// embedded Fashion-MNIST
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub(crate) data: Option<PathBuf>,
     /// The side that a folder's images are resized to
@@ -39,7 +41,8 @@ pub(crate) struct TrainerArgs {
     /// Read a folder's images in gray
     #[arg(long, requires = "data", conflicts_with = "command")]
     pub(crate) gray: bool,
-    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default: mlp; cifar10_quick for colour]
+    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default:
+    /// mlp; cifar10_quick for colour]
     #[arg(long, conflicts_with = "command")]
     pub(crate) net: Option<String>,
     /// Training images that are held out to decide by [default: a fifth, at most 5000]
@@ -57,7 +60,8 @@ pub(crate) struct TrainerArgs {
     /// How parameters follow their gradients
     #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
     pub(crate) optimizer: OptimizerName,
-    /// Momentum (beta1 of adam and adamw), where the policy does not move it [default: 0.9; 0 for rmsprop]
+    /// Momentum (beta1 of adam and adamw), if the policy does not move it [default: 0.9; 0 for
+    /// rmsprop]
     #[arg(long, conflicts_with = "command")]
     pub(crate) momentum: Option<f64>,
     /// Weight decay
@@ -68,8 +72,8 @@ pub(crate) struct TrainerArgs {
         conflicts_with = "command"
     )]
     pub(crate) weight_decay: f64,
-    /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose first weights are made
-    /// for it]
+    /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose
+    /// first weights are made for it]
     #[arg(long, value_enum, conflicts_with = "command")]
     pub(crate) normalize: Option<NormalizationName>,
     /// Shift training images by up to so many pixels, at random
@@ -100,7 +104,8 @@ pub(crate) struct TrainerArgs {
     /// Weights to start from: a safetensors file
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) weights: Option<PathBuf>,
-    /// What any answer of COMMAND may take [default: 10 minutes, and later 20 times its own pace or a minute]
+    /// What any answer of COMMAND may take [default: 10 minutes, and later 20 times its own pace
+    /// or a minute]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
     pub(crate) child_timeout: Option<f64>,
     /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
@@ -163,7 +168,7 @@ pub(crate) enum NormalizationName {
 }
 
 impl Default for TrainerArgs {
-    /// What the command line takes where nothing is said.
+    /// What the command line takes if nothing is said.
     fn default() -> Self {
         #[derive(clap::Parser)]
         struct Alone {
@@ -202,8 +207,8 @@ impl TrainerArgs {
         }
     }
 
-    /// What a study trains: what its `[train]` table says, in the data folder that was given, or the COMMAND that was
-    /// given, if the table says nothing else.
+    /// What a study trains: what its `[train]` table says, in the data folder that was given, or
+    /// the COMMAND that was given, if the table says nothing else.
     pub(crate) fn of_study(&self, table: &toml::Table) -> anyhow::Result<Self> {
         if !self.command.is_empty() {
             return match table.keys().next() {
@@ -237,7 +242,8 @@ impl TrainerArgs {
         }
     }
 
-    /// As the record of a run or comparison has it: with absolute paths, the working directory, and what is in the files.
+    /// As the record of a run or comparison has it: with absolute paths, the working directory,
+    /// and what is in the files.
     pub(crate) fn placed(&self) -> anyhow::Result<Self> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
         let mut placed = Self {
@@ -251,7 +257,8 @@ impl TrainerArgs {
         Ok(placed)
     }
 
-    /// Shows the recorded command that is about to run, and refuses files that are not what they were.
+    /// Shows the recorded command that is about to run, and refuses files that are not what they
+    /// were.
     pub(crate) fn announce_again(&self, allow_changed: bool) -> anyhow::Result<()> {
         if !self.command.is_empty() {
             let place = self
@@ -294,7 +301,8 @@ impl TrainerArgs {
         }
     }
 
-    /// The trainer factory, each of whose runs works with one thread, and what is trained, in a few words.
+    /// The trainer factory, each of whose runs works with one thread, and what is trained, in a
+    /// few words.
     pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn TrainerFactory>, String)> {
         if !self.command.is_empty() {
             return Ok((self.child()?, self.command.join(" ")));
@@ -304,8 +312,8 @@ impl TrainerArgs {
         Ok((Box::new(factory), title))
     }
 
-    /// Runs side by side, where nobody says how many: one for each core; one alone of a command, which may use all cores
-    /// by itself.
+    /// Runs side by side, if nobody says how many: one for each core; one alone of a command,
+    /// which may use all cores by itself.
     pub(crate) fn jobs(&self, asked: Option<usize>) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let usual = || if self.command.is_empty() { cores() } else { 1 };

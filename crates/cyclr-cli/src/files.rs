@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Files(BTreeMap<PathBuf, String>);
 
 impl Files {
-    /// The regular files among the words of a command (a script, `--config=FILE`, data), seen from a directory, and the
-    /// weights. A program that is found by the PATH, or is no script, is none of them: it comes with the system.
+    /// The regular files among the words of a command (a script, `--config=FILE`, data), seen from
+    /// a directory, and the weights. A program that is found by the PATH, or is no script, is none
+    /// of them: it comes with the system.
     pub(crate) fn of(
         command: &[String],
         weights: Option<&Path>,

@@ -1,4 +1,5 @@
-//! The command line of cyclr, as a library, so that other programs (the Python package) can carry it.
+//! The command line of cyclr, as a library, so that other programs (the Python package) can carry
+//! it.
 #![expect(
     clippy::doc_markdown,
     reason = "the help is made of doc comments, and is no Markdown"
@@ -27,8 +28,8 @@ use std::ffi::OsString;
 
 use clap::{Arg, CommandFactory, FromArgMatches};
 
-/// Does what a command line says, the program's name first, and gives the code that the process should end with. Bad usage
-/// and `--help` are answered as well, without ending the process.
+/// Does what a command line says, the program's name first, and gives the code that the process
+/// should end with. Bad usage and `--help` are answered as well, without ending the process.
 ///
 /// ```
 /// assert_eq!(cyclr_cli::run(["cyclr", "schedule", "fixed(lr=0.1)", "--updates", "2", "--json"]), 0);

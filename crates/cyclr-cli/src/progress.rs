@@ -1,5 +1,5 @@
-//! What is shown while work is done: a bar where there is a terminal, now and then a plain line
-//! where there is not.
+//! What is shown while work is done: a bar if there is a terminal, now and then a plain line if
+//! there is not.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

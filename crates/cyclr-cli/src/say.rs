@@ -1,12 +1,12 @@
-//! How this crate prints. Unlike the standard macros these do not panic where the reader has gone:
+//! How this crate prints. Unlike the standard macros these do not panic if the reader has gone:
 //! work of hours must not end with the terminal that it was begun in.
 
 use std::io::{self, Write as _};
 
-/// The width where there is no terminal to ask, as in `verdict.txt`.
+/// The width if there is no terminal to ask, as in `verdict.txt`.
 const DEFAULT_COLUMNS: u16 = 100;
 
-/// A line on stdout, for a result. An error where it cannot be written.
+/// A line on stdout, for a result. An error if it cannot be written.
 macro_rules! out {
     ($($said:tt)*) => {{
         use std::io::Write as _;

@@ -1,4 +1,5 @@
-//! Bad input of every kind gets a message that names it and says what to do, and nothing that was done is lost.
+//! Bad input of every kind gets a message that names it and says what to do, and nothing that was
+//! done is lost.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -1,5 +1,5 @@
-//! Programs of the user's behind the trainer interface, as a user runs them. The other side is a real client: Python scripts in
-//! `tests/child`, of the standard library alone.
+//! Programs of the user's behind the trainer interface, as a user runs them. The other side is a
+//! real client: Python scripts in `tests/child`, of the standard library alone.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -200,7 +200,8 @@ fn what_a_script_prints_in_a_range_test_is_kept_beside_its_curves() {
     assert!(place.path("quiet/sweep-1.csv").exists() && !place.path("quiet/sweep-1.log").exists());
 }
 
-/// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's noisy quadratic does.
+/// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's
+/// noisy quadratic does.
 #[test]
 fn a_script_gets_the_rates_of_the_schedule() {
     let place = Place::new();
@@ -545,7 +546,8 @@ fn a_range_test_with_a_failed_repeat_is_an_error() {
     place.check_all_gone();
 }
 
-/// One of four final runs fails. The others are finished, no verdict is made, and going on makes what is missing.
+/// One of four final runs fails. The others are finished, no verdict is made, and continuing makes
+/// what is missing.
 #[test]
 fn the_other_runs_of_a_comparison_go_on() {
     let place = Place::new();
@@ -748,7 +750,8 @@ fn a_script_that_never_asks_is_told_how_to() {
     }
 }
 
-/// The script is found, and the command shown, also from another folder; an edited script is not taken for the one that began.
+/// The script is found, and the command shown, also from another folder; an edited script is not
+/// taken for the one that began.
 #[test]
 fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     let place = Place::new();
@@ -807,7 +810,8 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     );
 }
 
-/// A kill in the first moments: the child that does not look at its pipes is ended, and no folder is left.
+/// A kill in the first moments: the child that does not look at its pipes is ended, and no folder
+/// is left.
 #[test]
 fn nothing_is_left_after_a_kill_at_the_start() {
     let place = Place::new();

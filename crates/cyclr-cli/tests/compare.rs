@@ -1,4 +1,5 @@
-//! Whole comparisons of the embedded engine, as a user makes them, kills them and goes on with them.
+//! Whole comparisons of the embedded engine, as a user makes them, kills them and continues with
+//! them.
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 mod common;
@@ -68,7 +69,8 @@ fn timeless(path: &Path) -> Value {
     value
 }
 
-/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was left alone.
+/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes
+/// to against one that was left alone.
 fn kill_and_resume(kills: u64) {
     let folder = tempfile::tempdir().unwrap();
     let study = folder.path().join("study.toml");

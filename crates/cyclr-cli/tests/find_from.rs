@@ -1,4 +1,5 @@
-//! `cyclr find --from`, on curves of other tools whose right answers testdata/curves-of-other-tools/README.md has.
+//! `cyclr find --from`, on curves of other tools whose right answers
+//! testdata/curves-of-other-tools/README.md has.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

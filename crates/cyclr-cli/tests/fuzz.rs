@@ -1,5 +1,6 @@
-//! The fuzz targets of `fuzz/`, on stable Rust: the corpus is replayed, and inputs that are mutated from it are tried, for
-//! `CYCLR_FUZZ_SECONDS` seconds a target. An input that fails is printed, and kept in the temporary folder.
+//! The fuzz targets of `fuzz/`, on stable Rust: the corpus is replayed, and inputs that are
+//! mutated from it are tried, for `CYCLR_FUZZ_SECONDS` seconds a target. An input that fails is
+//! printed, and kept in the temporary folder.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
@@ -151,7 +152,8 @@ const TOKENS: [&str; 26] = [
     "\n=====\n",
 ];
 
-/// Inputs from the corpus, each changed in one place or in several. The same corpus gives the same inputs.
+/// Inputs from the corpus, each changed in one place or in several. The same corpus gives the same
+/// inputs.
 struct Mutator<'a> {
     seeds: &'a [Vec<u8>],
     /// Words and numbers of the corpus.
@@ -228,7 +230,8 @@ impl<'a> Mutator<'a> {
         });
     }
 
-    /// Puts a token in place of one of the longest pieces made of such bytes, after a place of chance.
+    /// Puts a token in place of one of the longest pieces made of such bytes, after a place of
+    /// chance.
     fn replace(&mut self, input: &mut Vec<u8>, token: &[u8], of: impl Fn(u8) -> bool) {
         let from = self.below(input.len() + 1);
         let Some(start) = input[from..].iter().position(|&b| of(b)) else {

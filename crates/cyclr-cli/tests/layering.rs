@@ -48,7 +48,8 @@ fn found() -> Layers {
     packages.iter().map(|p| (name(p), normal(p))).collect()
 }
 
-/// What the block `layers` of ARCHITECTURE.md says, a line a crate: `NAME → NAME, …`, or `NAME → nothing`.
+/// What the block `layers` of ARCHITECTURE.md says, a line a crate: `NAME → NAME, …`, or `NAME →
+/// nothing`.
 fn allowed() -> Layers {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, block) = text.split_once("```layers\n").unwrap();

@@ -1,4 +1,5 @@
-//! What is asked wrongly is refused before any work, and work does not end because nobody reads what is said of it.
+//! What is asked wrongly is refused before any work, and work does not end because nobody reads
+//! what is said of it.
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 mod common;

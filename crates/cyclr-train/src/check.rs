@@ -39,7 +39,8 @@ pub enum Finding {
     Unclear,
 }
 
-/// Makes four short runs, 70 updates in all, and says what they show of the seed, the rate, the evaluation and the state.
+/// Makes four short runs, 70 updates in all, and says what they show of the seed, the rate, the
+/// evaluation and the state.
 ///
 /// ```
 /// use cyclr_train::{Interrupt, check, noisy_quadratic::NoisyQuadratic};
@@ -104,7 +105,7 @@ impl Halted {
     }
 }
 
-/// A run of another seed, at rate 0 first; then it goes on from the state of the halted run.
+/// A run of another seed, at rate 0 first; then it continues from the state of the halted run.
 struct OtherSeed {
     still: Vec<f64>,
     evaluations: [Vec<f64>; 2],
@@ -298,7 +299,7 @@ fn restored(halted: &Halted, restored: Option<&[f64]>, exact: bool) -> Check {
     }
 }
 
-/// A check that two runs go on alike.
+/// A check that two runs continue alike.
 fn made_like(name: &'static str, a: &[f64], b: &[f64], exact: bool, advice: &str) -> Check {
     let (finding, detail) = match compared(a, b) {
         Sameness::Same => (

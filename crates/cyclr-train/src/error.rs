@@ -95,10 +95,10 @@ pub enum Error {
         /// What is wrong, and where.
         error: CurveError,
     },
-    /// Somebody asked for a stop; everything up to `updates_done` is kept where the run has a folder.
+    /// Somebody asked for a stop; everything up to `updates_done` is kept if the run has a folder.
     #[error("interrupted after {updates_done} updates")]
     Interrupted {
-        /// The updates made.
+        /// The updates done.
         updates_done: u64,
     },
     /// A file could not be read or written.
@@ -216,7 +216,8 @@ pub enum Error {
         /// What differs, with the values there and here.
         what: String,
     },
-    /// Some runs of a comparison failed. The others are finished and kept, and no verdict is made without these.
+    /// Some runs of a comparison failed. The others are finished and kept, and no verdict is made
+    /// without these.
     #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), listed(failed))]
     RunsFailed {
         /// Those that failed: the folder of each within the comparison's, and why.

@@ -18,8 +18,9 @@ pub struct Watch<'a, E = Event> {
 
 /// What happens during a run, and a line of its `events.jsonl`.
 ///
-/// What concerns one process only (starting, saving, a damaged checkpoint) is not written, so that the log of a run that
-/// was stopped and resumed equals that of one that was not, but for the times.
+/// What concerns one process only (starting, saving, a damaged checkpoint) is not written, so that
+/// the log of a run that was stopped and resumed equals that of one that was not, but for the
+/// times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
@@ -41,7 +42,7 @@ pub enum Event {
         /// The updates that will be made: the last trough within the budget.
         end: u64,
     },
-    /// Training begins, or goes on after it was stopped.
+    /// Training begins, or continues after it was stopped.
     #[serde(skip)]
     Started {
         /// Updates made before.
@@ -50,11 +51,11 @@ pub enum Event {
         end: u64,
         /// Updates in an epoch.
         updates_per_epoch: u64,
-        /// Whether the run can be stopped and resumed at any update; where not, it starts over.
+        /// Whether the run can be stopped and resumed at any update; if not, it starts over.
         resumable: bool,
     },
-    /// A checkpoint cannot be used. It was renamed, and the one before it is taken instead: some updates are done
-    /// again.
+    /// A checkpoint cannot be used. It was renamed, and the one before it is taken instead: some
+    /// updates are done again.
     #[serde(skip)]
     Damaged {
         /// Where the checkpoint is now.
@@ -81,19 +82,19 @@ pub enum Event {
     /// A checkpoint was written.
     #[serde(skip)]
     Saved {
-        /// The updates made.
+        /// The updates done.
         updates_done: u64,
     },
     /// Training is over.
     Ended {
         /// Why.
         stop_reason: StopReason,
-        /// The updates made.
+        /// The updates done.
         updates_done: u64,
     },
     /// The test split was read, once, after the end.
     Tested {
-        /// The updates made.
+        /// The updates done.
         updates_done: u64,
         /// The figures over the whole split.
         metrics: Metrics,

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A wish to stop, shared between whoever has it (a Ctrl-C handler, say) and the work, which heeds it between updates.
+/// A wish to stop, shared between whoever has it (a Ctrl-C handler, say) and the work, which heeds
+/// it between updates.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
@@ -11,7 +12,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Asks all work that shares this interrupt to save and stop. It may be called in a signal handler.
+    /// Asks all work that shares this interrupt to save and stop. It may be called in a signal
+    /// handler.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

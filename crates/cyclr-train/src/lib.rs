@@ -1,10 +1,12 @@
-//! Runs and experiments over the [trainer interface](cyclr::trainer): training under any schedule, the
-//! learning-rate range test, comparisons of policies, and their records.
+//! Runs and experiments over the [trainer interface](cyclr::trainer): training under any schedule,
+//! the learning-rate range test, comparisons of policies, and their records.
 //!
-//! This crate knows nothing of nets: whatever implements [`TrainerFactory`](cyclr::trainer::TrainerFactory)
-//! is trained and tested. It never prints: the work emits [`Event`]s, and whoever watches shows them.
+//! This crate knows nothing of nets: whatever implements
+//! [`TrainerFactory`](cyclr::trainer::TrainerFactory) is trained and tested. It never prints: the
+//! work emits [`Event`]s, and whoever watches shows them.
 //!
-//! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and [`resume`] do it.
+//! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and
+//!   [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
 //! - [`check`]: whether a trainer does what all of them rely on.

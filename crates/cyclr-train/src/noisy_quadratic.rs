@@ -1,11 +1,13 @@
-//! A noisy quadratic noisy quadratic behind the trainer interface: a net that fits in a page, for tests, examples and simulations.
+//! A noisy quadratic noisy quadratic behind the trainer interface: a net that fits in a page, for
+//! tests, examples and simulations.
 //!
-//! With weights `w`, curvatures `h_j` spread evenly from `curvature / 10` to `curvature`, and noise `e` of standard
-//! deviation `noise`, an update is `v = momentum·v + h·w + e + weight_decay·w; w = w - lr·v`. The loss is
-//! `sum_j(h_j·w_j²) / (2·dimensions)`; example `k` is classified correctly where its difficulty, fixed by the data, is
-//! below `1 / (1 + loss)`. What is known of it exactly: without momentum and weight decay it diverges for rates above
-//! `2 / curvature`; with momentum, above `2·(1 + momentum) / curvature`. A larger rate arrives sooner and stays further
-//! from the minimum, so that schedules matter.
+//! With weights `w`, curvatures `h_j` spread evenly from `curvature / 10` to `curvature`, and
+//! noise `e` of standard deviation `noise`, an update is `v = momentum·v + h·w + e +
+//! weight_decay·w; w = w - lr·v`. The loss is `sum_j(h_j·w_j²) / (2·dimensions)`; example `k` is
+//! classified correctly where its difficulty, fixed by the data, is below `1 / (1 + loss)`. What
+//! is known of it exactly: without momentum and weight decay it diverges for rates above `2 /
+//! curvature`; with momentum, above `2·(1 + momentum) / curvature`. A larger rate arrives sooner
+//! and stays further from the minimum, so that schedules matter.
 //!
 //! It uses no transcendental function, and gives the same bits on every machine.
 
@@ -16,7 +18,8 @@ use cyclr::trainer::{
     TrainerInfo,
 };
 
-/// A noisy quadratic noisy quadratic; each of its runs starts elsewhere and meets noise of its own.
+/// A noisy quadratic noisy quadratic; each of its runs starts elsewhere and meets noise of its
+/// own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoisyQuadratic {
     /// Weights; at least 1.
@@ -25,14 +28,16 @@ pub struct NoisyQuadratic {
     pub curvature: f64,
     /// Standard deviation of the gradient's noise; at least 0.
     pub noise: f64,
-    /// The momentum that is used where a schedule does not set it, in `0..1`.
+    /// The momentum that is used if a schedule does not set it, in `0..1`.
     pub momentum: f64,
-    /// What the runs say of themselves. Sizes of the data decide how finely accuracy is measured, and nothing else.
+    /// What the runs say of themselves. Sizes of the data decide how finely accuracy is measured,
+    /// and nothing else.
     pub info: TrainerInfo,
 }
 
 impl Default for NoisyQuadratic {
-    /// 8 dimensions, curvature 1, noise 0.3, momentum 0.9; 1,000 examples in batches of 50, 500 held out twice.
+    /// 8 dimensions, curvature 1, noise 0.3, momentum 0.9; 1,000 examples in batches of 50, 500
+    /// held out twice.
     fn default() -> Self {
         Self {
             dimensions: 8,

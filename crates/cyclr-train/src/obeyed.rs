@@ -39,8 +39,9 @@ impl Beginning {
 
     /// A loss that both have before anything could have drawn them together.
     ///
-    /// Batches in another order have another loss, and so have other weights. But weights of 0 in the last layer give the
-    /// logarithm of the number of classes whatever the batch. Such losses say nothing, and the next ones are looked at.
+    /// Batches in another order have another loss, and so have other weights. But weights of 0 in
+    /// the last layer give the logarithm of the number of classes whatever the batch. Such losses
+    /// say nothing, and the next ones are looked at.
     fn same_start(&self, other: &Self) -> Option<f64> {
         let pairs = self.losses.iter().zip(&other.losses);
         let same = pairs.take_while(|(a, b)| a.to_bits() == b.to_bits());
@@ -48,7 +49,8 @@ impl Beginning {
             .find(|&loss| says_something(loss))
     }
 
-    /// The rates where these first differ, and the updates after that, whose losses are nevertheless all the same.
+    /// The rates where these first differ, and the updates after that, whose losses are
+    /// nevertheless all the same.
     fn same_at_other_rates(&self, other: &Self) -> Option<([f64; 2], usize)> {
         let mut rates = self.rates.iter().zip(&other.rates);
         let at = rates.position(|(a, b)| (a - b).abs() > 0.01 * a.abs().max(b.abs()))?;
@@ -66,7 +68,8 @@ impl Beginning {
     }
 }
 
-/// Whether a loss is none that every batch has: infinite, 0, or the logarithm of a number of classes.
+/// Whether a loss is none that every batch has: infinite, 0, or the logarithm of a number of
+/// classes.
 fn says_something(loss: f64) -> bool {
     let classes = libm::exp(loss);
     let guess = (classes - libm::round(classes)).abs() < 1e-5 * classes && classes < 1e6;

@@ -28,8 +28,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The info
-    /// that comes with it has an objective, also if the trainer declares none: that of the evaluation.
+    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The
+    /// info that comes with it has an objective, also if the trainer declares none: that of the
+    /// evaluation.
     ///
     /// # Errors
     /// [`Error::Trainer`] if the trainer fails; [`Error::ObjectiveMissing`].
@@ -73,8 +74,8 @@ impl Pace {
         Ok((pace, trainer))
     }
 
-    /// The test split, predicted: an example of it takes as long as one of the validation split, or, if there
-    /// is none, a third of a training example.
+    /// The test split, predicted: an example of it takes as long as one of the validation split,
+    /// or, if there is none, a third of a training example.
     pub fn seconds_of_test(&self, info: &TrainerInfo) -> f64 {
         let example = if info.validation > 0 {
             self.seconds_per_evaluation / info.validation as f64
@@ -85,7 +86,8 @@ impl Pace {
     }
 }
 
-/// What decides: the declared objective, which the evaluation must have, or what the evaluation has.
+/// What decides: the declared objective, which the evaluation must have, or what the evaluation
+/// has.
 fn objective(info: &TrainerInfo, metrics: &Metrics) -> Result<Option<Objective>, Error> {
     let found = info.objective_in(metrics);
     let Some(declared) = &info.objective else {

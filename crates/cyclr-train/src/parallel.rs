@@ -4,8 +4,9 @@ use std::thread;
 
 /// Does `jobs` pieces of work on at most `threads` threads and gives their results in order.
 ///
-/// The work shows events through the function it is handed; `observer` sees all of them on the calling thread, each with
-/// the index of its job. A panic in one of them goes on here, after the others are done.
+/// The work shows events through the function it is handed; `observer` sees all of them on the
+/// calling thread, each with the index of its job. A panic in one of them continues here, after
+/// the others are done.
 pub fn side_by_side<E: Send, T: Send>(
     threads: usize,
     jobs: usize,

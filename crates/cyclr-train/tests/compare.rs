@@ -507,8 +507,8 @@ fn a_comparison_that_is_killed_twenty_times() {
     kill_and_resume(20);
 }
 
-/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes to against one that was
-/// left alone.
+/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes
+/// to against one that was left alone.
 fn kill_and_resume(kills: u64) {
     let alone = tempfile::tempdir().unwrap();
     let straight = run_in(alone.path(), &killed_plan(), 2).unwrap();
@@ -533,8 +533,8 @@ fn kill_and_resume(kills: u64) {
     assert_eq!(timeless(&record), timeless(&straight));
 }
 
-/// `testdata/comparison-v1` was made by the release before version 2: `cyclr compare --budget 60 --arm fixed --arm
-/// triangular2 --seeds 2`. What it says of the runs is what its record holds.
+/// `testdata/comparison-v1` was made by the release before version 2: `cyclr compare --budget 60
+/// --arm fixed --arm triangular2 --seeds 2`. What it says of the runs is what its record holds.
 #[test]
 fn a_comparison_of_version_1_is_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/comparison-v1");

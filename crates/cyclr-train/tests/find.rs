@@ -1,4 +1,5 @@
-//! Range tests of the noisy noisy quadratic: what they read, what they leave behind, and how they refuse to answer.
+//! Range tests of the noisy noisy quadratic: what they read, what they leave behind, and how they
+//! refuse to answer.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -192,7 +193,8 @@ fn the_answer_hardly_depends_on_what_it_cost() {
         let test = RangeTest::for_budget(budget, 0.1, &quadratic.info);
         found(&quadratic, &test).unwrap().answer.unwrap()
     };
-    // Shorter probes of a quadratic have their best peak where they arrive at all, whatever the noise.
+    // Shorter probes of a quadratic have their best peak where they arrive at all, whatever the
+    // noise.
     let answers = [4800, 9600, 19_200, 38_400].map(at);
     let highest = answers.iter().map(|b| b.max_lr.value).fold(0.0, f64::max);
     for bounds in answers {
@@ -358,7 +360,8 @@ fn a_net_that_cannot_learn_has_no_bounds() {
 
 #[test]
 fn losses_of_either_sign_and_figures_alone_are_read() {
-    // The quadratic's loss less two, as a log-likelihood may be; and its negative as a figure of which more is better.
+    // The quadratic's loss less two, as a log-likelihood may be; and its negative as a figure of
+    // which more is better.
     struct Shifted(NoisyQuadratic, fn(f64) -> Metric);
     struct ShiftedTrainer<'a>(Box<dyn Trainer + 'a>, fn(f64) -> Metric);
     impl TrainerFactory for Shifted {

@@ -1,5 +1,5 @@
-//! Curves that other tools recorded: those in testdata/curves-of-other-tools, whose README says what is right, and small ones in
-//! every dialect.
+//! Curves that other tools recorded: those in testdata/curves-of-other-tools, whose README says
+//! what is right, and small ones in every dialect.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -242,7 +242,7 @@ fn rates_and_losses_in_two_files_are_joined_by_step() {
     let loss = ("loss.csv", "Wall time,Step,Value\n1,0,2\n3,10,1\n");
     let expected = [(0.1, Some(2.0)), (0.3, Some(1.0))];
     assert_eq!(points(&texts(&[lr, loss]).unwrap()[0]), expected);
-    // By what the values do, where the names do not say.
+    // By what the values do, if the names do not say.
     let unnamed = [("a.json", "[[1, 0, 2], [3, 10, 1]]"), ("b.csv", lr.1)];
     assert_eq!(points(&texts(&unnamed).unwrap()[0]), expected);
     // One file of rates serves several of losses.

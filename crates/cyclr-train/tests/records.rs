@@ -1,6 +1,7 @@
 //! What a run writes, read back by others: TensorBoard's own reader, and a JSON Schema validator.
 //!
-//! Both need Python packages (`tests/requirements.txt`); where `python3` has not got them, the test says so and passes.
+//! Both need Python packages (`tests/requirements.txt`); where `python3` has not got them, the
+//! test says so and passes.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
@@ -45,7 +46,8 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<Versioned<Record>>("comparison-result.json");
 }
 
-/// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that diverges.
+/// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that
+/// diverges.
 fn run(folder: &Path, spec: &str) {
     let task = Task::new(spec.parse().unwrap(), 1, Budget::Updates(5001));
     let factory = serde_json::json!({ "net": "noisy quadratic" });
@@ -58,7 +60,7 @@ fn run(folder: &Path, spec: &str) {
 
 const CYCLES: &str = "triangular(base=0.01, max=0.3, step=250, momentum=0.8..0.95)";
 
-/// What a script beside this file prints; `None` where `package` is not there.
+/// What a script beside this file prints; `None` if `package` is not there.
 fn python(package: &str, script: &str, args: &[&Path]) -> Option<String> {
     let has = Command::new("python3")
         .args(["-c", &format!("import {package}")])

@@ -294,7 +294,8 @@ fn a_run_that_cannot_be_saved_starts_over() {
     assert_eq!(outcome.updates_done, 400);
 }
 
-/// A finished run is given more updates, and is killed before its next checkpoint: it goes on to the new end.
+/// A finished run is given more updates, and is killed before its next checkpoint: it continues to
+/// the new end.
 #[test]
 fn an_extension_that_was_killed_is_not_finished() {
     let folder = straight(&task(400));
@@ -320,7 +321,7 @@ fn rates(folder: &Path) -> Vec<f64> {
     read_events(folder).unwrap().filter_map(rate).collect()
 }
 
-/// Trains 200 of 400 updates of a spec, and goes on with a change.
+/// Trains 200 of 400 updates of a spec, and continues with a change.
 fn changed(spec: &str, change: Change) -> (Result<Outcome, Error>, Vec<f64>) {
     let folder = TempDir::new().unwrap();
     let folder = folder.path().join("run");

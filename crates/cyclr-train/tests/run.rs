@@ -135,8 +135,9 @@ fn a_run_ends_when_a_whole_cycle_brings_no_gain() {
             .map(|r| r.metrics.first_objective().unwrap());
         let correct: Vec<i64> = figures.map(|m| m.correct.unwrap().cast_signed()).collect();
         let mut gains: Vec<i64> = correct.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        // The examples of the noisy quadratic are ordered by difficulty, so that none is lost while others are gained, and five
-        // gains are significant at 5 % (1/32), four are not (1/16).
+        // The examples of the noisy quadratic are ordered by difficulty, so that none is lost
+        // while others are gained, and five gains are significant at 5 % (1/32), four are not
+        // (1/16).
         last_gains.extend(gains.pop());
         assert!(
             gains.iter().all(|&gain| gain >= 5),

@@ -20,7 +20,8 @@ pub struct Hyper {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub momentum: Option<f64>,
-    /// Weight decay; finite and at least 0. It multiplies the per-group factors that a trainer keeps.
+    /// Weight decay; finite and at least 0. It multiplies the per-group factors that a trainer
+    /// keeps.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")

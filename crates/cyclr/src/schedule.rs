@@ -43,7 +43,7 @@ struct Placed {
     start: u64,
     /// The first update after it.
     end: u64,
-    /// How long it lasts; not whole where its exact end is not.
+    /// How long it lasts; not whole if its exact end is not.
     horizon: f64,
     part: Part,
 }
@@ -109,8 +109,8 @@ impl Schedule {
         (0..self.updates).map(|update| self.at(update))
     }
 
-    /// The cycle and phase that an update lies in; `None` where nothing cycles there. Past the
-    /// end, as at the end.
+    /// The cycle and phase that an update lies in; `None` if nothing cycles there. Past the end,
+    /// as at the end.
     pub fn position(&self, update: u64) -> Option<Position> {
         let Source::Stages(stages) = &self.source else {
             return None;
@@ -130,8 +130,8 @@ impl Schedule {
     }
 
     /// The troughs, where a cyclical run may stop, be measured or be saved: each is a number of
-    /// updates made, so trough `t` is the state after update `t - 1` and before update `t`.
-    /// Rising; none beyond the end of the run, none where nothing cycles.
+    /// updates done, so trough `t` is the state after update `t - 1` and before update `t`.
+    /// Rising; none beyond the end of the run, none if nothing cycles.
     pub fn troughs(&self) -> impl Iterator<Item = u64> + '_ {
         let stages = match &self.source {
             Source::Stages(stages) => stages.as_slice(),

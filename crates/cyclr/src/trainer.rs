@@ -1,13 +1,15 @@
 //! The interface between the experiments and whatever is trained.
 //!
-//! A [`TrainerFactory`] makes runs; a [`Trainer`] is one model under training, driven one update at a time. The range test, the
-//! run and the comparison know nothing else, so a net of the embedded engine, a child process, a Burn module and a
-//! Python callback are all trained, tested and compared by the same code.
+//! A [`TrainerFactory`] makes runs; a [`Trainer`] is one model under training, driven one update
+//! at a time. The range test, the run and the comparison know nothing else, so a net of the
+//! embedded engine, a child process, a Burn module and a Python callback are all trained, tested
+//! and compared by the same code.
 //!
 //! **What an implementor owes.** Two runs that are started with the same seed and given the same updates return the
-//! same bits. [`Trainer::evaluate`] leaves no trace in the training that follows. [`Trainer::state`] holds
-//! everything that later updates depend on (weights, optimizer, norm statistics, random numbers, the place in the
-//! data), so that [`Trainer::restore`] into a fresh object continues as if nothing had happened.
+//! same bits. [`Trainer::evaluate`] leaves no trace in the training that follows.
+//! [`Trainer::state`] holds everything that later updates depend on (weights, optimizer, norm
+//! statistics, random numbers, the place in the data), so that [`Trainer::restore`] into a fresh
+//! object continues as if nothing had happened.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -21,14 +23,15 @@ pub use metric::{Direction, Evaluation, Metric, Metrics};
 
 /// Makes runs: models under training that differ by their seed alone.
 pub trait TrainerFactory: Sync {
-    /// A fresh run. The seed decides the initial weights (unless they are given), the order of the data, and dropout.
+    /// A fresh run. The seed decides the initial weights (unless they are given), the order of the
+    /// data, and dropout.
     ///
     /// # Errors
-    /// [`TrainerError`] where the run cannot be set up.
+    /// [`TrainerError`] if the run cannot be set up.
     fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError>;
 
-    /// As [`TrainerFactory::start`], of a run of which more is known. A program of the user's may want to know it; it changes
-    /// nothing of what the run does.
+    /// As [`TrainerFactory::start`], of a run of which more is known. A program of the user's may
+    /// want to know it; it changes nothing of what the run does.
     ///
     /// # Errors
     /// As [`TrainerFactory::start`].
@@ -37,7 +40,8 @@ pub trait TrainerFactory: Sync {
         self.start(seed)
     }
 
-    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a trainer factory remembers them.
+    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a
+    /// trainer factory remembers them.
     ///
     /// # Errors
     /// As [`TrainerFactory::start`].
@@ -49,7 +53,7 @@ pub trait TrainerFactory: Sync {
 /// What may be known of a run before it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known<'a> {
-    /// The updates that it is planned for, where the budget is in updates.
+    /// The updates that it is planned for, if the budget is in updates.
     pub updates: Option<u64>,
     /// The absolute path of its folder, where it has one.
     pub folder: Option<&'a str>,
@@ -60,15 +64,17 @@ pub trait Trainer: Send {
     /// What is being trained on, and what this run can vary. Constant for the life of a run.
     fn info(&self) -> &TrainerInfo;
 
-    /// Makes one optimizer update with the given rate and returns the metrics of its training batch, as they were
+    /// Makes one optimizer update with the given rate and returns the metrics of its training
+    /// batch, as they were
     /// *before* the update. A non-finite loss is a result, not an error: the caller decides what it means.
     ///
     /// # Errors
-    /// [`TrainerError`] where the update could not be made; the run is then lost.
+    /// [`TrainerError`] if the update could not be made; the run is then lost.
     fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError>;
 
-    /// Makes one update for each element, and stops early *after* an update whose metrics are not finite. Returns the
-    /// metrics of the updates that were made. Where an update is a message to another process, this saves the trips.
+    /// Makes one update for each element, and stops early *after* an update whose metrics are not
+    /// finite. Returns the metrics of the updates that were made. Where an update is a message to
+    /// another process, this saves the trips.
     ///
     /// # Errors
     /// As [`Trainer::update`].
@@ -88,39 +94,43 @@ pub trait Trainer: Send {
     /// Measures the model, as it stands, on the whole of a held-out split.
     ///
     /// # Errors
-    /// [`TrainerError::Unsupported`] where the split is empty.
+    /// [`TrainerError::Unsupported`] if the split is empty.
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError>;
 
     /// Everything that later updates depend on.
     ///
     /// # Errors
-    /// [`TrainerError::Unsupported`] where [`TrainerInfo::snapshots`] is false.
+    /// [`TrainerError::Unsupported`] if [`TrainerInfo::snapshots`] is false.
     fn state(&mut self) -> Result<Vec<u8>, TrainerError>;
 
-    /// Continues from a state that a run of the same trainer factory gave, whatever this run has done so far.
+    /// Continues from a state that a run of the same trainer factory gave, whatever this run has
+    /// done so far.
     ///
     /// # Errors
-    /// [`TrainerError::BadState`] where the bytes are damaged, truncated or of another net; the run is then as it was.
+    /// [`TrainerError::BadState`] if the bytes are damaged, truncated or of another net; the run
+    /// is then as it was.
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError>;
 
-    /// The model as a file for others (plain safetensors, for the embedded engine), where there is such a form.
+    /// The model as a file for others (plain safetensors, for the embedded engine), if there is
+    /// such a form.
     ///
     /// # Errors
-    /// [`TrainerError`] where it could not be made.
+    /// [`TrainerError`] if it could not be made.
     fn model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
         Ok(None)
     }
 
-    /// What the trainer printed since this was last asked, for the run's log; nothing, for one that does not print.
+    /// What the trainer printed since this was last asked, for the run's log; nothing, for one
+    /// that does not print.
     fn output(&mut self) -> Vec<u8> {
         Vec::new()
     }
 
-    /// Ends the run in good order: nothing but [`Trainer::output`] is asked afterwards. A run that is dropped ends too,
-    /// but nobody hears whether that went well.
+    /// Ends the run in good order: nothing but [`Trainer::output`] is asked afterwards. A run that
+    /// is dropped ends too, but nobody hears whether that went well.
     ///
     /// # Errors
-    /// [`TrainerError::Failed`] where the trainer does not end.
+    /// [`TrainerError::Failed`] if the trainer does not end.
     fn end(&mut self) -> Result<(), TrainerError> {
         Ok(())
     }

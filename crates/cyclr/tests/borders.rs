@@ -13,7 +13,8 @@ fn schedule(text: &str, updates: u64) -> Schedule {
     try_schedule(text, updates).unwrap_or_else(|e| panic!("{text} over {updates}: {e}"))
 }
 
-/// The `k` for which `k` times a length of `tenths` of a per cent is a whole number of updates, with that number.
+/// The `k` for which `k` times a length of `tenths` of a per cent is a whole number of updates,
+/// with that number.
 fn whole_multiples(tenths: u64, updates: u64) -> impl Iterator<Item = (u64, u64)> {
     (1..60)
         .filter(move |k| (k * tenths * updates).is_multiple_of(1000))

@@ -30,7 +30,8 @@ fn info(batch: u64) -> TrainerInfo {
     }
 }
 
-/// Probes whose losses are a function of their rate; `None` where they diverge, after half of their updates.
+/// Probes whose losses are a function of their rate; `None` if they diverge, after half of their
+/// updates.
 fn read(start: Start, updates: u64, loss: impl Fn(Probe) -> Option<f64>) -> ProbeReading {
     let allowance = Allowance::of(updates, &info(100));
     let one = |&probe: &Probe| {
@@ -52,7 +53,7 @@ fn read(start: Start, updates: u64, loss: impl Fn(Probe) -> Option<f64>) -> Prob
     find_max_lr(start, &allowance, updates - allowance.sweep, &mut train).unwrap()
 }
 
-/// A trough in ln rate, of this half width where the loss is e times the least.
+/// A trough in ln rate, of this half width if the loss is e times the least.
 fn trough(best: f64, width: f64) -> impl Fn(Probe) -> Option<f64> {
     move |probe| Some(0.5 * ((probe.lr / best).ln() / width).powi(2).exp())
 }
@@ -181,7 +182,8 @@ fn the_start_is_where_the_smoothed_loss_is_least() {
 #[test]
 fn a_test_costs_what_was_asked_or_what_can_be_read() {
     let updates = |budget, batch| Allowance::new(budget, 0.1, &info(batch)).updates;
-    // A tenth; five probes of 30 updates and a sweep; more of them for small batches; a quarter of a short budget.
+    // A tenth; five probes of 30 updates and a sweep; more of them for small batches; a quarter of
+    // a short budget.
     assert_eq!(
         [(9600, 100), (1000, 100), (3000, 32), (500, 100), (50, 1)].map(|(b, n)| updates(b, n)),
         [960, 180, 300, 125, 100]

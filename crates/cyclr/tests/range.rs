@@ -1,5 +1,5 @@
-//! The bounds read from range tests: recorded ones, whose truth is a grid of trainings; made ones, whose truth is known
-//! by construction; and ones that must not get an answer.
+//! The bounds read from range tests: recorded ones, whose truth is a grid of trainings; made ones,
+//! whose truth is known by construction; and ones that must not get an answer.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -234,8 +234,8 @@ fn picks_equal_the_published_rules() {
 
 // ---- made sweeps
 
-/// A figure that is 0.1 up to the rate `leave`, rises steadily in ln rate to 0.9 at `turn`, stays until `fall`, and is
-/// back at 0.1 at `end`.
+/// A figure that is 0.1 up to the rate `leave`, rises steadily in ln rate to 0.9 at `turn`, stays
+/// until `fall`, and is back at 0.1 at `end`.
 #[derive(Clone, Copy)]
 struct Shape {
     leave: f64,
@@ -532,7 +532,8 @@ proptest! {
         }
     }
 
-    /// Neither the order of the repeats nor a second copy of each changes anything: a copy is no repeat.
+    /// Neither the order of the repeats nor a second copy of each changes anything: a copy is no
+    /// repeat.
     #[test]
     fn repeats_have_no_order(seed in 1u64..1000) {
         let sweep = |s: u64| made(exponential(1e-5, 100.0, 200), 0.04, s, |lr| SHAPE.at(lr));

@@ -1,5 +1,5 @@
-//! Losses that are averages, and sweeps that only look like repeats: told apart, undone or refused. The averages are written
-//! here as the tools write them, update by update.
+//! Losses that are averages, and sweeps that only look like repeats: told apart, undone or
+//! refused. The averages are written here as the tools write them, update by update.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -273,7 +273,8 @@ fn each_way_to_learn_nothing_has_its_reason() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// A row at rate 0 in front changes neither the shape nor, by more than its own weight, the answer.
+    /// A row at rate 0 in front changes neither the shape nor, by more than its own weight, the
+    /// answer.
     #[test]
     fn a_row_at_rate_0_is_no_ramp(seed in 1u64..1000) {
         let plain = sweep(&learning(200, seed));

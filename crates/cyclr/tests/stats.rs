@@ -1,4 +1,5 @@
-//! The statistics against tables of scipy, statsmodels and mpmath (golden/stats), and their errors and properties.
+//! The statistics against tables of scipy, statsmodels and mpmath (golden/stats), and their errors
+//! and properties.
 #![expect(
     clippy::unwrap_used,
     reason = "a helper of a test fails it by panicking"
@@ -272,7 +273,8 @@ fn seeds_equal_the_exact_power_within_one() {
             (number(&row[0]), number(&row[1]), count(&row[2]) as usize);
         let got = seeds_to_equate(margin - mean, comparisons).unwrap();
         let exact = count(&row[3]);
-        // Halving the rest is exact for a true difference of 0 and plans for more seeds than needed elsewhere.
+        // Halving the rest is exact for a true difference of 0 and plans for more seeds than
+        // needed elsewhere.
         let enough = exact.saturating_sub(1)..=if mean == 0.0 {
             exact + 1
         } else {
@@ -287,7 +289,8 @@ fn seeds_equal_the_exact_power_within_one() {
 
 #[test]
 fn the_seeds_that_decide() {
-    // Worked by hand: sd 1, n 5, so the true sd is in sqrt(4/7.779) = 0.717 to sqrt(4/1.0636) = 1.939. The mean of 2 is
+    // Worked by hand: sd 1, n 5, so the true sd is in sqrt(4/7.779) = 0.717 to sqrt(4/1.0636) =
+    // 1.939. The mean of 2 is
     // 2.79 to 1.03 of these: 4 to 10 seeds detect it. Of 4 and of the 5 that have run, one more than 5 stands.
     let difference = Summary {
         n: 5,
@@ -297,7 +300,8 @@ fn the_seeds_that_decide() {
     };
     let range = seeds_to_decide(&difference, 0.5, 1).unwrap();
     assert_eq!((range.low, range.high), (6, 10));
-    // No difference to be seen, and a margin of 1.39 to 0.516 of these: 7 to 34 seeds equate the two.
+    // No difference to be seen, and a margin of 1.39 to 0.516 of these: 7 to 34 seeds equate the
+    // two.
     let equal = Summary {
         mean: 0.0,
         ..difference

@@ -43,7 +43,8 @@ struct World {
     differences: &'static [f64],
     /// Standard deviation of a run's own noise; that of a paired difference is √2 times as large.
     sd: f64,
-    /// The step to which values are rounded, as an accuracy on finitely many examples is; 0 for none.
+    /// The step to which values are rounded, as an accuracy on finitely many examples is; 0 for
+    /// none.
     step: f64,
     seeds: usize,
 }

@@ -29,9 +29,11 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Print or draw the rates of a policy
     Schedule(ScheduleArgs),
-    /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped schedule
+    /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped
+    /// schedule
     Advise(AdviseArgs),
-    /// Check that a COMMAND obeys the seed and the rate and can be evaluated and saved, and say what find and compare will cost
+    /// Check that a COMMAND obeys the seed and the rate and can be evaluated and saved, and say
+    /// what find and compare will cost
     Check(CheckArgs),
     /// Find the bounds of a cyclical policy by a learning-rate range test
     Find(FindArgs),
@@ -56,7 +58,8 @@ pub(crate) enum Command {
 
 #[derive(ClapArgs)]
 pub(crate) struct ScheduleArgs {
-    /// Policies, as in 'triangular(base=0.001, max=0.006, step=2000)'; several are drawn in one plot
+    /// Policies, as in 'triangular(base=0.001, max=0.006, step=2000)'; several are drawn in one
+    /// plot
     #[arg(required = true, value_name = "SPEC")]
     pub(crate) specs: Vec<String>,
     #[command(flatten)]
@@ -77,7 +80,7 @@ pub(crate) struct ScheduleArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
-    /// A header and a row an update; momentum is empty where the policy leaves it alone
+    /// A header and a row an update; momentum is empty if the policy leaves it alone
     Csv,
 }
 
@@ -122,14 +125,14 @@ pub(crate) struct CheckArgs {
 pub(crate) struct FindArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or correct and count;
-    /// several are repeats of one test
+    /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or
+    /// correct and count; several are repeats of one test
     #[arg(long, value_name = "CURVE", num_args = 1.., help_heading = "The test", conflicts_with_all = [
         "TrainerArgs", "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
-    /// Undo the average that a tool recorded in place of the losses: fastai, lightning, torch-lr-finder, or its factor, as
-    /// in 0.98; 0 where they are raw
+    /// Undo the average that a tool recorded in place of the losses: fastai, lightning,
+    /// torch-lr-finder, or its factor, as in 0.98; 0 if they are raw
     #[arg(
         long,
         value_name = "AVERAGE",
@@ -145,7 +148,8 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) budget: String,
-    /// What the test may cost, in per cent of the budget, but no less than a readable test needs; with --over, at each value
+    /// What the test may cost, in per cent of the budget, but no less than a readable test needs;
+    /// with --over, at each value
     #[arg(
         long,
         value_name = "PERCENT",
@@ -237,7 +241,8 @@ pub(crate) enum On {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default [default: triangular2 from a range test]
+    /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default
+    /// [default: triangular2 from a range test]
     #[arg(long, value_name = "SPEC|FILE")]
     pub(crate) policy: Option<String>,
     /// The budget in updates
@@ -258,7 +263,8 @@ pub(crate) struct TrainArgs {
     /// End a cyclical run when a whole cycle brought no gain
     #[arg(long, value_name = "WHEN")]
     pub(crate) stop_when: Option<StopWhen>,
-    /// End when the validation accuracy, or whatever decides, is at least as good as this, at a trough
+    /// End when the validation accuracy, or whatever decides, is at least as good as this, at a
+    /// trough
     #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
     /// Leave the test split alone
@@ -288,8 +294,8 @@ pub(crate) enum StopWhen {
 pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names it. Can be repeated
-    /// [default: fixed, triangular2, linear]
+    /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names
+    /// it. Can be repeated [default: fixed, triangular2, linear]
     #[arg(
         long = "arm",
         value_name = "ARM",
@@ -317,14 +323,14 @@ pub(crate) struct CompareArgs {
         help_heading = "The comparison"
     )]
     pub(crate) budget: String,
-    /// Also run every arm at these shares of the budget, as in 1/4,1/2,1
+    /// Also run every arm at these fractions of the budget, as in 1/4,1/2,1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = fraction, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budgets: Vec<f64>,
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,
-    /// Differences below this do not matter, in points of accuracy or in the deciding figure's own unit [default: 0.5
-    /// points]
+    /// Differences below this do not matter, in points of accuracy or in the objective's own unit
+    /// [default: 0.5 points]
     #[arg(
         long,
         value_name = "POINTS",
@@ -374,7 +380,7 @@ pub(crate) struct ReportArgs {
     /// The folders of finished comparisons
     #[arg(required = true, value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
-    /// Where the report goes [default: the folder, where there is one]
+    /// Where the report goes [default: the folder, if there is one]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -401,7 +407,8 @@ pub(crate) struct ResumeArgs {
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,
-    /// Go on although a file of the recorded command was edited; runs of two programs are then compared
+    /// Go on although a file of the recorded command was edited; runs of two programs are then
+    /// compared
     #[arg(long)]
     pub(crate) allow_changed: bool,
     /// Print the outcome as one JSON document

@@ -83,7 +83,8 @@ impl Scaled {
         self.linear_ticks(wanted)
     }
 
-    /// Multiples of 1, 2 or 5 times a power of ten; at least two of them, if need be of a finer step.
+    /// Multiples of 1, 2 or 5 times a power of ten; at least two of them, if need be of a finer
+    /// step.
     fn linear_ticks(&self, wanted: usize) -> Vec<f64> {
         let wanted = wanted.max(1);
         let ticks = |wanted: usize| {
@@ -106,8 +107,8 @@ impl Scaled {
         }
     }
 
-    /// Powers of ten, with 2 and 5 times them where there is room; only some powers where there is
-    /// none. Over less than an octave they are those of a linear axis.
+    /// Powers of ten, with 2 and 5 times them if there is room; only some powers if there is none.
+    /// Over less than an octave they are those of a linear axis.
     fn log_ticks(&self, wanted: usize) -> Vec<f64> {
         let (first, last) = (
             self.low.log10().floor() as i32,

@@ -205,7 +205,7 @@ impl Chart {
         extent(values.chain(levels), self.y.log)
     }
 
-    /// The same points as text: `series,x,y,low,high`, empty where there is none.
+    /// The same points as text: `series,x,y,low,high`, empty if there is none.
     pub(crate) fn csv(&self) -> String {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x}"));
         let mut text = String::from("series,x,y,low,high\n");

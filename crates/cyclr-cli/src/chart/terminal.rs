@@ -1,5 +1,5 @@
-//! A chart in the terminal, in braille: two by four dots a character, coloured where the output is
-//! a terminal.
+//! A chart in the terminal, in braille: two by four dots a character, coloured if the output is a
+//! terminal.
 
 use std::io::IsTerminal;
 
@@ -8,13 +8,12 @@ use anstyle::{RgbColor, Style};
 use super::axis::Scaled;
 use super::{COLOURS_ON_DARK, Chart, Form, Series, short};
 
-/// Columns and rows where there is no terminal to ask.
+/// Columns and rows if there is no terminal to ask.
 const DEFAULT_SIZE: (u16, u16) = (80, 24);
 /// The vertical axis is labelled at every so many rows.
 const LABEL_ROWS: usize = 4;
 
-/// The chart as text, as wide as the terminal and half as high; empty where there is nothing to
-/// show.
+/// The chart as text, as wide as the terminal and half as high; empty if there is nothing to show.
 pub(crate) fn draw(chart: &Chart) -> String {
     let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (columns, rows) =

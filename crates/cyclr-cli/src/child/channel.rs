@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How often a waiting parent looks whether the child still lives: somebody else may hold its end of the pipe.
+/// How often a waiting parent looks whether the child still lives: somebody else may hold its end
+/// of the pipe.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The longest line that is read.
 const LONGEST: usize = 1 << 28;
 
-/// Our ends of the two pipes, or of the socket that a child behind a launcher has connected to in their place.
+/// Our ends of the two pipes, or of the socket that a child behind a launcher has connected to in
+/// their place.
 #[derive(Debug)]
 pub(super) struct Channel {
     requests: File,
@@ -123,7 +125,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Reads a line, without its end; `None` if the child has connected to the socket in the meantime.
+    /// Reads a line, without its end; `None` if the child has connected to the socket in the
+    /// meantime.
     fn read(&mut self, waiting: &mut Waiting) -> Result<Option<Vec<u8>>, Broken> {
         let mut searched = 0;
         loop {
@@ -138,7 +141,8 @@ impl Channel {
                 return Err(Broken::TooLong);
             }
             let ready = wait(&self.answers, PollFlags::IN, waiting.deadline)?;
-            // Asked before the last look into the pipe, so that nothing is missed that it wrote before its end.
+            // Asked before the last look into the pipe, so that nothing is missed that it wrote
+            // before its end.
             let lives = ready || (waiting.lives)();
             if !self.read_some()? && !lives {
                 return Err(Broken::Closed(std::mem::take(&mut self.rest)));

@@ -1,7 +1,8 @@
-//! A program of the user's behind the trainer interface: each run is a process, which is asked for updates over two pipes.
+//! A program of the user's behind the trainer interface: each run is a process, which is asked for
+//! updates over two pipes.
 //!
-//! `docs/protocol.md` specifies the messages. What the child prints is handed on as the run's output. A child that
-//! crashes, hangs or answers what it should not fails its run and no other.
+//! `docs/protocol.md` specifies the messages. What the child prints is handed on as the run's
+//! output. A child that crashes, hangs or answers what it should not fails its run and no other.
 
 mod channel;
 mod output;
@@ -27,12 +28,12 @@ use run::Child;
 pub(crate) struct ChildFactory {
     /// The program and its arguments.
     command: Vec<String>,
-    /// The working directory of its processes; that of this process where none is given.
+    /// The working directory of its processes; that of this process if none is given.
     directory: Option<PathBuf>,
-    /// The examples of an update, where the script is told.
+    /// The examples of an update, if the script is told.
     batch: Option<u64>,
     data_seed: u64,
-    /// What every request may take, where the usual limits do not fit.
+    /// What every request may take, if the usual limits do not fit.
     timeout: Option<Duration>,
     /// Those of the first process that was started; the others must have the same.
     info: OnceLock<TrainerInfo>,

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// The bytes that are kept until they are asked for; a child that prints more loses the oldest.
 const MOST: usize = 256 * 1024;
 
-/// The bytes at the end that are kept for the message of a failure, and the lines of them that it shows.
+/// The bytes at the end that are kept for the message of a failure, and the lines of them that it
+/// shows.
 const TAIL: usize = 4096;
 const LINES: usize = 10;
 
@@ -56,14 +57,14 @@ impl Output {
         self.0.lock().take()
     }
 
-    /// Waits until everything has been collected, but not for ever: a process that left the child's group may still hold
-    /// the pipe.
+    /// Waits until everything has been collected, but not for ever: a process that left the
+    /// child's group may still hold the pipe.
     pub(super) fn wait(&self, most: Duration) {
         let open = |printed: &mut Printed| !printed.closed;
         drop(self.0.closed.wait_timeout_while(self.0.lock(), most, open));
     }
 
-    /// The last lines, indented; `None` where nothing was printed.
+    /// The last lines, indented; `None` if nothing was printed.
     pub(super) fn last_lines(&self) -> Option<String> {
         let printed = self.0.lock();
         let text = String::from_utf8_lossy(&printed.tail);
@@ -99,7 +100,7 @@ impl Printed {
     }
 }
 
-/// Drops the oldest bytes where there are more than `most`, and says how many.
+/// Drops the oldest bytes if there are more than `most`, and says how many.
 fn cut(bytes: &mut Vec<u8>, most: usize) -> usize {
     let surplus = bytes.len().saturating_sub(most);
     bytes.drain(..surplus);

@@ -20,8 +20,9 @@ use super::channel::Channel;
 /// How long a child may take to end after SIGTERM, before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Makes the folder, says so, and waits for the end of cyclr, however it ends; then removes the folder and kills the group,
-/// which it leads. A file that is made while the folder is removed costs a second try.
+/// Makes the folder, says so, and waits for the end of cyclr, however it ends; then removes the
+/// folder and kills the group, which it leads. A file that is made while the folder is removed
+/// costs a second try.
 const WATCHDOG: &str = "trap '' HUP INT PIPE QUIT TERM
 mkdir -m 700 -- \"$1\" 2>&1 || exit
 echo
@@ -49,7 +50,8 @@ impl Process {
         &self.watchdog.folder
     }
 
-    /// Starts a command in a working directory; hands back our ends of its pipes, and of what it prints.
+    /// Starts a command in a working directory; hands back our ends of its pipes, and of what it
+    /// prints.
     pub(super) fn start(
         command: &[String],
         directory: Option<&Path>,
@@ -139,7 +141,7 @@ impl Process {
         true
     }
 
-    /// Ends it, and whatever is left of its group; how it ended, where that is known.
+    /// Ends it, and whatever is left of its group; how it ended, if that is known.
     pub(super) fn end(&mut self) -> Option<ExitStatus> {
         if self.reaped {
             return None;

@@ -1,5 +1,5 @@
-//! The messages between cyclr and a child process: JSON-RPC 2.0, one message a line. `docs/protocol.md` is the
-//! specification for those who write the other side.
+//! The messages between cyclr and a child process: JSON-RPC 2.0, one message a line.
+//! `docs/protocol.md` is the specification for those who write the other side.
 
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Split, TrainerInfo};
@@ -147,8 +147,8 @@ impl Initialized {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 pub(super) struct Updated {
-    /// The metrics of each update that was made, of its own training batch before the update. It is made of fewer
-    /// elements than were asked for only where the last of them is not finite.
+    /// The metrics of each update that was made, of its own training batch before the update. It
+    /// is made of fewer elements than were asked for only if the last of them is not finite.
     pub(super) metrics: Vec<Metrics>,
 }
 
@@ -158,7 +158,8 @@ pub(super) struct Updated {
 pub(super) struct Evaluated {
     /// The figures over the whole split.
     pub(super) metrics: Metrics,
-    /// One character for each example of the split in its fixed order, `1` where it was classified correctly.
+    /// One character for each example of the split in its fixed order, `1` where it was classified
+    /// correctly.
     pub(super) correct: Option<String>,
 }
 

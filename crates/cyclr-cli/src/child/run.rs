@@ -16,14 +16,17 @@ use super::protocol::{
 };
 use crate::say::note;
 
-/// What a request may take whose like has not been timed yet: setting up, compiling, the first evaluation.
+/// What a request may take whose like has not been timed yet: setting up, compiling, the first
+/// evaluation.
 const FIRST: Duration = Duration::from_secs(600);
 
-/// What any later request may take: so much, or so many times what the child's own pace so far predicts.
+/// What any later request may take: so much, or so many times what the child's own pace so far
+/// predicts.
 const LATER: Duration = Duration::from_secs(60);
 const TIMES_ITS_PACE: f64 = 20.0;
 
-/// How long a child may take to end after `shutdown`: in good order, and where nothing depends on it any more.
+/// How long a child may take to end after `shutdown`: in good order, and if nothing depends on it
+/// any more.
 const TO_END: Duration = Duration::from_secs(60);
 const TO_END_UNASKED: Duration = Duration::from_secs(10);
 
@@ -425,7 +428,8 @@ impl StateFile {
         Self { path }
     }
 
-    /// What the child wrote. To read from anything but a file (a named pipe, a device) might take for ever.
+    /// What the child wrote. To read from anything but a file (a named pipe, a device) might take
+    /// for ever.
     fn read(&self) -> std::io::Result<Vec<u8>> {
         if !fs::symlink_metadata(&self.path)?.is_file() {
             let path = self.path.display();

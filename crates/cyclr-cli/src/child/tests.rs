@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::protocol::{Answer, Done, Evaluated, Initialized, Request, Updated, correct};
 
-/// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers to the method of that
-/// name. Unknown fields are ignored on both sides.
+/// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers
+/// to the method of that name. Unknown fields are ignored on both sides.
 #[derive(JsonSchema, Serialize)]
 struct Protocol {
     request: Request,

@@ -1,4 +1,5 @@
-//! `cyclr check`: whether what is trained does what `find` and `compare` rely on, and what they will cost.
+//! `cyclr check`: whether what is trained does what `find` and `compare` rely on, and what they
+//! will cost.
 
 use anyhow::anyhow;
 use cyclr_train::check::{Check, Finding, check};

@@ -139,7 +139,7 @@ impl Tests {
         }
     }
 
-    /// The updates that they make one after the other, where some runs go on side by side.
+    /// The updates that they make one after the other, where some runs continue side by side.
     fn length(&self, info: &TrainerInfo) -> f64 {
         match self {
             Self::Probes(tests) => tests.iter().map(|test| length(test, info)).sum(),
@@ -185,7 +185,8 @@ impl Tests {
     }
 }
 
-/// The updates that a range test makes one after the other: a sweep, three probes at once, and two.
+/// The updates that a range test makes one after the other: a sweep, three probes at once, and
+/// two.
 pub(super) fn length(test: &RangeTest, info: &TrainerInfo) -> f64 {
     let allowance = Allowance::of(test.updates, info);
     let rounds = 3_usize.div_ceil(test.threads) + 2_usize.div_ceil(test.threads);

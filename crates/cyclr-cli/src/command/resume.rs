@@ -1,4 +1,4 @@
-//! `cyclr resume DIR`: an interrupted run or comparison goes on as if it had never stopped.
+//! `cyclr resume DIR`: an interrupted run or comparison continues as if it had never stopped.
 
 use anyhow::Context;
 use cyclr_train::compare::{is_comparison, read_plan};

@@ -18,7 +18,7 @@ use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, figures, interrupt};
 use crate::say::{note, out};
 
-/// The budget in epochs where none is given: four cycles whose halves take three epochs.
+/// The budget in epochs if none is given: four cycles whose halves take three epochs.
 const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
@@ -162,7 +162,7 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
     Ok(())
 }
 
-/// An error of a run in a folder; an interrupted one says how to go on, with the same options.
+/// An error of a run in a folder; an interrupted one says how to continue, with the same options.
 pub(crate) fn resumable(
     error: cyclr_train::Error,
     folder: &Path,
@@ -206,7 +206,8 @@ fn policy(text: &str) -> anyhow::Result<(Spec, Option<u64>)> {
     Ok((winner.policy, Some(winner.updates)))
 }
 
-/// The budget that was given, or else the one that the policy was compared at, or else the usual one.
+/// The budget that was given, or else the one that the policy was compared at, or else the usual
+/// one.
 fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> {
     Ok(match (args.time, args.updates, args.epochs, compared_at) {
         (Some(time), ..) => Budget::Time(time),
@@ -217,7 +218,8 @@ fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> 
     })
 }
 
-/// `triangular2` between the bounds that a range test finds, with as many cycles as the budget holds.
+/// `triangular2` between the bounds that a range test finds, with as many cycles as the budget
+/// holds.
 fn found(
     args: &TrainArgs,
     factory: &dyn TrainerFactory,

@@ -103,7 +103,7 @@ fn chart(id: &str, title: String, caption: String, axes: (Axis, Axis)) -> Chart 
     }
 }
 
-/// Final test value against the budget, where there are several.
+/// Final test value against the budget, if there are several.
 fn against_budget(record: &Record) -> Option<Chart> {
     if record.plan.budgets.len() < 2 {
         return None;

@@ -110,7 +110,7 @@ impl Report {
     /// as JSON and CSV, then each chart as SVG and PNG in the folder `charts`.
     ///
     /// # Errors
-    /// [`DrawError`] where a chart cannot be drawn.
+    /// [`DrawError`] if a chart cannot be drawn.
     pub(crate) fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, DrawError> {
         let mut files = vec![
             (PathBuf::from("report.html"), self.html().into_bytes()),

@@ -1,4 +1,5 @@
-//! From final values by seed to differences, verdicts, times to the target, and the arm to train with.
+//! From final values by seed to differences, verdicts, times to the target, and the arm to train
+//! with.
 
 use cyclr::stats::{
     self, Comparison, Interval, Rules, Summary, Time, Verdict, median_time, time_ratio,
@@ -170,8 +171,8 @@ fn ends(interval: Interval) -> [Option<f64>; 2] {
     [interval.low, interval.high].map(|end| Some(end).filter(|end| end.is_finite()))
 }
 
-/// The arm to train with. Of the arms shown better than the reference the one that validates best; if there is none, the
-/// cheapest of those that are level with it. METHOD.md says it in full.
+/// The arm to train with. Of the arms shown better than the reference the one that validates best;
+/// if there is none, the cheapest of those that are level with it. METHOD.md says it in full.
 pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) -> Option<Winner> {
     let whole = || arms.iter().map(ArmOutcome::whole).enumerate();
     let with = |wanted: fn(Verdict) -> bool| -> Vec<usize> {
@@ -203,7 +204,8 @@ pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) ->
     Some(Winner { arm, because })
 }
 
-/// The updates that an arm costs: its tuning, and the way to the declared target, or, if that is unknown, a whole run.
+/// The updates that an arm costs: its tuning, and the way to the declared target, or, if that is
+/// unknown, a whole run.
 fn cost(arm: &ArmOutcome) -> f64 {
     let whole = arm.whole();
     let against = whole.against(Role::Declared);
@@ -255,7 +257,8 @@ mod tests {
         }
     }
 
-    /// The target is 80 - 2 = 78. A single evaluation above it does not count, nor does the last one.
+    /// The target is 80 - 2 = 78. A single evaluation above it does not count, nor does the last
+    /// one.
     #[test]
     fn reached_is_there_and_at_the_next_point() {
         let reference = outcome(&[[50.0, 78.0, 79.0, 80.0], [60.0, 70.0, 78.0, 80.0]]);

@@ -12,8 +12,8 @@ use crate::{Error, Watch};
 /// The points of a recorded curve; about as many as a chart shows.
 const BINS: usize = 150;
 
-/// Makes the range test and keeps what the report shows of it; the curves themselves go into the folder `sweeps`, also where
-/// they give no answer.
+/// Makes the range test and keeps what the report shows of it; the curves themselves go into the
+/// folder `sweeps`, also where they give no answer.
 pub(super) fn find(
     factory: &dyn TrainerFactory,
     test: &RangeTest,

@@ -153,7 +153,8 @@ fn torch(file: &WinnerFile) -> Result<String, Error> {
     }))
 }
 
-/// The length of the run as `cyclr schedule` takes it; in epochs if the spec has lengths in epochs.
+/// The length of the run as `cyclr schedule` takes it; in epochs if the spec has lengths in
+/// epochs.
 fn run_length(file: &WinnerFile) -> String {
     let updates = file.updates;
     let without_epochs = Horizon::of_updates(updates).and_then(|run| file.policy.schedule(&run));

@@ -14,8 +14,8 @@ use crate::store::{
 };
 use crate::{Error, Pace};
 
-/// What a comparison's folder is for: the content of its `comparison.json`. With it and the trainer factory, the
-/// comparison can go on.
+/// What a comparison's folder is for: the content of its `comparison.json`. With it and the
+/// trainer factory, the comparison can continue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -57,7 +57,8 @@ pub fn is_comparison(folder: &Path) -> bool {
 /// Reads what a comparison's folder is for.
 ///
 /// # Errors
-/// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
+/// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or
+/// [`Error::Version`].
 pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
     if !is_comparison(folder) {
         return Err(Error::NotARun {
@@ -106,8 +107,8 @@ impl Folder {
     const WINNER: &str = "winner.toml";
     const VERDICT: &str = "verdict.txt";
 
-    /// Makes the folder, or goes on with the one that is there; returns the plan to carry out, in which seeds that were
-    /// added are marked where results were known.
+    /// Makes the folder, or continues with the one that is there; returns the plan to carry out,
+    /// in which seeds that were added are marked where results were known.
     pub(super) fn open(path: &Path, mut kept: Manifest) -> Result<(Self, Manifest), Error> {
         if !path.join(Self::PLAN).exists() && !is_free(path)? {
             return Err(Error::Occupied {
@@ -182,7 +183,7 @@ impl Folder {
         Ok(what)
     }
 
-    /// The plan to go on with: the one before, with seeds added at most.
+    /// The plan to continue with: the one before, with seeds added at most.
     fn continued(&self, before: &Plan, now: &Plan) -> Result<Plan, Error> {
         let mut same_seeds = now.clone();
         same_seeds.seeds.clone_from(&before.seeds);
@@ -210,7 +211,8 @@ impl Folder {
     }
 }
 
-/// What began a comparison, and what went on with it where that is something else: `avx2, then portable`.
+/// What began a comparison, and what went on with it if that is something else: `avx2, then
+/// portable`.
 fn went_on(
     before: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,

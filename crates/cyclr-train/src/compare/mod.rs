@@ -1,11 +1,13 @@
 //! The comparison: which policy wins, tuned alike, on the same seeds, with intervals.
 //!
 //! - [`Plan`] is what is declared beforehand; [`Study`] reads plans from a file.
-//! - [`compare`] carries it out in a folder, where it can be stopped and goes on by being called again.
+//! - [`compare`] carries it out in a folder, where it can be stopped and continues by being called
+//!   again.
 //! - [`record`] is what comes of it; [`WinnerFile`] is what a trainer takes from it.
 //!
-//! Each arm has one tuned number, its peak rate, tried at the same multiples of the found `max_lr`, at the whole budget,
-//! on a seed of its own, and chosen on the validation split. The test split is read once for each final run.
+//! Each arm has one tuned number, its peak rate, tried at the same multiples of the found
+//! `max_lr`, at the whole budget, on a seed of its own, and chosen on the validation split. The
+//! test split is read once for each final run.
 //!
 //! ```
 //! use cyclr_train::noisy_quadratic::NoisyQuadratic;

@@ -16,7 +16,8 @@ use crate::Error;
 use crate::find::RangeTest;
 use crate::run::check_obeyed;
 
-/// A comparison as it is declared before its first run. It stands in the comparison's folder and in its record.
+/// A comparison as it is declared before its first run. It stands in the comparison's folder and
+/// in its record.
 ///
 /// ```
 /// use cyclr_train::compare::Plan;
@@ -44,13 +45,14 @@ pub struct Plan {
     pub added_seeds: Vec<u64>,
     /// The budget of a run, in updates.
     pub updates: u64,
-    /// The shares of it at which every arm runs, rising to 1.
+    /// The fractions of it at which every arm runs, rising to 1.
     pub budgets: Vec<f64>,
-    /// How peak rates are found; `null` where every arm's spec is taken as it is.
+    /// How peak rates are found; `null` if every arm's spec is taken as it is.
     pub tuning: Option<Tune>,
     /// Where the bounds come from that tuning and unfinished specs start from.
     pub bounds: Bounds,
-    /// Differences below this do not matter: in points for an accuracy, else in the metric's own unit.
+    /// Differences below this do not matter: in points for an accuracy, else in the metric's own
+    /// unit.
     pub margin: f64,
     /// How often the validation split is read in a run of the whole budget, evenly spaced.
     pub evaluations: u64,
@@ -66,7 +68,8 @@ pub struct Arm {
     /// What its rate does.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub policy: ArmPolicy,
-    /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the found `max_lr`.
+    /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the
+    /// found `max_lr`.
     #[serde(default = "yes")]
     pub tuned: bool,
     /// A budget of its own, in updates, where it differs from the plan's.
@@ -83,7 +86,8 @@ pub struct Arm {
 /// What the rate of an arm does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArmPolicy {
-    /// The policy of that name, completed from the bounds and the budget ([`Policy::completable`]).
+    /// The policy of that name, completed from the bounds and the budget
+    /// ([`Policy::completable`]).
     Named(&'static str),
     /// A spec, whose rates all move with its peak.
     Spec(Spec),
@@ -122,7 +126,8 @@ impl fmt::Display for ArmPolicy {
     }
 }
 
-/// The one tuned number: the same multiples of the found `max_lr` for every arm, each at the whole budget.
+/// The one tuned number: the same multiples of the found `max_lr` for every arm, each at the whole
+/// budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -172,21 +177,21 @@ impl Bounds {
     }
 }
 
-/// The multiples of the found `max_lr` that are tried where nothing else is declared.
+/// The multiples of the found `max_lr` that are tried if nothing else is declared.
 pub const MULTIPLES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
 /// The runs of the usual comparison; its sweeps cost a tenth of them, or less.
 const USUAL_RUNS: u64 = 27;
 
-/// Ratio of the bounds where none were found: a quarter, of the paper's "one third or one fourth".
+/// Ratio of the bounds if none were found: a quarter, of the paper's "one third or one fourth".
 const USUAL_RATIO: f64 = 0.25;
 
 /// The bounds of a spec that is shown as an example.
 const EXAMPLE: (f64, f64) = (0.025, 0.1);
 
 impl Plan {
-    /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each, five seeds, a margin
-    /// of 0.5, the whole budget only.
+    /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each,
+    /// five seeds, a margin of 0.5, the whole budget only.
     pub fn new(updates: u64) -> Self {
         Self {
             title: String::from("Comparison of learning-rate policies"),
@@ -232,7 +237,7 @@ impl Plan {
         trials.chain(finals).fold(0, u64::saturating_add)
     }
 
-    /// The updates of an arm's run at a share of the budget.
+    /// The updates of an arm's run at a fraction of the budget.
     pub fn updates_of(&self, arm: &Arm, fraction: f64) -> u64 {
         let whole = arm.updates.unwrap_or(self.updates);
         ((whole as f64 * fraction).round() as u64).max(1)
@@ -246,7 +251,8 @@ impl Plan {
         super::study::place_of(label, &self.arms)
     }
 
-    /// What the plan takes at a measured pace with so many runs side by side, beside a range test of so many updates.
+    /// What the plan takes at a measured pace with so many runs side by side, beside a range test
+    /// of so many updates.
     ///
     /// # Errors
     /// As [`Plan::check`], for an arm that does not fit its run.
@@ -291,7 +297,8 @@ impl Plan {
         ((self.updates as f64 * fraction).round() as u64).max(1)
     }
 
-    /// The updates after which every arm is evaluated, at a fraction of the budget: what times to a target are read from.
+    /// The updates after which every arm is evaluated, at a fraction of the budget: what times to
+    /// a target are read from.
     pub fn grid(&self, fraction: f64) -> Vec<u64> {
         let every = self.evaluate_every(fraction).get();
         let longest = self
@@ -307,7 +314,8 @@ impl Plan {
         grid
     }
 
-    /// The validation split is evaluated whenever so many updates more have been made, in every arm alike.
+    /// The validation split is evaluated whenever so many updates more have been made, in every
+    /// arm alike.
     pub(super) fn evaluate_every(&self, fraction: f64) -> NonZeroU64 {
         let updates = self.updates_at(fraction);
         NonZeroU64::new(updates.div_ceil(self.evaluations.max(1))).unwrap_or(NonZeroU64::MIN)
@@ -316,8 +324,8 @@ impl Plan {
     /// Refuses a plan that means nothing, or that this data cannot carry.
     ///
     /// # Errors
-    /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`], [`Error::NotObeyed`], and
-    /// [`Error::BadSweep`] where the updates of the range test are too few.
+    /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`],
+    /// [`Error::NotObeyed`], and [`Error::BadSweep`] if the updates of the range test are too few.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         self.check_arms()?;
         self.check_seeds()?;
@@ -446,8 +454,8 @@ impl Arm {
         }
     }
 
-    /// The arm's spec for the whole budget, with its peak at `peak`; without one, as an untuned arm has it. `bounds` are
-    /// (`base_lr`, `max_lr`).
+    /// The arm's spec for the whole budget, with its peak at `peak`; without one, as an untuned
+    /// arm has it. `bounds` are (`base_lr`, `max_lr`).
     pub(super) fn spec(
         &self,
         bounds: Option<(f64, f64)>,
@@ -489,8 +497,8 @@ impl Arm {
     }
 
     /// The step size that fills a run with the advised number of whole cycles, in updates where
-    /// that comes out even at every budget, else in per cent, with as few digits as still end the last cycle at the end of
-    /// the run.
+    /// that comes out even at every budget, else in per cent, with as few digits as still end the
+    /// last cycle at the end of the run.
     fn step(&self, plan: &Plan, info: &TrainerInfo) -> Result<Length, cyclr::Error> {
         let updates = plan.updates_of(self, 1.0);
         let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
@@ -509,7 +517,7 @@ impl Arm {
         Percent::new(step.unwrap_or(percent)).map(Length::from)
     }
 
-    /// What the spec does at a share of the budget: the whole shape, shortened with it.
+    /// What the spec does at a fraction of the budget: the whole shape, shortened with it.
     pub(super) fn schedule(
         &self,
         spec: &Spec,

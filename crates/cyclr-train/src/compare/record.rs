@@ -1,8 +1,10 @@
-//! What a comparison leaves in `result.json`: the whole plan, every value by seed, and what follows from them.
+//! What a comparison leaves in `result.json`: the whole plan, every value by seed, and what
+//! follows from them.
 //!
-//! Arms, budgets and seeds are in the plan's order everywhere, and are referred to by their place in it; labels are for
-//! people. Values of the objective are in its [unit](cyclr::trainer::Unit): an accuracy in points (per cent), anything
-//! else as it is. A value that is missing is `null`, never a number.
+//! Arms, budgets and seeds are in the plan's order everywhere, and are referred to by their place
+//! in it; labels are for people. Values of the objective are in its [unit](cyclr::trainer::Unit):
+//! an accuracy in points (per cent), anything else as it is. A value that is missing is `null`,
+//! never a number.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +78,8 @@ pub struct Sweep {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ArmOutcome {
-    /// Its spec at the chosen peak rate, for the whole budget; `null` if every rate that was tried diverged.
+    /// Its spec at the chosen peak rate, for the whole budget; `null` if every rate that was tried
+    /// diverged.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub spec: Option<Spec>,
     /// Whether its rate goes up and down in cycles.
@@ -96,7 +99,8 @@ pub struct Tuning {
     pub trials: Vec<Trial>,
     /// The place in `trials` of the chosen one; `null` if all diverged.
     pub chosen: Option<usize>,
-    /// Whether the chosen rate is the lowest or highest that was tried, so that a better one may lie beyond it.
+    /// Whether the chosen rate is the lowest or highest that was tried, so that a better one may
+    /// lie beyond it.
     pub at_edge: bool,
 }
 
@@ -206,11 +210,11 @@ pub struct Against {
     pub reference: usize,
     /// Why it is one.
     pub role: Role,
-    /// Final test values, arm less reference, paired by seed; `null` for the reference itself, and if
-    /// a run of either diverged.
+    /// Final test values, arm less reference, paired by seed; `null` for the reference itself, and
+    /// if a run of either diverged.
     pub difference: Option<Comparison>,
-    /// How long the arm takes to come near the reference's end; `null` if a run of the reference diverged, or the arm has
-    /// no runs.
+    /// How long the arm takes to come near the reference's end; `null` if a run of the reference
+    /// diverged, or the arm has no runs.
     pub time_to_target: Option<TimeToTarget>,
 }
 
@@ -234,10 +238,11 @@ pub struct TimeToTarget {
     pub target: f64,
     /// Updates to the target, by seed; `null` for a run that did not reach it.
     pub updates: Vec<Option<u64>>,
-    /// The median number of updates: one number twice if censored runs do not matter, else the two ends that it lies
-    /// between; the upper end is `null` if it is unbounded.
+    /// The median number of updates: one number twice if censored runs do not matter, else the two
+    /// ends that it lies between; the upper end is `null` if it is unbounded.
     pub median_updates: [Option<f64>; 2],
-    /// The median over seeds of (this arm's updates) / (the reference's own), likewise; below 1 the arm is sooner.
+    /// The median over seeds of (this arm's updates) / (the reference's own), likewise; below 1
+    /// the arm is sooner.
     pub ratio: [Option<f64>; 2],
     /// The distribution-free interval of that median.
     pub ratio_interval: [Option<f64>; 2],

@@ -21,7 +21,8 @@ pub struct Part {
     pub name: String,
     /// What is compared.
     pub plan: Plan,
-    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes the trainer factory reads it.
+    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes
+    /// the trainer factory reads it.
     pub train: toml::Table,
 }
 
@@ -81,7 +82,7 @@ impl Study {
     /// The same study with `factor` times the updates, in budgets and specs alike.
     ///
     /// # Errors
-    /// [`Error::BadStudy`] where the factor is not in (0, 1], or a spec cannot be shortened so far.
+    /// [`Error::BadStudy`] if the factor is not in (0, 1], or a spec cannot be shortened so far.
     pub fn scaled(mut self, factor: f64) -> Result<Self, Error> {
         if !(factor > 0.0 && factor <= 1.0) {
             return Err(bad(format!(

@@ -5,7 +5,8 @@ use super::record::{Trial, Tuning};
 /// How far beyond an edge the next rate is.
 const BEYOND: f64 = 2.0;
 
-/// The place of the best trial: by validation, and of equals the smallest rate. `None` if all diverged.
+/// The place of the best trial: by validation, and of equals the smallest rate. `None` if all
+/// diverged.
 pub(super) fn best(trials: &[Trial], direction: Direction) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, trial) in trials.iter().enumerate() {
@@ -19,9 +20,9 @@ pub(super) fn best(trials: &[Trial], direction: Direction) -> Option<usize> {
     best.map(|(place, _)| place)
 }
 
-/// What one more trial of an arm should try: beyond the edge if the best is at an edge, else between the best and the
-/// better of its neighbours, so that every arm has as many trials. If all diverged, below them all. Nothing for an arm
-/// without trials.
+/// What one more trial of an arm should try: beyond the edge if the best is at an edge, else
+/// between the best and the better of its neighbours, so that every arm has as many trials. If all
+/// diverged, below them all. Nothing for an arm without trials.
 pub(super) fn one_more(trials: &[Trial], direction: Direction) -> Vec<f64> {
     let Some(last) = trials.len().checked_sub(1) else {
         return Vec::new();

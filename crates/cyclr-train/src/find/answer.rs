@@ -18,7 +18,7 @@ pub enum AnswerRecord {
         version: u32,
         /// What the bounds are read from.
         read_from: ReadFrom,
-        /// The updates of the training that they are for, where it is known.
+        /// The updates of the training that they are for, if it is known.
         budget: Option<u64>,
         /// The updates that the test made.
         updates: u64,
@@ -36,11 +36,12 @@ pub enum AnswerRecord {
         interval: String,
         /// The lowest rate at which a run diverged, where `max_lr` is held below it.
         held_by: Option<f64>,
-        /// `base_lr` and `max_lr` as the paper's rule reads them from the sweep alone, where it can.
+        /// `base_lr` and `max_lr` as the paper's rule reads them from the sweep alone, where it
+        /// can.
         paper: Option<[f64; 2]>,
         /// The largest rate that all sweeps stood.
         largest_stable: Option<f64>,
-        /// The step size in updates that is advised for the budget, where one is known.
+        /// The step size in updates that is advised for the budget, if one is known.
         step: Option<u64>,
         /// The cycles in it.
         cycles: Option<u64>,
@@ -53,7 +54,7 @@ pub enum AnswerRecord {
         version: u32,
         /// What was tried to read the bounds from.
         read_from: ReadFrom,
-        /// The updates of the training that was asked about, where it is known.
+        /// The updates of the training that was asked about, if it is known.
         budget: Option<u64>,
         /// The updates that the test made.
         updates: u64,
@@ -98,8 +99,8 @@ impl AnswerRecord {
         Ok(record.with(found.updates(), found.test.weight_decay))
     }
 
-    /// What sweeps alone say, made with a weight decay where one was tried; `run` is the training that they are for, where it is
-    /// known.
+    /// What sweeps alone say, made with a weight decay where one was tried; `run` is the training
+    /// that they are for, if it is known.
     ///
     /// # Errors
     /// Those of [`advice::suggest`].

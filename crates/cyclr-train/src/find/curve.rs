@@ -27,9 +27,9 @@ pub struct CurvePoint {
     pub update: u64,
     /// Its rate.
     pub lr: f64,
-    /// The mean loss, where there is one.
+    /// The mean loss, if there is one.
     pub loss: Option<f64>,
-    /// The deciding figure beside the loss, accuracy as a rule, where there is one.
+    /// The objective beside the loss, accuracy as a rule, if there is one.
     pub figure: Option<f64>,
     /// Of an accuracy: the number correct.
     pub correct: Option<u64>,
@@ -47,11 +47,11 @@ pub struct Diverged {
 }
 
 impl Curve {
-    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it, with losses that are each update's own, as cyclr
-    /// records them.
+    /// The curve as [`read_bounds`](cyclr::range::read_bounds) takes it, with losses that are each
+    /// update's own, as cyclr records them.
     ///
     /// # Errors
-    /// [`SweepError`] where the points are not those of one sweep.
+    /// [`SweepError`] if the points are not those of one sweep.
     pub fn sweep(&self) -> Result<Sweep, SweepError> {
         self.sweep_of_unknown_losses().map(Sweep::of_raw_losses)
     }
@@ -75,9 +75,10 @@ impl Curve {
         self.points.push(point);
     }
 
-    /// The curve as text: `update,lr,loss,correct,count`; where the deciding figure is no accuracy, `higher` or `lower` in
-    /// place of `correct`, by what is better; where there is only a loss, `update,lr,loss`. A loss that was not measured
-    /// is empty. Numbers have the digits that read back to the same value.
+    /// The curve as text: `update,lr,loss,correct,count`; if the objective is no accuracy,
+    /// `higher` or `lower` in place of `correct`, by what is better; if there is only a loss,
+    /// `update,lr,loss`. A loss that was not measured is empty. Numbers have the digits that read
+    /// back to the same value.
     pub fn to_csv(&self) -> String {
         let header = self.header();
         let mut csv = String::from(header);

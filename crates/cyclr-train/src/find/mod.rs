@@ -1,9 +1,10 @@
 //! The learning-rate range test: which bounds suit a cyclical policy.
 //!
-//! [`range_test`] makes one exponential sweep, which shows where the loss is least while the rate rises, and then probes: short
-//! trainings around that rate, each with a peak of its own. `max_lr` is the centre of the peaks that end nearly as well as
-//! the best; `base_lr` a fixed fraction of it. [`sweep_test`] makes sweeps alone and reads them as the paper does
-//! (Smith, arXiv 1506.01186, section 3.3).
+//! [`range_test`] makes one exponential sweep, which shows where the loss is least while the rate
+//! rises, and then probes: short trainings around that rate, each with a peak of its own. `max_lr`
+//! is the centre of the peaks that end nearly as well as the best; `base_lr` a fixed fraction of
+//! it. [`sweep_test`] makes sweeps alone and reads them as the paper does (Smith, arXiv
+//! 1506.01186, section 3.3).
 //!
 //! ```
 //! use cyclr_train::{Interrupt, Watch, noisy_quadratic::NoisyQuadratic, find::{RangeTest, range_test}};
@@ -55,10 +56,10 @@ pub struct RangeTest {
     pub seed: u64,
     /// At most so many probes run at the same time. The answer does not depend on it.
     pub threads: usize,
-    /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added where the probes learn too
-    /// little.
+    /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added
+    /// where the probes learn too little.
     pub updates: u64,
-    /// The weight decay, where it is not the trainer's own.
+    /// The weight decay, if it is not the trainer's own.
     pub weight_decay: Option<f64>,
 }
 
@@ -75,7 +76,8 @@ impl Default for RangeTest {
 }
 
 impl RangeTest {
-    /// The test for a training of `budget` updates: it costs `fraction` of them, but no less than a readable test needs.
+    /// The test for a training of `budget` updates: it costs `fraction` of them, but no less than
+    /// a readable test needs.
     pub fn for_budget(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
         Self {
             updates: Allowance::new(budget, fraction, info).updates,
@@ -91,7 +93,8 @@ impl RangeTest {
     /// Refuses a test that could not be made of what has these facts, before any of it is.
     ///
     /// # Errors
-    /// [`Error::BadSweep`] where there are too few updates; [`Error::NotObeyed`] where the trainer does not obey weight decay.
+    /// [`Error::BadSweep`] if there are too few updates; [`Error::NotObeyed`] if the trainer does
+    /// not obey weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         check_obeyed(self.weight_decay, info)?;
         if self.updates < Allowance::FEWEST_UPDATES {
@@ -156,7 +159,8 @@ pub struct Found {
     pub probes: Vec<ProbeResult>,
     /// The sweep before them, and what the paper's rule reads from it by itself.
     pub sweep: Swept,
-    /// Whether all runs start from the same given weights, so that they differ in the order of the data only.
+    /// Whether all runs start from the same given weights, so that they differ in the order of the
+    /// data only.
     pub given_weights: bool,
 }
 
@@ -168,9 +172,10 @@ impl Found {
         swept.chain(probed).sum()
     }
 
-    /// Writes the sweep and the probes into a folder, which is made if need be: `sweep-0.csv`, and `probes.csv` with the columns
-    /// `lr,updates,repeat,loss,figure,made` (loss and figure are empty where the training diverged). Where a weight decay was tried it
-    /// stands before the name, as in `wd0.001-sweep-0.csv`.
+    /// Writes the sweep and the probes into a folder, which is made if need be: `sweep-0.csv`, and
+    /// `probes.csv` with the columns `lr,updates,repeat,loss,figure,made` (loss and figure are
+    /// empty if the training diverged). Where a weight decay was tried it stands before the name,
+    /// as in `wd0.001-sweep-0.csv`.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -197,8 +202,8 @@ impl Found {
 /// Makes a range test with runs of its own, so that it leaves no trace in any other.
 ///
 /// # Errors
-/// Those of [`RangeTest::check`]; [`Error::SeedNotObeyed`] and [`Error::RateNotObeyed`] where the sweeps show it;
-/// [`Error::Trainer`] and [`Error::Interrupted`].
+/// Those of [`RangeTest::check`]; [`Error::SeedNotObeyed`] and [`Error::RateNotObeyed`] if the
+/// sweeps show it; [`Error::Trainer`] and [`Error::Interrupted`].
 pub fn range_test(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
@@ -259,7 +264,7 @@ pub fn range_test(
 /// The sweep over all rates that nets are trained with.
 ///
 /// # Errors
-/// [`Error::BadSweep`] where the updates are too few.
+/// [`Error::BadSweep`] if the updates are too few.
 pub fn scale_ramp(updates: u64) -> Result<Ramp, Error> {
     Ramp::new(Shape::Exponential, 1e-7, 10.0, updates)
 }
@@ -311,7 +316,8 @@ fn learnt_nothing(reading: &ProbeReading) -> bool {
     )
 }
 
-/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the bit.
+/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
+/// bit.
 fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
     for (n, one) in probes.iter().enumerate() {
         for other in &probes[..n] {

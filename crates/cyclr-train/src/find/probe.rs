@@ -10,7 +10,8 @@ use crate::{Error, Watch};
 /// A loss so many times the first one's will not come back.
 const HOPELESS: f64 = 1000.0;
 
-/// Trains a probe with a run that was just started, up to its end or to where it diverges. `watch` sees the updates made so far.
+/// Trains a probe with a run that was just started, up to its end or to where it diverges. `watch`
+/// sees the updates done so far.
 ///
 /// # Errors
 /// [`Error::Trainer`] and [`Error::Interrupted`].
@@ -75,7 +76,7 @@ fn is_hopeless(loss: f64, first: f64) -> bool {
     !loss.is_finite() || loss > first + HOPELESS * first.abs()
 }
 
-/// The loss of a batch, or what decides where there is none, turned so that less is better.
+/// The loss of a batch, or what decides if there is none, turned so that less is better.
 fn loss(batch: &Metrics) -> f64 {
     let Some(metric) = batch.loss().or(batch.first_objective()) else {
         return f64::NAN;

@@ -26,8 +26,8 @@ const MOST: u64 = 1_000_000_000;
 
 impl Ramp {
     /// # Errors
-    /// [`Error::BadSweep`] unless `0 <= from < to` are finite (`from` above 0 where exponential) and there are at least
-    /// 16 updates, and at most 1e9.
+    /// [`Error::BadSweep`] unless `0 <= from < to` are finite (`from` above 0 if exponential) and
+    /// there are at least 16 updates, and at most 1e9.
     pub fn new(shape: Shape, from: f64, to: f64, updates: u64) -> Result<Self, Error> {
         let refuse = |reason| Err(Error::BadSweep { reason });
         if !(from.is_finite() && to.is_finite() && 0.0 <= from && from < to) {

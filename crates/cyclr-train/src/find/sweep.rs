@@ -16,12 +16,13 @@ pub enum Measure {
     },
 }
 
-/// Makes a sweep with a run in mid-training, and puts the run back: weights, optimizer, norm statistics, random numbers and
-/// place in the data are then as before, also after an error, an interrupt, divergence or a panic.
+/// Makes a sweep with a run in mid-training, and puts the run back: weights, optimizer, norm
+/// statistics, random numbers and place in the data are then as before, also after an error, an
+/// interrupt, divergence or a panic.
 ///
 /// # Errors
-/// [`Error::Trainer`] where the run cannot be put back, or the sweep failed; [`Error::Undecidable`] where the
-/// validation split is to be measured and there is none; [`Error::Interrupted`].
+/// [`Error::Trainer`] if the run cannot be put back, or the sweep failed; [`Error::Undecidable`]
+/// if the validation split is to be measured and there is none; [`Error::Interrupted`].
 pub fn range_test_in_place(
     net: &mut dyn Trainer,
     ramp: &Ramp,
@@ -145,8 +146,9 @@ pub(super) fn check_measure(info: &TrainerInfo, measure: Measure) -> Result<(), 
     Ok(())
 }
 
-/// The training losses of a sweep (or a figure that falls, in their place), watched for divergence: one that is not finite, or five in a row whose mean is above
-/// four times that of the first five.
+/// The training losses of a sweep (or a figure that falls, in their place), watched for
+/// divergence: one that is not finite, or five in a row whose mean is above four times that of the
+/// first five.
 #[derive(Default)]
 struct Losses(Vec<f64>);
 

@@ -11,13 +11,14 @@ use crate::parallel::all_side_by_side;
 use crate::store::write_atomically;
 use crate::{Error, Watch};
 
-/// A learning-rate range test as in the paper (Smith, arXiv 1506.01186, section 3.3): one sweep, which is repeated with other
-/// weights and another order of the data.
+/// A learning-rate range test as in the paper (Smith, arXiv 1506.01186, section 3.3): one sweep,
+/// which is repeated with other weights and another order of the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepTest {
     /// The seed of the first repeat; the others have those that follow.
     pub seed: u64,
-    /// How often the sweep is made, at least 1. From given weights only the order of the data varies.
+    /// How often the sweep is made, at least 1. From given weights only the order of the data
+    /// varies.
     pub repeats: u32,
     /// At most so many repeats run at the same time.
     pub threads: usize,
@@ -25,7 +26,7 @@ pub struct SweepTest {
     pub ramp: Ramp,
     /// What is measured.
     pub measure: Measure,
-    /// The weight decay, where it is not the trainer's own.
+    /// The weight decay, if it is not the trainer's own.
     pub weight_decay: Option<f64>,
 }
 
@@ -50,8 +51,9 @@ impl SweepTest {
     /// Refuses a test that could not be made of what has these facts, before any of it is.
     ///
     /// # Errors
-    /// [`Error::BadSweep`] where there are no repeats; [`Error::Undecidable`] where the validation split is to be measured
-    /// and there is none; [`Error::NotObeyed`] where the trainer does not obey weight decay.
+    /// [`Error::BadSweep`] if there are no repeats; [`Error::Undecidable`] if the validation split
+    /// is to be measured and there is none; [`Error::NotObeyed`] if the trainer does not obey
+    /// weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         sweep::check_measure(info, self.measure)?;
         super::check_obeyed(self.weight_decay, info)?;
@@ -127,7 +129,8 @@ pub fn sweep_test(
 /// Refuses repeats that are one and the same sweep.
 fn check_repeats(test: &SweepTest, curves: &[Curve]) -> Result<(), Error> {
     if test.measure != Measure::Training {
-        // Held-out data at the lowest rates may be alike for all seeds that start from given weights.
+        // Held-out data at the lowest rates may be alike for all seeds that start from given
+        // weights.
         return Ok(());
     }
     let mut known: Vec<Beginning> = Vec::new();
@@ -150,8 +153,9 @@ fn check_repeats(test: &SweepTest, curves: &[Curve]) -> Result<(), Error> {
 }
 
 impl Swept {
-    /// Writes every curve into a folder, which is made if need be: `sweep-0.csv` is the first repeat, and `sweep-0.log` what its
-    /// trainer printed, where it did. `prefix` stands before each name. `cyclr find --from` reads the curves again.
+    /// Writes every curve into a folder, which is made if need be: `sweep-0.csv` is the first
+    /// repeat, and `sweep-0.log` what its trainer printed, where it did. `prefix` stands before
+    /// each name. `cyclr find --from` reads the curves again.
     ///
     /// # Errors
     /// [`Error::Io`].

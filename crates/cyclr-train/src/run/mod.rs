@@ -24,18 +24,20 @@ pub use resume::{Change, resume};
 /// Trains, and keeps nothing but the outcome.
 ///
 /// # Errors
-/// Those of [`Plan::new`]; [`Error::Trainer`] where the trainer fails; [`Error::Interrupted`].
+/// Those of [`Plan::new`]; [`Error::Trainer`] if the trainer fails; [`Error::Interrupted`].
 pub fn train(factory: &dyn TrainerFactory, task: &Task, watch: Watch) -> Result<Outcome, Error> {
     let net = factory.start(task.seed)?;
     let plan = Plan::of(factory, net.info(), task)?;
     Run::new(&plan, net, None, watch).go()
 }
 
-/// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit for bit. `trainer_record`
-/// is stored with it: whatever the caller needs to make the trainer factory again.
+/// Trains, and keeps everything in a new folder, from which the run can be [resumed](resume) bit
+/// for bit. `trainer_record` is stored with it: whatever the caller needs to make the trainer
+/// factory again.
 ///
 /// # Errors
-/// As [`train`]; besides, [`Error::Occupied`] where the folder holds something, [`Error::Locked`], and [`Error::Io`].
+/// As [`train`]; besides, [`Error::Occupied`] if the folder holds something, [`Error::Locked`],
+/// and [`Error::Io`].
 pub fn train_in(
     folder: &Path,
     factory: &dyn TrainerFactory,
@@ -83,7 +85,8 @@ fn start_in<'f>(
     Ok(factory.start_known(seed, known)?)
 }
 
-/// A trough is saved unless the last save is less than this ago, as flushing to the disk takes longer than many a cycle.
+/// A trough is saved unless the last save is less than this ago, as flushing to the disk takes
+/// longer than many a cycle.
 const TROUGH_SAVES: Duration = Duration::from_secs(1);
 
 /// A run on its way.
@@ -131,7 +134,8 @@ impl<'a, 'w> Run<'a, 'w> {
         Ok(outcome)
     }
 
-    /// Trains, tests and lets the trainer end. The outcome, and the model where there is a folder for it.
+    /// Trains, tests and lets the trainer end. The outcome, and the model if there is a folder for
+    /// it.
     fn go_to_end(&mut self) -> Result<(Outcome, Option<Vec<u8>>), Error> {
         self.announce()?;
         while self.progress.stop_reason.is_none() {
@@ -186,7 +190,8 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
-    /// Trains up to the count of updates `stop` and reads there. Gives an ending where the run ends by that.
+    /// Trains up to the count of updates `stop` and reads there. Gives an ending where the run
+    /// ends by that.
     fn train_to(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
         if let Some(diverged) = self.update_until(stop)? {
             return Ok(Some(diverged));
@@ -223,8 +228,8 @@ impl<'a, 'w> Run<'a, 'w> {
         Ok(None)
     }
 
-    /// The rates of the next updates: as many as take about a twentieth of a second, so that an interrupt is heeded soon
-    /// and a trainer in another process is not asked for each one.
+    /// The rates of the next updates: as many as take about a twentieth of a second, so that an
+    /// interrupt is heeded soon and a trainer in another process is not asked for each one.
     fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
         const SECONDS: f64 = 0.05;
         let Progress {
@@ -327,7 +332,8 @@ impl<'a, 'w> Run<'a, 'w> {
         !metric.direction.is_better(target, metric.value)
     }
 
-    /// Whether this is a trough and the budget of time, if there is one, will be over before the next.
+    /// Whether this is a trough and the budget of time, if there is one, will be over before the
+    /// next.
     fn is_last_trough_in_time(&self) -> bool {
         let updates_done = self.progress.updates_done;
         let (Some(seconds), Some(_)) = (self.plan.seconds(), self.plan.trough(updates_done)) else {
@@ -383,7 +389,7 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
-    /// Writes a checkpoint, where the run has a folder and the trainer can be saved.
+    /// Writes a checkpoint, if the run has a folder and the trainer can be saved.
     fn save(&mut self) -> Result<(), Error> {
         self.progress.wall_seconds = self.spent();
         let Some(folder) = self

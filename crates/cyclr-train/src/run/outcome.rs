@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ValidationPoint {
     /// The updates done before it.
     pub updates_done: u64,
-    /// Which trough of the schedule this is, counted from 1, if it is one: the run could be stopped here.
+    /// Which trough of the schedule this is, counted from 1, if it is one: the run could be
+    /// stopped here.
     pub trough: Option<u64>,
     /// The figures over the whole split.
     pub metrics: Metrics,
@@ -47,9 +48,11 @@ pub struct Outcome {
     pub updates_done: u64,
     /// What the validation split showed at each stop.
     pub evaluations: Vec<ValidationPoint>,
-    /// What the test split showed after the end; `None` if there is none, it was not asked for, or training diverged.
+    /// What the test split showed after the end; `None` if there is none, it was not asked for, or
+    /// training diverged.
     pub test: Option<Metrics>,
-    /// What the updates took, in seconds, without evaluations and saving: the time to compare policies by.
+    /// What the updates took, in seconds, without evaluations and saving: the time to compare
+    /// policies by.
     pub compute_seconds: f64,
     /// What everything took, in seconds, all processes of a resumed run together.
     pub wall_seconds: f64,

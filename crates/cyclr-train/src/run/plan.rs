@@ -21,8 +21,8 @@ pub enum Budget {
         #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         Epochs,
     ),
-    /// That long by the clock, in seconds, evaluations and the test included. It is turned into updates before
-    /// training, by timing a model that is thrown away ([`Pace::measure`]).
+    /// That long by the clock, in seconds, evaluations and the test included. It is turned into
+    /// updates before training, by timing a model that is thrown away ([`Pace::measure`]).
     #[serde(rename = "seconds")]
     Time(
         #[serde(with = "seconds")]
@@ -43,20 +43,21 @@ pub struct Task {
     pub seed: u64,
     /// How long. A cyclical run ends at the last trough within it.
     pub budget: Budget,
-    /// Evaluates on the validation split whenever that many updates more have been done, besides at every trough
-    /// and at the end. Arms of a comparison are evaluated on the same grid.
+    /// Evaluates on the validation split whenever that many updates more have been done, besides
+    /// at every trough and at the end. Arms of a comparison are evaluated on the same grid.
     pub evaluate_every: Option<NonZeroU64>,
-    /// Ends a cyclical run at a trough, from the second on, if the cycle brought no gain: a one-sided McNemar
-    /// test at 5 % on the same validation examples at this trough and the one before. If the trainer does not say
-    /// which examples were correct: if the objective is no better.
+    /// Ends a cyclical run at a trough, from the second on, if the cycle brought no gain: a
+    /// one-sided McNemar test at 5 % on the same validation examples at this trough and the one
+    /// before. If the trainer does not say which examples were correct: if the objective is no
+    /// better.
     pub stop_on_plateau: bool,
-    /// Ends the run when the objective on the validation split is at least as good as this: at a trough, or, in a
-    /// run without troughs, at any evaluation.
+    /// Ends the run when the objective on the validation split is at least as good as this: at a
+    /// trough, or, in a run without troughs, at any evaluation.
     pub target: Option<f64>,
     /// Whether the test split is evaluated, once, after the end.
     pub test: bool,
-    /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at most once a
-    /// second, on interrupt and at the end.
+    /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at
+    /// most once a second, on interrupt and at the end.
     #[serde(with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub save_every: Duration,
@@ -90,8 +91,8 @@ pub struct Planned {
     pub info: TrainerInfo,
     /// The budget in updates. The schedule is made for it.
     pub horizon: u64,
-    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run: the last trough
-    /// within the horizon.
+    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run:
+    /// the last trough within the horizon.
     pub end: u64,
     /// If the budget is time: what an update took when that was turned into updates.
     pub seconds_per_update: Option<f64>,
@@ -106,11 +107,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a task for a run of the trainer factory; times some updates where the budget is time.
+    /// Plans a task for a run of the trainer factory; times some updates if the budget is time.
     ///
     /// # Errors
-    /// [`Error::Undecidable`], [`Error::NotObeyed`], [`Error::Schedule`] where the task does not fit the trainer factory;
-    /// [`Error::BudgetTooShort`] where not even one update, or one cycle of a cyclical run, fits the budget.
+    /// [`Error::Undecidable`], [`Error::NotObeyed`], [`Error::Schedule`] if the task does not fit
+    /// the trainer factory; [`Error::BudgetTooShort`] if not even one update, or one cycle of a
+    /// cyclical run, fits the budget.
     pub fn new(factory: &dyn TrainerFactory, task: &Task) -> Result<Self, Error> {
         let info = factory.info()?;
         Self::of(factory, &info, task)
@@ -176,8 +178,8 @@ impl Plan {
         self.planned.horizon
     }
 
-    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run: the last trough
-    /// within the horizon.
+    /// The updates that will be done, unless something ends the run earlier. Of a cyclical run:
+    /// the last trough within the horizon.
     pub fn end(&self) -> u64 {
         self.planned.end
     }
@@ -198,7 +200,7 @@ impl Plan {
         evaluations
     }
 
-    /// The budget of time, in seconds, where it is one.
+    /// The budget of time, in seconds, if it is one.
     pub(crate) fn seconds(&self) -> Option<f64> {
         match self.task().budget {
             Budget::Time(time) => Some(time.as_secs_f64()),
@@ -206,7 +208,8 @@ impl Plan {
         }
     }
 
-    /// The first count of updates after `updates_done` at which the run stops to read: a trough, a multiple of the grid, the end.
+    /// The first count of updates after `updates_done` at which the run stops to read: a trough, a
+    /// multiple of the grid, the end.
     pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
         let grid = self
             .task()

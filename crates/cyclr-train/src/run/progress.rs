@@ -13,7 +13,8 @@ pub(crate) struct Progress {
     pub(crate) wall_seconds: f64,
     /// What the validation split has shown so far.
     pub(crate) evaluations: Vec<ValidationPoint>,
-    /// Which validation examples were classified correctly at the last trough, if the trainer says so.
+    /// Which validation examples were classified correctly at the last trough, if the trainer says
+    /// so.
     #[serde(with = "digits")]
     pub(crate) trough_correct: Option<Vec<bool>>,
     /// Why training is over, once it is.

@@ -7,13 +7,14 @@ use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
 use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
 use crate::{Error, Event, Watch};
 
-/// Another horizon for a run that is resumed. What becomes of the curve must be said, because both may be meant.
+/// Another horizon for a run that is resumed. What becomes of the curve must be said, because both
+/// may be meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "how", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// The rate of every update stays what it was. Cycles go on beyond the old end; any other curve holds its last value
-    /// there, which is refused where that is 0.
+    /// The rate of every update stays what it was. Cycles continue beyond the old end; any other
+    /// curve holds its last value there, which is refused if that is 0.
     KeepShape {
         /// The new budget.
         updates: u64,
@@ -25,13 +26,13 @@ pub enum Change {
     },
 }
 
-/// Goes on with a run from its last checkpoint, or from the start where there is none, as if it had never stopped: the
-/// outcome is the same bit for bit, but for the times. The outcome of a finished run is read, not made again, unless a
-/// change gives it more to do.
+/// Goes on with a run from its last checkpoint, or from the start if there is none, as if it had
+/// never stopped: the outcome is the same bit for bit, but for the times. The outcome of a
+/// finished run is read, not made again, unless a change gives it more to do.
 ///
 /// # Errors
-/// [`Error::NotARun`], [`Error::Locked`], [`Error::OtherTrainer`]; [`Error::BadHorizon`] for a change that cannot be made;
-/// and those of [`train_in`](crate::train_in).
+/// [`Error::NotARun`], [`Error::Locked`], [`Error::OtherTrainer`]; [`Error::BadHorizon`] for a
+/// change that cannot be made; and those of [`train_in`](crate::train_in).
 pub fn resume(
     folder: &Path,
     factory: &dyn TrainerFactory,

@@ -1,5 +1,5 @@
-//! A checkpoint: eight bytes of name, the version, a JSON header and the trainer's state, each with its length before
-//! it, and a checksum over all of it. Numbers are little-endian.
+//! A checkpoint: eight bytes of name, the version, a JSON header and the trainer's state, each
+//! with its length before it, and a checksum over all of it. Numbers are little-endian.
 
 use std::fs;
 use std::path::Path;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::store::files::write_record;
 
-/// Why the last try to make a run failed: the content of its `failed.json`. The next try removes it.
+/// Why the last try to make a run failed: the content of its `failed.json`. The next try removes
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -19,8 +20,8 @@ impl Failure {
     /// The name of the file in the folder.
     pub const FILE: &str = "failed.json";
 
-    /// Takes note of a failure of the trainer, in a folder that is a run's or free; what else may go wrong is not the run's
-    /// fault.
+    /// Takes note of a failure of the trainer, in a folder that is a run's or free; what else may
+    /// go wrong is not the run's fault.
     pub(crate) fn note<T>(folder: &Path, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Trainer(failure)) = &done {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;

@@ -10,7 +10,7 @@ use crate::store::run::{RunRecord, read_outcome, read_run};
 use crate::store::tensorboard::TensorBoard;
 use crate::{Error, Event, Outcome, Plan};
 
-/// Checkpoints that are kept: the last, and one before it lest that is damaged.
+/// Checkpoints that are kept: the last, and one before it in case that is damaged.
 const KEPT: usize = 2;
 
 /// What the trainer printed, up to so many bytes for each run.
@@ -22,7 +22,8 @@ const OUTPUT_ENDS: &str =
 /// How far the run in a folder has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// There is no run: the folder does not exist, or is empty but for what a run leaves that was killed at once.
+    /// There is no run: the folder does not exist, or is empty but for what a run leaves that was
+    /// killed at once.
     Absent,
     /// The run has begun and can be resumed.
     Unfinished,
@@ -33,7 +34,7 @@ pub enum Stage {
 /// How far the run in `folder` has come.
 ///
 /// # Errors
-/// [`Error::Occupied`] where the folder holds something else.
+/// [`Error::Occupied`] if the folder holds something else.
 pub fn stage(folder: &Path) -> Result<Stage, Error> {
     if folder.join(Outcome::FILE).exists() && folder.join(RunRecord::FILE).exists() {
         Ok(Stage::Finished)
@@ -51,7 +52,8 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
     }
 }
 
-/// Whether nothing is in the folder but a lock, files that were never finished, and the failure of a run that never began.
+/// Whether nothing is in the folder but a lock, files that were never finished, and the failure of
+/// a run that never began.
 fn is_free(folder: &Path) -> Result<bool, Error> {
     if !folder.exists() {
         return Ok(true);
@@ -151,8 +153,8 @@ impl RunFolder {
         self.tensorboard.record(event)
     }
 
-    /// Keeps what the trainer printed. It is no part of the record, and is not cut when the run goes on: what was printed
-    /// was printed. A log that is full says so.
+    /// Keeps what the trainer printed. It is no part of the record, and is not cut when the run
+    /// continues: what was printed was printed. A log that is full says so.
     pub(crate) fn print(&mut self, printed: &[u8]) -> Result<(), Error> {
         if printed.is_empty() {
             return Ok(());
@@ -178,7 +180,8 @@ impl RunFolder {
         folder.join(format!("checkpoints/{updates_done:012}.ckpt"))
     }
 
-    /// Writes a checkpoint that names how long the logs are, and drops those that are no longer needed.
+    /// Writes a checkpoint that names how long the logs are, and drops those that are no longer
+    /// needed.
     pub(crate) fn save(&mut self, progress: &Progress, state: &[u8]) -> Result<(), Error> {
         let logs = self.sync()?;
         let file = Self::checkpoint(&self.path, progress.updates_done);
@@ -189,9 +192,9 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The newest checkpoint that can be used, with the logs cut to where it was made; the very start if there is
-    /// none. What cannot be used is renamed, so that it is never taken for one of the checkpoints to keep, and shown to
-    /// the observer.
+    /// The newest checkpoint that can be used, with the logs cut to where it was made; the very
+    /// start if there is none. What cannot be used is renamed, so that it is never taken for one
+    /// of the checkpoints to keep, and shown to the observer.
     pub(crate) fn last_checkpoint(
         &mut self,
         observer: &mut dyn FnMut(&Event),
@@ -221,7 +224,8 @@ impl RunFolder {
         Ok((Progress::default(), None))
     }
 
-    /// Puts another plan in place of the one that was recorded. A result that it had is kept under another name.
+    /// Puts another plan in place of the one that was recorded. A result that it had is kept under
+    /// another name.
     pub(crate) fn replace(&mut self, record: &RunRecord) -> Result<(), Error> {
         if let Some(outcome) = read_outcome(&self.path)? {
             let (from, to) = (

@@ -8,15 +8,15 @@ use crate::Error;
 
 /// The right to write into a folder, held by one process at a time.
 ///
-/// It is a lock of the operating system on the file `.lock`, so that it ends with the process, even when that is killed.
-/// The file holds the number of the process, for the message.
+/// It is a lock of the operating system on the file `.lock`, so that it ends with the process,
+/// even when that is killed. The file holds the number of the process, for the message.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Tries again for a moment: a process that is just being started holds what its parent held, until it becomes another
-/// program.
+/// Tries again for a moment: a process that is just being started holds what its parent held,
+/// until it becomes another program.
 fn patiently(try_lock: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
     for _ in 0..20 {
         match try_lock() {
@@ -34,7 +34,8 @@ impl Lock {
     /// Takes the lock of a folder that exists.
     ///
     /// # Errors
-    /// [`Error::Locked`] where another holder has it; [`Error::Io`] where the folder cannot be written to.
+    /// [`Error::Locked`] if another holder has it; [`Error::Io`] if the folder cannot be written
+    /// to.
     pub fn take(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(Self::FILE);
         let mut file = OpenOptions::new()

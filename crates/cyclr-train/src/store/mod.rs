@@ -13,10 +13,10 @@
 //!
 //! `docs/schema` holds a JSON Schema of each record.
 //!
-//! Whole files are written beside their place, flushed to the disk, and renamed into it, so that a reader or a crash
-//! finds the old file or the new one. A checkpoint names the length of the two logs when it was made; going on from it
-//! cuts them there. While a process works in the folder it holds a lock on `.lock`, which the system releases when the
-//! process ends, however it ends.
+//! Whole files are written beside their place, flushed to the disk, and renamed into it, so that a
+//! reader or a crash finds the old file or the new one. A checkpoint names the length of the two
+//! logs when it was made; continuing from it cuts them there. While a process works in the folder
+//! it holds a lock on `.lock`, which the system releases when the process ends, however it ends.
 
 mod checkpoint;
 mod events;

@@ -7,11 +7,12 @@ use cyclr::trainer::Metrics;
 use crate::store::files::Log;
 use crate::{Error, Event};
 
-/// Curves of at most so many updates are written; TensorBoard itself shows 1,000 points of a curve.
+/// Curves of at most so many updates are written; TensorBoard itself shows 1,000 points of a
+/// curve.
 const MOST_UPDATES: u64 = 2000;
 
-/// Writes a run's curves as an event file of TensorBoard: records of TensorFlow's `TFRecord` format, each holding an
-/// `Event` message in the wire format of protocol buffers.
+/// Writes a run's curves as an event file of TensorBoard: records of TensorFlow's `TFRecord`
+/// format, each holding an `Event` message in the wire format of protocol buffers.
 #[derive(Debug)]
 pub(super) struct TensorBoard {
     pub(super) log: Log,
@@ -64,7 +65,8 @@ impl TensorBoard {
         }
     }
 
-    /// Appends an event with the values of one step; the first of a file is preceded by its version.
+    /// Appends an event with the values of one step; the first of a file is preceded by its
+    /// version.
     fn write(&mut self, step: u64, values: Vec<(String, f64)>) -> Result<(), Error> {
         if self.log.length() == 0 {
             let mut version = wall_time();
@@ -125,7 +127,8 @@ fn record(data: &[u8]) -> Vec<u8> {
     [&length[..], &masked(&length), data, &masked(data)].concat()
 }
 
-/// The checksum as the format has it: rotated and shifted, so that a checksum of data with checksums in it is sound.
+/// The checksum as the format has it: rotated and shifted, so that a checksum of data with
+/// checksums in it is sound.
 fn masked(data: &[u8]) -> [u8; 4] {
     let crc = crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8);
     crc.to_le_bytes()

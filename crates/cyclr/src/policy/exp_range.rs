@@ -10,8 +10,8 @@ use crate::units::Length;
 /// As [`Triangular`](crate::policy::Triangular), declining by a factor at every update.
 ///
 /// `lr(i) = base + (max - base)·tri(i)·gamma^i` where the amplitude decays (`decays=amplitude`, as
-/// torch, Keras and TF-addons do), `lr(i) = gamma^i·(base + (max - base)·tri(i))` where both
-/// bounds do (`decays=bounds`, as the paper describes it), with `tri` of [`Wave`]
+/// torch, Keras and TF-addons do), `lr(i) = gamma^i·(base + (max - base)·tri(i))` if both bounds
+/// do (`decays=bounds`, as the paper describes it), with `tri` of [`Wave`]
 ///
 /// Ranges: those of [`Wave`]; `gamma` above 0 and at most 1. At 0: `base`; past the end it holds
 /// its value at the end. Equals torch's `CyclicLR(mode="exp_range")` under `amplitude`. Momentum

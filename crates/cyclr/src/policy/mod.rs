@@ -5,8 +5,8 @@
 //! policy holds its lengths in updates, epochs or per cent;
 //! [`Spec::schedule`](crate::Spec::schedule) turns them into updates once the run is known.
 
-// A policy's file says all that the rest must know of it, by implementing `Definition` and `Curve`;
-// its line in `policies!` registers it.
+// A policy's file says all that the rest must know of it, by implementing `Definition` and
+// `Curve`; its line in `policies!` registers it.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -82,7 +82,7 @@ impl Momentum {
         Ok(Self { lo, hi })
     }
 
-    /// The momentum where the rate has gone `height`, in `0..=1`, of the way to its maximum.
+    /// The momentum when the rate has gone `height`, in `0..=1`, of the way to its maximum.
     fn against(self, height: f64) -> f64 {
         self.hi - (self.hi - self.lo) * height
     }

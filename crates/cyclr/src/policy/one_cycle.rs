@@ -95,7 +95,7 @@ impl OneCycle {
     /// Starts at `max/div` and ends at `max/div/final_div`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where a divisor lies outside the ranges above.
+    /// [`Error::OutOfRange`] if a divisor lies outside the ranges above.
     pub fn with_div(self, div: f64, final_div: f64) -> Result<Self, Error> {
         let div = in_range("div", div, "a finite number of at least 1", |v| v >= 1.0)?;
         let allowed = "a finite number of at least 1/div, so that the end is no higher than max";

@@ -84,7 +84,7 @@ impl Curve for Triangular2<f64> {
     }
 }
 
-/// `2^-times`, and 0 where that is below every normal number.
+/// `2^-times`, and 0 if that is below every normal number.
 fn halved(times: f64) -> f64 {
     // The exponent field of a double counts from 1023; a power of two has no other bits.
     f64::from_bits(1023_u64.saturating_sub(times as u64) << 52)

@@ -9,7 +9,7 @@ use super::{Sweep, curve};
 pub enum Unlike {
     /// The rate of one rises exponentially, that of the other linearly.
     Ramp,
-    /// One has a deciding figure (accuracy, as a rule), the other losses alone.
+    /// One has a objective (accuracy, as a rule), the other losses alone.
     Figure,
     /// More of one's figure is better, less of the other's.
     Direction,
@@ -25,7 +25,8 @@ impl fmt::Display for Unlike {
     }
 }
 
-/// The first sweep that cannot be a repeat of an earlier one, as `(earlier, this, how they differ)`.
+/// The first sweep that cannot be a repeat of an earlier one, as `(earlier, this, how they
+/// differ)`.
 pub fn unlike(sweeps: &[Sweep]) -> Option<(usize, usize, Unlike)> {
     let pair = |b: usize| (0..b).find_map(|a| Some((a, b, differ(&sweeps[a], &sweeps[b])?)));
     (0..sweeps.len()).find_map(pair)
@@ -46,8 +47,9 @@ fn differ(a: &Sweep, b: &Sweep) -> Option<Unlike> {
     }
 }
 
-/// For each sweep the index of the first one with the same points: its own where there is no earlier one. A copy is no
-/// repeat; it comes from a file given twice, or from a net and an order of the data that were the same.
+/// For each sweep the index of the first one with the same points: its own if there is no earlier
+/// one. A copy is no repeat; it comes from a file given twice, or from a net and an order of the
+/// data that were the same.
 pub fn repeats_of(sweeps: &[Sweep]) -> Vec<usize> {
     let first = |(n, sweep): (usize, &Sweep)| {
         let earlier = |other: &Sweep| !sweep.points().is_empty() && other.is_copy_of(sweep);

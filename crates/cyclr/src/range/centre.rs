@@ -1,6 +1,7 @@
 use super::ProbeResult;
 
-/// The scale on which losses are compared: ln loss, where all are above 0; else twice the loss in units of what was learnt.
+/// The scale on which losses are compared: ln loss, where all are above 0; else twice the loss in
+/// units of what was learnt.
 pub(super) struct Level {
     opening: f64,
     best: f64,
@@ -8,7 +9,8 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// From all probes (at least one of which did not diverge) and the loss before anything was learnt.
+    /// From all probes (at least one of which did not diverge) and the loss before anything was
+    /// learnt.
     pub(super) fn new(probes: &[ProbeResult], opening: f64) -> Self {
         let losses = || probes.iter().filter_map(|probe| probe.loss);
         let best = losses().fold(f64::INFINITY, f64::min);
@@ -43,8 +45,9 @@ impl Level {
     }
 }
 
-/// The centre of the area between a curve, given by points in rising order (octaves) and straight lines, and the level that lies `depth`
-/// above its lowest point. Beyond the ends the curve rises to that level over two octaves.
+/// The centre of the area between a curve, given by points in rising order (octaves) and straight
+/// lines, and the level that lies `depth` above its lowest point. Beyond the ends the curve rises
+/// to that level over two octaves.
 pub(super) fn centre(points: &[(f64, f64)], depth: f64) -> f64 {
     const BEYOND: f64 = 2.0;
     /// A point above this many depths, or infinite, counts as one there.
@@ -122,7 +125,8 @@ mod tests {
     #[test]
     fn a_lone_end_has_a_tail_beyond_it() {
         let open = [(0.0, 0.3), (4.0, 0.0)];
-        // Two triangles: from 4/3 to 4 with its centre at 28/9, and the tail from 4 to 6 with its centre at 14/3.
+        // Two triangles: from 4/3 to 4 with its centre at 28/9, and the tail from 4 to 6 with its
+        // centre at 14/3.
         let (areas, centres) = ([4.0 / 15.0, 0.2], [28.0 / 9.0, 14.0 / 3.0]);
         let moment: f64 = areas.iter().zip(centres).map(|(a, c)| a * c).sum();
         let expected = moment / areas.iter().sum::<f64>();

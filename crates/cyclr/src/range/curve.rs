@@ -9,21 +9,22 @@ pub(super) const FEWEST_POINTS: usize = 16;
 /// Longer sweeps are read from means over equally many neighbouring updates, at most this many.
 const MOST_BINS: usize = 400;
 
-/// A sweep made ready for reading: ln rates, and the deciding figure turned so that more is better.
+/// A sweep made ready for reading: ln rates, and the objective turned so that more is better.
 pub(super) struct Curve {
     pub(super) ln_rates: Vec<f64>,
     pub(super) values: Vec<f64>,
     pub(super) smoothed: Vec<f64>,
     /// The noise of one value, as a standard deviation.
     pub(super) noise: f64,
-    /// The variance of each smoothed value as a share of that of one value.
+    /// The variance of each smoothed value as a fraction of that of one value.
     pub(super) spread: Vec<f64>,
     pub(super) smoother: Smoother,
     /// The points that the regression takes to each side at least.
     pub(super) least: usize,
     /// The figure, where it is the same throughout.
     pub(super) constant: Option<f64>,
-    /// Whether the first rate is 0; it has no logarithm, and a stand-in lies at half the second rate.
+    /// Whether the first rate is 0; it has no logarithm, and a stand-in lies at half the second
+    /// rate.
     from_zero: bool,
     /// Whether ln rate, rather than the rate, rises steadily.
     pub(super) exponential: bool,
@@ -37,8 +38,8 @@ pub(super) struct Curve {
 pub struct Stability {
     /// The largest rate whose loss was no worse than the losses before learning began.
     pub largest_stable: f64,
-    /// The next rate, at which the loss was worse or not finite and did not recover. `None` where the sweep ended
-    /// before that, so that the largest stable rate is at least the one given.
+    /// The next rate, at which the loss was worse or not finite and did not recover. `None` if the
+    /// sweep ended before that, so that the largest stable rate is at least the one given.
     pub diverged: Option<f64>,
 }
 
@@ -89,8 +90,8 @@ impl Curve {
     }
 }
 
-/// Where the losses last were as good as before learning began: no further above the worst of the opening than that is
-/// above the opening's best. `None` for a sweep without points.
+/// Where the losses last were as good as before learning began: no further above the worst of the
+/// opening than that is above the opening's best. `None` for a sweep without points.
 pub(super) fn stability(sweep: &Sweep) -> Option<Stability> {
     let points = sweep.points();
     let losses: Vec<f64> = sweep.losses().collect();
@@ -136,7 +137,8 @@ fn binned(sweep: &Sweep) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     (rates, means, counts)
 }
 
-/// The logarithms of the rates. A sweep that starts from 0 has its first point where half the second rate is.
+/// The logarithms of the rates. A sweep that starts from 0 has its first point where half the
+/// second rate is.
 fn ln_rates(rates: &[f64]) -> Vec<f64> {
     let mut logs: Vec<f64> = rates.iter().map(|&lr| libm::log(lr)).collect();
     if rates[0] == 0.0 {
@@ -145,14 +147,15 @@ fn ln_rates(rates: &[f64]) -> Vec<f64> {
     logs
 }
 
-/// Whether ln rate, rather than the rate, rises steadily; `None` where a sweep is too short to tell.
+/// Whether ln rate, rather than the rate, rises steadily; `None` if a sweep is too short to tell.
 pub(super) fn rises_exponentially(sweep: &Sweep) -> Option<bool> {
     let rates: Vec<f64> = sweep.points().iter().map(|p| p.lr).collect();
     (rates.len() >= FEWEST_POINTS).then(|| is_exponential(&rates))
 }
 
-/// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one the arithmetic mean. A first
-/// rate of 0 is left out: it belongs to a linear sweep, but a row of the untrained net may precede any.
+/// The middle rate of an exponential sweep is the geometric mean of the ends, that of a linear one
+/// the arithmetic mean. A first rate of 0 is left out: it belongs to a linear sweep, but a row of
+/// the untrained net may precede any.
 fn is_exponential(rates: &[f64]) -> bool {
     let rates = &rates[usize::from(rates[0] == 0.0)..];
     let (first, last) = (rates[0], rates[rates.len() - 1]);
@@ -168,7 +171,8 @@ fn constant(sweep: &Sweep) -> Option<f64> {
     sweep.deciding().all(|v| v == first).then_some(first)
 }
 
-/// The noise of one point, from the differences of neighbours: their mean size, times that of a normal deviate.
+/// The noise of one point, from the differences of neighbours: their mean size, times that of a
+/// normal deviate.
 fn noise(values: &[f64]) -> f64 {
     let total: f64 = values.windows(2).map(|w| libm::fabs(w[1] - w[0])).sum();
     let half_sqrt_pi = 0.886_226_925_452_758;

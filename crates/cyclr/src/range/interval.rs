@@ -38,7 +38,8 @@ pub enum Interval {
     },
     /// 95 %, of what another seed would answer at another cost.
     Prediction,
-    /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not* other seeds.
+    /// The middle 95 % of a block bootstrap of the only repeat: the noise of its batches, *not*
+    /// other seeds.
     Bootstrap,
 }
 
@@ -106,8 +107,8 @@ fn summary(ln_rates: &[f64]) -> Summary {
     Summary::of(ln_rates).expect("the ln of a rate is a finite number of moderate size")
 }
 
-/// What resampled curves say: the smoothed curve plus its own residuals, moved in blocks of neighbouring updates from
-/// nearby, as the noise changes along a sweep.
+/// What resampled curves say: the smoothed curve plus its own residuals, moved in blocks of
+/// neighbouring updates from nearby, as the noise changes along a sweep.
 pub(super) fn resampled_readings(curve: &Curve, rule: &Rule) -> Vec<Result<LnPair, NoAnswer>> {
     let mut random = SplitMix(0x5EED);
     let again = |_| {
@@ -118,7 +119,8 @@ pub(super) fn resampled_readings(curve: &Curve, rule: &Rule) -> Vec<Result<LnPai
     (0..RESAMPLES).map(again).collect()
 }
 
-/// The ln rate that a curve gave, with the middle 95 % of those that its resampled curves (at least one) gave.
+/// The ln rate that a curve gave, with the middle 95 % of those that its resampled curves (at
+/// least one) gave.
 pub(super) fn over_resamples(value: f64, mut resampled: Vec<f64>) -> Estimate {
     resampled.sort_by(f64::total_cmp);
     let last = resampled.len() - 1;
@@ -140,7 +142,8 @@ fn resampled(curve: &Curve, random: &mut SplitMix) -> Vec<f64> {
     values
 }
 
-/// The generator of Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators".
+/// The generator of Steele, Lea and Flood (2014), "Fast splittable pseudorandom number
+/// generators".
 struct SplitMix(u64);
 
 impl SplitMix {

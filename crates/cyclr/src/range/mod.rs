@@ -1,9 +1,10 @@
 //! Reads a cyclical policy's bounds from recorded learning-rate range tests.
 //!
-//! A range test trains while the rate rises, linearly or exponentially, and records loss and accuracy of every update
-//! (Smith, arXiv 1506.01186, section 3.3). [`read_bounds`] takes repeats of one test and gives `base_lr` and `max_lr` with
-//! intervals, or the reason why there is no reliable answer. It has no clock, no random source of its own and does no
-//! IO: the same sweeps give the same answer.
+//! A range test trains while the rate rises, linearly or exponentially, and records loss and
+//! accuracy of every update (Smith, arXiv 1506.01186, section 3.3). [`read_bounds`] takes repeats
+//! of one test and gives `base_lr` and `max_lr` with intervals, or the reason why there is no
+//! reliable answer. It has no clock, no random source of its own and does no IO: the same sweeps
+//! give the same answer.
 //!
 //! ```
 //! use cyclr::range::{Point, Rule, Sweep, read_bounds};
@@ -55,19 +56,19 @@ pub use sweep::{Point, Sweep, SweepError};
 pub struct SweepReading {
     /// The bounds, or why there is no reliable answer.
     pub answer: Result<Bounds, NoAnswer>,
-    /// `base_lr` by itself, from every repeat that shows it, though it may not show its `max_lr`; `None` where half of the
-    /// repeats or more do not.
+    /// `base_lr` by itself, from every repeat that shows it, though it may not show its `max_lr`;
+    /// `None` if half of the repeats or more do not.
     pub base_lr: Option<Estimate>,
     /// What each repeat says by itself, in the order given.
     pub repeats: Vec<Result<Pair, NoAnswer>>,
-    /// Up to which rate each repeat was stable; `None` where not even its first loss was finite.
+    /// Up to which rate each repeat was stable; `None` if not even its first loss was finite.
     pub stability: Vec<Option<Stability>>,
-    /// What other tools' rules pick from each repeat; `None` where it is too short for them.
+    /// What other tools' rules pick from each repeat; `None` if it is too short for them.
     pub suggestions: Vec<Option<Suggestions>>,
 }
 
 impl SweepReading {
-    /// The largest rate at which every repeat was stable; `None` where a repeat never was.
+    /// The largest rate at which every repeat was stable; `None` if a repeat never was.
     pub fn largest_stable(&self) -> Option<f64> {
         let all: Option<Vec<_>> = self.stability.iter().copied().collect();
         let rates = all?.into_iter().map(|s| s.largest_stable);
@@ -78,20 +79,24 @@ impl SweepReading {
 /// The two bounds of a cyclical policy; `base_lr` is below `max_lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// Where the figure starts to leave the sweep's own first plateau. Its interval ends at `max_lr`, where it would go on.
+    /// Where the figure starts to leave the sweep's own first plateau. Its interval ends at
+    /// `max_lr`, where it would continue.
     pub base_lr: Estimate,
-    /// Where it slows, turns ragged or falls, safely below where a repeat diverged.
+    /// Where it slows, turns ragged or falls, safely below if a repeat diverged.
     pub max_lr: Estimate,
-    /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by [`Rule::below_divergence`] rather
-    /// than read from the curves. Its interval then ends at its value, or is nothing but its value.
+    /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by
+    /// [`Rule::below_divergence`] rather than read from the curves. Its interval then ends at its
+    /// value, or is nothing but its value.
     pub held_by: Option<f64>,
 }
 
-/// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it is worth.
+/// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it
+/// is worth.
 ///
-/// More than half of the repeats must be readable. Each bound is the geometric mean over those that are. A sweep that is an
-/// exact copy of another counts once, and sweeps of different kinds get no answer. Losses that look smoothed are not
-/// read, unless [`Sweep::of_raw_losses`] says that they are not.
+/// More than half of the repeats must be readable. Each bound is the geometric mean over those
+/// that are. A sweep that is an exact copy of another counts once, and sweeps of different kinds
+/// get no answer. Losses that look smoothed are not read, unless [`Sweep::of_raw_losses`] says
+/// that they are not.
 pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
     let smoothed = smoothing::smoothed(sweeps);
     let curve = |(sweep, smoothed): (&Sweep, &Option<f64>)| {
@@ -138,8 +143,8 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
     }
 }
 
-/// The deciding figure of a sweep over its rates, smoothed as [`read_bounds`] smooths it: values worse than before learning
-/// began are held there. Empty for a sweep that is too short to read.
+/// The objective of a sweep over its rates, smoothed as [`read_bounds`] smooths it: values worse
+/// than before learning began are held there. Empty for a sweep that is too short to read.
 pub fn smoothed(sweep: &Sweep) -> Vec<(f64, f64)> {
     let sign = sweep.direction().sign();
     // A curve that cannot be read has no smoothed line either, and its reading says why.
@@ -153,7 +158,8 @@ pub fn smoothed(sweep: &Sweep) -> Vec<(f64, f64)> {
 /// What one repeat says, or why it says nothing.
 type Readable = Result<LnPair, NoAnswer>;
 
-/// `again` is what the resampled curves of an only repeat say: they stand in for repeats, and must pass what repeats must.
+/// `again` is what the resampled curves of an only repeat say: they stand in for repeats, and must
+/// pass what repeats must.
 fn answer(
     repeats: &[Readable],
     again: &[Readable],
@@ -198,7 +204,8 @@ fn base_lr(repeats: &[Readable], again: &[Readable]) -> Option<Estimate> {
     Some(estimate(&bases, repeats.len(), more))
 }
 
-/// A bound from its ln rates in the repeats that show it, or, of an only repeat, in its resampled curves.
+/// A bound from its ln rates in the repeats that show it, or, of an only repeat, in its resampled
+/// curves.
 fn estimate(ln_rates: &[f64], repeats: usize, again: Vec<f64>) -> Estimate {
     match ln_rates {
         [only] if repeats == 1 => interval::over_resamples(*only, again),
@@ -206,7 +213,8 @@ fn estimate(ln_rates: &[f64], repeats: usize, again: Vec<f64>) -> Estimate {
     }
 }
 
-/// The ln rates of the readable repeats, which must be more than half of them and agree about `max_lr`.
+/// The ln rates of the readable repeats, which must be more than half of them and agree about
+/// `max_lr`.
 fn agreeing(repeats: &[Readable], rule: &Rule) -> Result<(Vec<f64>, Vec<f64>), NoAnswer> {
     let pair = |pair: &LnPair| pair.max.ok().map(|max| (pair.base, max));
     let (bases, maxes): (Vec<f64>, Vec<f64>) = repeats.iter().flatten().filter_map(pair).unzip();

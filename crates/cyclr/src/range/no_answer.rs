@@ -42,7 +42,8 @@ pub enum NoAnswer {
          {least}), and averages shift both bounds upwards"
     )]
     Smoothed {
-        /// The mean square of the differences between neighbours, over the variance around short straight lines.
+        /// The mean square of the differences between neighbours, over the variance around short
+        /// straight lines.
         roughness: f64,
         /// The least that is taken for raw.
         least: f64,

@@ -1,5 +1,5 @@
-/// A short training that shows what a rate is worth: it warms up to `lr` over 5 % of its updates, and falls to zero
-/// over the others, both in a straight line.
+/// A short training that shows what a rate is worth: it warms up to `lr` over 5 % of its updates,
+/// and falls to zero over the others, both in a straight line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Probe {
     /// The highest rate, above 0.
@@ -39,10 +39,11 @@ impl Probe {
 pub struct ProbeResult {
     /// The training.
     pub probe: Probe,
-    /// The mean training loss over [`Probe::tail`], or the deciding figure turned so that less is better where there is
-    /// no loss; `None` where the training diverged.
+    /// The mean training loss over [`Probe::tail`], or the objective turned so that less is better
+    /// if there is no loss; `None` if the training diverged.
     pub loss: Option<f64>,
-    /// The mean of the deciding figure beside the loss (accuracy, as a rule) over the same updates, where there is one.
+    /// The mean of the objective beside the loss (accuracy, as a rule) over the same updates, if
+    /// there is one.
     pub figure: Option<f64>,
     /// Of an accuracy: the number correct over the same updates.
     pub correct: Option<u64>,
@@ -53,7 +54,7 @@ pub struct ProbeResult {
 }
 
 impl ProbeResult {
-    /// The loss, infinite where the training diverged.
+    /// The loss, infinite if the training diverged.
     pub(super) fn loss_or_infinity(&self) -> f64 {
         self.loss.unwrap_or(f64::INFINITY)
     }

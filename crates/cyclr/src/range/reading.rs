@@ -9,7 +9,8 @@ pub struct Pair {
     pub max_lr: f64,
 }
 
-/// What one curve says, as logarithms: a sweep that is too short for its `max_lr` may well show its `base_lr`.
+/// What one curve says, as logarithms: a sweep that is too short for its `max_lr` may well show
+/// its `base_lr`.
 #[derive(Clone, Copy)]
 pub(super) struct LnPair {
     pub(super) base: f64,
@@ -66,7 +67,8 @@ pub(super) fn read(
     Ok(LnPair { base, max })
 }
 
-/// The plateau is the mean of all points before the rise, which depends on the plateau: three rounds settle it.
+/// The plateau is the mean of all points before the rise, which depends on the plateau: three
+/// rounds settle it.
 fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<Rise, NoAnswer> {
     let best = (0..smoothed.len()).fold(0, |best, i| {
         if smoothed[i] > smoothed[best] {
@@ -104,13 +106,15 @@ fn rise(curve: &Curve, values: &[f64], smoothed: &[f64], rule: &Rule) -> Result<
     })
 }
 
-/// A rise from the mean of `flat` values to the smoothed value at `best`, in its own standard errors.
+/// A rise from the mean of `flat` values to the smoothed value at `best`, in its own standard
+/// errors.
 fn clearness(curve: &Curve, height: f64, best: usize, flat: usize) -> f64 {
     height / (curve.noise * libm::sqrt(curve.spread[best] + 1.0 / flat as f64))
 }
 
-/// Whether most of the rise was made within the first points, so that there is no plateau to leave. The first two
-/// figures are those of the net before it has learnt: each is measured before its own update.
+/// Whether most of the rise was made within the first points, so that there is no plateau to
+/// leave. The first two figures are those of the net before it has learnt: each is measured before
+/// its own update.
 fn learnt_at_once(
     curve: &Curve,
     values: &[f64],

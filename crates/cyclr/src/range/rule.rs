@@ -1,24 +1,25 @@
-/// The constants of the rule that reads bounds. METHOD.md says how they were chosen and what they are worth.
+/// The constants of the rule that reads bounds. METHOD.md says how they were chosen and what they
+/// are worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
     /// How far the local regression reaches to each side, in ln rate.
     pub reach: f64,
     /// The fewest points that the regression takes to each side, in a sweep of 200 points or more.
     pub least: usize,
-    /// An exponential sweep's `max_lr` is the middle (in ln rate) of the rates at which the figure keeps at least this
-    /// share of its rise.
+    /// An exponential sweep's `max_lr` is the middle (in ln rate) of the rates at which the figure
+    /// keeps at least this share of its rise.
     pub top: f64,
-    /// The same share where there is nothing but the loss, which has made most of its fall long before the rate is as
-    /// large as it may be.
+    /// The same share if there is nothing but the loss, which has made most of its fall long
+    /// before the rate is as large as it may be.
     pub loss_top: f64,
-    /// A linear sweep's `max_lr` is where the figure has first made this share of its rise.
+    /// A linear sweep's `max_lr` is if the figure has first made this share of its rise.
     pub slowing: f64,
     /// `base_lr` is where the figure has made this share of its rise.
     pub leaving: f64,
     /// The least rise, in its own standard errors, that counts as learning.
     pub clear_rise: f64,
-    /// A sweep starts below `base_lr` by at least this factor; a linear one that neither falls nor diverges also goes on
-    /// past the slowing by it.
+    /// A sweep starts below `base_lr` by at least this factor; a linear one that neither falls nor
+    /// diverges also continues past the slowing by it.
     pub beyond: f64,
     /// `max_lr` stays below the lowest rate at which a repeat diverged by at least this factor.
     pub below_divergence: f64,

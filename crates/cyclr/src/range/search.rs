@@ -4,8 +4,8 @@ use super::centre::{Level, centre};
 use super::{Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Sweep};
 use crate::trainer::TrainerInfo;
 
-/// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the maximum end alike, and better
-/// than those at a quarter or a half.
+/// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the
+/// maximum end alike, and better than those at a quarter or a half.
 pub const MAX_OVER_BASE: f64 = 25.0;
 
 /// How a range test spends its updates: one exponential sweep, then probes.
@@ -19,9 +19,9 @@ pub struct Allowance {
     pub repeats: u64,
     /// The updates of sweep and probes together.
     pub updates: u64,
-    /// The updates of the longer probes that are added where the probes learn too little to tell one rate from another:
-    /// twice as many, but no more than an epoch, after which a net that learns examples by heart would seem to learn. 0
-    /// where that is no longer.
+    /// The updates of the longer probes that are added where the probes learn too little to tell
+    /// one rate from another: twice as many, but no more than an epoch, after which a net that
+    /// learns examples by heart would seem to learn. 0 if that is no longer.
     pub longer_probe: u64,
 }
 
@@ -41,8 +41,8 @@ const LONGER: u64 = 2;
 const LONG_PROBE: u64 = 150;
 
 impl Allowance {
-    /// What a test may cost that answers for a training of `budget` updates: `fraction` of them, and no fewer than a
-    /// readable test needs.
+    /// What a test may cost that answers for a training of `budget` updates: `fraction` of them,
+    /// and no fewer than a readable test needs.
     pub fn new(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
         let asked = (fraction * budget as f64) as u64;
         Self::of(asked.max(least_updates(budget, info)), info)
@@ -73,8 +73,8 @@ impl Allowance {
     }
 }
 
-/// The fewest updates of a test for a budget: five probes of 30 updates (more where batches are small) and their sweep, or a
-/// quarter of the budget where that is less.
+/// The fewest updates of a test for a budget: five probes of 30 updates (more where batches are
+/// small) and their sweep, or a quarter of the budget if that is less.
 fn least_updates(budget: u64, info: &TrainerInfo) -> u64 {
     let probe = FEWEST_EXAMPLES
         .div_ceil(info.batch)
@@ -90,7 +90,7 @@ pub struct Start {
     pub lr: f64,
     /// The mean loss of the sweep's opening, before anything is learnt.
     pub opening: f64,
-    /// The mean of the deciding figure beside the loss there, where there is one.
+    /// The mean of the objective beside the loss there, if there is one.
     pub figure: Option<f64>,
     /// The examples of the opening.
     pub count: u64,
@@ -102,7 +102,7 @@ impl Start {
     /// Reads the start from an exponential sweep that begins at a rate too low to learn.
     ///
     /// # Errors
-    /// [`NoAnswer::TooFewPoints`] where the loss is not finite from the start.
+    /// [`NoAnswer::TooFewPoints`] if the loss is not finite from the start.
     pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
         let points = sweep.points();
         let losses: Vec<f64> = sweep.losses().collect();
@@ -158,14 +158,16 @@ pub struct ProbeReading {
 /// Trains the probes that it is handed and gives their results in the same order.
 pub type Trains<'a, E> = &'a mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>;
 
-/// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs meet the same ones.
+/// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs
+/// meet the same ones.
 ///
-/// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until the best stands between two
-/// worse, and then those half way to its neighbours; where there is room, all near the best again with other seeds.
-/// `max_lr` is the centre of the rates whose loss, between the probes on straight lines in ln rate, lies less than a fifth
-/// above the best, each weighed by how far it stays below that. `train` makes the probes that it is handed, which do not
-/// depend on one another; `updates` is what they may cost together. Where they learn too little, as many longer ones
-/// follow, and those decide.
+/// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until
+/// the best stands between two worse, and then those half way to its neighbours; if there is room,
+/// all near the best again with other seeds. `max_lr` is the centre of the rates whose loss,
+/// between the probes on straight lines in ln rate, lies less than a fifth above the best, each
+/// weighed by how far it stays below that. `train` makes the probes that it is handed, which do
+/// not depend on one another; `updates` is what they may cost together. Where they learn too
+/// little, as many longer ones follow, and those decide.
 ///
 /// # Errors
 /// Those of `train`.
@@ -276,7 +278,8 @@ impl Search {
         beside.map(|&octave| self.probe(octave, 0)).collect()
     }
 
-    /// The octaves next to the best that were not tried, first the one on whose side the loss is lower.
+    /// The octaves next to the best that were not tried, first the one on whose side the loss is
+    /// lower.
     fn beside(tried: &[(i32, f64)], best: i32) -> Vec<i32> {
         let loss = |octave: i32| tried.iter().find(|t| t.0 == octave).map(|t| t.1);
         let beyond = |octave: i32| loss(2 * octave - best).unwrap_or(f64::INFINITY);
@@ -314,8 +317,8 @@ impl Search {
         ))
     }
 
-    /// Half the prediction interval, in ln rate: what other costs and the course of a training add, and the noise of the batches
-    /// that a probe's loss is the mean of.
+    /// Half the prediction interval, in ln rate: what other costs and the course of a training
+    /// add, and the noise of the batches that a probe's loss is the mean of.
     fn half_width(&self) -> f64 {
         const ELSEWHERE: f64 = 0.5;
         const NOISE: f64 = 8.0;
@@ -326,7 +329,8 @@ impl Search {
         libm::sqrt(ELSEWHERE * ELSEWHERE + NOISE * NOISE / examples)
     }
 
-    /// Refuses probes that learnt nothing; none that start from given weights, which may know already what there is to learn.
+    /// Refuses probes that learnt nothing; none that start from given weights, which may know
+    /// already what there is to learn.
     fn check_learning(&self, level: &Level) -> Result<(), NoAnswer> {
         /// The least gain of accuracy that counts, in standard errors.
         const CLEAR: f64 = 3.0;
@@ -351,8 +355,8 @@ impl Search {
         Ok(())
     }
 
-    /// How far the accuracy of the probes that end nearly as well as the best lies above that of the sweep's opening, in standard
-    /// errors; `None` where no accuracy is measured.
+    /// How far the accuracy of the probes that end nearly as well as the best lies above that of
+    /// the sweep's opening, in standard errors; `None` if no accuracy is measured.
     fn clearness(&self, level: &Level) -> Option<f64> {
         let near = self
             .made
@@ -410,8 +414,8 @@ fn bounds(ln: f64, diverged: f64, half_width: f64, open: (bool, bool)) -> Bounds
     }
 }
 
-/// The mean level of each rate over the seeds, rising. Seeds differ by an offset of their own, so that a rate that some of
-/// them did not try takes the others' mean difference.
+/// The mean level of each rate over the seeds, rising. Seeds differ by an offset of their own, so
+/// that a rate that some of them did not try takes the others' mean difference.
 fn over_seeds(made: &[ProbeResult], level: &Level) -> Vec<(f64, f64)> {
     let first: Vec<_> = made.iter().filter(|r| r.probe.repeat == 0).collect();
     let seeds = made.iter().map(|r| r.probe.repeat).max().unwrap_or(0) + 1;

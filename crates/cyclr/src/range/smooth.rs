@@ -1,9 +1,11 @@
 use alloc::{vec, vec::Vec};
 
-/// A centred local linear regression with tricube weights, as a fixed linear map of the values it smooths.
+/// A centred local linear regression with tricube weights, as a fixed linear map of the values it
+/// smooths.
 ///
-/// The window around a point is symmetric in the *index* (the update), as the noise of each update is its own, and so
-/// wide that it spans `reach` in ln rate to both sides, or `least` points where those are more.
+/// The window around a point is symmetric in the *index* (the update), as the noise of each update
+/// is its own, and so wide that it spans `reach` in ln rate to both sides, or `least` points where
+/// those are more.
 pub(super) struct Smoother {
     windows: Vec<Window>,
 }
@@ -36,7 +38,7 @@ impl Smoother {
         self.windows.iter().map(at).collect()
     }
 
-    /// The variance of each smoothed value as a share of that of one value.
+    /// The variance of each smoothed value as a fraction of that of one value.
     pub(super) fn spread(&self) -> Vec<f64> {
         let at = |w: &Window| w.weights.iter().map(|w| w * w).sum();
         self.windows.iter().map(at).collect()

@@ -3,10 +3,11 @@ use core::{fmt, str::FromStr};
 
 use super::Sweep;
 
-/// An exponential average that a tool recorded in place of the losses, and that [`Smoothing::undo`] takes back.
+/// An exponential average that a tool recorded in place of the losses, and that
+/// [`Smoothing::undo`] takes back.
 ///
-/// Its text is a tool, `torch-lr-finder`, `fastai` or `lightning`, where needed with a factor of one's own, as in
-/// `lightning=0.9`.
+/// Its text is a tool, `torch-lr-finder`, `fastai` or `lightning`, where needed with a factor of
+/// one's own, as in `lightning=0.9`.
 ///
 /// ```
 /// use cyclr::range::Smoothing;
@@ -29,10 +30,12 @@ pub struct Smoothing {
 enum Start {
     /// The first average is the first loss: torch-lr-finder 0.2.2, `lr_finder.py`.
     First,
-    /// It starts from 0 and is divided by `1 - factor^n` after `n` losses: fastai 2.8.12, `AvgSmoothLoss`.
+    /// It starts from 0 and is divided by `1 - factor^n` after `n` losses: fastai 2.8.12,
+    /// `AvgSmoothLoss`.
     Corrected,
-    /// The same, but divided by `1 - factor^(n + 1)`, so that the first averages are about half as large as the losses:
-    /// Lightning 2.6.6, `_LRCallback`, whose `global_step` has already counted the update.
+    /// The same, but divided by `1 - factor^(n + 1)`, so that the first averages are about half as
+    /// large as the losses: Lightning 2.6.6, `_LRCallback`, whose `global_step` has already
+    /// counted the update.
     CorrectedLate,
 }
 
@@ -44,8 +47,9 @@ const TOOLS: [(&str, Start, f64); 3] = [
 ];
 
 impl Smoothing {
-    /// An average with this factor, the weight that it keeps at each update, above 0 and below 1. Which of the tools'
-    /// averages it is, is judged by `recorded`: the one whose first losses vary as much as the rest.
+    /// An average with this factor, the weight that it keeps at each update, above 0 and below 1.
+    /// Which of the tools' averages it is, is judged by `recorded`: the one whose first losses
+    /// vary as much as the rest.
     ///
     /// # Errors
     /// [`SmoothingError::Factor`].
@@ -156,19 +160,21 @@ fn opening_unlike_rest(losses: &[f64]) -> f64 {
 
 // ---- is it smoothed?
 
-/// The lowest roughness of losses that are not taken for averages. Of made raw sweeps of 50, 100 and 200 updates that learn
-/// 4, 4 and 0 % are below, of those that do not, none of 300; of averages with factors of 0.95 and 0.98 over 100 to
-/// 400 updates more than 94 %.
+/// The lowest roughness of losses that are not taken for averages. Of made raw sweeps of 50, 100
+/// and 200 updates that learn 4, 4 and 0 % are below, of those that do not, none of 300; of
+/// averages with factors of 0.95 and 0.98 over 100 to 400 updates more than 94 %.
 pub(super) const LEAST_ROUGH: f64 = 1.42;
 
-/// The highest roughness of losses whose average was undone as it was made. Of 900 made raw sweeps of 100 updates 0.5 % were
-/// above, of longer ones none; of raw losses with an average of 0.98 "undone", half or more.
+/// The highest roughness of losses whose average was undone as it was made. Of 900 made raw sweeps
+/// of 100 updates 0.5 % were above, of longer ones none; of raw losses with an average of 0.98
+/// "undone", half or more.
 const MOST_ROUGH: f64 = 2.65;
 
 /// The fewest losses of which that is said: with fewer, raw ones may be as rough.
 const ENOUGH_LOSSES: usize = 100;
 
-/// The sweeps whose losses look like lagging averages, in the order given; all of them where they do so together.
+/// The sweeps whose losses look like lagging averages, in the order given; all of them where they
+/// do so together.
 pub(super) fn smoothed(sweeps: &[Sweep]) -> Vec<Option<f64>> {
     let least_smooth = |rough: Roughness| rough.all.max(rough.early);
     let together = roughness(sweeps).map(least_smooth);
@@ -182,8 +188,8 @@ pub(super) fn smoothed(sweeps: &[Sweep]) -> Vec<Option<f64>> {
     sweeps.iter().map(judge).collect()
 }
 
-/// Whether neighbouring losses differ more than those of a sweep do, as they may after an average is undone that was not
-/// there, or had another factor.
+/// Whether neighbouring losses differ more than those of a sweep do, as they may after an average
+/// is undone that was not there, or had another factor.
 pub fn looks_undone_wrongly(sweep: &Sweep) -> bool {
     let rough = roughness(core::slice::from_ref(sweep));
     sweep.points().len() >= ENOUGH_LOSSES && rough.is_some_and(|r| r.all > MOST_ROUGH)
@@ -197,12 +203,14 @@ struct Roughness {
     early: f64,
 }
 
-/// How much neighbouring losses differ: the mean square of their differences over their variance, within short blocks,
-/// whose own straight line is taken out first. About 2.2 for independent values, about 1 for a lagging average.
+/// How much neighbouring losses differ: the mean square of their differences over their variance,
+/// within short blocks, whose own straight line is taken out first. About 2.2 for independent
+/// values, about 1 for a lagging average.
 ///
-/// The median over the blocks passes over the few in which the loss falls or explodes. Where these are many, the first third
-/// of the sweeps says whether the losses were raw before. `None` where the sweeps are short, or hardly ever change their
-/// direction: full batches without noise look smooth, and are no averages.
+/// The median over the blocks passes over the few in which the loss falls or explodes. Where these
+/// are many, the first third of the sweeps says whether the losses were raw before. `None` if the
+/// sweeps are short, or hardly ever change their direction: full batches without noise look
+/// smooth, and are no averages.
 fn roughness(sweeps: &[Sweep]) -> Option<Roughness> {
     let (mut all, mut early) = (Vec::new(), Vec::new());
     let (mut turns, mut steps) = (0, 0);

@@ -2,21 +2,22 @@ use alloc::{vec, vec::Vec};
 
 use super::Sweep;
 
-/// The rates that single-number rules of other tools pick from one sweep, for those who know them. None of them is this
-/// crate's answer.
+/// The rates that single-number rules of other tools pick from one sweep, for those who know them.
+/// None of them is this crate's answer.
 ///
-/// They read the training loss as fastai does: averaged with the lagging weights 0.98 and 0.02, corrected for the start,
-/// the first tenth and the last five points left out.
+/// They read the training loss as fastai does: averaged with the lagging weights 0.98 and 0.02,
+/// corrected for the start, the first tenth and the last five points left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Suggestions {
     /// A tenth of the rate at the smallest averaged loss (`minimum` in fastai).
     pub minimum_tenth: f64,
-    /// Where the averaged loss falls steepest per unit of ln rate (fastai's `steep`, torch-lr-finder's suggestion).
+    /// Where the averaged loss falls steepest per unit of ln rate (fastai's `steep`,
+    /// torch-lr-finder's suggestion).
     pub steepest: f64,
     /// Half way along the longest valley (fastai's `valley`, its default).
     pub valley: f64,
-    /// Where a window of 15 points, moved down from the largest rate, first has nearly the same slope at both ends
-    /// (fastai's `slide`).
+    /// Where a window of 15 points, moved down from the largest rate, first has nearly the same
+    /// slope at both ends (fastai's `slide`).
     pub slide: f64,
 }
 
@@ -60,10 +61,11 @@ fn steepest(rates: &[f64], losses: &[f64]) -> f64 {
     rates[smallest(&slopes)]
 }
 
-/// The longest strictly falling subsequence, taken to fill the points before its end, and of these the middle: a third
-/// in, and half of a third more.
+/// The longest strictly falling subsequence, taken to fill the points before its end, and of these
+/// the middle: a third in, and half of a third more.
 fn valley(rates: &[f64], losses: &[f64]) -> f64 {
-    // The least end (negated, so sorted upwards) of the falling subsequences of each length so far.
+    // The least end (negated, so sorted upwards) of the falling subsequences of each length so
+    // far.
     let mut ends: Vec<f64> = vec![];
     let (mut length, mut end) = (1, 0);
     for (i, &loss) in losses.iter().enumerate() {
@@ -84,7 +86,8 @@ fn valley(rates: &[f64], losses: &[f64]) -> f64 {
         };
     let third = (end as f64 - start) / 3.0;
     let index = start + libm::trunc(third) + libm::trunc(third / 2.0);
-    // The length counts points and not steps, so that a valley over everything starts one before the first point.
+    // The length counts points and not steps, so that a valley over everything starts one before
+    // the first point.
     rates[if index < 0.0 {
         rates.len() - 1
     } else {

@@ -7,9 +7,10 @@ use crate::trainer::Direction;
 pub struct Point {
     /// The learning rate that the update used; finite and at least 0.
     pub lr: f64,
-    /// The mean loss over the batch, where there is one. Not finite where training diverged.
+    /// The mean loss over the batch, if there is one. Not finite where training diverged.
     pub loss: Option<f64>,
-    /// The figure that the bounds are read from (accuracy, as a rule), where there is one beside the loss.
+    /// The figure that the bounds are read from (accuracy, as a rule), if there is one beside the
+    /// loss.
     pub figure: Option<f64>,
     /// The examples measured, at least 1. They weigh the point against its neighbours.
     pub count: u64,
@@ -39,8 +40,9 @@ impl Point {
 
 /// One recorded range test: at least one point, with rates that strictly rise.
 ///
-/// Every point has the same figures as the first. Figures are finite up to where training diverged, and nothing finite
-/// follows. The points after the first that is not finite are left out, as they measure nothing.
+/// Every point has the same figures as the first. Figures are finite up to where training
+/// diverged, and nothing finite follows. The points after the first that is not finite are left
+/// out, as they measure nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sweep {
     points: Vec<Point>,
@@ -50,11 +52,11 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Checks a recorded test. `direction` is that of [`Point::figure`]; a sweep of losses alone is
-    /// [`Direction::Lower`] whatever is given here.
+    /// Checks a recorded test. `direction` is that of [`Point::figure`]; a sweep of losses alone
+    /// is [`Direction::Lower`] whatever is given here.
     ///
     /// # Errors
-    /// [`SweepError`], with the index of the first point at fault, where the points are not a sweep.
+    /// [`SweepError`], with the index of the first point at fault, if the points are not a sweep.
     pub fn new(mut points: Vec<Point>, direction: Direction) -> Result<Self, SweepError> {
         let first = *points.first().ok_or(SweepError::Empty)?;
         for (index, point) in points.iter().enumerate() {
@@ -89,8 +91,9 @@ impl Sweep {
         })
     }
 
-    /// The same sweep, with losses that are known to be each update's own. Those of other sweeps without any other figure
-    /// are refused if they look like a lagging average, which many tools record.
+    /// The same sweep, with losses that are known to be each update's own. Those of other sweeps
+    /// without any other figure are refused if they look like a lagging average, which many tools
+    /// record.
     pub fn of_raw_losses(self) -> Self {
         Self {
             known_raw: true,
@@ -98,17 +101,18 @@ impl Sweep {
         }
     }
 
-    /// The points whose figures are finite, in rising order of the rate; none where the first already was not.
+    /// The points whose figures are finite, in rising order of the rate; none if the first already
+    /// was not.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// Whether more or less of the deciding figure is better.
+    /// Whether more or less of the objective is better.
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// The rate of the first update whose figures were not finite, where there was one.
+    /// The rate of the first update whose figures were not finite, if there was one.
     pub fn broke_at(&self) -> Option<f64> {
         self.broke_at
     }
@@ -129,13 +133,13 @@ impl Sweep {
         self.points.iter().all(|p| p.figure.is_none())
     }
 
-    /// The deciding figure of each point: [`Point::figure`], or the loss where there is nothing else.
+    /// The objective of each point: [`Point::figure`], or the loss if there is nothing else.
     pub(super) fn deciding(&self) -> impl Iterator<Item = f64> {
         let either = |p: &Point| p.figure.or(p.loss).unwrap_or(f64::NAN);
         self.points.iter().map(either)
     }
 
-    /// The loss of each point, or the deciding figure turned so that less is better.
+    /// The loss of each point, or the objective turned so that less is better.
     pub(super) fn losses(&self) -> impl Iterator<Item = f64> {
         let sign = match self.direction {
             Direction::Higher => -1.0,

@@ -339,7 +339,7 @@ fn whole(key: &'static str, value: f64) -> Result<Updates, Error> {
         .map(|v| Updates(v as u64))
 }
 
-/// The text, cut where it is too long to quote.
+/// The text, cut if it is too long to quote.
 pub(super) fn shortened(text: &str) -> String {
     const MOST: usize = 40;
     match text.char_indices().nth(MOST) {

@@ -149,12 +149,12 @@ impl Spec {
     /// # Errors
     /// [`Error::UnknownEpoch`] for a length in epochs if the epoch is unknown;
     /// [`Error::Unfilled`], [`Error::EmptyStage`] or [`Error::TooLong`] if the lengths do not fit
-    /// the run; [`Error::Overflow`] where a rate grows past every number.
+    /// the run; [`Error::Overflow`] if a rate grows past every number.
     pub fn schedule(&self, run: &Horizon) -> Result<Schedule, Error> {
         Schedule::of_stages(&self.stages, run)
     }
 
-    /// The policy, where there is just one for the whole run.
+    /// The policy, if there is just one for the whole run.
     pub fn policy(&self) -> Option<&Policy> {
         match self.stages.as_slice() {
             [

@@ -46,7 +46,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `NAME(…)`, and how long it lasts where that is said.
+    /// `NAME(…)`, and how long it lasts if that is said.
     fn stage(&mut self) -> Result<Stage, Fault> {
         let args = self.call()?;
         if args.name == "warmup" {

@@ -8,8 +8,8 @@ use crate::spec::value::{Quantity, Scaling};
 use crate::spec::{Args, Fault, Field, Kind, Spec, SpecError, Stage};
 
 impl Spec {
-    /// The largest rate that the spec names, which is the highest that it reaches where nothing in
-    /// it grows (`gamma` above 1) and no warm-up starts above what it leads to.
+    /// The largest rate that the spec names, which is the highest that it reaches if nothing in it
+    /// grows (`gamma` above 1) and no warm-up starts above what it leads to.
     ///
     /// ```
     /// let spec: cyclr::Spec = "triangular2(base=0.01, max=0.04, step=2ep)".parse().unwrap();
@@ -53,7 +53,7 @@ impl Spec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `factor` is not finite and above 0; the error of the value where a
+    /// [`Error::OutOfRange`] if `factor` is not finite and above 0; the error of the value if a
     /// length or a `gamma` leaves its range.
     pub fn stretched(&self, factor: f64) -> Result<Self, SpecError> {
         self.scaled(Scaling::Length(factor))

@@ -1,4 +1,5 @@
-//! Student's t, chi-square and the binomial, to 1e-12 of the value up to 10,000 degrees of freedom, and 1e-10 beyond.
+//! Student's t, chi-square and the binomial, to 1e-12 of the value up to 10,000 degrees of
+//! freedom, and 1e-10 beyond.
 
 use core::f64::consts::PI;
 
@@ -11,10 +12,11 @@ use super::{
 
 /// P(T <= t) for Student's t with `df` degrees of freedom (Student 1908).
 ///
-/// Lower-tail values keep their relative accuracy, so a two-sided p-value is `2 * student_cdf(-t.abs(), df)`.
+/// Lower-tail values keep their relative accuracy, so a two-sided p-value is `2 *
+/// student_cdf(-t.abs(), df)`.
 ///
 /// # Errors
-/// [`StatsError::Range`] where `t` is NaN or `df` is outside 1..=1e6.
+/// [`StatsError::Range`] if `t` is NaN or `df` is outside 1..=1e6.
 pub fn student_cdf(t: f64, df: f64) -> Result<f64, StatsError> {
     check_df(df)?;
     check_range("t", t, f64::NEG_INFINITY..=f64::INFINITY, "the numbers")?;
@@ -24,7 +26,7 @@ pub fn student_cdf(t: f64, df: f64) -> Result<f64, StatsError> {
 /// The t with P(T <= t) = `p` for Student's t with `df` degrees of freedom.
 ///
 /// # Errors
-/// [`StatsError::Range`] where `p` is outside 1e-300..1 or `df` outside 1..=1e6.
+/// [`StatsError::Range`] if `p` is outside 1e-300..1 or `df` outside 1..=1e6.
 pub fn student_quantile(p: f64, df: f64) -> Result<f64, StatsError> {
     check_df(df)?;
     check_p(p)?;
@@ -34,7 +36,7 @@ pub fn student_quantile(p: f64, df: f64) -> Result<f64, StatsError> {
 /// P(X <= x) for the chi-square distribution with `df` degrees of freedom.
 ///
 /// # Errors
-/// [`StatsError::Range`] where `x` is negative or not finite, or `df` is outside 1..=1e6.
+/// [`StatsError::Range`] if `x` is negative or not finite, or `df` is outside 1..=1e6.
 pub fn chi_square_cdf(x: f64, df: f64) -> Result<f64, StatsError> {
     check_df(df)?;
     check_range("x", x, 0.0..=f64::MAX, "0..inf")?;
@@ -47,7 +49,7 @@ pub fn chi_square_cdf(x: f64, df: f64) -> Result<f64, StatsError> {
 /// The x with P(X <= x) = `p` for the chi-square distribution with `df` degrees of freedom.
 ///
 /// # Errors
-/// [`StatsError::Range`] where `p` is outside 1e-300..1 or `df` outside 1..=1e6.
+/// [`StatsError::Range`] if `p` is outside 1e-300..1 or `df` outside 1..=1e6.
 pub fn chi_square_quantile(p: f64, df: f64) -> Result<f64, StatsError> {
     check_df(df)?;
     check_p(p)?;
@@ -70,7 +72,7 @@ pub fn chi_square_quantile(p: f64, df: f64) -> Result<f64, StatsError> {
 /// ```
 ///
 /// # Errors
-/// [`StatsError::Range`] where `p` is not strictly between 0 and 1, or `n` is above 1e9.
+/// [`StatsError::Range`] if `p` is not strictly between 0 and 1, or `n` is above 1e9.
 pub fn binomial_tail(k: u64, n: u64, p: f64) -> Result<f64, StatsError> {
     if p.is_nan() || p <= 0.0 || p >= 1.0 {
         let range = "0..1, both ends excluded";
@@ -100,7 +102,8 @@ pub(super) fn student_at(p: f64, df: f64) -> f64 {
     if p == 0.5 {
         return 0.0;
     }
-    // By symmetry the positive side is enough. 1 - p is exact from 1/2 up, and so is the distance from 1/2 around it.
+    // By symmetry the positive side is enough. 1 - p is exact from 1/2 up, and so is the distance
+    // from 1/2 around it.
     let tail = if p < 0.5 { p } else { 1.0 - p };
     let t = if tail < 0.25 {
         solve(|t| {
@@ -119,8 +122,8 @@ pub(super) fn student_at(p: f64, df: f64) -> f64 {
     if p < 0.5 { -t } else { t }
 }
 
-/// [`binomial_tail`] of a probability that is known to be good. Sums outward from the term at `k`, on the side where the
-/// terms shrink.
+/// [`binomial_tail`] of a probability that is known to be good. Sums outward from the term at `k`,
+/// on the side where the terms shrink.
 pub(super) fn upper_binomial(k: u64, n: u64, p: f64) -> f64 {
     if k == 0 {
         return 1.0;

@@ -6,9 +6,9 @@ use super::{StatsError, check_range};
 
 /// Adjusts p-values for their number by Holm's step-down rule (1979), in the order given.
 ///
-/// Of m values in ascending order p₁ <= … <= pₘ, the i-th becomes max over j <= i of min(1, (m - j + 1)·pⱼ). Claiming
-/// whatever is then below α makes any false claim with a probability of at most α, however the tests depend on each
-/// other.
+/// Of m values in ascending order p₁ <= … <= pₘ, the i-th becomes max over j <= i of min(1, (m - j
+/// + 1)·pⱼ). Claiming whatever is then below α makes any false claim with a probability of at most
+/// α, however the tests depend on each other.
 ///
 /// ```
 /// assert_eq!(cyclr::stats::holm(&[0.25, 0.0625])?, [0.25, 0.125]);
@@ -16,7 +16,7 @@ use super::{StatsError, check_range};
 /// ```
 ///
 /// # Errors
-/// [`StatsError::Range`] where one is NaN or outside 0..=1. No p-values at all give none.
+/// [`StatsError::Range`] if one is NaN or outside 0..=1. No p-values at all give none.
 pub fn holm(p_values: &[f64]) -> Result<Vec<f64>, StatsError> {
     for &p in p_values {
         check_range("a p-value", p, 0.0..=1.0, "0..=1")?;

@@ -9,15 +9,16 @@ pub struct McNemar {
     pub gained: u64,
     /// Examples that were right before and are wrong after.
     pub lost: u64,
-    /// The probability of at least so many gains among the changes if gains and losses were equally likely (one-sided).
+    /// The probability of at least so many gains among the changes if gains and losses were
+    /// equally likely (one-sided).
     pub p: f64,
 }
 
-/// Tests whether `after` is right more often than `before`, each telling for every example whether it was classified
-/// correctly (McNemar 1947, in the exact binomial form).
+/// Tests whether `after` is right more often than `before`, each telling for every example whether
+/// it was classified correctly (McNemar 1947, in the exact binomial form).
 ///
-/// p = P(X >= gained) for X binomial over gained + lost trials of probability 1/2; 1 where nothing changed. It speaks of
-/// these two states and of examples like these, not of other seeds.
+/// p = P(X >= gained) for X binomial over gained + lost trials of probability 1/2; 1 if nothing
+/// changed. It speaks of these two states and of examples like these, not of other seeds.
 ///
 /// ```
 /// let change = cyclr::stats::mcnemar(&[false, false, true], &[true, true, true])?;
@@ -26,7 +27,7 @@ pub struct McNemar {
 /// ```
 ///
 /// # Errors
-/// [`StatsError::Unpaired`] where the lengths differ, [`StatsError::TooFew`] where there is no example.
+/// [`StatsError::Unpaired`] if the lengths differ, [`StatsError::TooFew`] if there is no example.
 pub fn mcnemar(before: &[bool], after: &[bool]) -> Result<McNemar, StatsError> {
     if before.len() != after.len() {
         return Err(StatsError::Unpaired {

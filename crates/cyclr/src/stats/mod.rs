@@ -1,11 +1,15 @@
-//! Statistics of small samples: intervals, paired comparisons with a verdict, and how soon a target is reached.
+//! Statistics of small samples: intervals, paired comparisons with a verdict, and the time to
+//! target a target is reached.
 //!
-//! Everything here is a pure function of numbers and knows nothing of training. The level is fixed throughout: intervals
-//! hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]).
+//! Everything here is a pure function of numbers and knows nothing of training. The level is fixed
+//! throughout: intervals hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]).
 //!
-//! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a logarithmic scale.
-//! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the same seeds.
-//! - [`compare`]: several arms against one reference, adjusted by [`holm`], each with a [`Verdict`].
+//! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a
+//!   logarithmic scale.
+//! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the
+//!   same seeds.
+//! - [`compare`]: several arms against one reference, adjusted by [`holm`], each with a
+//!   [`Verdict`].
 //! - [`seeds_to_decide`]: how many seeds would settle what these could not.
 //! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
 //! - [`time_ratio`]: how much sooner a target is reached, where some runs never reach it.
@@ -76,7 +80,8 @@ pub enum StatsError {
         /// The size of the second.
         reference: usize,
     },
-    /// A t-test of differences that are all the same: their spread is 0, and so it says nothing of other seeds.
+    /// A t-test of differences that are all the same: their spread is 0, and so it says nothing of
+    /// other seeds.
     #[error("all {n} differences are {value}: a test needs differences that vary")]
     NoSpread {
         /// The number of differences.

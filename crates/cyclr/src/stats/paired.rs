@@ -10,7 +10,8 @@ use super::{
 
 /// The differences of two arms that ran on the same seeds, arm less reference.
 ///
-/// Pairing takes out what a seed does to both (initial weights, order of the data), so fewer seeds show more.
+/// Pairing takes out what a seed does to both (initial weights, order of the data), so fewer seeds
+/// show more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paired {
     summary: Summary,
@@ -27,7 +28,7 @@ pub struct TTest {
     pub statistic: f64,
     /// Degrees of freedom, n - 1.
     pub df: f64,
-    /// The probability of a |t| at least as large where the true mean difference is 0 (two-sided).
+    /// The probability of a |t| at least as large if the true mean difference is 0 (two-sided).
     pub p: f64,
 }
 
@@ -40,7 +41,7 @@ pub struct Tost {
     pub p_below: f64,
     /// p-value against "the true difference is +margin or more": P(T <= (mean - margin)/se).
     pub p_above: f64,
-    /// The larger of the two: equivalence is claimed only where both are excluded.
+    /// The larger of the two: equivalence is claimed only if both are excluded.
     pub p: f64,
 }
 
@@ -48,8 +49,8 @@ impl Paired {
     /// Pairs the values by their index, which stands for the seed.
     ///
     /// # Errors
-    /// [`StatsError::Unpaired`] where the sizes differ, [`StatsError::TooFew`] where there is no pair, and
-    /// [`StatsError::NotFinite`] where a value is NaN, infinite or above 1e100 in size.
+    /// [`StatsError::Unpaired`] if the sizes differ, [`StatsError::TooFew`] if there is no pair,
+    /// and [`StatsError::NotFinite`] if a value is NaN, infinite or above 1e100 in size.
     pub fn new(arm: &[f64], reference: &[f64]) -> Result<Self, StatsError> {
         if arm.len() != reference.len() {
             return Err(StatsError::Unpaired {
@@ -80,8 +81,8 @@ impl Paired {
     /// It assumes independent seeds and differences that are near normal.
     ///
     /// # Errors
-    /// [`StatsError::TooFew`] for one pair. [`StatsError::NoSpread`] where all differences are the same, up to the
-    /// rounding of the subtraction: t would be infinite, or 0/0.
+    /// [`StatsError::TooFew`] for one pair. [`StatsError::NoSpread`] if all differences are the
+    /// same, up to the rounding of the subtraction: t would be infinite, or 0/0.
     pub fn t_test(&self) -> Result<TTest, StatsError> {
         let (error, df) = self.error_and_df()?;
         let statistic = self.summary.mean / error;
@@ -92,10 +93,11 @@ impl Paired {
         })
     }
 
-    /// Tests whether the mean difference lies strictly between -margin and +margin, the margin in the unit of the values.
+    /// Tests whether the mean difference lies strictly between -margin and +margin, the margin in
+    /// the unit of the values.
     ///
     /// # Errors
-    /// As [`Paired::t_test`]; [`StatsError::Range`] where the margin is not in 1e-100..=1e100.
+    /// As [`Paired::t_test`]; [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
     pub fn tost(&self, margin: f64) -> Result<Tost, StatsError> {
         check_margin(margin)?;
         let (error, df) = self.error_and_df()?;
@@ -118,8 +120,8 @@ impl Paired {
     }
 }
 
-/// Differences closer than this share of the largest value are the same: 71.3 - 71.2 and 72.3 - 72.2 differ in their
-/// last bits, and a test of such bits would be certain of anything.
+/// Differences closer than this share of the largest value are the same: 71.3 - 71.2 and 72.3 -
+/// 72.2 differ in their last bits, and a test of such bits would be certain of anything.
 const ROUNDING: f64 = 8.0 * f64::EPSILON;
 
 /// Refuses a margin that is not a positive number.

@@ -19,22 +19,25 @@ pub const SEED_CAP: u64 = 1_000;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeedRange {
-    /// Where the true standard deviation is at the lower end of its interval. More than the seeds already run.
+    /// Where the true standard deviation is at the lower end of its interval. More than the seeds
+    /// already run.
     pub low: u64,
     /// Where it is at the upper end; [`SEED_CAP`] stands for that many or more.
     pub high: u64,
 }
 
-/// The seeds that would decide where the true difference is the one that was seen.
+/// The seeds that would decide if the true difference is the one that was seen.
 ///
-/// The true standard deviation lies in the 80 % interval sd·√((n-1)/χ²(0.9)) to sd·√((n-1)/χ²(0.1)), both quantiles with
-/// n - 1 degrees of freedom; its upper end is the 90 % limit that Browne (1995) plans by. For each end, the smaller of
-/// [`seeds_to_detect`] at |mean|/sd and [`seeds_to_equate`] at (margin - |mean|)/sd is the number that decides one way or
-/// the other. The range is wide for few seeds, and it leaves out that the mean is uncertain as well: a guide, not a promise.
+/// The true standard deviation lies in the 80 % interval sd·√((n-1)/χ²(0.9)) to
+/// sd·√((n-1)/χ²(0.1)), both quantiles with n - 1 degrees of freedom; its upper end is the 90 %
+/// limit that Browne (1995) plans by. For each end, the smaller of [`seeds_to_detect`] at
+/// |mean|/sd and [`seeds_to_equate`] at (margin - |mean|)/sd is the number that decides one way or
+/// the other. The range is wide for few seeds, and it leaves out that the mean is uncertain as
+/// well: a guide, not a promise.
 ///
 /// # Errors
-/// [`StatsError::TooFew`] for one seed, [`StatsError::NoSpread`] where the standard deviation is 0, [`StatsError::Range`]
-/// where the margin is not in 1e-100..=1e100 or there is no comparison.
+/// [`StatsError::TooFew`] for one seed, [`StatsError::NoSpread`] if the standard deviation is 0,
+/// [`StatsError::Range`] if the margin is not in 1e-100..=1e100 or there is no comparison.
 pub fn seeds_to_decide(
     difference: &Summary,
     margin: f64,
@@ -59,26 +62,29 @@ pub fn seeds_to_decide(
     Ok(SeedRange { low, high })
 }
 
-/// The seeds at which a true difference of `effect` standard deviations (of the paired differences) is called better or
-/// worse with a chance of about 80 %: the smallest n >= 2 with n >= ((t(1 - α/2m) + t(0.8))/effect)², both quantiles with
-/// n - 1 degrees of freedom, α = 0.05, m comparisons (Bonferroni's share, the strictest that Holm asks for).
+/// The seeds at which a true difference of `effect` standard deviations (of the paired
+/// differences) is called better or worse with a chance of about 80 %: the smallest n >= 2 with n
+/// >= ((t(1 - α/2m) + t(0.8))/effect)², both quantiles with n - 1 degrees of freedom, α = 0.05, m
+/// comparisons (Bonferroni's share, the strictest that Holm asks for).
 ///
-/// No more than [`SEED_CAP`], which an effect of 0 gives. The exact number, by the noncentral t, is at most one off.
+/// No more than [`SEED_CAP`], which an effect of 0 gives. The exact number, by the noncentral t,
+/// is at most one off.
 ///
 /// # Errors
-/// [`StatsError::Range`] where the effect is negative or NaN, or there is no comparison.
+/// [`StatsError::Range`] if the effect is negative or NaN, or there is no comparison.
 pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsError> {
     let fraction = share_of_alpha(effect, comparisons)?;
     Ok(smallest(effect, 1.0 - fraction / 2.0, POWER))
 }
 
-/// The seeds at which equivalence is shown with a chance of at least about 80 % where the nearer margin is `room` standard
-/// deviations (of the paired differences) away from the true difference: the smallest n >= 2 with
-/// n >= ((t(1 - α/m) + t(0.9))/room)², as [`seeds_to_detect`]. Half of the remaining chance goes to each side, which is
-/// what a true difference of 0 needs and more than enough for any other.
+/// The seeds at which equivalence is shown with a chance of at least about 80 % if the nearer
+/// margin is `room` standard deviations (of the paired differences) away from the true difference:
+/// the smallest n >= 2 with n >= ((t(1 - α/m) + t(0.9))/room)², as [`seeds_to_detect`]. Half of
+/// the remaining chance goes to each side, which is what a true difference of 0 needs and more
+/// than enough for any other.
 ///
 /// # Errors
-/// [`StatsError::Range`] where the room is negative or NaN, or there is no comparison.
+/// [`StatsError::Range`] if the room is negative or NaN, or there is no comparison.
 pub fn seeds_to_equate(room: f64, comparisons: usize) -> Result<u64, StatsError> {
     let fraction = share_of_alpha(room, comparisons)?;
     Ok(smallest(room, 1.0 - fraction, f64::midpoint(1.0, POWER)))
@@ -91,8 +97,8 @@ fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {
     Ok(ALPHA / family)
 }
 
-/// The smallest n whose quantiles ask for no more than n. What they ask for falls with n, so what they ask for at the cap is
-/// a lower bound, a few steps below the answer.
+/// The smallest n whose quantiles ask for no more than n. What they ask for falls with n, so what
+/// they ask for at the cap is a lower bound, a few steps below the answer.
 fn smallest(effect: f64, p_claim: f64, p_power: f64) -> u64 {
     let asked = |n: u64| {
         let df = (n - 1) as f64;

@@ -1,8 +1,8 @@
 //! The incomplete beta and gamma functions, as far as the distributions need them.
 //!
-//! Each is returned with its complement, the smaller of the two computed directly, so that neither a far tail nor the
-//! neighbourhood of the median loses digits. Large parameters go through Stirling's series and not through differences
-//! of ln Γ, which would cancel.
+//! Each is returned with its complement, the smaller of the two computed directly, so that neither
+//! a far tail nor the neighbourhood of the median loses digits. Large parameters go through
+//! Stirling's series and not through differences of ln Γ, which would cancel.
 
 use core::f64::consts::PI;
 
@@ -14,7 +14,8 @@ const TINY: f64 = 1e-300;
 /// Some last bits wide, so that rounding cannot keep a sum from ending.
 const RELATIVE: f64 = 1e-15;
 
-/// A probability, its complement, and the derivative of the first with respect to the logarithm of the argument.
+/// A probability, its complement, and the derivative of the first with respect to the logarithm of
+/// the argument.
 #[derive(Clone, Copy)]
 pub(super) struct Parts {
     pub(super) lower: f64,
@@ -60,7 +61,8 @@ pub(super) fn student_parts(t: f64, df: f64) -> Parts {
     }
 }
 
-/// The regularised incomplete gamma functions P(a, x) and Q(a, x) for `x` > 0 (DLMF 8.2, 8.7.1 and 8.9.2).
+/// The regularised incomplete gamma functions P(a, x) and Q(a, x) for `x` > 0 (DLMF 8.2, 8.7.1 and
+/// 8.9.2).
 pub(super) fn gamma_parts(a: f64, x: f64) -> Parts {
     let mu = (x - a) / a;
     let ln_ratio = if fabs(mu) < 0.5 {
@@ -86,7 +88,8 @@ pub(super) fn gamma_parts(a: f64, x: f64) -> Parts {
     }
 }
 
-/// What Stirling's formula leaves of ln Γ: ln Γ(z) - (z - 1/2) ln z + z - ln √(2π) (DLMF 5.11.1), for `z` > 0.
+/// What Stirling's formula leaves of ln Γ: ln Γ(z) - (z - 1/2) ln z + z - ln √(2π) (DLMF 5.11.1),
+/// for `z` > 0.
 pub(super) fn stirling_error(z: f64) -> f64 {
     if z < 16.0 {
         return lgamma(z) - (z - 0.5) * log(z) + z - 0.5 * log(2.0 * PI);
@@ -96,8 +99,8 @@ pub(super) fn stirling_error(z: f64) -> f64 {
     (1.0 / 12.0 - w * (1.0 / 360.0 - w * series)) / z
 }
 
-/// The root of an increasing function of ln x, returned as x. The function gives its value and its slope; Newton steps
-/// that leave the bracket are replaced by bisection.
+/// The root of an increasing function of ln x, returned as x. The function gives its value and its
+/// slope; Newton steps that leave the bracket are replaced by bisection.
 pub(super) fn solve(f: impl Fn(f64) -> (f64, f64)) -> f64 {
     let (mut low, mut high) = (-745.0, 709.0);
     let mut u = 0.0;
@@ -112,7 +115,8 @@ pub(super) fn solve(f: impl Fn(f64) -> (f64, f64)) -> f64 {
         if newton >= low && newton <= high {
             let step = fabs(newton - u);
             u = newton;
-            // Newton's error is squared at each step, so after so short a one it is below the last bit.
+            // Newton's error is squared at each step, so after so short a one it is below the last
+            // bit.
             if step <= 1e-9 * fabs(u).max(1.0) {
                 break;
             }

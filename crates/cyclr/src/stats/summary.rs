@@ -58,10 +58,11 @@ pub struct Summary {
     pub mean: f64,
     /// Their standard deviation, with the divisor n - 1; `None` for one value.
     pub sd: Option<f64>,
-    /// The 95 % interval of the true mean, mean ± t(0.975, n - 1)·sd/√n (Student 1908); `None` for one value.
+    /// The 95 % interval of the true mean, mean ± t(0.975, n - 1)·sd/√n (Student 1908); `None` for
+    /// one value.
     ///
-    /// It assumes independent values that are near normal. Where all values are the same it is that one point, and
-    /// then it must not be read as certainty.
+    /// It assumes independent values that are near normal. Where all values are the same it is
+    /// that one point, and then it must not be read as certainty.
     pub interval: Option<Interval>,
 }
 
@@ -69,8 +70,8 @@ impl Summary {
     /// Summarizes a sample.
     ///
     /// # Errors
-    /// [`StatsError::TooFew`] where there is no value, [`StatsError::NotFinite`] where one is NaN, infinite or above
-    /// 1e100 in size.
+    /// [`StatsError::TooFew`] if there is no value, [`StatsError::NotFinite`] if one is NaN,
+    /// infinite or above 1e100 in size.
     pub fn of(values: &[f64]) -> Result<Self, StatsError> {
         check_finite(values)?;
         let n = values.len();
@@ -104,7 +105,8 @@ impl Summary {
     }
 }
 
-/// The same on a logarithmic scale, for positive quantities that vary by factors, such as learning rates.
+/// The same on a logarithmic scale, for positive quantities that vary by factors, such as learning
+/// rates.
 ///
 /// ```
 /// let rates = cyclr::stats::LogSummary::of(&[0.001, 0.002, 0.004])?;
@@ -117,10 +119,12 @@ pub struct LogSummary {
     pub n: usize,
     /// Their geometric mean, in the unit of the values.
     pub mean: f64,
-    /// The standard deviation of their natural logarithms, with the divisor n - 1; `None` for one value.
+    /// The standard deviation of their natural logarithms, with the divisor n - 1; `None` for one
+    /// value.
     pub ln_sd: Option<f64>,
-    /// The 95 % t-interval of the mean logarithm, turned back into the unit of the values; `None` for one value. Two
-    /// values that differ by many powers of ten can have an interval that ends at 0 or infinity.
+    /// The 95 % t-interval of the mean logarithm, turned back into the unit of the values; `None`
+    /// for one value. Two values that differ by many powers of ten can have an interval that ends
+    /// at 0 or infinity.
     pub interval: Option<Interval>,
 }
 
@@ -128,7 +132,8 @@ impl LogSummary {
     /// Summarizes a sample of positive values.
     ///
     /// # Errors
-    /// [`StatsError::TooFew`] where there is no value, [`StatsError::NotPositive`] where one is outside 1e-100..=1e100.
+    /// [`StatsError::TooFew`] if there is no value, [`StatsError::NotPositive`] if one is outside
+    /// 1e-100..=1e100.
     pub fn of(values: &[f64]) -> Result<Self, StatsError> {
         for (index, &value) in values.iter().enumerate() {
             check_positive(index, value)?;

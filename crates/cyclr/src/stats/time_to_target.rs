@@ -1,7 +1,8 @@
-//! How soon a target is reached, where some runs never reach it.
+//! Time to target a target is reached, where some runs never reach it.
 //!
-//! A run that ends before the target is *censored*: its time is known to be longer than the run. It enters with that bound
-//! and is never dropped, since dropping it would make slow arms look fast.
+//! A run that ends before the target is *censored*: its time is known to be longer than the run.
+//! It enters with that bound and is never dropped, since dropping it would make slow arms look
+//! fast.
 
 use alloc::vec::Vec;
 
@@ -23,15 +24,16 @@ pub enum Time {
 pub struct Median {
     /// The number of values, at least 1.
     pub n: usize,
-    /// The median lies in this range whatever the censored times are; a single point where they do not matter. The
-    /// upper end is infinite where too many runs were censored, and the lower end of a ratio can be 0.
+    /// The median lies in this range whatever the censored times are; a single point where they do
+    /// not matter. The upper end is infinite if too many runs were censored, and the lower end of
+    /// a ratio can be 0.
     pub median: Interval,
-    /// The distribution-free interval of the true median: from the k-th smallest to the k-th largest value, each
-    /// censored one taken at the end that widens it.
+    /// The distribution-free interval of the true median: from the k-th smallest to the k-th
+    /// largest value, each censored one taken at the end that widens it.
     pub interval: Interval,
-    /// The share of samples whose interval holds the true median, 1 - 2·P(X < k) for X binomial(n, 1/2): the smallest
-    /// that is at least 0.95, or, below six values, where no such interval is that sure, what all of them together give
-    /// (0.9375 for five, 0 for one).
+    /// The share of samples whose interval holds the true median, 1 - 2·P(X < k) for X binomial(n,
+    /// 1/2): the smallest that is at least 0.95, or, below six values, where no such interval is
+    /// that sure, what all of them together give (0.9375 for five, 0 for one).
     pub confidence: f64,
 }
 
@@ -48,10 +50,12 @@ pub struct TimeRatio {
 
 /// The median time to the target. A censored time stands for anything longer.
 ///
-/// The middle two of an even number are joined by their geometric mean, since times compare by factors.
+/// The middle two of an even number are joined by their geometric mean, since times compare by
+/// factors.
 ///
 /// # Errors
-/// [`StatsError::TooFew`] where there is no time, [`StatsError::NotPositive`] where one is outside 1e-100..=1e100.
+/// [`StatsError::TooFew`] if there is no time, [`StatsError::NotPositive`] if one is outside
+/// 1e-100..=1e100.
 pub fn median_time(times: &[Time]) -> Result<Median, StatsError> {
     let bounds = times
         .iter()
@@ -63,11 +67,12 @@ pub fn median_time(times: &[Time]) -> Result<Median, StatsError> {
 
 /// The median ratio of an arm's time to the reference's, paired by seed.
 ///
-/// A pair in which both reached gives a ratio. Where only the reference did, the ratio is known to be above
-/// (arm's end)/(reference's time); where only the arm did, below (arm's time)/(reference's end); where neither did, it can
-/// be anything. All pairs enter the median and its order-statistics interval (the inverted sign test) with these bounds, so
-/// that nothing is dropped and nothing is made up. It assumes independent seeds and no shape of the distribution. Swapping
-/// the arms inverts the result. Times that were read on a grid are as coarse as it.
+/// A pair in which both reached gives a ratio. Where only the reference did, the ratio is known to
+/// be above (arm's end)/(reference's time); where only the arm did, below (arm's
+/// time)/(reference's end); if neither did, it can be anything. All pairs enter the median and its
+/// order-statistics interval (the inverted sign test) with these bounds, so that nothing is
+/// dropped and nothing is made up. It assumes independent seeds and no shape of the distribution.
+/// Swapping the arms inverts the result. Times that were read on a grid are as coarse as it.
 ///
 /// ```
 /// use cyclr::stats::{Time::{Censored, Reached}, time_ratio};
@@ -81,7 +86,7 @@ pub fn median_time(times: &[Time]) -> Result<Median, StatsError> {
 /// ```
 ///
 /// # Errors
-/// [`StatsError::Unpaired`] where the lengths differ, and as [`median_time`].
+/// [`StatsError::Unpaired`] if the lengths differ, and as [`median_time`].
 pub fn time_ratio(arm: &[Time], reference: &[Time]) -> Result<TimeRatio, StatsError> {
     if arm.len() != reference.len() {
         return Err(StatsError::Unpaired {
@@ -123,8 +128,8 @@ fn bounds(index: usize, time: Time) -> Result<Interval, StatsError> {
     Ok(Interval { low, high })
 }
 
-/// The order statistics of values that are known within bounds: the i-th smallest value lies between the i-th smallest
-/// lower bound and the i-th smallest upper bound.
+/// The order statistics of values that are known within bounds: the i-th smallest value lies
+/// between the i-th smallest lower bound and the i-th smallest upper bound.
 fn median(bounds: &[Interval]) -> Result<Median, StatsError> {
     let n = bounds.len();
     if n == 0 {
@@ -161,8 +166,8 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The largest k, at least 1, whose interval from the k-th smallest to the k-th largest of `n` values holds the median with
-/// at least 95 %, and the probability with which it does.
+/// The largest k, at least 1, whose interval from the k-th smallest to the k-th largest of `n`
+/// values holds the median with at least 95 %, and the probability with which it does.
 fn order_statistic(n: usize) -> (usize, f64) {
     // P(X < k) = P(X > n - k), by symmetry.
     let missed = |k: usize| upper_binomial((n - k + 1) as u64, n as u64, 0.5);

@@ -23,8 +23,8 @@ pub struct Rules {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Verdict {
-    /// Better than the reference. [`Comparison::within_margin`] tells whether the difference is shown to be too small to
-    /// matter.
+    /// Better than the reference. [`Comparison::within_margin`] tells whether the difference is
+    /// shown to be too small to matter.
     Better,
     /// Worse than the reference, likewise.
     Worse,
@@ -42,8 +42,8 @@ pub enum Verdict {
 pub enum Obstacle {
     /// One seed has no spread to judge a difference by.
     OneSeed,
-    /// The difference was the same at every seed, so nothing shows how it would vary at others. Two arms that are the
-    /// same by construction end here, with a difference of 0.
+    /// The difference was the same at every seed, so nothing shows how it would vary at others.
+    /// Two arms that are the same by construction end here, with a difference of 0.
     NoSpread,
     /// The differences vary too much for this number of seeds; about so many in all would decide.
     TooFewSeeds(SeedRange),
@@ -54,16 +54,17 @@ pub enum Obstacle {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comparison {
-    /// The paired differences, arm less reference. The interval is this comparison's own, not widened for the number of
-    /// arms, so it can exclude 0 where the verdict, which is adjusted, is undecided.
+    /// The paired differences, arm less reference. The interval is this comparison's own, not
+    /// widened for the number of arms, so it can exclude 0 if the verdict, which is adjusted, is
+    /// undecided.
     pub difference: Summary,
-    /// The test for a difference; `None` where one seed or no spread leaves nothing to test.
+    /// The test for a difference; `None` if one seed or no spread leaves nothing to test.
     pub t_test: Option<TTest>,
-    /// Its p-value after [`holm`] over all arms; 1 where there was no test.
+    /// Its p-value after [`holm`] over all arms; 1 if there was no test.
     pub adjusted_p: f64,
     /// The test for equivalence; `None` as above.
     pub tost: Option<Tost>,
-    /// Its p-value after [`holm`] over all arms; 1 where there was no test.
+    /// Its p-value after [`holm`] over all arms; 1 if there was no test.
     pub adjusted_tost_p: f64,
     /// Whether the difference is shown to be smaller than the margin: `adjusted_tost_p` < 0.05.
     pub within_margin: bool,
@@ -73,18 +74,21 @@ pub struct Comparison {
 
 /// Compares each arm with the reference on the same seeds. The arms given here are one family.
 ///
-/// 1. Of each arm a paired t-test (two-sided) and a TOST with the margin. An arm that cannot be tested counts with p = 1.
+/// 1. Of each arm a paired t-test (two-sided) and a TOST with the margin. An arm that cannot be
+///    tested counts with p = 1.
 /// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs.
-/// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted TOST p < 0.05:
+/// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted
+///    TOST p < 0.05:
 ///    equivalent. Else undecided.
 ///
-/// So the chance that any arm is wrongly called better or worse is at most 5 %, and so is the chance that any arm whose
-/// true difference is the margin or more is called equivalent, whatever the number of arms. Both are adjusted since both
-/// are claims, and each further arm is a further chance to be wrong. Both tests can succeed at once where the spread is
-/// small: then the difference is real and small, better or worse stands, and [`Comparison::within_margin`] is set.
+/// So the chance that any arm is wrongly called better or worse is at most 5 %, and so is the
+/// chance that any arm whose true difference is the margin or more is called equivalent, whatever
+/// the number of arms. Both are adjusted since both are claims, and each further arm is a further
+/// chance to be wrong. Both tests can succeed at once if the spread is small: then the difference
+/// is real and small, better or worse stands, and [`Comparison::within_margin`] is set.
 ///
-/// The seeds are the population: the values of one seed are means over the same test examples, and nothing here speaks
-/// of new examples.
+/// The seeds are the population: the values of one seed are means over the same test examples, and
+/// nothing here speaks of new examples.
 ///
 /// ```
 /// use cyclr::{trainer::Direction, stats};
@@ -95,7 +99,7 @@ pub struct Comparison {
 /// ```
 ///
 /// # Errors
-/// As [`Paired::new`] for any arm; [`StatsError::Range`] where the margin is not in 1e-100..=1e100.
+/// As [`Paired::new`] for any arm; [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
 pub fn compare(
     reference: &[f64],
     arms: &[&[f64]],

@@ -19,16 +19,19 @@ pub struct TrainerInfo {
     pub validation: u64,
     /// Test examples; 0 if there are none.
     pub test: u64,
-    /// Whether [`Hyper::momentum`](crate::Hyper) is obeyed; if not, a schedule that moves it is refused.
+    /// Whether [`Hyper::momentum`](crate::Hyper) is obeyed; if not, a schedule that moves it is
+    /// refused.
     pub momentum: bool,
-    /// Whether [`Hyper::weight_decay`](crate::Hyper) is obeyed; if not, a schedule that moves it is refused.
+    /// Whether [`Hyper::weight_decay`](crate::Hyper) is obeyed; if not, a schedule that moves it
+    /// is refused.
     pub weight_decay: bool,
     /// Whether [`Trainer::state`](super::Trainer) and [`Trainer::restore`](super::Trainer) work.
     pub snapshots: bool,
-    /// Whether training starts from given weights, so that the seed decides the order of the data only.
+    /// Whether training starts from given weights, so that the seed decides the order of the data
+    /// only.
     pub given_weights: bool,
-    /// What decides between two runs. `None` if the trainer does not say: then the first metric of an evaluation that
-    /// is not the loss decides, or the loss if there is no other.
+    /// What decides between two runs. `None` if the trainer does not say: then the first metric of
+    /// an evaluation that is not the loss decides, or the loss if there is no other.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")

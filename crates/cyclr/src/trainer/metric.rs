@@ -15,7 +15,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Whether `a` is better than `b`. Nothing is better than itself, and NaN is better than nothing.
+    /// Whether `a` is better than `b`. Nothing is better than itself, and NaN is better than
+    /// nothing.
     pub fn is_better(self, a: f64, b: f64) -> bool {
         match self {
             Self::Higher => a > b,
@@ -42,14 +43,15 @@ pub struct Metric {
     pub name: Cow<'static, str>,
     /// Whether more or less of it is better.
     pub direction: Direction,
-    /// The mean over `count` examples. It may be NaN or infinite: that is how divergence shows. In records it is then
-    /// `null`; `null`, `"NaN"`, `"Infinity"` and `"-Infinity"` are read.
+    /// The mean over `count` examples. It may be NaN or infinite: that is how divergence shows. In
+    /// records it is then `null`; `null`, `"NaN"`, `"Infinity"` and `"-Infinity"` are read.
     #[cfg_attr(feature = "serde", serde(with = "not_finite"))]
     #[cfg_attr(feature = "schema", schemars(with = "not_finite::Number"))]
     pub value: f64,
     /// The examples it was measured on; at least 1.
     pub count: u64,
-    /// Of an accuracy: how many examples were classified correctly; `value` is then this fraction of `count`.
+    /// Of an accuracy: how many examples were classified correctly; `value` is then this fraction
+    /// of `count`.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
@@ -81,16 +83,18 @@ impl Metric {
         }
     }
 
-    /// Whether this value is better than `other`'s. Nothing is better than itself, and NaN is better than nothing.
+    /// Whether this value is better than `other`'s. Nothing is better than itself, and NaN is
+    /// better than nothing.
     pub fn is_better_than(&self, other: &Self) -> bool {
         self.direction.is_better(self.value, other.value)
     }
 
-    /// The metric, if it can be true. What comes from another process or language goes through here.
+    /// The metric, if it can be true. What comes from another process or language goes through
+    /// here.
     ///
     /// # Errors
-    /// [`TrainerError::Impossible`] for a name that is empty or has control characters, no examples, or a value that
-    /// is not the fraction of correct examples.
+    /// [`TrainerError::Impossible`] for a name that is empty or has control characters, no
+    /// examples, or a value that is not the fraction of correct examples.
     pub fn checked(self) -> Result<Self, TrainerError> {
         /// Fractions are often computed in single precision.
         const ROUNDING: f64 = 1e-5;
@@ -165,8 +169,8 @@ impl Metrics {
         self.get("loss")
     }
 
-    /// What decides if the trainer does not declare an objective: the first metric that is not the loss, or the loss if
-    /// there is no other.
+    /// What decides if the trainer does not declare an objective: the first metric that is not the
+    /// loss, or the loss if there is no other.
     pub fn first_objective(&self) -> Option<&Metric> {
         self.0
             .iter()
@@ -211,8 +215,8 @@ impl<'a> IntoIterator for &'a Metrics {
 pub struct Evaluation {
     /// The figures over the whole split.
     pub metrics: Metrics,
-    /// Which examples were classified correctly, in the split's own fixed order, if the trainer can say. Paired
-    /// tests between two states of a run (`McNemar`) need it.
+    /// Which examples were classified correctly, in the split's own fixed order, if the trainer
+    /// can say. Paired tests between two states of a run (`McNemar`) need it.
     pub correct: Option<Vec<bool>>,
 }
 

@@ -107,7 +107,7 @@ struct Forecast {
     predicted_seconds: f64,
 }
 
-/// The one JSON document, where one is wanted: of several comparisons an array.
+/// The one JSON document, if one is wanted: of several comparisons an array.
 fn finish(all: &[Done], json: bool) -> anyhow::Result<()> {
     match all {
         _ if !json => {}
@@ -328,7 +328,8 @@ fn execute(
     Ok(Done::Finished(Box::new(record)))
 }
 
-/// Refuses to go on with a comparison at another CPU level: its runs would differ by more than their policies.
+/// Refuses to continue with a comparison at another CPU level: its runs would differ by more than
+/// their policies.
 fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
     let level = Level::from_environment().map_err(Usage::error)?.name();
     match manifest.about.get("level") {

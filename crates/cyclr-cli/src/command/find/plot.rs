@@ -31,7 +31,7 @@ pub(super) fn of_found(found: &Found) -> Chart {
     chart
 }
 
-/// Accuracy against rate, or the loss where there is none: every update faint, and a smoothed line.
+/// Accuracy against rate, or the loss if there is none: every update faint, and a smoothed line.
 pub(super) fn of_sweeps(curves: &[Curve], examples: &str, bounds: Option<Bounds>) -> Chart {
     let figures = has_figures(curves);
     let what = match curves.first().and_then(|curve| curve.points.first()) {
@@ -101,7 +101,7 @@ fn faint(curve: &Curve, figures: bool) -> Series {
     }
 }
 
-/// The smoothed line of a curve; none where it is too short for one.
+/// The smoothed line of a curve; none if it is too short for one.
 fn line(n: usize, of: usize, curve: &Curve) -> Option<Series> {
     // A curve that was recorded has been read as a sweep before it is drawn.
     let points = smoothed(&curve.sweep().ok()?);

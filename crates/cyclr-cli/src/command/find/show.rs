@@ -38,7 +38,7 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What sweeps say by themselves. `examples` says in words what was measured, where that is known.
+/// What sweeps say by themselves. `examples` says in words what was measured, if that is known.
 pub(in crate::command) fn sweeps(
     swept: &Swept,
     examples: &str,

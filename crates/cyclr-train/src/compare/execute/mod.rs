@@ -65,7 +65,7 @@ pub enum CompareEvent {
         /// What.
         event: Event,
     },
-    /// A run failed; the others go on.
+    /// A run failed; the others continue.
     Failed {
         /// Which.
         name: RunName,
@@ -103,18 +103,20 @@ pub struct RunName {
     pub folder: String,
 }
 
-/// Carries out a plan in a folder, or goes on with it there: finished runs are read, unfinished ones go on from their
-/// last checkpoint, and what results is the same, whatever the number of jobs and however often it was stopped.
+/// Carries out a plan in a folder, or continues with it there: finished runs are read, unfinished
+/// ones continue from their last checkpoint, and what results is the same, whatever the number of
+/// jobs and however often it was stopped.
 ///
-/// The plan of a folder that was begun must be the same; seeds may be added at its end, and are marked if results were
-/// known.
+/// The plan of a folder that was begun must be the same; seeds may be added at its end, and are
+/// marked if results were known.
 ///
 /// # Errors
-/// [`Error::BadPlan`], [`Error::BadArm`], [`Error::Undecidable`] for a plan that cannot be carried out;
-/// [`Error::OtherPlan`], [`Error::Occupied`], [`Error::Locked`] for a folder that is not this comparison's or in use;
-/// [`Error::SeedNotObeyed`], [`Error::RateNotObeyed`] if the runs show it, [`Error::ObjectiveMissing`];
-/// [`Error::RunsFailed`] if the trainer failed in some runs, which another call tries again; [`Error::Interrupted`];
-/// those of [`train_in`](crate::train_in) for the runs.
+/// [`Error::BadPlan`], [`Error::BadArm`], [`Error::Undecidable`] for a plan that cannot be carried
+/// out; [`Error::OtherPlan`], [`Error::Occupied`], [`Error::Locked`] for a folder that is not this
+/// comparison's or in use; [`Error::SeedNotObeyed`], [`Error::RateNotObeyed`] if the runs show it,
+/// [`Error::ObjectiveMissing`]; [`Error::RunsFailed`] if the trainer failed in some runs, which
+/// another call tries again; [`Error::Interrupted`]; those of [`train_in`](crate::train_in) for
+/// the runs.
 pub fn compare(
     factory: &dyn TrainerFactory,
     plan: &Plan,

@@ -93,7 +93,8 @@ impl Comparing<'_> {
         })
     }
 
-    /// Makes the runs side by side, the longest first, and gives their outcomes in the order of the jobs.
+    /// Makes the runs side by side, the longest first, and gives their outcomes in the order of
+    /// the jobs.
     pub(super) fn run(
         &self,
         jobs: &[Job],
@@ -149,7 +150,8 @@ impl Comparing<'_> {
         outcome
     }
 
-    /// Refuses a run that shows, beside one that has ended before, that the seed or the rate is not used.
+    /// Refuses a run that shows, beside one that has ended before, that the seed or the rate is
+    /// not used.
     fn check_obeyed(&self, job: &Job) -> Result<(), Error> {
         let folder = self.folder.path().join(&job.name.folder);
         let mut beginning = Beginning {
@@ -175,7 +177,7 @@ impl Comparing<'_> {
         Ok(())
     }
 
-    /// Makes a run, goes on with it, or reads it, as far as its folder has it.
+    /// Makes a run, continues with it, or reads it, as far as its folder has it.
     fn run_one(&self, job: &Job, emit: &mut dyn FnMut(CompareEvent)) -> Result<Outcome, Error> {
         let folder = self.folder.path().join(&job.name.folder);
         let mut observer = |event: &Event| {
@@ -200,8 +202,8 @@ impl Comparing<'_> {
         }
     }
 
-    /// The outcomes of final runs, as the record has them. A run that did not diverge has a finite value on both splits;
-    /// one that has not is no run to judge by, and failed.
+    /// The outcomes of final runs, as the record has them. A run that did not diverge has a finite
+    /// value on both splits; one that has not is no run to judge by, and failed.
     fn outcomes(&self, jobs: &[Job], outcomes: Vec<Outcome>) -> Result<Vec<RunOutcome>, Error> {
         let mut runs = Vec::with_capacity(jobs.len());
         let mut failed = Vec::new();

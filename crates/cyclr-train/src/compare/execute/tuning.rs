@@ -39,7 +39,8 @@ impl Comparing<'_> {
             .collect()
     }
 
-    /// Tries each arm at its multiples of `max_lr`, on the tuning seed, and adds the trials in the order of their rates.
+    /// Tries each arm at its multiples of `max_lr`, on the tuning seed, and adds the trials in the
+    /// order of their rates.
     fn try_rates(
         &self,
         trials: &mut [Vec<Trial>],

@@ -92,8 +92,8 @@ impl Columns {
     }
 }
 
-/// A name without what tools put around it: the run of `run - lr` (W&B), the group of `train/loss`, the optimizer of
-/// `lr-Adam` and the `_step` of Lightning.
+/// A name without what tools put around it: the run of `run - lr` (W&B), the group of
+/// `train/loss`, the optimizer of `lr-Adam` and the `_step` of Lightning.
 fn plain(name: &str) -> String {
     let name = name.trim().to_lowercase();
     let name = name.rsplit(" - ").next().unwrap_or(&name);

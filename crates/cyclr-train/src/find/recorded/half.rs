@@ -7,8 +7,8 @@ use cyclr::trainer::Direction;
 
 use super::{CurvePoint, RecordedError, Source, Unchecked};
 
-/// One curve for each file that has both, and for each file of losses with one of rates: the first with the first, and so
-/// on, or all with the only one.
+/// One curve for each file that has both, and for each file of losses with one of rates: the first
+/// with the first, and so on, or all with the only one.
 pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Unchecked)>, RecordedError> {
     let (mut whole, mut rates, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
@@ -66,8 +66,8 @@ fn part(source: &Source) -> Result<Part, RecordedError> {
     }
 }
 
-/// Whether the values of a TensorBoard export are rates or losses: as the file is named, or, where its name does not say,
-/// by whether they rise throughout, which losses do not.
+/// Whether the values of a TensorBoard export are rates or losses: as the file is named, or, if
+/// its name does not say, by whether they rise throughout, which losses do not.
 fn value_part(source: &Source, value: usize) -> Result<Part, RecordedError> {
     let name = source
         .path
@@ -97,7 +97,7 @@ fn value_part(source: &Source, value: usize) -> Result<Part, RecordedError> {
 /// A file of rates or of losses, by step.
 struct Half {
     source: Source,
-    /// The step, its value (none where the cell is empty) and its place, in the order of the file.
+    /// The step, its value (none if the cell is empty) and its place, in the order of the file.
     values: Vec<(f64, Option<f64>, String)>,
 }
 
@@ -126,7 +126,8 @@ impl Half {
     }
 }
 
-/// The losses, each with the rate of its step. Rates of steps whose loss was not recorded are not needed.
+/// The losses, each with the rate of its step. Rates of steps whose loss was not recorded are not
+/// needed.
 fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
     let by_step: BTreeMap<u64, f64> = rates
         .values

@@ -62,11 +62,12 @@ impl FromStr for Smoothed {
     }
 }
 
-/// Reads the repeats of one sweep from files that cyclr or other tools wrote: CSV with commas, semicolons, tabs or spaces,
-/// or JSON, with columns found by their names. Files of rates and files of losses are joined by their steps.
+/// Reads the repeats of one sweep from files that cyclr or other tools wrote: CSV with commas,
+/// semicolons, tabs or spaces, or JSON, with columns found by their names. Files of rates and
+/// files of losses are joined by their steps.
 ///
-/// An empty last loss is one that was not finite. The losses of other tools may be averages: `smoothed` says what is
-/// known about them, and averages are undone.
+/// An empty last loss is one that was not finite. The losses of other tools may be averages:
+/// `smoothed` says what is known about them, and averages are undone.
 ///
 /// # Errors
 /// [`RecordedError`], with the file and what to do.
@@ -92,7 +93,8 @@ pub fn read_recorded(
     }
 }
 
-/// The curves that are exact copies of earlier ones, each with that one's name before its own. They are no repeats.
+/// The curves that are exact copies of earlier ones, each with that one's name before its own.
+/// They are no repeats.
 pub fn copies(recorded: &[Recorded]) -> Vec<(String, String)> {
     let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
     let firsts = repeats_of(&sweeps).into_iter().enumerate();
@@ -217,7 +219,8 @@ struct Rows {
 }
 
 impl Rows {
-    /// Rows of the same step made one, as loggers write the rate and the loss of an update into rows of their own.
+    /// Rows of the same step made one, as loggers write the rate and the loss of an update into
+    /// rows of their own.
     fn merged(mut self, steps: &[Option<f64>]) -> Result<Self, String> {
         let mut first_of: BTreeMap<u64, usize> = BTreeMap::new();
         let mut kept = Vec::new();
@@ -308,7 +311,8 @@ impl Rows {
     }
 }
 
-/// Empty cells at the end of a column are figures that were not finite, which pandas writes as nothing.
+/// Empty cells at the end of a column are figures that were not finite, which pandas writes as
+/// nothing.
 fn end_as_nan(column: &mut [Option<f64>], places: &[String]) -> Result<(), String> {
     let Some(last) = column.iter().rposition(Option::is_some) else {
         return Ok(());
@@ -393,7 +397,7 @@ fn finish(
     })
 }
 
-/// The losses; each point has one where there is no other figure.
+/// The losses; each point has one if there is no other figure.
 fn losses(points: &[CurvePoint]) -> Vec<f64> {
     points
         .iter()

@@ -38,7 +38,7 @@ impl Table {
         }
     }
 
-    /// The number in a cell, `None` where it is empty.
+    /// The number in a cell, `None` if it is empty.
     ///
     /// # Errors
     /// The text, where it is no number.
@@ -108,7 +108,8 @@ fn from_csv(text: &str) -> Result<Table, String> {
     })
 }
 
-/// What separates the columns of a header: a tab, a semicolon, a comma, or else spaces. What stands in quotes does not count.
+/// What separates the columns of a header: a tab, a semicolon, a comma, or else spaces. What
+/// stands in quotes does not count.
 fn delimiter(header: &str) -> u8 {
     let bare: String = header.split('"').step_by(2).collect();
     let found = [b'\t', b';', b','].into_iter();
@@ -146,8 +147,8 @@ fn from_json(text: &str) -> Result<Table, String> {
     }
 }
 
-/// The lists of `{"lr": […], "loss": […]}`, or the columns that pandas writes: `{"lr": {"0": …}, …}`. What is no list is no
-/// column.
+/// The lists of `{"lr": […], "loss": […]}`, or the columns that pandas writes: `{"lr": {"0": …},
+/// …}`. What is no list is no column.
 fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     let list = |value: &Value| match value {
         Value::Array(values) => Some(values.iter().map(text_of).collect()),
@@ -186,7 +187,8 @@ fn in_order(values: &Map<String, Value>) -> Option<Vec<String>> {
     Some(numbered.into_iter().map(|(_, text)| text).collect())
 }
 
-/// A list of objects, one for each update; or of `[wall time, step, value]`, as TensorBoard gives it.
+/// A list of objects, one for each update; or of `[wall time, step, value]`, as TensorBoard gives
+/// it.
 fn from_records(records: &[Value]) -> Result<Table, String> {
     let of_three = |record: &Value| record.as_array().is_some_and(|list| list.len() == 3);
     let keys: BTreeSet<String> = records
