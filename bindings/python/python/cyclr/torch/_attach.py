@@ -240,8 +240,6 @@ class Attached(_attach.Attached):
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
         if not self._is_in_batches:
-            if self._epoch is not None and self.info.snapshots:
-                raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training loader by it")
             self.loop.hear_or_exit()
         self._groups.set(self.loop.hyper)
 
