@@ -34,8 +34,8 @@ def begin(seed: int = 0) -> Run:
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
 
     Returns:
-        The run: its ``seed`` for generators of your own, its ``data_seed`` for the held-out split, and the ``batch`` that
-        was asked for, or ``None``.
+        The run: its ``seed`` for generators of your own, its ``data_seed`` for the held-out split,
+        and the ``batch`` that was asked for, or ``None``.
 
     Example:
         >>> cyclr.begin(seed=3).seed
@@ -68,12 +68,14 @@ def attach(
         set_lr: Sets the rate of the next update.
         examples: The training examples.
         batch: Those of an update.
-        evaluate: Measures ``"validation"`` or ``"test"`` without a trace in the training. It returns a mapping with
-            ``loss``, ``correct`` and ``count``, the objective's value, or a list of `Metric`.
+        evaluate: Measures ``"validation"`` or ``"test"`` without a trace in the training. It
+            returns a mapping with ``loss``, ``correct`` and ``count``, the objective's value, or a
+            list of `Metric`.
         validation: The examples of the split that decides.
         test: The examples of the split that is read once.
         objective: What decides, and whether ``"higher"`` or ``"lower"`` is better.
-        save: Returns all that later updates depend on, but the place in the data and the global generators.
+        save: Returns all that later updates depend on, but the place in the data and the global
+            generators.
         load: Takes what ``save`` returned. Runs can be resumed if both are given.
         given_weights: Whether the weights are the same for every seed.
         otherwise: What the rate does if the script runs alone.
