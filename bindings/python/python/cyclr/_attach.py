@@ -34,8 +34,8 @@ def begin(seed: int = 0) -> Run:
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
 
     Returns:
-        The run: its ``seed`` for generators of your own, its ``data_seed`` for the held-out split, and the ``batch`` that
-        was asked for, or ``None``.
+        The run: its ``seed`` for generators of your own, its ``data_seed`` for the held-out split,
+        and the ``batch`` that was asked for, or ``None``.
 
     Example:
         >>> cyclr.begin(seed=3).seed
@@ -68,12 +68,14 @@ def attach(
         set_lr: Sets the rate of the next update.
         examples: The training examples.
         batch: Those of an update.
-        evaluate: Measures ``"validation"`` or ``"test"`` without a trace in the training. It returns a mapping with
-            ``loss``, ``correct`` and ``count``, the objective's value, or a list of `Metric`.
+        evaluate: Measures ``"validation"`` or ``"test"`` without a trace in the training. It
+            returns a mapping with ``loss``, ``correct`` and ``count``, the objective's value, or a
+            list of `Metric`.
         validation: The examples of the split that decides.
         test: The examples of the split that is read once.
         objective: What decides, and whether ``"higher"`` or ``"lower"`` is better.
-        save: Returns all that later updates depend on, but the place in the data and the global generators.
+        save: Returns all that later updates depend on, but the place in the data and the global
+            generators.
         load: Takes what ``save`` returned. Runs can be resumed if both are given.
         given_weights: Whether the weights are the same for every seed.
         otherwise: What the rate does if the script runs alone.
@@ -129,6 +131,9 @@ class Attached:
         self.alone: Any = None
         self._registered: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._epoch: Optional[int] = None
+        self._epoch_began: Any = None
+        # Whether a state that was restored is of another epoch, or of the place before one.
+        self._goes_back = False
         self._place = _Place()
         self._is_in_batches = False
         self._restored: Optional[bytes] = None
@@ -158,7 +163,9 @@ class Attached:
             return
         self._epoch = 0
         while True:
+            self._epoch_began = None
             self._hear()
+            self._begin_epoch()
             yield self._epoch
             # A pass that was left early for an epoch that was restored is none.
             if self._restored is None:
@@ -170,13 +177,12 @@ class Attached:
             yield from loader
             return
         while True:
-            epoch = self._epoch
             self._hear()
-            if self._epoch != epoch:
+            if self._goes_back:
                 return
             yield from self._pass(loader)
-            # A state that was restored amid the pass starts it anew, at its own place.
-            if self._restored is None or self._epoch != epoch:
+            # A state of this epoch that was restored amid the pass starts it anew, at its own place.
+            if self._restored is None or self._goes_back:
                 return
 
     def step(self, *, loss: Any = None, correct: Any = None) -> None:
@@ -218,12 +224,18 @@ class Attached:
         """All that later updates depend on."""
         if self._restored is not None:
             return self._restored
-        place = {"epoch": self._epoch, "given": self._place.given, "began": self._place.began}
+        place = {
+            "epoch": self._epoch,
+            "epoch_began": self._epoch_began,
+            "given": self._place.given,
+            "began": self._place.began,
+        }
         return self._packed({"place": place, "random": self._random(), **self._own_state()})
 
     def restore(self, state: bytes) -> None:
         """Goes on from a state; the place in the data is gone to when the next pass begins."""
-        if self.loop is not None and self.loop.updates_done > 0 and not self._is_in_batches:
+        can_go_back = self._is_in_batches or self._epoch is not None
+        if self.loop is not None and self.loop.updates_done > 0 and not can_go_back:
             raise CyclrError(
                 "a state is restored before the first update, or under `batches`: iterate lr.batches(loader), "
                 "or start another process"
@@ -232,8 +244,21 @@ class Attached:
         self._set_own_state(saved)
         self._restored = state
         self._place = _Place()
-        if self._epoch is not None and saved["place"]["epoch"] is not None:
-            self._epoch = saved["place"]["epoch"]
+        place = saved["place"]
+        self._goes_back = self._epoch is not None and (place["epoch"] != self._epoch or place["epoch_began"] is None)
+        self._epoch = place["epoch"]
+
+    def _begin_epoch(self) -> None:
+        """Notes the generators, from which the script may draw before the pass; or puts back what was noted."""
+        if self._restored is not None:
+            saved = self._unpacked(self._restored)
+            began = saved["place"]["epoch_began"]
+            self._set_random(saved["random"] if began is None else began)
+            if began is None:
+                # The state is of this very place, between two epochs.
+                self._restored = None
+        self._goes_back = False
+        self._epoch_began = self._random()
 
     def _pass(self, loader: Iterable[T]) -> Iterator[T]:
         iterator = self._begin_pass(loader)
@@ -290,6 +315,8 @@ class Attached:
                 "lr.step() comes before any rate was set: iterate lr.batches(loader) or lr.epochs(n), and call lr.step() "
                 "once for each update"
             )
+        if not self._is_in_batches and self.info.snapshots:
+            raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
         self._seen = 0
         if self._is_in_batches:

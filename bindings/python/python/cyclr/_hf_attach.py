@@ -24,16 +24,17 @@ ENDLESS = 10**9
 def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = None) -> None:
     """Attaches a trainer to the cyclr that started the script; alone, does nothing. Call it before ``trainer.train()``.
 
-    The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if `cyclr.torch.begin` was
-    called before the model was made; else they are given. The trainer makes as many updates as are asked for, saves
-    nothing, and evaluates when it is asked to; what comes after ``train()`` does not run. A run that is stopped starts
-    anew.
+    The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if
+    `cyclr.torch.begin` was called before the model was made; else they are given. The trainer
+    makes as many updates as are asked for, saves nothing, and evaluates when it is asked to; what
+    comes after ``train()`` does not run. A run that is stopped starts anew.
 
     Args:
         trainer: A `transformers.Trainer`, or one like it. Its ``eval_dataset`` decides.
         test: The data that are read once. Without them, the ``eval_dataset`` is halved.
-        objective: What decides, as in ``("accuracy", "higher")``: a name that ``compute_metrics`` returns, or ``"loss"``.
-            If it is not given, ``args.metric_for_best_model``, or the loss.
+        objective: What decides, as in ``("accuracy", "higher")``: a name that ``compute_metrics``
+            returns, or ``"loss"``. If it is not given, ``args.metric_for_best_model``, or the
+            loss.
 
     Raises:
         CyclrError: The trainer has an optimizer that measures the loss several times.

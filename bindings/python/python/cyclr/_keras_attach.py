@@ -31,13 +31,15 @@ def begin(seed: int = 0) -> Run:
 class Attach(keras.callbacks.Callback):  # type: ignore[misc]
     """Attaches ``fit`` to the cyclr that started the script; alone, does nothing. One of ``fit``'s ``callbacks``.
 
-    ``fit`` makes as many updates as are asked for and measures its ``validation_data`` when it is asked to; what comes
-    after it does not run. The weights follow the run's seed if `begin` was called before the model was made; else they
-    are given. A run that is stopped starts anew.
+    ``fit`` makes as many updates as are asked for and measures its ``validation_data`` when it is
+    asked to; what comes after it does not run. The weights follow the run's seed if `begin` was
+    called before the model was made; else they are given. A run that is stopped starts anew.
 
     Args:
-        test: The data that are read once, as ``validation_data`` are given. Without them, those are halved.
-        objective: What decides, by the name of a compiled metric, as in ``("accuracy", "higher")``; else the loss.
+        test: The data that are read once, as ``validation_data`` are given. Without them, those
+            are halved.
+        objective: What decides, by the name of a compiled metric, as in ``("accuracy",
+            "higher")``; else the loss.
         examples: The training examples, if ``x`` is no array.
         batch: The examples of an update, if ``x`` is no array.
     """

@@ -28,16 +28,17 @@ except ImportError:
 class Attach(Callback):
     """Attaches a trainer to the cyclr that started the script; alone, does nothing.
 
-    The module stays as it is: ``training_step`` trains, ``validation_step`` measures, by what it gives to ``self.log``.
-    ``fit`` makes as many updates as are asked for, without checkpoints, early stopping and validation of its own; what
-    comes after it does not run. The weights follow the run's seed if `cyclr.torch.begin` was called before the model was
-    made; else they are given. A run that is stopped starts anew.
+    The module stays as it is: ``training_step`` trains, ``validation_step`` measures, by what it
+    gives to ``self.log``. ``fit`` makes as many updates as are asked for, without checkpoints,
+    early stopping and validation of its own; what comes after it does not run. The weights follow
+    the run's seed if `cyclr.torch.begin` was called before the model was made; else they are
+    given. A run that is stopped starts anew.
 
     Args:
         validation: The loader of the split that decides. If it is not given, the trainer's own.
         test: The loader of the split that is read once. If it is not given, the other is halved.
-        objective: What decides, by the name that ``validation_step`` logs, as in ``("val_acc", "higher")``. If it is not
-            given, ``val_loss``.
+        objective: What decides, by the name that ``validation_step`` logs, as in ``("val_acc",
+            "higher")``. If it is not given, ``val_loss``.
     """
 
     def __init__(self, *, validation: Any = None, test: Any = None, objective: Optional[Declared] = None) -> None:

@@ -51,12 +51,12 @@ Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
 def begin(seed: int = 0) -> Run:
     """Says which run this is, and seeds torch's, NumPy's and Python's generators. Call it before the model is made.
 
-    Under ``cyclr`` the seed is the run's, alone it is ``seed``. Of processes that train together, each calls it, after
-    ``init_process_group``.
+    Under ``cyclr`` the seed is the run's, alone it is ``seed``. Of processes that train together,
+    each calls it, after ``init_process_group``.
 
     Returns:
-        The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the ``batch`` that was asked for, or
-        ``None``.
+        The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the
+        ``batch`` that was asked for, or ``None``.
     """
     begun = _attach.begin_by(lambda: Requests(open_here(), share_over()), seed)
     seed_all(begun.run.seed)
@@ -81,21 +81,27 @@ def attach(
 ) -> Attached:
     """Attaches a training loop to cyclr; alone, the loop runs as it is.
 
-    Rates are set last, right before the optimizer's step, so that a scheduler of the script's own may stay. The loss is
-    seen where the loop calls ``backward``. Code after the loop does not run under cyclr.
+    Rates are set last, right before the optimizer's step, so that a scheduler of the script's own
+    may stay. The loss is seen where the loop calls ``backward``. Code after the loop does not run
+    under cyclr.
 
     Args:
-        optimizer: The optimizer, or all that are stepped in an update. A rate multiplies the factors of their groups.
+        optimizer: The optimizer, or all that are stepped in an update. A rate multiplies the
+            factors of their groups.
         train: The loader of the training batches.
-        model: The model, or all models that are trained. Without it, a run that is stopped starts anew.
-        evaluate: Measures ``"validation"`` or ``"test"``. It returns a mapping with ``loss``, ``correct`` and ``count``,
-            the objective's value, or a list of `cyclr.Metric`. The model is in evaluation mode, without gradients.
+        model: The model, or all models that are trained. Without it, a run that is stopped starts
+            anew.
+        evaluate: Measures ``"validation"`` or ``"test"``. It returns a mapping with ``loss``,
+            ``correct`` and ``count``, the objective's value, or a list of `cyclr.Metric`. The
+            model is in evaluation mode, without gradients.
         validation: The loader of the split that decides, or how many examples it has.
-        test: The same of the split that is read once. If one of the two is missing, or both are the same data, the one
-            that there is is halved; ``attached.held_out[split]`` has the halves.
-        objective: What decides, and whether ``"higher"`` or ``"lower"`` is better, as in ``("accuracy", "higher")``.
-        otherwise: The scheduler that the script follows alone. It is stepped for each epoch of `Attached.epochs`;
-            cyclr's, `OneCycleLR` and `CyclicLR` for each update.
+        test: The same of the split that is read once. If one of the two is missing, or both are
+            the same data, the one that there is is halved; ``attached.held_out[split]`` has the
+            halves.
+        objective: What decides, and whether ``"higher"`` or ``"lower"`` is better, as in
+            ``("accuracy", "higher")``.
+        otherwise: The scheduler that the script follows alone. It is stepped for each epoch of
+            `Attached.epochs`; cyclr's, `OneCycleLR` and `CyclicLR` for each update.
         scaler: The `torch.amp.GradScaler`, if there is one.
         accumulate: Batches of an update.
         examples: The training examples, if the loader does not tell.
@@ -159,7 +165,8 @@ class Attached(_attach.Attached):
     """A loop in PyTorch that is attached.
 
     Attributes:
-        held_out: The data of ``"validation"`` and ``"test"``, halved if there was one split for both.
+        held_out: The data of ``"validation"`` and ``"test"``, halved if there was one split for
+            both.
     """
 
     def __init__(
@@ -201,7 +208,8 @@ class Attached(_attach.Attached):
         """Adds state of the script's own to what a stopped run goes on from.
 
         Args:
-            own: Something with ``state_dict()`` and ``load_state_dict()``, such as an average of the weights.
+            own: Something with ``state_dict()`` and ``load_state_dict()``, such as an average of
+                the weights.
             save: Returns the state, if there is no ``own``.
             load: Takes what ``save`` returned.
         """
@@ -240,8 +248,6 @@ class Attached(_attach.Attached):
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
         if not self._is_in_batches:
-            if self._epoch is not None and self.info.snapshots:
-                raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training loader by it")
             self.loop.hear_or_exit()
         self._groups.set(self.loop.hyper)
 

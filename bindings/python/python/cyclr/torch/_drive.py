@@ -95,8 +95,8 @@ def _run(options: argparse.Namespace) -> None:
 class Driver:
     """Sets the rate before each step of an optimizer, and counts the updates.
 
-    An update goes from a step of the first optimizer to its next one; so what follows the step in the script belongs to
-    it, and it is told when the next one begins.
+    An update goes from a step of the first optimizer to its next one; so what follows the step in
+    the script belongs to it, and it is told when the next one begins.
     """
 
     def __init__(self, requests: Requests, examples: Optional[int] = None, batch: Optional[int] = None) -> None:

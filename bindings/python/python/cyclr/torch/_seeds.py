@@ -12,8 +12,8 @@ import torch
 def move_seeds(by: int) -> None:
     """Adds a run's seed to every seed that the script gives the global generators from now on.
 
-    So a script that seeds itself makes another run for each seed; for 0 it makes its own. Generators of the script's
-    own, such as those that cut data into splits, stay as they are.
+    So a script that seeds itself makes another run for each seed; for 0 it makes its own.
+    Generators of the script's own, such as those that cut data into splits, stay as they are.
     """
     random.seed = _moved(random.seed, by)
     torch.manual_seed = torch.random.manual_seed = _moved(torch.manual_seed, by)
