@@ -194,9 +194,9 @@ pub(crate) fn read_answer(line: &[u8]) {
         ..
     }) = serde_json::from_slice(line)
     {
-        metrics
-            .into_iter()
-            .for_each(|metrics| drop(metrics.checked()));
+        for metrics in metrics {
+            let _ = metrics.checked();
+        }
     }
     if let Ok(Answer {
         result: Some(Evaluated {
