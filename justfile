@@ -26,9 +26,11 @@ mutate *ARGUMENTS:
     cargo build --release
     python3 soak/mutate.py {{ARGUMENTS}}
 
-# Fuzzes a target with libFuzzer. Needs nightly Rust, a C++ compiler and cargo-fuzz; the targets are in fuzz/fuzz_targets.
+# Fuzzes a target with libFuzzer. Needs nightly Rust, a C++ compiler and cargo-fuzz; the targets are in fuzz/fuzz_targets, and
+# inputs that reach new code go to fuzz/found.
 fuzz TARGET SECONDS="60":
-    cargo +nightly fuzz run {{TARGET}} --features libfuzzer -- -max_total_time={{SECONDS}}
+    mkdir -p fuzz/found/{{TARGET}}
+    cargo +nightly fuzz run {{TARGET}} --features libfuzzer fuzz/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- -max_total_time={{SECONDS}}
 
 # The pictures of the policies' docs, made by the tool itself.
 pictures:

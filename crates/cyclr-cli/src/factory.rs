@@ -378,8 +378,7 @@ impl TrainerArgs {
             EngineError::Weights(error) => {
                 let path = self.weights.as_deref().unwrap_or(Path::new("no file"));
                 anyhow!(
-                    "{} cannot be used: {error}; give the weights of the same net as safetensors, such as the \
-                     model.safetensors of a run",
+                    "{} cannot be used: {error}; the weights must be those of the same net",
                     path.display()
                 )
             }

@@ -57,7 +57,7 @@ pub enum DataError {
     /// The file does not start as its format does.
     #[error(
         "{path} starts with {found:#010x}, not {expected:#010x} ({kind}); it is another kind of \
-         file or damaged"
+         file or damaged: get it again"
     )]
     Magic {
         /// The file.

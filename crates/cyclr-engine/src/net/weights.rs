@@ -269,7 +269,9 @@ fn shape_error(name: &str, found: Vec<usize>, expected: Vec<usize>) -> WeightsEr
 #[non_exhaustive]
 pub enum WeightsError {
     /// The bytes are not safetensors.
-    #[error("the weights are not safetensors: {reason}")]
+    #[error(
+        "the weights are not safetensors: {reason}; give a safetensors file, such as the model.safetensors of a run"
+    )]
     Format {
         /// What is wrong with them.
         reason: String,
