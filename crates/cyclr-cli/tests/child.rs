@@ -335,7 +335,7 @@ fn a_seed_or_a_rate_that_is_not_used_is_refused() {
     let bounds = "compare --budget 240 --seeds 3 --arm fixed --arm linear --bounds 0.01..0.1";
     for (words, child, why) in [
         (
-            "find --budget 12000",
+            "find --budget 12000 --sweep-only",
             "--ignore seed",
             "the seed is not obeyed",
         ),
@@ -908,9 +908,9 @@ fn a_check_says_what_is_wrong_and_what_it_will_cost() {
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["checks"][5]["finding"], "unclear");
     assert_eq!(report["begin"]["info"]["examples"], 1000);
-    // A tenth of 30 epochs of 20 updates is too little to sweep.
-    let reason = report["find"]["reason"].as_str().unwrap();
-    assert!(reason.contains("60 updates"), "{out}");
+    // A tenth of 30 epochs of 20 updates is too little: the test costs what a readable one needs.
+    let updates = report["find"]["updates"].as_u64().unwrap();
+    assert!((100..=600).contains(&updates), "{out}");
     place.check_all_gone();
 }
 
