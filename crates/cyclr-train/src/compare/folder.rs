@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
 use crate::store::{
-    Lock, VERSION, parse_record, read_record, read_versioned, write_atomically, write_record,
+    Lock, VERSION, bad, parse_record, read_record, read_versioned, write_atomically, write_record,
 };
 use crate::{Error, Pace};
 
@@ -84,7 +84,11 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
     let (version, record) = read_versioned(&path)?;
     match version {
         1 => v1::record(&path, record).map(Some),
-        VERSION => parse_record(&path, record).map(Some),
+        VERSION => {
+            let record: Record = parse_record(&path, record)?;
+            record.check_places().map_err(bad(&path))?;
+            Ok(Some(record))
+        }
         found => Err(Error::Version {
             path,
             found,

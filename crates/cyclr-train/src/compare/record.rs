@@ -313,6 +313,29 @@ pub enum Because {
 }
 
 impl Record {
+    /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
+    pub(super) fn check_places(&self) -> Result<(), &'static str> {
+        let (arms, plan) = (self.arms.len(), &self.plan);
+        if [plan.arms.len(), self.conclusion.table.len()] != [arms; 2] {
+            return Err("the plan, the outcomes and the table do not have the same arms");
+        }
+        let winner = self.conclusion.winner.map(|winner| winner.arm);
+        let budgets = self.arms.iter().flat_map(|arm| &arm.budgets);
+        let references = budgets.clone().flat_map(|budget| &budget.against);
+        let mut named = references.map(|against| against.reference);
+        if !named.all(|arm| arm < arms) || plan.reference.max(winner.unwrap_or(0)) >= arms {
+            return Err("it refers to an arm that it does not have");
+        }
+        let whole = |arm: &ArmOutcome| arm.budgets.len() == plan.budgets.len();
+        if plan.budgets.is_empty() || !self.arms.iter().all(whole) {
+            return Err("an arm does not have the budgets of the plan");
+        }
+        if !budgets.clone().all(|b| b.runs.len() == plan.seeds.len()) {
+            return Err("an arm does not have a run for each seed of the plan");
+        }
+        Ok(())
+    }
+
     /// The arms at the whole budget.
     pub fn whole(&self) -> impl Iterator<Item = &BudgetOutcome> {
         self.arms.iter().map(ArmOutcome::whole)
