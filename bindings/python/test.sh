@@ -11,6 +11,8 @@ cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 
 python3 -m venv .venv
+# Before other installations are in sight, in which they may be too, without their commands.
+.venv/bin/pip install --quiet ruff mypy
 if python3 -c 'import torch' 2>/dev/null; then
   # An installation that is there already is used as it is.
   inside=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
@@ -23,7 +25,7 @@ fi
 if [ -n "${CYCLR_CI_INTEGRATIONS:-}" ]; then
   .venv/bin/pip install --quiet lightning transformers accelerate keras jax
 fi
-.venv/bin/pip install --quiet '.[test]' ruff mypy
+.venv/bin/pip install --quiet '.[test]'
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --quiet --check .
 .venv/bin/mypy --no-error-summary

@@ -1,4 +1,4 @@
-//! A noisy quadratic noisy quadratic behind the trainer interface: a net that fits in a page, for
+//! A noisy quadratic behind the trainer interface: a net that fits in a page, for
 //! tests, examples and simulations.
 //!
 //! With weights `w`, curvatures `h_j` spread evenly from `curvature / 10` to `curvature`, and
@@ -18,7 +18,7 @@ use cyclr::trainer::{
     TrainerInfo,
 };
 
-/// A noisy quadratic noisy quadratic; each of its runs starts elsewhere and meets noise of its
+/// A noisy quadratic; each of its runs starts elsewhere and meets noise of its
 /// own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoisyQuadratic {

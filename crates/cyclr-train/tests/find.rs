@@ -1,4 +1,4 @@
-//! Range tests of the noisy noisy quadratic: what they read, what they leave behind, and how they
+//! Range tests of the noisy quadratic: what they read, what they leave behind, and how they
 //! refuse to answer.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

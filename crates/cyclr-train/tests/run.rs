@@ -1,4 +1,4 @@
-//! Runs of the noisy noisy quadratic: where they stop, what they read, and what is refused.
+//! Runs of the noisy quadratic: where they stop, what they read, and what is refused.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::num::NonZeroU64;
