@@ -67,35 +67,15 @@ impl Process {
         let socket = watchdog.folder.join("socket");
         // The path may be too long for a socket. The pipes are then the only way.
         let listener = UnixListener::bind(&socket).ok();
+        let pipes = (OwnedFd::from(their_requests), OwnedFd::from(their_answers));
         let mut started = Command::new(program);
-        let (their_requests, their_answers) =
-            (OwnedFd::from(their_requests), OwnedFd::from(their_answers));
         started
             .args(args)
-            .env("CYCLR_FD", format!("{READ},{WRITE}"))
-            .env(
-                "CYCLR_PIPES",
-                format!(
-                    "{},{}",
-                    identity(&their_requests)?,
-                    identity(&their_answers)?
-                ),
-            )
             .stdin(Stdio::null())
             .stdout(their_output.try_clone()?)
             .stderr(their_output)
-            .process_group(watchdog.group.as_raw_nonzero().get())
-            .fd_mappings(vec![
-                FdMapping {
-                    parent_fd: their_requests,
-                    child_fd: READ,
-                },
-                FdMapping {
-                    parent_fd: their_answers,
-                    child_fd: WRITE,
-                },
-            ])
-            .map_err(Error::other)?;
+            .process_group(watchdog.group.as_raw_nonzero().get());
+        hand_over(&mut started, pipes)?;
         match &listener {
             Some(_) => started.env("CYCLR_SOCKET", &socket),
             None => started.env_remove("CYCLR_SOCKET"),
@@ -226,6 +206,21 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Gives a command its ends of the pipes, to read requests from and to write answers to, and says which they are.
+fn hand_over(command: &mut Command, (read, write): (OwnedFd, OwnedFd)) -> std::io::Result<()> {
+    let pipes = format!("{},{}", identity(&read)?, identity(&write)?);
+    let mappings = [(read, READ), (write, WRITE)].map(|(parent_fd, child_fd)| FdMapping {
+        parent_fd,
+        child_fd,
+    });
+    command
+        .env("CYCLR_FD", format!("{READ},{WRITE}"))
+        .env("CYCLR_PIPES", pipes)
+        .fd_mappings(mappings.into())
+        .map_err(Error::other)?;
+    Ok(())
 }
 
 /// A number that nobody else has: the standard library keys its hashers at random.

@@ -25,6 +25,7 @@
 //! ```
 
 mod analyse;
+mod arm;
 mod bounds;
 mod execute;
 mod export;
@@ -37,8 +38,9 @@ mod text;
 mod tune;
 mod v1;
 
+pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
-pub use plan::{Arm, ArmPolicy, Bounds, MULTIPLES, Plan, Tune};
+pub use plan::{Bounds, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

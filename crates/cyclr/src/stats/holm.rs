@@ -6,9 +6,9 @@ use super::{StatsError, check_range};
 
 /// Adjusts p-values for their number by Holm's step-down rule (1979), in the order given.
 ///
-/// Of m values in ascending order p₁ <= … <= pₘ, the i-th becomes max over j <= i of min(1, (m - j
-/// + 1)·pⱼ). Claiming whatever is then below α makes any false claim with a probability of at most
-/// α, however the tests depend on each other.
+/// Of m values in ascending order p₁ <= … <= pₘ, the i-th becomes the maximum over j <= i of
+/// `min(1, (m - j + 1)·pⱼ)`. Claiming whatever is then below α makes any false claim with a
+/// probability of at most α, however the tests depend on each other.
 ///
 /// ```
 /// assert_eq!(cyclr::stats::holm(&[0.25, 0.0625])?, [0.25, 0.125]);

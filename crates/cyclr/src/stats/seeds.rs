@@ -63,9 +63,9 @@ pub fn seeds_to_decide(
 }
 
 /// The seeds at which a true difference of `effect` standard deviations (of the paired
-/// differences) is called better or worse with a chance of about 80 %: the smallest n >= 2 with n
-/// >= ((t(1 - α/2m) + t(0.8))/effect)², both quantiles with n - 1 degrees of freedom, α = 0.05, m
-/// comparisons (Bonferroni's share, the strictest that Holm asks for).
+/// differences) is called better or worse with a chance of about 80 %: the smallest n of at least 2
+/// with `n >= ((t(1 - α/2m) + t(0.8))/effect)²`, both quantiles with n - 1 degrees of freedom,
+/// α = 0.05, m comparisons (Bonferroni's share, the strictest that Holm asks for).
 ///
 /// No more than [`SEED_CAP`], which an effect of 0 gives. The exact number, by the noncentral t,
 /// is at most one off.

@@ -340,29 +340,7 @@ fn finish(
         places,
         direction,
     } = points;
-    let undone = match smoothed {
-        Some(Smoothed::By(smoothing)) => Some(smoothing),
-        Some(Smoothed::ByFactor(factor)) => Some(
-            Smoothing::with_factor(factor, &losses(&points))
-                .map_err(|error| RecordedError::refuse(&path, error.to_string()))?,
-        ),
-        Some(Smoothed::Raw) | None => None,
-    };
-    if let Some(smoothing) = undone {
-        if points.iter().any(|point| point.figure.is_some()) {
-            return Err(RecordedError::refuse(
-                &path,
-                "the bounds are read from its accuracy or figure, and --smoothed is about losses: leave --smoothed out, \
-                 or the column"
-                    .into(),
-            ));
-        }
-        let raw = smoothing.undo(&losses(&points));
-        points
-            .iter_mut()
-            .zip(raw)
-            .for_each(|(point, raw)| point.loss = Some(raw));
-    }
+    let undone = undo(&mut points, smoothed, &path)?;
     let curve = Curve {
         points,
         direction,
@@ -395,6 +373,38 @@ fn finish(
         sweep,
         undone,
     })
+}
+
+/// Undoes the average of the losses, if one is named.
+fn undo(
+    points: &mut [CurvePoint],
+    smoothed: Option<Smoothed>,
+    path: &Path,
+) -> Result<Option<Smoothing>, RecordedError> {
+    let undone = match smoothed {
+        Some(Smoothed::By(smoothing)) => Some(smoothing),
+        Some(Smoothed::ByFactor(factor)) => Some(
+            Smoothing::with_factor(factor, &losses(points))
+                .map_err(|error| RecordedError::refuse(path, error.to_string()))?,
+        ),
+        Some(Smoothed::Raw) | None => None,
+    };
+    if let Some(smoothing) = undone {
+        if points.iter().any(|point| point.figure.is_some()) {
+            return Err(RecordedError::refuse(
+                path,
+                "the bounds are read from its accuracy or figure, and --smoothed is about losses: leave --smoothed out, \
+                 or the column"
+                    .into(),
+            ));
+        }
+        let raw = smoothing.undo(&losses(points));
+        points
+            .iter_mut()
+            .zip(raw)
+            .for_each(|(point, raw)| point.loss = Some(raw));
+    }
+    Ok(undone)
 }
 
 /// The losses; each point has one if there is no other figure.
