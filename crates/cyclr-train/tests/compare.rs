@@ -302,7 +302,10 @@ fn where_no_rate_trains_the_arm_has_no_runs() {
         base_lr: 1e3,
         max_lr: 1e4,
     };
-    let record = run(&plan);
+    let folder = tempfile::tempdir().unwrap();
+    let record = run_in(folder.path(), &plan, 2).unwrap();
+    let read = read_comparison(folder.path()).unwrap();
+    assert_eq!(read.as_ref(), Some(&record), "its record reads back");
     assert!(record.arms.iter().all(|arm| arm.spec.is_none()));
     assert_eq!(record.conclusion.winner, None);
 }

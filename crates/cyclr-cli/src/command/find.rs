@@ -40,6 +40,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made: give another --out", folder.display()))?;
+        refuse_earlier_curves(folder)?;
     }
     let done = tests.make(&*factory, &interrupt()?)?;
     if info.given_weights {
@@ -48,6 +49,22 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let kept = args.out.as_ref().map_or(Ok(()), |folder| done.keep(folder));
     done.show(args, &run)?;
     kept
+}
+
+/// Refuses a folder that holds the curves of an earlier test, of which some would be left beside the new ones.
+fn refuse_earlier_curves(folder: &Path) -> anyhow::Result<()> {
+    let read = || format!("{} cannot be read: give another --out", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(read)? {
+        let name = entry.with_context(read)?.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with("probes.csv") || name.contains("sweep-") && name.ends_with(".csv") {
+            return Err(Usage::error(format!(
+                "{} holds {name} of an earlier range test: give another --out",
+                folder.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What is asked for: one test, or one at each of several weight decays.

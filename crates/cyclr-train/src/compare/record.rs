@@ -330,7 +330,9 @@ impl Record {
         if plan.budgets.is_empty() || !self.arms.iter().all(whole) {
             return Err("an arm does not have the budgets of the plan");
         }
-        if !budgets.clone().all(|b| b.runs.len() == plan.seeds.len()) {
+        // An arm that diverged at every rate that was tried has no spec and no runs.
+        let seeds = |b: &BudgetOutcome| b.spec.as_ref().map_or(0, |_| plan.seeds.len());
+        if !budgets.clone().all(|b| b.runs.len() == seeds(b)) {
             return Err("an arm does not have a run for each seed of the plan");
         }
         Ok(())
