@@ -224,7 +224,7 @@ def _info(info: TrainerInfo) -> dict[str, Any]:
     """The info in Python's own types, for they may be NumPy's."""
     counts = {name: index(getattr(info, name)) for name in ("examples", "batch", "validation", "test")}
     abilities = ("momentum", "weight_decay", "snapshots", "given_weights")
-    answer = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
+    answer: dict[str, Any] = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
     if info.objective is not None:
         answer["objective"] = asdict(info.objective)
     return answer
