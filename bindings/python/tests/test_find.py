@@ -53,9 +53,16 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
 
 
 def test_a_budget_decides_the_cost():
+    found = cyclr.find(Quadratic, budget=20_000)
+    assert 1000 <= found.updates <= 2000
+    assert found.answer == cyclr.find(Quadratic, updates=2000).answer
+
+
+def test_a_short_budget_gives_what_a_readable_test_needs():
+    # A tenth is 400. Batches of 10 need probes of 150 updates, five of them, and their sweep.
     found = cyclr.find(Quadratic, budget=4000)
-    assert 200 <= found.updates <= 400
-    assert found.answer == cyclr.find(Quadratic, updates=400).answer
+    assert 400 < found.updates <= 900
+    assert found.answer == cyclr.find(Quadratic, updates=900).answer
 
 
 def test_a_sweep_of_ones_own_is_read_by_itself():

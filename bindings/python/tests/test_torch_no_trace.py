@@ -660,17 +660,17 @@ def test_other_batches_are_refused_with_what_to_give(make, loss_fn, loader, mess
         cyclr.torch.range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), loss_fn, loader, **SWEEP)
 
 
-def test_repeats_that_are_one_and_the_same_are_said_and_give_no_interval():
+def test_repeats_that_are_one_and_the_same_are_refused():
     inputs = torch.randn(640, 8, generator=torch.Generator().manual_seed(0))
     labels = (inputs @ torch.randn(8, 3, generator=torch.Generator().manual_seed(1))).argmax(1)
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     loader = DataLoader(TensorDataset(inputs, labels), 32)
-    with pytest.warns(UserWarning, match=r"the 3 repeats are one and the same.*shuffle=True") as told:
-        found = cyclr.torch.range_test(model, optimizer, cross_entropy, loader, updates=600)
-    assert told[0].filename == __file__ and len(found.curves) == 1
-    assert found.bounds is None or found.bounds.max_lr.repeats is None
+    sweep = cyclr.Sweep(1e-3, 1, 200, "exponential")
+    with pytest.raises(cyclr.CyclrError, match="the seed is not obeyed: the runs of seed 0 and seed 1"):
+        cyclr.torch.range_test(model, optimizer, cross_entropy, loader, sweep=sweep, repeats=3)
+    assert len(cyclr.torch.range_test(model, optimizer, cross_entropy, loader, sweep=sweep, repeats=1).curves) == 1
 
 
 def test_a_group_that_a_step_adds_goes_again():

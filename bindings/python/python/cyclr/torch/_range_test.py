@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
@@ -12,7 +11,6 @@ from torch.optim import Optimizer
 
 import cyclr
 from cyclr._find import Found, Sweep
-from cyclr._range import Curve
 from cyclr.torch._batches import Batches
 from cyclr.torch._distributed import find_together, rank, world_size
 from cyclr.torch._signals import Deferred
@@ -62,8 +60,8 @@ def range_test(
         loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
             it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
             that the model's output holds.
-        loader: Gives batches, as for `Trainer`; in random order, for repeats that differ. If they
-            do not, a warning says so, and the answer is from one repeat.
+        loader: Gives batches, as for `Trainer`; in random order (``shuffle=True``), for repeats that differ.
+            Repeats that are one and the same are refused.
         budget: The updates of the training that the bounds are for. The test costs a tenth of them, but
             no less than a readable test needs.
         updates: What sweep and probes may cost together, at least 100 updates, instead [default,
@@ -112,20 +110,7 @@ def range_test(
         "sweep": sweep,
         "validation_points": validation_points,
     }
-    found = _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=repeats, **settings))
-    if sweep is not None and repeats > 1 and _is_one(found.curves):
-        told = (
-            f"the {repeats} repeats are one and the same, to the bit, so that their spread says nothing: "
-            "give a loader in random order (shuffle=True) or reset=...; the answer is from one repeat"
-        )
-        warnings.warn(told, UserWarning, stacklevel=2)
-        found = _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=1, **settings))
-    return found
-
-
-def _is_one(curves: Sequence[Curve]) -> bool:
-    """Whether all curves are the same; by their text, for a loss that is not a number does not equal itself."""
-    return len({repr(curve) for curve in curves}) <= 1
+    return _without_trace(trainer, lambda start: find(_Repeats(trainer, start, reset), repeats=repeats, **settings))
 
 
 def _without_trace(trainer: Trainer, test: Callable[[_Start], Found]) -> Found:
