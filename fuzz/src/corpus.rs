@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::Path;
 
-use cyclr_train::Interrupt;
 use cyclr_train::compare::{Bounds, Plan, Settings, compare};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
+use cyclr_train::{Interrupt, Watch};
 
 use super::place::Place;
 use super::{nets, runs};
@@ -235,8 +235,10 @@ fn compared(fuzz: &Path) -> Vec<Input> {
         &plan,
         &folder,
         &settings,
-        &mut |_| {},
-        &Interrupt::new(),
+        Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        },
     );
     compared.expect("the comparison can be made");
     let read = |name: &str| fs::read(folder.join(name)).expect("the comparison wrote it");

@@ -177,8 +177,10 @@ pub(crate) fn comparison(data: &[u8]) {
             &manifest.plan,
             folder,
             &settings,
-            &mut |_| {},
-            &interrupt,
+            Watch {
+                observer: &mut |_| {},
+                interrupt: &interrupt,
+            },
         );
     });
 }

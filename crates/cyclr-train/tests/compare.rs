@@ -15,7 +15,7 @@ use cyclr_train::compare::{
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::Lock;
-use cyclr_train::{Error, Event, Interrupt};
+use cyclr_train::{Error, Event, Interrupt, Watch};
 use killing::{kill_at, logged};
 use serde_json::Value;
 
@@ -56,8 +56,10 @@ fn run_in(folder: &Path, plan: &Plan, jobs: usize) -> Result<Record, Error> {
         plan,
         folder,
         &settings,
-        &mut |_| {},
-        &Interrupt::new(),
+        Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        },
     )
 }
 
@@ -193,8 +195,10 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
         &plan,
         folder.path(),
         &settings,
-        &mut |_| {},
-        &Interrupt::new(),
+        Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        },
     );
     assert!(matches!(none, Err(Error::NoBounds { .. })), "{none:?}");
 }
@@ -347,8 +351,10 @@ fn an_interrupted_comparison_goes_on_to_the_same_record() {
             &plan,
             folder.path(),
             &settings,
-            &mut observer,
-            &interrupt,
+            Watch {
+                observer: &mut observer,
+                interrupt: &interrupt,
+            },
         );
         // The last runs may be over before the wish is seen.
         assert!(matches!(stopped, Err(Error::Interrupted { .. })) || stop_after > 2500);
@@ -382,8 +388,10 @@ fn finished_runs_are_never_made_again() {
         &plan,
         folder.path(),
         &settings,
-        &mut observer,
-        &Interrupt::new(),
+        Watch {
+            observer: &mut observer,
+            interrupt: &Interrupt::new(),
+        },
     )
     .unwrap();
     assert_eq!(updates, 0);
@@ -476,8 +484,10 @@ fn plans_that_mean_nothing_are_refused() {
             &given(120, 2),
             folder.path(),
             &settings,
-            &mut |_| {},
-            &Interrupt::new(),
+            Watch {
+                observer: &mut |_| {},
+                interrupt: &Interrupt::new(),
+            },
         )
     };
     assert!(matches!(without(0, 500), Err(Error::Undecidable { .. })));

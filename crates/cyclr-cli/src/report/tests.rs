@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use cyclr_train::Interrupt;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{Arm, Bounds, Plan, Settings, compare};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
+use cyclr_train::{Interrupt, Watch};
 use serde_json::Value;
 
 use super::Report;
@@ -37,8 +37,10 @@ fn record() -> &'static Record {
             &plan,
             folder.path(),
             &settings,
-            &mut |_| {},
-            &interrupt,
+            Watch {
+                observer: &mut |_| {},
+                interrupt: &interrupt,
+            },
         )
         .unwrap()
     })

@@ -12,14 +12,15 @@
 //! ```
 //! use cyclr_train::noisy_quadratic::NoisyQuadratic;
 //! use cyclr_train::compare::{Bounds, Plan, Settings, compare};
-//! use cyclr_train::Interrupt;
+//! use cyclr_train::{Interrupt, Watch};
 //!
 //! let folder = tempfile::tempdir().unwrap();
 //! let mut plan = Plan::new(240);
 //! plan.seeds = vec![1, 2, 3];
 //! plan.bounds = Bounds::Given { base_lr: 0.02, max_lr: 0.2 };
 //! let settings = Settings { jobs: 2, ..Settings::default() };
-//! let record = compare(&NoisyQuadratic::default(), &plan, folder.path(), &settings, &mut |_| {}, &Interrupt::new())?;
+//! let watch = Watch { observer: &mut |_| {}, interrupt: &Interrupt::new() };
+//! let record = compare(&NoisyQuadratic::default(), &plan, folder.path(), &settings, watch)?;
 //! assert_eq!(record.arms.len(), 3);
 //! # Ok::<(), cyclr_train::Error>(())
 //! ```

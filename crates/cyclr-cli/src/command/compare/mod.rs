@@ -15,7 +15,7 @@ use cyclr_train::compare::{
     read_plan,
 };
 use cyclr_train::find::AnswerRecord;
-use cyclr_train::{Error, Interrupt};
+use cyclr_train::{Error, Interrupt, Watch};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
@@ -315,8 +315,10 @@ fn execute(
         plan,
         folder,
         &settings,
-        &mut observer,
-        manner.interrupt,
+        Watch {
+            observer: &mut observer,
+            interrupt: manner.interrupt,
+        },
     );
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder, ("--jobs", manner.jobs)))?;

@@ -122,9 +122,12 @@ pub fn compare(
     plan: &Plan,
     folder: &Path,
     settings: &Settings,
-    observer: &mut dyn FnMut(&CompareEvent),
-    interrupt: &Interrupt,
+    watch: Watch<CompareEvent>,
 ) -> Result<Record, Error> {
+    let Watch {
+        observer,
+        interrupt,
+    } = watch;
     let info = match &settings.begin {
         Some(begin) => begin.info.clone(),
         None => factory.info()?,
