@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use cyclr_train::compare::{Bounds, Plan, Settings, compare};
+use cyclr_train::compare::{BoundsSource, Plan, Settings, compare};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Interrupt, Watch};
 
@@ -222,7 +222,7 @@ fn compared(fuzz: &Path) -> Vec<Input> {
     let mut plan = Plan::new(240);
     plan.arms.truncate(2);
     plan.seeds = vec![1, 2];
-    plan.bounds = Bounds::Found {
+    plan.bounds = BoundsSource::Found {
         repeats: 2,
         updates: 130,
         seed: 2001,

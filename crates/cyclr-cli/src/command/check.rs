@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 use cyclr_train::check::{Check, Finding, check};
-use cyclr_train::compare::{Begin, Bounds, Plan};
+use cyclr_train::compare::{Begin, BoundsSource, Plan};
 use cyclr_train::find::{FRACTION, RangeTest};
 use serde::Serialize;
 
@@ -91,8 +91,8 @@ fn find_cost(begin: &Begin, budget: u64) -> Cost {
 fn compare_cost(begin: &Begin, budget: u64) -> Cost {
     let plan = Plan::new(budget);
     let sweeps = match plan.bounds {
-        Bounds::Found { updates, .. } => updates,
-        Bounds::Given { .. } | Bounds::Unneeded => 0,
+        BoundsSource::Found { updates, .. } => updates,
+        BoundsSource::Given { .. } | BoundsSource::Unneeded => 0,
     };
     let seconds = plan
         .check(&begin.info)

@@ -386,7 +386,8 @@ fn tuning(record: &Record) -> Option<Chart> {
         "tuning",
         String::from("Tuning: every arm's peak rate"),
         String::from(
-            "Final validation value at each rate that was tried, on the tuning seed. A rate that diverged has no dot.",
+            "Mean final validation value of the tuning seeds at each rate that was tried, a line for each length of \
+             training. A rate that diverged has no dot.",
         ),
         (
             Axis::log("peak learning rate"),
@@ -395,11 +396,16 @@ fn tuning(record: &Record) -> Option<Chart> {
     );
     for (arm, outcome) in record.arms.iter().enumerate() {
         if let Some(tuning) = &outcome.tuning {
-            let trials = tuning.trials.iter();
-            let points = trials.map(|trial| Point::at(trial.peak, trial.validation));
-            chart
-                .series
-                .push(series(record, arm, Form::Dots, points.collect()));
+            for trials in tuning.trials.chunk_by(|a, b| a.fraction == b.fraction) {
+                let points = trials.iter();
+                let points = points.map(|trial| Point::at(trial.peak, trial.validation));
+                let mut dots = series(record, arm, Form::Dots, points.collect());
+                let updates = record
+                    .plan
+                    .updates_of(&record.plan.arms[arm], trials[0].fraction);
+                dots.label = format!("{}, {updates} updates", dots.label);
+                chart.series.push(dots);
+            }
         }
     }
     (!chart.series.is_empty()).then_some(chart)

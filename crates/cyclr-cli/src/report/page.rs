@@ -216,10 +216,13 @@ fn planned(record: &Record) -> Vec<(String, String)> {
     ];
     if let Some(tune) = &plan.tuning {
         let multiples: Vec<String> = tune.multiples.iter().map(|m| figure(*m)).collect();
+        let rungs: Vec<String> = tune.rungs.iter().map(|rung| figure(*rung)).collect();
         let text = format!(
-            "{} times max_lr, on seed {}",
+            "{} times max_lr, then finer, on seeds {}, at {} of the budget; at most {} rates more",
             multiples.join(", "),
-            tune.seed
+            numbers(&tune.seeds),
+            rungs.join(", "),
+            tune.rounds
         );
         info.push((String::from("tuning"), text));
     }

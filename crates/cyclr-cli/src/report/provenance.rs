@@ -27,6 +27,7 @@ pub(super) fn range(record: &Record) -> String {
 pub(super) fn tuning(record: &Record) -> String {
     let head = [
         text("Arm"),
+        number("Updates"),
         number("Peak rate"),
         number("Times max_lr"),
         number(&format!(
@@ -70,6 +71,11 @@ fn trial_row(
     );
     vec![
         Cell::name(arm_name(record, arm)),
+        Cell::number(thousands(
+            record
+                .plan
+                .updates_of(&record.plan.arms[arm], trial.fraction),
+        )),
         Cell::number(figure(trial.peak)),
         Cell::number(figure(trial.multiple)),
         Cell::number(validation),

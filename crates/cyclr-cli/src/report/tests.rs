@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use cyclr_train::compare::record::Record;
-use cyclr_train::compare::{Arm, Bounds, Plan, Settings, compare};
+use cyclr_train::compare::{Arm, BoundsSource, Plan, Settings, compare};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Interrupt, Watch};
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn record() -> &'static Record {
         plan.budgets = vec![0.5, 1.0];
         plan.arms.push(Arm::untuned());
         plan.arms[0].published = Some(81.4);
-        plan.bounds = Bounds::Found {
+        plan.bounds = BoundsSource::Found {
             repeats: 3,
             updates: 1500,
             seed: 2001,

@@ -81,7 +81,8 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    let (version, record) = read_versioned(&path)?;
+    let (version, mut record) = read_versioned(&path)?;
+    v1::tuned_on_one_seed(&mut record);
     match version {
         1 => v1::record(&path, record).map(Some),
         VERSION => {

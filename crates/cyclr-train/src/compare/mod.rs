@@ -11,13 +11,13 @@
 //!
 //! ```
 //! use cyclr_train::noisy_quadratic::NoisyQuadratic;
-//! use cyclr_train::compare::{Bounds, Plan, Settings, compare};
+//! use cyclr_train::compare::{BoundsSource, Plan, Settings, compare};
 //! use cyclr_train::{Interrupt, Watch};
 //!
 //! let folder = tempfile::tempdir().unwrap();
 //! let mut plan = Plan::new(240);
 //! plan.seeds = vec![1, 2, 3];
-//! plan.bounds = Bounds::Given { base_lr: 0.02, max_lr: 0.2 };
+//! plan.bounds = BoundsSource::Given { base_lr: 0.02, max_lr: 0.2 };
 //! let settings = Settings { jobs: 2, ..Settings::default() };
 //! let watch = Watch { observer: &mut |_| {}, interrupt: &Interrupt::new() };
 //! let record = compare(&NoisyQuadratic::default(), &plan, folder.path(), &settings, watch)?;
@@ -43,5 +43,6 @@ pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
-pub use plan::{Bounds, MULTIPLES, Plan, Tune};
+pub use plan::{BoundsSource, Plan};
 pub use study::{Part, Study};
+pub use tune::Tune;

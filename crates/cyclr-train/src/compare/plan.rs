@@ -5,6 +5,7 @@ use cyclr::range::Allowance;
 use cyclr::trainer::TrainerInfo;
 use serde::{Deserialize, Serialize};
 
+use super::tune::Tune;
 use super::{Arm, ArmPolicy, Begin};
 use crate::Error;
 use crate::find::RangeTest;
@@ -19,8 +20,9 @@ use crate::run::check_obeyed;
 /// let plan = Plan::new(960);
 /// let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
 /// assert_eq!(labels, ["fixed", "triangular2", "linear"]);
-/// // Three arms, each at four rates on one seed, and at the chosen rate on five.
-/// assert_eq!((plan.runs(), plan.updates_of_runs()), (27, 27 * 960));
+/// // Three arms, each tuned at four rates and then at three, on two seeds, and run on five.
+/// assert_eq!(plan.runs(), 3 * ((4 + 3) * 2 + 5));
+/// assert_eq!(plan.updates_of_runs(), 3 * (8 * 240 + 6 * 480 + 5 * 960));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -44,7 +46,7 @@ pub struct Plan {
     /// How peak rates are found; `null` if every arm's spec is taken as it is.
     pub tuning: Option<Tune>,
     /// Where the bounds come from that tuning and unfinished specs start from.
-    pub bounds: Bounds,
+    pub bounds: BoundsSource,
     /// Differences below this do not matter: in points for an accuracy, else in the metric's own
     /// unit.
     pub margin: f64,
@@ -52,23 +54,11 @@ pub struct Plan {
     pub evaluations: u64,
 }
 
-/// The one tuned number: the same multiples of the found `max_lr` for every arm, each at the whole
-/// budget.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Tune {
-    /// What is tried, rising.
-    pub multiples: Vec<f64>,
-    /// The seed that all trials run on; none of the final ones.
-    pub seed: u64,
-}
-
 /// Where the bounds of the rate come from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Bounds {
+pub enum BoundsSource {
     /// From a range test with this many repeats, whose seeds count up from `seed`.
     Found {
         /// Sweeps over the rate.
@@ -89,7 +79,7 @@ pub enum Bounds {
     Unneeded,
 }
 
-impl Bounds {
+impl BoundsSource {
     /// The range test that finds them, where one does.
     pub(super) fn range_test(self) -> Option<RangeTest> {
         match self {
@@ -103,15 +93,12 @@ impl Bounds {
     }
 }
 
-/// The multiples of the found `max_lr` that are tried if nothing else is declared.
-pub const MULTIPLES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
-
 /// The runs of the usual comparison; its sweeps cost a tenth of them, or less.
 const USUAL_RUNS: u64 = 27;
 
 impl Plan {
-    /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, four rates each,
-    /// five seeds, a margin of 0.5, the whole budget only.
+    /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, tuned as
+    /// [`Tune::default`] says, five seeds, a margin of 0.5, the whole budget only.
     pub fn new(updates: u64) -> Self {
         Self {
             title: String::from("Comparison of learning-rate policies"),
@@ -123,11 +110,8 @@ impl Plan {
             added_seeds: Vec::new(),
             updates,
             budgets: vec![1.0],
-            tuning: Some(Tune {
-                multiples: MULTIPLES.to_vec(),
-                seed: 1001,
-            }),
-            bounds: Bounds::Found {
+            tuning: Some(Tune::default()),
+            bounds: BoundsSource::Found {
                 repeats: 3,
                 updates: (USUAL_RUNS.saturating_mul(updates) / 10)
                     .clamp(Allowance::FEWEST_UPDATES, 3000),
@@ -138,23 +122,55 @@ impl Plan {
         }
     }
 
-    /// Final runs and trials, the range test and trials that an edge may add not counted.
+    /// Final runs and trials; the range test and what an edge may add are not counted.
     pub fn runs(&self) -> u64 {
-        let finals = self.arms.len() * self.seeds.len() * self.budgets.len();
-        (finals + self.trials().count()) as u64
+        self.planned(0).iter().map(|runs| runs.count).sum()
     }
 
     /// Updates of the runs counted by [`Plan::runs`].
     pub fn updates_of_runs(&self) -> u64 {
-        let trials = self.trials().map(|arm| self.updates_of(arm, 1.0));
-        let finals = self.arms.iter().flat_map(|arm| {
-            let budgets = self.budgets.iter();
-            budgets.map(|&fraction| {
-                let updates = self.updates_of(arm, fraction);
-                updates.saturating_mul(self.seeds.len() as u64)
-            })
-        });
-        trials.chain(finals).fold(0, u64::saturating_add)
+        self.updates_with(0)
+    }
+
+    /// The most updates that rounds of further trials may add.
+    pub fn updates_of_rounds(&self) -> u64 {
+        let rounds = self.tuning.as_ref().map_or(0, |tune| tune.rounds);
+        self.updates_with(rounds) - self.updates_with(0)
+    }
+
+    fn updates_with(&self, rounds: u32) -> u64 {
+        let updates = |runs: &Runs| {
+            let each = self.updates_of(runs.arm, runs.fraction);
+            each.saturating_mul(runs.count)
+        };
+        let planned = self.planned(rounds);
+        planned.iter().map(updates).fold(0, u64::saturating_add)
+    }
+
+    /// All runs, with so many rounds of further trials.
+    fn planned(&self, rounds: u32) -> Vec<Runs<'_>> {
+        let mut planned = Vec::new();
+        for arm in &self.arms {
+            let tune = self.tuning.as_ref().filter(|_| arm.tuned);
+            let trials = tune.into_iter().flat_map(|tune| {
+                let seeds = tune.seeds.len() as u64;
+                let rates = tune.rates(rounds).into_iter();
+                rates.map(move |(fraction, rates)| (fraction, rates * seeds))
+            });
+            planned.extend(trials.map(|(fraction, count)| Runs {
+                arm,
+                fraction,
+                count,
+                is_final: false,
+            }));
+            planned.extend(self.budgets.iter().map(|&fraction| Runs {
+                arm,
+                fraction,
+                count: self.seeds.len() as u64,
+                is_final: true,
+            }));
+        }
+        planned
     }
 
     /// The updates of an arm's run at a fraction of the budget.
@@ -179,20 +195,17 @@ impl Plan {
     pub fn predicted_seconds(&self, begin: &Begin, sweeps: u64, jobs: usize) -> Result<f64, Error> {
         let (pace, info) = (&begin.pace, &begin.info);
         let mut seconds = sweeps as f64 * pace.seconds_per_update;
-        let trials = self.tuning.as_ref().map_or(0, |tune| tune.multiples.len());
-        for arm in &self.arms {
-            for &fraction in &self.budgets {
-                let spec = arm.spec(self.any_bounds(), None, self, info)?;
-                let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
-                let evaluations = self.grid(fraction).len() + schedule.troughs().count();
-                let run = pace.seconds_per_start
-                    + schedule.updates() as f64 * pace.seconds_per_update
-                    + evaluations as f64 * pace.seconds_per_evaluation;
-                seconds += self.seeds.len() as f64 * (run + pace.seconds_of_test(info));
-                if fraction == 1.0 && arm.tuned {
-                    seconds += trials as f64 * run;
-                }
+        for runs in self.planned(0) {
+            let spec = runs.arm.spec(self.any_bounds(), None, self, info)?;
+            let (_, schedule) = runs.arm.schedule(&spec, runs.fraction, self, info)?;
+            let evaluations = self.grid(runs.fraction).len() + schedule.troughs().count();
+            let mut run = pace.seconds_per_start
+                + schedule.updates() as f64 * pace.seconds_per_update
+                + evaluations as f64 * pace.seconds_per_evaluation;
+            if runs.is_final {
+                run += pace.seconds_of_test(info);
             }
+            seconds += runs.count as f64 * run;
         }
         Ok(seconds / jobs.max(1) as f64)
     }
@@ -200,16 +213,9 @@ impl Plan {
     /// Any bounds will do to see whether the specs fit the run.
     fn any_bounds(&self) -> Option<(f64, f64)> {
         match self.bounds {
-            Bounds::Unneeded => None,
+            BoundsSource::Unneeded => None,
             _ => Some((0.25, 1.0)),
         }
-    }
-
-    /// One arm for every trial of the tuning.
-    fn trials(&self) -> impl Iterator<Item = &Arm> {
-        let multiples = self.tuning.as_ref().map_or(0, |tune| tune.multiples.len());
-        let tuned = self.arms.iter().filter(|arm| arm.tuned);
-        tuned.flat_map(move |arm| std::iter::repeat_n(arm, multiples))
     }
 
     /// The updates of a run at a fraction of the budget, for arms without a budget of their own.
@@ -259,12 +265,10 @@ impl Plan {
         if let Some(test) = self.bounds.range_test() {
             test.check(info)?;
         }
-        for arm in &self.arms {
-            for &fraction in &self.budgets {
-                let spec = arm.spec(self.any_bounds(), None, self, info)?;
-                let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
-                check_obeyed(&schedule, info)?;
-            }
+        for Runs { arm, fraction, .. } in self.planned(0) {
+            let spec = arm.spec(self.any_bounds(), None, self, info)?;
+            let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
+            check_obeyed(&schedule, info)?;
         }
         Ok(())
     }
@@ -295,7 +299,7 @@ impl Plan {
                 "an arm is to be tuned and the plan does not say how: give `tuning`, or `tuned = false`",
             );
         }
-        if tuned && self.bounds == Bounds::Unneeded {
+        if tuned && self.bounds == BoundsSource::Unneeded {
             return refuse(
                 "tuning starts from the bounds of the rate: let them be found, or give them",
             );
@@ -312,10 +316,10 @@ impl Plan {
             return refuse("every added seed must stand among the seeds");
         }
         if let Some(tune) = &self.tuning
-            && seeds.contains(&tune.seed)
+            && tune.seeds.iter().any(|seed| seeds.contains(seed))
         {
             return refuse(
-                "the tuning seed must be none of the final ones: what is tuned on a seed looks better there",
+                "a tuning seed must be none of the final ones: what is tuned on a seed looks better there",
             );
         }
         Ok(())
@@ -335,20 +339,24 @@ impl Plan {
         {
             return refuse("the budgets must be shares above 0 that rise to 1");
         }
-        if let Some(tune) = &self.tuning
-            && (tune.multiples.is_empty()
-                || !tune.multiples.iter().copied().all(positive)
-                || !tune.multiples.is_sorted_by(|a, b| a < b))
-        {
-            return refuse("the multiples must be numbers above 0 that rise");
+        if let Some(fault) = self.tuning.as_ref().and_then(Tune::fault) {
+            return refuse(fault);
         }
-        if let Bounds::Given { base_lr, max_lr } = self.bounds
+        if let BoundsSource::Given { base_lr, max_lr } = self.bounds
             && !(base_lr >= 0.0 && base_lr <= max_lr && positive(max_lr))
         {
             return refuse("the bounds must be 0 <= base_lr <= max_lr, and max_lr above 0");
         }
         Ok(())
     }
+}
+
+/// Runs of an arm of the same length.
+struct Runs<'a> {
+    arm: &'a Arm,
+    fraction: f64,
+    count: u64,
+    is_final: bool,
 }
 
 fn refuse<T>(reason: &'static str) -> Result<T, Error> {

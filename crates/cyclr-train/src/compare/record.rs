@@ -95,16 +95,17 @@ pub struct ArmOutcome {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
-    /// What was tried, from the lowest rate to the highest.
+    /// What was tried: by the length of training, and within that from the lowest rate to the
+    /// highest.
     pub trials: Vec<Trial>,
-    /// The place in `trials` of the chosen one; `null` if all diverged.
+    /// The place in `trials` of the chosen one, which is of the longest; `null` if all diverged.
     pub chosen: Option<usize>,
     /// Whether the chosen rate is the lowest or highest that was tried, so that a better one may
     /// lie beyond it.
     pub at_edge: bool,
 }
 
-/// One rate that was tried.
+/// One rate that was tried, at one length of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -113,8 +114,23 @@ pub struct Trial {
     pub multiple: f64,
     /// The peak rate.
     pub peak: f64,
+    /// The share of the budget that its runs were.
+    pub fraction: f64,
     /// Whether it was added because some arm's best was at an edge.
     pub extra: bool,
+    /// The mean final validation value; `null` if training diverged on a seed.
+    pub validation: Option<f64>,
+    /// One run a tuning seed.
+    pub runs: Vec<TrialRun>,
+}
+
+/// A run of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TrialRun {
+    /// Its seed.
+    pub seed: u64,
     /// The final validation value; `null` if training diverged.
     pub validation: Option<f64>,
     /// The run's folder within the comparison's.
@@ -366,7 +382,8 @@ impl ArmOutcome {
     /// Updates spent on the search for the peak rate, the range test not counted.
     pub fn tuning_updates(&self) -> u64 {
         let trials = self.tuning.iter().flat_map(|tuning| &tuning.trials);
-        trials.map(|trial| trial.updates).sum()
+        let runs = trials.flat_map(|trial| &trial.runs);
+        runs.map(|run| run.updates).sum()
     }
 }
 

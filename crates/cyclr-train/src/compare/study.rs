@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Arm, ArmPolicy, Bounds, Plan, Tune};
+use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune};
 use crate::Error;
 
 /// A study: comparisons that belong together, each with what it trains.
@@ -51,7 +51,9 @@ struct Written {
     evaluations: Option<u64>,
     budgets: Option<Vec<f64>>,
     multiples: Option<Vec<f64>>,
-    tuning_seed: Option<u64>,
+    tuning_seeds: Option<Vec<u64>>,
+    rungs: Option<Vec<f64>>,
+    rounds: Option<u32>,
     base_lr: Option<f64>,
     max_lr: Option<f64>,
     arm: Vec<Arm>,
@@ -110,9 +112,9 @@ impl Written {
         let tuned = self.arm.iter().any(|arm| arm.tuned);
         let named = |arm: &Arm| matches!(arm.policy, ArmPolicy::Named(_));
         let bounds = match (self.base_lr, self.max_lr) {
-            (Some(base_lr), Some(max_lr)) => Bounds::Given { base_lr, max_lr },
+            (Some(base_lr), Some(max_lr)) => BoundsSource::Given { base_lr, max_lr },
             (None, None) if tuned || self.arm.iter().any(named) => usual.bounds,
-            (None, None) => Bounds::Unneeded,
+            (None, None) => BoundsSource::Unneeded,
             _ => {
                 return Err(bad(format!(
                     "{}: base_lr and max_lr belong together",
@@ -122,7 +124,9 @@ impl Written {
         };
         let tune = usual.tuning.map(|usual| Tune {
             multiples: self.multiples.unwrap_or(usual.multiples),
-            seed: self.tuning_seed.unwrap_or(usual.seed),
+            seeds: self.tuning_seeds.unwrap_or(usual.seeds),
+            rungs: self.rungs.unwrap_or(usual.rungs),
+            rounds: self.rounds.unwrap_or(usual.rounds),
         });
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || !self.name.chars().all(plain) {
@@ -217,7 +221,7 @@ mod tests {
         let plan = &study.parts[0].plan;
         assert_eq!(
             (plan.updates, plan.bounds, &plan.tuning),
-            (2_800, Bounds::Unneeded, &None)
+            (2_800, BoundsSource::Unneeded, &None)
         );
         assert_eq!(
             (

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use cyclr::readable;
 use cyclr::stats::{Comparison, Obstacle, SEED_CAP, SeedRange, Summary, Verdict};
 use cyclr::trainer::Unit;
@@ -383,11 +385,7 @@ impl Text<'_> {
     /// The labels of the arms that are chosen, in the plan's order: `a, b and c`.
     fn labels(&self, chosen: impl Fn(usize) -> bool) -> String {
         let arms = (0..self.record.arms.len()).filter(|&arm| chosen(arm));
-        let labels: Vec<&str> = arms.map(|arm| self.label(arm)).collect();
-        match labels.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-            _ => labels.concat(),
-        }
+        joined(&arms.map(|arm| self.label(arm)).collect::<Vec<_>>())
     }
 
     /// What the figures cannot say.
@@ -400,8 +398,10 @@ impl Text<'_> {
         )];
         if let Some(tune) = &plan.tuning {
             limits.push(format!(
-                "Peak rates were tuned on one seed ({}) among few values; another seed might choose others.",
-                tune.seed
+                "Peak rates were tuned among few values on seed {}, in trainings of {} of the budget; other seeds \
+                 might choose others.",
+                joined(&tune.seeds),
+                joined(&tune.rungs)
             ));
         }
         if plan.budgets.len() > 1 {
@@ -468,6 +468,15 @@ fn digits(value: f64, uncertainty: Option<f64>) -> usize {
     let digits = place(value) - place(uncertainty) + UNCERTAIN_DIGITS;
     // An `f64` has 17 digits.
     digits.clamp(1, 17) as usize
+}
+
+/// `1001 and 1002`
+fn joined<T: fmt::Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    match items.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => items.concat(),
+    }
 }
 
 /// Half the width of the interval of the mean.

@@ -1,9 +1,129 @@
-use cyclr::trainer::Direction;
+//! How every arm's peak rate is tuned: what is declared, and which rates follow from what trials
+//! showed.
 
+use std::collections::BTreeSet;
+use std::f64::consts::SQRT_2;
+
+use cyclr::trainer::Direction;
+use serde::{Deserialize, Serialize};
+
+use super::Arm;
 use super::record::{Trial, Tuning};
+
+/// The one tuned number, the peak rate: the same search for every arm, on the same seeds.
+///
+/// At the first rung every tuned arm tries the same `multiples` of the found `max_lr`. While any
+/// arm's best is the lowest or the highest, all arms try one more rate, for at most `rounds`
+/// rounds. At each further rung (at the same one if there is no other) an arm tries the best rate
+/// so far and its neighbours a factor √2 away. The best of the last rung is chosen.
+///
+/// A rung is a share of the budget, and a trial there a whole training of that length: a run that
+/// is cut short would punish high peaks of policies that decay (successive halving: Jamieson and
+/// Talwalkar, 2016).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Tune {
+    /// The multiples of `max_lr` that all tuned arms try, rising. A single one is no search: it is
+    /// tried at the last rung only.
+    pub multiples: Vec<f64>,
+    /// The seeds that every trial runs on; none of the final ones.
+    pub seeds: Vec<u64>,
+    /// The shares of the budget, rising, at most 1.
+    pub rungs: Vec<f64>,
+    /// The most rounds of one more rate for each arm.
+    pub rounds: u32,
+}
+
+impl Default for Tune {
+    /// Four rates a factor 2 apart, two seeds, rungs at a quarter and half of the budget, four
+    /// rounds.
+    fn default() -> Self {
+        Self {
+            multiples: vec![0.125, 0.25, 0.5, 1.0],
+            seeds: vec![1001, 1002],
+            rungs: vec![0.25, 0.5],
+            rounds: 4,
+        }
+    }
+}
+
+impl Tune {
+    /// Whether there is a search: a single rate is a choice.
+    pub(super) fn searches(&self) -> bool {
+        self.multiples.len() > 1
+    }
+
+    /// What every tuned arm tries at first.
+    pub(super) fn multiples_of(&self, arm: &Arm) -> Vec<f64> {
+        if arm.tuned {
+            self.multiples.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The share of the budget of the first trials.
+    pub(super) fn first_rung(&self) -> f64 {
+        if self.searches() {
+            self.rungs[0]
+        } else {
+            self.rungs[self.rungs.len() - 1]
+        }
+    }
+
+    /// The rungs at which the best rate's neighbours are tried.
+    pub(super) fn finer(&self) -> &[f64] {
+        match self.rungs.as_slice() {
+            [_, finer @ ..] if !finer.is_empty() => finer,
+            only => only,
+        }
+    }
+
+    /// How many rates an arm tries at which share of the budget, with so many further rounds.
+    pub(super) fn rates(&self, rounds: u32) -> Vec<(f64, u64)> {
+        if !self.searches() {
+            return vec![(self.first_rung(), 1)];
+        }
+        let first = (
+            self.first_rung(),
+            self.multiples.len() as u64 + u64::from(rounds),
+        );
+        let sides = if self.rungs.len() == 1 { 2 } else { 3 };
+        let finer = self.finer().iter().map(|&rung| (rung, sides));
+        std::iter::once(first).chain(finer).collect()
+    }
+
+    /// Why it means nothing, if it does not.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let rise = |numbers: &[f64]| {
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            !numbers.is_empty()
+                && numbers.iter().copied().all(positive)
+                && numbers.is_sorted_by(|a, b| a < b)
+        };
+        if !rise(&self.multiples) {
+            return Some("the multiples must be numbers above 0 that rise");
+        }
+        if !rise(&self.rungs) || self.rungs.iter().any(|&rung| rung > 1.0) {
+            return Some("the rungs must be shares of the budget above 0 that rise, at most 1");
+        }
+        let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
+        if seeds.is_empty() || seeds.len() < self.seeds.len() {
+            return Some("the tuning seeds must be at least one, and each another");
+        }
+        None
+    }
+}
 
 /// How far beyond an edge the next rate is.
 const BEYOND: f64 = 2.0;
+
+/// The trials of the last rung that the arm has come to.
+fn longest(trials: &[Trial]) -> &[Trial] {
+    let length = trials.last().map_or(0.0, |trial| trial.fraction);
+    &trials[trials.partition_point(|trial| trial.fraction < length)..]
+}
 
 /// The place of the best trial: by validation, and of equals the smallest rate. `None` if all
 /// diverged.
@@ -41,20 +161,45 @@ pub(super) fn one_more(trials: &[Trial], direction: Direction) -> Vec<f64> {
 
 /// Whether any arm's best is at an edge, and so every arm has one more trial.
 pub(super) fn needs_more(arms: &[Vec<Trial>], direction: Direction) -> bool {
-    arms.iter().any(|trials| at_edge(trials, direction))
+    let at_edge = |trials: &Vec<Trial>| {
+        let edges = [Some(0), trials.len().checked_sub(1), None];
+        !trials.is_empty() && edges.contains(&best(trials, direction))
+    };
+    arms.iter().any(at_edge)
 }
 
-fn at_edge(trials: &[Trial], direction: Direction) -> bool {
-    // A single rate is a choice, not a search with edges.
-    let best = best(trials, direction);
-    trials.len() > 1 && best.is_none_or(|place| place == 0 || place == trials.len() - 1)
+/// The best rate and its neighbours, rising, without those that were tried at that length;
+/// nothing if no rate trained.
+pub(super) fn around_best(trials: &[Trial], fraction: f64, direction: Direction) -> Vec<f64> {
+    let last = longest(trials);
+    let Some(place) = best(last, direction) else {
+        return Vec::new();
+    };
+    let best = last[place].multiple;
+    let tried = |rate: &f64| {
+        let mut same = trials.iter().filter(|trial| trial.fraction == fraction);
+        same.any(|trial| trial.multiple == *rate)
+    };
+    let mut around = vec![best / SQRT_2, best, best * SQRT_2];
+    around.retain(|rate| !tried(rate));
+    around
 }
 
-/// The search in the order of its rates, with its choice.
+/// The search in the order of its lengths and rates, with its choice among the longest.
 pub(super) fn tuning(trials: Vec<Trial>, direction: Direction) -> Tuning {
+    let last = longest(&trials);
+    let shorter = trials.len() - last.len();
+    let chosen = best(last, direction).map(|place| shorter + place);
+    let edge = |chosen: usize| {
+        let best = trials[chosen].multiple;
+        let below = trials.iter().any(|trial| trial.multiple < best);
+        let above = trials.iter().any(|trial| trial.multiple > best);
+        // A single rate is a choice, not a search with edges.
+        below != above
+    };
     Tuning {
-        chosen: best(&trials, direction),
-        at_edge: at_edge(&trials, direction),
+        chosen,
+        at_edge: chosen.is_none_or(edge),
         trials,
     }
 }
@@ -67,11 +212,10 @@ mod tests {
         let trial = |&(multiple, validation): &(f64, Option<f64>)| Trial {
             multiple,
             peak: multiple,
+            fraction: 1.0,
             extra: false,
             validation,
-            folder: String::new(),
-            updates: 1,
-            seconds: 0.0,
+            runs: Vec::new(),
         };
         values.iter().map(trial).collect()
     }
@@ -116,14 +260,50 @@ mod tests {
         };
         let inside = t([Some(1.0), Some(3.0), Some(2.0)]);
         let edge = t([Some(1.0), Some(2.0), Some(3.0)]);
-        assert!(!needs_more(
-            std::slice::from_ref(&inside),
-            Direction::Higher
-        ));
-        assert!(needs_more(&[inside, edge], Direction::Higher));
-        assert!(!needs_more(
-            &[trials(&[(1.0, Some(1.0))])],
-            Direction::Higher
-        ));
+        let none = t([None; 3]);
+        let needs = |arms: &[Vec<Trial>]| needs_more(arms, Direction::Higher);
+        assert!(!needs(&[inside.clone(), Vec::new()]));
+        assert!(needs(&[inside.clone(), edge]) && needs(&[inside, none]));
+    }
+
+    /// A longer training counts, although a shorter one reached more, and what was tried at any
+    /// length says where the edges are.
+    #[test]
+    fn the_last_rung_decides() {
+        let mut t = trials(&[
+            (1.0, Some(9.0)),
+            (2.0, Some(9.5)),
+            (4.0, Some(3.0)),
+            (1.5, Some(5.0)),
+            (2.0, Some(5.0)),
+            (3.0, Some(6.0)),
+        ]);
+        for trial in &mut t[..3] {
+            trial.fraction = 0.25;
+        }
+        assert_eq!(around_best(&t[..3], 1.0, Direction::Higher)[1], 2.0);
+        let inside = tuning(t.clone(), Direction::Higher);
+        assert_eq!((inside.chosen, inside.at_edge), (Some(5), false));
+        let edge = tuning(t.split_off(3), Direction::Higher);
+        assert_eq!((edge.chosen, edge.at_edge), (Some(2), true));
+        let single = tuning(trials(&[(1.0, Some(1.0))]), Direction::Higher);
+        assert_eq!((single.chosen, single.at_edge), (Some(0), false));
+    }
+
+    #[test]
+    fn what_it_costs_is_known_beforehand() {
+        let tune = Tune::default();
+        assert_eq!(tune.rates(0), [(0.25, 4), (0.5, 3)]);
+        assert_eq!(tune.rates(4), [(0.25, 8), (0.5, 3)]);
+        let one = Tune {
+            rungs: vec![1.0],
+            ..tune.clone()
+        };
+        assert_eq!(one.rates(1), [(1.0, 5), (1.0, 2)]);
+        let given = Tune {
+            multiples: vec![1.0],
+            ..tune
+        };
+        assert_eq!(given.rates(4), [(0.5, 1)]);
     }
 }

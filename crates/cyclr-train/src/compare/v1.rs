@@ -1,4 +1,5 @@
-//! Records of version 1, for reports of comparisons that were made before version 2.
+//! Records of version 1, for reports of comparisons that were made before version 2, and of those
+//! whose rates were tuned on one seed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,15 +7,47 @@ use std::path::Path;
 use cyclr::Spec;
 use cyclr::trainer::{Direction, Metric, Metrics, Objective, TrainerInfo, Unit};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::record::{
     ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Sweep,
     Tuning,
 };
-use super::{Arm, ArmPolicy, Bounds, Plan, Tune, analyse, text};
+use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune, analyse, text};
 use crate::store::{bad, parse_record};
 use crate::{Error, Pace, ValidationPoint};
+
+/// Rewrites a record whose rates were tuned on one seed, at the whole budget: each trial then was
+/// the one run that it has now. Any other is left as it is.
+pub(super) fn tuned_on_one_seed(record: &mut Value) {
+    let tune = record
+        .pointer_mut("/plan/tuning")
+        .and_then(Value::as_object_mut);
+    let Some((tune, seed)) = tune.and_then(|tune| tune.remove("seed").map(|seed| (tune, seed)))
+    else {
+        return;
+    };
+    tune.insert("seeds".into(), json!([seed]));
+    tune.insert("rungs".into(), json!([1.0]));
+    tune.insert("rounds".into(), json!(1));
+    let arms = record.get_mut("arms").and_then(Value::as_array_mut);
+    let arms = arms.into_iter().flatten();
+    let trials = arms.filter_map(|arm| arm.pointer_mut("/tuning/trials")?.as_array_mut());
+    for trial in trials.flatten().filter_map(Value::as_object_mut) {
+        let mut run = serde_json::Map::new();
+        run.insert("seed".into(), seed.clone());
+        run.extend(
+            trial
+                .get("validation")
+                .map(|value| ("validation".into(), value.clone())),
+        );
+        for moved in ["folder", "updates", "seconds"] {
+            run.extend(trial.remove_entry(moved));
+        }
+        trial.insert("runs".into(), json!([run]));
+        trial.insert("fraction".into(), json!(1.0));
+    }
+}
 
 /// The record of version 1 at `path`. Verdicts are made anew from its values.
 pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
@@ -132,7 +165,7 @@ impl OldPlan {
             budgets: self.budgets,
             tuning: self.tuning,
             // A record that is only read needs no bounds to start from.
-            bounds: Bounds::Unneeded,
+            bounds: BoundsSource::Unneeded,
             margin: self.margin,
             evaluations: self.readings,
         })

@@ -11,7 +11,7 @@ use cyclr::trainer::{TrainerFactory, TrainerInfo, Unit};
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
-    Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare, is_comparison,
+    Arm, ArmPolicy, Begin, BoundsSource, Manifest, Plan, Settings, Study, compare, is_comparison,
     read_plan,
 };
 use cyclr_train::find::AnswerRecord;
@@ -183,7 +183,7 @@ fn of_flags(
         plan.seeds = (1..=seeds).collect();
     }
     if let Some((base_lr, max_lr)) = bounds(args)? {
-        plan.bounds = Bounds::Given { base_lr, max_lr };
+        plan.bounds = BoundsSource::Given { base_lr, max_lr };
     }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
@@ -354,8 +354,8 @@ fn unless_unread(printed: io::Result<()>) -> io::Result<()> {
 /// The updates of the range test, at most.
 fn sweeps(plan: &Plan) -> u64 {
     match plan.bounds {
-        Bounds::Found { updates, .. } => updates,
-        Bounds::Given { .. } | Bounds::Unneeded => 0,
+        BoundsSource::Found { updates, .. } => updates,
+        BoundsSource::Given { .. } | BoundsSource::Unneeded => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use cyclr::trainer::TrainerInfo;
 use cyclr_train::compare::record::{Range, Record};
-use cyclr_train::compare::{Bounds, CompareEvent, Plan, RunName};
+use cyclr_train::compare::{BoundsSource, CompareEvent, Plan, RunName};
 
 use crate::chart::rate;
 use crate::progress::Progress;
@@ -20,15 +20,19 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
         labels.join(", "),
         plan.arms[plan.reference].label
     );
+    let range_test = match plan.bounds {
+        BoundsSource::Found { updates, .. } => format!(", and a range test of at most {updates}"),
+        BoundsSource::Given { .. } | BoundsSource::Unneeded => String::new(),
+    };
+    let rounds = match plan.updates_of_rounds() {
+        0 => String::new(),
+        updates => format!("; tuning may add {updates} if a best rate is at an edge"),
+    };
     note!(
-        "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{}",
+        "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{range_test}{rounds}",
         plan.runs(),
         plan.updates,
-        plan.updates_of_runs(),
-        match plan.bounds {
-            Bounds::Found { updates, .. } => format!(", and a range test of at most {updates}"),
-            Bounds::Given { .. } | Bounds::Unneeded => String::new(),
-        }
+        plan.updates_of_runs()
     );
 }
 
@@ -81,11 +85,11 @@ fn describe_bounds(range: &Range) -> String {
     )
 }
 
-/// `linear, seed 3` or `linear, seed 1001, × 0.5`
+/// `linear, seed 3` or `linear, seed 1001, × 0.5, 320 updates`
 fn describe_run(plan: &Plan, run: &RunName) -> String {
-    let multiple = run
-        .multiple
-        .map_or_else(String::new, |multiple| format!(", × {multiple}"));
+    let multiple = run.multiple.map_or_else(String::new, |multiple| {
+        format!(", × {multiple}, {} updates", run.updates)
+    });
     let label = &plan.arms[run.arm].label;
     format!("{label}, seed {}{multiple}", run.seed)
 }

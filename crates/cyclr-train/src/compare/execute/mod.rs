@@ -10,7 +10,7 @@ use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
 
 use super::folder::{Begin, Folder, Manifest};
 use super::record::{ArmOutcome, Conclusion, Range, Record};
-use super::{Bounds, Plan, analyse, bounds, export, text};
+use super::{BoundsSource, Plan, analyse, bounds, export, text};
 use crate::find::FindEvent;
 use crate::obeyed::Beginning;
 use crate::{Error, Event, Interrupt, Pace, Watch};
@@ -245,7 +245,7 @@ impl Comparing<'_> {
     /// (`base_lr`, `max_lr`), if known.
     fn bounds(&self, range: Option<&Range>) -> Option<(f64, f64)> {
         match self.plan.bounds {
-            Bounds::Given { base_lr, max_lr } => Some((base_lr, max_lr)),
+            BoundsSource::Given { base_lr, max_lr } => Some((base_lr, max_lr)),
             _ => range.map(|range| (range.base_lr, range.max_lr)),
         }
     }

@@ -73,7 +73,7 @@ impl Comparing<'_> {
         let updates = schedule.updates();
         let arm_folder = format!("{}-{}", arm + 1, plain(&declared.label));
         let folder = match multiple {
-            Some(multiple) => format!("tuning/{arm_folder}-x{multiple:.6}"),
+            Some(multiple) => format!("tuning/{fraction}/{arm_folder}-x{multiple:.6}-seed{seed}"),
             None => format!("final/{fraction}/{arm_folder}-seed{seed}"),
         };
         let task = Task {

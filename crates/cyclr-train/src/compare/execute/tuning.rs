@@ -1,10 +1,21 @@
-//! Every arm's peak rate, by trials on a seed of their own.
+//! Every arm's peak rate, by trials on seeds of their own.
 
 use super::runs::validation_of;
-use super::{Comparing, Observer};
-use crate::Error;
-use crate::compare::record::{ArmOutcome, Trial};
+use super::{Comparing, Observer, RunName};
+use crate::compare::Tune;
+use crate::compare::record::{ArmOutcome, Trial, TrialRun};
 use crate::compare::tune;
+use crate::{Error, Outcome};
+
+/// Trials of all arms that are made at once.
+struct Tried<'a> {
+    /// The share of the budget that they last.
+    fraction: f64,
+    /// Whether they are further ones, since some arm's best was at an edge.
+    extra: bool,
+    /// Each arm's multiples of `max_lr`.
+    multiples: &'a [Vec<f64>],
+}
 
 impl Comparing<'_> {
     /// Every arm at its peak rate, without final runs.
@@ -13,72 +24,111 @@ impl Comparing<'_> {
         bounds: Option<(f64, f64)>,
         observer: Observer,
     ) -> Result<Vec<ArmOutcome>, Error> {
-        let direction = self.objective.direction;
-        let mut trials: Vec<Vec<Trial>> = vec![Vec::new(); self.plan.arms.len()];
-        if let (Some(tune), Some(bounds)) = (&self.plan.tuning, bounds) {
-            let tuned = |arm: usize| self.plan.arms[arm].tuned;
-            let common = |arm| {
-                if tuned(arm) {
-                    tune.multiples.clone()
-                } else {
-                    Vec::new()
-                }
-            };
-            let common: Vec<_> = (0..trials.len()).map(common).collect();
-            self.try_rates(&mut trials, &common, bounds, false, observer)?;
-            if tune::needs_more(&trials, direction) {
-                let more = trials
-                    .iter()
-                    .map(|trials| tune::one_more(trials, direction));
-                let more: Vec<_> = more.collect();
-                self.try_rates(&mut trials, &more, bounds, true, observer)?;
-            }
-        }
+        let trials = match (&self.plan.tuning, bounds) {
+            (Some(tune), Some(bounds)) => self.search(tune, bounds, observer)?,
+            _ => vec![Vec::new(); self.plan.arms.len()],
+        };
         let arms = trials.into_iter().enumerate();
         arms.map(|(arm, trials)| self.chosen(arm, trials, bounds))
             .collect()
     }
 
-    /// Tries each arm at its multiples of `max_lr`, on the tuning seed, and adds the trials in the
-    /// order of their rates.
+    /// Every arm's trials, by length and rate.
+    fn search(
+        &self,
+        tune: &Tune,
+        bounds: (f64, f64),
+        observer: Observer,
+    ) -> Result<Vec<Vec<Trial>>, Error> {
+        let direction = self.objective.direction;
+        let mut trials = vec![Vec::new(); self.plan.arms.len()];
+        let mut attempt = |trials: &mut _, fraction, extra, multiples: &[Vec<f64>]| {
+            let tried = Tried {
+                fraction,
+                extra,
+                multiples,
+            };
+            self.try_rates(tune, bounds, &tried, trials, observer)
+        };
+        let same = self.plan.arms.iter().map(|arm| tune.multiples_of(arm));
+        let same: Vec<_> = same.collect();
+        attempt(&mut trials, tune.first_rung(), false, &same)?;
+        if !tune.searches() {
+            return Ok(trials);
+        }
+        for _ in 0..tune.rounds {
+            if !tune::needs_more(&trials, direction) {
+                break;
+            }
+            let more = trials.iter().map(|t| tune::one_more(t, direction));
+            let more: Vec<_> = more.collect();
+            attempt(&mut trials, tune.first_rung(), true, &more)?;
+        }
+        for &fraction in tune.finer() {
+            let around = trials
+                .iter()
+                .map(|t| tune::around_best(t, fraction, direction));
+            let around: Vec<_> = around.collect();
+            attempt(&mut trials, fraction, false, &around)?;
+        }
+        Ok(trials)
+    }
+
+    /// Makes trials on the tuning seeds, and puts them in their places.
     fn try_rates(
         &self,
-        trials: &mut [Vec<Trial>],
-        multiples: &[Vec<f64>],
+        tune: &Tune,
         bounds: (f64, f64),
-        extra: bool,
+        tried: &Tried,
+        trials: &mut [Vec<Trial>],
         observer: Observer,
     ) -> Result<(), Error> {
-        let seed = self.plan.tuning.as_ref().map_or(0, |tune| tune.seed);
         let peak = |multiple: f64| cyclr::rounded(multiple * bounds.1, 4);
         let mut jobs = Vec::new();
-        for (arm, multiples) in multiples.iter().enumerate() {
+        for (arm, multiples) in tried.multiples.iter().enumerate() {
+            let declared = &self.plan.arms[arm];
             for &multiple in multiples {
-                let declared = &self.plan.arms[arm];
-                let spec =
-                    declared.spec(Some(bounds), Some(peak(multiple)), &self.plan, &self.info)?;
-                let mut job = self.job(arm, &spec, 1.0, seed, Some(multiple))?;
-                job.task.test = false;
-                jobs.push((multiple, job));
+                let peak = Some(peak(multiple));
+                let spec = declared.spec(Some(bounds), peak, &self.plan, &self.info)?;
+                for &seed in &tune.seeds {
+                    let mut job = self.job(arm, &spec, tried.fraction, seed, Some(multiple))?;
+                    job.task.test = false;
+                    jobs.push(job);
+                }
             }
         }
-        let (multiples, jobs): (Vec<f64>, Vec<_>) = jobs.into_iter().unzip();
         let outcomes = self.run(&jobs, true, observer)?;
-        for ((multiple, job), outcome) in multiples.into_iter().zip(jobs).zip(outcomes) {
-            trials[job.name.arm].push(Trial {
-                multiple,
-                peak: peak(multiple),
-                extra,
-                validation: validation_of(&outcome, &self.objective),
-                folder: job.name.folder,
-                updates: outcome.updates_done,
-                seconds: outcome.compute_seconds,
+        let names = jobs.into_iter().map(|job| job.name);
+        let runs = names.zip(outcomes);
+        let mut runs = runs.map(|(name, outcome)| self.trial_run(name, &outcome));
+        for (arm, multiples) in tried.multiples.iter().enumerate() {
+            for &multiple in multiples {
+                let runs: Vec<_> = runs.by_ref().take(tune.seeds.len()).collect();
+                trials[arm].push(Trial {
+                    multiple,
+                    peak: peak(multiple),
+                    fraction: tried.fraction,
+                    extra: tried.extra,
+                    validation: mean(&runs),
+                    runs,
+                });
+            }
+            trials[arm].sort_by(|a, b| {
+                let lengths = a.fraction.total_cmp(&b.fraction);
+                lengths.then(a.multiple.total_cmp(&b.multiple))
             });
         }
-        for trials in trials {
-            trials.sort_by(|a, b| a.multiple.total_cmp(&b.multiple));
-        }
         Ok(())
+    }
+
+    fn trial_run(&self, name: RunName, outcome: &Outcome) -> TrialRun {
+        TrialRun {
+            seed: name.seed,
+            validation: validation_of(outcome, &self.objective),
+            folder: name.folder,
+            updates: outcome.updates_done,
+            seconds: outcome.compute_seconds,
+        }
     }
 
     /// The arm at the peak that its trials choose.
@@ -113,4 +163,10 @@ impl Comparing<'_> {
             budgets: Vec::new(),
         })
     }
+}
+
+/// The mean over seeds; `None` if a run diverged.
+fn mean(runs: &[TrialRun]) -> Option<f64> {
+    let values: Option<Vec<f64>> = runs.iter().map(|run| run.validation).collect();
+    values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
 }

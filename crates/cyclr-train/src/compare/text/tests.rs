@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cyclr::trainer::{Direction, Metric, Metrics, Objective, TrainerInfo, Unit};
 
 use super::super::record::{FinalValues, RunOutcome, Trial, Tuning};
-use super::super::{Arm, Bounds, Plan};
+use super::super::{Arm, BoundsSource, Plan};
 use super::*;
 use crate::compare::record::ArmOutcome;
 use crate::{Pace, ValidationPoint};
@@ -53,7 +53,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             })
             .collect(),
         seeds: (1..=seeds).collect(),
-        bounds: Bounds::Unneeded,
+        bounds: BoundsSource::Unneeded,
         tuning: None,
         ..Plan::new(1000)
     };
@@ -405,11 +405,10 @@ fn small_and_undecided_differences_are_explained() {
         trials: vec![Trial {
             multiple: 1.0,
             peak: 0.1,
+            fraction: 1.0,
             extra: false,
             validation: Some(84.0),
-            folder: String::new(),
-            updates: 1000,
-            seconds: 1.0,
+            runs: Vec::new(),
         }],
         chosen: Some(0),
         at_edge: true,
