@@ -1,0 +1,123 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use cyclr_train::find::Smoothed;
+
+use super::values::{count, percent};
+use crate::factory::TrainerArgs;
+
+#[derive(Args)]
+pub(crate) struct FindArgs {
+    #[command(flatten)]
+    pub(crate) factory: TrainerArgs,
+    /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or
+    /// correct and count; several are repeats of one test
+    #[arg(long, value_name = "CURVE", num_args = 1.., help_heading = "The test", conflicts_with_all = [
+        "TrainerArgs", "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+    ])]
+    pub(crate) from: Vec<PathBuf>,
+    /// Undo the average that a tool recorded in place of the losses: fastai, lightning,
+    /// torch-lr-finder, or its factor, as in 0.98; 0 if they are raw
+    #[arg(
+        long,
+        value_name = "AVERAGE",
+        requires = "from",
+        help_heading = "The test"
+    )]
+    pub(crate) smoothed: Option<Smoothed>,
+    /// The training that the bounds are for, as in 2000 (updates) or 30ep
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        default_value = "30ep",
+        help_heading = "The test"
+    )]
+    pub(crate) budget: String,
+    /// What the test may cost, in per cent of the budget, but no less than a readable test needs;
+    /// with --over, at each value
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 10.0,
+        value_parser = percent,
+        help_heading = "The test"
+    )]
+    pub(crate) fraction: f64,
+    /// Make sweeps alone and read them as the paper does: no probe confirms the bounds
+    #[arg(long, group = "sweeps", help_heading = "The test")]
+    pub(crate) sweep_only: bool,
+    /// As --sweep-only, with a linear sweep over so many epochs, from --min-lr to --max-lr
+    #[arg(
+        long,
+        value_name = "E",
+        requires = "max_lr",
+        group = "sweeps",
+        conflicts_with = "sweep_only",
+        help_heading = "The test"
+    )]
+    pub(crate) epochs: Option<f64>,
+    /// Where that sweep starts
+    #[arg(
+        long,
+        value_name = "LR",
+        default_value_t = 0.0,
+        requires = "epochs",
+        help_heading = "The test"
+    )]
+    pub(crate) min_lr: f64,
+    /// Where that sweep ends
+    #[arg(
+        long,
+        value_name = "LR",
+        requires = "epochs",
+        help_heading = "The test"
+    )]
+    pub(crate) max_lr: Option<f64>,
+    /// Let that sweep rise exponentially
+    #[arg(long, requires = "epochs", help_heading = "The test")]
+    pub(crate) exponential: bool,
+    /// Sweeps, each with its own weights and order of the data, of --sweep-only or --epochs
+    #[arg(
+        long,
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..=100),
+        requires = "sweeps",
+        help_heading = "The test"
+    )]
+    pub(crate) repeats: u32,
+    /// The seed of the first run
+    #[arg(long, default_value_t = 0, help_heading = "The test")]
+    pub(crate) seed: u64,
+    /// What those sweeps measure: training batches, or the held-out images at chosen points
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        requires = "sweeps",
+        help_heading = "The test"
+    )]
+    pub(crate) on: On,
+    /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
+    pub(crate) over: Option<String>,
+    /// Keep the curves and the probes as CSV, and the plot as SVG and PNG, in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Runs side by side [default: one for each core; 1 of a COMMAND]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(crate) jobs: Option<usize>,
+    /// Say what would be done, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a range test measures.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum On {
+    #[default]
+    Train,
+    Val,
+}

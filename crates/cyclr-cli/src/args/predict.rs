@@ -1,0 +1,18 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args)]
+pub(crate) struct PredictArgs {
+    /// The folder of a finished run, or its model.safetensors
+    pub(crate) run: PathBuf,
+    /// PNG or JPEG files, resized to what the net takes
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Name so many classes, the likeliest first
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub(crate) top: usize,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,61 @@
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::values::{count, duration};
+use crate::factory::TrainerArgs;
+
+#[derive(Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) factory: TrainerArgs,
+    /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default
+    /// [default: triangular2 from a range test]
+    #[arg(long, value_name = "SPEC|FILE")]
+    pub(crate) policy: Option<String>,
+    /// The budget in updates
+    #[arg(long, value_name = "N", group = "budget")]
+    pub(crate) updates: Option<u64>,
+    /// The budget in epochs [default: 24]
+    #[arg(long, value_name = "E", group = "budget")]
+    pub(crate) epochs: Option<f64>,
+    /// The budget by the clock, as in 90s, 10m or 1h30m
+    #[arg(long, value_name = "TIME", group = "budget", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Decides the initial weights, the order of the data, and dropout
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Read the held-out images also after every so many updates
+    #[arg(long, value_name = "N")]
+    pub(crate) evaluate_every: Option<NonZeroU64>,
+    /// End a cyclical run when a whole cycle brought no gain
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) stop_when: Option<StopWhen>,
+    /// End when the validation accuracy, or whatever decides, is at least as good as this, at a
+    /// trough
+    #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
+    pub(crate) target: Option<f64>,
+    /// Leave the test split alone
+    #[arg(long)]
+    pub(crate) no_test: bool,
+    /// The folder of the run [default: the next runs/train-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads of the run; the results do not depend on them [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "command")]
+    pub(crate) threads: Option<usize>,
+    /// Say what would be done, its updates and its predicted time, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum StopWhen {
+    /// The same held-out images show no gain from one trough to the next
+    Plateau,
+}
