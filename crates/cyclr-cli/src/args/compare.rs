@@ -10,13 +10,9 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names
-    /// it. Can be repeated [default: fixed, triangular2, linear]
-    #[arg(
-        long = "arm",
-        value_name = "ARM",
-        conflicts_with = "study",
-        help_heading = "The comparison"
-    )]
+    /// it. Can be repeated [default: fixed, triangular2, linear]. With --study: the label of an
+    /// arm that is to run, with the reference [default: all]
+    #[arg(long = "arm", value_name = "ARM", help_heading = "The comparison")]
     pub(crate) arms: Vec<String>,
     /// Also run triangular2 straight from the range test, untuned
     #[arg(long, conflicts_with = "study", help_heading = "The comparison")]
@@ -44,6 +40,9 @@ pub(crate) struct CompareArgs {
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,
+    /// The seeds that each rate is tuned on [default: 2, or those of the study]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "study", help_heading = "The comparison")]
+    pub(crate) tuning_seeds: Option<u64>,
     /// Differences below this do not matter, in points of accuracy or in the objective's own unit
     /// [default: 0.5 points]
     #[arg(

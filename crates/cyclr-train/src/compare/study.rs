@@ -81,6 +81,29 @@ impl Study {
         })
     }
 
+    /// The study with these arms alone, in the file's order.
+    ///
+    /// # Errors
+    /// [`Error::BadStudy`] if a comparison does not have one of them, or they leave out its
+    /// reference.
+    pub fn only(mut self, labels: &[String]) -> Result<Self, Error> {
+        for Part { name, plan, .. } in &mut self.parts {
+            for label in labels {
+                plan.arm_of(label)
+                    .map_err(|error| bad(format!("{name}: {error}")))?;
+            }
+            let reference = plan.arms[plan.reference].label.clone();
+            if !labels.contains(&reference) {
+                return Err(bad(format!(
+                    "{name}: the reference {reference} must be among the arms that run"
+                )));
+            }
+            plan.arms.retain(|arm| labels.contains(&arm.label));
+            plan.reference = place_of(&reference, &plan.arms)?;
+        }
+        Ok(self)
+    }
+
     /// The same study with `factor` times the updates, in budgets and specs alike.
     ///
     /// # Errors
@@ -235,6 +258,23 @@ mod tests {
                  triangular2(base=1e-5, max=5e-5, step=20) for 120"
             )
         );
+    }
+
+    #[test]
+    fn some_arms_of_a_study_can_run_alone() {
+        let study = || Study::read(TABLE_1).unwrap();
+        let labels = |labels: &[&str]| labels.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let some = study().only(&labels(&["drops", "fixed"])).unwrap();
+        let plan = &some.parts[0].plan;
+        let left: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
+        assert_eq!((left, plan.reference), (vec!["fixed", "drops"], 0));
+        for (wrong, said) in [
+            (["fixed", "nothing"], "nothing"),
+            (["drops", "exp"], "fixed"),
+        ] {
+            let refused = study().only(&labels(&wrong)).unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+        }
     }
 
     #[test]

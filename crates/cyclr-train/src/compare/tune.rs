@@ -41,7 +41,7 @@ impl Default for Tune {
     fn default() -> Self {
         Self {
             multiples: vec![0.125, 0.25, 0.5, 1.0],
-            seeds: vec![1001, 1002],
+            seeds: vec![Self::FIRST_SEED, Self::FIRST_SEED + 1],
             rungs: vec![0.25, 0.5],
             rounds: 4,
         }
@@ -49,6 +49,9 @@ impl Default for Tune {
 }
 
 impl Tune {
+    /// The first of the usual seeds.
+    pub const FIRST_SEED: u64 = 1001;
+
     /// Whether there is a search: a single rate is a choice.
     pub(super) fn searches(&self) -> bool {
         self.multiples.len() > 1

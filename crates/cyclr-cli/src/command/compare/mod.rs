@@ -11,8 +11,8 @@ use cyclr::trainer::{TrainerFactory, TrainerInfo, Unit};
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
-    Arm, ArmPolicy, Begin, BoundsSource, Manifest, Plan, Settings, Study, compare, is_comparison,
-    read_plan,
+    Arm, ArmPolicy, Begin, BoundsSource, Manifest, Plan, Settings, Study, Tune, compare,
+    is_comparison, read_plan,
 };
 use cyclr_train::find::AnswerRecord;
 use cyclr_train::{Error, Interrupt, Watch};
@@ -182,6 +182,9 @@ fn of_flags(
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
     }
+    if let (Some(seeds), Some(tune)) = (args.tuning_seeds, &mut plan.tuning) {
+        tune.seeds = (0..seeds).map(|n| Tune::FIRST_SEED + n).collect();
+    }
     if let Some((base_lr, max_lr)) = bounds(args)? {
         plan.bounds = BoundsSource::Given { base_lr, max_lr };
     }
@@ -252,6 +255,9 @@ fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<C
         .with_context(|| format!("{} cannot be read", file.display()))?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
     args.factory.check_with_study()?;
+    if !args.arms.is_empty() {
+        study = study.only(&args.arms).map_err(Usage::error)?;
+    }
     if let Some(factor) = args.scale {
         study = study.scaled(factor).map_err(Usage::error)?;
     }
