@@ -43,5 +43,5 @@ pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
-pub use plan::{Bounds, MULTIPLES, Plan, Tune};
+pub use plan::{Bounds, Grid, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};
