@@ -23,6 +23,17 @@ pub enum Error {
         /// What does not fit into it.
         reason: String,
     },
+    /// A schedule that cycles more often than a run can be evaluated.
+    #[error(
+        "in {updates} updates the schedule has more than {most} troughs, and each is an evaluation: give a longer step, or \
+         fewer updates"
+    )]
+    TooManyTroughs {
+        /// The updates of the run.
+        updates: u64,
+        /// The troughs that a run can have.
+        most: usize,
+    },
     /// An option that decides something, without anything to decide by.
     #[error("{option} needs {needed}")]
     Undecidable {

@@ -122,6 +122,8 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
     );
     for (place, updates) in [120, 240].into_iter().enumerate() {
         let grid = record.plan.grid(record.plan.budgets[place]);
+        let grid: Vec<u64> = (0..=updates).filter(|&at| grid.contains(at)).collect();
+        assert_eq!(grid.last(), Some(&updates));
         for arm in &record.arms {
             let budget = &arm.budgets[place];
             assert_eq!((budget.updates, budget.runs.len()), (updates, 4));

@@ -15,6 +15,9 @@ use crate::say::{note, out, stdout_failed};
 /// The size of each chart of a file, in points.
 const SIZE: (u32, u32) = (720, 300);
 
+/// Rows, and troughs, that a JSON document has at most: it is made in memory.
+const MOST_IN_DOCUMENT: usize = 1_000_000;
+
 /// A spec with its schedule for the run.
 struct Curve {
     spec: Spec,
@@ -33,7 +36,8 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
         return Ok(rows(curve, &args.at).map_err(stdout_failed)?);
     }
     if args.json {
-        let documents: Vec<Value> = curves.iter().map(|curve| curve.json(&args.at)).collect();
+        let documents = curves.iter().map(|curve| curve.json(&args.at));
+        let documents = documents.collect::<anyhow::Result<Vec<Value>>>()?;
         out!("{}", json!({ "schedules": documents }))?;
         return Ok(());
     }
@@ -138,18 +142,31 @@ impl Curve {
         }
     }
 
-    fn json(&self, at: &[u64]) -> Value {
+    fn json(&self, at: &[u64]) -> anyhow::Result<Value> {
+        let updates = self.schedule.updates();
+        if at.is_empty() && updates > MOST_IN_DOCUMENT as u64 {
+            return Err(Usage::error(format!(
+                "a document of {updates} rows is too long: choose updates with --at, or print rows with --format csv"
+            )));
+        }
+        let troughs: Vec<u64> = self.schedule.troughs().take(MOST_IN_DOCUMENT + 1).collect();
+        if troughs.len() > MOST_IN_DOCUMENT {
+            return Err(Usage::error(format!(
+                "a document of more than {MOST_IN_DOCUMENT} troughs is too long: give a longer step, or fewer than \
+                 {updates} updates"
+            )));
+        }
         let row = |update: u64| {
             let hyper = self.schedule.at(update);
             json!({ "update": update, "lr": hyper.lr, "momentum": hyper.momentum })
         };
-        json!({
+        Ok(json!({
             "spec": self.spec,
             "words": self.spec.describe(),
-            "updates": self.schedule.updates(),
-            "troughs": self.schedule.troughs().collect::<Vec<u64>>(),
+            "updates": updates,
+            "troughs": troughs,
             "rows": self.updates(at).map(row).collect::<Vec<Value>>(),
-        })
+        }))
     }
 
     /// Points enough for any plot: every update of a short run, 2,001 of a long one.

@@ -197,7 +197,7 @@ fn accuracy(record: &Record) -> Chart {
     let grid = record.plan.grid(1.0);
     for (arm, outcome) in record.whole().enumerate() {
         let on_grid = |point: &ValidationPoint| {
-            grid.contains(&point.updates_done) || point.updates_done == outcome.updates
+            grid.contains(point.updates_done) || point.updates_done == outcome.updates
         };
         let points = mean_evaluations(record, outcome, on_grid);
         chart.series.push(series(record, arm, Form::Line, points));

@@ -7,11 +7,12 @@ use cyclr::stats::{
 use cyclr::trainer::Objective;
 
 use super::Plan;
+use super::plan::Grid;
 use super::record::{
     Against, ArmOutcome, Because, BudgetOutcome, Role, RunOutcome, Samples, TimeToTarget, Winner,
     best,
 };
-use crate::Error;
+use crate::{Error, ValidationPoint};
 
 /// Puts beside every arm, at every budget, how it stands against the references.
 pub(super) fn compare_arms(
@@ -34,7 +35,7 @@ pub(super) fn compare_arms(
             let times = at_budget.iter().map(|arm| {
                 let target = target.filter(|_| !arm.runs.is_empty());
                 let times = target.map(|target| {
-                    time_to_target(arm, at_budget[reference], target, &grid, objective)
+                    time_to_target(arm, at_budget[reference], target, grid, objective)
                 });
                 times.transpose()
             });
@@ -122,7 +123,7 @@ fn time_to_target(
     arm: &BudgetOutcome,
     reference: &BudgetOutcome,
     target: f64,
-    grid: &[u64],
+    grid: Grid,
     objective: &Objective,
 ) -> Result<TimeToTarget, Error> {
     let times = |arm: &BudgetOutcome| -> Vec<Time> {
@@ -150,20 +151,17 @@ fn time_to_target(
 }
 
 /// The first point of the grid at which the run is at the target, and is so at the next point too.
-fn reached_at(run: &RunOutcome, grid: &[u64], target: f64, objective: &Objective) -> Option<u64> {
-    let there = |updates_done: u64| {
-        let point = run
-            .evaluations
-            .iter()
-            .find(|p| p.updates_done == updates_done);
-        let value = point.and_then(|point| objective.value(&point.metrics));
+fn reached_at(run: &RunOutcome, grid: Grid, target: f64, objective: &Objective) -> Option<u64> {
+    let there = |point: &ValidationPoint| {
+        let value = objective.value(&point.metrics);
         value.is_some_and(|value| !objective.direction.is_better(target, value))
     };
-    let pairs = grid.windows(2);
-    pairs
-        .filter(|pair| there(pair[0]) && there(pair[1]))
-        .map(|pair| pair[0])
-        .next()
+    let points = run.evaluations.iter();
+    let points = points.filter(|point| grid.contains(point.updates_done));
+    // A run is evaluated at all points of the grid up to its end: neighbours here are neighbours there.
+    let pairs = points.clone().zip(points.skip(1));
+    let mut held = pairs.filter(|(point, next)| there(point) && there(next));
+    held.next().map(|(point, _)| point.updates_done)
 }
 
 /// The ends of an interval, `None` for one that is not bounded.

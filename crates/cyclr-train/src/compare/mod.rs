@@ -43,6 +43,6 @@ pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
-pub use plan::{BoundsSource, Plan};
+pub use plan::{BoundsSource, Grid, Plan};
 pub use study::{Part, Study};
 pub use tune::Tune;

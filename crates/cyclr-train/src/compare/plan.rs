@@ -9,7 +9,7 @@ use super::tune::Tune;
 use super::{Arm, ArmPolicy, Begin};
 use crate::Error;
 use crate::find::RangeTest;
-use crate::run::check_obeyed;
+use crate::run::{check_obeyed, troughs_of};
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and
 /// in its record.
@@ -198,7 +198,8 @@ impl Plan {
         for runs in self.planned(0) {
             let spec = runs.arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = runs.arm.schedule(&spec, runs.fraction, self, info)?;
-            let evaluations = self.grid(runs.fraction).len() + schedule.troughs().count();
+            let troughs = troughs_of(&schedule)?.len() as u64;
+            let evaluations = self.grid(runs.fraction).len() + troughs;
             let mut run = pace.seconds_per_start
                 + schedule.updates() as f64 * pace.seconds_per_update
                 + evaluations as f64 * pace.seconds_per_evaluation;
@@ -225,19 +226,12 @@ impl Plan {
 
     /// The updates after which every arm is evaluated, at a fraction of the budget: what times to
     /// a target are read from.
-    pub fn grid(&self, fraction: f64) -> Vec<u64> {
-        let every = self.evaluate_every(fraction).get();
-        let longest = self
-            .arms
-            .iter()
-            .map(|arm| self.updates_of(arm, fraction))
-            .max();
-        let longest = longest.unwrap_or_else(|| self.updates_at(fraction));
-        let mut grid: Vec<u64> = (1..=longest / every).map(|k| k * every).collect();
-        if grid.last() != Some(&longest) {
-            grid.push(longest);
+    pub fn grid(&self, fraction: f64) -> Grid {
+        let updates = self.arms.iter().map(|arm| self.updates_of(arm, fraction));
+        Grid {
+            every: self.evaluate_every(fraction),
+            end: updates.max().unwrap_or_else(|| self.updates_at(fraction)),
         }
-        grid
     }
 
     /// The validation split is evaluated whenever so many updates more have been made, in every
@@ -361,4 +355,26 @@ struct Runs<'a> {
 
 fn refuse<T>(reason: &'static str) -> Result<T, Error> {
     Err(Error::BadPlan { reason })
+}
+
+/// The updates after which every arm is evaluated: each multiple of a number of updates, and the
+/// end of the longest run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    every: NonZeroU64,
+    end: u64,
+}
+
+impl Grid {
+    /// Whether arms are evaluated after so many updates.
+    pub fn contains(&self, updates_done: u64) -> bool {
+        let place = 1..=self.end;
+        place.contains(&updates_done)
+            && (updates_done.is_multiple_of(self.every.get()) || updates_done == self.end)
+    }
+
+    /// How many evaluations it has.
+    fn len(&self) -> u64 {
+        self.end.div_ceil(self.every.get())
+    }
 }

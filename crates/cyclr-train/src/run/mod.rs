@@ -16,8 +16,8 @@ mod progress;
 mod resume;
 
 pub use outcome::{Outcome, StopReason, ValidationPoint};
-pub(crate) use plan::check_obeyed;
 pub use plan::{Budget, Plan, Planned, Task};
+pub(crate) use plan::{check_obeyed, troughs_of};
 pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
 

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Pace};
 
+/// The troughs of a run, at most: each is an evaluation, and its place is kept in memory.
+const MOST_TROUGHS: usize = 1_000_000;
+
 /// How long to train.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -140,7 +143,7 @@ impl Plan {
         let run = Horizon::of_updates(horizon)?.with_epoch(info.examples, info.batch)?;
         let schedule = task.spec.schedule(&run)?;
         check_obeyed(&schedule, info)?;
-        let troughs: Vec<u64> = schedule.troughs().collect();
+        let troughs = troughs_of(&schedule)?;
         check_decidable(task, info, !troughs.is_empty())?;
         Ok(Self {
             planned: Planned {
@@ -191,13 +194,15 @@ impl Plan {
 
     /// The times that the validation split will be read.
     pub fn evaluations(&self) -> u64 {
-        let mut updates_done = 0;
-        let mut evaluations = 0;
-        while updates_done < self.end() && self.info().validation > 0 {
-            updates_done = self.next_stop(updates_done);
-            evaluations += 1;
+        if self.info().validation == 0 || self.end() == 0 {
+            return 0;
         }
-        evaluations
+        let every = self.task().evaluate_every;
+        let on_grid = |at: u64| every.is_some_and(|every| at.is_multiple_of(every.get()));
+        let grid = every.map_or(0, |every| (self.end() - 1) / every);
+        let troughs = self.troughs.iter();
+        let troughs = troughs.filter(|&&trough| trough < self.end() && !on_grid(trough));
+        grid + troughs.count() as u64 + 1
     }
 
     /// The budget of time, in seconds, if it is one.
@@ -277,6 +282,21 @@ fn updates_of(budget: Budget, info: &TrainerInfo) -> Result<u64, Error> {
         }
         Budget::Time(_) => unreachable!("a budget of time is measured"),
     }
+}
+
+/// The troughs of a run.
+///
+/// # Errors
+/// [`Error::TooManyTroughs`] if there are more than a run can be evaluated at.
+pub(crate) fn troughs_of(schedule: &Schedule) -> Result<Vec<u64>, Error> {
+    let troughs: Vec<u64> = schedule.troughs().take(MOST_TROUGHS + 1).collect();
+    if troughs.len() > MOST_TROUGHS {
+        return Err(Error::TooManyTroughs {
+            updates: schedule.updates(),
+            most: MOST_TROUGHS,
+        });
+    }
+    Ok(troughs)
 }
 
 /// A run that cycles to its end stops at the last trough; any other at the end of its horizon.
