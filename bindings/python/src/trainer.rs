@@ -193,6 +193,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         weight_decay: info.getattr("weight_decay")?.is_truthy()?,
         snapshots: info.getattr("snapshots")?.is_truthy()?,
         given_weights: info.getattr("given_weights")?.is_truthy()?,
+        averages: info.getattr("averages")?.is_truthy()?,
         objective: objective.transpose()?,
     })
 }

@@ -156,7 +156,7 @@ fn reached_at(run: &RunOutcome, grid: &[u64], target: f64, objective: &Objective
             .evaluations
             .iter()
             .find(|p| p.updates_done == updates_done);
-        let value = point.and_then(|point| objective.value(&point.metrics));
+        let value = point.and_then(|point| objective.value(point.declared()));
         value.is_some_and(|value| !objective.direction.is_better(target, value))
     };
     let pairs = grid.windows(2);
@@ -241,6 +241,7 @@ mod tests {
                     updates_done: 10 * k,
                     trough: None,
                     metrics: Metrics::new([Metric::accuracy((10.0 * value) as u64, 1000)]),
+                    average: None,
                     compute_seconds: 0.0,
                 })
                 .collect(),

@@ -36,7 +36,7 @@ impl Stage {
     /// ```
     /// use cyclr::{Spec, spec::Stage, policy::Linear, units::{Horizon, Updates}};
     ///
-    /// let fall = Stage::lasting(Linear::new(1.0)?, Updates(10))?;
+    /// let fall = Stage::lasting(Linear::new(1.0, 0.0)?, Updates(10))?;
     /// let spec = Spec::new([Stage::repeated([fall], 3, 0.5)?])?;
     /// assert_eq!(spec.to_string(), "(linear(lr=1) for 10) x 3 gamma=0.5");
     /// let schedule = spec.schedule(&Horizon::of_updates(30)?)?;
