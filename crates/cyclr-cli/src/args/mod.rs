@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use cyclr_train::Average;
 use cyclr_train::find::Smoothed;
 
 use crate::factory::TrainerArgs;
@@ -267,6 +268,10 @@ pub(crate) struct TrainArgs {
     /// trough
     #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
+    /// Average the weights: those at all troughs so far. The average is evaluated beside the model
+    /// that is trained, decides, is tested, and is written as average.safetensors
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) average: Option<Average>,
     /// Leave the test split alone
     #[arg(long)]
     pub(crate) no_test: bool,
@@ -295,7 +300,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names
-    /// it. Can be repeated [default: fixed, triangular2, linear]
+    /// it, and +average behind it averages the weights at its troughs. Can be repeated [default: fixed, triangular2, linear]
     #[arg(
         long = "arm",
         value_name = "ARM",
