@@ -354,7 +354,8 @@ pub(crate) fn check_average(
 ) -> Result<(), Error> {
     let needed = match average {
         Some(Average::Troughs) if !info.averages => {
-            "a trainer that averages: a script says so as docs/your-script.md describes"
+            "a trainer that averages, as the embedded nets and cyclr.torch.Trainer do; another script \
+             answers `average` and `evaluate_average` (docs/protocol.md)"
         }
         Some(Average::Troughs) if !cyclical => {
             "a schedule with cycles, such as triangular2, or a repeat"
