@@ -6,6 +6,7 @@ A script hands `serve` an object with these methods:
     update(lr, momentum, weight_decay) -> list of metrics of its training batch, before the update
     evaluate(split) -> list of metrics, or (list of metrics, list of bools: which examples were correct)
     state(path), restore(path), where it says `snapshots=True`
+    average(), evaluate_average(split), where it says `averages=True`
 """
 
 import json
@@ -14,7 +15,10 @@ import os
 import socket
 import traceback
 
-FACTS = {"validation": 0, "test": 0, "momentum": False, "weight_decay": False, "snapshots": False, "given_weights": False}
+FACTS = {
+    **{"validation": 0, "test": 0, "momentum": False, "weight_decay": False},
+    **{"snapshots": False, "given_weights": False, "averages": False},
+}
 
 
 def metric(name, value, count, direction="lower", **more):
@@ -82,13 +86,16 @@ def call(trainer, method, params):
             if any(figure["value"] is None for figure in made[-1]):
                 break
         return {"metrics": made}
-    if method == "evaluate":
-        measured = trainer.evaluate(params["split"])
+    if method in ("evaluate", "evaluate_average"):
+        measured = getattr(trainer, method)(params["split"])
         if isinstance(measured, tuple):
             return {"metrics": measured[0], "correct": "".join("01"[bool(right)] for right in measured[1])}
         return {"metrics": measured}
     if method in ("state", "restore"):
         getattr(trainer, method)(params["path"])
+        return {}
+    if method == "average":
+        trainer.average()
         return {}
     if method == "shutdown":
         return {}

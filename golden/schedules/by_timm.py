@@ -19,6 +19,8 @@ def make():
         cosine(table)
         restarts(table)
         poly(table)
+    for _ in range(26):
+        falling_restarts(table)
     return table
 
 
@@ -63,6 +65,18 @@ def restarts(table):
     rows = rates(lr, CosineLRScheduler, wanted, t_initial=period, lr_min=low, cycle_mul=float(mult), cycle_limit=cycles, **keys)
     shown = spec("cosine_restarts", max=lr, min=low, period=period, mult=mult)
     table.add("CosineLRScheduler with cycles", prefix + shown, n, rows)
+
+
+def falling_restarts(table):
+    """Equal cycles whose peaks fall; timm multiplies the maximum alone, so the minimum is 0."""
+    lr, period, cycles, decay = rate(RNG), RNG.randint(3, 2000), RNG.randint(2, 9), RNG.uniform(0.2, 1)
+    prefix, keys, w = warm(lr, 200)
+    starts = [period * k for k in range(1, cycles + 1)]
+    n = starts[-1] + w
+    wanted = pick(RNG, n, [w + s for s in starts[:-1]], last=n - 1)
+    rows = rates(lr, CosineLRScheduler, wanted, t_initial=period, lr_min=0.0, cycle_decay=decay, cycle_limit=cycles, **keys)
+    shown = f"({spec('cosine', lr=lr)} for {period}) x {cycles} gamma={decay!r}"
+    table.add("CosineLRScheduler with falling cycles", prefix + shown, n, rows)
 
 
 def poly(table):

@@ -15,8 +15,7 @@ CYCLICAL = {"triangular", "triangular2", "exp_range", "one_cycle", "one_cycle_sm
 
 def at(spec, updates, i):
     """(lr, momentum or None) of update i, as mpf. Past the end the value at `updates` holds."""
-    stages = [_stage(part) for part in spec.split(" then ")]
-    return _chain(stages, mpf(updates), mpf(min(i, updates)))
+    return _chain(_stages(spec), mpf(updates), mpf(min(i, updates)))
 
 
 def top_rate(spec):
@@ -24,12 +23,24 @@ def top_rate(spec):
     return max(mpf(v) for v in re.findall(r"(?:\blr|max|base)=([^,)]+)", spec))
 
 
-def _stage(part):
+def _stages(spec):
+    """The stages in turn. A repeat is its stages, written out as often, at rates that fall by gamma each time."""
+    repeat = re.fullmatch(r"\((.*)\) x (\d+)(?: gamma=(\S+))?(?: then (.*))?", spec)
+    if repeat:
+        inside, times, gamma, rest = repeat.groups()
+        gamma = mpf(float(gamma or 1))
+        turns = [_stage(part, gamma**k) for k in range(int(times)) for part in inside.split(" then ")]
+        return turns + (_stages(rest) if rest else [])
+    first, *rest = spec.split(" then ", 1)
+    return [_stage(first, mpf(1))] + (_stages(rest[0]) if rest else [])
+
+
+def _stage(part, factor):
     name, inside, length = re.fullmatch(r"(\w+)\((.*)\)(?: for (\S+))?", part).groups()
     keys = dict(re.findall(r"(\w+)=(\[[^]]*\]|[^,]+)", inside))
     if name == "warmup":
         keys["length"] = inside.split(",")[0]
-    return name, keys, length
+    return name, keys, length, factor
 
 
 def _length(shown, updates):
@@ -40,21 +51,23 @@ def _length(shown, updates):
 
 def _chain(stages, updates, i):
     """A warm-up takes what follows as its policy; other stages each count from their own 0."""
-    (name, keys, length), rest = stages[0], stages[1:]
+    (name, keys, length, factor), rest = stages[0], stages[1:]
     if name == "warmup":
-        return _warmed(keys["length"], keys.get("from", "0"), updates, i, lambda n, j: _chain(rest, n, j))
+        start = factor * mpf(float(keys.get("from", "0")))
+        return _warmed(keys["length"], start, updates, i, lambda n, j: _chain(rest, n, j))
     own = _length(length, updates) if length else updates
     start = mpf(0)
     while rest and i >= start + own:
         start += own
-        (name, keys, length), rest = rest[0], rest[1:]
+        (name, keys, length, factor), rest = rest[0], rest[1:]
         own = _length(length, updates) if length else updates - start
     assert rest or start + own == updates, "the stages do not fill the run"
-    return _policy(name, keys, own, i - start)
+    lr, momentum = _policy(name, keys, own, i - start)
+    return factor * lr, momentum
 
 
 def _warmed(length, start, updates, i, then):
-    w, start = _length(length, updates), mpf(float(start))
+    w = _length(length, updates)
     if i >= w:
         return then(updates - w, i - w)
     lr, momentum = then(updates - w, mpf(0))
@@ -65,7 +78,7 @@ def _policy(name, keys, n, i):
     if name in {"linear", "cosine", "wsd", "inverse_sqrt"} and "warmup" in keys:
         inner = {k: v for k, v in keys.items() if k != "warmup"}
         inner.setdefault("timescale", keys["warmup"])
-        return _warmed(keys["warmup"], "0", n, i, lambda m, j: _policy(name, inner, m, j))
+        return _warmed(keys["warmup"], mpf(0), n, i, lambda m, j: _policy(name, inner, m, j))
     if name in CYCLICAL:
         return _cyclical(name, keys, n, i)
     return _decaying(name, keys, n, i), None

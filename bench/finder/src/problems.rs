@@ -106,6 +106,7 @@ impl Problem {
             weight_decay: true,
             snapshots: true,
             given_weights: false,
+            averages: false,
             objective: None,
         }
     }

@@ -4,7 +4,7 @@ use cyclr::units::Epochs;
 use cyclr_train::find::{
     Curve, FRACTION, Measure, Ramp, RangeTest, Shape, SweepTest, range_test, sweep_test,
 };
-use cyclr_train::{Budget, Interrupt, StopReason, Task, Watch};
+use cyclr_train::{Average, Budget, Interrupt, StopReason, Task, Watch};
 use pyo3::prelude::*;
 
 use crate::range::{Answer, SweepReading};
@@ -166,6 +166,7 @@ pub(crate) struct Outcome {
     evaluations: Vec<(u64, Option<u64>, Vec<Measurement>)>,
     test: Option<Vec<Measurement>>,
     compute_seconds: f64,
+    averages: Vec<(u64, Vec<Measurement>)>,
 }
 
 /// The arguments of `cyclr.Metric`.
@@ -173,7 +174,7 @@ type Measurement = (String, f64, u64, &'static str, Option<u64>);
 
 /// Trains one run of a Python trainer factory, as `cyclr train` does, without a folder.
 #[pyfunction]
-#[pyo3(signature = (factory, spec, *, seed, updates, epochs, evaluate_every, test))]
+#[pyo3(signature = (factory, spec, *, seed, updates, epochs, evaluate_every, test, average))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn train(
     py: Python<'_>,
@@ -184,6 +185,7 @@ pub(crate) fn train(
     epochs: Option<f64>,
     #[pyo3(from_py_with = whole)] evaluate_every: Option<u64>,
     test: bool,
+    average: Option<String>,
 ) -> PyResult<Outcome> {
     let budget = match (updates, epochs) {
         (Some(updates), None) => Budget::Updates(updates),
@@ -192,6 +194,8 @@ pub(crate) fn train(
     };
     let mut task = Task::new(spec.0, seed, budget);
     task.test = test;
+    let average = average.map(|average| average.parse::<Average>());
+    task.average = average.transpose().map_err(CyclrError::new_err)?;
     task.evaluate_every = evaluate_every.and_then(std::num::NonZeroU64::new);
     let outcome = with_factory(py, factory, |factory| {
         let watch = Watch {
@@ -202,6 +206,10 @@ pub(crate) fn train(
     })?;
     let point =
         |p: &cyclr_train::ValidationPoint| (p.updates_done, p.trough, measurements(&p.metrics));
+    let of_average = |p: &cyclr_train::ValidationPoint| {
+        let metrics = p.average.as_ref()?;
+        Some((p.updates_done, measurements(metrics)))
+    };
     Ok(Outcome {
         stop_reason: match outcome.stop_reason {
             StopReason::Diverged { .. } => "diverged",
@@ -211,6 +219,8 @@ pub(crate) fn train(
         evaluations: outcome.evaluations.iter().map(point).collect(),
         test: outcome.test.as_ref().map(measurements),
         compute_seconds: outcome.compute_seconds,
+        // Points before the first trough have no average.
+        averages: outcome.evaluations.iter().filter_map(of_average).collect(),
     })
 }
 

@@ -112,6 +112,32 @@ struct PyRun<'a> {
     info: TrainerInfo,
 }
 
+impl PyRun<'_> {
+    /// Has a method of the run measure a split.
+    fn measured(&self, method: &'static str, split: Split) -> Result<Evaluation, TrainerError> {
+        let (size, split) = match split {
+            Split::Validation => (self.info.validation, "validation"),
+            Split::Test => (self.info.test, "test"),
+        };
+        if size == 0 {
+            return Err(TrainerError::Unsupported {
+                what: "evaluate",
+                reason: format!("it has no {split} data"),
+            });
+        }
+        let run = Arc::clone(&self.run);
+        let measured = self.factory.ask(move |py| {
+            let measured = run.bind(py).call_method1(method, (split,))?;
+            let correct: Option<Vec<bool>> = measured.getattr("correct")?.extract()?;
+            Ok((metrics(&measured.getattr("metrics")?)?, correct))
+        })?;
+        Ok(Evaluation {
+            metrics: measured.0.checked()?,
+            correct: measured.1,
+        })
+    }
+}
+
 impl Trainer for PyRun<'_> {
     fn info(&self) -> &TrainerInfo {
         &self.info
@@ -142,26 +168,19 @@ impl Trainer for PyRun<'_> {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
-        let (size, split) = match split {
-            Split::Validation => (self.info.validation, "validation"),
-            Split::Test => (self.info.test, "test"),
-        };
-        if size == 0 {
-            return Err(TrainerError::Unsupported {
-                what: "evaluate",
-                reason: format!("it has no {split} data"),
-            });
-        }
+        self.measured("evaluate", split)
+    }
+
+    fn average(&mut self) -> Result<(), TrainerError> {
         let run = Arc::clone(&self.run);
-        let measured = self.factory.ask(move |py| {
-            let measured = run.bind(py).call_method1("evaluate", (split,))?;
-            let correct: Option<Vec<bool>> = measured.getattr("correct")?.extract()?;
-            Ok((metrics(&measured.getattr("metrics")?)?, correct))
-        })?;
-        Ok(Evaluation {
-            metrics: measured.0.checked()?,
-            correct: measured.1,
+        self.factory.ask(move |py| {
+            run.bind(py).call_method0("average")?;
+            Ok(())
         })
+    }
+
+    fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        self.measured("evaluate_average", split)
     }
 
     fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
@@ -193,6 +212,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         weight_decay: info.getattr("weight_decay")?.is_truthy()?,
         snapshots: info.getattr("snapshots")?.is_truthy()?,
         given_weights: info.getattr("given_weights")?.is_truthy()?,
+        averages: info.getattr("averages")?.is_truthy()?,
         objective: objective.transpose()?,
     })
 }

@@ -58,6 +58,11 @@ def epoch(case):
         ),
         (cyclr.one_cycle(max=1, phases=3, anneal="linear"), "one_cycle(max=1, anneal=linear, phases=3)"),
         (cyclr.one_cycle_smith(base=0.1, max=1, step=40), "one_cycle_smith(base=0.1, max=1, step=40)"),
+        (cyclr.repeat((cyclr.rex(lr=1), 10), times=3), "(rex(lr=1) for 10) x 3"),
+        (
+            cyclr.repeat((cyclr.fixed(lr=1), "20%"), (cyclr.rex(lr=1), "30%"), times=2, gamma=0.5),
+            "(fixed(lr=1) for 20% then rex(lr=1) for 30%) x 2 gamma=0.5",
+        ),
         (cyclr.warmup(10, cyclr.rex(lr=1), start=0.1), "warmup(10, from=0.1) then rex(lr=1)"),
         (
             cyclr.sequence((cyclr.fixed(lr=1), "30%"), "rex(lr=1)"),

@@ -148,8 +148,12 @@ impl Progress {
                     .map_or_else(String::new, |k| {
                         format!(", trough {k}: you could stop here")
                     });
+                let average = evaluation.average.as_ref();
+                let average = average.map_or_else(String::new, |metrics| {
+                    format!("; averaged: {}", figures(metrics))
+                });
                 self.say(&format!(
-                    "after {} updates: validation {}{trough}",
+                    "after {} updates: validation {}{average}{trough}",
                     evaluation.updates_done,
                     figures(&evaluation.metrics)
                 ));

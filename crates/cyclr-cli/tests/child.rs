@@ -284,6 +284,34 @@ fn policies_are_compared_whatever_decides() {
     place.check_all_gone();
 }
 
+/// A mean of two noisy weights lies nearer to the minimum than either, as the bowl is convex.
+#[test]
+fn a_script_averages_its_weights() {
+    let place = Place::new();
+    let words = "train --updates 400 --policy triangular(base=0.01,max=0.3,step=50)";
+    let out = place.done(&format!("{words} --average troughs --out averaged"), "");
+    assert!(out.contains("  averaged loss"), "{out}");
+    assert!(out.contains("of the averaged weights"), "{out}");
+    place.done(&format!("{words} --out plain"), "");
+    let [mut averaged, plain] =
+        ["averaged", "plain"].map(|run| without_times(place.json(&format!("{run}/result.json"))));
+    let loss = |metrics: &Value| metrics[0]["value"].as_f64().unwrap();
+    let points = averaged["evaluations"].as_array_mut().unwrap();
+    let mut taken = Vec::new();
+    for point in points.iter_mut() {
+        let average = point.as_object_mut().unwrap().remove("average").unwrap();
+        taken.push(loss(&point["metrics"]));
+        let mean = taken.iter().sum::<f64>() / taken.len() as f64;
+        assert!(
+            loss(&average) <= mean * (1.0 + 1e-12),
+            "{average} {taken:?}"
+        );
+    }
+    assert_eq!(averaged["evaluations"], plain["evaluations"]);
+    assert_ne!(averaged["test"], plain["test"]);
+    place.check_all_gone();
+}
+
 /// Two abilities less, and what needs them is refused by name.
 #[test]
 fn what_a_script_cannot_do_is_refused() {
@@ -308,6 +336,21 @@ fn what_a_script_cannot_do_is_refused() {
             "train --updates 100 --policy triangular(base=0.01,max=0.1,step=20) --target 0.9",
             "--less validation",
             "validation split",
+        ),
+        (
+            "train --updates 100 --policy triangular(base=0.01,max=0.1,step=20) --average troughs",
+            "--less averages",
+            "needs a trainer that averages",
+        ),
+        (
+            "compare --budget 100 --arm fixed --arm triangular(base=0.01,max=0.1,step=20)+average",
+            "--less averages",
+            "needs a trainer that averages",
+        ),
+        (
+            "compare --budget 100 --arm fixed --arm fixed+average",
+            "",
+            "needs a schedule with cycles",
         ),
         (
             "find --budget 12000 --sweep-only --on val",
@@ -674,9 +717,13 @@ fn messages_are_those_of_the_schema() {
             "triangular(base=0.01, max=9, step=40, momentum=0.8..0.9)",
             "--",
         ];
-        command
-            .current_dir(place.0.path())
-            .args(["train", "--updates", "400"]);
+        command.current_dir(place.0.path()).args([
+            "train",
+            "--updates",
+            "400",
+            "--average",
+            "troughs",
+        ]);
         command
             .args(out)
             .arg(python())

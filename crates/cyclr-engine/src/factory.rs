@@ -126,6 +126,7 @@ impl EngineFactory {
             weight_decay: true,
             snapshots: true,
             given_weights: self.weights.is_some(),
+            averages: true,
             objective: Some(Objective::ACCURACY),
         }
     }

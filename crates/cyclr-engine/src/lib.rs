@@ -32,6 +32,7 @@
 //! threads, and however often it was stopped and resumed.
 #![deny(unsafe_code)]
 
+mod average;
 mod config;
 pub mod cpu;
 pub mod data;

@@ -19,7 +19,13 @@ pub(crate) struct Place {
     pub(crate) update: u64,
     pub(crate) momentum: f64,
     pub(crate) weight_decay: f64,
+    /// The points that were averaged.
+    pub(crate) averaged: u64,
 }
+
+/// The points that were averaged, where there are any, and their mean.
+const AVERAGED: &str = "averaged";
+pub(crate) const AVERAGE: &str = "average_parameters";
 
 /// What a state must agree in with the run that continues it: by name, as text.
 pub(crate) type Fingerprint = BTreeMap<&'static str, String>;
@@ -39,8 +45,10 @@ pub(crate) fn write(
         ("momentum", bits(place.momentum)),
         ("weight_decay", bits(place.weight_decay)),
     ];
+    let averaged = (place.averaged > 0).then(|| (AVERAGED, place.averaged.to_string()));
+    let of_run = of_run.into_iter().chain(averaged);
     let fingerprint = fingerprint.iter().map(|(&name, text)| (name, text.clone()));
-    let metadata = of_run.into_iter().chain(fingerprint);
+    let metadata = of_run.chain(fingerprint);
     let metadata = metadata
         .map(|(name, text)| (name.to_owned(), text))
         .collect();
@@ -55,12 +63,14 @@ pub(crate) fn write(
     tensors::write(&metadata, &tensors, true)
 }
 
-/// Reads a state into `lists`, which stay as they are if it is refused.
-pub(crate) fn read(
+/// Reads a state into `lists`, and its average, if it has one, into `average`; they stay as they
+/// are if it is refused.
+pub(crate) fn read<'l>(
     bytes: &[u8],
     fingerprint: &Fingerprint,
     level: Option<Level>,
-    lists: &mut [(&str, &mut [f32])],
+    mut lists: Vec<(&'l str, &'l mut [f32])>,
+    average: &'l mut [f32],
 ) -> Result<Place, String> {
     let file = File::read_sealed(bytes)?;
     let text = |name: &str| {
@@ -89,8 +99,15 @@ pub(crate) fn read(
         update,
         momentum: f64::from_bits(number(text("momentum")?, 16)?),
         weight_decay: f64::from_bits(number(text("weight_decay")?, 16)?),
+        averaged: match file.metadata.get(AVERAGED) {
+            Some(points) => number(points, 10)?,
+            None => 0,
+        },
     };
-    for (name, list) in &*lists {
+    if place.averaged > 0 {
+        lists.push((AVERAGE, average));
+    }
+    for (name, list) in &lists {
         let (shape, _) = numbers(&file, name)?;
         if shape != [list.len()] {
             return Err(format!(

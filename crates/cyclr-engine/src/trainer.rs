@@ -6,6 +6,7 @@ use cyclr::{
 };
 
 use crate::{
+    average::Average,
     config::EngineError,
     cpu::Cpu,
     data::{Augment, Batches, Examples},
@@ -20,11 +21,12 @@ use crate::{
 /// A net under training.
 #[derive(Debug)]
 pub struct EngineTrainer<'a> {
-    factory: &'a EngineFactory,
-    model: Model,
+    pub(crate) factory: &'a EngineFactory,
+    pub(crate) model: Model,
     optim: Optim,
-    batches: Batches,
-    labels: Vec<u16>,
+    pub(crate) batches: Batches,
+    pub(crate) labels: Vec<u16>,
+    pub(crate) average: Average,
     info: TrainerInfo,
     seed: u64,
     /// The update about to be made.
@@ -53,6 +55,7 @@ impl<'a> EngineTrainer<'a> {
             optim: Optim::new(config.optimizer, config.weight_decay, groups.collect()),
             batches: factory.batches(seed)?,
             labels: Vec::with_capacity(factory.micro_batch),
+            average: Average::default(),
             info: factory.info(),
             seed,
             update: 0,
@@ -174,6 +177,7 @@ impl Trainer for EngineTrainer<'_> {
             update: self.update,
             momentum: self.optim.momentum,
             weight_decay: self.optim.weight_decay,
+            averaged: self.average.taken,
         };
         let mut lists: Vec<(&str, &[f32])> = vec![
             ("parameters", &self.model.params),
@@ -182,6 +186,9 @@ impl Trainer for EngineTrainer<'_> {
         let names = self.factory.config.optimizer.memory();
         let memory = self.optim.memory.iter().map(Vec::as_slice);
         lists.extend(names.iter().copied().zip(memory));
+        if self.average.taken > 0 {
+            lists.push((state::AVERAGE, &self.average.params));
+        }
         let fingerprint = &self.factory.fingerprint;
         Ok(state::write(fingerprint, self.factory.level, place, &lists))
     }
@@ -189,6 +196,7 @@ impl Trainer for EngineTrainer<'_> {
     fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainerError> {
         let config = &self.factory.config;
         let bad = |reason| TrainerError::BadState { reason };
+        let mut average = vec![0.0; self.model.params.len()];
         let mut lists: Vec<(&str, &mut [f32])> = vec![
             ("parameters", &mut self.model.params),
             ("norm_statistics", &mut self.model.stats),
@@ -196,8 +204,8 @@ impl Trainer for EngineTrainer<'_> {
         let memory = self.optim.memory.iter_mut().map(Vec::as_mut_slice);
         lists.extend(config.optimizer.memory().iter().copied().zip(memory));
         let level = (!config.allow_inexact).then_some(self.factory.level);
-        let place =
-            state::read(bytes, &self.factory.fingerprint, level, &mut lists).map_err(bad)?;
+        let fingerprint = &self.factory.fingerprint;
+        let place = state::read(bytes, fingerprint, level, lists, &mut average).map_err(bad)?;
         self.batches = self
             .factory
             .batches(place.seed)
@@ -206,6 +214,10 @@ impl Trainer for EngineTrainer<'_> {
         self.update = place.update;
         self.optim.momentum = place.momentum;
         self.optim.weight_decay = place.weight_decay;
+        self.average = match place.averaged {
+            0 => Average::default(),
+            taken => Average::of_state(taken, average),
+        };
         Ok(())
     }
 
@@ -219,11 +231,24 @@ impl Trainer for EngineTrainer<'_> {
         let file = net::export(&words, &factory.plan, &model.params, &model.stats);
         Ok(Some(file))
     }
+
+    fn average(&mut self) -> Result<(), TrainerError> {
+        self.average.take(&self.model.params);
+        Ok(())
+    }
+
+    fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        self.with_average(|run| run.evaluate(split))
+    }
+
+    fn average_model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
+        self.with_average(Self::model)
+    }
 }
 
 impl EngineFactory {
     /// Loads examples and their labels as input of the net.
-    fn load(
+    pub(crate) fn load(
         &self,
         examples: &Examples,
         picks: &[u32],

@@ -44,6 +44,6 @@ pub use interrupt::Interrupt;
 pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{
-    Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume, train,
-    train_in,
+    Average, Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume,
+    train, train_in,
 };

@@ -53,6 +53,7 @@ impl Default for NoisyQuadratic {
                 weight_decay: true,
                 snapshots: true,
                 given_weights: false,
+                averages: true,
                 objective: Some(Objective::ACCURACY),
             },
         }
@@ -65,6 +66,8 @@ impl TrainerFactory for NoisyQuadratic {
         Ok(Box::new(NoisyQuadraticTrainer {
             weights: (0..self.dimensions).map(|_| 3.0 * noise.normal()).collect(),
             velocity: vec![0.0; self.dimensions],
+            taken: 0,
+            average: vec![0.0; self.dimensions],
             noise,
             noisy_quadratic: self,
         }))
@@ -77,6 +80,9 @@ struct NoisyQuadraticTrainer<'a> {
     noisy_quadratic: &'a NoisyQuadratic,
     weights: Vec<f64>,
     velocity: Vec<f64>,
+    /// How often the weights were taken into their average.
+    taken: u64,
+    average: Vec<f64>,
     noise: Noise,
 }
 
@@ -146,7 +152,9 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
 
     fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         let floats = self.weights.iter().chain(&self.velocity);
-        let mut bytes = self.noise.0.to_le_bytes().to_vec();
+        let floats = floats.chain(&self.average);
+        let numbers = [self.noise.0, self.taken];
+        let mut bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         bytes.extend(floats.flat_map(|x| x.to_le_bytes()));
         bytes.extend(crc32c(&bytes).to_le_bytes());
         Ok(bytes)
@@ -154,7 +162,7 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         let bad = |reason: String| TrainerError::BadState { reason };
-        let expected = 8 + 16 * self.weights.len() + 4;
+        let expected = 16 + 24 * self.weights.len() + 4;
         if state.len() != expected {
             return Err(bad(format!("{} bytes, not {expected}", state.len())));
         }
@@ -162,13 +170,36 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
         if crc32c(content).to_le_bytes() != checksum {
             return Err(bad("its checksum is wrong: it is damaged".into()));
         }
-        let (noise, floats) = content.split_at(8);
-        self.noise = Noise(u64::from_le_bytes(eight(noise)));
+        let (numbers, floats) = content.split_at(16);
+        self.noise = Noise(u64::from_le_bytes(eight(&numbers[..8])));
+        self.taken = u64::from_le_bytes(eight(&numbers[8..]));
         let slots = self.weights.iter_mut().chain(&mut self.velocity);
+        let slots = slots.chain(&mut self.average);
         for (slot, bytes) in slots.zip(floats.chunks_exact(8)) {
             *slot = f64::from_le_bytes(eight(bytes));
         }
         Ok(())
+    }
+
+    fn average(&mut self) -> Result<(), TrainerError> {
+        self.taken += 1;
+        for (mean, weight) in self.average.iter_mut().zip(&self.weights) {
+            *mean += (weight - *mean) / self.taken as f64;
+        }
+        Ok(())
+    }
+
+    fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        if self.taken == 0 {
+            return Err(TrainerError::Unsupported {
+                what: "evaluate its average",
+                reason: String::from("no weights have been averaged yet"),
+            });
+        }
+        std::mem::swap(&mut self.weights, &mut self.average);
+        let evaluation = self.evaluate(split);
+        std::mem::swap(&mut self.weights, &mut self.average);
+        evaluation
     }
 }
 

@@ -9,13 +9,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cyclr::stats::{Comparison, Obstacle, Verdict};
+use cyclr::trainer::Metrics;
 use cyclr_train::compare::record::{Because, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::Lock;
-use cyclr_train::{Error, Event, Interrupt, Watch};
+use cyclr_train::{Average, Budget, Error, Event, Interrupt, Task, Watch, train};
 use killing::{kill_at, logged};
 use serde_json::Value;
 
@@ -89,6 +90,39 @@ fn timeless(record: &Record) -> Value {
     let mut value = serde_json::to_value(record).unwrap();
     strip(&mut value);
     value
+}
+
+#[test]
+fn an_averaged_arm_is_judged_by_its_average() {
+    let cycles = "triangular(base=0.02, max=0.3, step=30)";
+    let mut plan = two(cycles, cycles, 3);
+    plan.arms[1].average = Some(Average::Troughs);
+    let record = run(&plan);
+    let [plain, averaged] = [0, 1].map(|arm| &record.arms[arm].whole().runs);
+    for (plain, averaged) in plain.iter().zip(averaged) {
+        let mut task = Task::new(cycles.parse().unwrap(), plain.seed, Budget::Updates(240));
+        task.average = Some(Average::Troughs);
+        let watch = Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        };
+        let alone = train(&NoisyQuadratic::default(), &task, watch).unwrap();
+        let accuracy = |metrics: &Metrics| 100.0 * metrics.get("accuracy").unwrap().value;
+        let (values, last) = (averaged.values.unwrap(), alone.last().unwrap());
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
+        assert!(close(values.test, accuracy(alone.test.as_ref().unwrap())));
+        assert!(close(
+            values.validation,
+            accuracy(last.average.as_ref().unwrap())
+        ));
+        // The model that is trained is the other arm's.
+        assert!(close(
+            plain.values.unwrap().validation,
+            accuracy(&averaged.evaluations.last().unwrap().metrics)
+        ));
+    }
+    let row = &record.conclusion.table[1];
+    assert!(row.policy.ends_with(", averaged over troughs"), "{row:?}");
 }
 
 #[test]

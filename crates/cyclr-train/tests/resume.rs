@@ -16,7 +16,8 @@ use cyclr::trainer::{
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::{Lock, Stage, read_events, read_outcome, read_run, stage};
 use cyclr_train::{
-    Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume, train_in,
+    Average, Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume,
+    train_in,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -96,7 +97,7 @@ fn state(folder: &Path) -> Vec<u8> {
         .collect();
     files.sort();
     let bytes = fs::read(files.last().unwrap()).unwrap();
-    let state = 8 + 16 * NoisyQuadratic::default().dimensions + 4;
+    let state = 16 + 24 * NoisyQuadratic::default().dimensions + 4;
     bytes[bytes.len() - 4 - state..bytes.len() - 4].to_vec()
 }
 
@@ -125,8 +126,9 @@ proptest! {
     fn a_stopped_run_equals_a_straight_one(
         mut stops in prop::collection::vec((0u64..400, any::<bool>()), 1..5),
         save_every in prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(60))],
+        average in prop_oneof![Just(None), Just(Some(Average::Troughs))],
     ) {
-        let task = Task { save_every, ..task(400) };
+        let task = Task { save_every, average, ..task(400) };
         let expected = straight(&task);
         let expected = expected.path().join("run");
         let folder = TempDir::new().unwrap();

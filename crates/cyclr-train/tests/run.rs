@@ -10,7 +10,10 @@ use cyclr::trainer::{
     Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::{Budget, Error, Event, Interrupt, Outcome, Plan, StopReason, Task, Watch, train};
+use cyclr_train::{
+    Average, Budget, Error, Event, Interrupt, Outcome, Plan, StopReason, Task, ValidationPoint,
+    Watch, train,
+};
 
 fn task(spec: &str, updates: u64) -> Task {
     Task::new(spec.parse().unwrap(), 1, Budget::Updates(updates))
@@ -61,6 +64,96 @@ fn a_cyclical_run_is_read_at_its_troughs_and_ends_at_the_last() {
     );
     let tests = events.iter().filter(|e| matches!(e, Event::Tested { .. }));
     assert_eq!(tests.count(), 1);
+}
+
+/// The weights are read from the states of the same run, made by hand.
+#[test]
+fn an_averaged_run_measures_the_mean_of_its_weights_at_troughs() {
+    let mut task = task(CYCLES, 400);
+    task.evaluate_every = NonZeroU64::new(150);
+    task.average = Some(Average::Troughs);
+    let factory = NoisyQuadratic::default();
+    let schedule = Plan::new(&factory, &task).unwrap().schedule().clone();
+    let mut net = factory.start(task.seed).unwrap();
+    let n = factory.dimensions;
+    let mut sums = vec![0.0; n];
+    let mut expected = Vec::new();
+    for (update, hyper) in schedule.curve().enumerate() {
+        net.update(hyper).unwrap();
+        let updates_done = update as u64 + 1;
+        if updates_done.is_multiple_of(100) {
+            let state = net.state().unwrap();
+            let weights = state[16..16 + 8 * n].chunks_exact(8);
+            for (sum, bytes) in sums.iter_mut().zip(weights) {
+                *sum += f64::from_le_bytes(bytes.try_into().unwrap());
+            }
+            let points = updates_done as f64 / 100.0;
+            let loss = |(j, sum): (usize, &f64)| {
+                let curvature = 1.0 - 0.9 * j as f64 / (n - 1) as f64;
+                curvature * (sum / points).powi(2) / (2 * n) as f64
+            };
+            expected.push(sums.iter().enumerate().map(loss).sum::<f64>());
+        }
+    }
+    let (outcome, events) = watched(&factory, &task);
+    let outcome = outcome.unwrap();
+    let found: Vec<_> = outcome
+        .evaluations
+        .iter()
+        .map(|point| {
+            let average = point.average.as_ref();
+            (
+                point.updates_done,
+                average.map(|metrics| metrics.loss().unwrap().value),
+            )
+        })
+        .collect();
+    // Between two troughs the average is what the last left.
+    let known = [Some(0), Some(0), Some(1), Some(2), Some(3)];
+    let updates = [100, 150, 200, 300, 400];
+    for ((found, known), updates_done) in found.iter().zip(known).zip(updates) {
+        let expected = known.map(|k: usize| expected[k]);
+        assert_eq!(found.0, updates_done);
+        let off = found.1.unwrap() - expected.unwrap();
+        assert!(off.abs() < 1e-12, "{found:?} {expected:?}");
+    }
+    assert_eq!(found.len(), updates.len());
+    // The test is the averaged model's, and is read once.
+    let test = outcome.test.unwrap();
+    assert!((test.loss().unwrap().value - expected[3]).abs() < 1e-12);
+    let tests = events.iter().filter(|e| matches!(e, Event::Tested { .. }));
+    assert_eq!(tests.count(), 1);
+    // The training is that of a run without an average.
+    task.average = None;
+    let plain = watched(&factory, &task).0.unwrap();
+    let trained = |evaluations: &[ValidationPoint]| -> Vec<Metrics> {
+        let points = evaluations.iter();
+        points.map(|point| point.metrics.clone()).collect()
+    };
+    assert_eq!(trained(&plain.evaluations), trained(&outcome.evaluations));
+}
+
+#[test]
+fn what_cannot_be_averaged_is_refused_before_the_run() {
+    let refused = |factory: &NoisyQuadratic, spec: &str| {
+        let mut task = task(spec, 400);
+        task.average = Some(Average::Troughs);
+        let (outcome, events) = watched(factory, &task);
+        assert!(events.is_empty(), "{events:?}");
+        outcome.unwrap_err().to_string()
+    };
+    let mut unable = NoisyQuadratic::default();
+    unable.info.averages = false;
+    let message = refused(&unable, CYCLES);
+    assert!(
+        message.contains("needs a trainer that averages"),
+        "{message}"
+    );
+    let message = refused(&NoisyQuadratic::default(), "linear(lr=0.1)");
+    assert!(
+        message.contains("needs a schedule with cycles"),
+        "{message}"
+    );
 }
 
 #[test]

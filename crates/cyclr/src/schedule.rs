@@ -4,7 +4,7 @@ use core::fmt;
 use crate::Hyper;
 use crate::error::Error;
 use crate::policy::{Policy, Resolver};
-use crate::spec::{Kind, Stage};
+use crate::spec::{Kind, Stage, Turn, turns};
 use crate::units::{Horizon, round_up, rounding, snapped};
 
 /// The rate at every update of a run: a pure total function of the update, without state.
@@ -46,6 +46,21 @@ struct Placed {
     /// How long it lasts; not whole if its exact end is not.
     horizon: f64,
     part: Part,
+    /// What its rates are multiplied by.
+    factor: f64,
+    /// The cycle that a repeat makes of it.
+    cycle: Option<RepeatCycle>,
+}
+
+/// One time of a repeat, of stages that do not cycle themselves.
+#[derive(Clone, Copy, Debug)]
+struct RepeatCycle {
+    /// The 0-based time.
+    time: u64,
+    /// Its first update.
+    start: u64,
+    /// The update after its last.
+    end: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -57,9 +72,10 @@ enum Part {
 /// Where in its policy's cycles an update lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Position {
-    /// The 0-based stage.
+    /// The 0-based stage, those of a repeat counted every time.
     pub stage: usize,
-    /// The 0-based cycle of the stage.
+    /// The 0-based cycle of the stage or, where a repeat makes the cycles, the time that it is
+    /// gone through.
     pub cycle: u64,
     /// How much of the cycle is past, in `0..=1`.
     pub phase: f64,
@@ -117,11 +133,7 @@ impl Schedule {
         };
         let update = update.min(self.updates);
         let stage = stage_at(stages, update);
-        let placed = &stages[stage];
-        let Part::Policy(policy) = &placed.part else {
-            return None;
-        };
-        let (cycle, phase) = policy.cycle((update - placed.start) as f64, placed.horizon)?;
+        let (cycle, phase) = stages[stage].cycle_of(update)?;
         Some(Position {
             stage,
             cycle,
@@ -131,7 +143,8 @@ impl Schedule {
 
     /// The troughs, where a cyclical run may stop, be measured or be saved: each is a number of
     /// updates done, so trough `t` is the state after update `t - 1` and before update `t`.
-    /// Rising; none beyond the end of the run, none if nothing cycles.
+    /// Rising, so that cycles which end within the same update share one; none beyond the end of
+    /// the run, none if nothing cycles.
     pub fn troughs(&self) -> impl Iterator<Item = u64> + '_ {
         let stages = match &self.source {
             Source::Stages(stages) => stages.as_slice(),
@@ -149,16 +162,16 @@ impl Schedule {
     }
 
     pub(crate) fn of_stages(stages: &[Stage], run: &Horizon) -> Result<Self, Error> {
-        let ends = ends(stages, run)?;
-        let mut placed: Vec<Placed> = Vec::with_capacity(stages.len());
-        for n in 0..stages.len() {
-            let placing = Placing {
-                stages,
-                ends: &ends,
-                run,
-            };
-            placed.push(placing.stage(n)?);
-        }
+        let turns = turns(stages);
+        let ends = ends(&turns, run)?;
+        let placing = Placing {
+            turns: &turns,
+            ends: &ends,
+            run,
+        };
+        let mut placed = (0..turns.len())
+            .map(|n| placing.stage(n))
+            .collect::<Result<Vec<_>, _>>()?;
         for n in 0..placed.len() {
             if let Part::Warmup { .. } = placed[n].part {
                 let target = placed[n + 1].at(0.0);
@@ -166,6 +179,7 @@ impl Schedule {
             }
             placed[n].check_finite()?;
         }
+        mark_cycles(&mut placed, &turns);
         Ok(Self {
             source: Source::Stages(placed),
             updates: run.updates(),
@@ -185,7 +199,10 @@ impl Schedule {
             };
             let starts = match &stage.part {
                 Part::Warmup { to, .. } => vec![(0.0, to.lr)],
-                Part::Policy(policy) => policy.steps(stage.horizon, most + 1)?,
+                Part::Policy(policy) => {
+                    let steps = policy.steps(stage.horizon, most + 1)?.into_iter();
+                    steps.map(|(from, lr)| (from, lr * stage.factor)).collect()
+                }
             };
             for (from, lr) in starts {
                 let start = stage.start + round_up(from);
@@ -219,17 +236,47 @@ pub(crate) struct ConstantStep {
 /// The stage that an update lies in.
 #[inline]
 fn stage_at(stages: &[Placed], update: u64) -> usize {
-    stages
-        .iter()
-        .rposition(|stage| stage.start <= update)
-        .unwrap_or(0)
+    // The first stage starts at 0.
+    stages[1..].partition_point(|stage| stage.start <= update)
+}
+
+/// Makes cycles of the times of repeats in which nothing cycles.
+fn mark_cycles(placed: &mut [Placed], turns: &[Turn]) {
+    let mut first = 0;
+    for time in turns.chunk_by(|a, b| a.repeat == b.repeat) {
+        let stages = &mut placed[first..first + time.len()];
+        first += time.len();
+        let Some((_, number)) = time[0].repeat else {
+            continue;
+        };
+        if stages
+            .iter()
+            .any(|stage| stage.cycle_of(stage.start).is_some())
+        {
+            continue;
+        }
+        let (start, end) = (stages[0].start, stages[stages.len() - 1].end);
+        for stage in stages {
+            stage.cycle = Some(RepeatCycle {
+                time: number,
+                start,
+                end,
+            });
+        }
+    }
 }
 
 impl Placed {
     #[inline]
     fn at(&self, i: f64) -> Hyper {
         match &self.part {
-            Part::Policy(policy) => policy.at(i, self.horizon),
+            Part::Policy(policy) => {
+                let hyper = policy.at(i, self.horizon);
+                Hyper {
+                    lr: hyper.lr * self.factor,
+                    ..hyper
+                }
+            }
             Part::Warmup { length, from, to } => Hyper {
                 lr: from + (to.lr - from) * (i / length),
                 ..*to
@@ -243,16 +290,44 @@ impl Placed {
         }
     }
 
-    fn troughs(&self) -> impl Iterator<Item = u64> + '_ {
-        let end = self.end - self.start;
-        let kth = move |k: u64| match &self.part {
-            Part::Policy(policy) => policy.trough(k, self.horizon).map(round_up),
+    /// The 0-based cycle that an update of the stage lies in, and how much of it is past.
+    fn cycle_of(&self, update: u64) -> Option<(u64, f64)> {
+        if let Some(RepeatCycle { time, start, end }) = self.cycle {
+            return Some((time, (update - start) as f64 / (end - start) as f64));
+        }
+        match &self.part {
+            Part::Policy(policy) => policy.cycle((update - self.start) as f64, self.horizon),
             Part::Warmup { .. } => None,
+        }
+    }
+
+    fn troughs(&self) -> impl Iterator<Item = u64> + '_ {
+        let of_repeat = self.cycle.map(|cycle| cycle.end);
+        let of_repeat = of_repeat.filter(|&end| end == self.end);
+        let end = self.end - self.start;
+        let after = move |&(k, last): &(u64, u64)| self.trough_after(k, last);
+        let of_policy = core::iter::successors(self.trough_after(0, 0), after)
+            .take_while(move |&(_, trough)| trough <= end)
+            .map(|(_, trough)| self.start + trough);
+        of_policy.chain(of_repeat)
+    }
+
+    /// The first trough of the policy after the `k`th and after its update `last`: which it is,
+    /// and the update.
+    fn trough_after(&self, k: u64, last: u64) -> Option<(u64, u64)> {
+        let Part::Policy(policy) = &self.part else {
+            return None;
         };
-        (1..)
-            .map_while(kth)
-            .take_while(move |&trough| trough <= end)
-            .map(|trough| self.start + trough)
+        // Many cycles may end within one update.
+        let (cycle, _) = policy.cycle(last as f64, self.horizon)?;
+        let mut k = cycle.max(k) + 1;
+        loop {
+            let trough = round_up(policy.trough(k, self.horizon)?);
+            if trough > last {
+                return Some((k, trough));
+            }
+            k += 1;
+        }
     }
 
     /// Rates are monotone where they can overflow, so that the ends tell.
@@ -271,12 +346,12 @@ impl Placed {
 }
 
 /// The exact update at which each stage ends; the last ends with the run.
-fn ends(stages: &[Stage], run: &Horizon) -> Result<Vec<f64>, Error> {
+fn ends(turns: &[Turn], run: &Horizon) -> Result<Vec<f64>, Error> {
     let updates = run.updates() as f64;
     let mut end = 0.0;
-    let mut ends = Vec::with_capacity(stages.len());
-    for stage in stages {
-        end = match stage.length {
+    let mut ends = Vec::with_capacity(turns.len());
+    for turn in turns {
+        end = match turn.stage.length {
             Some(length) => snapped(end + run.updates_in(length)?),
             None => updates,
         };
@@ -298,7 +373,7 @@ fn ends(stages: &[Stage], run: &Horizon) -> Result<Vec<f64>, Error> {
 
 /// Places the stages of a run one by one.
 struct Placing<'a> {
-    stages: &'a [Stage],
+    turns: &'a [Turn<'a>],
     ends: &'a [f64],
     run: &'a Horizon,
 }
@@ -314,14 +389,16 @@ impl Placing<'_> {
             });
         }
         let horizon = self.ends[n] - start as f64;
-        let part = match &self.stages[n].kind {
+        let turn = &self.turns[n];
+        let part = match &turn.stage.kind {
             Kind::Warmup(warmup) => Part::Warmup {
                 length: self.ends[n] - exact_start,
-                from: warmup.from(),
+                from: warmup.from() * turn.factor,
                 to: Hyper::lr(warmup.from()),
             },
+            Kind::Repeat(_) => unreachable!("a repeat is written out"),
             Kind::Policy(policy) => {
-                let warmed = n > 0 && self.stages[n - 1].is_warmup();
+                let warmed = n > 0 && self.turns[n - 1].stage.is_warmup();
                 let begin = if warmed {
                     self.exact_start(n - 1)
                 } else {
@@ -341,6 +418,8 @@ impl Placing<'_> {
             end,
             horizon,
             part,
+            factor: turn.factor,
+            cycle: None,
         })
     }
 

@@ -120,6 +120,34 @@ pub trait Trainer: Send {
         Ok(None)
     }
 
+    /// Takes the model as it stands into the running average of the weights, which is the mean of
+    /// all that were taken. It leaves no trace in the training that follows, and belongs to
+    /// [`Trainer::state`]. Source: Izmailov et al., [SWA](https://arxiv.org/abs/1803.05407).
+    ///
+    /// # Errors
+    /// [`TrainerError::Unsupported`] if [`TrainerInfo::averages`] is false.
+    fn average(&mut self) -> Result<(), TrainerError> {
+        Err(no_average())
+    }
+
+    /// As [`Trainer::evaluate`], of the model that has the averaged weights; its norm statistics
+    /// are those that the training data have under these weights.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`]; besides, [`TrainerError::Unsupported`] if nothing was averaged.
+    fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        let _ = split;
+        Err(no_average())
+    }
+
+    /// As [`Trainer::model`], of the averaged model.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate_average`].
+    fn average_model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
+        Ok(None)
+    }
+
     /// What the trainer printed since this was last asked, for the run's log; nothing, for one
     /// that does not print.
     fn output(&mut self) -> Vec<u8> {
@@ -133,6 +161,13 @@ pub trait Trainer: Send {
     /// [`TrainerError::Failed`] if the trainer does not end.
     fn end(&mut self) -> Result<(), TrainerError> {
         Ok(())
+    }
+}
+
+fn no_average() -> TrainerError {
+    TrainerError::Unsupported {
+        what: "average its weights",
+        reason: String::from("this trainer has no such average"),
     }
 }
 

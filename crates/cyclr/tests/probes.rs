@@ -14,6 +14,7 @@ const START: Start = Start {
     figure: None,
     count: 1000,
     given_weights: false,
+    averages: false,
 };
 
 fn info(batch: u64) -> TrainerInfo {

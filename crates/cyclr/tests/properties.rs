@@ -75,6 +75,21 @@ fn text() -> impl Strategy<Value = String> {
         (policy(), policy(), policy()).prop_map(|(a, b, c)| format!(
             "{a} for 30% then warmup(1%) then {b} for 29% then {c} for 40%"
         )),
+        (policy(), 2..5u32, gamma()).prop_map(|(a, times, gamma)| format!(
+            "({a} for {}%) x {times}{gamma}",
+            100.0 / f64::from(times)
+        )),
+        (policy(), policy(), policy(), gamma()).prop_map(|(a, b, c, gamma)| format!(
+            "(warmup(1%) then {a} for 19% then {b} for 20%) x 2{gamma} then {c}"
+        )),
+    ]
+}
+
+/// The text of a factor for each time of a repeat, or none.
+fn gamma() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        (0.1..1.0).prop_map(|gamma| format!(" gamma={gamma}")),
     ]
 }
 
@@ -186,7 +201,49 @@ proptest! {
         let text = format!("triangular(base=0.1, max=1, step={}%)", tenths as f64 / 10.0);
         // Exact in whole numbers: trough k is at ceil(2·k·tenths·updates / 1000).
         let exact = (1..).map(|k| (2 * k * tenths * updates).div_ceil(1000)).take_while(|&t| t <= updates);
-        prop_assert_eq!(schedule(&text, updates).troughs().collect::<Vec<_>>(), exact.collect::<Vec<_>>());
+        // Cycles that end within one update share a trough.
+        let mut exact: Vec<u64> = exact.collect();
+        exact.dedup();
+        prop_assert_eq!(schedule(&text, updates).troughs().collect::<Vec<_>>(), exact);
+    }
+
+    #[test]
+    fn a_repeat_is_its_stages_written_out(a in policy(), b in policy(), times in 2..6u32, gamma in 0.2..1.0f64, updates in 500..3000u64) {
+        let percent = 80.0 / f64::from(times);
+        let once = format!("{a} for {percent}% then {b} for 3%");
+        let rest = 100.0 - f64::from(times) * (percent + 3.0);
+        let end = format!("fixed(lr=1) for {rest}%");
+        let repeated = schedule(&format!("({once}) x {times} gamma={gamma} then {end}"), updates);
+        let written = schedule(&format!("{} then {end}", vec![once; times as usize].join(" then ")), updates);
+        let border = |time: u32| (f64::from(time) * (percent + 3.0) * updates as f64 / 100.0 - 1e-6).ceil() as u64;
+        for time in 0..times {
+            let factor = gamma.powi(time.cast_signed());
+            for update in border(time)..border(time + 1) {
+                let (one, other) = (repeated.at(update), written.at(update));
+                prop_assert!((one.lr - factor * other.lr).abs() <= 1e-12 * one.lr, "{} and {} at {}", one.lr, other.lr, update);
+                prop_assert_eq!(one.momentum, other.momentum);
+            }
+        }
+    }
+
+    #[test]
+    fn each_time_of_a_repeat_without_cycles_is_one(tenths in 1..250u64, times in 2..5u64, updates in 1000..3000u64) {
+        let percent = tenths as f64 / 10.0;
+        let text = format!("(fixed(lr=1) for {percent}% then linear(lr=1) for {percent}%) x {times} then fixed(lr=0.1)");
+        let spec: Spec = match text.parse() {
+            Ok(spec) => spec,
+            Err(_) if 2 * tenths * times >= 1000 => return Ok(()),
+            Err(error) => panic!("{error}"),
+        };
+        let schedule = spec.schedule(&run(updates)).unwrap();
+        // Exact in whole numbers: the k-th time ends at ceil(2·k·tenths·updates / 1000).
+        let ends: Vec<u64> = (1..=times).map(|k| (2 * k * tenths * updates).div_ceil(1000)).collect();
+        prop_assert_eq!(schedule.troughs().collect::<Vec<_>>(), ends.clone());
+        for update in 0..updates {
+            let over = ends.iter().filter(|&&end| end <= update).count() as u64;
+            let cycle = schedule.position(update).map(|position| position.cycle);
+            prop_assert_eq!(cycle, (over < times).then_some(over), "{}", update);
+        }
     }
 
     #[test]
@@ -356,6 +413,27 @@ fn what_cannot_be_is_refused() {
         "triangular(base=0, max=1, step=1, momentum=0.5..1)",
         "momentum",
     );
+    out_of_range("(fixed(lr=1) for 10) x 1", "x");
+    out_of_range("(fixed(lr=1) for 10) x 1001", "x");
+    out_of_range("(fixed(lr=1) for 10) x 2 gamma=0", "gamma");
+    out_of_range("(fixed(lr=1) for 10) x 2 gamma=1.1", "gamma");
+    assert!(matches!(
+        kind("(fixed(lr=1) for 10) x 2.5"),
+        SpecErrorKind::WrongKind { .. }
+    ));
+    for text in [
+        "(fixed(lr=1) for 10)",
+        "((fixed(lr=1) for 10) x 2 then fixed(lr=1) for 1) x 2",
+        "(fixed(lr=1) for 10) x 2 for 30",
+        "(fixed(lr=1) for 10 x 2",
+        "() x 2",
+    ] {
+        assert!(
+            matches!(kind(text), SpecErrorKind::Syntax { .. }),
+            "{text}: {:?}",
+            kind(text)
+        );
+    }
     assert!(matches!(
         kind("triangular(base=2, max=1, step=1)"),
         SpecErrorKind::Value(Error::Crossed { .. })
@@ -420,6 +498,14 @@ fn what_cannot_be_is_refused() {
         "fixed(lr=1) for 60% then fixed(lr=2) for 50%",
         "fixed(lr=1) for 60% then fixed(lr=2) for 30%",
         "fixed(lr=1) for 100% then fixed(lr=2)",
+        "(fixed(lr=1)) x 2",
+        "(warmup(10)) x 2 then fixed(lr=1)",
+        "(fixed(lr=1) for 10 then warmup(10)) x 2 then fixed(lr=1)",
+        "warmup(10) then (warmup(10) then fixed(lr=1) for 10) x 2",
+        "(fixed(lr=1) for 30%) x 4",
+        "(fixed(lr=1) for 30%) x 3",
+        "(fixed(lr=1) for 50%) x 2 then fixed(lr=1)",
+        "(fixed(lr=1) for 1) x 1000 then (fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1) x 1000",
     ] {
         assert!(
             matches!(kind(text), SpecErrorKind::Value(Error::Sequence { .. })),

@@ -86,6 +86,7 @@ def train(
     epochs: Optional[float],
     evaluate_every: Optional[int],
     test: bool,
+    average: Optional[str],
 ) -> dict[str, Any]: ...
 def summary(values: list[float]) -> dict[str, Any]: ...
 def judge(

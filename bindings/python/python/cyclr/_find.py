@@ -168,8 +168,9 @@ class Outcome:
         stop_reason: ``"completed"`` or ``"diverged"``.
         updates_done: The updates made.
         evaluations: What the validation split showed, each with the updates made before it.
-        test: What the test split showed at the end.
+        test: What the test split showed at the end, of the averaged weights in a run that averages.
         compute_seconds: What the updates took.
+        averages: What the validation split showed of the averaged weights, in a run that averages.
     """
 
     stop_reason: Literal["completed", "diverged"]
@@ -177,6 +178,7 @@ class Outcome:
     evaluations: list[tuple[int, Evaluation]]
     test: Optional[Evaluation]
     compute_seconds: float
+    averages: list[tuple[int, Evaluation]]
 
 
 def train(
@@ -190,6 +192,7 @@ def train(
     batch: Optional[int] = None,
     evaluate_every: Optional[int] = None,
     test: bool = True,
+    average: Optional[Literal["troughs"]] = None,
 ) -> Outcome:
     """Trains one run under a spec; a cyclical one ends at its last trough within the budget.
 
@@ -203,6 +206,8 @@ def train(
         batch: Handed to ``build``.
         evaluate_every: Evaluates on the validation split after so many updates, besides at troughs and at the end.
         test: Whether the test split is read, once, at the end.
+        average: ``"troughs"`` averages the weights at all troughs so far. The average is evaluated beside the model
+            that is trained, and it alone is tested.
     """
     outcome = _cyclr.train(
         TrainerFactory(build, data_seed, batch),
@@ -212,6 +217,7 @@ def train(
         epochs=epochs,
         evaluate_every=evaluate_every,
         test=test,
+        average=average,
     )
     return Outcome(
         stop_reason=outcome["stop_reason"],
@@ -219,6 +225,7 @@ def train(
         evaluations=[(done, _evaluation(metrics)) for done, _, metrics in outcome["evaluations"]],
         test=None if outcome["test"] is None else _evaluation(outcome["test"]),
         compute_seconds=outcome["compute_seconds"],
+        averages=[(done, _evaluation(metrics)) for done, metrics in outcome["averages"]],
     )
 
 

@@ -176,8 +176,26 @@ def sequence(*stages: Union[Spec, str, tuple[Union[Spec, str], Length]]) -> Spec
         >>> str(cyclr.sequence((cyclr.fixed(lr=0.1), 500), cyclr.linear(lr=0.1)))
         'fixed(lr=0.1) for 500 then linear(lr=0.1)'
     """
+    return Spec(_in_turn(stages))
+
+
+def repeat(*stages: tuple[Union[Spec, str], Length], times: int, gamma: float = 1.0) -> Spec:
+    """Stages that are gone through several times, each time at ``gamma`` times the rates of the time before.
+
+    If nothing in them cycles, each time is a cycle and ends at a trough.
+
+    Example:
+        >>> import cyclr
+        >>> str(cyclr.repeat((cyclr.wsd(lr=0.1), 2000), times=5))
+        '(wsd(lr=0.1, cooldown=20%) for 2000) x 5'
+    """
+    falling = "" if gamma == 1 else f" gamma={_value(gamma)}"
+    return Spec(f"({_in_turn(stages)}) x {times}{falling}")
+
+
+def _in_turn(stages: Sequence[Union[Spec, str, tuple[Union[Spec, str], Length]]]) -> str:
     parts = [f"{s[0]} for {_value(s[1])}" if isinstance(s, tuple) else str(s) for s in stages]
-    return Spec(" then ".join(parts))
+    return " then ".join(parts)
 
 
 def _spec(name: str, **values: object) -> Spec:

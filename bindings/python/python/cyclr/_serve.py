@@ -12,11 +12,11 @@ import threading
 import traceback
 from dataclasses import asdict
 from operator import index
-from typing import Any, BinaryIO, Callable, Optional, Union
+from typing import Any, BinaryIO, Callable, Optional, Union, cast
 
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome, train
-from cyclr._trainer import Build, Evaluation, Metric, Run, Trainer, TrainerInfo
+from cyclr._trainer import AveragingTrainer, Build, Evaluation, Metric, Run, Split, Trainer, TrainerInfo
 
 PROTOCOL = 1
 
@@ -161,6 +161,8 @@ class _Child:
             "initialize": self._initialize,
             "updates": self._updates,
             "evaluate": self._evaluate,
+            "average": self._average,
+            "evaluate_average": self._evaluate_average,
             "state": self._state,
             "restore": self._restore,
             "shutdown": lambda _params: {},
@@ -186,14 +188,14 @@ class _Child:
         return {"metrics": [[_metric(metric) for metric in metrics] for metrics in made]}
 
     def _evaluate(self, params: dict[str, Any]) -> dict[str, Any]:
-        split = _needed(params, "split")
-        if split not in ("validation", "test"):
-            raise _Refusal(-32602, f"split is `{split}`: it must be `validation` or `test`")
-        measured: Evaluation = self._started().evaluate(split)
-        result: dict[str, Any] = {"metrics": [_metric(metric) for metric in measured.metrics]}
-        if measured.correct is not None:
-            result["correct"] = "".join("1" if right else "0" for right in measured.correct)
-        return result
+        return _measured(self._started().evaluate(_split(params)))
+
+    def _average(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._averaging().average()
+        return {}
+
+    def _evaluate_average(self, params: dict[str, Any]) -> dict[str, Any]:
+        return _measured(self._averaging().evaluate_average(_split(params)))
 
     def _state(self, params: dict[str, Any]) -> dict[str, Any]:
         path = _needed(params, "path")
@@ -213,6 +215,12 @@ class _Child:
             raise _Refusal(-32600, "the first request must be `initialize`")
         return self._trainer
 
+    def _averaging(self) -> AveragingTrainer:
+        trainer = self._started()
+        if not trainer.info.averages:
+            raise _Refusal(-32601, "this trainer does not average its weights")
+        return cast(AveragingTrainer, trainer)
+
 
 def _needed(params: dict[str, Any], name: str, code: int = -32602) -> Any:
     if name not in params:
@@ -220,10 +228,24 @@ def _needed(params: dict[str, Any], name: str, code: int = -32602) -> Any:
     return params[name]
 
 
+def _split(params: dict[str, Any]) -> Split:
+    split = _needed(params, "split")
+    if split not in ("validation", "test"):
+        raise _Refusal(-32602, f"split is `{split}`: it must be `validation` or `test`")
+    return split  # type: ignore[no-any-return]
+
+
+def _measured(measured: Evaluation) -> dict[str, Any]:
+    result: dict[str, Any] = {"metrics": [_metric(metric) for metric in measured.metrics]}
+    if measured.correct is not None:
+        result["correct"] = "".join("1" if right else "0" for right in measured.correct)
+    return result
+
+
 def _info(info: TrainerInfo) -> dict[str, Any]:
     """The info in Python's own types, for they may be NumPy's."""
     counts = {name: index(getattr(info, name)) for name in ("examples", "batch", "validation", "test")}
-    abilities = ("momentum", "weight_decay", "snapshots", "given_weights")
+    abilities = ("momentum", "weight_decay", "snapshots", "given_weights", "averages")
     answer: dict[str, Any] = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
     if info.objective is not None:
         answer["objective"] = asdict(info.objective)

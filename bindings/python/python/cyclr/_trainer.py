@@ -41,6 +41,7 @@ class TrainerInfo:
         snapshots: Whether `Trainer.state` and `Trainer.restore` work.
         given_weights: Whether training starts from given weights, so that the seed decides the order of the data only.
         objective: What decides; without it, the first metric of an evaluation that is not the loss, or the loss.
+        averages: Whether it is an `AveragingTrainer`.
     """
 
     examples: int
@@ -52,6 +53,7 @@ class TrainerInfo:
     snapshots: bool = False
     given_weights: bool = False
     objective: Optional[Objective] = None
+    averages: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,18 @@ class Trainer(Protocol):
 
     def restore(self, state: bytes) -> None:
         """Continues from a state."""
+        ...
+
+
+class AveragingTrainer(Trainer, Protocol):
+    """A trainer that keeps a running average of its weights. `cyclr.torch.Trainer` is one."""
+
+    def average(self) -> None:
+        """Takes the model as it stands into the running average of the weights, which belongs to its state."""
+        ...
+
+    def evaluate_average(self, split: Split) -> Evaluation:
+        """As `Trainer.evaluate`, with the averaged weights and the norm statistics that go with them."""
         ...
 
 

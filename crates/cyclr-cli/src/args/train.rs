@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use cyclr_train::Average;
 
 use super::values::{count, duration};
 use crate::factory::TrainerArgs;
@@ -37,6 +38,10 @@ pub(crate) struct TrainArgs {
     /// trough
     #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
+    /// Average the weights: those at all troughs so far. The average is evaluated beside the model
+    /// that is trained, decides, is tested, and is written as average.safetensors
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) average: Option<Average>,
     /// Leave the test split alone
     #[arg(long)]
     pub(crate) no_test: bool,

@@ -86,6 +86,14 @@ pub(super) enum Call {
         /// Which.
         split: Split,
     },
+    /// Take the model as it stands into the running average of its weights.
+    Average {},
+    /// Measure the whole of a held-out split with the averaged weights.
+    #[serde(rename = "evaluate_average")]
+    EvaluateAverage {
+        /// Which.
+        split: Split,
+    },
     /// Write all that later updates depend on into a file.
     State {
         /// The file, which does not exist yet.
@@ -107,6 +115,8 @@ impl Call {
             Self::Initialize { .. } => "initialize",
             Self::Updates { .. } => "updates",
             Self::Evaluate { .. } => "evaluate",
+            Self::Average {} => "average",
+            Self::EvaluateAverage { .. } => "evaluate_average",
             Self::State { .. } => "state",
             Self::Restore { .. } => "restore",
             Self::Shutdown {} => "shutdown",
@@ -152,7 +162,7 @@ pub(super) struct Updated {
     pub(super) metrics: Vec<Metrics>,
 }
 
-/// The result of `evaluate`.
+/// The result of `evaluate` and of `evaluate_average`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 pub(super) struct Evaluated {
@@ -163,7 +173,7 @@ pub(super) struct Evaluated {
     pub(super) correct: Option<String>,
 }
 
-/// The result of `state`, `restore` and `shutdown`: an object, of which nothing is read.
+/// The result of `average`, `state`, `restore` and `shutdown`: an object, of which nothing is read.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 pub(super) struct Done {}

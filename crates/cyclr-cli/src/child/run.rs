@@ -301,6 +301,32 @@ impl Child {
         )))
     }
 
+    /// Has the script measure a split in the way that `call` says.
+    fn measure(&mut self, split: Split, call: Call) -> Result<Evaluation, TrainerError> {
+        let examples = match split {
+            Split::Validation => self.info().validation,
+            Split::Test => self.info().test,
+        };
+        if examples == 0 {
+            return Self::cannot("evaluate", "the script holds no such data out");
+        }
+        let answer: Evaluated = self.get(call, examples as f64)?;
+        let metrics = answer.metrics.checked();
+        let metrics = metrics.map_err(|e| self.wrong(&e.to_string()))?;
+        let correct = answer.correct.map(|digits| correct(&digits, examples));
+        let correct = correct.transpose().map_err(|e| self.wrong(&e))?;
+        Ok(Evaluation { metrics, correct })
+    }
+
+    /// Refuses what a script cannot do that does not average.
+    fn check_averages(&self) -> Result<(), TrainerError> {
+        if self.info().averages {
+            return Ok(());
+        }
+        let reason = "the script says that it does not average";
+        Self::cannot("average its weights", reason)
+    }
+
     /// The error for what the facts say cannot be done.
     fn cannot<T>(what: &'static str, reason: &str) -> Result<T, TrainerError> {
         let reason = String::from(reason);
@@ -336,19 +362,18 @@ impl Trainer for Child {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
-        let examples = match split {
-            Split::Validation => self.info().validation,
-            Split::Test => self.info().test,
-        };
-        if examples == 0 {
-            return Self::cannot("evaluate", "the script holds no such data out");
-        }
-        let answer: Evaluated = self.get(Call::Evaluate { split }, examples as f64)?;
-        let metrics = answer.metrics.checked();
-        let metrics = metrics.map_err(|e| self.wrong(&e.to_string()))?;
-        let correct = answer.correct.map(|digits| correct(&digits, examples));
-        let correct = correct.transpose().map_err(|e| self.wrong(&e))?;
-        Ok(Evaluation { metrics, correct })
+        self.measure(split, Call::Evaluate { split })
+    }
+
+    fn average(&mut self) -> Result<(), TrainerError> {
+        self.check_averages()?;
+        let Done {} = self.get(Call::Average {}, 1.0)?;
+        Ok(())
+    }
+
+    fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        self.check_averages()?;
+        self.measure(split, Call::EvaluateAverage { split })
     }
 
     fn state(&mut self) -> Result<Vec<u8>, TrainerError> {

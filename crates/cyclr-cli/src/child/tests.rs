@@ -16,6 +16,8 @@ struct Protocol {
     initialize: Answer<Initialized>,
     updates: Answer<Updated>,
     evaluate: Answer<Evaluated>,
+    average: Answer<Done>,
+    evaluate_average: Answer<Evaluated>,
     state: Answer<Done>,
     restore: Answer<Done>,
     shutdown: Answer<Done>,

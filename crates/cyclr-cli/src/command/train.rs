@@ -33,7 +33,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
-    let (spec, compared_at) = match &args.policy {
+    let (spec, winner) = match &args.policy {
         Some(text) => policy(text)?,
         None if args.plan => {
             let (test, run) = range_test_of(args, &*factory)?;
@@ -41,12 +41,14 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         }
         None => (found(args, &*factory, &interrupt)?, None),
     };
+    let compared_at = winner.as_ref().map(|winner| winner.updates);
     let budget = match budget(args, compared_at)? {
         // The range test was a part of it.
         Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
         other => other,
     };
-    let task = task(args, spec, budget);
+    let mut task = task(args, spec, budget);
+    task.average = args.average.or(winner.and_then(|winner| winner.average));
     if args.plan {
         return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
     }
@@ -150,9 +152,12 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
     }
     if let Some(last) = outcome.last() {
         out!("validation {}", figures(&last.metrics))?;
+        if let Some(average) = &last.average {
+            out!("  averaged {}", figures(average))?;
+        }
     }
     if let Some(test) = &outcome.test {
-        out!("test       {}", figures(test))?;
+        out!("test       {}{}", figures(test), of_average(outcome))?;
     }
     out!(
         "compute    {:.1} s; the run is in {}",
@@ -160,6 +165,16 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         folder.display()
     )?;
     Ok(())
+}
+
+/// Which model was tested, where it is not the one that was trained.
+fn of_average(outcome: &Outcome) -> &'static str {
+    let averages = outcome.last().is_some_and(|last| last.average.is_some());
+    if averages {
+        ", of the averaged weights"
+    } else {
+        ""
+    }
 }
 
 /// An error of a run in a folder; an interrupted one says how to continue, with the same options.
@@ -195,15 +210,15 @@ pub(crate) fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// A spec, or the one in a file such as `winner.toml`, with the updates that it was compared at.
-fn policy(text: &str) -> anyhow::Result<(Spec, Option<u64>)> {
+/// A spec, or the one in a file such as `winner.toml`, with what else the file says.
+fn policy(text: &str) -> anyhow::Result<(Spec, Option<WinnerFile>)> {
     let path = Path::new(text);
     if path.extension().is_none_or(|extension| extension != "toml") {
         return Ok((spec(text)?, None));
     }
     let file = std::fs::read_to_string(path).with_context(|| format!("{text} cannot be read"))?;
     let winner = WinnerFile::read(&file).with_context(|| text.to_owned())?;
-    Ok((winner.policy, Some(winner.updates)))
+    Ok((winner.policy.clone(), Some(winner)))
 }
 
 /// The budget that was given, or else the one that the policy was compared at, or else the usual

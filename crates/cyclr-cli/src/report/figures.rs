@@ -255,7 +255,7 @@ fn mean_evaluations(
     mean_over_runs(arm, |run| {
         let wanted = run.evaluations.iter().filter(|point| wanted(point));
         wanted
-            .map(|point| (point.updates_done, record.objective.value(&point.metrics)))
+            .map(|point| (point.updates_done, record.objective.value(point.declared())))
             .collect()
     })
 }

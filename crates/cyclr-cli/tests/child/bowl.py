@@ -18,7 +18,7 @@ import cyclr_child  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--metric", choices=["accuracy", "loss", "perplexity", "perplexity-alone", "f1"], default="accuracy")
-parser.add_argument("--less", choices=["momentum", "snapshots", "validation"], action="append", default=[])
+parser.add_argument("--less", choices=["momentum", "snapshots", "validation", "averages"], action="append", default=[])
 parser.add_argument("--ignore", choices=["seed", "rate"], action="append", default=[])
 parser.add_argument("--objective", help="a declared objective: NAME:DIRECTION:UNIT")
 parser.add_argument("--slow", type=float, default=0, help="seconds an update takes")
@@ -41,6 +41,7 @@ class Bowl:
         self.weights = [3 * self.random.gauss(0, 1) for _ in CURVATURES]
         self.velocity = [0.0] * len(CURVATURES)
         self.made = 0
+        self.taken, self.mean = 0, [0.0] * len(CURVATURES)
         self.batch = batch or BATCH
         if args.pids:
             helper = subprocess.Popen(["sleep", "1000"])
@@ -55,6 +56,7 @@ class Bowl:
             "momentum": "momentum" not in args.less,
             "weight_decay": True,
             "snapshots": "snapshots" not in args.less,
+            "averages": "averages" not in args.less,
             **({"objective": dict(zip(("name", "direction", "unit"), args.objective.split(":")))} if args.objective else {}),
         }
 
@@ -97,16 +99,27 @@ class Bowl:
         metrics = self.metrics(HELD_OUT, sum(right))
         return (metrics, right) if args.metric == "accuracy" else metrics
 
+    def average(self):
+        self.taken += 1
+        self.mean = [mean + (weight - mean) / self.taken for mean, weight in zip(self.mean, self.weights)]
+
+    def evaluate_average(self, split):
+        weights, self.weights = self.weights, self.mean
+        try:
+            return self.evaluate(split)
+        finally:
+            self.weights = weights
+
     def state(self, path):
         if args.wrong == "fifo":
             os.mkfifo(path)
             return
         with open(path, "wb") as file:
-            pickle.dump((self.random.getstate(), self.weights, self.velocity, self.made), file)
+            pickle.dump((self.random.getstate(), self.weights, self.velocity, self.made, self.taken, self.mean), file)
 
     def restore(self, path):
         with open(path, "rb") as file:
-            state, self.weights, self.velocity, self.made = pickle.load(file)
+            state, self.weights, self.velocity, self.made, self.taken, self.mean = pickle.load(file)
         self.random.setstate(state)
 
     def go_wrong(self, what, where):

@@ -25,7 +25,7 @@ for path in sys.argv[2:]:
         held += 1
         where = message["params"] if kind == "request" else message["result"]
         for field in where:
-            optional = (("evaluate", "correct"), ("initialize", "objective"), *(("request", name) for name in ("batch", "updates", "folder")))
+            optional = (("evaluate", "correct"), ("evaluate_average", "correct"), ("initialize", "objective"), ("initialize", "averages"), *(("request", name) for name in ("batch", "updates", "folder")))
             if (kind, field) in optional and not (message.get("method") == "updates"):
                 continue
             less = copy.deepcopy(message)

@@ -153,7 +153,7 @@ fn time_to_target(
 /// The first point of the grid at which the run is at the target, and is so at the next point too.
 fn reached_at(run: &RunOutcome, grid: Grid, target: f64, objective: &Objective) -> Option<u64> {
     let there = |point: &ValidationPoint| {
-        let value = objective.value(&point.metrics);
+        let value = objective.value(point.declared());
         value.is_some_and(|value| !objective.direction.is_better(target, value))
     };
     let points = run.evaluations.iter();
@@ -239,6 +239,7 @@ mod tests {
                     updates_done: 10 * k,
                     trough: None,
                     metrics: Metrics::new([Metric::accuracy((10.0 * value) as u64, 1000)]),
+                    average: None,
                     compute_seconds: 0.0,
                 })
                 .collect(),

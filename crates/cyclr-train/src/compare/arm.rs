@@ -11,7 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Plan;
-use crate::Error;
+use crate::{Average, Error};
 
 /// Ratio of the bounds if none were found: a quarter, of the paper's "one third or one fourth".
 const USUAL_RATIO: f64 = 0.25;
@@ -33,6 +33,9 @@ pub struct Arm {
     /// found `max_lr`.
     #[serde(default = "yes")]
     pub tuned: bool,
+    /// Which weights of its runs are averaged; the averaged model is then the arm's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
     /// A budget of its own, in updates, where it differs from the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates: Option<u64>,
@@ -94,6 +97,7 @@ impl Arm {
             label: policy.to_string(),
             policy,
             tuned: true,
+            average: None,
             updates: None,
             published: None,
             note: None,
@@ -217,6 +221,7 @@ mod tests {
             weight_decay: true,
             snapshots: true,
             given_weights: false,
+            averages: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
         };
         let arm = Arm::of(ArmPolicy::Named("triangular2"));

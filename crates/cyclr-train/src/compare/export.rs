@@ -8,8 +8,8 @@ use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
 use super::record::{ArmOutcome, Because, Record};
-use crate::Error;
 use crate::store::VERSION;
+use crate::{Average, Error};
 
 /// The arm to train with, as `winner.toml` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct WinnerFile {
     pub version: u32,
     /// The spec to train with.
     pub policy: Spec,
+    /// Which weights of its runs were averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
     /// The updates that it was compared at.
     pub updates: u64,
     /// Updates in an epoch, where it was compared.
@@ -89,6 +92,7 @@ pub(super) fn winner_toml(record: &Record) -> Result<Option<String>, Error> {
     };
     let file = WinnerFile {
         version: VERSION,
+        average: record.plan.arms[winner.arm].average,
         updates: arm.whole().updates,
         updates_per_epoch: record.info.updates_per_epoch(),
         arm: String::from(record.label(winner.arm)),
@@ -130,8 +134,14 @@ fn head(file: &WinnerFile) -> String {
         Because::Cheapest => "the comparison did not decide, and this arm costs the least",
         Because::Validation => "the reference diverged, and this arm validates best",
     };
+    let averaged = match file.average {
+        Some(average) => format!(
+            "# Its weights are averaged over {average}; in torch, by torch.optim.swa_utils.AveragedModel.\n"
+        ),
+        None => String::new(),
+    };
     format!(
-        "# {}: {why}.\n# Train with it: cyclr train --policy winner.toml\n\n",
+        "# {}: {why}.\n{averaged}# Train with it: cyclr train --policy winner.toml\n\n",
         file.arm
     )
 }

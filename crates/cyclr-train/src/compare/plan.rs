@@ -9,7 +9,7 @@ use super::tune::Tune;
 use super::{Arm, ArmPolicy, Begin};
 use crate::Error;
 use crate::find::RangeTest;
-use crate::run::{check_obeyed, troughs_of};
+use crate::run::{check_average, check_obeyed, troughs_of};
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and
 /// in its record.
@@ -263,6 +263,7 @@ impl Plan {
             let spec = arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
             check_obeyed(&schedule, info)?;
+            check_average(arm.average, info, schedule.troughs().next().is_some())?;
         }
         Ok(())
     }

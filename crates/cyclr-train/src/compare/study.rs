@@ -222,6 +222,7 @@ mod tests {
             weight_decay: true,
             snapshots: true,
             given_weights: false,
+            averages: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
         }
     }

@@ -5,6 +5,7 @@ mod tests;
 
 use std::fmt;
 
+use cyclr::Spec;
 use cyclr::readable;
 use cyclr::stats::{Comparison, Obstacle, SEED_CAP, SeedRange, Summary, Verdict};
 use cyclr::trainer::Unit;
@@ -159,6 +160,11 @@ impl Text<'_> {
     fn row(&self, arm: usize) -> Row {
         let outcome = &self.record.arms[arm];
         let whole = outcome.whole();
+        let averaged = match self.record.plan.arms[arm].average {
+            Some(average) => format!(", averaged over {average}"),
+            None => String::new(),
+        };
+        let policy = |spec: &Spec| format!("{spec}{averaged}");
         let spec = outcome.spec.as_ref();
         Row {
             arm: String::from(self.label(arm)),
@@ -168,7 +174,7 @@ impl Text<'_> {
                 .map_or_else(|| NOTHING.into(), |sample| self.difference_cell(sample)),
             verdict: self.verdict(arm),
             time_to_target: time_cell(whole.against(Role::Declared), arm),
-            policy: spec.map_or_else(|| "every rate diverged".into(), ToString::to_string),
+            policy: spec.map_or_else(|| "every rate diverged".into(), policy),
         }
     }
 
@@ -261,7 +267,7 @@ impl Text<'_> {
     fn first_evaluation(&self, arm: &BudgetOutcome) -> Option<f64> {
         let first = arm.runs.iter().map(|run| {
             let first = run.evaluations.first()?;
-            self.record.objective.value(&first.metrics)
+            self.record.objective.value(first.declared())
         });
         let first: Vec<f64> = first.collect::<Option<_>>()?;
         (!first.is_empty()).then(|| first.iter().sum::<f64>() / first.len() as f64)

@@ -151,6 +151,7 @@ impl OldPlan {
             label: arm.label,
             policy: arm.policy,
             tuned: arm.tuned.unwrap_or(true),
+            average: None,
             updates: arm.updates,
             published: arm.published,
             note: arm.note,
@@ -192,6 +193,7 @@ impl OldData {
             weight_decay: false,
             snapshots: false,
             given_weights: false,
+            averages: false,
             objective: Some(objective.clone()),
         }
     }
@@ -342,6 +344,7 @@ fn points(readings: &[OldReading], objective: &Objective) -> Vec<ValidationPoint
             updates_done: reading.made,
             trough: reading.trough.then_some(troughs),
             metrics: Metrics::new([metric, loss]),
+            average: None,
             compute_seconds: 0.0,
         }
     };

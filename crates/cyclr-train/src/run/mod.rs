@@ -9,15 +9,17 @@ use cyclr::trainer::{Known, Metrics, Split, Trainer, TrainerError, TrainerFactor
 use crate::store::{Failure, RunFolder};
 use crate::{Error, Event, Watch};
 
+mod average;
 mod outcome;
 mod plan;
 mod plateau;
 mod progress;
 mod resume;
 
+pub use average::Average;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub use plan::{Budget, Plan, Planned, Task};
-pub(crate) use plan::{check_obeyed, troughs_of};
+pub(crate) use plan::{check_average, check_obeyed, troughs_of};
 pub(crate) use progress::Progress;
 pub use resume::{Change, resume};
 
@@ -85,6 +87,15 @@ fn start_in<'f>(
     Ok(factory.start_known(seed, known)?)
 }
 
+/// What a run leaves in its folder besides records: models as files for others.
+#[derive(Default)]
+pub(crate) struct Models {
+    /// The model that was trained.
+    pub(crate) trained: Option<Vec<u8>>,
+    /// The one with the averaged weights.
+    pub(crate) averaged: Option<Vec<u8>>,
+}
+
 /// A trough is saved unless the last save is less than this ago, as flushing to the disk takes
 /// longer than many a cycle.
 const TROUGH_SAVES: Duration = Duration::from_secs(1);
@@ -126,17 +137,17 @@ impl<'a, 'w> Run<'a, 'w> {
         let done = self.go_to_end();
         // What the trainer printed is kept whatever happened, and then most of all.
         let kept = self.keep_output();
-        let (outcome, model) = done?;
+        let (outcome, models) = done?;
         kept?;
         if let Some(folder) = self.folder {
-            folder.finish(&outcome, model.as_deref())?;
+            folder.finish(&outcome, &models)?;
         }
         Ok(outcome)
     }
 
-    /// Trains, tests and lets the trainer end. The outcome, and the model if there is a folder for
-    /// it.
-    fn go_to_end(&mut self) -> Result<(Outcome, Option<Vec<u8>>), Error> {
+    /// Trains, tests and lets the trainer end. The outcome, and the models if there is a folder for
+    /// them.
+    fn go_to_end(&mut self) -> Result<(Outcome, Models), Error> {
         self.announce()?;
         while self.progress.stop_reason.is_none() {
             let stop = self.plan.next_stop(self.progress.updates_done);
@@ -148,13 +159,15 @@ impl<'a, 'w> Run<'a, 'w> {
             }
         }
         let outcome = self.test()?;
-        let model = if self.folder.is_some() && !outcome.diverged() {
-            self.net.model()?
-        } else {
-            None
-        };
+        let mut models = Models::default();
+        if self.folder.is_some() && !outcome.diverged() {
+            models.trained = self.net.model()?;
+            if self.plan.task().average.is_some() {
+                models.averaged = self.net.average_model()?;
+            }
+        }
         self.net.end()?;
-        Ok((outcome, model))
+        Ok((outcome, models))
     }
 
     /// Says what will be done.
@@ -274,23 +287,38 @@ impl<'a, 'w> Run<'a, 'w> {
         Ok(None)
     }
 
-    /// Reads the validation split, and says whether what it shows ends the run.
+    /// Averages, reads the validation split, and says whether what it shows ends the run.
     fn read(&mut self) -> Result<Option<StopReason>, Error> {
+        let updates_done = self.progress.updates_done;
+        let averages = self.plan.averages_at(updates_done);
+        if averages {
+            self.net.average()?;
+        }
         if self.plan.info().validation == 0 {
             return Ok(None);
         }
         let evaluation = self.net.evaluate(Split::Validation)?;
-        let updates_done = self.progress.updates_done;
+        let mut correct = evaluation.correct;
+        let average = if averages {
+            let of_average = self.net.evaluate_average(Split::Validation)?;
+            correct = of_average.correct;
+            Some(of_average.metrics)
+        } else {
+            // Between two troughs the average stays as it is.
+            let last = self.progress.evaluations.last();
+            last.and_then(|point| point.average.clone())
+        };
         let point = ValidationPoint {
             updates_done,
             trough: self.plan.trough(updates_done),
             metrics: evaluation.metrics,
+            average,
             compute_seconds: self.progress.compute_seconds,
         };
         self.emit(&Event::Evaluated(point.clone()))?;
-        let stop_reason = self.decide(&point, evaluation.correct.as_deref())?;
+        let stop_reason = self.decide(&point, correct.as_deref())?;
         if point.trough.is_some() {
-            self.progress.trough_correct = evaluation.correct;
+            self.progress.trough_correct = correct;
         }
         self.progress.evaluations.push(point);
         Ok(stop_reason)
@@ -302,12 +330,13 @@ impl<'a, 'w> Run<'a, 'w> {
         evaluation: &ValidationPoint,
         correct: Option<&[bool]>,
     ) -> Result<Option<StopReason>, Error> {
-        if !evaluation.metrics.is_finite() {
+        if !evaluation.metrics.is_finite() || !evaluation.declared().is_finite() {
             return Ok(Some(StopReason::Diverged {
                 update: evaluation.updates_done,
             }));
         }
-        if self.plan.decides_at(evaluation.updates_done) && self.reaches_target(&evaluation.metrics)
+        if self.plan.decides_at(evaluation.updates_done)
+            && self.reaches_target(evaluation.declared())
         {
             return Ok(Some(StopReason::Target));
         }
@@ -359,7 +388,11 @@ impl<'a, 'w> Run<'a, 'w> {
         })?;
         let diverged = matches!(stop_reason, StopReason::Diverged { .. });
         let test = if self.plan.task().test && self.plan.info().test > 0 && !diverged {
-            let metrics = self.net.evaluate(Split::Test)?.metrics;
+            let evaluation = match self.plan.task().average {
+                Some(_) => self.net.evaluate_average(Split::Test)?,
+                None => self.net.evaluate(Split::Test)?,
+            };
+            let metrics = evaluation.metrics;
             self.emit(&Event::Tested {
                 updates_done,
                 metrics: metrics.clone(),

@@ -11,10 +11,22 @@ pub struct ValidationPoint {
     /// Which trough of the schedule this is, counted from 1, if it is one: the run could be
     /// stopped here.
     pub trough: Option<u64>,
-    /// The figures over the whole split.
+    /// The figures over the whole split, of the model that is trained.
     pub metrics: Metrics,
+    /// Those of the averaged weights, as the last trough left them; only in a run that averages,
+    /// and from its first trough on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Metrics>,
     /// What the updates so far took, in seconds, without evaluations and saving.
     pub compute_seconds: f64,
+}
+
+impl ValidationPoint {
+    /// The figures of the declared model, which is the averaged one in a run that averages; before
+    /// the first trough there is only the model that is trained.
+    pub fn declared(&self) -> &Metrics {
+        self.average.as_ref().unwrap_or(&self.metrics)
+    }
 }
 
 /// Why a run ended.
@@ -48,7 +60,8 @@ pub struct Outcome {
     pub updates_done: u64,
     /// What the validation split showed at each stop.
     pub evaluations: Vec<ValidationPoint>,
-    /// What the test split showed after the end; `None` if there is none, it was not asked for, or
+    /// What the test split showed of the declared model after the end: of the averaged one in a
+    /// run that averages; `None` if there is none, it was not asked for, or
     /// training diverged.
     pub test: Option<Metrics>,
     /// What the updates took, in seconds, without evaluations and saving: the time to compare

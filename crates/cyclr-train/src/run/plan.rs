@@ -6,6 +6,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
+use crate::run::Average;
 use crate::{Error, Pace};
 
 /// The troughs of a run, at most: each is an evaluation, and its place is kept in memory.
@@ -59,6 +60,10 @@ pub struct Task {
     pub target: Option<f64>,
     /// Whether the test split is evaluated, once, after the end.
     pub test: bool,
+    /// Which weights are averaged. The averaged model is then the declared one: it is evaluated
+    /// beside the model that is trained, it decides, and it alone reads the test split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
     /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at
     /// most once a second, on interrupt and at the end.
     #[serde(with = "seconds")]
@@ -78,6 +83,7 @@ impl Task {
             stop_on_plateau: false,
             target: None,
             test: true,
+            average: None,
             save_every: Duration::from_secs(30),
         }
     }
@@ -145,6 +151,7 @@ impl Plan {
         check_obeyed(&schedule, info)?;
         let troughs = troughs_of(&schedule)?;
         check_decidable(task, info, !troughs.is_empty())?;
+        check_average(task.average, info, !troughs.is_empty())?;
         Ok(Self {
             planned: Planned {
                 task: task.clone(),
@@ -192,7 +199,7 @@ impl Plan {
         &self.schedule
     }
 
-    /// The times that the validation split will be read.
+    /// The times that the validation split will be read; those of averaged weights count too.
     pub fn evaluations(&self) -> u64 {
         if self.info().validation == 0 || self.end() == 0 {
             return 0;
@@ -201,8 +208,9 @@ impl Plan {
         let on_grid = |at: u64| every.is_some_and(|every| at.is_multiple_of(every.get()));
         let grid = every.map_or(0, |every| (self.end() - 1) / every);
         let troughs = self.troughs.iter();
-        let troughs = troughs.filter(|&&trough| trough < self.end() && !on_grid(trough));
-        grid + troughs.count() as u64 + 1
+        let apart = troughs.filter(|&&trough| trough < self.end() && !on_grid(trough));
+        let averages = self.troughs.iter().filter(|&&at| self.averages_at(at));
+        grid + apart.count() as u64 + 1 + averages.count() as u64
     }
 
     /// The budget of time, in seconds, if it is one.
@@ -239,6 +247,14 @@ impl Plan {
     pub(crate) fn trough(&self, updates_done: u64) -> Option<u64> {
         let index = self.troughs.binary_search(&updates_done).ok()?;
         Some(index as u64 + 1)
+    }
+
+    /// Whether the weights that the run has at `updates_done` go into its average.
+    pub(crate) fn averages_at(&self, updates_done: u64) -> bool {
+        match self.task().average {
+            Some(Average::Troughs) => self.trough(updates_done).is_some(),
+            None => false,
+        }
     }
 
     /// Whether the run may be ended at `updates_done` by what was read there.
@@ -349,6 +365,26 @@ fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<()
         );
     }
     Ok(())
+}
+
+/// Refuses to average where the trainer cannot, or where there is nothing to average.
+pub(crate) fn check_average(
+    average: Option<Average>,
+    info: &TrainerInfo,
+    cyclical: bool,
+) -> Result<(), Error> {
+    let needed = match average {
+        Some(Average::Troughs) if !info.averages => {
+            "a trainer that averages, as the embedded nets and cyclr.torch.Trainer do; another script \
+             answers `average` and `evaluate_average` (docs/protocol.md)"
+        }
+        Some(Average::Troughs) if !cyclical => {
+            "a schedule with cycles, such as triangular2, or a repeat"
+        }
+        Some(Average::Troughs) | None => return Ok(()),
+    };
+    let option = "to average the weights at troughs";
+    Err(Error::Undecidable { option, needed })
 }
 
 /// A length of time as seconds.

@@ -27,8 +27,8 @@ impl Progress {
         }
         Ok(
             match (
-                info.objective_in(&now.metrics),
-                info.objective_in(&before.metrics),
+                info.objective_in(now.declared()),
+                info.objective_in(before.declared()),
             ) {
                 (Some(now), Some(before)) => !now.is_better_than(before),
                 _ => false,

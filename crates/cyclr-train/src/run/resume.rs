@@ -104,7 +104,14 @@ fn of_checkpoint(error: TrainerError, folder: &Path, updates_done: u64) -> Train
 
 fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {
     let was = &record.plan.info;
-    if info == was {
+    // A plan that averages is checked against what the trainer can do now.
+    let averages = info.averages;
+    if *info
+        == (TrainerInfo {
+            averages,
+            ..was.clone()
+        })
+    {
         return Ok(());
     }
     Err(Error::OtherTrainer {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::Progress;
+use crate::run::{Models, Progress};
 use crate::store::checkpoint::{self, Offsets};
 use crate::store::failed::Failure;
 use crate::store::files::{Log, bad, write_atomically, write_record};
@@ -239,11 +239,17 @@ impl RunFolder {
         write_record(&self.path.join(RunRecord::FILE), record)
     }
 
-    /// Writes the model, and then the result, with which the run is finished.
-    pub(crate) fn finish(&mut self, outcome: &Outcome, model: Option<&[u8]>) -> Result<(), Error> {
+    /// Writes the models, and then the result, with which the run is finished.
+    pub(crate) fn finish(&mut self, outcome: &Outcome, models: &Models) -> Result<(), Error> {
         self.sync()?;
-        if let Some(model) = model {
-            write_atomically(&self.path.join("model.safetensors"), model)?;
+        let files = [
+            ("model.safetensors", &models.trained),
+            ("average.safetensors", &models.averaged),
+        ];
+        for (name, model) in files {
+            if let Some(model) = model {
+                write_atomically(&self.path.join(name), model)?;
+            }
         }
         outcome.write(&self.path)
     }

@@ -10,6 +10,7 @@
 //! | `output.log` | what the trainer printed, where it prints; going on appends to it, up to 16 MiB |
 //! | `failed.json` | why the last try failed, if it did ([`Failure`]) |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
+//! | `average.safetensors` | the same with averaged weights, of a run that averages |
 //!
 //! `docs/schema` holds a JSON Schema of each record.
 //!

@@ -53,10 +53,12 @@ impl TensorBoard {
                     .filter_map(|(tag, value)| Some((tag.into(), value?)));
                 self.write(*update, hypers.chain(tagged("train", metrics)).collect())
             }
-            Event::Evaluated(evaluation) => self.write(
-                evaluation.updates_done,
-                tagged("validation", &evaluation.metrics).collect(),
-            ),
+            Event::Evaluated(evaluation) => {
+                let average = evaluation.average.iter();
+                let average = average.flat_map(|metrics| tagged("validation_average", metrics));
+                let values = tagged("validation", &evaluation.metrics).chain(average);
+                self.write(evaluation.updates_done, values.collect())
+            }
             Event::Tested {
                 updates_done,
                 metrics,

@@ -3,6 +3,10 @@
 //! `NAME(key=value, …)`, optionally `for LENGTH`, joined by `then`. A length is `2000` (updates),
 //! `8ep` or `30%`. A `warmup(LENGTH, from=0)` may stand in front of any policy.
 //!
+//! `(A for LENGTH then …) x 5` is what stands in the parentheses five times in a row, with
+//! `gamma=0.5` behind it each time at half the rates. If nothing in the parentheses cycles, each
+//! time is a cycle and ends at a trough.
+//!
 //! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`,
 //! and of a warm-up in front, is of the run. A place (`at`) in `%` counts from where the stage
 //! begins, before its warm-up; a place in updates or epochs counts from the policy's first update,
@@ -22,11 +26,14 @@ use crate::units::{Horizon, Length, rounding};
 mod args;
 mod error;
 mod parse;
+mod repeat;
 mod scale;
 mod value;
 
 pub(crate) use args::{Args, Fault};
 pub use error::{SpecError, SpecErrorKind};
+use repeat::Repeat;
+pub(crate) use repeat::{Turn, turns};
 pub(crate) use value::{Field, number};
 
 /// What a run's rate does: a policy, or several in turn. It is read from text and prints back as
@@ -59,10 +66,14 @@ pub struct Stage {
     pub(crate) length: Option<Length>,
 }
 
+/// The most stages of a spec, every time of a repeat counted.
+const MOST_STAGES: u64 = 10_000;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     Warmup(Warmup),
     Policy(Policy),
+    Repeat(Repeat),
 }
 
 impl Stage {
@@ -101,6 +112,25 @@ impl Stage {
         matches!(self.kind, Kind::Warmup(_))
     }
 
+    /// Whether it lasts for what is left of the run.
+    fn is_open(&self) -> bool {
+        matches!(self.kind, Kind::Policy(_)) && self.length.is_none()
+    }
+
+    /// Its updates as far as they do not depend on a run; see [`Spec::shown_in`].
+    fn shown_in(&self, updates: &dyn Fn(Length) -> Option<f64>) -> Option<f64> {
+        match (&self.kind, self.length) {
+            (_, Some(length)) => updates(length),
+            (Kind::Policy(policy), None) => policy.shown_in(updates),
+            (Kind::Warmup(warmup), None) => updates(warmup.length()),
+            (Kind::Repeat(repeat), None) => {
+                let stages = repeat.stages.iter();
+                let once: Option<f64> = stages.map(|stage| stage.shown_in(updates)).sum();
+                Some(once? * repeat.times as f64)
+            }
+        }
+    }
+
     /// Describes the stage. `whole` is what per cent inside a policy are of.
     fn describe(&self, whole: &str) -> String {
         match (&self.kind, self.length) {
@@ -110,6 +140,7 @@ impl Stage {
                 alloc::format!("for {length}, {}", policy.describe(whole))
             }
             (Kind::Policy(policy), None) => policy.describe(whole),
+            (Kind::Repeat(repeat), _) => repeat.describe(whole),
         }
     }
 }
@@ -123,24 +154,21 @@ impl Spec {
     pub fn new(stages: impl IntoIterator<Item = Stage>) -> Result<Self, Error> {
         let stages: Vec<Stage> = stages.into_iter().collect();
         let refuse = |reason| Err(Error::Sequence { reason });
-        let Some((last, before)) = stages.split_last() else {
-            return refuse("a spec needs at least one policy");
-        };
-        if last.is_warmup() {
-            return refuse("a warm-up needs a policy to lead into: write `warmup(…) then …`");
-        }
-        if stages
-            .windows(2)
-            .any(|pair| pair.iter().all(Stage::is_warmup))
-        {
-            return refuse("a warm-up cannot lead into another: leave one out");
-        }
-        if before.iter().any(|stage| stage.length.is_none()) {
+        check_warmups(&stages)?;
+        let before = &stages[..stages.len() - 1];
+        if before.iter().any(Stage::is_open) {
             return refuse(
                 "only the last stage may be without `for`: say how long each one before it lasts",
             );
         }
-        check_percent(&stages)?;
+        let times = |stage: &Stage| match &stage.kind {
+            Kind::Repeat(repeat) => repeat.times * repeat.stages.len() as u64,
+            Kind::Warmup(_) | Kind::Policy(_) => 1,
+        };
+        if stages.iter().map(times).sum::<u64>() > MOST_STAGES {
+            return refuse("a spec has at most 10,000 stages, repeats counted: repeat less");
+        }
+        check_percent(&turns(&stages))?;
         Ok(Self { stages })
     }
 
@@ -170,7 +198,8 @@ impl Spec {
     /// Describes the spec for people.
     pub fn describe(&self) -> String {
         let policies = self.stages.iter().filter(|stage| !stage.is_warmup());
-        let whole = if policies.count() == 1 {
+        let repeats = |stage: &Stage| matches!(stage.kind, Kind::Repeat(_));
+        let whole = if policies.count() == 1 && !self.stages.iter().any(repeats) {
             "run"
         } else {
             "stage"
@@ -192,15 +221,9 @@ impl Spec {
             Length::Epochs(epochs) => Some(epochs.get() * updates_per_epoch? as f64),
             Length::Percent(_) => None,
         };
-        let mut total = 0.0;
-        for stage in &self.stages {
-            total += match (&stage.kind, stage.length) {
-                (_, Some(length)) => updates(length)?,
-                (Kind::Policy(policy), None) => policy.shown_in(&updates)?,
-                (Kind::Warmup(warmup), None) => updates(warmup.length())?,
-            };
-        }
-        Some(crate::units::round_up(total).max(1))
+        let stages = self.stages.iter();
+        let total: Option<f64> = stages.map(|stage| stage.shown_in(&updates)).sum();
+        Some(crate::units::round_up(total?).max(1))
     }
 }
 
@@ -265,19 +288,42 @@ impl fmt::Display for Stage {
                 self.length
                     .map_or(Ok(()), |length| write!(f, " for {length}"))
             }
+            Kind::Repeat(repeat) => repeat.fmt(f),
         }
     }
 }
 
+/// Refuses stages of which none is a policy, or a warm-up that does not lead into one.
+fn check_warmups(stages: &[Stage]) -> Result<(), Error> {
+    let refuse = |reason| Err(Error::Sequence { reason });
+    let Some(last) = stages.last() else {
+        return refuse("a spec needs at least one policy");
+    };
+    if last.is_warmup() {
+        return refuse("a warm-up needs a policy to lead into: write `warmup(…) then …`");
+    }
+    let begins_with_warmup = |stage: &Stage| match &stage.kind {
+        Kind::Repeat(repeat) => repeat.stages.first().is_some_and(Stage::is_warmup),
+        Kind::Warmup(_) | Kind::Policy(_) => stage.is_warmup(),
+    };
+    if stages
+        .windows(2)
+        .any(|pair| pair[0].is_warmup() && begins_with_warmup(&pair[1]))
+    {
+        return refuse("a warm-up cannot lead into another: leave one out");
+    }
+    Ok(())
+}
+
 /// Refuses stages whose per cent alone overfill a run, or leave some of it empty.
-fn check_percent(stages: &[Stage]) -> Result<(), Error> {
-    let fraction = |stage: &Stage| match stage.length {
+fn check_percent(turns: &[Turn]) -> Result<(), Error> {
+    let fraction = |turn: &Turn| match turn.stage.length {
         Some(Length::Percent(percent)) => Some(percent.get()),
         _ => None,
     };
-    let sum: f64 = stages.iter().filter_map(fraction).sum();
-    let only_percent = stages.iter().all(|stage| fraction(stage).is_some());
-    let open = stages.last().is_some_and(|stage| stage.length.is_none());
+    let sum: f64 = turns.iter().filter_map(fraction).sum();
+    let only_percent = turns.iter().all(|turn| fraction(turn).is_some());
+    let open = turns.last().is_some_and(|turn| turn.stage.is_open());
     let rounding = rounding(100.0);
     if sum > 100.0 + rounding || (open && sum > 100.0 - rounding) {
         return Err(Error::Sequence {

@@ -32,18 +32,70 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    /// `STAGE (then STAGE)*`
+    /// `PART (then PART)*`, each a stage or a repeat.
     fn spec(mut self) -> Result<Spec, Fault> {
         let mut stages = Vec::new();
         loop {
-            stages.push(self.stage()?);
+            self.skip_space();
+            let repeats = self.symbol("(");
+            stages.push(if repeats {
+                self.repeat()?
+            } else {
+                self.stage()?
+            });
             if self.rest().is_empty() {
                 return Ok(Spec::new(stages)?);
             }
             if !self.keyword("then") {
-                return Err(self.expected("`then`, `for` or the end"));
+                return Err(self.expected(if repeats {
+                    "`gamma=`, `then` or the end"
+                } else {
+                    "`then`, `for` or the end"
+                }));
             }
         }
+    }
+
+    /// The rest of `(STAGE (then STAGE)*) x TIMES`, whose parenthesis is open, and of
+    /// `gamma=FACTOR` behind it.
+    fn repeat(&mut self) -> Result<Stage, Fault> {
+        let start = self.at;
+        let mut stages = alloc::vec![self.stage()?];
+        while !self.symbol(")") {
+            if !self.keyword("then") {
+                return Err(self.expected("`then`, `for` or `)`"));
+            }
+            stages.push(self.stage()?);
+        }
+        if !self.symbol("x") {
+            return Err(self.expected("`x` and how many times, as in `x 5`"));
+        }
+        let times = self.times()?;
+        let gamma = if self.keyword("gamma") {
+            if !self.symbol("=") {
+                return Err(self.expected("`=`"));
+            }
+            self.number()?
+        } else {
+            1.0
+        };
+        Stage::repeated(stages, times, gamma).map_err(|error| Fault::at(start..self.at, error))
+    }
+
+    /// A whole number.
+    fn times(&mut self) -> Result<u64, Fault> {
+        let start = self.skip_space();
+        let times = self.number()?;
+        if times >= 0.0 && times as u64 as f64 == times {
+            return Ok(times as u64);
+        }
+        let found = shortened(&self.text[start..self.at]);
+        let kind = SpecErrorKind::WrongKind {
+            key: String::from("x"),
+            expected: String::from("a whole number of times"),
+            found,
+        };
+        Err(Fault::at(start..self.at, kind))
     }
 
     /// `NAME(…)`, and how long it lasts if that is said.

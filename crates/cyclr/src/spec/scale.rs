@@ -77,10 +77,16 @@ impl Stage {
         match &self.kind {
             Kind::Warmup(warmup) => warmup.fields(),
             Kind::Policy(policy) => policy.fields(),
+            Kind::Repeat(repeat) => repeat.stages.iter().flat_map(Self::fields).collect(),
         }
     }
 
     fn scaled(&self, scaling: Scaling) -> Result<Self, Fault> {
+        if let Kind::Repeat(repeat) = &self.kind {
+            let stages = repeat.stages.iter().map(|stage| stage.scaled(scaling));
+            let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
+            return Ok(Self::repeated(stages, repeat.times, repeat.gamma)?);
+        }
         let fields = self.fields().into_iter().map(|field| {
             scaling.quantity(field.quantity).map(|quantity| Field {
                 key: field.key,
@@ -90,6 +96,7 @@ impl Stage {
         let fields = fields.collect::<Result<Vec<_>, Error>>()?;
         Ok(match &self.kind {
             Kind::Warmup(_) => Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?),
+            Kind::Repeat(_) => unreachable!("the stages of a repeat are scaled one by one"),
             Kind::Policy(policy) => Self {
                 kind: Kind::Policy(Policy::read(&Args::of_fields(policy.name(), fields))?),
                 length: self

@@ -8,7 +8,7 @@ use super::{Direction, Metric, Metrics, TrainerError};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four abilities that a trainer has or lacks, in any combination"
+    reason = "abilities that a trainer has or lacks, in any combination"
 )]
 pub struct TrainerInfo {
     /// Training examples, counted after the validation cut; at least 1.
@@ -30,6 +30,12 @@ pub struct TrainerInfo {
     /// Whether training starts from given weights, so that the seed decides the order of the data
     /// only.
     pub given_weights: bool,
+    /// Whether [`Trainer::average`](super::Trainer) works; if not, to average is refused.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "core::ops::Not::not")
+    )]
+    pub averages: bool,
     /// What decides between two runs. `None` if the trainer does not say: then the first metric of
     /// an evaluation that is not the loss decides, or the loss if there is no other.
     #[cfg_attr(

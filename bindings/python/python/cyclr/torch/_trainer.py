@@ -17,6 +17,7 @@ import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._average import Average, norms_of, one_pass
 from cyclr.torch._batches import Batches, Forward, batch_size
 from cyclr.torch._distributed import agreed, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
@@ -105,6 +106,7 @@ class Trainer:
         self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
         self.everything = Everything(model, self.optimizers, scaler, [loader])
+        self._average = Average(model)
         self._info = self._found_info(examples, given_weights)
 
     @property
@@ -146,10 +148,35 @@ class Trainer:
             restore_order(loader, order)
             restore_random(state)
 
+    def average(self) -> None:
+        """Takes the weights as they stand into their running average."""
+        with evaluating(self.model, self.optimizers):
+            self._average.take()
+
+    @torch.no_grad()
+    def evaluate_average(self, split: Split) -> Evaluation:
+        """Measures the model with the averaged weights, and leaves no trace in the training.
+
+        Its norm statistics are those of one pass over the training loader.
+
+        Raises:
+            CyclrError: Nothing was averaged.
+        """
+        if self._average.taken == 0:
+            raise cyclr.CyclrError("no weights have been averaged yet")
+        state, order = capture_random(), capture_order(self.loader)
+        try:
+            with evaluating(self.model, self.optimizers), self._average.in_place(self._see_training_data):
+                return self.evaluate(split)
+        finally:
+            restore_order(self.loader, order)
+            restore_random(state)
+
     def state(self) -> bytes:
-        """Everything that later updates depend on, the place in the data included."""
+        """Everything that later updates depend on, the place in the data and the average included."""
         file = io.BytesIO()
-        torch.save({"everything": self.everything.capture(), "batches": self.batches.state()}, file)
+        state = {"everything": self.everything.capture(), "batches": self.batches.state()}
+        torch.save({**state, "average": self._average.state()}, file)
         return file.getvalue()
 
     def restore(self, state: bytes) -> None:
@@ -168,6 +195,11 @@ class Trainer:
         # The batches first: going to the place in the data draws from the generators.
         self.batches.restore(saved["batches"])
         self.everything.restore(saved["everything"])
+        self._average.restore(saved["average"])
+
+    def _see_training_data(self) -> None:
+        for batch in one_pass(self.loader):
+            self.forward(batch)
 
     def _step(self, batches: list[Any]) -> dict[str, Any]:
         """One update, as most scripts make it."""
@@ -212,7 +244,8 @@ class Trainer:
         if examples is None:
             examples = _given(self.loader, size) * world
         count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
-        can_measure = self.own_step is None or self.forward.loss_fn is not None or self.own_evaluate is not None
+        can_forward = self.own_step is None or self.forward.loss_fn is not None
+        can_measure = can_forward or self.own_evaluate is not None
         return TrainerInfo(
             examples=examples,
             batch=size * self.accumulate * world,
@@ -222,6 +255,8 @@ class Trainer:
             weight_decay=self.groups.have_weight_decay,
             snapshots=True,
             given_weights=given_weights,
+            # Norm statistics need a forward pass that is known; each process would have its own.
+            averages=world == 1 and (can_forward or not norms_of(self.model)),
         )
 
 

@@ -15,7 +15,7 @@ use cyclr_train::compare::{
     is_comparison, read_plan,
 };
 use cyclr_train::find::AnswerRecord;
-use cyclr_train::{Error, Interrupt, Watch};
+use cyclr_train::{Average, Error, Interrupt, Watch};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
@@ -233,18 +233,24 @@ fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
     }
 }
 
-/// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`
+/// What stands behind the policy of an arm whose weights are averaged.
+const AVERAGED: &str = "+average";
+
+/// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`; `triangular2+average` averages at troughs.
 fn arm(text: &str) -> anyhow::Result<Arm> {
     let labelled = text
         .split_once('=')
         .filter(|(label, _)| !label.contains('('));
     let (label, policy) = labelled.unwrap_or((text, text));
+    let averaged = policy.strip_suffix(AVERAGED);
+    let policy = averaged.unwrap_or(policy);
     let policy = match policy.parse() {
         Ok(policy) => policy,
         Err(_) => ArmPolicy::Spec(spec(policy)?),
     };
     Ok(Arm {
         label: label.to_owned(),
+        average: averaged.map(|_| Average::Troughs),
         ..Arm::of(policy)
     })
 }

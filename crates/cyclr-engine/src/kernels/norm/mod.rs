@@ -106,6 +106,14 @@ impl BatchNorm {
         })
     }
 
+    /// The same norm, whose running statistics follow a batch by this much, from 0 to 1.
+    pub(crate) fn with_momentum(&self, momentum: f32) -> Self {
+        Self {
+            momentum,
+            ..self.clone()
+        }
+    }
+
     /// The number of channels.
     pub fn channels(&self) -> usize {
         self.channels

@@ -84,7 +84,7 @@ impl<'a> Forward<'a> {
                     draw_mask(mask, *p, &mut dropouts[*ordinal]);
                     kernels::dropout(cpu, x, mask, 1.0 / (1.0 - p), y);
                 }
-                Pass::Evaluate => y.copy_from_slice(x),
+                Pass::Evaluate | Pass::Measure { .. } => y.copy_from_slice(x),
             },
             (Op::Subsample { from, to, stride }, _) => subsample(cpu, x, *from, y, *to, *stride),
             (Op::Add { .. }, _) => {
@@ -134,6 +134,11 @@ impl<'a> Forward<'a> {
         match self.pass {
             Pass::Train => norm.forward_train(self.cpu, input, (mean, var), batch, y),
             Pass::Evaluate => norm.forward_eval(self.cpu, input, (mean, var), y),
+            Pass::Measure { passes } => {
+                let share = 1.0 / (passes + 1) as f64;
+                let norm = norm.with_momentum(share as f32);
+                norm.forward_train(self.cpu, input, (mean, var), batch, y);
+            }
         }
     }
 

@@ -17,12 +17,17 @@ use crate::{
     rng::{Purpose, Rng},
 };
 
-/// Whether a forward pass is of training (batch statistics, dropout) or of evaluation (running
-/// ones, none).
+/// Whether a forward pass is of training (batch statistics, dropout), of evaluation (running ones,
+/// none), or measures norm statistics (those of the batch, no dropout): the running ones become
+/// the mean of all such passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
     Train,
     Evaluate,
+    Measure {
+        /// The passes before this one.
+        passes: u64,
+    },
 }
 
 #[derive(Debug)]

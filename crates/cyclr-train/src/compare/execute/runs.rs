@@ -11,7 +11,9 @@ use super::{CompareEvent, Comparing, Observer, RunName};
 use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::store::{Stage, read_events, stage};
-use crate::{Budget, Error, Event, Outcome, Task, Watch, resume, side_by_side, train_in};
+use crate::{
+    Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, resume, side_by_side, train_in,
+};
 
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
@@ -79,6 +81,7 @@ impl Comparing<'_> {
         let task = Task {
             evaluate_every: Some(self.plan.evaluate_every(fraction)),
             save_every: Duration::from_secs(10),
+            average: declared.average,
             ..Task::new(spec, seed, Budget::Updates(updates))
         };
         Ok(Job {
@@ -292,7 +295,7 @@ fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<Final
             )
         })
     };
-    let last = outcome.last().map(|point| &point.metrics);
+    let last = outcome.last().map(ValidationPoint::declared);
     Ok(Some(FinalValues {
         validation: value("validation", last)?,
         test: value("test", outcome.test.as_ref())?,
@@ -302,7 +305,7 @@ fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<Final
 /// The final validation value; `None` if training diverged.
 pub(super) fn validation_of(outcome: &Outcome, objective: &Objective) -> Option<f64> {
     let last = outcome.last().filter(|_| !outcome.diverged())?;
-    objective.value(&last.metrics)
+    objective.value(last.declared())
 }
 
 /// A run's training batches, from its events, averaged in bins.

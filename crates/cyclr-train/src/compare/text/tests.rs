@@ -67,6 +67,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             weight_decay: false,
             snapshots: false,
             given_weights: false,
+            averages: false,
             objective: Some(objective.clone()),
         },
         about: BTreeMap::new(),
@@ -85,7 +86,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
 }
 
 fn outcome(objective: &Objective, (_, spec, values): &Values<'_>) -> ArmOutcome {
-    let spec: cyclr::Spec = spec.parse().unwrap();
+    let spec: Spec = spec.parse().unwrap();
     let runs = values.iter().zip(1..).map(|(value, seed)| RunOutcome {
         seed,
         added: false,
@@ -132,6 +133,7 @@ fn evaluations(objective: &Objective, last: Option<f64>) -> Vec<ValidationPoint>
             count: 100,
             correct: None,
         }]),
+        average: None,
         compute_seconds: 0.0,
     };
     (1..=11).map(point).collect()
