@@ -37,6 +37,8 @@ mod pace;
 mod parallel;
 mod run;
 pub mod store;
+mod table;
+pub mod verdict;
 
 pub use error::Error;
 pub use event::{Event, Watch};
@@ -47,3 +49,4 @@ pub use run::{
     Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume, train,
     train_in,
 };
+pub use table::TableError;

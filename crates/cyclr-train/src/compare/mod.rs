@@ -31,7 +31,6 @@ mod bounds;
 mod execute;
 mod export;
 mod folder;
-mod layout;
 mod plan;
 pub mod record;
 mod study;

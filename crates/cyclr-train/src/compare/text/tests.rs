@@ -36,9 +36,10 @@ fn judge(record: &mut Record) {
         plan,
         objective,
         arms,
+        info,
         ..
     } = record;
-    analyse::compare_arms(arms, plan, objective).unwrap();
+    analyse::compare_arms(arms, plan, objective, info.test).unwrap();
     record.conclusion = conclusion(record);
 }
 

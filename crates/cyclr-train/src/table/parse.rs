@@ -12,10 +12,10 @@ pub(super) struct Table {
     decimal_comma: bool,
 }
 
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Where it stands: "line 3", or "value 2" of a list in JSON.
-    pub(super) place: String,
-    pub(super) cells: Vec<String>,
+    pub(crate) place: String,
+    pub(crate) cells: Vec<String>,
 }
 
 impl Table {
@@ -92,10 +92,10 @@ fn from_csv(text: &str) -> Result<Table, String> {
             }),
         }
     }
-    let names = names.ok_or("it is empty: record at least one update")?;
+    let names = names.ok_or("it is empty")?;
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(format!(
-            "it has no names of columns (the first line is `{}`): put lr,loss or the like in front, with numpy as \
+            "it has no names of columns (the first line is `{}`): name them in the first line, with numpy as \
              savetxt(…, delimiter=\",\", header=\"lr,loss\")",
             header.chars().take(60).collect::<String>().trim_end()
         ));
@@ -163,8 +163,7 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     let longest = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
     if let Some((name, list)) = lists.iter().find(|(_, list)| list.len() != longest) {
         return Err(format!(
-            "its list {name} has {} values, and another {longest}: keep the lists of rates and losses only, of the same \
-             length",
+            "its list {name} has {} values, and another {longest}: keep only lists of the same length",
             list.len()
         ));
     }
@@ -204,7 +203,7 @@ fn from_records(records: &[Value]) -> Result<Table, String> {
     } else {
         return Err(
             "its lists have no names: write them as {\"lr\": […], \"loss\": […]}, as json.dump(dict(lr=lrs, loss=losses), \
-             file) does"
+             file) does, or as one object a line"
                 .into(),
         );
     };
