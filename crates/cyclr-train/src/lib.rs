@@ -9,6 +9,8 @@
 //!   [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
+//! - [`judge`](mod@judge): the same verdicts on runs that were made elsewhere.
+//! - [`verdict`]: the words of both.
 //! - [`check`]: whether a trainer does what all of them rely on.
 //! - [`store`]: what a run leaves in its folder.
 //! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
@@ -31,6 +33,7 @@ mod error;
 mod event;
 pub mod find;
 mod interrupt;
+pub mod judge;
 pub mod noisy_quadratic;
 mod obeyed;
 mod pace;

@@ -38,6 +38,7 @@ mod text;
 mod tune;
 mod v1;
 
+pub(crate) use analyse::example_spread;
 pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};

@@ -72,6 +72,14 @@ impl TableFile {
     }
 }
 
+/// A name in lower case, with `_` for whatever is no letter or digit, and none at its ends.
+pub(crate) fn plain_name(name: &str) -> String {
+    let name = name.to_lowercase();
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    String::from(name.trim_matches('_'))
+}
+
 /// Why a file has no table that can be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

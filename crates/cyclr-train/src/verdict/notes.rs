@@ -71,36 +71,25 @@ impl Standings<'_> {
 
     /// What the number of test examples explains.
     fn examples(&self) -> Option<String> {
-        let reference = &self.arms[self.reference];
-        let (examples, sample) = (reference.examples?, reference.sample?);
-        let share = |(label, share): (&str, f64)| format!("{label} {:.0} %", 100.0 * share);
+        let examples = self.arms[self.reference].examples?;
         let arms = self.arms.iter();
-        let shares = arms.filter_map(|arm| Some(share((arm.label, arm.examples?.share?))));
+        let shares = arms.filter_map(|arm| {
+            let share = arm.examples?.share?;
+            Some(format!("{:.0} % ({})", 100.0 * share, arm.label))
+        });
         let shares: Vec<String> = shares.collect();
         let of = if shares.is_empty() {
             String::new()
         } else {
             format!(
-                ". Of the variance of a new training on new examples they explain at least: {}",
+                ": of the variance of a new training on new examples at least {}",
                 listed(&shares)
             )
         };
         Some(format!(
-            "{} test examples by themselves give {} {} of {} % a standard deviation of {} points{of}.",
+            "Drawing {} test examples gives by itself a standard deviation of {} points{of}.",
             examples.examples,
-            article(&self.objective.name),
-            self.objective.name,
-            two_decimals(sample.mean),
             two_decimals(examples.sd)
         ))
-    }
-}
-
-/// `a` or `an`, by the first letter.
-fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
     }
 }
