@@ -20,8 +20,8 @@ import statsmodels
 from scipy import integrate, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
-from statsmodels.stats.weightstats import ttost_paired
+from statsmodels.stats.power import TTestIndPower, TTestPower
+from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 mpmath.mp.dps = 120
 rng = np.random.default_rng(20151)
@@ -180,6 +180,69 @@ def families():
     return rows
 
 
+def unpaired_families(rng):
+    """Families of arms on other seeds than the reference's, or on other numbers of them: Welch's tests."""
+    rows = []
+    for n, sizes, shift, sd, margin in [
+        (2, [2], 1.0, 0.3, 0.5), (2, [3, 2], 0.0, 0.2, 0.5), (3, [5, 4], 1.0, 0.1, 0.5), (5, [5, 5], 0.0, 0.05, 0.5),
+        (5, [3, 9], 0.3, 0.06, 0.5), (17, [12], -1.2, 0.9, 0.5), (10, [10, 4, 25], 0.5, 0.5, 1.0), (30, [2], 0.2, 0.3, 0.1),
+        (8, [40, 3], 0.05, 0.02, 0.5), (500, [700], 0.05, 0.4, 0.2), (6, [6, 6, 6, 6], 0.9, 0.3, 0.5),
+    ]:
+        reference = 71 + rng.normal(0, sd, n)
+        values = [71 + shift * (i % 3 + 1) * (-1) ** i + rng.normal(0, sd * (1 + i), m) for i, m in enumerate(sizes)]
+        tests = [stats.ttest_ind(arm, reference, equal_var=False) for arm in values]
+        intervals = [test.confidence_interval(0.95) for test in tests]
+        tosts = [ttost_ind(arm, reference, -margin, margin, usevar="unequal") for arm in values]
+        rows.append({
+            "reference": floats(reference), "arms": [floats(arm) for arm in values], "margin": margin,
+            "t": floats(test.statistic for test in tests), "p": floats(test.pvalue for test in tests),
+            "df": floats(test.df for test in tests),
+            "low": floats(i.low for i in intervals), "high": floats(i.high for i in intervals),
+            "holm": floats(multipletests([test.pvalue for test in tests], method="holm")[1]),
+            "p_below": floats(tost[1][1] for tost in tosts), "p_above": floats(tost[2][1] for tost in tosts),
+            "tost": floats(tost[0] for tost in tosts),
+            "tost_holm": floats(multipletests([tost[0] for tost in tosts], method="holm")[1]),
+        })
+    return rows
+
+
+def unpaired_seeds(rng):
+    """Seeds of each arm that would detect the difference seen, at both ends of the 80 % interval of the deviation."""
+    rows = []
+    for n, m, shift in [(5, 5, 0.4), (5, 3, 0.6), (4, 9, 0.3), (12, 17, 0.2), (3, 3, 0.5)]:
+        arm, reference = rng.normal(shift, 1, n), rng.normal(0, 1, m)
+        test = stats.ttest_ind(arm, reference, equal_var=False)
+        if test.pvalue < 0.05:
+            continue
+        seen = (arm.mean() - reference.mean()) / math.sqrt((arm.var(ddof=1) + reference.var(ddof=1)) / 2)
+        ends = []
+        for p in (0.9, 0.1):
+            effect = abs(seen) / math.sqrt(test.df / stats.chi2.ppf(p, test.df))
+            power = lambda k: TTestIndPower().power(effect, k, 0.05)
+            ends.append(next((k for k in range(2, 1000) if power(k) >= 0.8), 1000))
+        rows.append({"arm": floats(arm), "reference": floats(reference), "low": ends[0], "high": ends[1]})
+    return rows
+
+
+def correlations(rng):
+    """Pearson's r with Fisher's interval."""
+    rows = []
+    for n, shared in [(4, 0.0), (5, 2.0), (5, -1.0), (8, 0.5), (25, 0.8), (400, 0.1)]:
+        common = rng.normal(0, 1, n)
+        arm, reference = 71 + shared * common + rng.normal(0, 1, n), 80 + common + rng.normal(0, 0.5, n)
+        found = stats.pearsonr(arm, reference)
+        interval = found.confidence_interval(0.95)
+        rows.append({"arm": floats(arm), "reference": floats(reference), "r": float(found.statistic),
+                     "low": float(interval.low), "high": float(interval.high)})
+    return rows
+
+
+def example_spreads():
+    """The standard deviation of the share of examples that are right, by scipy's binomial."""
+    cases = [(1, 0.5), (100, 0.03), (2000, 0.9), (2000, 0.8588), (10000, 0.9421), (50000, 0.763)]
+    return [[n, p, float(stats.binom(n, p).std() / n)] for n, p in cases]
+
+
 def holm_table():
     cases = [[0.03], [0.01, 0.04], [0.04, 0.01], [0.02, 0.02, 0.02], [1.0, 0.0, 0.5], [0.6, 0.7, 0.8]]
     cases += [floats(rng.beta(0.4, 2, n)) for n in (2, 3, 5, 8, 13)]
@@ -295,6 +358,12 @@ def main():
         "families": families(), "holm": holm_table(),
         "seeds_to_detect": seeds_to_detect(), "seeds_to_equate": seeds_to_equate(),
         "mcnemar": mcnemar_table(), "order_statistics": order_statistics(), "ratios": ratios(),
+    }
+    # A generator of their own, so that adding these moved none of the tables above.
+    new = np.random.default_rng(20152)
+    tables |= {
+        "unpaired_families": unpaired_families(new), "unpaired_seeds": unpaired_seeds(new),
+        "correlations": correlations(new), "example_spreads": example_spreads(),
     }
     lines = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in tables.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"

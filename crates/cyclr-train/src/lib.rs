@@ -9,6 +9,8 @@
 //!   [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
+//! - [`judge`](mod@judge): the same verdicts on runs that were made elsewhere.
+//! - [`verdict`]: the words of both.
 //! - [`check`]: whether a trainer does what all of them rely on.
 //! - [`store`]: what a run leaves in its folder.
 //! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
@@ -31,12 +33,15 @@ mod error;
 mod event;
 pub mod find;
 mod interrupt;
+pub mod judge;
 pub mod noisy_quadratic;
 mod obeyed;
 mod pace;
 mod parallel;
 mod run;
 pub mod store;
+mod table;
+pub mod verdict;
 
 pub use error::Error;
 pub use event::{Event, Watch};
@@ -47,3 +52,4 @@ pub use run::{
     Average, Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume,
     train, train_in,
 };
+pub use table::TableError;

@@ -2,9 +2,10 @@
 //! with.
 
 use cyclr::stats::{
-    self, Comparison, Interval, Rules, Summary, Time, Verdict, median_time, time_ratio,
+    self, Comparison, ExampleSpread, Interval, Rules, StatsError, Summary, Time, Verdict,
+    median_time, time_ratio,
 };
-use cyclr::trainer::Objective;
+use cyclr::trainer::{Objective, Unit};
 
 use super::Plan;
 use super::plan::Grid;
@@ -14,15 +15,17 @@ use super::record::{
 };
 use crate::{Error, ValidationPoint};
 
-/// Puts beside every arm, at every budget, how it stands against the references.
+/// Puts beside every arm, at every budget, how it stands against the references. So many examples
+/// are in the test split.
 pub(super) fn compare_arms(
     arms: &mut [ArmOutcome],
     plan: &Plan,
     objective: &Objective,
+    examples: u64,
 ) -> Result<(), Error> {
     for arm in arms.iter_mut() {
         for budget in &mut arm.budgets {
-            budget.samples = samples(&budget.runs)?;
+            budget.samples = samples(&budget.runs, objective, examples)?;
         }
     }
     for (place, &fraction) in plan.budgets.iter().enumerate() {
@@ -71,17 +74,36 @@ fn references(
 }
 
 /// The final values of the runs that did not diverge.
-fn samples(runs: &[RunOutcome]) -> Result<Option<Samples>, Error> {
+fn samples(
+    runs: &[RunOutcome],
+    objective: &Objective,
+    examples: u64,
+) -> Result<Option<Samples>, Error> {
     // A run without values diverged, and is counted as such.
     let values: Vec<_> = runs.iter().filter_map(|run| run.values).collect();
     if values.is_empty() {
         return Ok(None);
     }
     let of = |values: Vec<f64>| Summary::of(&values);
+    let test = of(values.iter().map(|v| v.test).collect())?;
     Ok(Some(Samples {
         validation: of(values.iter().map(|v| v.validation).collect())?,
-        test: of(values.iter().map(|v| v.test).collect())?,
+        examples: example_spread(&test, objective, examples)?,
+        test,
     }))
+}
+
+/// What so many examples explain of the spread of an accuracy; nothing of any other objective.
+pub(crate) fn example_spread(
+    sample: &Summary,
+    objective: &Objective,
+    examples: u64,
+) -> Result<Option<ExampleSpread>, StatsError> {
+    let whole = Unit::Points.of(1.0);
+    // What is in points is a share of examples, unless its trainer means something else by it.
+    let is_share = objective.unit == Unit::Points && (0.0..=whole).contains(&sample.mean);
+    let spread = (is_share && examples > 0).then(|| ExampleSpread::of(sample, whole, examples));
+    spread.transpose()
 }
 
 /// Every arm beside the reference, by final test values; nothing for the reference itself.
@@ -250,7 +272,7 @@ mod tests {
         BudgetOutcome {
             spec: None,
             updates: 40,
-            samples: samples(&runs).unwrap(),
+            samples: samples(&runs, &Objective::ACCURACY, 1000).unwrap(),
             runs,
             against: Vec::new(),
         }

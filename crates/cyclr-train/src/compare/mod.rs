@@ -31,7 +31,6 @@ mod bounds;
 mod execute;
 mod export;
 mod folder;
-mod layout;
 mod plan;
 pub mod record;
 mod study;
@@ -39,6 +38,7 @@ mod text;
 mod tune;
 mod v1;
 
+pub(crate) use analyse::example_spread;
 pub use arm::{Arm, ArmPolicy};
 pub use execute::{CompareEvent, RunName, Settings, compare};
 pub use export::{Evidence, FoundBounds, WinnerFile};

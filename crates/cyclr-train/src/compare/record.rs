@@ -9,12 +9,15 @@
 use std::collections::BTreeMap;
 
 use cyclr::Spec;
-use cyclr::stats::{Comparison, Summary};
+use cyclr::stats::{Comparison, ExampleSpread, Summary};
 use cyclr::trainer::{Direction, Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
+use crate::verdict::{self, Standing, Standings};
 use crate::{Pace, ValidationPoint};
+
+pub use crate::verdict::{Because, Conclusion, Row, Winner};
 
 /// A comparison: what was planned, measured and concluded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -215,6 +218,10 @@ pub struct Samples {
     pub validation: Summary,
     /// On the test split, which is reported.
     pub test: Summary,
+    /// What the number of test examples explains of its spread; `null` if the objective is no
+    /// accuracy.
+    #[serde(default)]
+    pub examples: Option<ExampleSpread>,
 }
 
 /// An arm beside one reference.
@@ -266,68 +273,6 @@ pub struct TimeToTarget {
     pub ratio_confidence: f64,
 }
 
-/// What a comparison says: a headline, a row an arm, and at most three notes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Conclusion {
-    /// One sentence, with the winner first.
-    pub headline: String,
-    /// A row an arm, in the plan's order.
-    pub table: Vec<Row>,
-    /// What else must be known; at most three.
-    pub notes: Vec<String>,
-    /// What these figures cannot say.
-    pub limits: Vec<String>,
-    /// The arm to train with; `null` if every arm diverged.
-    pub winner: Option<Winner>,
-}
-
-/// An arm in a row, as people read it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Row {
-    /// The arm's label.
-    pub arm: String,
-    /// The test value's mean and 95 % interval over seeds.
-    pub test: String,
-    /// The difference from the reference, with its 95 % interval.
-    pub difference: String,
-    /// What may be said of the difference.
-    pub verdict: String,
-    /// The time to the target as a multiple of the reference's own, and the runs that reached it.
-    pub time_to_target: String,
-    /// The spec at the chosen peak rate.
-    pub policy: String,
-}
-
-/// The arm to train with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Winner {
-    /// The arm.
-    pub arm: usize,
-    /// Why it.
-    pub because: Because,
-}
-
-/// Why an arm is the one to train with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Because {
-    /// It is shown to be better than the reference; of several such arms, it validates best.
-    Better,
-    /// It is the reference, and every other arm is shown to be worse.
-    NoneBetter,
-    /// Nothing separates it from others, and it costs the least.
-    Cheapest,
-    /// The reference diverged, so that nothing can be compared, and it validates best.
-    Validation,
-}
-
 impl Record {
     /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
     pub(super) fn check_places(&self) -> Result<(), &'static str> {
@@ -362,6 +307,31 @@ impl Record {
     /// The label of an arm.
     pub fn label(&self, arm: usize) -> &str {
         &self.plan.arms[arm].label
+    }
+
+    /// How the arms stand at the whole budget beside the declared reference.
+    pub fn standings(&self) -> Standings<'_> {
+        self.beside(self.plan.reference, Role::Declared)
+    }
+
+    /// How the arms stand at the whole budget beside a reference in its role.
+    pub fn beside(&self, reference: usize, role: Role) -> Standings<'_> {
+        let standing = |(arm, whole): (usize, &BudgetOutcome)| Standing {
+            label: self.label(arm),
+            runs: whole.runs.len(),
+            diverged: whole.diverged(),
+            sample: whole.samples.map(|samples| samples.test),
+            examples: whole.samples.and_then(|samples| samples.examples),
+            rank: whole.validation(),
+            difference: whole.against(role).and_then(|against| against.difference),
+        };
+        Standings {
+            objective: &self.objective,
+            margin: self.plan.margin,
+            reference,
+            arms: self.whole().enumerate().map(standing).collect(),
+            no_runs: "diverged",
+        }
     }
 
     /// The references at a budget, with their roles: the declared one first.
@@ -424,13 +394,5 @@ pub(super) fn best<'a>(
 ) -> Option<usize> {
     // An arm that is not whole has no value to be the best by.
     let validated = arms.filter_map(|(place, arm)| Some((place, arm.validation()?)));
-    validated
-        .reduce(|best, next| {
-            if direction.is_better(next.1, best.1) {
-                next
-            } else {
-                best
-            }
-        })
-        .map(|(place, _)| place)
+    verdict::best(validated, direction)
 }

@@ -81,7 +81,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             budgets: budgets.collect::<Result<_, _>>()?,
         });
     }
-    analyse::compare_arms(&mut arms, &plan, &objective)?;
+    analyse::compare_arms(&mut arms, &plan, &objective, info.test)?;
     let mut record = Record {
         plan,
         info,

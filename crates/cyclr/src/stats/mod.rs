@@ -7,9 +7,10 @@
 //! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a
 //!   logarithmic scale.
 //! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the
-//!   same seeds.
-//! - [`compare`]: several arms against one reference, adjusted by [`holm`], each with a
-//!   [`Verdict`].
+//!   same seeds; [`Welch`]: the same on other seeds. [`Correlation`] tells what pairing is worth.
+//! - [`compare`] and [`compare_family`]: several arms against one reference, adjusted by [`holm`],
+//!   each with a [`Verdict`].
+//! - [`ExampleSpread`]: the part of the spread that the number of test examples explains.
 //! - [`seeds_to_decide`]: how many seeds would settle what these could not.
 //! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
 //! - [`time_ratio`]: how much sooner a target is reached, where some runs never reach it.
@@ -17,26 +18,36 @@
 //!
 //! Values must be finite; NaN is refused, never skipped.
 
+mod correlation;
 mod distributions;
+mod examples;
 mod holm;
 mod mcnemar;
 mod paired;
 mod seeds;
 mod special;
 mod summary;
+mod t_test;
 mod time_to_target;
 mod verdict;
+mod welch;
 
+pub use correlation::Correlation;
 pub use distributions::{
     binomial_tail, chi_square_cdf, chi_square_quantile, student_cdf, student_quantile,
 };
+pub use examples::ExampleSpread;
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar};
-pub use paired::{Paired, TTest, Tost};
+pub use paired::Paired;
 pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
 pub use summary::{Interval, LogSummary, Summary};
+pub use t_test::{TTest, Tost};
 pub use time_to_target::{Median, Time, TimeRatio, median_time, time_ratio};
-pub use verdict::{Comparison, Obstacle, Rules, Verdict, compare};
+pub use verdict::{
+    Comparison, Difference, Obstacle, Pairing, Rules, Verdict, compare, compare_family,
+};
+pub use welch::Welch;
 
 /// The chance of a wrong claim that is accepted, family-wise.
 pub const ALPHA: f64 = 0.05;

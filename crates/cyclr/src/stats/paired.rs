@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use libm::fabs;
 
 use super::{
-    StatsError, Summary, check_range, distributions::lower_student, summary::check_finite,
+    Correlation, StatsError, Summary, TTest, Tost,
+    t_test::{ROUNDING, Scale, check_margin},
 };
 
 /// The differences of two arms that ran on the same seeds, arm less reference.
@@ -17,32 +18,7 @@ pub struct Paired {
     summary: Summary,
     /// Whether the differences vary by more than the rounding of their subtraction.
     varies: bool,
-}
-
-/// A paired t-test (Student 1908).
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TTest {
-    /// t = mean difference / standard error.
-    pub statistic: f64,
-    /// Degrees of freedom, n - 1.
-    pub df: f64,
-    /// The probability of a |t| at least as large if the true mean difference is 0 (two-sided).
-    pub p: f64,
-}
-
-/// Two one-sided tests of equivalence within a margin (Schuirmann 1987).
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Tost {
-    /// p-value against "the true difference is -margin or less": P(T >= (mean + margin)/se).
-    pub p_below: f64,
-    /// p-value against "the true difference is +margin or more": P(T <= (mean - margin)/se).
-    pub p_above: f64,
-    /// The larger of the two: equivalence is claimed only if both are excluded.
-    pub p: f64,
+    correlation: Option<Correlation>,
 }
 
 impl Paired {
@@ -58,8 +34,7 @@ impl Paired {
                 reference: reference.len(),
             });
         }
-        check_finite(arm)?;
-        check_finite(reference)?;
+        let means = [&Summary::of(arm)?, &Summary::of(reference)?];
         let differences: Vec<f64> = arm.iter().zip(reference).map(|(a, r)| a - r).collect();
         let largest = arm
             .iter()
@@ -68,12 +43,19 @@ impl Paired {
         Ok(Self {
             summary: Summary::of(&differences)?,
             varies: spread(&differences) > ROUNDING * largest,
+            correlation: Correlation::of(arm, reference, means),
         })
     }
 
     /// Size, mean, standard deviation and 95 % interval of the differences.
     pub fn differences(&self) -> &Summary {
         &self.summary
+    }
+
+    /// How much the two go up and down together; `None` for fewer than three pairs, and if either
+    /// does not vary.
+    pub fn correlation(&self) -> Option<Correlation> {
+        self.correlation
     }
 
     /// Tests whether the mean difference is other than 0.
@@ -84,13 +66,7 @@ impl Paired {
     /// [`StatsError::TooFew`] for one pair. [`StatsError::NoSpread`] if all differences are the
     /// same, up to the rounding of the subtraction: t would be infinite, or 0/0.
     pub fn t_test(&self) -> Result<TTest, StatsError> {
-        let (error, df) = self.error_and_df()?;
-        let statistic = self.summary.mean / error;
-        Ok(TTest {
-            statistic,
-            df,
-            p: 2.0 * lower_student(-fabs(statistic), df),
-        })
+        Ok(self.scale()?.t_test())
     }
 
     /// Tests whether the mean difference lies strictly between -margin and +margin, the margin in
@@ -100,33 +76,21 @@ impl Paired {
     /// As [`Paired::t_test`]; [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
     pub fn tost(&self, margin: f64) -> Result<Tost, StatsError> {
         check_margin(margin)?;
-        let (error, df) = self.error_and_df()?;
-        let p_below = lower_student(-(self.summary.mean + margin) / error, df);
-        let p_above = lower_student((self.summary.mean - margin) / error, df);
-        Ok(Tost {
-            p_below,
-            p_above,
-            p: p_below.max(p_above),
-        })
+        Ok(self.scale()?.tost(margin))
     }
 
-    fn error_and_df(&self) -> Result<(f64, f64), StatsError> {
+    fn scale(&self) -> Result<Scale, StatsError> {
         let Summary { n, mean, .. } = self.summary;
         match self.summary.standard_error() {
             None => Err(StatsError::TooFew { n, needed: 2 }),
             Some(_) if !self.varies => Err(StatsError::NoSpread { n, value: mean }),
-            Some(error) => Ok((error, (n - 1) as f64)),
+            Some(error) => Ok(Scale {
+                mean,
+                error,
+                df: (n - 1) as f64,
+            }),
         }
     }
-}
-
-/// Differences closer than this share of the largest value are the same: 71.3 - 71.2 and 72.3 -
-/// 72.2 differ in their last bits, and a test of such bits would be certain of anything.
-const ROUNDING: f64 = 8.0 * f64::EPSILON;
-
-/// Refuses a margin that is not a positive number.
-pub(super) fn check_margin(margin: f64) -> Result<f64, StatsError> {
-    check_range("the margin", margin, 1e-100..=1e100, "1e-100..=1e100")
 }
 
 fn spread(values: &[f64]) -> f64 {

@@ -5,7 +5,8 @@ use libm::{ceil, fabs, sqrt};
 use super::{
     ALPHA, StatsError, Summary, check_range,
     distributions::{chi_square_quantile, student_at},
-    paired::check_margin,
+    t_test::check_margin,
+    welch::Welch,
 };
 
 /// The chance to reach a verdict that the number of seeds is planned for.
@@ -50,16 +51,61 @@ pub fn seeds_to_decide(
         let value = difference.mean;
         return Err(StatsError::NoSpread { n, value });
     }
-    let df = (n - 1) as f64;
-    let seeds_at = |p: f64| -> Result<u64, StatsError> {
-        let sd = sd * sqrt(df / chi_square_quantile(p, df)?);
-        let detect = seeds_to_detect(mean / sd, comparisons)?;
-        let equate = seeds_to_equate((margin - mean).max(0.0) / sd, comparisons)?;
-        Ok(detect.min(equate))
+    let seen = Seen {
+        n,
+        mean,
+        sd,
+        df: (n - 1) as f64,
     };
-    let low = seeds_at(0.9)?.max(n as u64 + 1);
-    let high = seeds_at(0.1)?.max(low);
-    Ok(SeedRange { low, high })
+    seen.decide(margin, comparisons, 1)
+}
+
+/// [`seeds_to_decide`] of arms that are not paired, as the seeds of each of the two: the mean and
+/// √(s₁² + s₂²) of [`Welch`] in place of those of the pairs, and 2·(n - 1) degrees of freedom.
+///
+/// # Errors
+/// As [`seeds_to_decide`].
+pub(super) fn unpaired_seeds_to_decide(
+    difference: &Welch,
+    margin: f64,
+    comparisons: usize,
+) -> Result<SeedRange, StatsError> {
+    check_margin(margin)?;
+    let n = difference.samples()[0].n.min(difference.samples()[1].n);
+    let sd = difference.sd().ok_or(StatsError::TooFew { n, needed: 2 })?;
+    let seen = Seen {
+        n,
+        mean: fabs(difference.mean()),
+        sd,
+        df: difference.scale()?.df,
+    };
+    seen.decide(margin, comparisons, 2)
+}
+
+/// What is known of a difference.
+struct Seen {
+    n: usize,
+    /// Its size.
+    mean: f64,
+    /// Above 0.
+    sd: f64,
+    df: f64,
+}
+
+impl Seen {
+    /// The seeds at both ends of the interval of the standard deviation, in a test with
+    /// `sides`·(n - 1) degrees of freedom.
+    fn decide(self, margin: f64, comparisons: usize, sides: u64) -> Result<SeedRange, StatsError> {
+        let seeds_at = |p: f64| -> Result<u64, StatsError> {
+            let sd = self.sd * sqrt(self.df / chi_square_quantile(p, self.df)?);
+            let detect = detect(self.mean / sd, comparisons, sides)?;
+            let equate = equate((margin - self.mean).max(0.0) / sd, comparisons, sides)?;
+            Ok(detect.min(equate))
+        };
+        let low = seeds_at(0.9)?.max(self.n as u64 + 1);
+        let high = seeds_at(0.1)?.max(low);
+        Ok(SeedRange { low, high })
+    }
 }
 
 /// The seeds at which a true difference of `effect` standard deviations (of the paired
@@ -73,8 +119,7 @@ pub fn seeds_to_decide(
 /// # Errors
 /// [`StatsError::Range`] if the effect is negative or NaN, or there is no comparison.
 pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsError> {
-    let fraction = share_of_alpha(effect, comparisons)?;
-    Ok(smallest(effect, 1.0 - fraction / 2.0, POWER))
+    detect(effect, comparisons, 1)
 }
 
 /// The seeds at which equivalence is shown with a chance of at least about 80 % if the nearer
@@ -86,8 +131,18 @@ pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsErro
 /// # Errors
 /// [`StatsError::Range`] if the room is negative or NaN, or there is no comparison.
 pub fn seeds_to_equate(room: f64, comparisons: usize) -> Result<u64, StatsError> {
+    equate(room, comparisons, 1)
+}
+
+fn detect(effect: f64, comparisons: usize, sides: u64) -> Result<u64, StatsError> {
+    let fraction = share_of_alpha(effect, comparisons)?;
+    Ok(smallest(effect, 1.0 - fraction / 2.0, POWER, sides))
+}
+
+fn equate(room: f64, comparisons: usize, sides: u64) -> Result<u64, StatsError> {
     let fraction = share_of_alpha(room, comparisons)?;
-    Ok(smallest(room, 1.0 - fraction, f64::midpoint(1.0, POWER)))
+    let power = f64::midpoint(1.0, POWER);
+    Ok(smallest(room, 1.0 - fraction, power, sides))
 }
 
 fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {
@@ -99,9 +154,9 @@ fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {
 
 /// The smallest n whose quantiles ask for no more than n. What they ask for falls with n, so what
 /// they ask for at the cap is a lower bound, a few steps below the answer.
-fn smallest(effect: f64, p_claim: f64, p_power: f64) -> u64 {
+fn smallest(effect: f64, p_claim: f64, p_power: f64, sides: u64) -> u64 {
     let asked = |n: u64| {
-        let df = (n - 1) as f64;
+        let df = (sides * (n - 1)) as f64;
         let root = (student_at(p_claim, df) + student_at(p_power, df)) / effect;
         root * root
     };

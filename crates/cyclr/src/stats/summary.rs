@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use libm::{exp, fabs, log, sqrt};
 
-use super::{ALPHA, LARGEST, StatsError, distributions::student_at};
+use super::{ALPHA, LARGEST, StatsError, distributions::student_at, t_test::ROUNDING};
 
 /// A closed range of values, in the unit of the sample; `[low, high]` in records.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,6 +103,11 @@ impl Summary {
     pub fn standard_error(&self) -> Option<f64> {
         self.sd.map(|sd| sd / sqrt(self.n as f64))
     }
+
+    /// Whether the values vary by more than the rounding of their mean.
+    pub(super) fn varies(&self) -> bool {
+        self.sd.is_some_and(|sd| sd > ROUNDING * fabs(self.mean))
+    }
 }
 
 /// The same on a logarithmic scale, for positive quantities that vary by factors, such as learning
@@ -162,7 +167,7 @@ pub(super) fn check_positive(index: usize, value: f64) -> Result<f64, StatsError
 }
 
 /// Refuses an empty sample, NaN, and sizes whose squares would overflow.
-pub(super) fn check_finite(values: &[f64]) -> Result<(), StatsError> {
+fn check_finite(values: &[f64]) -> Result<(), StatsError> {
     if values.is_empty() {
         return Err(StatsError::TooFew { n: 0, needed: 1 });
     }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    ALPHA, Paired, SeedRange, StatsError, Summary, TTest, Tost, holm, paired::check_margin,
-    seeds_to_decide,
+    ALPHA, Correlation, Interval, Paired, SeedRange, StatsError, TTest, Tost, Welch, holm,
+    seeds::unpaired_seeds_to_decide, seeds_to_decide, t_test::check_margin,
 };
 use crate::trainer::Direction;
 
@@ -40,9 +40,10 @@ pub enum Verdict {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Obstacle {
-    /// One seed has no spread to judge a difference by.
+    /// One seed has no spread to judge a difference by: of either arm, if they are not paired.
     OneSeed,
-    /// The difference was the same at every seed, so nothing shows how it would vary at others.
+    /// The difference was the same at every seed, or unpaired arms do not vary at all, so nothing
+    /// shows how it would vary at other seeds.
     /// Two arms that are the same by construction end here, with a difference of 0.
     NoSpread,
     /// The differences vary too much for this number of seeds; about so many in all would decide.
@@ -54,10 +55,14 @@ pub enum Obstacle {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comparison {
-    /// The paired differences, arm less reference. The interval is this comparison's own, not
+    /// Arm less reference, and whether it is paired. The interval is this comparison's own, not
     /// widened for the number of arms, so it can exclude 0 if the verdict, which is adjusted, is
     /// undecided.
-    pub difference: Summary,
+    pub difference: Difference,
+    /// How much the two go up and down together; `None` if they are not paired, for fewer than
+    /// three pairs, and if either does not vary.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub correlation: Option<Correlation>,
     /// The test for a difference; `None` if one seed or no spread leaves nothing to test.
     pub t_test: Option<TTest>,
     /// Its p-value after [`holm`] over all arms; 1 if there was no test.
@@ -72,23 +77,39 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// Compares each arm with the reference on the same seeds. The arms given here are one family.
-///
-/// 1. Of each arm a paired t-test (two-sided) and a TOST with the margin. An arm that cannot be
-///    tested counts with p = 1.
-/// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs.
-/// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted
-///    TOST p < 0.05:
-///    equivalent. Else undecided.
-///
-/// So the chance that any arm is wrongly called better or worse is at most 5 %, and so is the
-/// chance that any arm whose true difference is the margin or more is called equivalent, whatever
-/// the number of arms. Both are adjusted since both are claims, and each further arm is a further
-/// chance to be wrong. Both tests can succeed at once if the spread is small: then the difference
-/// is real and small, better or worse stands, and [`Comparison::within_margin`] is set.
-///
-/// The seeds are the population: the values of one seed are means over the same test examples, and
-/// nothing here speaks of new examples.
+/// The difference of an arm from the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Difference {
+    /// The number of pairs; of arms that are not paired, the values of the arm.
+    pub n: usize,
+    /// The values of the reference, if the two are not paired; `None` if they are.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub reference_n: Option<usize>,
+    /// The mean, arm less reference.
+    pub mean: f64,
+    /// The standard deviation of the paired differences; if not paired, of the difference of two
+    /// values, √(s₁² + s₂²). `None` if one value leaves no spread to see.
+    pub sd: Option<f64>,
+    /// The 95 % interval of the true difference: Student's, or Welch's if not paired; `None` as
+    /// above.
+    pub interval: Option<Interval>,
+}
+
+/// An arm and the reference, before they are tested.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pairing {
+    /// Both ran on the same seeds: Student's paired t-test.
+    BySeed(Paired),
+    /// They did not: Welch's t-test.
+    Unpaired(Welch),
+}
+
+/// Compares each arm with the reference on the same seeds, by [`compare_family`].
 ///
 /// ```
 /// use cyclr::{trainer::Direction, stats};
@@ -106,32 +127,121 @@ pub fn compare(
     rules: Rules,
 ) -> Result<Vec<Comparison>, StatsError> {
     check_margin(rules.margin)?;
-    let pairs = arms
-        .iter()
-        .map(|arm| Paired::new(arm, reference))
-        .collect::<Result<Vec<_>, _>>()?;
-    let t_tests: Vec<_> = pairs.iter().map(|pair| pair.t_test().ok()).collect();
-    let tosts: Vec<_> = pairs
+    let pair = |arm: &&[f64]| Paired::new(arm, reference).map(Pairing::BySeed);
+    let family: Vec<Pairing> = arms.iter().map(pair).collect::<Result<_, _>>()?;
+    compare_family(&family, rules)
+}
+
+/// Compares arms with one reference, each paired with it or not. The arms given here are one
+/// family.
+///
+/// 1. Of each arm a t-test (two-sided) and a TOST with the margin, paired or Welch's. An arm that cannot be
+///    tested counts with p = 1.
+/// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs.
+/// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted
+///    TOST p < 0.05:
+///    equivalent. Else undecided.
+///
+/// So the chance that any arm is wrongly called better or worse is at most 5 %, and so is the
+/// chance that any arm whose true difference is the margin or more is called equivalent, whatever
+/// the number of arms. Both are adjusted since both are claims, and each further arm is a further
+/// chance to be wrong. Both tests can succeed at once if the spread is small: then the difference
+/// is real and small, better or worse stands, and [`Comparison::within_margin`] is set.
+///
+/// The seeds are the population: the values of one seed are means over the same test examples, and
+/// nothing here speaks of new examples.
+///
+/// # Errors
+/// [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
+pub fn compare_family(family: &[Pairing], rules: Rules) -> Result<Vec<Comparison>, StatsError> {
+    check_margin(rules.margin)?;
+    // An arm that cannot be tested has its obstacle in place of a p-value.
+    let t_tests: Vec<_> = family.iter().map(|pair| pair.t_test().ok()).collect();
+    let tosts: Vec<_> = family
         .iter()
         .map(|pair| pair.tost(rules.margin).ok())
         .collect();
     let adjusted = holm(&or_one(t_tests.iter().map(|test| test.map(|t| t.p))))?;
     let adjusted_tost = holm(&or_one(tosts.iter().map(|test| test.map(|t| t.p))))?;
-    (0..arms.len())
-        .map(|i| {
-            let mut comparison = Comparison {
-                difference: *pairs[i].differences(),
-                t_test: t_tests[i],
-                adjusted_p: adjusted[i],
-                tost: tosts[i],
-                adjusted_tost_p: adjusted_tost[i],
-                within_margin: adjusted_tost[i] < ALPHA,
-                verdict: Verdict::Equivalent,
-            };
-            comparison.verdict = comparison.judge(rules, arms.len())?;
-            Ok(comparison)
-        })
-        .collect()
+    let judged = family.iter().enumerate().map(|(i, pair)| {
+        let mut comparison = Comparison {
+            difference: pair.difference(),
+            correlation: pair.correlation(),
+            t_test: t_tests[i],
+            adjusted_p: adjusted[i],
+            tost: tosts[i],
+            adjusted_tost_p: adjusted_tost[i],
+            within_margin: adjusted_tost[i] < ALPHA,
+            verdict: Verdict::Equivalent,
+        };
+        comparison.verdict = comparison.judge(pair, rules, family.len())?;
+        Ok(comparison)
+    });
+    judged.collect()
+}
+
+impl Pairing {
+    fn t_test(&self) -> Result<TTest, StatsError> {
+        match self {
+            Self::BySeed(pair) => pair.t_test(),
+            Self::Unpaired(welch) => welch.t_test(),
+        }
+    }
+
+    fn tost(&self, margin: f64) -> Result<Tost, StatsError> {
+        match self {
+            Self::BySeed(pair) => pair.tost(margin),
+            Self::Unpaired(welch) => welch.tost(margin),
+        }
+    }
+
+    fn difference(&self) -> Difference {
+        match self {
+            Self::BySeed(pair) => {
+                let pairs = pair.differences();
+                Difference {
+                    n: pairs.n,
+                    reference_n: None,
+                    mean: pairs.mean,
+                    sd: pairs.sd,
+                    interval: pairs.interval,
+                }
+            }
+            Self::Unpaired(welch) => Difference {
+                n: welch.samples()[0].n,
+                reference_n: Some(welch.samples()[1].n),
+                mean: welch.mean(),
+                sd: welch.sd(),
+                interval: welch.interval(),
+            },
+        }
+    }
+
+    fn correlation(&self) -> Option<Correlation> {
+        match self {
+            Self::BySeed(pair) => pair.correlation(),
+            Self::Unpaired(_) => None,
+        }
+    }
+
+    fn seeds_to_decide(&self, margin: f64, family: usize) -> Result<SeedRange, StatsError> {
+        match self {
+            Self::BySeed(pair) => seeds_to_decide(pair.differences(), margin, family),
+            Self::Unpaired(welch) => unpaired_seeds_to_decide(welch, margin, family),
+        }
+    }
+}
+
+impl Difference {
+    /// Whether the arms ran on the same seeds and were compared seed by seed.
+    pub fn is_paired(&self) -> bool {
+        self.reference_n.is_none()
+    }
+
+    /// Whether one value, of either arm if they are not paired, leaves no spread to see.
+    pub fn is_of_one(&self) -> bool {
+        self.n == 1 || self.reference_n == Some(1)
+    }
 }
 
 impl Comparison {
@@ -140,20 +250,20 @@ impl Comparison {
         matches!(self.verdict, Verdict::Better | Verdict::Worse)
     }
 
-    /// The third step of [`compare`], of whose family this is one.
-    fn judge(&self, rules: Rules, family: usize) -> Result<Verdict, StatsError> {
+    /// The third step of [`compare_family`], of whose family this is one.
+    fn judge(&self, pair: &Pairing, rules: Rules, family: usize) -> Result<Verdict, StatsError> {
         if self.adjusted_p < ALPHA {
             return Ok(side(self.difference.mean, rules.direction));
         }
         if self.within_margin {
             return Ok(Verdict::Equivalent);
         }
-        Ok(Verdict::Undecided(if self.difference.n == 1 {
+        Ok(Verdict::Undecided(if self.difference.is_of_one() {
             Obstacle::OneSeed
         } else if self.t_test.is_none() {
             Obstacle::NoSpread
         } else {
-            Obstacle::TooFewSeeds(seeds_to_decide(&self.difference, rules.margin, family)?)
+            Obstacle::TooFewSeeds(pair.seeds_to_decide(rules.margin, family)?)
         }))
     }
 }

@@ -192,7 +192,7 @@ impl Comparing<'_> {
             });
         }
         self.final_runs(&mut arms, observer)?;
-        analyse::compare_arms(&mut arms, &self.plan, &self.objective)?;
+        analyse::compare_arms(&mut arms, &self.plan, &self.objective, self.info.test)?;
         let record = self.record(pace, about, range, arms);
         let winner = export::winner_toml(&record)?;
         self.folder.finish(&record, winner.as_deref())?;

@@ -1,5 +1,7 @@
 //! What the columns of a table are, by their names.
 
+use crate::table::plain_name;
+
 /// Where a table has what a curve is made of.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -109,11 +111,7 @@ fn plain(name: &str) -> String {
         return String::new();
     }
     let name = name.rsplit('/').next().unwrap_or(name);
-    let name: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() { c } else { '_' })
-        .collect();
-    let name = name.trim_matches('_');
+    let name = plain_name(name);
     let step = name.strip_suffix("_step").filter(|&rest| rest != "global");
-    step.unwrap_or(name).to_owned()
+    step.unwrap_or(&name).to_owned()
 }

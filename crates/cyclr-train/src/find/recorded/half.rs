@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use cyclr::trainer::Direction;
 
-use super::{CurvePoint, RecordedError, Source, Unchecked};
+use super::{CurvePoint, Source, Unchecked};
+use crate::table::TableError;
 
 /// One curve for each file that has both, and for each file of losses with one of rates: the first
 /// with the first, and so on, or all with the only one.
-pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Unchecked)>, RecordedError> {
+pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Unchecked)>, TableError> {
     let (mut whole, mut rates, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
         match part(&source)? {
@@ -30,11 +31,14 @@ pub(super) fn pair(sources: Vec<Source>) -> Result<Vec<(Vec<PathBuf>, Unchecked)
     let mut curves = Vec::new();
     for source in whole {
         let points = source.points()?;
-        curves.push((vec![source.path], points));
+        curves.push((vec![source.file.path().to_owned()], points));
     }
     for (n, losses) in losses.iter().enumerate() {
         let rates = &rates[n.min(rates.len() - 1)];
-        let paths = vec![rates.source.path.clone(), losses.source.path.clone()];
+        let paths = vec![
+            rates.source.file.path().to_owned(),
+            losses.source.file.path().to_owned(),
+        ];
         curves.push((paths, joined(rates, losses)?));
     }
     Ok(curves)
@@ -47,7 +51,7 @@ enum Part {
     Losses(usize),
 }
 
-fn part(source: &Source) -> Result<Part, RecordedError> {
+fn part(source: &Source) -> Result<Part, TableError> {
     let columns = &source.columns;
     let figure = columns
         .accuracy
@@ -68,9 +72,10 @@ fn part(source: &Source) -> Result<Part, RecordedError> {
 
 /// Whether the values of a TensorBoard export are rates or losses: as the file is named, or, if
 /// its name does not say, by whether they rise throughout, which losses do not.
-fn value_part(source: &Source, value: usize) -> Result<Part, RecordedError> {
+fn value_part(source: &Source, value: usize) -> Result<Part, TableError> {
     let name = source
-        .path
+        .file
+        .path()
         .file_stem()
         .map(|name| name.to_string_lossy().to_lowercase());
     let name = name.as_deref().map_or("", |name| name);
@@ -102,15 +107,13 @@ struct Half {
 }
 
 impl Half {
-    fn of(source: Source, column: usize) -> Result<Self, RecordedError> {
+    fn of(source: Source, column: usize) -> Result<Self, TableError> {
         let steps = source.column(source.columns.step)?;
         let values = source.column(Some(column))?;
         let mut seen = BTreeMap::new();
         let mut all = Vec::new();
-        for ((step, value), row) in steps.into_iter().zip(values).zip(&source.table.rows) {
-            let refuse = |reason: String| {
-                RecordedError::refuse(&source.path, format!("{}: {reason}", row.place))
-            };
+        for ((step, value), row) in steps.into_iter().zip(values).zip(source.file.rows()) {
+            let refuse = |reason: String| source.file.refuse(format!("{}: {reason}", row.place));
             let step = step.ok_or_else(|| refuse("it has no step".into()))?;
             if let Some(earlier) = seen.insert(step.to_bits(), &row.place) {
                 return Err(refuse(format!(
@@ -128,7 +131,7 @@ impl Half {
 
 /// The losses, each with the rate of its step. Rates of steps whose loss was not recorded are not
 /// needed.
-fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
+fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, TableError> {
     let by_step: BTreeMap<u64, f64> = rates
         .values
         .iter()
@@ -137,11 +140,11 @@ fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
     let (mut points, mut places, mut column) = (Vec::new(), Vec::new(), Vec::new());
     for (step, loss, place) in &losses.values {
         let rate = by_step.get(&step.to_bits()).copied().ok_or_else(|| {
-            RecordedError::refuse(
-                &losses.source.path,
+            TableError::refuse(
+                losses.source.file.path(),
                 format!(
                     "{place}: step {step} has no rate in {}: export all points of both, and of the same run",
-                    rates.source.path.display()
+                    rates.source.file.path().display()
                 ),
             )
         })?;
@@ -157,7 +160,7 @@ fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
         column.push(*loss);
     }
     super::end_as_nan(&mut column, &places)
-        .map_err(|reason| RecordedError::refuse(&losses.source.path, reason))?;
+        .map_err(|reason| TableError::refuse(losses.source.file.path(), reason))?;
     points
         .iter_mut()
         .zip(column)

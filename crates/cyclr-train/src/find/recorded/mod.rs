@@ -1,7 +1,6 @@
 //! Curves that other tools recorded.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,13 +9,12 @@ use cyclr::range::{repeats_of, unlike};
 use cyclr::trainer::Direction;
 
 use super::{Curve, CurvePoint, curve::index_of};
+use crate::table::{Row, TableError, TableFile};
 use columns::Columns;
 use half::pair;
-use table::{Row, Table};
 
 mod columns;
 mod half;
-mod table;
 
 /// A curve that was read from one file, or from one of rates and one of losses.
 #[derive(Clone, Debug)]
@@ -106,63 +104,36 @@ pub fn copies(recorded: &[Recorded]) -> Vec<(String, String)> {
 
 /// A file whose columns are known.
 struct Source {
-    path: PathBuf,
-    table: Table,
+    file: TableFile,
     columns: Columns,
 }
 
 impl Source {
-    fn read(path: &Path) -> Result<Self, RecordedError> {
-        let refuse = |reason| RecordedError::refuse(path, reason);
-        let bytes = fs::read(path).map_err(|error| RecordedError::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
-        let table = Table::read(&bytes).map_err(refuse)?;
-        let columns = Columns::of(&table.names).map_err(refuse)?;
-        Ok(Self {
-            path: path.to_owned(),
-            table,
-            columns,
-        })
+    fn read(path: &Path) -> Result<Self, TableError> {
+        let file = TableFile::read(path)?;
+        let columns = Columns::of(file.names()).map_err(|reason| file.refuse(reason))?;
+        Ok(Self { file, columns })
     }
 
     /// What is wrong with the columns, with those that were seen.
-    fn bad_columns(&self, problem: &str) -> RecordedError {
-        let seen: Vec<String> = self.table.names.iter().map(|n| format!("`{n}`")).collect();
-        let seen = seen.join(", ");
-        RecordedError::refuse(
-            &self.path,
-            format!(
-                "its columns are {seen}: {problem}; keep lr and loss (and, of an accuracy, correct and count)"
-            ),
-        )
+    fn bad_columns(&self, problem: &str) -> TableError {
+        self.file.bad_columns(&format!(
+            "{problem}; keep lr and loss (and, of an accuracy, correct and count)"
+        ))
     }
 
     /// One column, row by row.
-    fn column(&self, index: Option<usize>) -> Result<Vec<Option<f64>>, RecordedError> {
+    fn column(&self, index: Option<usize>) -> Result<Vec<Option<f64>>, TableError> {
+        let rows = self.file.rows();
         let Some(index) = index else {
-            return Ok(vec![None; self.table.rows.len()]);
+            return Ok(vec![None; rows.len()]);
         };
-        let number = |row: &Row| {
-            self.table.number(row, index).map_err(|found| {
-                self.at(
-                    row,
-                    index,
-                    &format!("`{found}` should be a number, nan or inf"),
-                )
-            })
-        };
-        self.table.rows.iter().map(number).collect()
-    }
-
-    fn at(&self, row: &Row, index: usize, problem: &str) -> RecordedError {
-        let (place, name) = (&row.place, &self.table.names[index]);
-        RecordedError::refuse(&self.path, format!("{place}, column `{name}`: {problem}"))
+        let number = |row: &Row| self.file.number(row, index);
+        rows.iter().map(number).collect()
     }
 
     /// The points of a file that has rates and figures.
-    fn points(&self) -> Result<Unchecked, RecordedError> {
+    fn points(&self) -> Result<Unchecked, TableError> {
         let columns = &self.columns;
         let mut rows = Rows {
             lr: self.column(columns.lr)?,
@@ -172,8 +143,8 @@ impl Source {
             correct: self.column(columns.correct)?,
             count: self.column(columns.count)?,
             places: self
-                .table
-                .rows
+                .file
+                .rows()
                 .iter()
                 .map(|row| row.place.clone())
                 .collect(),
@@ -183,15 +154,13 @@ impl Source {
             let steps = self.column(Some(step))?;
             rows = rows
                 .merged(&steps)
-                .map_err(|reason| RecordedError::refuse(&self.path, reason))?;
+                .map_err(|reason| self.file.refuse(reason))?;
         }
         let direction = match columns.lower {
             Some(_) => Direction::Lower,
             None => Direction::Higher,
         };
-        let points = rows
-            .points()
-            .map_err(|reason| RecordedError::refuse(&self.path, reason))?;
+        let points = rows.points().map_err(|reason| self.file.refuse(reason))?;
         Ok(Unchecked {
             points,
             places: rows.places,
@@ -355,13 +324,14 @@ fn finish(
             error,
         })?;
     if let Some(smoothing) = undone.filter(|_| looks_undone_wrongly(&sweep)) {
-        return Err(RecordedError::refuse(
+        let refused = TableError::refuse(
             &path,
             format!(
                 "with an average by {smoothing} undone, its losses jump more than those of any sweep: they were not \
                  averaged so. Give another --smoothed, or --smoothed 0"
             ),
-        ));
+        );
+        return Err(refused.into());
     }
     let sweep = match smoothed {
         Some(Smoothed::Raw) => sweep.of_raw_losses(),
@@ -380,18 +350,18 @@ fn undo(
     points: &mut [CurvePoint],
     smoothed: Option<Smoothed>,
     path: &Path,
-) -> Result<Option<Smoothing>, RecordedError> {
+) -> Result<Option<Smoothing>, TableError> {
     let undone = match smoothed {
         Some(Smoothed::By(smoothing)) => Some(smoothing),
         Some(Smoothed::ByFactor(factor)) => Some(
             Smoothing::with_factor(factor, &losses(points))
-                .map_err(|error| RecordedError::refuse(path, error.to_string()))?,
+                .map_err(|error| TableError::refuse(path, error.to_string()))?,
         ),
         Some(Smoothed::Raw) | None => None,
     };
     if let Some(smoothing) = undone {
         if points.iter().any(|point| point.figure.is_some()) {
-            return Err(RecordedError::refuse(
+            return Err(TableError::refuse(
                 path,
                 "the bounds are read from its accuracy or figure, and --smoothed is about losses: leave --smoothed out, \
                  or the column"
@@ -419,22 +389,9 @@ fn losses(points: &[CurvePoint]) -> Vec<f64> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordedError {
-    /// A file cannot be read at all.
-    #[error("{} cannot be read: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It holds no curve that can be read.
-    #[error("{}: {reason}", path.display())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, where, and what to do.
-        reason: String,
-    },
+    /// A file has no table, or no curve in it.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// Its values together are not those of a sweep.
     #[error("{}: {place}{error}", path.display())]
     NotASweep {
@@ -457,13 +414,4 @@ pub enum RecordedError {
         /// How they differ.
         how: Unlike,
     },
-}
-
-impl RecordedError {
-    fn refuse(path: &Path, reason: String) -> Self {
-        Self::Refused {
-            path: path.to_owned(),
-            reason,
-        }
-    }
 }

@@ -12,10 +12,10 @@ pub(super) struct Table {
     decimal_comma: bool,
 }
 
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Where it stands: "line 3", or "value 2" of a list in JSON.
-    pub(super) place: String,
-    pub(super) cells: Vec<String>,
+    pub(crate) place: String,
+    pub(crate) cells: Vec<String>,
 }
 
 impl Table {
@@ -92,10 +92,10 @@ fn from_csv(text: &str) -> Result<Table, String> {
             }),
         }
     }
-    let names = names.ok_or("it is empty: record at least one update")?;
+    let names = names.ok_or("it is empty")?;
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(format!(
-            "it has no names of columns (the first line is `{}`): put lr,loss or the like in front, with numpy as \
+            "it has no names of columns (the first line is `{}`): name them in the first line, with numpy as \
              savetxt(…, delimiter=\",\", header=\"lr,loss\")",
             header.chars().take(60).collect::<String>().trim_end()
         ));
@@ -135,15 +135,24 @@ fn has_decimal_comma(rows: &[Row]) -> bool {
 
 fn from_json(text: &str) -> Result<Table, String> {
     let text = quoted_non_finite(text);
-    let values = serde_json::Deserializer::from_str(&text)
-        .into_iter::<Value>()
-        .collect::<Result<Vec<Value>, _>>()
-        .map_err(|error| format!("it is no valid JSON: {error}"))?;
+    let mut stream = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let (mut values, mut lines) = (Vec::new(), Vec::new());
+    let (mut line, mut counted) = (1, 0);
+    while let Some(value) = stream.next() {
+        values.push(value.map_err(|error| format!("it is no valid JSON: {error}"))?);
+        let end = stream.byte_offset();
+        line += text[counted..end].matches('\n').count();
+        counted = end;
+        lines.push(format!("line {line}"));
+    }
     match values.as_slice() {
         [Value::Object(columns)] => from_lists(columns),
-        [Value::Array(rows)] => from_records(rows),
+        [Value::Array(rows)] => {
+            let records = (1..=rows.len()).map(|n| format!("record {n}"));
+            from_records(rows, records.collect())
+        }
         // One object a line.
-        rows => from_records(rows),
+        rows => from_records(rows, lines),
     }
 }
 
@@ -163,8 +172,7 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     let longest = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
     if let Some((name, list)) = lists.iter().find(|(_, list)| list.len() != longest) {
         return Err(format!(
-            "its list {name} has {} values, and another {longest}: keep the lists of rates and losses only, of the same \
-             length",
+            "its list {name} has {} values, and another {longest}: keep only lists of the same length",
             list.len()
         ));
     }
@@ -189,7 +197,7 @@ fn in_order(values: &Map<String, Value>) -> Option<Vec<String>> {
 
 /// A list of objects, one for each update; or of `[wall time, step, value]`, as TensorBoard gives
 /// it.
-fn from_records(records: &[Value]) -> Result<Table, String> {
+fn from_records(records: &[Value], places: Vec<String>) -> Result<Table, String> {
     let of_three = |record: &Value| record.as_array().is_some_and(|list| list.len() == 3);
     let keys: BTreeSet<String> = records
         .iter()
@@ -204,7 +212,7 @@ fn from_records(records: &[Value]) -> Result<Table, String> {
     } else {
         return Err(
             "its lists have no names: write them as {\"lr\": […], \"loss\": […]}, as json.dump(dict(lr=lrs, loss=losses), \
-             file) does"
+             file) does, or as one object a line"
                 .into(),
         );
     };
@@ -212,8 +220,8 @@ fn from_records(records: &[Value]) -> Result<Table, String> {
         let value = record.get(name).or_else(|| record.get(n));
         value.map_or_else(String::new, text_of)
     };
-    let row = |(number, record): (usize, &Value)| Row {
-        place: format!("record {}", number + 1),
+    let row = |(record, place): (&Value, String)| Row {
+        place,
         cells: names
             .iter()
             .enumerate()
@@ -221,7 +229,7 @@ fn from_records(records: &[Value]) -> Result<Table, String> {
             .collect(),
     };
     Ok(Table {
-        rows: records.iter().enumerate().map(row).collect(),
+        rows: records.iter().zip(places).map(row).collect(),
         names,
         decimal_comma: false,
     })

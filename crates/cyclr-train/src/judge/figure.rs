@@ -1,0 +1,161 @@
+//! What the judged values are: their name, unit and direction.
+
+use cyclr::trainer::{Direction, Objective, Unit};
+
+use super::JudgeError;
+
+/// What is said of the judged values.
+#[derive(Clone, Debug, Default)]
+pub struct Figure {
+    /// Its name: that of its column, or of the figure in a column of figures' names.
+    pub name: Option<String>,
+    /// Whether more or less of it is better; if `None`, its name must tell.
+    pub direction: Option<Direction>,
+    /// Of an accuracy, or an error rate: whether it is written as a fraction, and not in per cent.
+    /// `None` for any other figure, and if that is not known.
+    pub fraction: Option<bool>,
+}
+
+/// Differences of accuracies below this do not matter, in points.
+const POINTS: f64 = 0.5;
+
+/// Words in the names of figures of which less is better.
+const LOWER: [&str; 29] = [
+    "loss",
+    "losses",
+    "error",
+    "errors",
+    "err",
+    "rmse",
+    "mse",
+    "mae",
+    "nll",
+    "perplexity",
+    "ppl",
+    "wer",
+    "cer",
+    "fid",
+    "bpc",
+    "bpb",
+    "time",
+    "seconds",
+    "secs",
+    "minutes",
+    "hours",
+    "ms",
+    "latency",
+    "cost",
+    "regret",
+    "brier",
+    "ece",
+    "entropy",
+    "crossentropy",
+];
+
+/// Words in the names of figures of which more is better.
+const HIGHER: [&str; 25] = [
+    "accuracy",
+    "accuracies",
+    "acc",
+    "auc",
+    "auroc",
+    "f1",
+    "score",
+    "reward",
+    "return",
+    "returns",
+    "r2",
+    "bleu",
+    "rouge",
+    "map",
+    "precision",
+    "recall",
+    "iou",
+    "miou",
+    "dice",
+    "success",
+    "mcc",
+    "psnr",
+    "ssim",
+    "top1",
+    "top5",
+];
+
+impl Figure {
+    /// The objective that the values are of, the name of whose column is known or not.
+    pub(super) fn objective(&self, column: Option<&str>) -> Result<Objective, JudgeError> {
+        let usual = if self.fraction.is_some() {
+            "accuracy"
+        } else {
+            "value"
+        };
+        let name = self.name.as_deref().or(column);
+        let name = String::from(name.unwrap_or(usual));
+        let direction = match self.direction.or_else(|| direction_of(&name)) {
+            Some(direction) => direction,
+            // Only accuracies and error rates have such a unit, and these say what they are.
+            None if self.fraction.is_some() => Direction::Higher,
+            None => {
+                return Err(JudgeError::Asked(format!(
+                    "`{name}` does not tell whether more or less of it is better: say --higher or --lower"
+                )));
+            }
+        };
+        let unit = match self.fraction {
+            Some(_) => Unit::Points,
+            None => Unit::Own,
+        };
+        Ok(Objective {
+            name: name.into(),
+            direction,
+            unit,
+        })
+    }
+
+    pub(super) fn margin(
+        &self,
+        objective: &Objective,
+        margin: Option<f64>,
+    ) -> Result<f64, JudgeError> {
+        match (margin, objective.unit) {
+            (Some(margin), _) => Ok(margin),
+            (None, Unit::Points) => Ok(POINTS),
+            (None, Unit::Own) => Err(JudgeError::Asked(format!(
+                "say with --margin which difference in `{}` would not matter; of an accuracy say --unit fraction or \
+                 --unit percent, and the margin is {POINTS} points",
+                objective.name
+            ))),
+        }
+    }
+
+    /// A value in the objective's unit.
+    ///
+    /// # Errors
+    /// What is wrong with an accuracy that its unit does not allow.
+    pub(super) fn in_unit(&self, value: f64) -> Result<f64, String> {
+        match self.fraction {
+            Some(true) if !(0.0..=1.0).contains(&value) => Err(format!(
+                "{value} is no fraction of 1: per cent need --unit percent"
+            )),
+            Some(false) if !(0.0..=100.0).contains(&value) => {
+                Err(format!("{value} is no percentage: it should be in 0..=100"))
+            }
+            Some(true) => Ok(Unit::Points.of(value)),
+            Some(false) | None => Ok(value),
+        }
+    }
+}
+
+/// Whether more or less is better, if the name has a word that tells, and none that tells otherwise.
+fn direction_of(name: &str) -> Option<Direction> {
+    let name = name.to_lowercase();
+    let has = |known: &[&str]| {
+        let mut words = name.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| known.contains(&word))
+    };
+    match (has(&LOWER), has(&HIGHER)) {
+        (true, false) => Some(Direction::Lower),
+        (false, true) => Some(Direction::Higher),
+        _ => None,
+    }
+}

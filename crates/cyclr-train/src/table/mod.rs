@@ -1,0 +1,112 @@
+//! Tables in files that other tools wrote: CSV in its dialects, and JSON.
+
+mod parse;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) use parse::Row;
+use parse::Table;
+
+/// A file with a table in it.
+pub(crate) struct TableFile {
+    path: PathBuf,
+    table: Table,
+}
+
+impl TableFile {
+    /// # Errors
+    /// [`TableError`]
+    pub(crate) fn read(path: &Path) -> Result<Self, TableError> {
+        let bytes = fs::read(path).map_err(|error| TableError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
+        let table = Table::read(&bytes).map_err(|reason| TableError::refuse(path, reason))?;
+        Ok(Self {
+            path: path.to_owned(),
+            table,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.table.names
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.table.rows
+    }
+
+    /// The number in a cell, `None` if it is empty.
+    ///
+    /// # Errors
+    /// [`TableError::Refused`] with the cell's place, if it is no number.
+    pub(crate) fn number(&self, row: &Row, column: usize) -> Result<Option<f64>, TableError> {
+        self.table.number(row, column).map_err(|found| {
+            let problem = format!("`{found}` should be a number, nan or inf");
+            self.at(row, column, &problem)
+        })
+    }
+
+    /// What is wrong in a cell.
+    pub(crate) fn at(&self, row: &Row, column: usize, problem: &str) -> TableError {
+        let (place, name) = (&row.place, &self.table.names[column]);
+        self.refuse(format!("{place}, column `{name}`: {problem}"))
+    }
+
+    /// What is wrong in the file.
+    pub(crate) fn refuse(&self, reason: String) -> TableError {
+        TableError::refuse(&self.path, reason)
+    }
+
+    /// What is wrong with the columns, with those that were seen.
+    pub(crate) fn bad_columns(&self, problem: &str) -> TableError {
+        let seen: Vec<String> = self.names().iter().map(|n| format!("`{n}`")).collect();
+        let seen = seen.join(", ");
+        self.refuse(format!("its columns are {seen}: {problem}"))
+    }
+}
+
+/// A name in lower case, with `_` for whatever is no letter or digit, and none at its ends.
+pub(crate) fn plain_name(name: &str) -> String {
+    let name = name.to_lowercase();
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    String::from(name.trim_matches('_'))
+}
+
+/// Why a file has no table that can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// It cannot be read at all.
+    #[error("{} cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where, and what to do.
+        reason: String,
+    },
+}
+
+impl TableError {
+    pub(crate) fn refuse(path: &Path, reason: String) -> Self {
+        Self::Refused {
+            path: path.to_owned(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Arms beside a reference, and the words for how they stand: what a comparison and a judged table
+//! have in common.
+
+mod conclusion;
+mod layout;
+mod notes;
+mod words;
+
+use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
+use cyclr::trainer::{Direction, Objective};
+
+pub use conclusion::{Because, Conclusion, Row, Winner};
+pub(crate) use words::{NOTHING, listed, word};
+
+/// Arms by their place, and how each stands beside one of them.
+#[derive(Clone, Debug)]
+pub struct Standings<'a> {
+    /// What the values are of.
+    pub objective: &'a Objective,
+    /// Differences smaller than this do not matter, in the objective's unit.
+    pub margin: f64,
+    /// The arm that the others are held against.
+    pub reference: usize,
+    /// All arms.
+    pub arms: Vec<Standing<'a>>,
+    /// What is said of an arm that has no runs.
+    pub no_runs: &'static str,
+}
+
+/// An arm beside the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// The arm's label.
+    pub label: &'a str,
+    /// The number of its runs.
+    pub runs: usize,
+    /// Of these, those that diverged: only an arm without any is compared.
+    pub diverged: usize,
+    /// The values of the runs that did not diverge.
+    pub sample: Option<Summary>,
+    /// What the number of test examples explains of their spread, if that is known.
+    pub examples: Option<ExampleSpread>,
+    /// The figure that the best arm is the best by; `None` if a run diverged or there is none.
+    pub rank: Option<f64>,
+    /// The difference from the reference; `None` for the reference itself, and if a run of either
+    /// diverged or is missing.
+    pub difference: Option<Comparison>,
+}
+
+impl Standings<'_> {
+    /// The label of an arm.
+    pub fn label(&self, arm: usize) -> &str {
+        self.arms[arm].label
+    }
+
+    /// Whether an arm's difference is shown to exist and to be less than the margin.
+    pub fn is_small(&self, arm: usize) -> bool {
+        let difference = &self.arms[arm].difference;
+        difference.is_some_and(|d| d.is_decided() && d.within_margin)
+    }
+
+    /// The best arm that has one of these verdicts.
+    pub fn best_with(&self, wanted: impl Fn(Verdict) -> bool) -> Option<usize> {
+        let is = |arm: &Standing<'_>| arm.difference.is_some_and(|d| wanted(d.verdict));
+        let arms = self.arms.iter().enumerate().filter(|(_, arm)| is(arm));
+        // An arm that was compared has a figure to be the best by.
+        let ranked = arms.filter_map(|(n, arm)| Some((n, arm.rank?)));
+        best(ranked, self.objective.direction)
+    }
+}
+
+/// Of these, the one with the best figure; of equals the first.
+pub(crate) fn best(
+    ranked: impl Iterator<Item = (usize, f64)>,
+    direction: Direction,
+) -> Option<usize> {
+    let better = |best: (usize, f64), next: (usize, f64)| {
+        if direction.is_better(next.1, best.1) {
+            next
+        } else {
+            best
+        }
+    };
+    ranked.reduce(better).map(|(place, _)| place)
+}

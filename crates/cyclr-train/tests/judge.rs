@@ -1,0 +1,432 @@
+//! Judged tables: those of golden/judge, whose figures are scipy's and statsmodels' and whose
+//! writer is pandas, three public results, and tables that nobody should write.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cyclr::stats::{Comparison, Obstacle, Verdict};
+use cyclr::trainer::Direction;
+use cyclr_train::judge::{Figure, JudgeError, Judgement, Question, judge, read_values};
+use serde_json::Value;
+
+fn asked(reference: &str) -> Question {
+    Question {
+        reference: reference.into(),
+        margin: Some(0.5),
+        figure: Figure {
+            direction: Some(Direction::Higher),
+            ..Figure::default()
+        },
+        ..Question::default()
+    }
+}
+
+fn judged_file(path: &Path, question: &Question) -> Result<Judgement, JudgeError> {
+    judge(&read_values(path, question)?, question)
+}
+
+fn judged(text: &str, question: &Question) -> Result<Judgement, JudgeError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.csv");
+    fs::write(&path, text).unwrap();
+    judged_file(&path, question)
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::Equivalent => "equivalent",
+        Verdict::Undecided(_) => "undecided",
+    }
+}
+
+#[track_caller]
+fn check(what: &str, got: f64, want: &Value) {
+    let want = want.as_f64().unwrap();
+    let off = (got - want).abs();
+    assert!(
+        off <= 1e-7 * want.abs() + 1e-13,
+        "{what}: got {got}, want {want}"
+    );
+}
+
+fn check_arm(what: &str, found: &Comparison, want: &Value) {
+    let difference = found.difference;
+    assert_eq!(word(found.verdict), want["verdict"], "{what}");
+    assert_eq!(difference.is_paired(), want["paired"], "{what}");
+    assert_eq!(difference.n, want["n"], "{what}");
+    check(what, difference.mean, &want["mean"]);
+    let interval = difference.interval.unwrap();
+    check(what, interval.low, &want["low"]);
+    check(what, interval.high, &want["high"]);
+    let (test, tost) = (found.t_test.unwrap(), found.tost.unwrap());
+    check(what, test.df, &want["df"]);
+    check(what, test.p, &want["p"]);
+    check(what, found.adjusted_p, &want["p_holm"]);
+    check(what, tost.p, &want["tost"]);
+    check(what, found.adjusted_tost_p, &want["tost_holm"]);
+    match found.correlation {
+        Some(correlation) => check(what, correlation.r, &want["r"]),
+        None => assert_eq!(want["r"], Value::Null, "{what}"),
+    }
+}
+
+/// Every arm that was compared, and no other, is in the table of what was expected.
+fn check_task(what: &str, judgement: &Judgement, task: Option<&str>, want: &Value) {
+    let mut tasks = judgement.tasks.iter();
+    let found = tasks.find(|found| found.task.as_deref() == task).unwrap();
+    let compared = found.arms.iter().filter(|arm| arm.difference.is_some());
+    assert_eq!(compared.count(), want.as_object().unwrap().len(), "{what}");
+    for (label, want) in want.as_object().unwrap() {
+        let arm = found.arms.iter().find(|arm| arm.label == *label).unwrap();
+        let what = format!("{what}, {label}");
+        check_arm(&what, arm.difference.as_ref().unwrap(), want);
+    }
+}
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("../../../golden/judge/tables.json")).unwrap()
+}
+
+#[test]
+fn tables_in_every_shape_equal_scipy_and_statsmodels() {
+    let golden = golden();
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() >= 20);
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        let options = &case["options"];
+        let question = Question {
+            reference: options["reference"].as_str().unwrap().into(),
+            margin: options["margin"].as_f64(),
+            figure: Figure {
+                name: options["metric"].as_str().map(String::from),
+                direction: options["higher"].as_bool().map(|higher| {
+                    if higher {
+                        Direction::Higher
+                    } else {
+                        Direction::Lower
+                    }
+                }),
+                fraction: options["fraction"].as_bool(),
+            },
+            ..Question::default()
+        };
+        let found = judged(case["text"].as_str().unwrap(), &question);
+        let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let tasks = case["tasks"].as_object().unwrap();
+        assert_eq!(found.tasks.len(), tasks.len(), "{name}");
+        for (task, want) in tasks {
+            let task = Some(task.as_str()).filter(|task| !task.is_empty());
+            check_task(name, &found, task, want);
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_rows_equal_scipy() {
+    let mut text = String::from("arm,seed,value\n");
+    let arms = [
+        ("a", 7_919_u64, 0.0),
+        ("b", 104_729, 0.002),
+        ("c", 15_485_863, 0.01),
+        ("d", 32_452_843, 0.0),
+    ];
+    for (arm, factor, shift) in arms {
+        for k in 0..25_000 {
+            let value = (factor * k % 10_007) as f64 / 10_007.0 + shift;
+            writeln!(text, "{arm},{k},{value}").unwrap();
+        }
+    }
+    let question = Question {
+        margin: Some(0.01),
+        ..asked("a")
+    };
+    let found = judged(&text, &question).unwrap();
+    check_task("large", &found, None, &golden()["large"]);
+}
+
+fn said(judgement: &Judgement) -> String {
+    judgement.tasks[0].conclusion.text(100)
+}
+
+#[track_caller]
+fn same(found: &str, expected: &str) {
+    let expected = expected.trim_start_matches('\n');
+    assert!(found == expected, "found:\n{found}\nexpected:\n{expected}");
+}
+
+/// The words are those of a comparison.
+#[test]
+fn a_judged_table_reads_as_a_comparison_does() {
+    let text = "seed,fixed,triangular2,linear\n1,84,84.3,85.9\n2,85,85.1,87.1\n3,86,86,88\n4,85.5,85.2,87.4\n5,84.5,85.1,86.6\n";
+    let question = Question {
+        figure: Figure {
+            fraction: Some(false),
+            ..Figure::default()
+        },
+        examples: Some(200),
+        margin: None,
+        ..asked("fixed")
+    };
+    same(
+        &said(&judged(text, &question).unwrap()),
+        "
+linear wins: +2.00 points over fixed (1.88 to 2.12, n = 5)
+
+arm          accuracy ± 95 %  difference, 95 %       verdict
+fixed        85.00 ± 0.98     –                      reference
+triangular2  85.14 ± 0.75     +0.14 (-0.28 to 0.56)  undecided
+linear       87.00 ± 0.99     +2.00 (1.88 to 2.12)   better
+
+note: Seeds in all that might decide: triangular2 7 to 37.
+spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5), linear 0.99 (0.88 to
+        1.00, n = 5). Only above 0 does pairing narrow an interval.
+spread: Drawing 200 test examples gives by itself a standard deviation of 2.52 points: of the
+        variance of a new training on new examples at least 91 % (fixed), 95 % (triangular2) and 90
+        % (linear).
+",
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_is_said() {
+    let text = "arm,seed,loss\na,1,2.0\na,2,2.1\na,3,2.2\nb,1,1.0\nc,1,1.1\nc,2,1.2\nc,4,1.15\nd,1,nan\nd,2,1\n";
+    let question = Question {
+        figure: Figure::default(),
+        ..asked("a")
+    };
+    let found = judged(text, &question).unwrap();
+    let verdict = |arm: usize| found.tasks[0].arms[arm].difference.map(|d| d.verdict);
+    assert_eq!(verdict(1), Some(Verdict::Undecided(Obstacle::OneSeed)));
+    assert_eq!((verdict(2), verdict(3)), (Some(Verdict::Better), None));
+    same(
+        &said(&found),
+        "
+c wins: -0.95 in loss against a (-1.16 to -0.74, n = 3 and 3)
+
+arm  loss ± 95 %  difference, 95 %        verdict
+a    2.1 ± 0.25   –                       reference
+b    1            -1.1                    undecided
+c    1.15 ± 0.12  -0.95 (-1.16 to -0.74)  better
+d    1            –                       diverged (1/2)
+
+note: Not compared: d (a value is not finite).
+note: One value has no spread, so nothing can be shown: b. Run more seeds.
+note: Not paired, and so compared by Welch's t-test: b and c; their seeds are not those of a (b
+      lacks 2 and 3; c lacks 3 and has 4).
+",
+    );
+}
+
+#[test]
+fn a_task_without_the_reference_has_no_verdict() {
+    let text = "task,arm,seed,value\nx,a,1,1\nx,a,2,2\nx,b,1,2\nx,b,2,2.5\ny,b,1,3\ny,b,2,4\n";
+    let found = judged(text, &asked("a")).unwrap();
+    assert!(found.has_verdict());
+    let [x, y] = &found.tasks[..] else { panic!() };
+    assert_eq!(
+        (x.task.as_deref(), y.task.as_deref()),
+        (Some("x"), Some("y"))
+    );
+    let headline = &y.conclusion.headline;
+    assert_eq!(headline, "no verdict: the reference a has no values");
+    assert_eq!(y.conclusion.table[0].verdict, "no values");
+    assert_eq!(y.conclusion.table[1].verdict, "not compared");
+}
+
+#[test]
+fn an_empty_cell_of_a_wide_table_is_a_run_that_was_not_made() {
+    let text = "seed,a,b\n1.0,1,2\n2.0,2,\n3.0,3,2.5\n";
+    let found = judged(text, &asked("a")).unwrap();
+    let b = &found.tasks[0].arms[1];
+    assert_eq!(b.values.len(), 2);
+    assert_eq!(b.values[1].seed.as_deref(), Some("3"));
+    let notes = found.tasks[0].conclusion.notes.join("\n");
+    assert!(
+        notes.contains("Welch's t-test: b; their seeds are not those of a (b lacks 2)"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn runs_without_seeds_are_judged_unpaired_if_that_is_said() {
+    let text = "arm,value\na,1\na,2\nb,4\nb,5\nb,4\n";
+    let refused = judged(text, &asked("a")).unwrap_err().to_string();
+    assert!(refused.contains("--unpaired"), "{refused}");
+    let unpaired = |reference| Question {
+        unpaired: true,
+        ..asked(reference)
+    };
+    let found = judged(text, &unpaired("a")).unwrap();
+    let difference = found.tasks[0].arms[1].difference.unwrap().difference;
+    assert_eq!((difference.n, difference.reference_n), (3, Some(2)));
+    // With seeds that are the same by chance.
+    let text = "arm,seed,value\na,1,1\na,2,2\nb,1,4\nb,2,5\n";
+    let found = judged(text, &unpaired("a")).unwrap();
+    assert!(said(&found).contains("Welch's t-test: b; as was asked for"));
+}
+
+#[test]
+fn the_arm_that_is_required_must_be_better_at_every_task() {
+    let text = "dataset,arm,seed,value\nx,a,1,1\nx,a,2,2\nx,b,1,5.1\nx,b,2,6\ny,a,1,1\ny,a,2,2\ny,b,1,1\ny,b,2,3\n";
+    let found = judged(text, &asked("a")).unwrap();
+    let failed = found.not_better("b").unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].task.as_deref(), Some("y"));
+    assert_eq!(found.not_better("a").unwrap().len(), 2);
+    assert!(found.not_better("c").is_none());
+}
+
+#[test]
+fn figures_say_their_direction_or_are_asked() {
+    let question = |name: Option<&str>| Question {
+        figure: Figure {
+            name: name.map(String::from),
+            ..Figure::default()
+        },
+        ..asked("a")
+    };
+    let direction = |column: &str| {
+        let text = format!("arm,seed,{column}\na,1,1\na,2,2\nb,1,5.1\nb,2,6\n");
+        let found = judged(&text, &question(Some(column)));
+        found.map(|found| found.objective.direction)
+    };
+    for column in ["test_acc", "Top1", "eval/episode_return", "F1"] {
+        assert_eq!(direction(column).unwrap(), Direction::Higher, "{column}");
+    }
+    for column in ["loss", "test error", "RMSE", "train_seconds"] {
+        assert_eq!(direction(column).unwrap(), Direction::Lower, "{column}");
+    }
+    for column in ["height", "accuracy_loss"] {
+        let error = direction(column).unwrap_err().to_string();
+        assert!(error.contains("--higher or --lower"), "{error}");
+    }
+    let text = "arm,seed,rmse\na,1,1\na,2,2\nb,1,5.1\nb,2,6\n";
+    let no_margin = Question {
+        margin: None,
+        ..question(None)
+    };
+    let error = judged(text, &no_margin).unwrap_err().to_string();
+    assert!(
+        error.contains("--margin") && error.contains("`rmse`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn bad_tables_are_refused_with_file_line_and_column() {
+    let accuracy = |fraction| Question {
+        figure: Figure {
+            fraction: Some(fraction),
+            ..Figure::default()
+        },
+        ..asked("a")
+    };
+    let (own, fraction, percent) = (asked("a"), accuracy(true), accuracy(false));
+    for (text, question, expected) in [
+        ("", &own, "it is empty"),
+        ("arm,seed,value\n", &own, "it has no values"),
+        (
+            "arm,seed,value\na,1,1\na,2,2\n",
+            &own,
+            "it has only the arm a",
+        ),
+        (
+            "arm,seed,value\na,1,1\nb,1,2\na,1,3\n",
+            &own,
+            "line 4: a has a value of seed 1 already (line 2)",
+        ),
+        (
+            "task,arm,seed,value\nx,a,1,1\ny,a,1,2\ny,a,1.0,3\n",
+            &own,
+            "line 4: a has a value of seed 1 at y already (line 3)",
+        ),
+        (
+            "{\"arm\":\"a\",\"seed\":1,\"value\":1}\n\n{\"arm\":\"a\",\"seed\":2,\"value\":\"x\"}\n",
+            &own,
+            "line 3, column `value`: `x` should be a number",
+        ),
+        (
+            "arm,seed,value\na,1,one\n",
+            &own,
+            "line 2, column `value`: `one`",
+        ),
+        (
+            "arm,seed,value\na,1,\n",
+            &own,
+            "line 2, column `value`: it is empty",
+        ),
+        (
+            "arm,seed,value\na,,1\n",
+            &own,
+            "line 2, column `seed`: it is empty",
+        ),
+        (
+            "arm,seed,value\n,1,1\n",
+            &own,
+            "line 2, column `arm`: it is empty",
+        ),
+        ("arm,seed,value\na,1\n", &own, "line 2 has 2 columns"),
+        (
+            "model,optimizer,seed,value\nm,a,1,1\n",
+            &own,
+            "`model` and `optimizer` could both be the arm",
+        ),
+        (
+            "arm,seed,acc,loss\na,1,1,2\n",
+            &own,
+            "`acc` and `loss` could both be the values; say which with --metric",
+        ),
+        ("arm,seed\na,1\n", &own, "none has the values"),
+        ("seed,value\n1,1\n", &own, "none is the arm"),
+        ("arm,value\na,1\n", &own, "none is the seed"),
+        (
+            "arm,seed,metric,value\na,1,acc,1\na,1,f1,1\n",
+            &Question {
+                unpaired: true,
+                ..own.clone()
+            },
+            "it has the figures acc and f1",
+        ),
+        (
+            "arm,seed,acc\na,1,84.2\n",
+            &fraction,
+            "line 2, column `acc`: 84.2 is no fraction",
+        ),
+        (
+            "arm,seed,acc\na,1,101\n",
+            &percent,
+            "line 2, column `acc`: 101 is no percentage",
+        ),
+        (
+            "arm,seed,acc\na,1,0.84\nb,1,0.85\n",
+            &percent,
+            "say --unit fraction",
+        ),
+        ("arm,seed,value\nb,1,1\nc,1,2\n", &own, "choose one of b, c"),
+        ("arm,seed,value\na,1,1e200\nb,1,2\n", &own, "1e100"),
+        ("{\"arm\": \"a\"", &own, "no valid JSON"),
+    ] {
+        let error = judged(text, question).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(expected), "{text:?}: {said}");
+        let of_table = matches!(error, JudgeError::Table(_));
+        assert!(!of_table || said.contains("results.csv"), "{said}");
+    }
+    let named = Question {
+        figure: Figure {
+            name: Some("f1".into()),
+            ..own.figure.clone()
+        },
+        ..own
+    };
+    let error = judged("arm,seed,acc\na,1,1\n", &named).unwrap_err();
+    assert!(error.to_string().contains("none is `f1`"), "{error}");
+    let missing = read_values(&PathBuf::from("no such file"), &named).unwrap_err();
+    assert!(missing.to_string().contains("no such file cannot be read"));
+}
