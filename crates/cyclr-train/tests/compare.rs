@@ -149,7 +149,7 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         .map(|a| a.tuning.as_ref().map_or(0, |t| t.trials.len()))
         .collect();
     assert!(
-        (7..=11).contains(&trials[0]) && trials == [trials[0], trials[0], trials[0], 0],
+        (4..=8).contains(&trials[0]) && trials == [trials[0], trials[0], trials[0], 0],
         "every arm has as many trials: {trials:?}"
     );
     let cyclical: Vec<bool> = record.arms.iter().map(|arm| arm.cyclical).collect();
@@ -215,7 +215,7 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
     assert!(range.updates <= 1500 && range.sweeps.len() == 1);
     let highest = record.arms[0].tuning.as_ref().unwrap().trials.iter();
     let highest = highest
-        .filter(|t| !t.extra && t.fraction == 0.25)
+        .filter(|t| !t.extra)
         .map(|t| t.peak)
         .fold(0.0, f64::max);
     assert!((highest / range.max_lr - 1.0).abs() < 1e-3, "{highest}");
@@ -248,7 +248,11 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
 /// of them with a neighbour on either side; of these the best is chosen.
 #[test]
 fn tuning_tries_the_same_rates_for_every_arm_on_seeds_of_its_own() {
-    let record = run(&given(120, 2));
+    let mut plan = given(120, 2);
+    let tune = plan.tuning.as_mut().unwrap();
+    tune.seeds = vec![1001, 1002];
+    tune.rungs = vec![0.25, 0.5];
+    let record = run(&plan);
     for arm in &record.arms {
         let tuning = arm.tuning.as_ref().unwrap();
         let at = |fraction: f64| {
@@ -300,7 +304,7 @@ fn tuning_goes_on_until_every_best_rate_lies_inside_and_no_longer_than_declared(
     };
     let (plan, short) = low(1);
     assert_eq!(short, [(1, true); 3]);
-    assert_eq!(plan.updates_of_rounds(), 3 * 2 * 30);
+    assert_eq!(plan.updates_of_rounds(), 3 * 120);
     let (_, long) = low(20);
     let rounds = long[0].0;
     assert!(

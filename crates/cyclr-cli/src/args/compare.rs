@@ -40,7 +40,7 @@ pub(crate) struct CompareArgs {
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,
-    /// The seeds that each rate is tuned on [default: 2, or those of the study]
+    /// The seeds that each rate is tuned on [default: 1, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) tuning_seeds: Option<u64>,
     /// Differences below this do not matter, in points of accuracy or in the objective's own unit

@@ -20,9 +20,8 @@ use crate::run::{check_average, check_obeyed, troughs_of};
 /// let plan = Plan::new(960);
 /// let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
 /// assert_eq!(labels, ["fixed", "triangular2", "linear"]);
-/// // Three arms, each tuned at four rates and then at three, on two seeds, and run on five.
-/// assert_eq!(plan.runs(), 3 * ((4 + 3) * 2 + 5));
-/// assert_eq!(plan.updates_of_runs(), 3 * (8 * 240 + 6 * 480 + 5 * 960));
+/// // Three arms, each at four rates on one seed, and at the chosen rate on five.
+/// assert_eq!((plan.runs(), plan.updates_of_runs()), (27, 27 * 960));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

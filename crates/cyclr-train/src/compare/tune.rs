@@ -14,18 +14,19 @@ use super::record::{Trial, Tuning};
 ///
 /// At the first rung every tuned arm tries the same `multiples` of the found `max_lr`. While any
 /// arm's best is the lowest or the highest, all arms try one more rate, for at most `rounds`
-/// rounds. At each further rung (at the same one if there is no other) an arm tries the best rate
-/// so far and its neighbours a factor √2 away. The best of the last rung is chosen.
+/// rounds. At each further rung an arm tries the best rate of the rung before and its neighbours a
+/// factor √2 away. The best of the last rung is chosen.
 ///
 /// A rung is a share of the budget, and a trial there a whole training of that length: a run that
-/// is cut short would punish high peaks of policies that decay (successive halving: Jamieson and
-/// Talwalkar, 2016).
+/// is cut short would punish high peaks of policies that decay. One rung, the whole budget, is the
+/// default. Shorter ones are cheaper (successive halving: Jamieson and Talwalkar, 2016), and unfair
+/// to policies whose best rate falls with the length of training: METHOD.md has the figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tune {
     /// The multiples of `max_lr` that all tuned arms try, rising. A single one is no search: it is
-    /// tried at the last rung only.
+    /// tried at the last rung.
     pub multiples: Vec<f64>,
     /// The seeds that every trial runs on; none of the final ones.
     pub seeds: Vec<u64>,
@@ -36,13 +37,12 @@ pub struct Tune {
 }
 
 impl Default for Tune {
-    /// Four rates a factor 2 apart, two seeds, rungs at a quarter and half of the budget, four
-    /// rounds.
+    /// Four rates a factor 2 apart on one seed at the whole budget, and at most four rounds.
     fn default() -> Self {
         Self {
             multiples: vec![0.125, 0.25, 0.5, 1.0],
-            seeds: vec![Self::FIRST_SEED, Self::FIRST_SEED + 1],
-            rungs: vec![0.25, 0.5],
+            seeds: vec![Self::FIRST_SEED],
+            rungs: vec![1.0],
             rounds: 4,
         }
     }
@@ -77,10 +77,7 @@ impl Tune {
 
     /// The rungs at which the best rate's neighbours are tried.
     pub(super) fn finer(&self) -> &[f64] {
-        match self.rungs.as_slice() {
-            [_, finer @ ..] if !finer.is_empty() => finer,
-            only => only,
-        }
+        self.rungs.split_first().map_or(&[], |(_, further)| further)
     }
 
     /// How many rates an arm tries at which share of the budget, with so many further rounds.
@@ -92,8 +89,7 @@ impl Tune {
             self.first_rung(),
             self.multiples.len() as u64 + u64::from(rounds),
         );
-        let sides = if self.rungs.len() == 1 { 2 } else { 3 };
-        let finer = self.finer().iter().map(|&rung| (rung, sides));
+        let finer = self.finer().iter().map(|&rung| (rung, NEIGHBOURS));
         std::iter::once(first).chain(finer).collect()
     }
 
@@ -121,6 +117,9 @@ impl Tune {
 
 /// How far beyond an edge the next rate is.
 const BEYOND: f64 = 2.0;
+
+/// The rates of a further rung.
+const NEIGHBOURS: u64 = 3;
 
 /// The trials of the last rung that the arm has come to.
 fn longest(trials: &[Trial]) -> &[Trial] {
@@ -171,21 +170,14 @@ pub(super) fn needs_more(arms: &[Vec<Trial>], direction: Direction) -> bool {
     arms.iter().any(at_edge)
 }
 
-/// The best rate and its neighbours, rising, without those that were tried at that length;
-/// nothing if no rate trained.
-pub(super) fn around_best(trials: &[Trial], fraction: f64, direction: Direction) -> Vec<f64> {
+/// The best rate of the last rung and its neighbours, rising; nothing if no rate trained.
+pub(super) fn around_best(trials: &[Trial], direction: Direction) -> Vec<f64> {
     let last = longest(trials);
     let Some(place) = best(last, direction) else {
         return Vec::new();
     };
     let best = last[place].multiple;
-    let tried = |rate: &f64| {
-        let mut same = trials.iter().filter(|trial| trial.fraction == fraction);
-        same.any(|trial| trial.multiple == *rate)
-    };
-    let mut around = vec![best / SQRT_2, best, best * SQRT_2];
-    around.retain(|rate| !tried(rate));
-    around
+    vec![best / SQRT_2, best, best * SQRT_2]
 }
 
 /// The search in the order of its lengths and rates, with its choice among the longest.
@@ -284,7 +276,7 @@ mod tests {
         for trial in &mut t[..3] {
             trial.fraction = 0.25;
         }
-        assert_eq!(around_best(&t[..3], 1.0, Direction::Higher)[1], 2.0);
+        assert_eq!(around_best(&t[..3], Direction::Higher)[1], 2.0);
         let inside = tuning(t.clone(), Direction::Higher);
         assert_eq!((inside.chosen, inside.at_edge), (Some(5), false));
         let edge = tuning(t.split_off(3), Direction::Higher);
@@ -296,16 +288,16 @@ mod tests {
     #[test]
     fn what_it_costs_is_known_beforehand() {
         let tune = Tune::default();
-        assert_eq!(tune.rates(0), [(0.25, 4), (0.5, 3)]);
-        assert_eq!(tune.rates(4), [(0.25, 8), (0.5, 3)]);
-        let one = Tune {
-            rungs: vec![1.0],
-            ..tune.clone()
+        assert_eq!(tune.rates(0), [(1.0, 4)]);
+        assert_eq!(tune.rates(4), [(1.0, 8)]);
+        let halved = Tune {
+            rungs: vec![0.25, 0.5],
+            ..tune
         };
-        assert_eq!(one.rates(1), [(1.0, 5), (1.0, 2)]);
+        assert_eq!(halved.rates(1), [(0.25, 5), (0.5, 3)]);
         let given = Tune {
             multiples: vec![1.0],
-            ..tune
+            ..halved
         };
         assert_eq!(given.rates(4), [(0.5, 1)]);
     }

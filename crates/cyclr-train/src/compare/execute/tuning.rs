@@ -65,9 +65,7 @@ impl Comparing<'_> {
             attempt(&mut trials, tune.first_rung(), true, &more)?;
         }
         for &fraction in tune.finer() {
-            let around = trials
-                .iter()
-                .map(|t| tune::around_best(t, fraction, direction));
+            let around = trials.iter().map(|t| tune::around_best(t, direction));
             let around: Vec<_> = around.collect();
             attempt(&mut trials, fraction, false, &around)?;
         }
