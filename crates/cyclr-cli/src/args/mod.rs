@@ -1,5 +1,6 @@
 //! What may be written on the command line.
 
+mod judge;
 mod run;
 mod values;
 
@@ -14,6 +15,7 @@ use cyclr_train::find::Smoothed;
 use crate::factory::TrainerArgs;
 use values::{bounds, count, duration, fraction, percent};
 
+pub(crate) use judge::JudgeArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use values::{schedule, spec, updates};
 
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
     Compare(CompareArgs),
+    /// Say which arm wins in a table of results that were made anywhere
+    Judge(JudgeArgs),
     /// Make the report of comparisons again, of several as one
     Report(ReportArgs),
     /// Go on with an interrupted run or comparison

@@ -191,6 +191,7 @@ impl Judgement {
             objective: &self.objective,
             margin: self.margin,
             reference: self.reference,
+            measured: &self.objective.name,
             arms: judged.arms.iter().map(standing).collect(),
             no_runs: "no values",
         }
