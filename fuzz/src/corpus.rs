@@ -23,6 +23,7 @@ pub fn write(fuzz: &Path) {
     let inputs = [
         texts(),
         recorded(fuzz),
+        tables(),
         images(fuzz),
         data(),
         trained(),
@@ -105,6 +106,40 @@ tuned = false
 published = 81.4
 note = "as published"
 "#;
+
+/// Tables of results in every shape, after the byte that says what is known about them.
+fn tables() -> Vec<Input> {
+    let input = |(name, content): (&str, &str)| ("judge", String::from(name), content.into());
+    TABLES.into_iter().map(input).collect()
+}
+
+const TABLES: [(&str, &str); 7] = [
+    (
+        "long",
+        "\u{14}arm,seed,acc\na,1,84.1\na,2,85\nb,1,86\nb,2,86.7\nc,1,70\n",
+    ),
+    (
+        "tasks",
+        "\u{9}env,method,run,loss\nx,a,1,1.5\nx,b,1,2\nx,a,2,1.7\nx,b,2,nan\ny,a,1,3\ny,b,1,4\n",
+    ),
+    (
+        "arm-columns",
+        "\u{12}seed;a;b\n1;0,84;0,86\n2;0,85;\n3;0,83;0,9\n",
+    ),
+    (
+        "seed-columns",
+        "\u{9}arm\tseed_1\tseed_2\tseed_3\na\t1\t2\t3\nb\t2\t2\t4\n",
+    ),
+    (
+        "figures",
+        "\u{12}arm,seed,metric,value\na,1,acc,0.5\na,2,acc,0.6\nb,1,acc,0.7\nb,2,acc,0.9\n",
+    ),
+    (
+        "lines",
+        "\u{9}{\"arm\":\"a\",\"seed\":1,\"value\":1}\n{\"arm\":\"b\",\"seed\":1,\"value\":2.5}\n",
+    ),
+    ("unpaired", ")arm,value\na,1\na,1\nb,3\nb,3\nb,3.5\n"),
+];
 
 /// The first rows of curves as tools write them, after the byte that says what is known about the average.
 fn recorded(fuzz: &Path) -> Vec<Input> {

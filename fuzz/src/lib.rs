@@ -16,7 +16,7 @@ mod texts;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz_targets/` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("spec", texts::spec),
     ("study", texts::study),
     ("winner", texts::winner),
@@ -32,6 +32,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("records", runs::records),
     ("comparison", runs::comparison),
     ("report", runs::report),
+    ("judge", texts::judged),
 ];
 
 /// Gives `data` to the target of that name.

@@ -2,10 +2,11 @@
 
 use cyclr::Spec;
 use cyclr::range::{Rule, Sweep, read_bounds};
-use cyclr::trainer::TrainerInfo;
+use cyclr::trainer::{Direction, TrainerInfo};
 use cyclr::units::Horizon;
 use cyclr_train::compare::{Study, WinnerFile};
 use cyclr_train::find::{Curve, Smoothed, copies, read_recorded};
+use cyclr_train::judge::{Figure, Judgement, Question, judge, read_values};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 
 use super::place::Place;
@@ -125,6 +126,42 @@ pub(crate) fn curves(data: &[u8]) {
         let again = Curve::from_csv(&curve.to_csv());
         assert!(again.is_ok(), "{again:?}: {}", curve.to_csv());
     }
+}
+
+/// A table of results, judged beside its first arm. The first byte says what is known about it.
+pub(crate) fn judged(data: &[u8]) {
+    thread_local!(static PLACE: Place = Place::new());
+    let Some((&way, data)) = data.split_first() else {
+        return;
+    };
+    let mut question = Question {
+        figure: Figure {
+            direction: (way & 1 != 0).then_some(Direction::Lower),
+            fraction: [None, Some(true), Some(false), None][usize::from(way >> 1) % 4],
+            ..Figure::default()
+        },
+        margin: (way & 8 != 0).then_some(0.1),
+        examples: (way & 16 != 0).then_some(2000),
+        unpaired: way & 32 != 0,
+        ..Question::default()
+    };
+    let read = PLACE.with(|place| read_values(&place.write("table", data), &question));
+    let Ok(values) = read else { return };
+    question.reference.clone_from(&values.arms()[0]);
+    let Ok(judgement) = judge(&values, &question) else {
+        return;
+    };
+    let written = serde_json::to_string(&judgement).expect("a record can be written");
+    let again: Judgement = serde_json::from_str(&written).expect("a record reads back");
+    assert_eq!(again, judgement);
+    for width in [40, 120] {
+        let texts = judgement
+            .tasks
+            .iter()
+            .map(|task| task.conclusion.text(width));
+        assert!(texts.map(|text| text.len()).sum::<usize>() > 0);
+    }
+    let _ = cyclr_cli::fuzzing::judgement(&judgement);
 }
 
 /// A line that a child writes.

@@ -24,6 +24,17 @@ impl From<stats::Summary> for Summary {
     }
 }
 
+impl From<stats::Difference> for Summary {
+    fn from(difference: stats::Difference) -> Self {
+        Self {
+            n: difference.n,
+            mean: difference.mean,
+            sd: difference.sd,
+            interval: difference.interval.map(|i| (i.low, i.high)),
+        }
+    }
+}
+
 #[pyfunction]
 pub(crate) fn summary(values: Vec<f64>) -> PyResult<Summary> {
     stats::Summary::of(&values).map(Into::into).map_err(refused)

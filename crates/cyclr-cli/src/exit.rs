@@ -1,4 +1,5 @@
-//! Exit codes: 0 done, 1 failed, 2 usage, 3 no reliable answer, 130 interrupted and resumable.
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 no reliable answer, 4 the required arm is not better,
+//! 130 interrupted and resumable.
 
 use crate::say::note;
 use std::fmt;
@@ -34,6 +35,18 @@ impl fmt::Display for NoReliableAnswer {
 }
 
 impl std::error::Error for NoReliableAnswer {}
+
+/// The arm that is required to be better than the reference is not shown to be; with the reason.
+#[derive(Debug)]
+pub(crate) struct NotBetter(pub(crate) String);
+
+impl fmt::Display for NotBetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotBetter {}
 
 /// The error and its causes, each said once: some errors quote their cause.
 fn describe(error: &anyhow::Error) -> String {
@@ -71,6 +84,10 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     }
     if error.is::<NoReliableAnswer>() {
         return 3;
+    }
+    if error.is::<NotBetter>() {
+        note!("{error}");
+        return 4;
     }
     note!("error: {}", describe(error));
     if error.is::<Usage>() {

@@ -1,6 +1,7 @@
 //! What the fuzz targets (`fuzz/`) reach nowhere else. No part of the interface.
 
 use cyclr_train::compare::record::Record;
+use cyclr_train::judge::Judgement;
 
 use crate::report::Report;
 
@@ -15,12 +16,15 @@ pub fn read_answer(line: &[u8]) {
 /// # Errors
 /// A spec of the record that does not fit its run.
 pub fn report(record: Record) -> Result<usize, cyclr::Error> {
-    let report = Report::new(vec![record])?;
-    let texts = [
-        report.html(),
-        report.figures_csv(),
-        report.figures_json(),
-        report.runs_csv(),
-    ];
-    Ok(texts.iter().map(String::len).sum())
+    Ok(characters(&Report::new(std::slice::from_ref(&record))?))
+}
+
+/// The same of a judged table.
+pub fn judgement(judgement: &Judgement) -> usize {
+    characters(&Report::of_judgement(judgement))
+}
+
+fn characters(report: &Report) -> usize {
+    let figures = report.figures_csv().len() + report.figures_json().len();
+    figures + report.html().len() + report.runs_csv().len()
 }

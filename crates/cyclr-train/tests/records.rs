@@ -11,6 +11,7 @@ use std::process::Command;
 
 use cyclr_train::compare::{Manifest, record::Record};
 use cyclr_train::find::AnswerRecord;
+use cyclr_train::judge::Judgement;
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::{Failure, RunRecord, Versioned, read_events};
 use cyclr_train::{Budget, Event, Interrupt, Outcome, Task, Watch, train_in};
@@ -44,6 +45,7 @@ fn the_schemas_are_those_of_the_records() {
     check_schema::<AnswerRecord>("find-answer.json");
     check_schema::<Versioned<Manifest>>("comparison.json");
     check_schema::<Versioned<Record>>("comparison-result.json");
+    check_schema::<Versioned<Judgement>>("judgement.json");
 }
 
 /// A run that leaves every kind of record: cycles, momentum, an adjusted budget; or one that

@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod data;
 mod find;
+mod judge;
 mod predict;
 mod report;
 mod resume;
@@ -21,6 +22,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use compare::CompareArgs;
 pub(crate) use data::DataArgs;
 pub(crate) use find::{FindArgs, On};
+pub(crate) use judge::JudgeArgs;
 pub(crate) use predict::PredictArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use resume::ResumeArgs;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
     Compare(CompareArgs),
+    /// Say which arm wins in a table of results that were made anywhere
+    Judge(JudgeArgs),
     /// Make the report of comparisons again, of several as one
     Report(ReportArgs),
     /// Go on with an interrupted run or comparison

@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod find;
 mod find_from;
+mod judge;
 mod predict;
 mod report;
 mod resume;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Find(args) => find::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Predict(args) => predict::run(&args),

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
             "a report of several comparisons needs a folder of its own: give --out DIR",
         ));
     };
-    write(records, out)
+    write(&Report::new(&records)?, out)
 }
 
 fn finished(folder: &Path) -> anyhow::Result<Record> {
@@ -35,9 +35,9 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
     })
 }
 
-/// Writes the report of some comparisons into a folder, and says where it is.
-pub(crate) fn write(records: Vec<Record>, folder: &Path) -> anyhow::Result<()> {
-    for (name, bytes) in Report::new(records)?.files()? {
+/// Writes a report into a folder, and says where it is.
+pub(crate) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    for (name, bytes) in report.files()? {
         let path = folder.join(name);
         let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
             .and_then(|()| std::fs::write(&path, bytes));

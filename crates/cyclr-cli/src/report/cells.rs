@@ -6,7 +6,7 @@ use cyclr::readable;
 use cyclr::trainer::Unit;
 use cyclr_train::compare::record::Record;
 
-use super::figures::colour;
+use super::differences::colour;
 use crate::chart::COLOURS;
 
 /// Sentences, one below the other.
@@ -95,8 +95,12 @@ fn table_of(class: &str, head: &str, rows: &str) -> String {
 
 /// An arm's name with the colour that it has in the charts.
 pub(super) fn arm_name(record: &Record, arm: usize) -> String {
-    let colour = swatch(colour(record, arm));
-    format!("{colour}{}", escaped(record.label(arm)))
+    named(record.label(arm), colour(record.plan.reference, arm))
+}
+
+/// A label after a stroke in its colour.
+pub(super) fn named(label: &str, colour: usize) -> String {
+    format!("{}{}", swatch(colour), escaped(label))
 }
 
 /// A stroke in a colour of the palette.
@@ -110,8 +114,8 @@ pub(super) fn dash() -> String {
 }
 
 /// A measured value: two decimals of a point, four digits of anything else.
-pub(super) fn value(record: &Record, x: f64) -> String {
-    let digits = match record.objective.unit {
+pub(super) fn value(unit: Unit, x: f64) -> String {
+    let digits = match unit {
         Unit::Points => format!("{:.2}", x.abs()),
         Unit::Own => readable(x.abs(), 4),
     };
@@ -122,9 +126,9 @@ pub(super) fn value(record: &Record, x: f64) -> String {
     }
 }
 
-pub(super) fn signed(record: &Record, x: f64) -> String {
+pub(super) fn signed(unit: Unit, x: f64) -> String {
     let sign = if x > 0.0 { "+" } else { "" };
-    format!("{sign}{}", value(record, x))
+    format!("{sign}{}", value(unit, x))
 }
 
 /// A number in three digits, or with all of them from a thousand to ten million.

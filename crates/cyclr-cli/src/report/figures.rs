@@ -1,11 +1,11 @@
 //! The charts of a comparison.
 
-use cyclr::stats::Summary;
-use cyclr::trainer::Unit as ObjectiveUnit;
 use cyclr::units::Horizon;
 use cyclr_train::ValidationPoint;
 use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sweep};
+use cyclr_train::verdict::Standings;
 
+use super::differences::{chart, colour, differences, percent, with_interval};
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
 /// Points of a rate curve; more than a screen shows.
@@ -18,7 +18,12 @@ const RATE_POINTS: u64 = 600;
 /// The error of a spec that does not fit its run, which no comparison has made.
 pub(super) fn charts(record: &Record, prefix: &str) -> Result<Vec<Chart>, cyclr::Error> {
     let mut charts: Vec<Chart> = Vec::new();
-    charts.push(differences(record));
+    let references = record.references(record.plan.budgets.len() - 1);
+    let beside: Vec<Standings<'_>> = references
+        .into_iter()
+        .map(|(reference, role)| record.beside(reference, role))
+        .collect();
+    charts.push(differences(&beside));
     charts.extend(against_budget(record));
     charts.push(accuracy(record));
     charts.extend(troughs(record));
@@ -37,20 +42,13 @@ pub(super) fn charts(record: &Record, prefix: &str) -> Result<Vec<Chart>, cyclr:
     Ok(charts)
 }
 
-/// The place of an arm's colour: the reference has the first, the others follow in the plan's
-/// order.
-pub(super) fn colour(record: &Record, arm: usize) -> usize {
-    let reference = record.plan.reference;
-    match arm {
-        _ if arm == reference => 0,
-        _ if arm < reference => arm + 1,
-        _ => arm,
-    }
-}
-
 /// The objective with its unit and split: `validation accuracy (%)`.
 fn measured(record: &Record, split: &str) -> String {
-    format!("{split} {}{}", record.objective.name, percent(record))
+    format!(
+        "{split} {}{}",
+        record.objective.name,
+        percent(record.objective.unit)
+    )
 }
 
 /// Updates, with epochs and time to switch to.
@@ -73,33 +71,12 @@ fn updates(record: &Record) -> Axis {
     axis
 }
 
-/// ` (%)` for an accuracy, whose values are per cent.
-pub(super) fn percent(record: &Record) -> &'static str {
-    match record.objective.unit {
-        ObjectiveUnit::Points => " (%)",
-        ObjectiveUnit::Own => "",
-    }
-}
-
 fn series(record: &Record, arm: usize, form: Form, points: Vec<Point>) -> Series {
     Series {
         label: String::from(record.label(arm)),
-        colour: colour(record, arm),
+        colour: colour(record.plan.reference, arm),
         form,
         points,
-    }
-}
-
-fn chart(id: &str, title: String, caption: String, axes: (Axis, Axis)) -> Chart {
-    Chart {
-        id: String::from(id),
-        title,
-        caption,
-        x: axes.0,
-        y: axes.1,
-        series: Vec::new(),
-        shades: Vec::new(),
-        levels: Vec::new(),
     }
 }
 
@@ -119,69 +96,17 @@ fn against_budget(record: &Record) -> Option<Chart> {
     for (arm, outcome) in record.arms.iter().enumerate() {
         let results = outcome.budgets.iter().filter_map(|budget| {
             let samples = budget.samples?;
-            Some(with_interval(budget.updates as f64, &samples.test))
+            Some(with_interval(
+                budget.updates as f64,
+                samples.test.mean,
+                samples.test.interval,
+            ))
         });
         chart
             .series
             .push(series(record, arm, Form::Dots, results.collect()));
     }
     Some(chart)
-}
-
-fn with_interval(x: f64, sample: &Summary) -> Point {
-    let ends = sample
-        .interval
-        .map(|interval| (interval.low, interval.high))
-        .unzip();
-    Point::at(x, sample.mean).between(ends.0, ends.1)
-}
-
-/// The arms' differences from the references, with the margin.
-fn differences(record: &Record) -> Chart {
-    let margin = record.plan.margin;
-    let unit = match record.objective.unit {
-        ObjectiveUnit::Points => " (points)",
-        ObjectiveUnit::Own => "",
-    };
-    let mut chart = chart(
-        "differences",
-        String::from("Differences, paired by seed"),
-        format!(
-            "Mean difference in final test {}, with its 95 % interval over seeds. Within the margin of ±{} (shaded) a \
-             difference does not matter.",
-            record.objective.name,
-            cyclr::readable(margin, 4)
-        ),
-        (Axis::default(), Axis::of(format!("difference{unit}"))),
-    );
-    for role in [Role::Declared, Role::BestNonCyclical] {
-        for (arm, outcome) in record.whole().enumerate() {
-            let against = outcome.against(role);
-            let sample = against
-                .and_then(|against| Some((against.reference, against.difference?.difference)));
-            let Some((reference, sample)) = sample else {
-                continue;
-            };
-            if arm == record.plan.reference {
-                // The declared reference less another arm: that arm's own row has it already.
-                continue;
-            }
-            let place = chart.x.names.len() as f64;
-            let name = format!("{} less {}", record.label(arm), record.label(reference));
-            let points = vec![with_interval(place, &sample)];
-            let mut series = series(record, arm, Form::Whiskers, points);
-            series.label.clone_from(&name);
-            chart.x.names.push(name);
-            chart.series.push(series);
-        }
-    }
-    chart.levels = [("±margin", margin), ("", 0.0), ("", -margin)]
-        .map(|(label, at)| Level {
-            label: String::from(label),
-            at,
-        })
-        .to_vec();
-    chart
 }
 
 /// Validation during training.

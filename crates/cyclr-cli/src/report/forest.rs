@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use cyclr_train::compare::record::Record;
+use cyclr::trainer::Unit;
 
 use super::cells::{escaped, signed, swatch, value};
 use crate::chart::{Chart, Scaled, Series};
@@ -13,7 +13,7 @@ const TICKS: usize = 5;
 
 /// The chart of the differences: a row each with its whisker, the zero line, and the margin
 /// shaded.
-pub(super) fn html(record: &Record, chart: &Chart) -> String {
+pub(super) fn html(unit: Unit, chart: &Chart) -> String {
     let axis = Scaled::new(chart.y_extent(), false, &[]);
     let percent = |value: f64| 100.0 * axis.fraction(value);
     let mut rows = String::new();
@@ -23,7 +23,7 @@ pub(super) fn html(record: &Record, chart: &Chart) -> String {
             "<div class=\"who\">{}{}</div>\n<div class=\"by\">{}</div>\n<div class=\"strip\">{}{}</div>",
             swatch(series.colour),
             escaped(&series.label),
-            amount(record, series),
+            amount(unit, series),
             lines(chart, &percent),
             whisker(series, &percent)
         );
@@ -86,16 +86,14 @@ fn whisker(series: &Series, percent: &impl Fn(f64) -> f64) -> String {
 }
 
 /// The mean, with its interval.
-fn amount(record: &Record, series: &Series) -> String {
+fn amount(unit: Unit, series: &Series) -> String {
     let cells = series.points.iter().map(|point| {
-        let mean = point
-            .y
-            .map_or_else(String::new, |mean| signed(record, mean));
+        let mean = point.y.map_or_else(String::new, |mean| signed(unit, mean));
         let ends = match (point.low, point.high) {
             (Some(low), Some(high)) => format!(
                 " <span class=\"soft\">({} to {})</span>",
-                value(record, low),
-                value(record, high)
+                value(unit, low),
+                value(unit, high)
             ),
             _ => String::new(),
         };

@@ -19,19 +19,30 @@ const SCRIPT: &str = include_str!("page.js");
 /// The page for these records and their charts.
 pub(super) fn html(records: &[Record], charts: &[Vec<Chart>]) -> String {
     let title = match records {
-        [record] => escaped(&record.plan.title),
+        [record] => record.plan.title.clone(),
         _ => format!("{} comparisons", records.len()),
     };
     let mut body = String::new();
     if records.len() > 1 {
-        body.push_str(&contents(records, &title));
+        let items = records.iter().map(|record| {
+            let title = record.plan.title.as_str();
+            (title, record.conclusion.headline.as_str())
+        });
+        body.push_str(&contents(&title, items));
     }
     for (n, (record, charts)) in records.iter().zip(charts).enumerate() {
         body.push_str(&comparison(record, charts, n, records.len() == 1));
     }
+    let charts: Vec<&Chart> = charts.iter().flatten().collect();
+    document(&title, &body, &charts)
+}
+
+/// A page that needs nothing else.
+pub(super) fn document(title: &str, body: &str, charts: &[&Chart]) -> String {
     // Charts with names on an axis are on the page already, as rows.
-    let charts = charts.iter().flatten();
-    let drawn: Vec<&Chart> = charts.filter(|chart| chart.x.names.is_empty()).collect();
+    let named = |chart: &&&Chart| !chart.x.names.is_empty();
+    let drawn: Vec<&&Chart> = charts.iter().filter(|chart| !named(chart)).collect();
+    let title = escaped(title);
     let hex = |colours: &[(u8, u8, u8)]| -> Vec<String> {
         let hex = |&(r, g, b): &(u8, u8, u8)| format!("#{r:02x}{g:02x}{b:02x}");
         colours.iter().map(hex).collect()
@@ -65,15 +76,16 @@ fn variables(colours: &[(u8, u8, u8)]) -> String {
     text
 }
 
-/// The list of several comparisons.
-fn contents(records: &[Record], title: &str) -> String {
-    let items = records.iter().enumerate().map(|(n, record)| {
+/// The list of several sections: the title and the headline of each.
+pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let items = items.enumerate().map(|(n, (title, headline))| {
         format!(
             "<li><a href=\"#comparison-{n}\">{}</a>: {}</li>\n",
-            escaped(&record.plan.title),
-            escaped(&record.conclusion.headline)
+            escaped(title),
+            escaped(headline)
         )
     });
+    let title = escaped(title);
     format!(
         "<h1>{title}</h1>\n<ul>\n{}</ul>\n",
         items.collect::<String>()
@@ -92,12 +104,18 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
         figure(record.plan.updates as f64 / record.info.updates_per_epoch() as f64),
         escaped(&conclusion.headline),
     );
-    html.push_str(&summary(record));
+    let published: Vec<Option<f64>> = record.plan.arms.iter().map(|arm| arm.published).collect();
+    let any = published.iter().any(Option::is_some);
+    let published = if any { &published[..] } else { &[] };
+    html.push_str(&summary(&record.standings(), conclusion, published));
     html.push_str(&list(&conclusion.notes));
+    html.push_str(&list(&conclusion.spread));
     html.push_str(&winner(record, conclusion.winner));
     let drawn = |wanted: &dyn Fn(&str) -> bool| -> String {
         let charts = charts.iter().filter(|chart| wanted(stem(&chart.id)));
-        charts.map(|chart| figure_of(record, chart)).collect()
+        charts
+            .map(|chart| figure_of(record.objective.unit, chart))
+            .collect()
     };
     let decides = |id: &str| ["differences", "budget"].contains(&id);
     let during =
@@ -130,9 +148,9 @@ fn stem(id: &str) -> &str {
     id.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
 }
 
-fn figure_of(record: &Record, chart: &Chart) -> String {
+pub(super) fn figure_of(unit: Unit, chart: &Chart) -> String {
     if !chart.x.names.is_empty() {
-        return forest::html(record, chart);
+        return forest::html(unit, chart);
     }
     format!(
         "<figure>\n<header><h3>{}</h3><div class=\"units\"></div></header>\n<figcaption>{}</figcaption>\n\
@@ -158,7 +176,8 @@ fn winner(record: &Record, winner: Option<Winner>) -> String {
     format!(
         "<div class=\"winner\"><div class=\"small soft\">{because}</div><strong>{}</strong> <code>{}</code></div>\n",
         escaped(record.label(arm)),
-        escaped(&record.conclusion.table[arm].policy)
+        // A table of a comparison has policies.
+        escaped(record.conclusion.table[arm].policy.as_deref().unwrap_or(""))
     )
 }
 

@@ -3,7 +3,7 @@
 use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
 
 use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
-use super::figures::percent;
+use super::differences::percent;
 
 pub(super) fn range(record: &Record) -> String {
     let Some(range) = &record.range else {
@@ -33,7 +33,7 @@ pub(super) fn tuning(record: &Record) -> String {
         number(&format!(
             "Validation {}{}",
             record.objective.name,
-            percent(record)
+            percent(record.objective.unit)
         )),
         text(""),
     ];
@@ -67,7 +67,7 @@ fn trial_row(
     notes.extend(trial.extra.then_some("added"));
     let validation = trial.validation.map_or_else(
         || String::from("<span class=\"diverged\">diverged</span>"),
-        |x| value(record, x),
+        |x| value(record.objective.unit, x),
     );
     vec![
         Cell::name(arm_name(record, arm)),
@@ -119,8 +119,8 @@ pub(super) fn runs(record: &Record) -> String {
         number("Updates"),
         text("Arm"),
         number("Seed"),
-        number(&format!("Validation{}", percent(record))),
-        number(&format!("Test{}", percent(record))),
+        number(&format!("Validation{}", percent(record.objective.unit))),
+        number(&format!("Test{}", percent(record.objective.unit))),
         number("Seconds, side by side"),
         text("Folder"),
     ];
@@ -129,7 +129,8 @@ pub(super) fn runs(record: &Record) -> String {
         for (arm, outcome) in record.arms.iter().enumerate() {
             for run in &outcome.budgets[budget].runs {
                 let added = if run.added { " (added)" } else { "" };
-                let cell = |x: Option<f64>| x.map_or_else(dash, |x| value(record, x));
+                let cell =
+                    |x: Option<f64>| x.map_or_else(dash, |x| value(record.objective.unit, x));
                 let diverged = match run.values {
                     Some(_) => "",
                     None => " <span class=\"diverged\">diverged</span>",

@@ -47,12 +47,13 @@ fn record() -> &'static Record {
 }
 
 fn report() -> Report {
-    Report::new(vec![record().clone()]).unwrap()
+    Report::new(&[record().clone()]).unwrap()
 }
 
 #[test]
 fn the_page_needs_nothing_else_and_is_small() {
-    let html = report().html();
+    let report = report();
+    let html = report.html();
     assert!(html.len() < 1_500_000, "{} bytes", html.len());
     for outside in [
         "src=\"",
@@ -75,7 +76,8 @@ fn the_page_needs_nothing_else_and_is_small() {
 
 #[test]
 fn the_page_says_the_verdict_first_and_every_run_s_value() {
-    let (record, html) = (record(), report().html());
+    let (record, report) = (record(), report());
+    let html = report.html();
     let escaped = super::cells::escaped(&record.conclusion.headline);
     assert!(html.contains(&format!("<h1>{escaped}</h1>")));
     assert!(html.contains("A net &lt;of &amp; for&gt; tests") && !html.contains("<of & for>"));
@@ -150,7 +152,7 @@ fn rates_at_the_ends_of_the_numbers_are_drawn() {
     let lr = &mut record.range.as_mut().unwrap().sweeps[0].lr;
     let last = lr.len() - 1;
     (lr[0], lr[last]) = (1e-320, 1e308);
-    let files = Report::new(vec![record]).unwrap().files().unwrap();
+    let files = Report::new(&[record]).unwrap().files().unwrap();
     assert!(files.iter().any(|(path, _)| path.ends_with("range.svg")));
 }
 
@@ -159,7 +161,7 @@ fn rates_at_the_ends_of_the_numbers_are_drawn() {
 fn control_characters_do_not_break_a_file() {
     let mut record = record().clone();
     record.plan.arms[0].label = String::from("\u{1b}[31mred\r\n\u{0}");
-    let report = Report::new(vec![record]).unwrap();
+    let report = Report::new(&[record]).unwrap();
     for (path, bytes) in report.files().unwrap() {
         let text = String::from_utf8_lossy(&bytes);
         let is_text = path.extension().is_some_and(|e| e == "svg" || e == "html");
@@ -176,7 +178,7 @@ fn control_characters_do_not_break_a_file() {
 
 #[test]
 fn several_comparisons_share_a_page_without_mixing() {
-    let report = Report::new(vec![record().clone(), record().clone()]).unwrap();
+    let report = Report::new(&[record().clone(), record().clone()]).unwrap();
     let html = report.html();
     assert!(html.contains("2 comparisons"));
     assert!(html.contains("id=\"1-accuracy\"") && html.contains("id=\"2-accuracy\""));

@@ -1,57 +1,64 @@
 //! The tables of what came of it: the arms, their differences, and the times to the target.
 
-use cyclr::stats::{Comparison, Summary, Verdict};
-use cyclr::trainer::Direction;
-use cyclr_train::compare::record::{Record, Role, Row, TimeToTarget};
+use cyclr::stats::{Comparison, Difference, Verdict};
+use cyclr::trainer::{Direction, Unit};
+use cyclr_train::compare::record::{Record, Role, TimeToTarget};
+use cyclr_train::verdict::{Conclusion, Row, Standings};
 
 use super::cells::{
-    Cell, arm_name, dash, escaped, figure, list_table, number, signed, table, text, thousands,
-    value,
+    Cell, arm_name, dash, escaped, figure, list_table, named, number, signed, table, text,
+    thousands, value,
 };
-use super::figures::percent;
+use super::differences::{colour, percent};
 
-/// The main table: an arm a row, as the terminal has it.
-pub(super) fn summary(record: &Record) -> String {
-    let published = record.plan.arms.iter().any(|arm| arm.published.is_some());
+/// The main table: an arm a row, as the terminal has it. `published` has the arms' published
+/// figures, if there are any.
+pub(super) fn summary(
+    standings: &Standings<'_>,
+    conclusion: &Conclusion,
+    published: &[Option<f64>],
+) -> String {
+    let first = conclusion.table.first();
+    let timed = first.is_some_and(|row| row.time_to_target.is_some());
+    let has_policy = first.is_some_and(|row| row.policy.is_some());
     let mut head = vec![
         text("Arm"),
-        number(&format!(
-            "Test {}{} ± 95 %",
-            record.objective.name,
-            percent(record)
-        )),
+        number(&measured(standings)),
         number(&format!(
             "Difference from {}, 95 %",
-            record.label(record.plan.reference)
+            standings.label(standings.reference)
         )),
         text("Verdict"),
-        number("Time to target"),
     ];
-    if published {
-        head.push(number("Published"));
-    }
-    head.push(text("Policy at its peak rate"));
-    let rows = record
-        .conclusion
-        .table
-        .iter()
-        .enumerate()
-        .map(|(arm, row)| {
-            let mut cells = vec![
-                Cell::name(arm_name(record, arm)),
-                Cell::number(stacked(&row.test.replace('-', "−"))),
-                Cell::number(stacked(&row.difference.replace('-', "−"))),
-                Cell::text(verdict_cell(record, arm, row)),
-                Cell::number(escaped(&row.time_to_target)),
-            ];
-            if published {
-                let figure = record.plan.arms[arm].published;
-                cells.push(Cell::number(figure.map_or_else(dash, |x| format!("{x}"))));
-            }
-            cells.push(Cell::text(format!("<code>{}</code>", escaped(&row.policy))));
-            cells
-        });
+    head.extend(timed.then(|| number("Time to target")));
+    head.extend((!published.is_empty()).then(|| number("Published")));
+    head.extend(has_policy.then(|| text("Policy at its peak rate")));
+    let rows = conclusion.table.iter().enumerate().map(|(arm, row)| {
+        let name = named(standings.label(arm), colour(standings.reference, arm));
+        let mut cells = vec![
+            Cell::name(name),
+            Cell::number(stacked(&row.test.replace('-', "−"))),
+            Cell::number(stacked(&row.difference.replace('-', "−"))),
+            Cell::text(verdict_cell(standings, arm, row)),
+        ];
+        let time = row.time_to_target.as_ref();
+        cells.extend(time.map(|time| Cell::number(escaped(time))));
+        let figure = published.get(arm);
+        cells.extend(figure.map(|f| Cell::number(f.map_or_else(dash, |x| format!("{x}")))));
+        let policy = row.policy.as_ref();
+        cells.extend(policy.map(|spec| Cell::text(format!("<code>{}</code>", escaped(spec)))));
+        cells
+    });
     list_table(&head, rows)
+}
+
+/// `Test accuracy (%) ± 95 %`
+fn measured(standings: &Standings<'_>) -> String {
+    let (name, percent) = (&standings.objective.name, percent(standings.objective.unit));
+    match standings.measured {
+        "test" => format!("Test {name}{percent} ± 95 %"),
+        _ => format!("{name}{percent} ± 95 %"),
+    }
 }
 
 /// A value with its interval below it.
@@ -66,12 +73,11 @@ fn stacked(cell: &str) -> String {
     }
 }
 
-fn verdict_cell(record: &Record, arm: usize, row: &Row) -> String {
-    let against = record.arms[arm].whole().against(Role::Declared);
-    let difference = against.and_then(|against| against.difference.as_ref());
-    let class = match difference {
-        Some(difference) => class(difference.verdict),
-        None if record.arms[arm].whole().is_whole() => "",
+fn verdict_cell(standings: &Standings<'_>, arm: usize, row: &Row) -> String {
+    let standing = &standings.arms[arm];
+    let class = match &standing.difference {
+        Some(found) => class(found.verdict),
+        None if standing.diverged == 0 && standing.runs > 0 => "",
         None => "diverged",
     };
     format!("<span class=\"{class}\">{}</span>", stacked(&row.verdict))
@@ -86,15 +92,15 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-fn with_range(record: &Record, sample: &Summary) -> String {
-    let interval = sample.interval.map_or_else(String::new, |interval| {
+fn with_range(unit: Unit, difference: &Difference) -> String {
+    let interval = difference.interval.map_or_else(String::new, |interval| {
         format!(
             "<span class=\"range\">{} to {}</span>",
-            signed(record, interval.low),
-            signed(record, interval.high)
+            signed(unit, interval.low),
+            signed(unit, interval.high)
         )
     });
-    format!("{}{interval}", signed(record, sample.mean))
+    format!("{}{interval}", signed(unit, difference.mean))
 }
 
 /// A median as far as it is known: a number, or the ends that it lies between.
@@ -116,38 +122,66 @@ pub(super) fn differences(record: &Record) -> String {
             Role::Declared => "the declared reference",
             Role::BestNonCyclical => "the arm without cycles that validates best",
         };
-        let rows = record.whole().enumerate().filter_map(|(arm, outcome)| {
-            let difference = outcome.against(role)?.difference?;
-            Some(difference_row(record, arm, &difference))
-        });
-        let head = [
-            text("Arm"),
-            number("Mean difference"),
-            number("p (Holm)"),
-            number("p of equivalence (TOST, Holm)"),
-            number("n"),
-            text("Verdict"),
-        ];
         format!(
             "<h3>Beside {}, {said}</h3>\n{}",
             escaped(record.label(reference)),
-            table(&head, rows)
+            tests(&record.beside(reference, role), record.plan.reference)
         )
     });
     tables.collect()
 }
 
-fn difference_row(record: &Record, arm: usize, comparison: &Comparison) -> Vec<Cell> {
+/// The tests behind the verdicts beside one reference. The arms' colours are those of the charts,
+/// where `first` has the first.
+pub(super) fn tests(standings: &Standings<'_>, first: usize) -> String {
+    let head = [
+        text("Arm"),
+        number("Mean difference"),
+        number("p (Holm)"),
+        number("p of equivalence (TOST, Holm)"),
+        number("Correlation by seed"),
+        number("n"),
+        text("Verdict"),
+    ];
+    let arms = standings.arms.iter().enumerate();
+    let rows = arms.filter_map(|(arm, standing)| {
+        let name = named(standing.label, colour(first, arm));
+        Some(test_row(
+            standings.objective.unit,
+            name,
+            &standing.difference?,
+        ))
+    });
+    table(&head, rows)
+}
+
+fn test_row(unit: Unit, name: String, comparison: &Comparison) -> Vec<Cell> {
     let p = |p: Option<f64>| p.map_or_else(dash, figure);
     let class = class(comparison.verdict);
     let tested = comparison.t_test.map(|_| comparison.adjusted_p);
     let equated = comparison.tost.map(|_| comparison.adjusted_tost_p);
+    let correlation = comparison.correlation.map_or_else(dash, |found| {
+        let ends = found.interval.map_or_else(String::new, |ends| {
+            let [low, high] = [ends.low, ends.high].map(|end| value(Unit::Points, end));
+            format!("<span class=\"range\">{low} to {high}</span>")
+        });
+        value(Unit::Points, found.r) + &ends
+    });
+    let difference = &comparison.difference;
+    let n = match difference.reference_n {
+        None => format!("{}", difference.n),
+        Some(reference) => format!(
+            "{} and {reference}<span class=\"range\">not paired</span>",
+            difference.n
+        ),
+    };
     vec![
-        Cell::name(arm_name(record, arm)),
-        Cell::number(with_range(record, &comparison.difference)),
+        Cell::name(name),
+        Cell::number(with_range(unit, difference)),
         Cell::number(p(tested)),
         Cell::number(p(equated)),
-        Cell::number(format!("{}", comparison.difference.n)),
+        Cell::number(correlation),
+        Cell::number(n),
         Cell::text(format!("<span class=\"{class}\">{class}</span>")),
     ]
 }
@@ -188,8 +222,8 @@ fn times_beside(record: &Record, reference: usize, role: Role) -> Option<String>
         .map(|&(arm, time)| time_row(record, arm, time, arm == reference));
     Some(format!(
         "<h3>To {}{}: {}'s mean final validation {} the margin</h3>\n{}",
-        value(record, target),
-        percent(record),
+        value(record.objective.unit, target),
+        percent(record.objective.unit),
         escaped(record.label(reference)),
         match record.objective.direction {
             Direction::Higher => "less",

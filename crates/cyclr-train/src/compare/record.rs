@@ -329,6 +329,7 @@ impl Record {
             objective: &self.objective,
             margin: self.plan.margin,
             reference,
+            measured: "test",
             arms: self.whole().enumerate().map(standing).collect(),
             no_runs: "diverged",
         }

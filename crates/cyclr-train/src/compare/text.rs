@@ -25,7 +25,7 @@ pub(super) fn conclusion(record: &Record) -> Conclusion {
     notes.truncate(NOTES);
     Conclusion {
         headline: text.headline(winner),
-        measured: String::from("test"),
+        measured: text.standings.measured.into(),
         table: (0..record.arms.len()).map(|arm| text.row(arm)).collect(),
         notes,
         spread: text.standings.spread(),

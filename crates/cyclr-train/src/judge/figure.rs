@@ -118,7 +118,10 @@ impl Figure {
         margin: Option<f64>,
     ) -> Result<f64, JudgeError> {
         match (margin, objective.unit) {
-            (Some(margin), _) => Ok(margin),
+            (Some(margin), _) if margin > 0.0 && margin.is_finite() => Ok(margin),
+            (Some(margin), _) => Err(JudgeError::Asked(format!(
+                "the margin is {margin}: it must be above 0"
+            ))),
             (None, Unit::Points) => Ok(POINTS),
             (None, Unit::Own) => Err(JudgeError::Asked(format!(
                 "say with --margin which difference in `{}` would not matter; of an accuracy say --unit fraction or \

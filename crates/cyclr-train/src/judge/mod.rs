@@ -145,8 +145,8 @@ pub enum JudgeError {
 ///
 /// # Errors
 /// [`JudgeError::NoReference`]; [`JudgeError::Asked`] if there is no margin and the values are no
-/// accuracy whose unit is known, or if their name does not tell whether more is better;
-/// [`JudgeError::Statistics`] for values above 1e100 or a margin that is not positive.
+/// accuracy whose unit is known, if the margin is not positive, or if their name does not tell
+/// whether more is better; [`JudgeError::Statistics`] for values or a margin beyond 1e100.
 pub fn judge(values: &Values, question: &Question) -> Result<Judgement, JudgeError> {
     let objective = question.figure.objective(values.figure.as_deref())?;
     let margin = question.figure.margin(&objective, question.margin)?;
@@ -191,6 +191,7 @@ impl Judgement {
             objective: &self.objective,
             margin: self.margin,
             reference: self.reference,
+            measured: &self.objective.name,
             arms: judged.arms.iter().map(standing).collect(),
             no_runs: "no values",
         }

@@ -46,6 +46,13 @@ pub fn read_values(path: &Path, question: &Question) -> Result<Values, JudgeErro
     Ok(gathered.finish()?)
 }
 
+impl Values {
+    /// The labels of the arms, in the table's order; at least two.
+    pub fn arms(&self) -> &[String] {
+        &self.arms
+    }
+}
+
 impl Columns {
     /// Whether seeds are in the names of columns.
     fn has_seeds(&self) -> bool {

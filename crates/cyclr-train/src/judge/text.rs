@@ -31,7 +31,7 @@ pub(super) fn conclusion(
     ];
     Conclusion {
         headline: text.headline(winner),
-        measured: judgement.objective.name.to_string(),
+        measured: text.standings.measured.into(),
         table: (0..judged.arms.len())
             .map(|arm| text.standings.row(arm))
             .collect(),

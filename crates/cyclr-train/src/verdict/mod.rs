@@ -21,6 +21,8 @@ pub struct Standings<'a> {
     pub margin: f64,
     /// The arm that the others are held against.
     pub reference: usize,
+    /// What the values are: `test`, or the name of a judged figure.
+    pub measured: &'a str,
     /// All arms.
     pub arms: Vec<Standing<'a>>,
     /// What is said of an arm that has no runs.

@@ -157,8 +157,8 @@ impl Standings<'_> {
         listed(&arms.map(|arm| self.label(arm)).collect::<Vec<_>>())
     }
 
-    /// The unit of a margin.
-    pub(crate) fn unit(&self) -> &'static str {
+    /// The unit of a margin, after its number.
+    pub fn unit(&self) -> &'static str {
         match self.objective.unit {
             Unit::Points => " points",
             Unit::Own => "",

@@ -24,6 +24,7 @@ use crate::command::train::{next_folder, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
+use crate::report::Report;
 use crate::say::{note, out};
 
 /// The seed of the model that is timed before anything else.
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     });
     let records: Vec<Record> = records.collect();
     if records.len() > 1 {
-        report::write(records, &out)?;
+        report::write(&Report::new(&records)?, &out)?;
     }
     Ok(())
 }
@@ -334,7 +335,9 @@ fn execute(
     );
     progress.finish();
     let record = record.map_err(|error| resumable(error, folder, ("--jobs", manner.jobs)))?;
-    let reported = report::write(vec![record.clone()], folder);
+    let reported = Report::new(std::slice::from_ref(&record))
+        .map_err(anyhow::Error::from)
+        .and_then(|made| report::write(&made, folder));
     if !manner.json {
         unless_unread(show::print(&record))?;
     }

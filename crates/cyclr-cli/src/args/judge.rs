@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use cyclr::trainer::Direction;
+use cyclr_train::judge::{Figure, Question};
+
+#[derive(ClapArgs)]
+pub(crate) struct JudgeArgs {
+    /// The table: CSV or JSON (also an object a line), a row a value with the columns arm, seed and
+    /// value, or a column an arm, or a column a seed
+    pub(crate) table: PathBuf,
+    /// The arm that the others are held against
+    #[arg(long, value_name = "ARM")]
+    pub(crate) reference: String,
+    /// What to judge, as its column is named [default: the only column of values]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// More of it is better [default: as its name says]
+    #[arg(long, conflicts_with = "lower")]
+    pub(crate) higher: bool,
+    /// Less of it is better [default: as its name says]
+    #[arg(long)]
+    pub(crate) lower: bool,
+    /// How an accuracy or an error rate is written
+    #[arg(long, value_enum)]
+    pub(crate) unit: Option<ShareUnit>,
+    /// Differences below this do not matter, in points with --unit, else as the values are
+    /// [default with --unit: 0.5 points]
+    #[arg(long, value_name = "MARGIN")]
+    pub(crate) margin: Option<f64>,
+    /// The test examples behind each value, to say what they explain of the spread
+    #[arg(long, value_name = "N", requires = "unit", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub(crate) examples: Option<u64>,
+    /// The runs have no seeds, or equal seeds of two arms have nothing in common
+    #[arg(long)]
+    pub(crate) unpaired: bool,
+    /// End with code 4 unless this arm is better than the reference, at every task
+    #[arg(long, value_name = "ARM")]
+    pub(crate) require: Option<String>,
+    /// Write a report, the verdict and the values as JSON into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a share of examples is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ShareUnit {
+    /// As in 0.84
+    Fraction,
+    /// As in 84
+    Percent,
+}
+
+impl JudgeArgs {
+    pub(crate) fn question(&self) -> Question {
+        let direction = match (self.higher, self.lower) {
+            (true, _) => Some(Direction::Higher),
+            (_, true) => Some(Direction::Lower),
+            (false, false) => None,
+        };
+        Question {
+            reference: self.reference.clone(),
+            figure: Figure {
+                name: self.metric.clone(),
+                direction,
+                fraction: self.unit.map(|unit| matches!(unit, ShareUnit::Fraction)),
+            },
+            margin: self.margin,
+            examples: self.examples,
+            unpaired: self.unpaired,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `cyclr judge`: what it prints and writes, and its exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::cyclr;
+use serde_json::Value;
+
+mod common;
+
+const TASKS: &str = "task,arm,seed,acc
+x,fixed,1,84
+x,fixed,2,85
+x,fixed,3,86
+x,linear,1,85.9
+x,linear,2,87.1
+x,linear,3,88
+y,fixed,1,84
+y,fixed,2,85
+y,linear,1,84.9
+y,linear,2,82
+";
+
+const ONE: &str = "seed,fixed,linear\n1,84,85.9\n2,85,87.1\n3,86,88\n";
+
+/// Judges a text beside `fixed`, in per cent.
+fn judge(text: &str, options: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.csv");
+    fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    let mut args = vec!["judge", &path, "--reference", "fixed", "--unit", "percent"];
+    args.extend(options);
+    cyclr(&args)
+}
+
+#[test]
+fn it_prints_the_verdict_of_every_task() {
+    let (code, out, err) = judge(TASKS, &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.starts_with("== x\nlinear wins: +2.00 points over fixed (1.75 to 2.25, n = 3)\n"),
+        "{out}"
+    );
+    let y = "\n\n== y\nno winner: linear is not shown to differ from fixed, -1.05 points (";
+    assert!(out.contains(y), "{out}");
+}
+
+#[test]
+fn the_required_arm_decides_the_exit_code() {
+    let (code, _, err) = judge(ONE, &["--require", "linear"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (code, out, err) = judge(TASKS, &["--require", "linear"]);
+    assert_eq!(code, 4);
+    assert_eq!(
+        err,
+        "linear is not shown to be better than fixed (y: undecided)\n"
+    );
+    assert!(out.contains("== y"), "the verdict is printed all the same");
+    for (arm, said) in [
+        ("fixed", "the reference itself"),
+        ("adam", "no arm of that name"),
+    ] {
+        let (code, _, err) = judge(ONE, &["--require", arm]);
+        assert_eq!(code, 2);
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+#[test]
+fn a_table_whose_reference_diverged_has_no_answer() {
+    let (code, out, _) = judge("seed,fixed,linear\n1,84,85\n2,nan,85\n", &[]);
+    assert_eq!(code, 3);
+    let headline = "no verdict: the reference fixed diverged in 1 of 2 runs\n";
+    assert!(out.starts_with(headline), "{out}");
+}
+
+#[test]
+fn what_the_table_does_not_tell_is_a_question_of_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.csv");
+    fs::write(&path, ONE).unwrap();
+    let path = path.display().to_string();
+    let run = |options: &str| {
+        let options = options.split_whitespace();
+        let args: Vec<&str> = ["judge", &path].into_iter().chain(options).collect();
+        let (code, _, err) = cyclr(&args);
+        (code, err)
+    };
+    for (options, said) in [
+        ("", "--reference"),
+        (
+            "--reference adam --unit percent",
+            "choose one of fixed, linear",
+        ),
+        ("--reference fixed", "--higher or --lower"),
+        ("--reference fixed --higher", "--margin"),
+        ("--reference fixed --higher --lower", "cannot be used with"),
+        (
+            "--reference fixed --higher --margin 1 --examples 9",
+            "--unit",
+        ),
+        ("--reference fixed --higher --margin -1", "the margin is -1"),
+    ] {
+        let (code, err) = run(options);
+        assert_eq!(code, 2, "{options}: {err}");
+        assert!(err.contains(said), "{options}: {err}");
+    }
+    let (code, err) = run("--reference fixed --unit fraction");
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("r.csv: line 2, column `fixed`: 84 is no fraction"),
+        "{err}"
+    );
+}
+
+#[test]
+fn the_json_and_the_report_have_every_value() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("judged").display().to_string();
+    let (code, printed, err) = judge(TASKS, &["--json", "--examples", "2000", "--out", &folder]);
+    assert_eq!(code, 0, "{err}");
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    let linear = &printed["tasks"][0]["arms"][1];
+    assert_eq!(linear["values"][2]["value"], 88.0);
+    assert_eq!(linear["difference"]["verdict"], "better");
+    assert!(linear["examples"]["share"].as_f64().unwrap() > 0.2);
+    let read = |name: &str| fs::read_to_string(Path::new(&folder).join(name)).unwrap();
+    let mut written: Value = serde_json::from_str(&read("judgement.json")).unwrap();
+    assert_eq!(written["version"], 2);
+    written.as_object_mut().unwrap().remove("version");
+    assert_eq!(written, printed);
+    assert_eq!(read("runs.csv").lines().count(), 1 + 10);
+    assert!(read("verdict.txt").starts_with("== x\nlinear wins"));
+    let html = read("report.html");
+    for part in [
+        "linear wins: +2.00 points over fixed",
+        "id=\"comparison-1\"",
+        "id=\"1-differences\"",
+        "<summary>6 values</summary>",
+        "Correlation by seed",
+        "The runs were not seen",
+    ] {
+        assert!(html.contains(part), "the page lacks {part}");
+    }
+    for absent in [
+        "Time to target",
+        "Policy",
+        "Train with",
+        "src=\"",
+        "href=\"http",
+    ] {
+        assert!(!html.contains(absent), "the page has {absent}");
+    }
+    let svg = PathBuf::from(&folder).join("charts/2-differences.svg");
+    assert!(fs::read_to_string(svg).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn a_hundred_thousand_rows_make_a_page_that_opens() {
+    use std::fmt::Write as _;
+    let mut text = String::from("arm,seed,acc\n");
+    for k in 0..50_000 {
+        let (a, b) = (7_919 * k % 10_007, 104_729 * k % 10_007);
+        writeln!(
+            text,
+            "fixed,{k},{}\nlinear,{k},{}",
+            a as f64 / 200.0,
+            b as f64 / 200.0 + 1.0
+        )
+        .unwrap();
+    }
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().display().to_string();
+    let (code, _, err) = judge(&text, &["--out", &folder]);
+    assert_eq!(code, 0, "{err}");
+    let html = fs::metadata(out.path().join("report.html")).unwrap();
+    assert!(html.len() < 1_500_000, "{} bytes", html.len());
+    let runs = fs::read_to_string(out.path().join("runs.csv")).unwrap();
+    assert_eq!(runs.lines().count(), 100_001);
+}
