@@ -86,7 +86,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
 }
 
 fn outcome(objective: &Objective, (_, spec, values): &Values<'_>) -> ArmOutcome {
-    let spec: cyclr::Spec = spec.parse().unwrap();
+    let spec: Spec = spec.parse().unwrap();
     let runs = values.iter().zip(1..).map(|(value, seed)| RunOutcome {
         seed,
         added: false,
