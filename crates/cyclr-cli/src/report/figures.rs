@@ -1,5 +1,6 @@
 //! The charts of a comparison.
 
+use cyclr::trainer::Metrics;
 use cyclr::units::Horizon;
 use cyclr_train::ValidationPoint;
 use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sweep};
@@ -124,7 +125,7 @@ fn accuracy(record: &Record) -> Chart {
         let on_grid = |point: &ValidationPoint| {
             grid.contains(point.updates_done) || point.updates_done == outcome.updates
         };
-        let points = mean_evaluations(record, outcome, on_grid);
+        let points = mean_evaluations(record, outcome, on_grid, ValidationPoint::declared);
         chart.series.push(series(record, arm, Form::Line, points));
     }
     chart.levels.extend(target(record));
@@ -164,8 +165,15 @@ fn troughs(record: &Record) -> Option<Chart> {
     );
     for arm in cyclical {
         let whole = record.arms[arm].whole();
-        let points = mean_evaluations(record, whole, |point| point.trough.is_some());
+        let at_trough = |point: &ValidationPoint| point.trough.is_some();
+        let points = mean_evaluations(record, whole, at_trough, ValidationPoint::declared);
         chart.series.push(series(record, arm, Form::Dots, points));
+        if record.plan.arms[arm].average.is_some() {
+            let points = mean_evaluations(record, whole, at_trough, |point| &point.metrics);
+            let trained = series(record, arm, Form::Points, points);
+            let label = format!("{}: before averaging", trained.label);
+            chart.series.push(Series { label, ..trained });
+        }
     }
     chart.levels.extend(target(record));
     Some(chart)
@@ -176,11 +184,12 @@ fn mean_evaluations(
     record: &Record,
     arm: &BudgetOutcome,
     wanted: impl Fn(&ValidationPoint) -> bool,
+    figures: impl Fn(&ValidationPoint) -> &Metrics,
 ) -> Vec<Point> {
     mean_over_runs(arm, |run| {
         let wanted = run.evaluations.iter().filter(|point| wanted(point));
         wanted
-            .map(|point| (point.updates_done, record.objective.value(point.declared())))
+            .map(|point| (point.updates_done, record.objective.value(figures(point))))
             .collect()
     })
 }
