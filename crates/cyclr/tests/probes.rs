@@ -189,7 +189,12 @@ fn a_test_costs_what_was_asked_or_what_can_be_read() {
         [960, 240, 282, 125, 100]
     );
     let dealt = Allowance::of(3840, &info(100));
-    assert!(dealt.sweep + 5 * dealt.repeats * dealt.probe <= 3840 && dealt.repeats == 5);
+    assert_eq!(
+        (dealt.usual(), dealt.groups()),
+        (1200, vec![3, 2, 5, 5, 5, 5])
+    );
+    let dealt = Allowance::of(400, &info(100));
+    assert_eq!((dealt.usual(), dealt.groups()), (386, vec![3, 2, 3]));
 }
 
 #[test]

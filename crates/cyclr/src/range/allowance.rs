@@ -1,3 +1,5 @@
+use alloc::{vec, vec::Vec};
+
 use crate::trainer::TrainerInfo;
 
 /// How a range test spends its updates: one exponential sweep, then probes.
@@ -11,8 +13,6 @@ pub struct Allowance {
     pub sweep: u64,
     /// The updates of a probe.
     pub probe: u64,
-    /// The seeds that all rates near the best can be tried with.
-    pub repeats: u64,
     /// The updates of sweep and probes together, at most.
     pub updates: u64,
     /// No probe is longer. It is an epoch, after which a net that learns examples by heart would
@@ -22,6 +22,9 @@ pub struct Allowance {
 
 /// The rates that are tried with each seed.
 pub(super) const PROBES: u64 = 5;
+
+/// The fewest of them that another seed is of use with.
+pub(super) const FEWEST_AGAIN: u64 = 3;
 
 /// The most seeds: further ones hardly move the answer.
 pub(super) const MOST_SEEDS: u64 = 5;
@@ -51,10 +54,28 @@ impl Allowance {
         Self {
             sweep,
             probe,
-            repeats: ((updates - sweep) / (PROBES * probe)).min(MOST_SEEDS),
             updates,
             longest_probe: info.updates_per_epoch().max(probe),
         }
+    }
+
+    /// The probes that are made as a rule, by groups whose probes do not depend on one another:
+    /// three around the start, two between them, and those of the other seeds.
+    pub fn groups(&self) -> Vec<u64> {
+        let mut groups = vec![3, 2];
+        let mut left = (self.updates - self.sweep) / self.probe - PROBES;
+        while groups.len() <= MOST_SEEDS as usize && left >= FEWEST_AGAIN {
+            let again = if left < PROBES { FEWEST_AGAIN } else { PROBES };
+            groups.push(again);
+            left -= again;
+        }
+        groups
+    }
+
+    /// The updates that are made as a rule: all of [`Self::updates`] only where these are few, or
+    /// where the net learns slowly.
+    pub fn usual(&self) -> u64 {
+        self.sweep + self.probe * self.groups().iter().sum::<u64>()
     }
 
     /// The length of the probes that follow those of `length` updates, where these learn too

@@ -1,6 +1,6 @@
 use alloc::{vec, vec::Vec};
 
-use super::allowance::{MOST_SEEDS, PROBES};
+use super::allowance::{FEWEST_AGAIN, MOST_SEEDS, PROBES};
 use super::centre::{Level, Trough};
 use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start};
 
@@ -203,7 +203,7 @@ impl Search {
         let both = [within(COARSE), within(1)];
         let mut affordable = both
             .into_iter()
-            .filter(|near| near.len() > 2 && self.affords(near));
+            .filter(|near| near.len() as u64 >= FEWEST_AGAIN && self.affords(near));
         affordable.next().unwrap_or_else(Vec::new)
     }
 
