@@ -127,7 +127,7 @@ fn every_plan_is_one_json_document_where_one_is_asked_for() {
     );
     assert!(plan["predicted_seconds"].as_f64().unwrap() > 0.0);
     let plan = json(&["train", "--plan", "--json"]);
-    assert_eq!(plan["range_test_updates"], 192);
+    assert_eq!(plan["range_test_updates"], 240);
     // No more than a readable test needs, and no more than a quarter of a short budget.
     for (budget, updates) in [("1200", 240), ("600", 150), ("100", 100)] {
         let plan = json(&["find", "--plan", "--json", "--budget", budget]);
