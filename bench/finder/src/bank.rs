@@ -145,6 +145,16 @@ impl<'a> Bank<'a> {
         Ok(sweep)
     }
 
+    /// What Optuna's TPE answered with the updates of a test, where `tpe.py` was run.
+    pub fn tpe(&self, cost: f64, seed: u64) -> Result<Option<f64>> {
+        for row in self.rows("tpe")? {
+            if row[0].parse() == Ok(cost) && row[1].parse() == Ok(seed) && !row[2].is_empty() {
+                return Ok(Some(2f64.powf(row[2].parse::<f64>()? / 2.0)));
+            }
+        }
+        Ok(None)
+    }
+
     fn path(&self, kind: &str) -> PathBuf {
         self.folder
             .join(format!("{}-{kind}.csv", self.problem.name))
@@ -178,6 +188,7 @@ impl<'a> Bank<'a> {
 fn header(kind: &str) -> &'static str {
     match kind {
         "probes" => "updates,step,seed,loss,correct,count,made",
+        "tpe" => "cost,seed,step",
         _ => "updates,seed,lr,loss,correct,count",
     }
 }

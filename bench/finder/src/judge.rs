@@ -16,7 +16,12 @@ use crate::truth::{POLICIES, Truth};
 pub const COSTS: [f64; 3] = [0.05, 0.1, 0.2];
 
 /// The range tests of each cost.
-const TESTS: u64 = 12;
+pub const TESTS: u64 = 12;
+
+/// The seed of a test's sweep and first probes.
+pub const fn seed_of(test: u64) -> u64 {
+    1000 + 10 * test
+}
 
 /// All answers of a problem.
 pub struct Judged<'a> {
@@ -54,7 +59,7 @@ pub fn judge<'a>(
     let mut tests = Vec::new();
     for cost in COSTS {
         let made: Result<Vec<Test>> = (0..TESTS)
-            .map(|k| test(&mut bank, cost, 1000 + 10 * k, others))
+            .map(|k| test(&mut bank, cost, seed_of(k), others))
             .collect();
         tests.push(made?);
     }
@@ -95,7 +100,7 @@ fn test(bank: &mut Bank, cost: f64, seed: u64, others: bool) -> Result<Test> {
         probes: reading.probes,
         opening,
         others: if others {
-            other_rules(bank, allowance.updates, seed)?
+            other_rules(bank, cost, allowance.updates, seed)?
         } else {
             Vec::new()
         },
@@ -105,10 +110,12 @@ fn test(bank: &mut Bank, cost: f64, seed: u64, others: bool) -> Result<Test> {
 /// What rules for a sweep alone pick from one that costs as much as the whole test.
 fn other_rules(
     bank: &mut Bank,
+    cost: f64,
     updates: u64,
     seed: u64,
 ) -> Result<Vec<(&'static str, Option<f64>)>> {
     let sweep = bank.sweep(updates, seed)?;
+    let tpe = bank.tpe(cost, seed)?;
     let read = read_bounds(std::slice::from_ref(&sweep), &cyclr::range::Rule::default());
     let picks = Suggestions::of(&sweep);
     Ok(vec![
@@ -127,6 +134,7 @@ fn other_rules(
         ),
         ("valley (fastai)", picks.map(|p| p.valley)),
         ("slide (fastai)", picks.map(|p| p.slide)),
+        ("TPE (Optuna)", tpe),
     ])
 }
 

@@ -1,7 +1,9 @@
 //! How good are the bounds that `cyclr find` gives? See README.md.
 
 mod bank;
+mod cycles;
 mod judge;
+mod probes;
 mod problems;
 mod report;
 mod truth;
@@ -10,6 +12,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use bank::Bank;
 use judge::{Judged, judge};
 use problems::{PROBLEMS, Problem, Use};
 
@@ -32,8 +35,19 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["beside", bank, cifar, names @ ..] => show(bank, cifar, names, true),
+        ["cycles", bank, cifar, names @ ..] => {
+            let (folder, problems) = (Path::new(bank), named(names)?);
+            for problem in &problems {
+                cycles::make(&judge(problem, folder, cifar, false)?, folder, cifar)?;
+            }
+            cycles::show(&problems, folder)
+        }
+        ["probes", bank, cifar, name] => {
+            let problem = named(&[name])?[0];
+            probes::answer(&mut Bank::open(problem, Path::new(bank), cifar)?)
+        }
         _ => bail!(
-            "give truth, judge or beside, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
+            "give truth, judge, beside, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
         ),
     }
 }
@@ -53,7 +67,11 @@ fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
         anyhow::Ok(done)
     })?;
     report::problems(&judged);
-    for (use_, word) in [(Use::Choosing, "choosing"), (Use::Scoring, "scoring")] {
+    for (use_, word) in [
+        (Use::Choosing, "choosing"),
+        (Use::Scoring, "scoring"),
+        (Use::Fresh, "scoring, fresh"),
+    ] {
         if judged.iter().any(|j| j.is(use_)) {
             println!("\n## problems for {word}");
             report::summary(&judged, use_);

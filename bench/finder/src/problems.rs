@@ -19,6 +19,8 @@ pub enum Use {
     Choosing,
     /// Answers are scored on it, and nothing is chosen.
     Scoring,
+    /// The same, declared when the search stood, and scored once.
+    Fresh,
     /// It cannot be learnt, and must get no answer.
     Trap,
 }
@@ -86,6 +88,11 @@ pub const PROBLEMS: &[Problem] = &[
     Problem { name: "quick-adamw", use_: Use::Scoring, data: Data::Cifar16, net: "quick", optimizer: ADAMW, decay: 1e-2, batch: 32, budget: 1500, peaks: (-13, -3) },
     Problem { name: "mlp-short", use_: Use::Scoring, data: FASHION, net: "mlp", optimizer: MOMENTUM, decay: 5e-4, batch: 100, budget: 600, peaks: (-10, 1) },
     Problem { name: "softmax-long", use_: Use::Scoring, data: FASHION, net: "softmax", optimizer: MOMENTUM, decay: 5e-4, batch: 100, budget: 9600, peaks: (-9, 1) },
+    Problem { name: "softmax-adam", use_: Use::Fresh, data: FASHION, net: "softmax", optimizer: ADAM, decay: 0.0, batch: 25, budget: 20_000, peaks: (-14, -6) },
+    Problem { name: "small-adamw", use_: Use::Fresh, data: FASHION, net: "small", optimizer: ADAMW, decay: 5e-2, batch: 100, budget: 1000, peaks: (-13, -4) },
+    Problem { name: "noisy-adam", use_: Use::Fresh, data: Data::Fashion { wrong: 0.1 }, net: "thin", optimizer: ADAM, decay: 0.0, batch: 50, budget: 3000, peaks: (-14, -5) },
+    Problem { name: "norm-nesterov", use_: Use::Fresh, data: Data::Fashion16, net: "norm", optimizer: sgd(0.9, true), decay: 5e-4, batch: 25, budget: 800, peaks: (-8, 2) },
+    Problem { name: "thin-sgd5", use_: Use::Fresh, data: FASHION, net: "thin", optimizer: sgd(0.5, false), decay: 1e-4, batch: 20, budget: 4000, peaks: (-10, 0) },
     Problem { name: "trap-mlp", use_: Use::Trap, data: Data::Fashion { wrong: 1.0 }, net: "mlp", optimizer: MOMENTUM, decay: 5e-4, batch: 100, budget: 2400, peaks: (0, 0) },
     Problem { name: "trap-deep-adam", use_: Use::Trap, data: Data::Fashion { wrong: 1.0 }, net: "deep", optimizer: ADAM, decay: 0.0, batch: 64, budget: 2400, peaks: (0, 0) },
     Problem { name: "trap-dead", use_: Use::Trap, data: FASHION, net: "dead", optimizer: MOMENTUM, decay: 0.0, batch: 100, budget: 2400, peaks: (0, 0) },
@@ -139,6 +146,9 @@ fn net(name: &str) -> Result<Net> {
     Ok(match name {
         "softmax" => Net::new(name, vec![dense("out", 10, he, zeros())]),
         "deep" => deep(6, 64),
+        "thin" => deep(3, 32),
+        "small" => deep(1, 24),
+        "norm" => norm(),
         // So deep and narrow that nothing comes through.
         "dead" => deep(60, 2),
         // cifar10_quick with He starts and half its channels: with Caffe's own starts it does not leave its plateau at 16×16.
@@ -176,14 +186,36 @@ fn quick() -> Net {
     Net::new("quick", layers)
 }
 
+/// A convolution and its batch norm.
+fn normed(name: &str, channels: usize, stride: usize) -> Vec<Layer> {
+    let window = window(3).pad(1).stride(stride);
+    let conv = conv(
+        format!("{name}.conv"),
+        channels,
+        window,
+        param(Init::He),
+        None,
+    );
+    vec![conv, batch_norm(format!("{name}.bn"))]
+}
+
+/// Three convolutions with batch norm.
+fn norm() -> Net {
+    let mut layers = Vec::new();
+    for (name, channels) in [("a", 8), ("b", 16), ("c", 16)] {
+        layers.extend(normed(name, channels, 2));
+        layers.push(Layer::Relu);
+    }
+    layers.extend([
+        Layer::GlobalAvgPool,
+        dense("fc", 10, param(Init::He), zeros()),
+    ]);
+    Net::new("norm", layers)
+}
+
 /// A small residual net with batch norm.
 fn res4() -> Net {
     let he = param(Init::He);
-    let normed = |name: &str, channels, stride| {
-        let window = window(3).pad(1).stride(stride);
-        let conv = conv(format!("{name}.conv"), channels, window, he, None);
-        vec![conv, batch_norm(format!("{name}.bn"))]
-    };
     let mut layers = normed("stem", 16, 2);
     layers.push(Layer::Relu);
     for (name, channels, stride, shortcut) in [

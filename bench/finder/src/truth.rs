@@ -101,7 +101,7 @@ pub fn make(problem: &Problem, folder: &Path, cifar: &str) -> Result<()> {
     if file.metadata()?.len() == 0 {
         writeln!(file, "policy,log2_peak,seed,validation,test")?;
     }
-    for policy in &POLICIES[..2] {
+    for policy in &POLICIES {
         for seed in 0..SEEDS {
             let known = rows(problem, folder)?;
             let of = |peak: i64| known.iter().filter(move |r| r.0 == *policy && r.1 == peak);
@@ -131,11 +131,21 @@ fn train(
     peak: i64,
     seed: u64,
 ) -> Result<(f64, f64)> {
-    let mut net = factory.start(seed)?;
     let lr = 2f64.powi(peak as i32);
+    let hyper = |update| Hyper::lr(rate(policy, lr, update, updates));
+    whole_training(factory, updates, seed, hyper)
+}
+
+/// The accuracies on validation and test after so many updates; those of chance where it diverges.
+pub fn whole_training(
+    factory: &impl TrainerFactory,
+    updates: u64,
+    seed: u64,
+    hyper: impl Fn(u64) -> Hyper,
+) -> Result<(f64, f64)> {
+    let mut net = factory.start(seed)?;
     for update in 0..updates {
-        let rate = rate(policy, lr, update, updates);
-        if !net.update(Hyper::lr(rate))?.is_finite() {
+        if !net.update(hyper(update))?.is_finite() {
             return Ok((0.1, 0.1));
         }
     }

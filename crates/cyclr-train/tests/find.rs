@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cyclr::Hyper;
-use cyclr::range::NoAnswer;
+use cyclr::range::{Allowance, NoAnswer};
 use cyclr::trainer::{
     Direction, Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory,
     TrainerInfo,
@@ -193,12 +193,11 @@ fn the_answer_hardly_depends_on_what_it_cost() {
         let test = RangeTest::for_budget(budget, 0.1, &quadratic.info);
         found(&quadratic, &test).unwrap().answer.unwrap()
     };
-    // Shorter probes of a quadratic have their best peak where they arrive at all, whatever the
-    // noise.
+    // One seed alone says little here, where losses near 0 differ by factors.
     let answers = [4800, 9600, 19_200, 38_400].map(at);
     let highest = answers.iter().map(|b| b.max_lr.value).fold(0.0, f64::max);
     for bounds in answers {
-        assert!(highest / bounds.max_lr.value < 2.0, "{answers:?}");
+        assert!(highest / bounds.max_lr.value < 1.5, "{answers:?}");
     }
 }
 
@@ -224,7 +223,7 @@ fn a_test_costs_no_more_than_it_says() {
             let test = RangeTest::for_budget(budget, fraction, &factory.info);
             let asked = (fraction * budget as f64) as u64;
             assert!(
-                test.updates >= asked && test.updates <= asked.max(200),
+                test.updates >= asked && test.updates <= asked.max(240),
                 "{test:?}"
             );
             let found = found(&factory, &test).unwrap();
@@ -233,9 +232,10 @@ fn a_test_costs_no_more_than_it_says() {
                 "{} {test:?}",
                 found.updates()
             );
+            let usual = Allowance::of(test.updates, &factory.info).usual();
             assert!(
-                found.updates() >= test.updates / 2,
-                "{} {test:?}",
+                found.updates() >= usual / 2,
+                "{} of {usual} {test:?}",
                 found.updates()
             );
         }

@@ -4,6 +4,11 @@
 //! slightly better than 2; at least 3 cycles, 4 being better; a run that stops at the end of a
 //! cycle, where the rate is at its minimum.
 //!
+//! At a fixed budget of 2.5 to 19 epochs, fewer cycles ended better (`bench/finder`: four small
+//! nets, three seeds each, at the `max_lr` of the range test). Under `triangular2` one cycle ended
+//! 0.48 ± 0.42 points above four, and sixteen 1.4 ± 1.4 points below. What several cycles buy is a
+//! choice of places to stop.
+//!
 //! [CLR]: https://arxiv.org/abs/1506.01186
 
 use alloc::vec::Vec;

@@ -93,7 +93,7 @@ fn other_seeds_are_averaged_where_there_is_room() {
     let offset = |probe: Probe| 1.0 + 0.3 * probe.repeat as f64;
     let bumpy = |probe: Probe| Some(offset(probe) * trough(0.01, 2.0)(probe).unwrap());
     let reading = read(START, 4000, bumpy);
-    assert_eq!(reading.probes.iter().map(|r| r.probe.repeat).max(), Some(2));
+    assert_eq!(reading.probes.iter().map(|r| r.probe.repeat).max(), Some(4));
     // A seed whose losses are all higher moves nothing.
     let plain = read(START, 4000, trough(0.01, 2.0)).answer.unwrap();
     let found = reading.answer.unwrap();
@@ -183,14 +183,54 @@ fn the_start_is_where_the_smoothed_loss_is_least() {
 #[test]
 fn a_test_costs_what_was_asked_or_what_can_be_read() {
     let updates = |budget, batch| Allowance::new(budget, 0.1, &info(batch)).updates;
-    // A tenth; five probes of 30 updates and a sweep; more of them for small batches; a quarter of
+    // A tenth; five probes of 40 updates and a sweep; more of them for small batches; a quarter of
     // a short budget.
     assert_eq!(
-        [(9600, 100), (1000, 100), (3000, 32), (500, 100), (50, 1)].map(|(b, n)| updates(b, n)),
-        [960, 180, 300, 125, 100]
+        [(9600, 100), (1000, 100), (2700, 32), (500, 100), (50, 1)].map(|(b, n)| updates(b, n)),
+        [960, 240, 282, 125, 100]
     );
     let dealt = Allowance::of(3840, &info(100));
-    assert!(dealt.sweep + 5 * dealt.repeats * dealt.probe <= 3840 && dealt.repeats == 3);
+    assert_eq!(
+        (dealt.usual(), dealt.groups()),
+        (1200, vec![3, 2, 5, 5, 5, 5])
+    );
+    let dealt = Allowance::of(400, &info(100));
+    assert_eq!((dealt.usual(), dealt.groups()), (386, vec![3, 2, 3]));
+}
+
+#[test]
+fn the_same_probes_are_made_whatever_the_budget() {
+    let lengths = [2400, 4800, 9600, 19_200, 38_400];
+    let lengths = lengths.map(|budget| Allowance::new(budget, 0.1, &info(100)).probe);
+    assert_eq!(lengths, [40; 5]);
+    // Three of the rates again, where all five cannot be paid.
+    let reading = read(START, 400, trough(0.01, 2.0));
+    let again = reading.probes.iter().filter(|r| r.probe.repeat == 1);
+    assert_eq!(again.count(), 3);
+}
+
+#[test]
+fn what_learns_slowly_has_longer_probes_if_they_can_be_paid() {
+    // The loss falls by a tenth in 40 updates, by a half in 160.
+    let slow = |probe: Probe| {
+        let learnt = if probe.updates < 160 { 0.1 } else { 0.5 };
+        let off = (probe.lr / 0.01).ln() / 2.0;
+        Some(2.3 * (1.0 - learnt * (-off * off).exp()))
+    };
+    let longest = |updates| {
+        let probes = read(START, updates, slow).probes;
+        probes.iter().map(|r| r.probe.updates).max()
+    };
+    assert_eq!(
+        [300, 750, 2000, 4000].map(longest),
+        [40, 80, 160, 160].map(Some)
+    );
+    let taught = Start {
+        given_weights: true,
+        ..START
+    };
+    let probes = read(taught, 4000, slow).probes;
+    assert!(probes.iter().all(|r| r.probe.updates == 40));
 }
 
 proptest! {

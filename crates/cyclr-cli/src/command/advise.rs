@@ -64,7 +64,13 @@ fn print_cycles(cycles: &Cycles, run: &Horizon) -> io::Result<()> {
         cycles.step,
         cycles.step_epochs
     )?;
-    out!("cycles    {} (at least 3, and 4 are better)", cycles.cycles)?;
+    out!(
+        "cycles    {} (the paper: at least 3, and 4 are better)",
+        cycles.cycles
+    )?;
+    out!(
+        "          in a study of runs of 2.5 to 19 epochs, 1 cycle ended 0.5 points above 4, and 16 ended 1.4 below"
+    )?;
     out!(
         "budget    {} updates, which end at a trough (of {} given)",
         cycles.updates,

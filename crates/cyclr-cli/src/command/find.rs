@@ -156,22 +156,31 @@ impl Tests {
         }
     }
 
-    /// The updates that they make one after the other, where some runs continue side by side.
-    fn length(&self, info: &TrainerInfo) -> f64 {
+    /// The updates that they make as a rule.
+    fn usual(&self, info: &TrainerInfo) -> u64 {
         match self {
-            Self::Probes(tests) => tests.iter().map(|test| length(test, info)).sum(),
-            Self::Sweeps(tests) => tests
+            Self::Probes(tests) => tests
                 .iter()
-                .map(|test| {
-                    let rounds = (test.repeats as usize).div_ceil(test.threads);
-                    (test.ramp.updates() * rounds as u64) as f64
-                })
+                .map(|test| Allowance::of(test.updates, info).usual())
                 .sum(),
+            Self::Sweeps(_) => self.cost(),
+        }
+    }
+
+    /// The seconds that they take as a rule.
+    fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
+        match self {
+            Self::Probes(tests) => tests.iter().map(|test| seconds(test, info, pace)).sum(),
+            Self::Sweeps(tests) => {
+                let rounds = |test: &SweepTest| (test.repeats as usize).div_ceil(test.threads);
+                let of_sweep = |test: &SweepTest| in_turn(rounds(test), test.ramp.updates(), pace);
+                tests.iter().map(of_sweep).sum()
+            }
         }
     }
 
     fn make(&self, factory: &dyn TrainerFactory, interrupt: &Interrupt) -> anyhow::Result<Done> {
-        let mut progress = Progress::new(self.cost());
+        let mut progress = Progress::new(self.usual(&factory.info()?));
         let mut observer = |event: &_| progress.find_event(event);
         let done = match self {
             Self::Probes(tests) => {
@@ -202,13 +211,17 @@ impl Tests {
     }
 }
 
-/// The updates that a range test makes one after the other: a sweep, three probes at once, and
-/// two.
-pub(super) fn length(test: &RangeTest, info: &TrainerInfo) -> f64 {
+/// The seconds that a range test takes as a rule: a sweep, and groups of probes side by side.
+pub(super) fn seconds(test: &RangeTest, info: &TrainerInfo, pace: &Pace) -> f64 {
     let allowance = Allowance::of(test.updates, info);
-    let rounds = 3_usize.div_ceil(test.threads) + 2_usize.div_ceil(test.threads);
-    let more = (allowance.repeats - 1) * 5_usize.div_ceil(test.threads) as u64;
-    (allowance.sweep + allowance.probe * (rounds as u64 + more)) as f64
+    let groups = allowance.groups();
+    let rounds = groups.iter().map(|&n| (n as usize).div_ceil(test.threads));
+    in_turn(1, allowance.sweep, pace) + in_turn(rounds.sum(), allowance.probe, pace)
+}
+
+/// The seconds of so many runs, one after the other, of so many updates each.
+fn in_turn(runs: usize, updates: u64, pace: &Pace) -> f64 {
+    runs as f64 * (pace.seconds_per_start + updates as f64 * pace.seconds_per_update)
 }
 
 /// What the test costs, and how long it will take.
@@ -221,10 +234,11 @@ fn announce(
     let cost = tests.cost();
     let fraction = 100.0 * cost as f64 / budget as f64;
     let info = factory.info()?;
-    let seconds = tests.length(&info) * Pace::of_updates(factory, 0)?.seconds_per_update;
+    let seconds = tests.seconds(&info, &Pace::of_updates(factory, 0)?);
     note!(
-        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {}",
-        predicted(seconds)
+        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {} ({} updates, as a rule)",
+        predicted(seconds),
+        tests.usual(&info)
     );
     let longer = tests.longer(&info);
     if longer > 0 {

@@ -309,8 +309,7 @@ fn announce_test(
     json: bool,
 ) -> anyhow::Result<()> {
     let info = factory.info()?;
-    let seconds =
-        super::find::length(test, &info) * Pace::of_updates(factory, 0)?.seconds_per_update;
+    let seconds = super::find::seconds(test, &info, &Pace::of_updates(factory, 0)?);
     let updates = test.updates;
     if json {
         out!(

@@ -45,45 +45,69 @@ impl Level {
     }
 }
 
-/// The centre of the area between a curve, given by points in rising order (octaves) and straight
-/// lines, and the level that lies `depth` above its lowest point. Beyond the ends the curve rises
-/// to that level over two octaves.
-pub(super) fn centre(points: &[(f64, f64)], depth: f64) -> f64 {
-    const BEYOND: f64 = 2.0;
-    /// A point above this many depths, or infinite, counts as one there.
-    const HIGHEST: f64 = 4.0;
-    let lowest = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
-    let deep = |&(x, y): &(f64, f64)| (x, depth - (y - lowest).min(HIGHEST * depth));
-    let first = (points[0].0 - BEYOND, 0.0);
-    let last = (points[points.len() - 1].0 + BEYOND, 0.0);
-    let mut before = first;
-    let (mut area, mut moment) = (0.0, 0.0);
-    for point in points.iter().map(deep).chain([last]) {
-        let (a, m) = above_zero(before, point);
-        area += a;
-        moment += m;
-        before = point;
-    }
-    moment / area
+/// The area between a curve and the level that lies a depth above its lowest point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Trough {
+    /// Its centre, in octaves.
+    pub(super) centre: f64,
+    /// The standard deviation of its area in the direction of the rates, in octaves.
+    pub(super) spread: f64,
 }
 
-/// Area and moment of the part of a line that lies above 0.
-fn above_zero(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+impl Trough {
+    /// The trough of a curve that is given by points in rising order (octaves) and straight lines.
+    /// Beyond the ends the curve rises to the level over two octaves.
+    pub(super) fn of(points: &[(f64, f64)], depth: f64) -> Self {
+        const BEYOND: f64 = 2.0;
+        /// A point above this many depths, or infinite, counts as one there.
+        const HIGHEST: f64 = 4.0;
+        let lowest = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        let origin = points[0].0;
+        let deep = |&(x, y): &(f64, f64)| (x - origin, depth - (y - lowest).min(HIGHEST * depth));
+        let last = (points[points.len() - 1].0 - origin + BEYOND, 0.0);
+        let mut before = (-BEYOND, 0.0);
+        let mut moments = [0.0; 3];
+        for point in points.iter().map(deep).chain([last]) {
+            for (moment, more) in moments.iter_mut().zip(above_zero(before, point)) {
+                *moment += more;
+            }
+            before = point;
+        }
+        let [area, first, second] = moments;
+        let mean = first / area;
+        let variance = (second / area - mean * mean).max(0.0);
+        Self {
+            centre: origin + mean,
+            spread: libm::sqrt(variance),
+        }
+    }
+}
+
+/// Area, first and second moment of the part of a line that lies above 0.
+fn above_zero(a: (f64, f64), b: (f64, f64)) -> [f64; 3] {
     if a.1 <= 0.0 && b.1 <= 0.0 {
-        return (0.0, 0.0);
+        return [0.0; 3];
     }
     let zero = a.0 + (b.0 - a.0) * a.1 / (a.1 - b.1);
-    let a = if a.1 < 0.0 { (zero, 0.0) } else { a };
-    let b = if b.1 < 0.0 { (zero, 0.0) } else { b };
-    let width = b.0 - a.0;
-    let area = width * (a.1 + b.1) / 2.0;
-    let moment = width * (a.0 * (2.0 * a.1 + b.1) + b.0 * (a.1 + 2.0 * b.1)) / 6.0;
-    (area, moment)
+    let (ax, ay) = if a.1 < 0.0 { (zero, 0.0) } else { a };
+    let (bx, by) = if b.1 < 0.0 { (zero, 0.0) } else { b };
+    let width = bx - ax;
+    let first = ax * (2.0 * ay + by) + bx * (ay + 2.0 * by);
+    let second = ax * ax * (3.0 * ay + by) + 2.0 * ax * bx * (ay + by) + bx * bx * (ay + 3.0 * by);
+    [
+        width * (ay + by) / 2.0,
+        width * first / 6.0,
+        width * second / 12.0,
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn centre(points: &[(f64, f64)], depth: f64) -> f64 {
+        Trough::of(points, depth).centre
+    }
 
     #[test]
     fn the_centre_of_a_symmetric_trough_is_its_middle() {
@@ -100,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_centre_is_that_of_a_fine_sum() {
+    fn centre_and_spread_are_those_of_a_fine_sum() {
         let points = [
             (0.0, 0.5),
             (4.0, 0.05),
@@ -108,7 +132,7 @@ mod tests {
             (8.0, 0.12),
             (12.0, 0.7),
         ];
-        let (mut area, mut moment) = (0.0, 0.0);
+        let (mut area, mut moment, mut second) = (0.0, 0.0, 0.0);
         for i in 0..120_000 {
             let x = f64::from(i) * 1e-4;
             let k = (1..points.len() - 1)
@@ -118,8 +142,12 @@ mod tests {
             let depth = (0.2 - a.1 - (b.1 - a.1) * (x - a.0) / (b.0 - a.0)).max(0.0);
             area += depth;
             moment += x * depth;
+            second += x * x * depth;
         }
-        assert!((centre(&points, 0.2) - moment / area).abs() < 1e-3);
+        let trough = Trough::of(&points, 0.2);
+        let mean = moment / area;
+        assert!((trough.centre - mean).abs() < 1e-3);
+        assert!((trough.spread - (second / area - mean * mean).sqrt()).abs() < 1e-3);
     }
 
     #[test]

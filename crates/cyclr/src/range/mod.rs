@@ -21,6 +21,7 @@
 //! ```
 
 mod alike;
+mod allowance;
 mod centre;
 mod curve;
 mod interval;
@@ -31,6 +32,7 @@ mod rule;
 mod search;
 mod smooth;
 mod smoothing;
+mod start;
 mod suggestions;
 mod sweep;
 
@@ -40,14 +42,16 @@ use curve::Curve;
 use reading::LnPair;
 
 pub use alike::{Unlike, repeats_of, unlike};
+pub use allowance::Allowance;
 pub use curve::Stability;
 pub use interval::{Estimate, Interval};
 pub use no_answer::NoAnswer;
 pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
-pub use search::{Allowance, MAX_OVER_BASE, ProbeReading, Start, Trains, find_max_lr};
+pub use search::{MAX_OVER_BASE, ProbeReading, Trains, find_max_lr};
 pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
+pub use start::Start;
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
 

@@ -1,150 +1,12 @@
 use alloc::{vec, vec::Vec};
 
-use super::centre::{Level, centre};
-use super::{Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Sweep};
-use crate::trainer::TrainerInfo;
+use super::allowance::{FEWEST_AGAIN, MOST_SEEDS, PROBES};
+use super::centre::{Level, Trough};
+use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start};
 
 /// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the
 /// maximum end alike, and better than those at a quarter or a half.
 pub const MAX_OVER_BASE: f64 = 25.0;
-
-/// How a range test spends its updates: one exponential sweep, then probes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    /// The updates of the sweep.
-    pub sweep: u64,
-    /// The updates of a probe.
-    pub probe: u64,
-    /// The seeds that each of the rates is tried with.
-    pub repeats: u64,
-    /// The updates of sweep and probes together.
-    pub updates: u64,
-    /// The updates of the longer probes that are added where the probes learn too little to tell
-    /// one rate from another: twice as many, but no more than an epoch, after which a net that
-    /// learns examples by heart would seem to learn. 0 if that is no longer.
-    pub longer_probe: u64,
-}
-
-/// The rates that are tried with each seed.
-const PROBES: u64 = 5;
-
-/// The shortest probe that shows something of a net in general.
-const SHORTEST_PROBE: u64 = 30;
-
-/// The examples that a probe should see at least.
-const FEWEST_EXAMPLES: u64 = 1500;
-
-/// How many times as long the probes are that follow those that learnt too little.
-const LONGER: u64 = 2;
-
-/// Longer probes are no steadier; a second seed is.
-const LONG_PROBE: u64 = 150;
-
-impl Allowance {
-    /// What a test may cost that answers for a training of `budget` updates: `fraction` of them,
-    /// and no fewer than a readable test needs.
-    pub fn new(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
-        let asked = (fraction * budget as f64) as u64;
-        Self::of(asked.max(least_updates(budget, info)), info)
-    }
-
-    /// The fewest updates of a range test.
-    pub const FEWEST_UPDATES: u64 = 100;
-
-    /// Deals `updates` out, at least 100 of them.
-    pub fn of(updates: u64, info: &TrainerInfo) -> Self {
-        let updates = updates.max(Self::FEWEST_UPDATES);
-        let sweep = (updates / 6).clamp(25, 200);
-        let repeats = ((updates - sweep) / (PROBES * LONG_PROBE)).clamp(1, 3);
-        let probe = (updates - sweep) / (PROBES * repeats);
-        let longer = (LONGER * probe).min(info.updates_per_epoch());
-        Self {
-            sweep,
-            probe,
-            repeats,
-            updates,
-            longer_probe: if longer > probe { longer } else { 0 },
-        }
-    }
-
-    /// The updates of all longer probes together.
-    pub const fn longer(&self) -> u64 {
-        PROBES * self.longer_probe
-    }
-}
-
-/// The fewest updates of a test for a budget: five probes of 30 updates (more where batches are
-/// small) and their sweep, or a quarter of the budget if that is less.
-fn least_updates(budget: u64, info: &TrainerInfo) -> u64 {
-    let probe = FEWEST_EXAMPLES
-        .div_ceil(info.batch)
-        .clamp(SHORTEST_PROBE, LONG_PROBE);
-    let readable = PROBES * probe * 6 / 5;
-    (budget / 4).clamp(Allowance::FEWEST_UPDATES, readable)
-}
-
-/// Where the probes start, read from a sweep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Start {
-    /// The rate at which the smoothed loss is least.
-    pub lr: f64,
-    /// The mean loss of the sweep's opening, before anything is learnt.
-    pub opening: f64,
-    /// The mean of the objective beside the loss there, if there is one.
-    pub figure: Option<f64>,
-    /// The examples of the opening.
-    pub count: u64,
-    /// Whether training starts from given weights.
-    pub given_weights: bool,
-}
-
-impl Start {
-    /// Reads the start from an exponential sweep that begins at a rate too low to learn.
-    ///
-    /// # Errors
-    /// [`NoAnswer::TooFewPoints`] if the loss is not finite from the start.
-    pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
-        let points = sweep.points();
-        let losses: Vec<f64> = sweep.losses().collect();
-        let quarter = losses.len() / OPENING_SHARE;
-        if quarter < FEWEST_OPENING {
-            return Err(NoAnswer::TooFewPoints {
-                points: losses.len(),
-                needed: OPENING_SHARE * FEWEST_OPENING,
-            });
-        }
-        let half = (losses.len() / 26).max(1);
-        let smoothed = |i: usize| {
-            let near = &losses[i.saturating_sub(half)..(i + half + 1).min(losses.len())];
-            mean(near.iter().copied())
-        };
-        let least = (0..losses.len()).map(|i| (i, smoothed(i)));
-        let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
-        let lr = points[least.0].lr;
-        let idle = points.partition_point(|point| point.lr < lr / IDLE);
-        let opening = &points[..quarter.max(idle)];
-        Ok(Self {
-            lr,
-            opening: mean(losses[..opening.len()].iter().copied()),
-            figure: mean_of(opening.iter().map(|point| point.figure)),
-            count: opening.iter().map(|point| point.count).sum(),
-            given_weights,
-        })
-    }
-}
-
-/// Nothing is learnt at rates so many times below the one of the least loss.
-const IDLE: f64 = 100.0;
-
-/// The share of a sweep's points, and the least number of them, that are its opening.
-const OPENING_SHARE: usize = 4;
-const FEWEST_OPENING: usize = 3;
-
-/// The mean of values that are all there.
-fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    let values: Option<Vec<f64>> = values.collect();
-    values.map(|values| mean(values.into_iter()))
-}
 
 /// What the probes say together.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,12 +24,13 @@ pub type Trains<'a, E> = &'a mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>,
 /// meet the same ones.
 ///
 /// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until
-/// the best stands between two worse, and then those half way to its neighbours; if there is room,
-/// all near the best again with other seeds. `max_lr` is the centre of the rates whose loss,
-/// between the probes on straight lines in ln rate, lies less than a fifth above the best, each
-/// weighed by how far it stays below that. `train` makes the probes that it is handed, which do
-/// not depend on one another; `updates` is what they may cost together. Where they learn too
-/// little, as many longer ones follow, and those decide.
+/// the best stands between two worse, and then those half way to its neighbours. Where they learn
+/// little, they are made again at twice the length, as long as that can be paid. What is left buys
+/// other seeds at the rates near the best. `max_lr` is the centre of the rates whose loss, between
+/// the probes on straight lines in ln rate, lies less than a fifth above the best, each weighed by
+/// how far it stays below that. `train` makes the probes that it is handed, which do not depend on
+/// one another; `updates` is what they may cost together. Where they learn next to nothing,
+/// [`Allowance::longer`] is added, once.
 ///
 /// # Errors
 /// Those of `train`.
@@ -183,32 +46,23 @@ pub fn find_max_lr<E>(
         left: updates,
         made: Vec::new(),
     };
-    let mut probes = search.climb(&mut *train)?;
-    let mut answer = search.answer();
-    let learns_too_little = matches!(
-        answer,
-        Err(NoAnswer::HardlyLearns { .. } | NoAnswer::NoBetterThanUntrained { .. })
-    );
-    if learns_too_little && allowance.longer_probe > 0 {
-        let best = best(&search.tried());
-        search = Search {
-            start: Start {
-                lr: libm::exp2(f64::from(best)),
-                ..start
-            },
-            length: allowance.longer_probe,
-            left: allowance.longer(),
-            made: Vec::new(),
-        };
-        probes.extend(search.climb(train)?);
-        answer = search.answer();
+    let mut probes = Vec::new();
+    search.climb(&mut *train)?;
+    while let Some(longer) = search.longer(allowance) {
+        probes.append(&mut search.made);
+        search = longer;
+        search.climb(&mut *train)?;
     }
+    search.repeat(train)?;
+    let answer = search.answer();
+    probes.append(&mut search.made);
     Ok(ProbeReading { answer, probes })
 }
 
 /// The first probes lie so many octaves apart.
 const COARSE: i32 = 2;
 
+/// The probes of one length.
 struct Search {
     start: Start,
     length: u64,
@@ -217,17 +71,68 @@ struct Search {
 }
 
 impl Search {
-    /// Makes probes until nothing is left to try or to pay with.
-    fn climb<E>(&mut self, train: Trains<'_, E>) -> Result<Vec<ProbeResult>, E> {
+    /// Makes probes with the first seed until nothing is left to try or to pay with.
+    fn climb<E>(&mut self, train: Trains<'_, E>) -> Result<(), E> {
         let mut next = self.around_the_start();
         while !next.is_empty() && self.affords(&next) {
-            let results = train(&next)?;
-            let spent: u64 = results.iter().map(|result| result.made).sum();
-            self.left = self.left.saturating_sub(spent);
-            self.made.extend(results);
+            self.make(&next, &mut *train)?;
             next = self.next();
         }
-        Ok(self.made.clone())
+        Ok(())
+    }
+
+    /// Makes the probes near the best again with other seeds.
+    fn repeat<E>(&mut self, train: Trains<'_, E>) -> Result<(), E> {
+        for repeat in 1..MOST_SEEDS {
+            let near = self.near_the_best(repeat);
+            if near.is_empty() {
+                break;
+            }
+            self.make(&near, &mut *train)?;
+        }
+        Ok(())
+    }
+
+    fn make<E>(&mut self, probes: &[Probe], train: Trains<'_, E>) -> Result<(), E> {
+        let results = train(probes)?;
+        let spent: u64 = results.iter().map(|result| result.made).sum();
+        self.left = self.left.saturating_sub(spent);
+        self.made.extend(results);
+        Ok(())
+    }
+
+    /// The search with longer probes around the best, where these learn too little.
+    fn longer(&self, allowance: &Allowance) -> Option<Self> {
+        let length = allowance.after(self.length)?;
+        let fall = self.fall()?;
+        let refused = matches!(
+            self.answer(),
+            Err(NoAnswer::HardlyLearns { .. } | NoAnswer::NoBetterThanUntrained { .. })
+        );
+        let cost = PROBES * length;
+        let left = if cost <= self.left && (refused || fall < ENOUGH_FALL) {
+            self.left
+        } else if refused && self.length == allowance.probe {
+            cost
+        } else {
+            return None;
+        };
+        let lr = libm::exp2(f64::from(best(&self.tried())));
+        let start = Start { lr, ..self.start };
+        Some(Self {
+            start,
+            length,
+            left,
+            made: Vec::new(),
+        })
+    }
+
+    /// How far the loss of the best probe lies below that before training, in ln; `None` where
+    /// that says nothing, because all diverged or training starts from given weights.
+    fn fall(&self) -> Option<f64> {
+        let trained = self.made.iter().any(|result| result.loss.is_some());
+        let tells = trained && !self.start.given_weights;
+        tells.then(|| Level::new(&self.made, self.start.opening).fall())
     }
 
     fn affords(&self, probes: &[Probe]) -> bool {
@@ -270,9 +175,6 @@ impl Search {
             return vec![self.probe(last + COARSE, 0)];
         }
         let beside = Self::beside(&tried, best);
-        if beside.is_empty() {
-            return self.another_seed(&tried, best);
-        }
         let affordable = (self.left / self.length.max(1)) as usize;
         let beside = beside.iter().take(affordable);
         beside.map(|&octave| self.probe(octave, 0)).collect()
@@ -289,12 +191,20 @@ impl Search {
         beside
     }
 
-    /// The rates near the best again, with the next seed.
-    fn another_seed(&self, tried: &[(i32, f64)], best: i32) -> Vec<Probe> {
-        let made = self.made.iter().map(|result| result.probe.repeat);
-        let repeat = made.max().map_or(0, |last| last + 1);
-        let near = tried.iter().filter(|t| (t.0 - best).abs() <= COARSE);
-        near.map(|t| self.probe(t.0, repeat)).collect()
+    /// All rates near the best with another seed, or the three in the middle; none if these cannot
+    /// be paid, or the best does not stand between two worse.
+    fn near_the_best(&self, repeat: u64) -> Vec<Probe> {
+        let tried = self.tried();
+        let best = best(&tried);
+        let within = |octaves: i32| {
+            let near = tried.iter().filter(|t| (t.0 - best).abs() <= octaves);
+            near.map(|t| self.probe(t.0, repeat)).collect::<Vec<_>>()
+        };
+        let both = [within(COARSE), within(1)];
+        let mut affordable = both
+            .into_iter()
+            .filter(|near| near.len() as u64 >= FEWEST_AGAIN && self.affords(near));
+        affordable.next().unwrap_or_else(Vec::new)
     }
 
     fn answer(&self) -> Result<Bounds, NoAnswer> {
@@ -307,26 +217,8 @@ impl Search {
         }
         let level = Level::new(&self.made, self.start.opening);
         self.check_learning(&level)?;
-        let points = over_seeds(&self.made, &level);
-        let ln = centre(&points, DEPTH) * core::f64::consts::LN_2;
-        Ok(bounds(
-            ln,
-            diverged,
-            self.half_width(),
-            Self::is_open(&tried),
-        ))
-    }
-
-    /// Half the prediction interval, in ln rate: what other costs and the course of a training
-    /// add, and the noise of the batches that a probe's loss is the mean of.
-    fn half_width(&self) -> f64 {
-        const ELSEWHERE: f64 = 0.5;
-        const NOISE: f64 = 8.0;
-        let counts = self.made.iter().map(|result| result.probe.repeat);
-        let seeds = counts.max().map_or(1, |last| last + 1);
-        let tails = self.made.iter().map(|result| result.count);
-        let examples = (tails.max().unwrap_or(0) * seeds).max(1) as f64;
-        libm::sqrt(ELSEWHERE * ELSEWHERE + NOISE * NOISE / examples)
+        let trough = Trough::of(&over_seeds(&self.made, &level), DEPTH);
+        Ok(bounds(&trough, diverged, Self::is_open(&tried)))
     }
 
     /// Refuses probes that learnt nothing; none that start from given weights, which may know
@@ -392,14 +284,19 @@ const DEPTH: f64 = 0.2;
 /// The least fall of the loss, in ln, that counts as learning.
 const LEAST_FALL: f64 = 0.05;
 
+/// A fall of the loss, in ln, at which the rates near the best stand out from those that do nothing.
+const ENOUGH_FALL: f64 = 0.3;
+
 /// How much further it reaches where the best probe had no worse one beyond it.
 const OPEN_END: f64 = 2.0 * core::f64::consts::LN_2;
 
-fn bounds(ln: f64, diverged: f64, half_width: f64, open: (bool, bool)) -> Bounds {
+fn bounds(trough: &Trough, diverged: f64, open: (bool, bool)) -> Bounds {
     /// A probe that diverges once in a while at its highest rate needs this factor of safety.
     const BELOW_DIVERGENCE: f64 = 2.0;
+    let ln = trough.centre * core::f64::consts::LN_2;
     let limit = diverged / BELOW_DIVERGENCE;
-    let reach = |open: bool| half_width + if open { OPEN_END } else { 0.0 };
+    let half = half_width(trough);
+    let reach = |open: bool| half + if open { OPEN_END } else { 0.0 };
     let value = libm::exp(ln).min(limit);
     let max_lr = Estimate {
         value,
@@ -412,6 +309,15 @@ fn bounds(ln: f64, diverged: f64, half_width: f64, open: (bool, bool)) -> Bounds
         max_lr,
         held_by: (libm::exp(ln) > limit).then_some(diverged),
     }
+}
+
+/// Half the prediction interval, in ln rate: other seeds' answers lie further off where the trough
+/// is wide.
+fn half_width(trough: &Trough) -> f64 {
+    const LEAST: f64 = 0.35;
+    const OF_THE_SPREAD: f64 = 0.3;
+    let wide = OF_THE_SPREAD * trough.spread;
+    libm::sqrt(LEAST * LEAST + wide * wide)
 }
 
 /// The mean level of each rate over the seeds, rising. Seeds differ by an offset of their own, so
@@ -458,7 +364,7 @@ fn octave(lr: f64) -> i32 {
     libm::round(libm::log2(lr)) as i32
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
     sum / n
 }

@@ -1,0 +1,67 @@
+use alloc::vec::Vec;
+
+use super::search::mean;
+use super::{NoAnswer, Sweep};
+
+/// Where the probes start, read from a sweep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Start {
+    /// The rate at which the smoothed loss is least.
+    pub lr: f64,
+    /// The mean loss of the sweep's opening, before anything is learnt.
+    pub opening: f64,
+    /// The mean of the objective beside the loss there, if there is one.
+    pub figure: Option<f64>,
+    /// The examples of the opening.
+    pub count: u64,
+    /// Whether training starts from given weights.
+    pub given_weights: bool,
+}
+
+impl Start {
+    /// Reads the start from an exponential sweep that begins at a rate too low to learn.
+    ///
+    /// # Errors
+    /// [`NoAnswer::TooFewPoints`] if the loss is not finite from the start.
+    pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
+        let points = sweep.points();
+        let losses: Vec<f64> = sweep.losses().collect();
+        let quarter = losses.len() / OPENING_SHARE;
+        if quarter < FEWEST_OPENING {
+            return Err(NoAnswer::TooFewPoints {
+                points: losses.len(),
+                needed: OPENING_SHARE * FEWEST_OPENING,
+            });
+        }
+        let half = (losses.len() / 26).max(1);
+        let smoothed = |i: usize| {
+            let near = &losses[i.saturating_sub(half)..(i + half + 1).min(losses.len())];
+            mean(near.iter().copied())
+        };
+        let least = (0..losses.len()).map(|i| (i, smoothed(i)));
+        let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+        let lr = points[least.0].lr;
+        let idle = points.partition_point(|point| point.lr < lr / IDLE);
+        let opening = &points[..quarter.max(idle)];
+        Ok(Self {
+            lr,
+            opening: mean(losses[..opening.len()].iter().copied()),
+            figure: mean_of(opening.iter().map(|point| point.figure)),
+            count: opening.iter().map(|point| point.count).sum(),
+            given_weights,
+        })
+    }
+}
+
+/// Nothing is learnt at rates so many times below the one of the least loss.
+const IDLE: f64 = 100.0;
+
+/// The share of a sweep's points, and the least number of them, that are its opening.
+const OPENING_SHARE: usize = 4;
+const FEWEST_OPENING: usize = 3;
+
+/// The mean of values that are all there.
+fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Option<Vec<f64>> = values.collect();
+    values.map(|values| mean(values.into_iter()))
+}
