@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::record::{
     ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Sweep,
-    Tuning,
+    Tuning, check_outcomes,
 };
 use super::{Arm, ArmPolicy, Bounds, Plan, Tune, analyse, text};
 use crate::store::{bad, parse_record};
@@ -48,6 +48,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             budgets: budgets.collect::<Result<_, _>>()?,
         });
     }
+    check_outcomes(&plan, &arms).map_err(|reason| bad(reason.into()))?;
     analyse::compare_arms(&mut arms, &plan, &objective)?;
     let mut record = Record {
         plan,

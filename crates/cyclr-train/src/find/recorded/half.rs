@@ -156,7 +156,7 @@ fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, RecordedError> {
         places.push(place.clone());
         column.push(*loss);
     }
-    super::end_as_nan(&mut column, &places)
+    super::rows::end_as_nan(&mut column, &places)
         .map_err(|reason| RecordedError::refuse(&losses.source.path, reason))?;
     points
         .iter_mut()
