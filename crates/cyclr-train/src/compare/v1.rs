@@ -49,7 +49,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
         });
     }
     check_outcomes(&plan, &arms).map_err(|reason| bad(reason.into()))?;
-    analyse::compare_arms(&mut arms, &plan, &objective)?;
+    analyse::compare_arms(&mut arms, &plan, &objective).map_err(|error| bad(error.to_string()))?;
     let mut record = Record {
         plan,
         info,
