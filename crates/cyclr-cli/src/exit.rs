@@ -103,6 +103,7 @@ fn code(error: &cyclr_train::Error) -> u8 {
         Error::NoBounds { .. } => 3,
         Error::Interrupted { .. } => 130,
         Error::BudgetTooShort { .. }
+        | Error::TooManyTroughs { .. }
         | Error::Undecidable { .. }
         | Error::NotObeyed { .. }
         | Error::SeedNotObeyed { .. }

@@ -74,6 +74,65 @@ fn cifar(folder: &Path, images: usize, short: usize) {
     }
 }
 
+/// A small data set of IDX files, by EMNIST's names.
+fn emnist(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for part in ["train", "test"] {
+        let images = [0x803_u32, 40, 8, 8].map(u32::to_be_bytes).concat();
+        let labels = [0x801_u32, 40].map(u32::to_be_bytes).concat();
+        let pixels = (0..40 * 64).map(|n| (n / 64 * 6) as u8);
+        let name = |kind| folder.join(format!("emnist-letters-{part}-{kind}-ubyte"));
+        fs::write(name("images-idx3"), [images, pixels.collect()].concat()).unwrap();
+        let classes = (0..40).map(|n| n / 10);
+        fs::write(name("labels-idx1"), [labels, classes.collect()].concat()).unwrap();
+    }
+}
+
+/// How the data were read is said by each command that reads them, once.
+#[test]
+fn what_must_be_known_of_the_data_is_said_once() {
+    let folder = TempDir::new().unwrap();
+    let (letters, pictures) = (
+        folder.path().join("letters"),
+        folder.path().join("pictures"),
+    );
+    emnist(&letters);
+    for part in ["train", "val", "test"] {
+        images(&pictures.join(part), &[("cat", 12), ("dog", 12)]);
+    }
+    let (letters, pictures) = (text(&letters), text(&pictures));
+    let policy = [
+        "--policy",
+        "fixed(lr=0.01)",
+        "--updates",
+        "4",
+        "--batch",
+        "4",
+    ];
+    let run = folder.path().join("run");
+    let train = [
+        &["train", "--data", letters, "--out", text(&run)][..],
+        &policy,
+    ]
+    .concat();
+    let compare = [
+        "compare", "--plan", "--data", letters, "--budget", "40", "--batch", "4",
+    ];
+    let find = ["find", "--plan", "--data", pictures, "--batch", "4"];
+    for (args, words) in [
+        (&train[..], "EMNIST stores its images transposed"),
+        (&compare, "EMNIST stores its images transposed"),
+        (&find, "are the validation split"),
+    ] {
+        let (code, _, err) = cyclr(args);
+        assert_eq!(
+            (code, err.matches(words).count()),
+            (0, 1),
+            "{args:?}: {err}"
+        );
+    }
+}
+
 #[test]
 fn folders_of_data_that_hold_none() {
     let folder = TempDir::new().unwrap();

@@ -102,6 +102,28 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
     }
 }
 
+/// 2^53 updates are the most that a run can have. Nothing may take memory or time for each of them.
+#[test]
+fn the_longest_runs_are_answered_at_once() {
+    let updates = "9007199254740992";
+    let cycles = "triangular(base=0.1,max=1,step=1)";
+    for line in [
+        format!("schedule {cycles} --updates {updates} --json --at 0"),
+        format!("train --plan --policy {cycles} --updates {updates}"),
+        format!("compare --plan --arm fixed --arm {cycles} --budget {updates}"),
+    ] {
+        refused(&line, "troughs");
+    }
+    refused(
+        &format!("schedule fixed(lr=1) --updates {updates} --json"),
+        "--at",
+    );
+    let fixed = ["--policy", "fixed(lr=0.1)", "--updates", updates];
+    let plan = ["train", "--plan", "--json", "--evaluate-every", "1"];
+    let plan = json(&[&plan[..], &fixed].concat());
+    assert_eq!(plan["evaluations"].to_string(), updates);
+}
+
 #[test]
 fn settings_out_of_their_range_are_refused() {
     for (line, words) in [

@@ -162,6 +162,23 @@ impl Axis {
             ..Self::of(label)
         }
     }
+
+    /// The rates of some sweeps, on a log axis if all of them rise by equal factors rather than by
+    /// equal steps.
+    pub(crate) fn of_sweeps<'a>(sweeps: impl IntoIterator<Item = &'a [f64]>) -> Self {
+        if sweeps.into_iter().all(is_exponential) {
+            Self::log("learning rate")
+        } else {
+            Self::of("learning rate")
+        }
+    }
+}
+
+fn is_exponential(rates: &[f64]) -> bool {
+    match (rates.first(), rates.get(rates.len() / 2), rates.last()) {
+        (Some(first), Some(middle), Some(last)) => *first > 0.0 && *middle < 0.25 * (first + last),
+        _ => false,
+    }
 }
 
 impl Chart {

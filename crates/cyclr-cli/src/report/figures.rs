@@ -3,7 +3,7 @@
 use cyclr::trainer::Metrics;
 use cyclr::units::Horizon;
 use cyclr_train::ValidationPoint;
-use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome, Sweep};
+use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome};
 use cyclr_train::verdict::Standings;
 
 use super::differences::{chart, colour, differences, percent, with_interval};
@@ -268,11 +268,7 @@ fn rate(record: &Record) -> Result<Chart, cyclr::Error> {
 /// The range test, its bounds shaded.
 fn range(record: &Record) -> Option<Chart> {
     let range = record.range.as_ref()?;
-    let rate = if range.sweeps.iter().all(is_exponential) {
-        Axis::log("learning rate")
-    } else {
-        Axis::of("learning rate")
-    };
+    let rate = Axis::of_sweeps(range.sweeps.iter().map(|sweep| sweep.lr.as_slice()));
     let is_log = rate.log;
     let mut chart = chart(
         "range",
@@ -303,15 +299,6 @@ fn range(record: &Record) -> Option<Chart> {
         to: range.max_lr,
     });
     Some(chart)
-}
-
-/// Whether the rates of a sweep rise by equal factors rather than by equal steps.
-fn is_exponential(sweep: &Sweep) -> bool {
-    let rates = &sweep.lr;
-    match (rates.first(), rates.get(rates.len() / 2), rates.last()) {
-        (Some(first), Some(middle), Some(last)) => *first > 0.0 && *middle < 0.25 * (first + last),
-        _ => false,
-    }
 }
 
 /// What tuning tried.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use cyclr_train::compare::record::Record;
-use cyclr_train::compare::{Arm, BoundsSource, Plan, Settings, compare};
+use cyclr_train::compare::{Arm, BoundsSource, Plan, Settings, compare, read_comparison};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Interrupt, Watch};
 use serde_json::Value;
@@ -318,6 +318,73 @@ fn probe(browser: &Path, html: &str, width: u64) -> Value {
     let seen: Value = serde_json::from_slice(&base64(seen)).unwrap();
     assert_eq!(seen["failed"], Value::Null);
     seen
+}
+
+/// Every number of a record, replaced by ones that no comparison has: the record is refused or
+/// shown, and takes neither the memory nor the time that such a number of updates would.
+#[test]
+fn a_wild_number_in_a_record_is_refused_or_shown() {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result.json");
+    std::fs::copy(
+        testdata.join("comparison-v1/comparison.json"),
+        folder.path().join("comparison.json"),
+    )
+    .unwrap();
+    let old = std::fs::read(testdata.join("comparison-v1/result.json")).unwrap();
+    let old: Value = serde_json::from_slice(&old).unwrap();
+    let now = serde_json::to_value(record()).unwrap();
+    let (mut refused, mut shown) = (0, 0);
+    for (good, version) in [(old, 1), (now, 2)] {
+        for place in numbers(&good) {
+            for wild in ["9007199254740992", "1000000000000000", "1e308", "-1"] {
+                let mut record = good.clone();
+                *record.pointer_mut(&place).unwrap() = serde_json::from_str(wild).unwrap();
+                record["version"] = version.into();
+                std::fs::write(&file, record.to_string()).unwrap();
+                match read_comparison(folder.path()) {
+                    Ok(record) => {
+                        let report = Report::new(&[record.unwrap()]);
+                        shown += usize::from(report.is_ok_and(|report| !report.html().is_empty()));
+                    }
+                    Err(error) => {
+                        assert!(
+                            error.to_string().contains("result.json"),
+                            "{place}: {error}"
+                        );
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        refused > 50 && shown > 50,
+        "{refused} refused, {shown} shown"
+    );
+}
+
+/// A place of each kind at which a document has a number: of a list, the last entry's.
+fn numbers(document: &Value) -> Vec<String> {
+    let under = |key: &str, inner: &Value| {
+        let places = numbers(inner).into_iter();
+        places.map(|place| format!("/{key}{place}")).collect()
+    };
+    match document {
+        Value::Number(_) => vec![String::new()],
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .flat_map(|(key, inner)| -> Vec<String> { under(key, inner) })
+                .collect()
+        }
+        Value::Array(entries) => match entries.last() {
+            Some(last) => under(&(entries.len() - 1).to_string(), last),
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// The page in a frame, as a window of a browser cannot be as narrow as a phone. What it says is

@@ -14,6 +14,15 @@ pub struct Splits {
 }
 
 impl Dataset {
+    /// How many training examples are held out to decide by, if nobody says: a fifth, at most
+    /// 5,000; none if the data set came with a validation part.
+    pub fn usual_validation(&self) -> usize {
+        match self.validation_len() {
+            0 => (self.train_len() / 5).min(5000),
+            _ => 0,
+        }
+    }
+
     /// Cuts `validation` examples out of the training part, the same for every run that uses the
     /// same data seed. If the data set came with a validation part, that is used, and `validation`
     /// must be 0.

@@ -243,7 +243,6 @@ mod tests {
 
     use super::super::record::FinalValues;
     use super::*;
-    use crate::ValidationPoint;
 
     fn outcome(runs: &[[f64; 4]]) -> BudgetOutcome {
         let run = |values: &[f64; 4]| RunOutcome {
@@ -285,10 +284,15 @@ mod tests {
         let reference = outcome(&[[50.0, 78.0, 79.0, 80.0], [60.0, 70.0, 78.0, 80.0]]);
         let other = outcome(&[[79.0, 79.0, 60.0, 90.0], [79.0, 70.0, 60.0, 99.0]]);
         let objective = Objective::ACCURACY;
-        let grid = [10, 20, 30, 40];
+        // After 10, 20, 30 and 40 updates.
+        let grid = Plan {
+            evaluations: 4,
+            ..Plan::new(40)
+        };
+        let grid = grid.grid(1.0);
         let target = target(&reference, 2.0, &objective).unwrap();
         assert_eq!(target, 78.0);
-        let time = |arm| time_to_target(arm, &reference, target, &grid, &objective).unwrap();
+        let time = |arm| time_to_target(arm, &reference, target, grid, &objective).unwrap();
         let own = time(&reference);
         assert_eq!(
             (&own.updates[..], own.reached()),

@@ -244,7 +244,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`],
-    /// [`Error::NotObeyed`], and [`Error::BadSweep`] if the updates of the range test are too few.
+    /// [`Error::NotObeyed`], [`Error::TooManyTroughs`], and [`Error::BadSweep`] if the updates of
+    /// the range test are too few.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         self.check_arms()?;
         self.check_seeds()?;
@@ -262,6 +263,7 @@ impl Plan {
             let spec = arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
             check_obeyed(&schedule, info)?;
+            troughs_of(&schedule)?;
             check_average(arm.average, info, schedule.troughs().next().is_some())?;
         }
         Ok(())

@@ -276,25 +276,17 @@ pub struct TimeToTarget {
 impl Record {
     /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
     pub(super) fn check_places(&self) -> Result<(), &'static str> {
-        let (arms, plan) = (self.arms.len(), &self.plan);
-        if [plan.arms.len(), self.conclusion.table.len()] != [arms; 2] {
-            return Err("the plan, the outcomes and the table do not have the same arms");
+        check_outcomes(&self.plan, &self.arms)?;
+        let arms = self.arms.len();
+        if self.conclusion.table.len() != arms {
+            return Err("the table does not have the arms of the plan");
         }
         let winner = self.conclusion.winner.map(|winner| winner.arm);
         let budgets = self.arms.iter().flat_map(|arm| &arm.budgets);
-        let references = budgets.clone().flat_map(|budget| &budget.against);
+        let references = budgets.flat_map(|budget| &budget.against);
         let mut named = references.map(|against| against.reference);
-        if !named.all(|arm| arm < arms) || plan.reference.max(winner.unwrap_or(0)) >= arms {
+        if !named.all(|arm| arm < arms) || winner.unwrap_or(0) >= arms {
             return Err("it refers to an arm that it does not have");
-        }
-        let whole = |arm: &ArmOutcome| arm.budgets.len() == plan.budgets.len();
-        if plan.budgets.is_empty() || !self.arms.iter().all(whole) {
-            return Err("an arm does not have the budgets of the plan");
-        }
-        // An arm that diverged at every rate that was tried has no spec and no runs.
-        let seeds = |b: &BudgetOutcome| b.spec.as_ref().map_or(0, |_| plan.seeds.len());
-        if !budgets.clone().all(|b| b.runs.len() == seeds(b)) {
-            return Err("an arm does not have a run for each seed of the plan");
         }
         Ok(())
     }
@@ -342,6 +334,29 @@ impl Record {
             against.iter().map(|a| (a.reference, a.role)).collect()
         })
     }
+}
+
+/// Refuses outcomes that are not those of the plan's arms, budgets and seeds.
+pub(super) fn check_outcomes(plan: &Plan, arms: &[ArmOutcome]) -> Result<(), &'static str> {
+    if plan.arms.len() != arms.len() || plan.reference >= arms.len() {
+        return Err("the plan and the outcomes do not have the same arms");
+    }
+    for (declared, arm) in plan.arms.iter().zip(arms) {
+        if plan.budgets.is_empty() || arm.budgets.len() != plan.budgets.len() {
+            return Err("an arm does not have the budgets of the plan");
+        }
+        for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
+            // An arm that diverged at every rate that was tried has no spec and no runs.
+            let seeds = budget.spec.as_ref().map_or(0, |_| plan.seeds.len());
+            if budget.runs.len() != seeds {
+                return Err("an arm does not have a run for each seed of the plan");
+            }
+            if budget.updates != plan.updates_of(declared, fraction) {
+                return Err("an arm does not have the updates that the plan gives it");
+            }
+        }
+    }
+    Ok(())
 }
 
 impl ArmOutcome {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::record::{
     ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Sweep,
-    Tuning,
+    Tuning, check_outcomes,
 };
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune, analyse, text};
 use crate::store::{bad, parse_record};
@@ -81,7 +81,9 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             budgets: budgets.collect::<Result<_, _>>()?,
         });
     }
-    analyse::compare_arms(&mut arms, &plan, &objective, info.test)?;
+    check_outcomes(&plan, &arms).map_err(|reason| bad(reason.into()))?;
+    analyse::compare_arms(&mut arms, &plan, &objective, info.test)
+        .map_err(|error| bad(error.to_string()))?;
     let mut record = Record {
         plan,
         info,

@@ -40,14 +40,16 @@ pub(super) fn of_sweeps(curves: &[Curve], examples: &str, bounds: Option<Bounds>
         _ => "loss",
     };
     let mut chart = Chart::lines("learning rate", &format!("{what}{examples}"), []);
-    if curves.iter().all(is_exponential) {
-        chart.x = Axis::log("learning rate");
-    }
+    let rates = curves
+        .iter()
+        .map(|curve| curve.points.iter().map(|point| point.lr).collect());
+    let rates: Vec<Vec<f64>> = rates.collect();
+    chart.x = Axis::of_sweeps(rates.iter().map(Vec::as_slice));
     for curve in curves {
         chart.series.push(faint(curve, figures));
     }
     for (n, curve) in curves.iter().enumerate() {
-        chart.series.extend(line(n, curves.len(), curve));
+        chart.series.extend(line(n, curves.len(), curve, figures));
     }
     let shade = |bounds: Bounds| Shade {
         label: String::from("base_lr to max_lr"),
@@ -78,41 +80,72 @@ fn has_figures(curves: &[Curve]) -> bool {
     points.all(|point| point.figure.is_some())
 }
 
-/// Whether the rates of a curve rise by equal factors, rather than by equal steps.
-fn is_exponential(curve: &Curve) -> bool {
-    let points = &curve.points;
-    match (points.first(), points.get(points.len() / 2), points.last()) {
-        (Some(first), Some(middle), Some(last)) => {
-            first.lr > 0.0 && middle.lr < 0.25 * (first.lr + last.lr)
-        }
-        _ => false,
-    }
-}
-
 fn faint(curve: &Curve, figures: bool) -> Series {
-    let value = |p: &CurvePoint| if figures { p.figure } else { p.loss };
-    let points = curve.points.iter();
-    let points = points.filter_map(|p| Some((p.lr, value(p).filter(|y| y.is_finite())?)));
     Series {
         label: String::from("updates"),
         colour: 0,
         form: Form::Points,
-        points: points.map(|(x, y)| Point::at(x, y)).collect(),
+        points: measured(curve, figures),
     }
 }
 
-/// The smoothed line of a curve; none if it is too short for one.
-fn line(n: usize, of: usize, curve: &Curve) -> Option<Series> {
+/// What was measured, but for what is not finite.
+fn measured(curve: &Curve, figures: bool) -> Vec<Point> {
+    let value = |p: &CurvePoint| if figures { p.figure } else { p.loss };
+    let points = curve.points.iter();
+    let points = points.filter_map(|p| Some((p.lr, value(p).filter(|y| y.is_finite())?)));
+    points.map(|(x, y)| Point::at(x, y)).collect()
+}
+
+/// The smoothed line of a curve; through what was measured if it is too short to smooth.
+fn line(n: usize, of: usize, curve: &Curve, figures: bool) -> Option<Series> {
     // A curve that was recorded has been read as a sweep before it is drawn.
-    let points = smoothed(&curve.sweep().ok()?);
-    (!points.is_empty()).then(|| Series {
+    let smooth = smoothed(&curve.sweep().ok()?);
+    let (points, alone) = if smooth.is_empty() {
+        (measured(curve, figures), "measured")
+    } else {
+        let points = smooth.into_iter().map(|(x, y)| Point::at(x, y));
+        (points.collect(), "smoothed")
+    };
+    (points.len() > 1).then(|| Series {
         label: if of > 1 {
             format!("repeat {}", n + 1)
         } else {
-            String::from("smoothed")
+            String::from(alone)
         },
         colour: n + 1,
         form: Form::Line,
-        points: points.into_iter().map(|(x, y)| Point::at(x, y)).collect(),
+        points,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(losses: &[f64]) -> Curve {
+        let rows = losses.iter().enumerate();
+        let rows = rows.map(|(n, loss)| format!("{n},{},{loss}\n", 0.01 * (n + 1) as f64));
+        let text = format!("update,lr,loss\n{}", rows.collect::<String>());
+        Curve::from_csv(&text).unwrap()
+    }
+
+    fn lines(curves: &[Curve]) -> Vec<Series> {
+        let series = of_sweeps(curves, "", None).series;
+        let is_line = |series: &Series| series.form == Form::Line;
+        series.into_iter().filter(is_line).collect()
+    }
+
+    /// Three points are too few to smooth: the line goes through them.
+    #[test]
+    fn a_curve_that_is_too_short_to_smooth_has_a_line_through_its_points() {
+        let drawn = lines(&[curve(&[2.0, 1.5, 1.75])]);
+        let points: Vec<(f64, Option<f64>)> = drawn[0].points.iter().map(|p| (p.x, p.y)).collect();
+        assert_eq!(
+            points,
+            [(0.01, Some(2.0)), (0.02, Some(1.5)), (0.03, Some(1.75))]
+        );
+        assert_eq!((drawn.len(), drawn[0].label.as_str()), (1, "measured"));
+        assert!(lines(&[curve(&[2.0])]).is_empty(), "a point is no line");
+    }
 }

@@ -159,7 +159,7 @@ fn joined(rates: &Half, losses: &Half) -> Result<Unchecked, TableError> {
         places.push(place.clone());
         column.push(*loss);
     }
-    super::end_as_nan(&mut column, &places)
+    super::rows::end_as_nan(&mut column, &places)
         .map_err(|reason| TableError::refuse(losses.source.file.path(), reason))?;
     points
         .iter_mut()

@@ -1,0 +1,122 @@
+//! What is trained: the options that make a trainer factory of the embedded engine or of a user's
+//! program, which a run's record keeps.
+
+mod engine;
+mod options;
+mod study;
+
+use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
+
+use anyhow::Context;
+use cyclr::trainer::TrainerFactory;
+
+#[cfg(unix)]
+use crate::child::ChildFactory;
+use crate::exit::Usage;
+use crate::files::Files;
+use crate::say::note;
+
+use options::{NormalizationName, OptimizerName};
+
+pub(crate) use options::TrainerArgs;
+
+impl TrainerArgs {
+    /// As the record of a run or comparison has it: with absolute paths, the working directory,
+    /// and what is in the files.
+    pub(crate) fn placed(&self) -> anyhow::Result<Self> {
+        let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+        let mut placed = Self {
+            data: absolute(&self.data)?,
+            weights: absolute(&self.weights)?,
+            ..self.clone()
+        };
+        let directory = std::env::current_dir().context("the working directory is gone")?;
+        placed.files = Files::of(&self.command, placed.weights.as_deref(), &directory)?;
+        placed.directory = (!self.command.is_empty()).then_some(directory);
+        Ok(placed)
+    }
+
+    /// Shows the recorded command that is about to run, and refuses files that are not what they
+    /// were.
+    pub(crate) fn announce_again(&self, allow_changed: bool) -> anyhow::Result<()> {
+        if !self.command.is_empty() {
+            let place = self
+                .directory
+                .as_deref()
+                .map_or_else(String::new, |directory| {
+                    format!("in {}, ", directory.display())
+                });
+            note!("{place}running: {}", self.command.join(" "));
+        }
+        match self.files.changed() {
+            Some(change) if !allow_changed => Err(Usage::error(format!(
+                "{change}: put it back as it was, or go on all the same with --allow-changed"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the record of a run or comparison says.
+    pub(crate) fn recorded(record: serde_json::Value, file: &Path) -> anyhow::Result<Self> {
+        serde_json::from_value(record).with_context(|| {
+            format!(
+                "{}: its record of what is trained cannot be read; restore the file from a copy, or begin anew in \
+                 another folder",
+                file.display()
+            )
+        })
+    }
+
+    /// The trainer factory, each of whose runs works with so many threads.
+    pub(crate) fn factory(
+        &self,
+        threads: usize,
+        allow_inexact: bool,
+    ) -> anyhow::Result<Box<dyn TrainerFactory>> {
+        if self.command.is_empty() {
+            Ok(Box::new(self.engine(threads, allow_inexact)?))
+        } else {
+            self.child()
+        }
+    }
+
+    /// The trainer factory, each of whose runs works with one thread, and what is trained, in a
+    /// few words.
+    pub(crate) fn titled(&self) -> anyhow::Result<(Box<dyn TrainerFactory>, String)> {
+        if !self.command.is_empty() {
+            return Ok((self.child()?, self.command.join(" ")));
+        }
+        let factory = self.engine(1, false)?;
+        let title = engine::title(&factory);
+        Ok((Box::new(factory), title))
+    }
+
+    /// Runs side by side, if nobody says how many: one for each core; one alone of a command,
+    /// which may use all cores by itself.
+    pub(crate) fn jobs(&self, asked: Option<usize>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = || if self.command.is_empty() { cores() } else { 1 };
+        asked.unwrap_or_else(usual)
+    }
+
+    #[cfg(unix)]
+    fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
+        let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
+        Ok(Box::new(ChildFactory::new(
+            self.command.clone(),
+            self.directory.clone(),
+            self.batch,
+            self.data_seed,
+            timeout.transpose()?,
+        )))
+    }
+
+    #[cfg(not(unix))]
+    fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
+        Err(Usage::error(
+            "a COMMAND needs a Unix system (Linux, macOS, WSL): its pipes are inherited descriptors",
+        ))
+    }
+}

@@ -1,0 +1,164 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::files::Files;
+
+/// The data, the net and the optimizer.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+#[command(next_help_heading = "What is trained")]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TrainerArgs {
+    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the
+    /// embedded Fashion-MNIST
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) data: Option<PathBuf>,
+    /// The side that a folder's images are resized to
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        requires = "data",
+        conflicts_with = "command"
+    )]
+    pub(crate) size: Option<u32>,
+    /// Read a folder's images in gray
+    #[arg(long, requires = "data", conflicts_with = "command")]
+    pub(crate) gray: bool,
+    /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default:
+    /// mlp; cifar10_quick for colour]
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) net: Option<String>,
+    /// Training images that are held out to decide by [default: a fifth, at most 5000]
+    #[arg(long, value_name = "N", conflicts_with = "command")]
+    pub(crate) validation: Option<usize>,
+    /// Decides which images are held out; the same for all runs
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) data_seed: u64,
+    /// Examples that an update sees [default: 100; a COMMAND's own]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) batch: Option<u64>,
+    /// Examples that go through the net at a time
+    #[arg(long, value_name = "N", conflicts_with = "command")]
+    pub(crate) micro_batch: Option<usize>,
+    /// How parameters follow their gradients
+    #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
+    pub(crate) optimizer: OptimizerName,
+    /// Momentum (beta1 of adam and adamw), if the policy does not move it [default: 0.9; 0 for
+    /// rmsprop]
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) momentum: Option<f64>,
+    /// Weight decay
+    #[arg(
+        long,
+        value_name = "WD",
+        default_value_t = 5e-4,
+        conflicts_with = "command"
+    )]
+    pub(crate) weight_decay: f64,
+    /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose
+    /// first weights are made for it]
+    #[arg(long, value_enum, conflicts_with = "command")]
+    pub(crate) normalize: Option<NormalizationName>,
+    /// Shift training images by up to so many pixels, at random
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        default_value_t = 0,
+        conflicts_with = "command"
+    )]
+    pub(crate) crop: u16,
+    /// Mirror training images, at random
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) flip: bool,
+    /// Take the training images in the file's order, as Caffe does
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) stored_order: bool,
+    /// How much of the label is spread over all classes
+    #[arg(
+        long,
+        value_name = "EPSILON",
+        default_value_t = 0.0,
+        conflicts_with = "command"
+    )]
+    pub(crate) label_smoothing: f64,
+    /// Scale gradients down to this norm where they are larger
+    #[arg(long, value_name = "NORM", conflicts_with = "command")]
+    pub(crate) clip_norm: Option<f64>,
+    /// Weights to start from: a safetensors file
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    pub(crate) weights: Option<PathBuf>,
+    /// What any answer of COMMAND may take [default: 10 minutes, and later 20 times its own pace
+    /// or a minute]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
+    pub(crate) child_timeout: Option<f64>,
+    /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// The working directory of COMMAND's processes.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<PathBuf>,
+    /// The files that COMMAND or an option names, and what was in them when the run began.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Files::is_empty")]
+    pub(crate) files: Files,
+}
+
+/// Seconds above 0.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e9);
+    seconds.ok_or_else(|| format!("`{text}` is no number of seconds above 0"))
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OptimizerName {
+    /// SGD with momentum, as torch has it
+    #[default]
+    Sgd,
+    /// Nesterov's, as torch has it
+    Nesterov,
+    /// SGD with the rate inside the velocity, as Caffe has it
+    CaffeSgd,
+    /// Nesterov's, as Caffe has it
+    CaffeNesterov,
+    Adam,
+    #[value(name = "adamw")]
+    #[serde(rename = "adamw")]
+    AdamW,
+    #[value(name = "rmsprop")]
+    #[serde(rename = "rmsprop")]
+    RmsProp,
+    #[value(name = "adagrad")]
+    #[serde(rename = "adagrad")]
+    AdaGrad,
+    #[value(name = "adadelta")]
+    #[serde(rename = "adadelta")]
+    AdaDelta,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NormalizationName {
+    /// Mean 0 and standard deviation 1 in each channel of the training part
+    Channel,
+    /// Mean 0 and standard deviation 1 in each pixel
+    Pixel,
+    /// Minus the mean of each pixel, unscaled, as Caffe does
+    PixelMean,
+    /// Divided by 255
+    Unit,
+}
+
+impl Default for TrainerArgs {
+    /// What the command line takes if nothing is said.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            factory: TrainerArgs,
+        }
+        <Alone as clap::Parser>::parse_from(["cyclr"]).factory
+    }
+}
