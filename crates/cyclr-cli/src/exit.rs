@@ -98,6 +98,7 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::BadArm { .. }
         | Error::BadStudy { .. }
         | Error::BadWinner { .. }
+        | Error::Launcher { .. }
         | Error::NoReference { .. } => 2,
         _ => 1,
     }

@@ -31,6 +31,7 @@ mod error;
 mod event;
 pub mod find;
 mod interrupt;
+mod machine;
 pub mod noisy_quadratic;
 mod obeyed;
 mod pace;
@@ -41,6 +42,7 @@ pub mod store;
 pub use error::Error;
 pub use event::{Event, Watch};
 pub use interrupt::Interrupt;
+pub use machine::Machine;
 pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{

@@ -1,5 +1,6 @@
 //! What may be written on the command line.
 
+mod cluster;
 mod run;
 mod values;
 
@@ -14,6 +15,7 @@ use cyclr_train::find::Smoothed;
 use crate::factory::TrainerArgs;
 use values::{bounds, count, duration, fraction, percent};
 
+pub(crate) use cluster::{OnArgs, WatchArgs, WorkArgs};
 pub(crate) use run::RunArgs;
 pub(crate) use values::{schedule, spec, updates};
 
@@ -45,6 +47,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Go on with an interrupted run or comparison
     Resume(ResumeArgs),
+    /// Make one run of a comparison, or go on with it: what a LAUNCHER calls on other machines
+    Work(WorkArgs),
+    /// Show how far a run or comparison is, whoever works on it
+    Watch(WatchArgs),
     /// Name the class of images, by a trained model
     Predict(PredictArgs),
     /// Say what a data set holds
@@ -364,6 +370,8 @@ pub(crate) struct CompareArgs {
     /// The folder of the comparison [default: the next runs/compare-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: OnArgs,
     /// Runs side by side, one thread each [default: one for each core; 1 of a COMMAND]
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,
@@ -404,6 +412,8 @@ pub(crate) struct ResumeArgs {
     /// Of a comparison, runs side by side [default: one for each core; 1 of a COMMAND]
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "threads")]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) cluster: OnArgs,
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,

@@ -18,6 +18,11 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         return compare::resume(read_plan(folder)?, args);
     }
     let record = read_run(folder)?;
+    if args.cluster.on.is_some() {
+        return Err(Usage::error(
+            "--on is for comparisons, and this folder holds a single run",
+        ));
+    }
     if args.jobs.is_some() {
         return Err(Usage::error(
             "--jobs is for comparisons, and this folder holds a single run: say --threads",

@@ -40,8 +40,10 @@ mod tune;
 mod v1;
 
 pub use arm::{Arm, ArmPolicy};
-pub use execute::{CompareEvent, RunName, Settings, compare};
+pub use execute::{CompareEvent, RunName, Settings, compare, launch_begin};
 pub use export::{Evidence, FoundBounds, WinnerFile};
-pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
+pub use folder::{
+    Begin, Manifest, Work, is_comparison, read_comparison, read_plan, read_work, work_begin,
+};
 pub use plan::{Bounds, MULTIPLES, Plan, Tune};
 pub use study::{Part, Study};

@@ -18,6 +18,7 @@
 //! logs when it was made; continuing from it cuts them there. While a process works in the folder
 //! it holds a lock on `.lock`, which the system releases when the process ends, however it ends.
 
+mod beacon;
 mod checkpoint;
 mod events;
 mod failed;
@@ -25,8 +26,11 @@ mod files;
 mod folder;
 mod lock;
 mod run;
+mod seen;
 mod tensorboard;
 
+pub use beacon::check_lock;
+pub(crate) use beacon::{Beacon, unlocked};
 pub use events::read_events;
 pub use failed::Failure;
 pub use files::Versioned;
@@ -37,6 +41,7 @@ pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
 pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
+pub use seen::{Seen, State};
 
 /// The version of all records, those of comparisons included.
 pub const VERSION: u32 = 2;

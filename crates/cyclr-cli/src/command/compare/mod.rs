@@ -12,13 +12,14 @@ use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
     Arm, ArmPolicy, Begin, Bounds, Manifest, Plan, Settings, Study, compare, is_comparison,
-    read_plan,
+    launch_begin, read_plan,
 };
 use cyclr_train::find::AnswerRecord;
 use cyclr_train::{Error, Interrupt, Watch};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
+use crate::command::cluster::{self, Elsewhere};
 use crate::command::report;
 use crate::command::train::{next_folder, resumable, threads};
 use crate::exit::Usage;
@@ -27,7 +28,7 @@ use crate::progress::{Progress, interrupt};
 use crate::say::{note, out};
 
 /// The seed of the model that is timed before anything else.
-const FIRST_SEED: u64 = 1;
+pub(super) const FIRST_SEED: u64 = 1;
 
 /// One comparison: what is declared, and where it goes.
 struct Comparison {
@@ -44,7 +45,31 @@ struct Manner<'a> {
     json: bool,
     /// Whether runs of two CPU levels may be compared.
     allow_inexact: bool,
+    /// Whether files may have been edited.
+    allow_changed: bool,
+    /// Who makes the runs, if not this process.
+    on: Option<&'a Path>,
     interrupt: &'a Interrupt,
+}
+
+impl Manner<'_> {
+    /// The trainer factory of what is recorded so, and what must be known before the plan is made:
+    /// measured here, or where a launcher finds a machine for it.
+    fn begin(
+        &self,
+        trainer: &TrainerArgs,
+        folder: &Path,
+    ) -> anyhow::Result<(Box<dyn TrainerFactory>, Begin)> {
+        if let Some(launcher) = self.on {
+            let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
+            let begin = launch_begin(folder, launcher, &work, self.interrupt);
+            let begin = begin.map_err(|error| resumable(error, folder, ("--on", None)))?;
+            return Ok((Box::new(Elsewhere), begin));
+        }
+        let (factory, title) = trainer.titled()?;
+        let measured = Begin::measure(&*factory, FIRST_SEED)?;
+        Ok((factory, Begin { title, ..measured }))
+    }
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
@@ -57,20 +82,22 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         plan_only: args.plan,
         json: args.json,
         allow_inexact: false,
+        allow_changed: false,
+        on: args.cluster.on.as_deref(),
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
-        let (factory, title) = args.factory.titled()?;
-        let begin = Begin::measure(&*factory, FIRST_SEED)?;
-        let comparison = of_flags(args, &begin.info, title, out)?;
+        let trainer = args.factory.placed()?;
+        let (factory, begin) = manner.begin(&trainer, &out)?;
+        let comparison = of_flags(args, &begin, trainer, out)?;
         let done = execute(&comparison, &*factory, Some(begin), &manner)?;
         return finish(&[done], manner.json);
     };
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
     for comparison in of_study(args, file, &out).with_context(of_file)? {
-        let factory = comparison.factory.factory(1, false).with_context(of_file)?;
-        let begin = Begin::measure(&*factory, FIRST_SEED)?;
+        let begun = manner.begin(&comparison.factory, &comparison.folder);
+        let (factory, begin) = begun.with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
         all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
     }
@@ -141,10 +168,17 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         plan_only: false,
         json: args.json,
         allow_inexact: args.allow_inexact,
+        allow_changed: args.allow_changed,
+        on: args.cluster.on.as_deref(),
         interrupt: &interrupt()?,
     };
-    let factory = comparison.factory.factory(1, args.allow_inexact)?;
-    let done = execute(&comparison, &*factory, None, &manner);
+    let (factory, begin) = if manner.on.is_some() {
+        let (factory, begin) = manner.begin(&comparison.factory, &comparison.folder)?;
+        (factory, Some(begin))
+    } else {
+        (comparison.factory.factory(1, args.allow_inexact)?, None)
+    };
+    let done = execute(&comparison, &*factory, begin, &manner);
     let done = done.map_err(|error| match error.downcast_ref() {
         Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
             error.context(format!("{} cannot be carried out", file.display()))
@@ -157,12 +191,13 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
 /// The comparison that the flags declare, of a trainer whose info has its objective.
 fn of_flags(
     args: &CompareArgs,
-    info: &TrainerInfo,
-    title: String,
+    begin: &Begin,
+    factory: TrainerArgs,
     folder: PathBuf,
 ) -> anyhow::Result<Comparison> {
+    let info = &begin.info;
     let mut plan = Plan::new(updates(&args.budget, info.updates_per_epoch())?);
-    plan.title = title;
+    plan.title.clone_from(&begin.title);
     if !args.arms.is_empty() {
         plan.arms = args
             .arms
@@ -187,7 +222,7 @@ fn of_flags(
     }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
-        factory: args.factory.placed()?,
+        factory,
         plan,
         folder,
     })
@@ -304,6 +339,7 @@ fn execute(
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
+        on: manner.on.map(Path::to_owned),
         trainer: serde_json::to_value(&comparison.factory)?,
         about: about()?,
         begin,

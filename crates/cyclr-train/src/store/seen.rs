@@ -1,0 +1,159 @@
+//! How far a run is, seen from its folder alone, while any machine works on it.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use cyclr::Hyper;
+use cyclr::trainer::Metrics;
+
+use super::failed::Failure;
+use super::lock::Lock;
+use super::run::{read_outcome, read_run};
+use crate::{Error, Event, Outcome, ValidationPoint};
+
+/// A log that has grown within this time has somebody who writes it.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// The end of a log that is read: some hundred updates.
+const TAIL: u64 = 64 * 1024;
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// What happens to it.
+    pub state: State,
+    /// The updates done so far.
+    pub updates_done: u64,
+    /// The count of updates at which it ends, unless something ends it earlier.
+    pub end: u64,
+    /// What its last update used and showed; `None` before the first.
+    pub last: Option<(Hyper, Metrics)>,
+    /// The last evaluation of the validation split, if the end of the log has one.
+    pub evaluation: Option<ValidationPoint>,
+    /// What an update takes, in seconds: the mean over the last ones.
+    pub seconds_per_update: Option<f64>,
+}
+
+/// What happens to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// It has its result.
+    Done(Box<Outcome>),
+    /// Somebody works on it.
+    AtWork,
+    /// Nobody works on it, and it is not done.
+    Waiting,
+    /// Its last try failed, for this reason.
+    Failed(String),
+}
+
+impl Seen {
+    /// Looks at the folder of a run; changes nothing in it.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] if it is no run's folder; [`Error::Io`], [`Error::BadRecord`] or
+    /// [`Error::Version`].
+    pub fn of(folder: &Path) -> Result<Self, Error> {
+        let end = read_run(folder)?.plan.end;
+        let tail = Tail::read(&folder.join(Event::FILE))?;
+        let mut seen = Self {
+            state: State::Waiting,
+            updates_done: 0,
+            end,
+            last: None,
+            evaluation: None,
+            seconds_per_update: None,
+        };
+        seen.follow(&tail.text);
+        seen.state = state(folder, tail.fresh)?;
+        if let State::Done(outcome) = &seen.state {
+            seen.updates_done = outcome.updates_done;
+        }
+        Ok(seen)
+    }
+
+    /// Takes note of whole lines of a log; what is no event is not read by this, but by those who
+    /// go on with the run.
+    fn follow(&mut self, lines: &str) {
+        let (mut seconds_in_all, mut updates) = (0.0, 0_u32);
+        for line in lines.lines() {
+            match serde_json::from_str(line) {
+                Ok(Event::Updated {
+                    update,
+                    hyper,
+                    metrics,
+                    seconds,
+                }) => {
+                    self.updates_done = update + 1;
+                    self.last = Some((hyper, metrics));
+                    seconds_in_all += seconds;
+                    updates += 1;
+                }
+                Ok(Event::Evaluated(point)) => self.evaluation = Some(point),
+                _ => {}
+            }
+        }
+        self.seconds_per_update = (updates > 0).then(|| seconds_in_all / f64::from(updates));
+    }
+
+    /// Seconds of training that are left at the pace of the last updates, evaluations not counted.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let left = self.end.saturating_sub(self.updates_done);
+        Some(left as f64 * self.seconds_per_update?)
+    }
+}
+
+fn state(folder: &Path, fresh: bool) -> Result<State, Error> {
+    if let Some(outcome) = read_outcome(folder)? {
+        Ok(State::Done(Box::new(outcome)))
+    } else if Lock::is_held(folder)? {
+        Ok(State::AtWork)
+    } else if let Some(failure) = Failure::read(folder)? {
+        Ok(State::Failed(failure.reason))
+    } else if fresh {
+        // Where locks do not reach this machine, only this shows it.
+        Ok(State::AtWork)
+    } else {
+        Ok(State::Waiting)
+    }
+}
+
+/// The end of a log.
+struct Tail {
+    /// Whole lines, but for the last one, which may be half written.
+    text: String,
+    fresh: bool,
+}
+
+impl Tail {
+    fn read(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            let (text, fresh) = (String::new(), false);
+            return Ok(Self { text, fresh });
+        }
+        let read = || {
+            let mut file = File::open(path)?;
+            let metadata = file.metadata()?;
+            let skipped = metadata.len().saturating_sub(TAIL);
+            file.seek(SeekFrom::Start(skipped))?;
+            let mut bytes = Vec::new();
+            file.take(TAIL).read_to_end(&mut bytes)?;
+            let start = match skipped {
+                0 => 0,
+                _ => bytes
+                    .iter()
+                    .position(|&b| b == b'\n')
+                    .map_or(bytes.len(), |n| n + 1),
+            };
+            // A clock that stands behind that of the file server shows a time to come: just now.
+            let age = SystemTime::now().duration_since(metadata.modified()?);
+            Ok(Self {
+                text: String::from_utf8_lossy(&bytes[start..]).into_owned(),
+                fresh: age.unwrap_or_default() < FRESH,
+            })
+        };
+        read().map_err(Error::io("read", path))
+    }
+}
