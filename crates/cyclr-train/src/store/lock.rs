@@ -1,5 +1,5 @@
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -49,6 +49,15 @@ impl Lock {
         }
     }
 
+    /// The process that took a lock last, and its host; `?` for what it has not written yet.
+    pub(super) fn holder(folder: &Path) -> Result<(String, String), Error> {
+        let path = folder.join(Self::FILE);
+        let said = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let mut words = said.split_whitespace().map(String::from);
+        let mut word = || words.next().unwrap_or_else(|| String::from("?"));
+        Ok((word(), word()))
+    }
+
     /// Takes the lock of a folder that exists.
     ///
     /// # Errors
@@ -66,16 +75,9 @@ impl Lock {
         match patiently(|| file.try_lock()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Where it cannot be read, nobody has written it yet.
-                let _ = file.read_to_string(&mut holder);
-                let mut words = holder.split_whitespace().map(String::from);
-                let mut word = || words.next().unwrap_or_else(|| String::from("?"));
-                return Err(Error::Locked {
-                    path: folder.to_owned(),
-                    pid: word(),
-                    host: word(),
-                });
+                let (pid, host) = Self::holder(folder)?;
+                let path = folder.to_owned();
+                return Err(Error::Locked { path, pid, host });
             }
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }

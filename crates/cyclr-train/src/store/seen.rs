@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cyclr::Hyper;
-use cyclr::trainer::Metrics;
+use cyclr::trainer::{Metric, Metrics};
 
 use super::failed::Failure;
 use super::lock::Lock;
@@ -30,8 +30,9 @@ pub struct Seen {
     pub end: u64,
     /// What its last update used and showed; `None` before the first.
     pub last: Option<(Hyper, Metrics)>,
-    /// The last evaluation of the validation split, if the end of the log has one.
-    pub evaluation: Option<ValidationPoint>,
+    /// What decides, in the last evaluation of the validation split, if the end of the log has
+    /// one.
+    pub figure: Option<Metric>,
     /// What an update takes, in seconds: the mean over the last ones.
     pub seconds_per_update: Option<f64>,
 }
@@ -41,8 +42,8 @@ pub struct Seen {
 pub enum State {
     /// It has its result.
     Done(Box<Outcome>),
-    /// Somebody works on it.
-    AtWork,
+    /// Somebody works on it: on this host, if the lock is seen from here.
+    AtWork(Option<String>),
     /// Nobody works on it, and it is not done.
     Waiting,
     /// Its last try failed, for this reason.
@@ -56,27 +57,34 @@ impl Seen {
     /// [`Error::NotARun`] if it is no run's folder; [`Error::Io`], [`Error::BadRecord`] or
     /// [`Error::Version`].
     pub fn of(folder: &Path) -> Result<Self, Error> {
-        let end = read_run(folder)?.plan.end;
+        let planned = read_run(folder)?.plan;
         let tail = Tail::read(&folder.join(Event::FILE))?;
         let mut seen = Self {
             state: State::Waiting,
             updates_done: 0,
-            end,
+            end: planned.end,
             last: None,
-            evaluation: None,
+            figure: None,
             seconds_per_update: None,
         };
-        seen.follow(&tail.text);
+        let mut evaluation = seen.follow(&tail.text);
         seen.state = state(folder, tail.fresh)?;
         if let State::Done(outcome) = &seen.state {
             seen.updates_done = outcome.updates_done;
+            evaluation = outcome.last().cloned();
         }
+        let deciding = evaluation.and_then(|point| {
+            let figure = planned.info.objective_in(&point.metrics);
+            figure.cloned()
+        });
+        seen.figure = deciding;
         Ok(seen)
     }
 
-    /// Takes note of whole lines of a log; what is no event is not read by this, but by those who
-    /// go on with the run.
-    fn follow(&mut self, lines: &str) {
+    /// Takes note of lines of a log, and gives the last evaluation among them. What is no event
+    /// yet is half written; what never becomes one is an error to those who go on with the run.
+    fn follow(&mut self, lines: &str) -> Option<ValidationPoint> {
+        let mut evaluation = None;
         let (mut seconds_in_all, mut updates) = (0.0, 0_u32);
         for line in lines.lines() {
             match serde_json::from_str(line) {
@@ -91,11 +99,12 @@ impl Seen {
                     seconds_in_all += seconds;
                     updates += 1;
                 }
-                Ok(Event::Evaluated(point)) => self.evaluation = Some(point),
+                Ok(Event::Evaluated(point)) => evaluation = Some(point),
                 _ => {}
             }
         }
         self.seconds_per_update = (updates > 0).then(|| seconds_in_all / f64::from(updates));
+        evaluation
     }
 
     /// Seconds of training that are left at the pace of the last updates, evaluations not counted.
@@ -109,12 +118,12 @@ fn state(folder: &Path, fresh: bool) -> Result<State, Error> {
     if let Some(outcome) = read_outcome(folder)? {
         Ok(State::Done(Box::new(outcome)))
     } else if Lock::is_held(folder)? {
-        Ok(State::AtWork)
+        Ok(State::AtWork(Some(Lock::holder(folder)?.1)))
     } else if let Some(failure) = Failure::read(folder)? {
         Ok(State::Failed(failure.reason))
     } else if fresh {
         // Where locks do not reach this machine, only this shows it.
-        Ok(State::AtWork)
+        Ok(State::AtWork(None))
     } else {
         Ok(State::Waiting)
     }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
 use crate::command::cluster::{self, Elsewhere};
 use crate::command::report;
-use crate::command::train::{next_folder, resumable, threads};
+use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
@@ -53,6 +53,14 @@ struct Manner<'a> {
 }
 
 impl Manner<'_> {
+    /// The option that says who makes the runs, to be given again.
+    fn option(&self) -> (&'static str, Option<String>) {
+        match self.on {
+            Some(launcher) => ("--on", Some(quoted(launcher))),
+            None => ("--jobs", self.jobs.map(|jobs| jobs.to_string())),
+        }
+    }
+
     /// The trainer factory of what is recorded so, and what must be known before the plan is made:
     /// measured here, or where a launcher finds a machine for it.
     fn begin(
@@ -63,7 +71,10 @@ impl Manner<'_> {
         if let Some(launcher) = self.on {
             let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
             let begin = launch_begin(folder, launcher, &work, self.interrupt);
-            let begin = begin.map_err(|error| resumable(error, folder, ("--on", None)))?;
+            if matches!(begin, Err(Error::Interrupted { .. })) {
+                note!("go on with the same command and --out {}", quoted(folder));
+            }
+            let begin = begin?;
             return Ok((Box::new(Elsewhere), begin));
         }
         let (factory, title) = trainer.titled()?;
@@ -329,6 +340,13 @@ fn execute(
     if let Some(begin) = &begin {
         plan.check(&begin.info)?;
         show::announce(plan, &begin.info);
+        if manner.on.is_some() && !begin.info.snapshots {
+            let seconds = plan.updates as f64 * begin.pace.seconds_per_update;
+            note!(
+                "this trainer cannot be saved: a run whose job is stopped starts over, and loses up to {} updates ({seconds:.0} s)",
+                plan.updates
+            );
+        }
         if manner.plan_only {
             return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
         }
@@ -357,7 +375,7 @@ fn execute(
         },
     );
     progress.finish();
-    let record = record.map_err(|error| resumable(error, folder, ("--jobs", manner.jobs)))?;
+    let record = record.map_err(|error| resumable(error, folder, manner.option()))?;
     let reported = report::write(vec![record.clone()], folder);
     if !manner.json {
         unless_unread(show::print(&record))?;

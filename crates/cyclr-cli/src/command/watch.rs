@@ -1,5 +1,0 @@
-//! `cyclr watch DIR`
-use crate::args::WatchArgs;
-pub(crate) fn run(_: &WatchArgs) -> anyhow::Result<()> {
-    Ok(())
-}
