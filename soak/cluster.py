@@ -42,6 +42,7 @@ def main():
         try:
             for name in options.only or WORK:
                 comparison(slurm, Path(folder) / name, WORK[name])
+                slurm.mend()
         finally:
             slurm.stop()
     print("ok")
@@ -63,6 +64,7 @@ def comparison(slurm, folder, work):
     many = folder / "many"
     say("on three nodes")
     coordinator = slurm.cyclr([*command, str(many), "--on", str(LAUNCHER), *rest], folder / "many.log")
+    before = slurm.states()
     stop_units(slurm, many)
     until(lambda: finished(many, "final"), "a final run is finished")
     say("everything is cancelled, and the coordinator killed")
@@ -80,16 +82,19 @@ def comparison(slurm, folder, work):
     assert one == made, "the results differ"
     failed = list(many.rglob("failed.json"))
     assert not failed, f"failed: {failed}"
-    say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's states: {slurm.states()}")
+    states = {state: n - before.get(state, 0) for state, n in slurm.states().items()}
+    assert states["TIMEOUT"] > 0, states
+    say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's states: {states}")
 
 
 def stop_units(slurm, many):
     """Each of the ways in which a unit is stopped, one after the other, on units that are at work."""
-    begun = set()
+    begun, limited = set(), {}
 
     def next_task():
-        """A task that has saved something, and was not stopped before."""
-        free = [t for t in slurm.tasks() if t["id"] not in begun and slurm.pid(t) and logged(many / slurm.unit(t)) > 0]
+        """A task that is at work, was not stopped before, and does not share the node of the one that waits for its limit."""
+        tasks = [t for t in slurm.tasks() if t["id"] not in begun and t["node"] != limited.get("node")]
+        free = [t for t in tasks if slurm.pid(t) and logged(many / slurm.unit(t)) > 0]
         if free:
             begun.add(free[0]["id"])
             return free[0]
@@ -101,6 +106,7 @@ def stop_units(slurm, many):
         action(task)
 
     def limit(task):
+        limited.update(task)
         os.kill(slurm.pid(task), signal.SIGSTOP)
         slurm.run("scontrol", "update", f"jobid={task['id']}", "timelimit=1")
 
@@ -116,6 +122,7 @@ class Slurm:
         self.root = root
         path = f"{binaries}:{os.environ['PATH']}"
         self.env = {**os.environ, "SLURM_CONF": str(root / "slurm.conf"), "PATH": path, "CYCLR_CPU": "portable"}
+        self.lost = []
         self.script("start")
 
     def script(self, what):
@@ -168,11 +175,18 @@ class Slurm:
         os.kill(int((self.root / f"{node}.pid").read_text()), signal.SIGKILL)
         for pid in lost:
             os.kill(pid, signal.SIGKILL)
+        self.lost.append(node)
+
+    def mend(self):
+        """Lost nodes come back, for the next comparison."""
+        for node in self.lost:
+            self.run("slurmd", "-N", node, "-f", str(self.root / "slurm.conf"))
+        self.lost.clear()
 
     def states(self):
         """How many jobs ended in each state."""
-        states = {}
-        for line in (self.root / "jobcomp.txt").read_text().splitlines():
+        states, log = {}, self.root / "jobcomp.txt"
+        for line in log.read_text().splitlines() if log.exists() else []:
             state = line.split("JobState=")[1].split()[0]
             states[state] = states.get(state, 0) + 1
         return states

@@ -36,7 +36,7 @@ impl fmt::Display for NoReliableAnswer {
 impl std::error::Error for NoReliableAnswer {}
 
 /// The error and its causes, each said once: some errors quote their cause.
-fn describe(error: &anyhow::Error) -> String {
+pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut causes = error.chain().map(ToString::to_string);
     let first = causes.next().unwrap_or_default();
     causes.fold(first, |said, cause| {

@@ -10,16 +10,43 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Ten to twelve runs of 20 updates, and no range test.
-const SMALL: &str =
-    "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100 --bounds 0.01..0.05";
+/// Four runs of 20 updates, and no range test.
+const STUDY: &str = r#"
+title = "Small"
+
+[[comparison]]
+name = "small"
+title = "20 updates"
+updates = 20
+evaluations = 2
+reference = "a"
+seeds = [1, 2]
+margin = 0.5
+
+[[comparison.arm]]
+label = "a"
+policy = "fixed(lr=0.05)"
+tuned = false
+
+[[comparison.arm]]
+label = "b"
+policy = "linear(lr=0.05)"
+tuned = false
+"#;
+
+const SMALL: &str = "compare --study study.toml";
+const FIRST: &str = "final/1/1-a-seed1";
 
 /// A folder for a test.
 struct Place(TempDir);
 
 impl Place {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        let place = Self(TempDir::new().unwrap());
+        let train = "[train]\nvalidation = 100\n";
+        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
+        fs::write(place.path("child.toml"), STUDY).unwrap();
+        place
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -100,7 +127,7 @@ fn shipped(name: &str) -> String {
 #[test]
 fn the_local_launcher_comes_to_the_same_as_this_process() {
     let place = Place::new();
-    let words = "compare --arm fixed --arm linear --seeds 2 --budget 40 --validation 100";
+    let words = "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100";
     place.done(&format!("{words} --out here"));
     place.done(&format!("{words} --out there --on {}", shipped("local.sh")));
     assert_eq!(place.result("here"), place.result("there"));
@@ -108,7 +135,7 @@ fn the_local_launcher_comes_to_the_same_as_this_process() {
     let outcome: Value =
         serde_json::from_slice(&fs::read(place.path(run).join("result.json")).unwrap()).unwrap();
     let machine = &outcome["machines"][0];
-    assert_eq!(machine["updates"], 40);
+    assert_eq!(machine["updates"], 20);
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(machine["host"], host.trim());
     // A unit that is done is not made again, and what is over stays so.
@@ -118,7 +145,7 @@ fn the_local_launcher_comes_to_the_same_as_this_process() {
     let out = place.command("watch there").output().unwrap();
     let seen = String::from_utf8(out.stdout).unwrap();
     assert!(seen.contains("0 at work, 0 waiting, 0 failed"), "{seen}");
-    assert!(seen.contains("40/40") && seen.contains("over"), "{seen}");
+    assert!(seen.contains("20/20") && seen.contains("over"), "{seen}");
 }
 
 /// The first unit of the first round is killed, the second one's folder removed.
@@ -140,7 +167,7 @@ fn what_a_round_leaves_is_launched_again() {
         .lines()
         .map(|line| line.split(' ').count() - 1)
         .collect();
-    assert_eq!(units[..3], [1, 8, 2], "{rounds}");
+    assert_eq!(units, [1, 4, 2], "{rounds}");
 }
 
 #[test]
@@ -174,8 +201,8 @@ fn a_launcher_that_does_nothing_is_called_once() {
     fs::remove_file(place.path("rounds")).unwrap();
     let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
     assert_eq!((code, place.rounds()), (Some(1), 2), "{err}");
-    assert!(err.contains("none of these 8 got further"), "{err}");
-    assert!(err.contains("tuning/1-fixed-x0.125000"), "{err}");
+    assert!(err.contains("none of these 4 got further"), "{err}");
+    assert!(err.contains(FIRST), "{err}");
     // Somebody else can end it.
     place.done("resume x");
     assert!(place.path("x/result.json").exists());
@@ -185,7 +212,7 @@ fn a_launcher_that_does_nothing_is_called_once() {
 #[test]
 fn two_coordinators_are_refused() {
     let place = Place::new();
-    place.launcher(r#"cyclr resume "$dir" --on ./launcher.sh 2> second; false"#);
+
     place.launcher(
         r#"case $1 in begin) cyclr work "$dir" begin; exit;; esac
            cyclr resume "$dir" --on ./launcher.sh 2> second"#,
@@ -216,15 +243,13 @@ fn a_node_that_differs_is_refused() {
         let begin = "case $1 in begin) cyclr work \"$dir\" begin; exit;; esac";
         let rest = "for unit; do cyclr work \"$dir\" \"$unit\"; done";
         place.launcher(&format!("{begin}\n{prelude}\n{rest}"));
-        let mut words = format!("{SMALL} --out x --on launcher.sh");
-        if said == "weights" {
-            place.done("train --updates 1 --policy fixed(lr=0.1) --validation 100 --out run");
-            fs::copy(place.path("run/model.safetensors"), place.path("weights")).unwrap();
-            words += " --weights weights";
-        }
-        let (code, err) = place.cyclr(&words);
+        place.done("train --updates 1 --policy fixed(lr=0.1) --validation 100 --out run");
+        fs::copy(place.path("run/model.safetensors"), place.path("weights")).unwrap();
+        let train = "[train]\nvalidation = 100\nweights = \"weights\"\n";
+        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
+        let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
         assert_eq!(code, Some(1), "{err}");
-        assert!(err.contains("8 of 8 runs failed"), "{err}");
+        assert!(err.contains("4 of 4 runs failed"), "{err}");
         assert!(err.contains(said) && err.contains("on "), "{err}");
     }
 }
@@ -267,9 +292,9 @@ fn a_child_that_dies_with_its_job_was_interrupted() {
            fi
            for unit; do cyclr work "$dir" "$unit"; done"#,
     );
-    let words = "compare --arm fixed --arm linear --seeds 1 --budget 60 --bounds 0.01..0.05";
+
     let command = |out: &str| {
-        let mut command = place.command(&format!("{words} {out}"));
+        let mut command = place.command(&format!("compare --study child.toml {out}"));
         command
             .args(["--", "python3"])
             .arg(&child)
@@ -277,7 +302,7 @@ fn a_child_that_dies_with_its_job_was_interrupted() {
         let Output { status, stderr, .. } = command.output().unwrap();
         assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     };
-    command("--out here --jobs 8");
+    command("--out here --jobs 4");
     command("--out there --on launcher.sh");
     assert_eq!(place.result("here"), place.result("there"));
     let code = fs::read_to_string(place.path("code")).unwrap();

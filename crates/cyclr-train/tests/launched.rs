@@ -61,6 +61,17 @@ fn the_units() {
     fs::write(folder.join("../times"), times).unwrap();
 }
 
+/// What this process has computed, without the processes that it started.
+fn processor_seconds() -> f64 {
+    let says = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = says.rsplit(')').next().unwrap_or("");
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .map(|ticks| ticks.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 100.0
+}
+
 /// `UNITS_OF` is the number of runs.
 #[test]
 #[ignore = "a minute; it asserts nothing of the times that it prints"]
@@ -117,8 +128,10 @@ fn a_thousand_units() {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let memory = status.lines().find(|line| line.starts_with("VmHWM"));
     eprintln!(
-        "{runs} units: {all:.1} s in all, {units:.1} s of them the units' own; {:.2} ms of the coordinator a unit; {}",
+        "{runs} units: {all:.1} s in all, {units:.1} s of them the units' own; the coordinator takes {:.2} ms a unit, \
+         {:.2} ms of them on a processor; {}",
         1e3 * (all - units) / runs as f64,
+        1e3 * processor_seconds() / runs as f64,
         memory.unwrap_or("memory unknown")
     );
 }

@@ -12,7 +12,7 @@ use cyclr_train::{Error, Interrupt, Machine, Watch, resume};
 use super::cluster::environment;
 use super::compare::FIRST_SEED;
 use crate::args::WorkArgs;
-use crate::exit::Usage;
+use crate::exit::{Usage, describe};
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
 use crate::say::note;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &WorkArgs) -> anyhow::Result<()> {
 
 /// Writes down why a unit could not be made, for the coordinator, who sees the folder alone.
 fn tell(unit: &Path, error: anyhow::Error) -> anyhow::Error {
-    match Failure::write(unit, format!("{error:#}")) {
+    match Failure::write(unit, describe(&error)) {
         Ok(()) => error,
         Err(unwritten) => error.context(unwritten.to_string()),
     }

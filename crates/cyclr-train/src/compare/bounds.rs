@@ -33,17 +33,16 @@ pub(super) fn find(
         interrupt,
     } = watch;
     let observer = &mut *observer;
-    let swept = match kept(sweeps)? {
-        Some(swept) => swept,
-        None => {
-            let watch = Watch {
-                observer,
-                interrupt,
-            };
-            let swept = sweep_first(factory, test, watch)?;
-            keep(&swept, sweeps)?;
-            swept
-        }
+    let swept = if let Some(swept) = kept(sweeps)? {
+        swept
+    } else {
+        let watch = Watch {
+            observer,
+            interrupt,
+        };
+        let swept = sweep_first(factory, test, watch)?;
+        keep(&swept, sweeps)?;
+        swept
     };
     let watch = Watch {
         observer,

@@ -396,9 +396,10 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
-    /// Whether the last save is so long ago, and was quick enough to make one more.
+    /// Whether the last save is so long ago, and was quick enough to make one more. Who wants
+    /// everything saved gets it.
     fn is_time_to_save(&self, often: Duration) -> bool {
-        self.saved.elapsed() >= often.max(SAVING_PAUSE * self.saving)
+        often.is_zero() || self.saved.elapsed() >= often.max(SAVING_PAUSE * self.saving)
     }
 
     /// Writes a checkpoint, if the run has a folder and the trainer can be saved.

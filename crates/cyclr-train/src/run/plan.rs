@@ -57,7 +57,8 @@ pub struct Task {
     /// Whether the test split is evaluated, once, after the end.
     pub test: bool,
     /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at
-    /// most once a second, on interrupt and at the end.
+    /// most once a second, on interrupt and at the end. If saving takes long it does so less often,
+    /// so that a twentieth of the time goes into it at most, unless this is 0.
     #[serde(with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub save_every: Duration,

@@ -9,6 +9,7 @@
 //! | `result.json` | what came of it ([`Outcome`](crate::Outcome)); a run with this file is finished |
 //! | `output.log` | what the trainer printed, where it prints; going on appends to it, up to 16 MiB |
 //! | `failed.json` | why the last try failed, if it did ([`Failure`]) |
+//! | `unlocked.txt` | the host on which the run was made without a lock that others see, if it was |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //!
 //! `docs/schema` holds a JSON Schema of each record.

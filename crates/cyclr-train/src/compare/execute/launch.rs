@@ -45,7 +45,7 @@ pub(super) fn launch_begin_until(
     is_done: &dyn Fn() -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let mut launcher = Launcher::new(launcher, folder.path(), interrupt)?;
-    launcher.make(Units {
+    launcher.make(&mut Units {
         names: vec![String::from(Begin::UNIT)],
         declare: &|| Ok(()),
         reached: &|_| {
@@ -97,7 +97,7 @@ impl<'a> Launcher<'a> {
     }
 
     /// Has units made, in rounds, for as long as some unit gets further.
-    fn make(&mut self, units: Units) -> Result<(), Error> {
+    fn make(&mut self, units: &mut Units) -> Result<(), Error> {
         (units.declare)()?;
         let mut before = units.reached()?;
         for name in unfinished(&before) {
@@ -205,7 +205,7 @@ impl Comparing<'_> {
             runs.into_iter()
                 .try_for_each(|(followed, job)| self.follow(followed, job, observer))
         };
-        Launcher::new(launcher, place, self.interrupt)?.make(Units {
+        Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
             names: jobs.iter().map(|job| job.name.folder.clone()).collect(),
             declare: &|| jobs.iter().try_for_each(|job| self.declare(job)),
             reached: &|name| reached(&place.join(name)),
