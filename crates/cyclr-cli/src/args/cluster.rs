@@ -32,9 +32,10 @@ pub(crate) struct WatchArgs {
     /// The folder of a run or comparison
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Serve it as a page with live curves, to browsers on this machine, at the printed address
-    #[arg(long, value_name = "PORT", num_args = 0..=1, conflicts_with = "once")]
-    pub(crate) serve: Option<Option<u16>>,
+    /// Serve it as a page with live curves, to browsers on this machine, at the printed address; at a free
+    /// port if none is given
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", conflicts_with = "once")]
+    pub(crate) serve: Option<u16>,
     /// Show it once, and stop
     #[arg(long)]
     pub(crate) once: bool,

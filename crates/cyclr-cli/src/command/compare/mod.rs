@@ -233,9 +233,9 @@ fn of_flags(
     }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
-        factory,
         plan,
         folder,
+        factory,
     })
 }
 

@@ -80,14 +80,14 @@ impl Curve {
     }
 
     fn push(&mut self, updates_done: u64, loss: Option<f64>, rate: f64) {
-        if updates_done % self.every == 0 {
+        if updates_done.is_multiple_of(self.every) {
             self.updates.push((updates_done, loss, rate));
         }
         if self.updates.len() > MOST {
             self.every *= 2;
             let every = self.every;
             self.updates
-                .retain(|&(updates_done, ..)| updates_done % every == 0);
+                .retain(|&(updates_done, ..)| updates_done.is_multiple_of(every));
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
     if let Some(port) = args.serve {
         // A folder that is none is refused at once.
         Overview::of(&args.folder)?;
-        return serve::serve(args.folder.clone(), port.unwrap_or(0));
+        return serve::serve(args.folder.clone(), port);
     }
     let lives = std::io::stdout().is_terminal() && !args.once;
     let mut drawn = 0;
@@ -42,10 +42,7 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
         } else {
             String::new()
         };
-        let text = lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>();
+        let text = lines.join("\n") + "\n";
         let mut out = std::io::stdout();
         let shown = out
             .write_all((back + &text).as_bytes())
