@@ -15,11 +15,17 @@ soak:
     CYCLR_FUZZ_SECONDS=60 PROPTEST_CASES=20000 cargo test --release -- --include-ignored
     just mutate
     just storm
+    just cluster
 
 # Kills cyclr at random moments and compares what is left with uninterrupted runs. More arguments: `--kills 100`.
 storm *ARGUMENTS:
     cargo build --release
     python3 soak/storm.py {{ARGUMENTS}}
+
+# Makes comparisons on a real Slurm of three emulated nodes and stops their units in every way. Root, on Debian.
+cluster *ARGUMENTS:
+    cargo build --release
+    python3 soak/cluster.py {{ARGUMENTS}}
 
 # Damages files of every kind and looks at what the commands that read them say. More arguments: `--files 200`.
 mutate *ARGUMENTS:

@@ -49,7 +49,7 @@ impl fmt::Display for NotBetter {
 impl std::error::Error for NotBetter {}
 
 /// The error and its causes, each said once: some errors quote their cause.
-fn describe(error: &anyhow::Error) -> String {
+pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut causes = error.chain().map(ToString::to_string);
     let first = causes.next().unwrap_or_default();
     causes.fold(first, |said, cause| {
@@ -116,6 +116,7 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::BadArm { .. }
         | Error::BadStudy { .. }
         | Error::BadWinner { .. }
+        | Error::Launcher { .. }
         | Error::NoReference { .. } => 2,
         _ => 1,
     }

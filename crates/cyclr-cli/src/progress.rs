@@ -231,8 +231,10 @@ impl Progress {
                 metrics,
                 ..
             } => {
-                self.whole.bar.inc(1);
                 if let Some(pace) = self.runs.get(run) {
+                    // Of a run that another machine makes, not every update is seen.
+                    let shown = pace.bar.position();
+                    self.whole.bar.inc((update + 1).saturating_sub(shown));
                     pace.bar.set_position(update + 1);
                 }
                 if self.is_time() {

@@ -123,12 +123,14 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process is at work in the folder.
-    #[error("{} is in use by process {pid}: wait for it, or choose another folder", path.display())]
+    #[error("{} is in use by process {pid} on {host}: wait for it, or choose another folder", path.display())]
     Locked {
         /// The folder.
         path: PathBuf,
         /// The process, as it wrote itself down; `?` where it has not yet.
         pid: String,
+        /// Its host, likewise.
+        host: String,
     },
     /// The folder for a new run has something in it.
     #[error("{} {found}: choose another folder{}", path.display(), hint)]
@@ -236,6 +238,25 @@ pub enum Error {
         /// The runs of their kind: trials of the tuning, or final ones.
         runs: usize,
     },
+    /// What should be a launcher cannot be called.
+    #[error("the launcher {} cannot be called: {reason}", path.display())]
+    Launcher {
+        /// The program.
+        path: PathBuf,
+        /// Why not, and what would help.
+        reason: String,
+    },
+    /// A launcher returned and has brought nothing further.
+    #[error(
+        "the launcher has returned ({status}) and none of these {} got further:{}\nwhat came of them is in what the          launcher printed and in the logs of its jobs. A run that was stopped goes on from its last checkpoint; of a          trainer that cannot be saved it starts over, and must end within one job",
+        units.len(), some_of(units)
+    )]
+    NoProgress {
+        /// Their folders within the comparison's.
+        units: Vec<String>,
+        /// How the launcher ended.
+        status: String,
+    },
     /// The range test of a comparison gives no reliable answer.
     #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself (the curves are in {})", reason.advice(), sweeps.display())]
     NoBounds {
@@ -271,6 +292,23 @@ fn way_out(path: &Path) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// The first of many.
+fn some_of(units: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = units
+        .iter()
+        .take(MOST)
+        .map(|unit| format!("\n  {unit}"))
+        .collect();
+    let more = units.len().saturating_sub(MOST);
+    let more = if more > 0 {
+        format!("\n  and {more} more")
+    } else {
+        String::new()
+    };
+    shown.concat() + &more
 }
 
 /// A line a run, and the first reason in full, as they are often the same.

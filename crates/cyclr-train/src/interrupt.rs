@@ -1,5 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use cyclr::trainer::TrainerError;
+
+use crate::Error;
 
 /// A wish to stop, shared between whoever has it (a Ctrl-C handler, say) and the work, which heeds
 /// it between updates.
@@ -21,5 +27,24 @@ impl Interrupt {
     /// Whether anybody has asked.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error of work, as what it is: a trainer whose process ended was interrupted if this
+    /// process is asked to stop as well. A cluster sends the signal to both, and the end of the
+    /// one may be known before the wish is.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        const AT_THE_SAME_TIME: Duration = Duration::from_millis(500);
+        let Error::Trainer(TrainerError::Ended { .. }) = error else {
+            return error;
+        };
+        let deadline = Instant::now() + AT_THE_SAME_TIME;
+        while !self.is_requested() && Instant::now() < deadline {
+            sleep(Duration::from_millis(10));
+        }
+        if self.is_requested() {
+            Error::Interrupted { updates_done: 0 }
+        } else {
+            error
+        }
     }
 }

@@ -34,6 +34,7 @@ mod event;
 pub mod find;
 mod interrupt;
 pub mod judge;
+mod machine;
 pub mod noisy_quadratic;
 mod obeyed;
 mod pace;
@@ -46,6 +47,7 @@ pub mod verdict;
 pub use error::Error;
 pub use event::{Event, Watch};
 pub use interrupt::Interrupt;
+pub use machine::Machine;
 pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{

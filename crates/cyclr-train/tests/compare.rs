@@ -14,6 +14,7 @@ use cyclr_train::compare::record::{Because, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
 };
+use cyclr_train::find::FindEvent;
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::Lock;
 use cyclr_train::{Average, Budget, Error, Event, Interrupt, Task, Watch, train};
@@ -685,4 +686,44 @@ fn a_comparison_of_version_1_is_read() {
             ..
         })
     ));
+}
+
+/// A comparison that is interrupted in its range test as soon as a probe is at work.
+#[test]
+fn a_finished_sweep_is_kept() {
+    let plan = Plan {
+        seeds: vec![1, 2],
+        ..Plan::new(240)
+    };
+    let straight = run(&plan);
+    let folder = tempfile::tempdir().unwrap();
+    let run_until = |interrupt: &Interrupt, stop: bool| {
+        let mut sweeps = 0;
+        let mut observer = |event: &CompareEvent| match event {
+            CompareEvent::Finding(FindEvent::SweepBegan { .. }) => sweeps += 1,
+            CompareEvent::Finding(FindEvent::Probing { .. }) if stop => interrupt.request(),
+            _ => {}
+        };
+        let watch = Watch {
+            observer: &mut observer,
+            interrupt,
+        };
+        let settings = Settings::default();
+        let factory = NoisyQuadratic::default();
+        let done = compare(&factory, &plan, folder.path(), &settings, watch);
+        (done, sweeps)
+    };
+    let (stopped, sweeps) = run_until(&Interrupt::new(), true);
+    assert!(
+        matches!(stopped, Err(Error::Interrupted { .. })),
+        "{stopped:?}"
+    );
+    assert_eq!(sweeps, 1);
+    let (record, sweeps) = run_until(&Interrupt::new(), false);
+    assert_eq!(sweeps, 0, "the sweep was finished");
+    assert_eq!(timeless(&record.unwrap()), timeless(&straight));
+    let left: Vec<_> = fs::read_dir(folder.path().join("sweeps"))
+        .unwrap()
+        .collect();
+    assert_eq!(left.len(), 2, "the curves, and nothing else: {left:?}");
 }

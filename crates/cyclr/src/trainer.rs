@@ -201,4 +201,12 @@ pub enum TrainerError {
         /// What it said.
         reason: String,
     },
+    /// The trainer's process ended without an answer. A cluster that stops a job sends SIGTERM to
+    /// every process of it: if this process was asked to stop as well, the run is interrupted, not
+    /// failed.
+    #[error("the run failed: {reason}")]
+    Ended {
+        /// How it ended, with its last words.
+        reason: String,
+    },
 }

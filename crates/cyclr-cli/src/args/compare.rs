@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OnArgs;
 use super::values::{bounds, count, fraction};
 use crate::factory::TrainerArgs;
 
@@ -78,6 +79,8 @@ pub(crate) struct CompareArgs {
     /// The folder of the comparison [default: the next runs/compare-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: OnArgs,
     /// Runs side by side, one thread each [default: one for each core; 1 of a COMMAND]
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,

@@ -2,6 +2,7 @@
 
 mod advise;
 mod check;
+mod cluster;
 mod compare;
 mod data;
 mod find;
@@ -19,6 +20,7 @@ use clap_complete::Shell;
 
 pub(crate) use advise::AdviseArgs;
 pub(crate) use check::CheckArgs;
+pub(crate) use cluster::{OnArgs, WatchArgs, WorkArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use data::DataArgs;
 pub(crate) use find::{FindArgs, On};
@@ -60,6 +62,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Go on with an interrupted run or comparison
     Resume(ResumeArgs),
+    /// Make one run of a comparison, or go on with it: what a LAUNCHER calls on other machines
+    Work(WorkArgs),
+    /// Show how far a run or comparison is, whoever works on it
+    Watch(WatchArgs),
     /// Name the class of images, by a trained model
     Predict(PredictArgs),
     /// Say what a data set holds

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OnArgs;
 use super::values::count;
 
 #[derive(Args)]
@@ -23,6 +24,8 @@ pub(crate) struct ResumeArgs {
     /// Of a comparison, runs side by side [default: one for each core; 1 of a COMMAND]
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "threads")]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) cluster: OnArgs,
     /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
@@ -216,6 +217,7 @@ impl Child {
         if self.channel.take().is_none() {
             return failed(String::from("the child has ended already"));
         }
+        let mut ended = false;
         let reason = match broken {
             Broken::TimeOut => {
                 self.process.end();
@@ -230,7 +232,12 @@ impl Child {
                 )
             }
             Broken::Closed(begun) => {
-                let how = self.stop_reason();
+                let status = self.end_status();
+                ended = status.is_some();
+                let how = status.map_or_else(
+                    || String::from("closed its descriptors"),
+                    |status| format!("ended ({status})"),
+                );
                 if begun.is_empty() && !self.heard {
                     format!("the child {how} and has not asked cyclr for anything: {HINT}")
                 } else if begun.is_empty() {
@@ -247,16 +254,16 @@ impl Child {
             }
             Broken::Io(error) => format!("the child cannot be asked for `{method}`: {error}"),
         };
-        self.with_last_lines(&reason)
+        match self.with_last_lines(&reason) {
+            TrainerError::Failed { reason } if ended => TrainerError::Ended { reason },
+            error => error,
+        }
     }
 
-    /// How a child came to its end that has closed its pipes.
-    fn stop_reason(&mut self) -> String {
+    /// How a child that has closed its pipes ended, if it did so by itself.
+    fn end_status(&mut self) -> Option<ExitStatus> {
         let by_itself = self.process.wait(LAST_WORDS);
-        match self.process.end() {
-            Some(status) if by_itself => format!("ended ({status})"),
-            _ => String::from("closed its descriptors"),
-        }
+        self.process.end().filter(|_| by_itself)
     }
 
     /// The error for an answer that is none.

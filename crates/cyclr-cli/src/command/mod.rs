@@ -2,6 +2,7 @@
 
 mod advise;
 mod check;
+mod cluster;
 mod compare;
 mod completions;
 mod data;
@@ -13,6 +14,8 @@ mod report;
 mod resume;
 mod schedule;
 mod train;
+mod watch;
+mod work;
 
 use crate::args::Command;
 
@@ -27,6 +30,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Judge(args) => judge::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Work(args) => work::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => completions::run(shell),

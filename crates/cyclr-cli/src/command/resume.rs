@@ -1,13 +1,13 @@
 //! `cyclr resume DIR`: an interrupted run or comparison continues as if it had never stopped.
 
 use anyhow::Context;
-use cyclr_train::compare::{is_comparison, read_plan};
+use cyclr_train::compare::{is_comparison, read_plan, read_work};
 use cyclr_train::store::{RunRecord, read_outcome, read_run};
 use cyclr_train::{Change, Watch, resume};
 
 use crate::args::ResumeArgs;
 use crate::command::compare;
-use crate::command::train::{resumable, show, threads};
+use crate::command::train::{quoted, resumable, show, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
@@ -17,7 +17,19 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     if is_comparison(folder) {
         return compare::resume(read_plan(folder)?, args);
     }
+    if read_run(folder).is_err() && read_work(folder).is_ok() {
+        return Err(Usage::error(format!(
+            "the plan of {} is not made yet: repeat the command that began it, with --out {}",
+            folder.display(),
+            quoted(folder)
+        )));
+    }
     let record = read_run(folder)?;
+    if args.cluster.on.is_some() {
+        return Err(Usage::error(
+            "--on is for comparisons, and this folder holds a single run",
+        ));
+    }
     if args.jobs.is_some() {
         return Err(Usage::error(
             "--jobs is for comparisons, and this folder holds a single run: say --threads",

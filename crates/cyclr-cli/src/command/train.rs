@@ -1,5 +1,6 @@
 //! `cyclr train`: a run in a folder of its own.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -181,9 +182,9 @@ fn of_average(outcome: &Outcome) -> &'static str {
 pub(crate) fn resumable(
     error: cyclr_train::Error,
     folder: &Path,
-    (option, given): (&str, Option<usize>),
+    (option, given): (&str, Option<impl Display>),
 ) -> anyhow::Error {
-    let option = given.map_or_else(String::new, |n| format!(" {option} {n}"));
+    let option = given.map_or_else(String::new, |given| format!(" {option} {given}"));
     let folder = format!("{}{option}", quoted(folder));
     match error {
         cyclr_train::Error::Interrupted { .. } => note!("go on with: cyclr resume {folder}"),
@@ -196,7 +197,7 @@ pub(crate) fn resumable(
 }
 
 /// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if path.chars().all(plain) {

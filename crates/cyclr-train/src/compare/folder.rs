@@ -6,13 +6,16 @@ use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
+use crate::find::FindEvent;
 use crate::store::{
-    Lock, VERSION, bad, parse_record, read_record, read_versioned, write_atomically, write_record,
+    Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
+    write_atomically, write_record,
 };
-use crate::{Error, Pace};
+use crate::{Error, Pace, Watch};
 
 /// What a comparison's folder is for: the content of its `comparison.json`. With it and the
 /// trainer factory, the comparison can continue.
@@ -36,6 +39,28 @@ pub struct Begin {
     pub pace: Pace,
     /// What is trained, with its objective.
     pub info: TrainerInfo,
+    /// Whether the objective is that of the evaluation, as the trainer declares none.
+    #[serde(default)]
+    pub undeclared: bool,
+    /// What is trained, in a few words.
+    #[serde(default)]
+    pub title: String,
+}
+
+/// What the units of a comparison need where they are made: the content of `work.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// What the caller needs to make the trainer factory again.
+    pub trainer: serde_json::Value,
+    /// Names and versions of the program and the engine, which must be the same everywhere.
+    pub about: BTreeMap<String, String>,
+    /// The variables of the environment in which it was begun that decide what a command is.
+    pub environment: BTreeMap<String, String>,
+    /// Whether states and runs of two CPU levels may be mixed.
+    pub allow_inexact: bool,
+    /// Whether files that were edited since it began are used.
+    pub allow_changed: bool,
 }
 
 impl Begin {
@@ -45,7 +70,24 @@ impl Begin {
     /// [`Error::Trainer`] if the trainer fails.
     pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
         let (pace, info) = Pace::measure(factory, seed)?;
-        Ok(Self { pace, info })
+        Ok(Self {
+            pace,
+            info,
+            undeclared: factory.info()?.objective.is_none(),
+            title: String::new(),
+        })
+    }
+
+    /// The unit that is made first where a launcher makes them.
+    pub const UNIT: &str = "begin";
+
+    /// The info as the trainer itself declares it.
+    pub(super) fn own_info(&self) -> TrainerInfo {
+        let mut info = self.info.clone();
+        if self.undeclared {
+            info.objective = None;
+        }
+        info
     }
 }
 
@@ -67,6 +109,58 @@ pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
         });
     }
     read_record(&folder.join(Folder::PLAN))
+}
+
+/// Reads what the units of a comparison need.
+///
+/// # Errors
+/// [`Error::NotARun`] if no launcher makes its units; [`Error::Io`], [`Error::BadRecord`] or
+/// [`Error::Version`].
+pub fn read_work(folder: &Path) -> Result<Work, Error> {
+    let path = folder.join(Folder::WORK);
+    if !path.exists() {
+        return Err(Error::NotARun {
+            path: folder.to_owned(),
+            missing: Folder::WORK,
+        });
+    }
+    read_record(&path)
+}
+
+/// Makes the unit `begin` of a comparison, as far as that can be done and has not been: what
+/// `measure` gives and, once the plan is there, its range test. The caller calls this where the
+/// device is.
+///
+/// # Errors
+/// [`Error::Locked`] if another process makes it; those of `measure` and of the range test.
+pub fn work_begin(
+    folder: &Path,
+    factory: &dyn TrainerFactory,
+    measure: impl FnOnce() -> Result<Begin, Error>,
+    watch: Watch<FindEvent>,
+) -> Result<(), Error> {
+    let unit = folder.join(Begin::UNIT);
+    fs::create_dir_all(&unit).map_err(Error::io("create", &unit))?;
+    let lock = Lock::take(&unit)?;
+    Failure::forget(&unit)?;
+    let folder = Folder {
+        path: folder.to_owned(),
+        _lock: lock,
+    };
+    let interrupt = watch.interrupt;
+    let done = folder.begin(measure).and_then(|_| {
+        if !is_comparison(&folder.path) {
+            return Ok(());
+        }
+        match read_plan(&folder.path)?.plan.bounds.range_test() {
+            None => Ok(()),
+            Some(test) => {
+                let find = || bounds::find(factory, &test, &folder.sweeps(), watch);
+                folder.range(find).map(drop)
+            }
+        }
+    });
+    done.map_err(|error| interrupt.explain(error))
 }
 
 /// Reads a comparison's record; `None` if it is not finished. A record of version 1 is read too.
@@ -111,10 +205,11 @@ impl Folder {
     const RESULT: &str = "result.json";
     const WINNER: &str = "winner.toml";
     const VERDICT: &str = "verdict.txt";
+    const WORK: &str = "work.json";
+    const SWEEPS: &str = "sweeps";
 
-    /// Makes the folder, or continues with the one that is there; returns the plan to carry out,
-    /// in which seeds that were added are marked where results were known.
-    pub(super) fn open(path: &Path, mut kept: Manifest) -> Result<(Self, Manifest), Error> {
+    /// Takes the folder of a comparison whose plan may not be known yet.
+    pub(super) fn take(path: &Path) -> Result<Self, Error> {
         if !path.join(Self::PLAN).exists() && !is_free(path)? {
             return Err(Error::Occupied {
                 path: path.to_owned(),
@@ -124,10 +219,43 @@ impl Folder {
         }
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
-        let folder = Self {
+        Ok(Self {
             path: path.to_owned(),
             _lock: lock,
-        };
+        })
+    }
+
+    pub(super) fn write_work(&self, work: &Work) -> Result<(), Error> {
+        write_record(&self.path.join(Self::WORK), work)
+    }
+
+    pub(super) fn has_begin(&self) -> bool {
+        self.path.join(Self::BEGIN).exists()
+    }
+
+    pub(super) fn has_range(&self) -> bool {
+        self.path.join(Self::RANGE).exists()
+    }
+
+    pub(super) fn read_begin(&self) -> Result<Begin, Error> {
+        read_record(&self.path.join(Self::BEGIN))
+    }
+
+    /// The folder of the range test's curves.
+    pub(super) fn sweeps(&self) -> PathBuf {
+        self.path.join(Self::SWEEPS)
+    }
+
+    /// The steps that the unit `begin` has made and will not make again.
+    pub(super) fn steps_of_begin(&self) -> u64 {
+        let sweep = self.sweeps().join(bounds::SWEEP).exists();
+        u64::from(self.has_begin()) + u64::from(sweep)
+    }
+
+    /// Makes the folder, or continues with the one that is there; returns the plan to carry out,
+    /// in which seeds that were added are marked where results were known.
+    pub(super) fn open(path: &Path, mut kept: Manifest) -> Result<(Self, Manifest), Error> {
+        let folder = Self::take(path)?;
         let file = path.join(Self::PLAN);
         if file.exists() {
             let before: Manifest = read_record(&file)?;
@@ -233,14 +361,23 @@ fn went_on(
     about
 }
 
-/// Whether nothing is in the folder but a lock, and files that were never finished.
+/// Whether nothing is in the folder but locks, files that were never finished, and what comes
+/// before a plan.
 fn is_free(folder: &Path) -> Result<bool, Error> {
     if !folder.exists() {
         return Ok(true);
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let name = entry.map_err(Error::io("read", folder))?.file_name();
-        if name != Lock::FILE && !name.to_string_lossy().ends_with(".tmp") {
+        let name = name.to_string_lossy();
+        let before = [
+            Lock::FILE,
+            Beacon::FILE,
+            Folder::WORK,
+            Folder::BEGIN,
+            Begin::UNIT,
+        ];
+        if !before.contains(&&*name) && !name.ends_with(".tmp") {
             return Ok(false);
         }
     }

@@ -40,9 +40,11 @@ mod v1;
 
 pub(crate) use analyse::example_spread;
 pub use arm::{Arm, ArmPolicy};
-pub use execute::{CompareEvent, RunName, Settings, compare};
+pub use execute::{CompareEvent, RunName, Settings, compare, launch_begin};
 pub use export::{Evidence, FoundBounds, WinnerFile};
-pub use folder::{Begin, Manifest, is_comparison, read_comparison, read_plan};
+pub use folder::{
+    Begin, Manifest, Work, is_comparison, read_comparison, read_plan, read_work, work_begin,
+};
 pub use plan::{BoundsSource, Grid, Plan};
 pub use study::{Part, Study};
 pub use tune::Tune;

@@ -209,14 +209,32 @@ pub fn range_test(
     test: &RangeTest,
     watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
-    let info = factory.info()?;
-    test.check(&info)?;
-    let allowance = Allowance::of(test.updates, &info);
     let Watch {
         observer,
         interrupt,
     } = watch;
-    let sweep = sweep_test(
+    let first = Watch {
+        observer: &mut *observer,
+        interrupt,
+    };
+    let sweep = sweep_first(factory, test, first)?;
+    let then = Watch {
+        observer,
+        interrupt,
+    };
+    probe_from(factory, test, sweep, then)
+}
+
+/// The sweep of a range test, which comes first.
+pub(crate) fn sweep_first(
+    factory: &dyn TrainerFactory,
+    test: &RangeTest,
+    watch: Watch<FindEvent>,
+) -> Result<Swept, Error> {
+    let info = factory.info()?;
+    test.check(&info)?;
+    let allowance = Allowance::of(test.updates, &info);
+    sweep_test(
         factory,
         &SweepTest {
             seed: test.seed,
@@ -225,11 +243,23 @@ pub fn range_test(
             weight_decay: test.weight_decay,
             ..SweepTest::new(scale_ramp(allowance.sweep)?)
         },
-        Watch {
-            observer: &mut *observer,
-            interrupt,
-        },
-    )?;
+        watch,
+    )
+}
+
+/// The probes of a range test, from its sweep.
+pub(crate) fn probe_from(
+    factory: &dyn TrainerFactory,
+    test: &RangeTest,
+    sweep: Swept,
+    watch: Watch<FindEvent>,
+) -> Result<Found, Error> {
+    let info = factory.info()?;
+    let allowance = Allowance::of(test.updates, &info);
+    let Watch {
+        observer,
+        interrupt,
+    } = watch;
     let made = sweep.curves[0].points.len() as u64;
     let points = sweep.curves[0].sweep().map_err(|error| Error::BadSweep {
         reason: error.to_string(),

@@ -118,12 +118,7 @@ pub fn sweep_test(
         Ok::<_, Error>(curve)
     })?;
     check_repeats(test, &curves)?;
-    let sweeps: Result<Vec<_>, _> = curves.iter().map(Curve::sweep).collect();
-    let sweeps = sweeps.map_err(|error| Error::BadSweep {
-        reason: error.to_string(),
-    })?;
-    let reading = read_bounds(&sweeps, &Rule::default());
-    Ok(Swept { curves, reading })
+    Swept::of(curves)
 }
 
 /// Refuses repeats that are one and the same sweep.
@@ -153,6 +148,16 @@ fn check_repeats(test: &SweepTest, curves: &[Curve]) -> Result<(), Error> {
 }
 
 impl Swept {
+    /// What the repeats of a sweep say.
+    pub(crate) fn of(curves: Vec<Curve>) -> Result<Self, Error> {
+        let sweeps: Result<Vec<_>, _> = curves.iter().map(Curve::sweep).collect();
+        let sweeps = sweeps.map_err(|error| Error::BadSweep {
+            reason: error.to_string(),
+        })?;
+        let reading = read_bounds(&sweeps, &Rule::default());
+        Ok(Self { curves, reading })
+    }
+
     /// Writes every curve into a folder, which is made if need be: `sweep-0.csv` is the first
     /// repeat, and `sweep-0.log` what its trainer printed, where it did. `prefix` stands before
     /// each name. `cyclr find --from` reads the curves again.

@@ -7,7 +7,7 @@ use cyclr::Hyper;
 use cyclr::trainer::{Known, Metrics, Split, Trainer, TrainerError, TrainerFactory};
 
 use crate::store::{Failure, RunFolder};
-use crate::{Error, Event, Watch};
+use crate::{Error, Event, Machine, Watch};
 
 mod average;
 mod outcome;
@@ -48,10 +48,9 @@ pub fn train_in(
     watch: Watch,
 ) -> Result<Outcome, Error> {
     RunFolder::check_absent(folder)?;
-    Failure::note(
-        folder,
-        begin_in(folder, factory, trainer_record, task, watch),
-    )
+    let interrupt = watch.interrupt;
+    let done = begin_in(folder, factory, trainer_record, task, watch);
+    Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
 fn begin_in(
@@ -100,6 +99,10 @@ pub(crate) struct Models {
 /// longer than many a cycle.
 const TROUGH_SAVES: Duration = Duration::from_secs(1);
 
+/// Between two saves lies at least so many times what the last one took, so that saving takes at
+/// most a twentieth of the time, and many runs do not flood a disk that they share.
+const SAVING_PAUSE: u32 = 20;
+
 /// A run on its way.
 struct Run<'a, 'w> {
     plan: &'a Plan,
@@ -111,6 +114,8 @@ struct Run<'a, 'w> {
     began: Instant,
     before: f64,
     saved: Instant,
+    /// What the last save took.
+    saving: Duration,
 }
 
 impl<'a, 'w> Run<'a, 'w> {
@@ -130,6 +135,7 @@ impl<'a, 'w> Run<'a, 'w> {
             began: now,
             before: 0.0,
             saved: now,
+            saving: Duration::ZERO,
         }
     }
 
@@ -153,7 +159,7 @@ impl<'a, 'w> Run<'a, 'w> {
             let stop = self.plan.next_stop(self.progress.updates_done);
             self.progress.stop_reason = self.train_to(stop)?;
             let often = self.plan.task().save_every.min(TROUGH_SAVES);
-            let at_trough = self.plan.trough(stop).is_some() && self.saved.elapsed() >= often;
+            let at_trough = self.plan.trough(stop).is_some() && self.is_time_to_save(often);
             if self.progress.stop_reason.is_some() || at_trough {
                 self.save()?;
             }
@@ -232,9 +238,8 @@ impl<'a, 'w> Run<'a, 'w> {
             if let Some(stop_reason) = self.count(&hypers, updates_done, seconds)? {
                 return Ok(Some(stop_reason));
             }
-            if self.saved.elapsed() >= self.plan.task().save_every
-                && self.progress.updates_done < stop
-            {
+            let often = self.plan.task().save_every;
+            if self.progress.updates_done < stop && self.is_time_to_save(often) {
                 self.save()?;
             }
         }
@@ -270,6 +275,7 @@ impl<'a, 'w> Run<'a, 'w> {
             let finite = metrics.is_finite();
             self.progress.updates_done += 1;
             self.progress.compute_seconds += seconds;
+            Machine::count(&mut self.progress.machines, seconds);
             self.emit(&Event::Updated {
                 update,
                 hyper,
@@ -407,6 +413,7 @@ impl<'a, 'w> Run<'a, 'w> {
             test,
             compute_seconds: self.progress.compute_seconds,
             wall_seconds: self.spent(),
+            machines: std::mem::take(&mut self.progress.machines),
             evaluations: std::mem::take(&mut self.progress.evaluations),
         })
     }
@@ -422,6 +429,12 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
+    /// Whether the last save is so long ago, and was quick enough to make one more. Who wants
+    /// everything saved gets it.
+    fn is_time_to_save(&self, often: Duration) -> bool {
+        often.is_zero() || self.saved.elapsed() >= often.max(SAVING_PAUSE * self.saving)
+    }
+
     /// Writes a checkpoint, if the run has a folder and the trainer can be saved.
     fn save(&mut self) -> Result<(), Error> {
         self.progress.wall_seconds = self.spent();
@@ -432,8 +445,10 @@ impl<'a, 'w> Run<'a, 'w> {
         else {
             return Ok(());
         };
+        let began = Instant::now();
         folder.save(&self.progress, &self.net.state()?)?;
         self.saved = Instant::now();
+        self.saving = self.saved - began;
         self.emit(&Event::Saved {
             updates_done: self.progress.updates_done,
         })

@@ -1,6 +1,8 @@
 use cyclr::trainer::Metrics;
 use serde::{Deserialize, Serialize};
 
+use crate::Machine;
+
 /// What the validation split showed at one point of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -69,6 +71,9 @@ pub struct Outcome {
     pub compute_seconds: f64,
     /// What everything took, in seconds, all processes of a resumed run together.
     pub wall_seconds: f64,
+    /// The machines that made it, in order. Records of earlier programs do not say.
+    #[serde(default)]
+    pub machines: Vec<Machine>,
 }
 
 impl Outcome {

@@ -65,7 +65,8 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Average>,
     /// How often a run with a folder saves itself, in seconds; besides, it does at troughs, at
-    /// most once a second, on interrupt and at the end.
+    /// most once a second, on interrupt and at the end. If saving takes long it does so less often,
+    /// so that a twentieth of the time goes into it at most, unless this is 0.
     #[serde(with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub save_every: Duration,

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::Machine;
 use crate::run::{StopReason, ValidationPoint};
 
 /// How far a run has come: beside the trainer's own state, all that what follows depends on.
@@ -11,6 +12,9 @@ pub(crate) struct Progress {
     pub(crate) compute_seconds: f64,
     /// Seconds that everything took, all processes together.
     pub(crate) wall_seconds: f64,
+    /// Where the updates were made, in order.
+    #[serde(default)]
+    pub(crate) machines: Vec<Machine>,
     /// What the validation split has shown so far.
     pub(crate) evaluations: Vec<ValidationPoint>,
     /// Which validation examples were classified correctly at the last trough, if the trainer says

@@ -43,7 +43,9 @@ pub fn resume(
     if let (None, Some(outcome)) = (change, read_outcome(folder)?) {
         return Ok(outcome);
     }
-    Failure::note(folder, go_on(folder, factory, change, watch))
+    let interrupt = watch.interrupt;
+    let done = go_on(folder, factory, change, watch);
+    Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
 fn go_on(

@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::store::files::write_record;
+use crate::store::files::{read_record, write_record};
 
 /// Why the last try to make a run failed: the content of its `failed.json`. The next try removes
 /// it.
@@ -24,13 +24,27 @@ impl Failure {
     /// go wrong is not the run's fault.
     pub(crate) fn note<T>(folder: &Path, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Trainer(failure)) = &done {
-            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-            let record = Self {
-                reason: failure.to_string(),
-            };
-            write_record(&folder.join(Self::FILE), &record)?;
+            Self::write(folder, failure.to_string())?;
         }
         done
+    }
+
+    /// Writes a failure down, for those who see the folder alone.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(folder: &Path, reason: String) -> Result<(), Error> {
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        write_record(&folder.join(Self::FILE), &Self { reason })
+    }
+
+    /// The failure of the last try, if it failed.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
+    pub fn read(folder: &Path) -> Result<Option<Self>, Error> {
+        let path = folder.join(Self::FILE);
+        path.exists().then(|| read_record(&path)).transpose()
     }
 
     /// Forgets an earlier failure.

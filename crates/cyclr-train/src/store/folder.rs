@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::run::{Models, Progress};
 use crate::store::checkpoint::{self, Offsets};
@@ -18,6 +19,9 @@ const OUTPUT: &str = "output.log";
 const MOST_OUTPUT: u64 = 16 << 20;
 const OUTPUT_ENDS: &str =
     "\n[cyclr: this log ends here, at 16 MiB; what the run prints later is not kept]\n";
+
+/// The events are handed to the system at least as often, so that they can be followed.
+const FLUSHES: Duration = Duration::from_secs(1);
 
 /// How far the run in a folder has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,8 @@ fn files_ending_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error
 pub(crate) struct RunFolder {
     path: PathBuf,
     events: Log,
+    /// When the events were last handed to the system.
+    flushed: Instant,
     tensorboard: TensorBoard,
     /// Opened when there is something to put in.
     output: Option<Log>,
@@ -120,6 +126,16 @@ impl RunFolder {
         Self::locked(path, plan.end(), lock)
     }
 
+    /// Writes down what a run is to be, for a process that will make it.
+    pub(crate) fn declare(
+        path: &Path,
+        plan: &Plan,
+        trainer: serde_json::Value,
+    ) -> Result<(), Error> {
+        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        write_record(&path.join(RunRecord::FILE), &RunRecord::new(plan, trainer))
+    }
+
     /// Opens the folder of a run that was begun.
     pub(crate) fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
         let lock = Lock::take(path)?;
@@ -138,6 +154,7 @@ impl RunFolder {
         Ok(Self {
             path: path.to_owned(),
             events: Log::open(path.join(Event::FILE))?,
+            flushed: Instant::now(),
             tensorboard: TensorBoard::open(path.join(TensorBoard::FILE), end)?,
             output: None,
             _lock: lock,
@@ -149,6 +166,10 @@ impl RunFolder {
             let mut line = serde_json::to_vec(event).map_err(bad(&self.path))?;
             line.push(b'\n');
             self.events.append(&line)?;
+            if self.flushed.elapsed() >= FLUSHES || !matches!(event, Event::Updated { .. }) {
+                self.events.flush()?;
+                self.flushed = Instant::now();
+            }
         }
         self.tensorboard.record(event)
     }
@@ -190,6 +211,18 @@ impl RunFolder {
             fs::remove_file(old).map_err(Error::io("remove", old))?;
         }
         Ok(())
+    }
+
+    /// The updates from which a run could go on.
+    pub(crate) fn saved(folder: &Path) -> Result<u64, Error> {
+        let checkpoints = folder.join("checkpoints");
+        if !checkpoints.exists() {
+            return Ok(0);
+        }
+        let newest = files_ending_in(&checkpoints, "ckpt")?.into_iter().next();
+        let updates = newest.and_then(|file| file.file_stem()?.to_str()?.parse().ok());
+        // A file of another name is none of a run's.
+        Ok(updates.unwrap_or(0))
     }
 
     /// The newest checkpoint that can be used, with the logs cut to where it was made; the very

@@ -1,15 +1,16 @@
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Machine};
 
 /// The right to write into a folder, held by one process at a time.
 ///
 /// It is a lock of the operating system on the file `.lock`, so that it ends with the process,
-/// even when that is killed. The file holds the number of the process, for the message.
+/// even when that is killed. The file holds the number of the process and its host, for the
+/// message.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -31,6 +32,32 @@ impl Lock {
     /// The name of the file in the folder.
     pub const FILE: &str = ".lock";
 
+    /// Whether somebody holds the lock of a folder, as far as this machine can see.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn is_held(folder: &Path) -> Result<bool, Error> {
+        let path = folder.join(Self::FILE);
+        if !path.exists() {
+            return Ok(false);
+        }
+        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+        }
+    }
+
+    /// The process that took a lock last, and its host; `?` for what it has not written yet.
+    pub(super) fn holder(folder: &Path) -> Result<(String, String), Error> {
+        let path = folder.join(Self::FILE);
+        let said = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let mut words = said.split_whitespace().map(String::from);
+        let mut word = || words.next().unwrap_or_else(|| String::from("?"));
+        Ok((word(), word()))
+    }
+
     /// Takes the lock of a folder that exists.
     ///
     /// # Errors
@@ -48,20 +75,17 @@ impl Lock {
         match patiently(|| file.try_lock()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                let pid = if pid.is_empty() { "?".into() } else { pid };
-                return Err(Error::Locked {
-                    path: folder.to_owned(),
-                    pid,
-                });
+                let (pid, host) = Self::holder(folder)?;
+                let path = folder.to_owned();
+                return Err(Error::Locked { path, pid, host });
             }
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
         let mut write_down = || {
             file.set_len(0)?;
             file.rewind()?;
-            file.write_all(std::process::id().to_string().as_bytes())
+            let holder = format!("{} {}", std::process::id(), Machine::here().host);
+            file.write_all(holder.as_bytes())
         };
         write_down().map_err(Error::io("write", &path))?;
         Ok(Self { _file: file })

@@ -9,6 +9,7 @@
 //! | `result.json` | what came of it ([`Outcome`](crate::Outcome)); a run with this file is finished |
 //! | `output.log` | what the trainer printed, where it prints; going on appends to it, up to 16 MiB |
 //! | `failed.json` | why the last try failed, if it did ([`Failure`]) |
+//! | `unlocked.txt` | the host on which the run was made without a lock that others see, if it was |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //! | `average.safetensors` | the same with averaged weights, of a run that averages |
 //!
@@ -19,6 +20,7 @@
 //! logs when it was made; continuing from it cuts them there. While a process works in the folder
 //! it holds a lock on `.lock`, which the system releases when the process ends, however it ends.
 
+mod beacon;
 mod checkpoint;
 mod events;
 mod failed;
@@ -26,8 +28,11 @@ mod files;
 mod folder;
 mod lock;
 mod run;
+mod seen;
 mod tensorboard;
 
+pub use beacon::check_lock;
+pub(crate) use beacon::{Beacon, unlocked};
 pub use events::read_events;
 pub use failed::Failure;
 pub use files::Versioned;
@@ -38,6 +43,7 @@ pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
 pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
+pub use seen::{Seen, State};
 
 /// The version of all records, those of comparisons included.
 pub const VERSION: u32 = 2;

@@ -12,15 +12,16 @@ use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
     Arm, ArmPolicy, Begin, BoundsSource, Manifest, Plan, Settings, Study, Tune, compare,
-    is_comparison, read_plan,
+    is_comparison, launch_begin, read_plan,
 };
 use cyclr_train::find::AnswerRecord;
 use cyclr_train::{Average, Error, Interrupt, Watch};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, ResumeArgs, spec, updates};
+use crate::command::cluster::{self, Elsewhere};
 use crate::command::report;
-use crate::command::train::{next_folder, resumable, threads};
+use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
@@ -28,7 +29,7 @@ use crate::report::Report;
 use crate::say::{note, out};
 
 /// The seed of the model that is timed before anything else.
-const FIRST_SEED: u64 = 1;
+pub(super) const FIRST_SEED: u64 = 1;
 
 /// One comparison: what is declared, and where it goes.
 struct Comparison {
@@ -45,7 +46,42 @@ struct Manner<'a> {
     json: bool,
     /// Whether runs of two CPU levels may be compared.
     allow_inexact: bool,
+    /// Whether files may have been edited.
+    allow_changed: bool,
+    /// Who makes the runs, if not this process.
+    on: Option<&'a Path>,
     interrupt: &'a Interrupt,
+}
+
+impl Manner<'_> {
+    /// The option that says who makes the runs, to be given again.
+    fn option(&self) -> (&'static str, Option<String>) {
+        match self.on {
+            Some(launcher) => ("--on", Some(quoted(launcher))),
+            None => ("--jobs", self.jobs.map(|jobs| jobs.to_string())),
+        }
+    }
+
+    /// The trainer factory of what is recorded so, and what must be known before the plan is made:
+    /// measured here, or where a launcher finds a machine for it.
+    fn begin(
+        &self,
+        trainer: &TrainerArgs,
+        folder: &Path,
+    ) -> anyhow::Result<(Box<dyn TrainerFactory>, Begin)> {
+        if let Some(launcher) = self.on {
+            let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
+            let begin = launch_begin(folder, launcher, &work, self.interrupt);
+            if matches!(begin, Err(Error::Interrupted { .. })) {
+                note!("go on with the same command and --out {}", quoted(folder));
+            }
+            let begin = begin?;
+            return Ok((Box::new(Elsewhere), begin));
+        }
+        let (factory, title) = trainer.titled()?;
+        let measured = Begin::measure(&*factory, FIRST_SEED)?;
+        Ok((factory, Begin { title, ..measured }))
+    }
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
@@ -58,20 +94,22 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         plan_only: args.plan,
         json: args.json,
         allow_inexact: false,
+        allow_changed: false,
+        on: args.cluster.on.as_deref(),
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
-        let (factory, title) = args.factory.titled()?;
-        let begin = Begin::measure(&*factory, FIRST_SEED)?;
-        let comparison = of_flags(args, &begin.info, title, out)?;
+        let trainer = args.factory.placed()?;
+        let (factory, begin) = manner.begin(&trainer, &out)?;
+        let comparison = of_flags(args, &begin, trainer, out)?;
         let done = execute(&comparison, &*factory, Some(begin), &manner)?;
         return finish(&[done], manner.json);
     };
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
     for comparison in of_study(args, file, &out).with_context(of_file)? {
-        let factory = comparison.factory.factory(1, false).with_context(of_file)?;
-        let begin = Begin::measure(&*factory, FIRST_SEED)?;
+        let begun = manner.begin(&comparison.factory, &comparison.folder);
+        let (factory, begin) = begun.with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
         all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
     }
@@ -142,10 +180,17 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         plan_only: false,
         json: args.json,
         allow_inexact: args.allow_inexact,
+        allow_changed: args.allow_changed,
+        on: args.cluster.on.as_deref(),
         interrupt: &interrupt()?,
     };
-    let factory = comparison.factory.factory(1, args.allow_inexact)?;
-    let done = execute(&comparison, &*factory, None, &manner);
+    let (factory, begin) = if manner.on.is_some() {
+        let (factory, begin) = manner.begin(&comparison.factory, &comparison.folder)?;
+        (factory, Some(begin))
+    } else {
+        (comparison.factory.factory(1, args.allow_inexact)?, None)
+    };
+    let done = execute(&comparison, &*factory, begin, &manner);
     let done = done.map_err(|error| match error.downcast_ref() {
         Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
             error.context(format!("{} cannot be carried out", file.display()))
@@ -158,12 +203,13 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
 /// The comparison that the flags declare, of a trainer whose info has its objective.
 fn of_flags(
     args: &CompareArgs,
-    info: &TrainerInfo,
-    title: String,
+    begin: &Begin,
+    factory: TrainerArgs,
     folder: PathBuf,
 ) -> anyhow::Result<Comparison> {
+    let info = &begin.info;
     let mut plan = Plan::new(updates(&args.budget, info.updates_per_epoch())?);
-    plan.title = title;
+    plan.title.clone_from(&begin.title);
     if !args.arms.is_empty() {
         plan.arms = args
             .arms
@@ -191,9 +237,9 @@ fn of_flags(
     }
     plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
     Ok(Comparison {
-        factory: args.factory.placed()?,
         plan,
         folder,
+        factory,
     })
 }
 
@@ -307,6 +353,13 @@ fn execute(
     if let Some(begin) = &begin {
         plan.check(&begin.info)?;
         show::announce(plan, &begin.info);
+        if manner.on.is_some() && !begin.info.snapshots {
+            let seconds = plan.updates as f64 * begin.pace.seconds_per_update;
+            note!(
+                "this trainer cannot be saved: a run whose job is stopped starts over, and loses up to {} updates ({seconds:.0} s)",
+                plan.updates
+            );
+        }
         if manner.plan_only {
             return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
         }
@@ -317,6 +370,7 @@ fn execute(
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
+        on: manner.on.map(Path::to_owned),
         trainer: serde_json::to_value(&comparison.factory)?,
         about: about()?,
         begin,
@@ -334,7 +388,7 @@ fn execute(
         },
     );
     progress.finish();
-    let record = record.map_err(|error| resumable(error, folder, ("--jobs", manner.jobs)))?;
+    let record = record.map_err(|error| resumable(error, folder, manner.option()))?;
     let reported = Report::new(std::slice::from_ref(&record))
         .map_err(anyhow::Error::from)
         .and_then(|made| report::write(&made, folder));

@@ -1,8 +1,11 @@
+mod call;
+mod launch;
+mod places;
 mod runs;
 mod tuning;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cyclr::Spec;
@@ -14,12 +17,19 @@ use super::{BoundsSource, Plan, analyse, bounds, export, text};
 use crate::find::FindEvent;
 use crate::obeyed::Beginning;
 use crate::{Error, Event, Interrupt, Pace, Watch};
+pub use launch::launch_begin;
+use places::Places;
 
 /// How a comparison is carried out; none of it changes the results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Runs that are made side by side; 0 counts as 1.
     pub jobs: usize,
+    /// A program that has runs made elsewhere, if not this process makes them: it is called as
+    /// `LAUNCHER DIR UNIT…`, has each unit made (`cyclr work DIR UNIT`), on any machine that sees the folder, and
+    /// returns when all have ended. [`launch_begin`] comes first. The trainer factory is then
+    /// asked for nothing here.
+    pub on: Option<PathBuf>,
     /// What the caller needs to make the trainer factory again; kept in the folder.
     pub trainer: serde_json::Value,
     /// Names and versions of the program, the engine and the machine, for the record.
@@ -32,6 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             jobs: 1,
+            on: None,
             trainer: serde_json::Value::Null,
             about: BTreeMap::new(),
             begin: None,
@@ -138,6 +149,9 @@ pub fn compare(
         trainer: settings.trainer.clone(),
         about: settings.about.clone(),
     };
+    if let Some(launcher) = &settings.on {
+        call::check_program(launcher)?;
+    }
     let (folder, manifest) = Folder::open(folder, manifest)?;
     let begin = folder.begin(|| match &settings.begin {
         Some(begin) => Ok(begin.clone()),
@@ -147,30 +161,39 @@ pub fn compare(
     let objective = objective.ok_or(Error::NoObjective)?;
     let comparing = Comparing {
         factory,
+        own_info: begin.own_info(),
         info: begin.info,
         objective,
         plan: manifest.plan,
         folder,
         trainer: manifest.trainer,
         jobs: settings.jobs,
+        on: settings.on.as_deref(),
         interrupt,
         beginnings: Mutex::default(),
+        places: Mutex::default(),
     };
-    comparing.go(begin.pace, manifest.about, observer)
+    let done = comparing.go(begin.pace, manifest.about, observer);
+    done.map_err(|error| interrupt.explain(error))
 }
 
 /// A comparison under way.
 struct Comparing<'a> {
     factory: &'a dyn TrainerFactory,
     info: TrainerInfo,
+    /// What the trainer itself declares: without an objective if it declares none.
+    own_info: TrainerInfo,
     objective: Objective,
     plan: Plan,
     folder: Folder,
     trainer: serde_json::Value,
     jobs: usize,
+    on: Option<&'a Path>,
     interrupt: &'a Interrupt,
     /// The beginnings of the finished runs.
     beginnings: Mutex<Vec<Beginning>>,
+    /// The machines that made them, and those on which this one's lock was not seen.
+    places: Mutex<Places>,
 }
 
 type Observer<'o> = &'o mut dyn FnMut(&CompareEvent);
@@ -202,10 +225,12 @@ impl Comparing<'_> {
     fn record(
         &self,
         pace: Pace,
-        about: BTreeMap<String, String>,
+        mut about: BTreeMap<String, String>,
         range: Option<Range>,
         arms: Vec<ArmOutcome>,
     ) -> Record {
+        let places = self.places.lock().expect("no panic while it is held");
+        about.extend(places.describe());
         let mut record = Record {
             plan: self.plan.clone(),
             info: self.info.clone(),
@@ -226,17 +251,16 @@ impl Comparing<'_> {
             return Ok(None);
         };
         test.threads = self.jobs;
+        if let Some(launcher) = self.on {
+            let has_range = || Ok(self.folder.has_range());
+            launch::launch_begin_until(&self.folder, launcher, self.interrupt, &has_range)?;
+        }
         let range = self.folder.range(|| {
             let watch = Watch {
                 observer: &mut |event: &FindEvent| observer(&CompareEvent::Finding(event.clone())),
                 interrupt: self.interrupt,
             };
-            bounds::find(
-                self.factory,
-                &test,
-                &self.folder.path().join("sweeps"),
-                watch,
-            )
+            bounds::find(self.factory, &test, &self.folder.sweeps(), watch)
         })?;
         observer(&CompareEvent::Bounded(range.clone()));
         Ok(Some(range))

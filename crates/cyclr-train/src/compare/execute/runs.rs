@@ -109,6 +109,9 @@ impl Comparing<'_> {
             updates: jobs.iter().map(|job| job.name.updates).sum(),
             tuning,
         });
+        if let Some(launcher) = self.on {
+            self.launch(launcher, jobs, observer)?;
+        }
         let mut order: Vec<usize> = (0..jobs.len()).collect();
         order.sort_by_key(|&n| std::cmp::Reverse(jobs[n].name.updates));
         let failed = AtomicBool::new(false);
@@ -138,6 +141,11 @@ impl Comparing<'_> {
         let outcome = self
             .run_one(job, emit)
             .and_then(|outcome| self.check_obeyed(job).map(|()| outcome));
+        if let Ok(outcome) = &outcome {
+            let folder = self.folder.path().join(&job.name.folder);
+            let mut places = self.places.lock().expect("no panic while it is held");
+            places.add(&folder, outcome)?;
+        }
         let name = job.name.clone();
         match &outcome {
             Ok(outcome) => emit(CompareEvent::Over {

@@ -1,0 +1,157 @@
+//! `cyclr watch DIR`: how far a run or comparison is, from its folder alone.
+//!
+//! It shows no verdict before the end: who looks at one on the way may stop at the moment that
+//! suits.
+
+mod curve;
+mod serve;
+mod terminal;
+
+use std::fs;
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::Context;
+use cyclr_train::compare::{is_comparison, read_comparison, read_plan, read_work};
+use cyclr_train::store::{RunRecord, Seen, State, read_run};
+
+use crate::args::WatchArgs;
+use crate::say::{columns, stdout_failed};
+
+/// How often it is looked at.
+const LOOKS: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
+    if let Some(port) = args.serve {
+        // A folder that is none is refused at once.
+        Overview::of(&args.folder)?;
+        return serve::serve(args.folder.clone(), port);
+    }
+    let lives = std::io::stdout().is_terminal() && !args.once;
+    let mut drawn = 0;
+    loop {
+        let overview = Overview::of(&args.folder)?;
+        let size = terminal_size::terminal_size();
+        let rows = size.filter(|_| lives).map(|(_, rows)| usize::from(rows.0));
+        let lines = terminal::lines(&overview, columns(), rows);
+        // Up to where the last picture began, and clear from there.
+        let back = if drawn > 0 {
+            format!("\x1b[{drawn}A\x1b[J")
+        } else {
+            String::new()
+        };
+        let text = lines.join("\n") + "\n";
+        let mut out = std::io::stdout();
+        let shown = out
+            .write_all((back + &text).as_bytes())
+            .and_then(|()| out.flush());
+        shown.map_err(stdout_failed)?;
+        if !lives || overview.is_over {
+            return Ok(());
+        }
+        drawn = lines.len();
+        sleep(LOOKS);
+    }
+}
+
+/// A run or comparison, as it is seen.
+struct Overview {
+    title: String,
+    /// The runs of the plan, those not counted that an edge may add; `None` if there is no plan.
+    planned: Option<u64>,
+    runs: Vec<Row>,
+    /// Whether the whole has its result.
+    is_over: bool,
+    folder: PathBuf,
+}
+
+/// A run.
+struct Row {
+    /// Its folder, as seen from the comparison's.
+    name: String,
+    seen: Seen,
+}
+
+impl Overview {
+    fn of(folder: &Path) -> anyhow::Result<Self> {
+        if is_comparison(folder) {
+            let plan = read_plan(folder)?.plan;
+            return Ok(Self {
+                planned: Some(plan.runs()),
+                title: plan.title,
+                runs: rows(folder)?,
+                is_over: read_comparison(folder)?.is_some(),
+                folder: folder.to_owned(),
+            });
+        }
+        if !folder.join(RunRecord::FILE).exists() && read_work(folder).is_ok() {
+            return Ok(Self {
+                title: String::from("a comparison whose facts are being measured"),
+                planned: None,
+                runs: Vec::new(),
+                is_over: false,
+                folder: folder.to_owned(),
+            });
+        }
+        let spec = read_run(folder)?.plan.task.spec;
+        let row = Row {
+            name: folder.display().to_string(),
+            seen: Seen::of(folder)?,
+        };
+        Ok(Self {
+            title: spec.to_string(),
+            planned: None,
+            is_over: matches!(row.seen.state, State::Done(_)),
+            runs: vec![row],
+            folder: folder.to_owned(),
+        })
+    }
+
+    fn count(&self, is: impl Fn(&State) -> bool) -> u64 {
+        self.runs.iter().filter(|row| is(&row.seen.state)).count() as u64
+    }
+
+    fn done(&self) -> u64 {
+        self.count(|state| matches!(state, State::Done(_)))
+    }
+
+    fn at_work(&self) -> u64 {
+        self.count(|state| matches!(state, State::AtWork(_)))
+    }
+
+    fn failed(&self) -> u64 {
+        self.count(|state| matches!(state, State::Failed(_)))
+    }
+
+    /// Those to come, as far as they are known.
+    fn waiting(&self) -> u64 {
+        let known = self.runs.len() as u64;
+        let all = self.planned.map_or(known, |planned| planned.max(known));
+        all - self.done() - self.at_work() - self.failed()
+    }
+}
+
+/// The runs within a folder, at whatever depth.
+fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inner) = folders.pop() {
+        let entries = fs::read_dir(&inner).with_context(|| inner.display().to_string())?;
+        for entry in entries {
+            let path = entry.with_context(|| inner.display().to_string())?.path();
+            if path.join(RunRecord::FILE).exists() {
+                let name = path.strip_prefix(folder).unwrap_or(&path);
+                rows.push(Row {
+                    name: name.display().to_string(),
+                    seen: Seen::of(&path)?,
+                });
+            } else if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(rows)
+}

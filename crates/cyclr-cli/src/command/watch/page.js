@@ -1,0 +1,68 @@
+"use strict";
+// Asks for the figures every two seconds and draws them.
+const EVERY = 2000;
+const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#b5a800"];
+const element = id => document.getElementById(id);
+const charts = {};
+window.cyclr = charts;
+
+// One line for each run; a chart is made anew when the runs are others.
+function draw(id, runs, points) {
+  const shown = runs.filter(run => run.curve && points(run.curve).length > 0);
+  if (shown.length === 0) return;
+  const names = shown.map(run => run.name).join("\n");
+  const tables = shown.map(run => {
+    const rows = points(run.curve);
+    return [rows.map(row => row[0]), rows.map(row => row[1])];
+  });
+  const joined = uPlot.join(tables);
+  const place = element(id);
+  if (charts[id] && charts[id].names === names) return charts[id].plot.setData(joined);
+  if (charts[id]) charts[id].plot.destroy();
+  const line = (run, n) => ({ label: run.name, stroke: COLOURS[n % COLOURS.length], width: 1.5, spanGaps: true, points: { show: id === "figure" } });
+  const soft = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
+  const axis = { stroke: soft, grid: { stroke: "#8884", width: 1 } };
+  const plot = new uPlot({
+    width: place.clientWidth, height: 280, scales: { x: { time: false } }, axes: [{ ...axis, label: "Updates" }, axis],
+    series: [{ label: "Updates" }, ...shown.map(line)], legend: { show: shown.length <= 8 },
+  }, joined, place);
+  charts[id] = { names, plot };
+}
+
+function cell(row, text, kind) {
+  const cell = row.insertCell();
+  cell.textContent = text;
+  if (kind) cell.className = kind;
+}
+
+function show(figures) {
+  element("title").textContent = figures.title;
+  element("counts").textContent = figures.counts;
+  draw("loss", figures.runs, curve => curve.updates);
+  draw("figure", figures.runs, curve => curve.figures);
+  const rows = element("runs");
+  rows.replaceChildren();
+  for (const run of figures.runs) {
+    const row = rows.insertRow();
+    cell(row, run.updates, "number");
+    cell(row, run.end, "number");
+    cell(row, run.said);
+    cell(row, run.name);
+  }
+}
+
+async function look() {
+  try {
+    const answer = await fetch("figures.json");
+    if (!answer.ok) throw new Error(await answer.text());
+    const figures = await answer.json();
+    show(figures);
+    element("note").textContent = "";
+    if (figures.over && figures.report) return location.reload();
+    if (figures.over) return;
+  } catch (error) {
+    element("note").textContent = `No figures: ${error.message}`;
+  }
+  setTimeout(look, EVERY);
+}
+look();

@@ -1,0 +1,198 @@
+//! The picture in the terminal.
+
+use std::time::Duration;
+
+use cyclr::readable;
+use cyclr_train::store::{Seen, State};
+
+use super::{Overview, Row};
+use crate::chart::rate;
+use crate::say::printable;
+
+/// The characters of a bar.
+const BAR: usize = 16;
+
+/// The picture in lines of at most `columns` characters, and at most so many of them.
+pub(super) fn lines(overview: &Overview, columns: usize, most: Option<usize>) -> Vec<String> {
+    let runs = in_order(overview);
+    let head = [overview.title.clone(), counts(overview)];
+    // The last line of a screen is left to the cursor, and one says what is not shown.
+    let room = most.map_or(usize::MAX, |rows| {
+        rows.saturating_sub(head.len() + 3).max(1)
+    });
+    let hidden = runs.len().saturating_sub(room);
+    let mut lines = Vec::from(head);
+    lines.extend(runs.iter().take(room).map(|row| line(row)));
+    if hidden > 0 {
+        lines.push(format!("and {hidden} more"));
+    }
+    if overview.is_over {
+        let folder = overview.folder.display();
+        lines.push(format!("over; the result is in {folder}"));
+    }
+    lines
+        .iter()
+        .map(|line| cut(&printable(line), columns))
+        .collect()
+}
+
+/// The runs, those at work first and those done last.
+pub(super) fn in_order(overview: &Overview) -> Vec<&Row> {
+    let mut runs: Vec<&Row> = overview.runs.iter().collect();
+    runs.sort_by_key(|row| order(&row.seen.state));
+    runs
+}
+
+fn order(state: &State) -> u8 {
+    match state {
+        State::AtWork(_) => 0,
+        State::Failed(_) => 1,
+        State::Waiting => 2,
+        State::Done(_) => 3,
+    }
+}
+
+/// `3 done, 2 at work, 7 waiting, 0 failed`
+pub(super) fn counts(overview: &Overview) -> String {
+    let counts = [
+        (overview.done(), "done"),
+        (overview.at_work(), "at work"),
+        (overview.waiting(), "waiting"),
+        (overview.failed(), "failed"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    counts.join(", ")
+}
+
+/// `████████░░░░░░░░   480/960    at work on n2, rate 0.01, loss 0.413, accuracy 0.872, 12 s left: final/…`
+fn line(row: &Row) -> String {
+    let Seen {
+        updates_done, end, ..
+    } = row.seen;
+    format!(
+        "{} {updates_done:>7}/{end:<7} {}: {}",
+        bar(updates_done, end),
+        said(&row.seen).join(", "),
+        row.name
+    )
+}
+
+fn bar(done: u64, all: u64) -> String {
+    let full = (BAR as u64 * done.min(all) / all.max(1)) as usize;
+    "█".repeat(full) + &"░".repeat(BAR - full)
+}
+
+/// How a run stands, in words.
+pub(super) fn said(seen: &Seen) -> Vec<String> {
+    let figure = seen.figure.iter();
+    let figure = figure.map(|figure| format!("{} {}", figure.name, readable(figure.value, 4)));
+    let mut said = match &seen.state {
+        State::Done(outcome) if outcome.diverged() => return vec![String::from("diverged")],
+        State::Done(_) => return [String::from("done")].into_iter().chain(figure).collect(),
+        State::Failed(reason) => {
+            let first = reason
+                .lines()
+                .next()
+                .unwrap_or("for no reason that was written");
+            return vec![format!("failed ({first})")];
+        }
+        State::Waiting => vec![String::from("waiting")],
+        State::AtWork(Some(host)) => vec![format!("at work on {host}")],
+        State::AtWork(None) => vec![String::from("at work")],
+    };
+    if let Some((hyper, metrics)) = &seen.last {
+        said.push(format!("rate {}", rate(hyper.lr)));
+        let loss = metrics.loss();
+        said.extend(loss.map(|loss| format!("loss {}", readable(loss.value, 4))));
+    }
+    said.extend(figure);
+    if let (State::AtWork(_), Some(seconds)) = (&seen.state, seen.seconds_left()) {
+        said.push(format!("{} left", time(seconds)));
+    }
+    said
+}
+
+/// `12 s`, `3 min` or `2.5 h`
+fn time(seconds: f64) -> String {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time < Duration::from_secs(100) => format!("{seconds:.0} s"),
+        Ok(time) if time < Duration::from_secs(6000) => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+/// The line, so short that the terminal does not break it.
+fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn seen(state: State, updates_done: u64) -> Seen {
+        Seen {
+            state,
+            updates_done,
+            end: 200,
+            last: None,
+            figure: None,
+            seconds_per_update: Some(0.5),
+        }
+    }
+
+    fn overview() -> Overview {
+        let row = |name: &str, seen| Row {
+            name: name.into(),
+            seen,
+        };
+        Overview {
+            title: "a title".into(),
+            planned: Some(6),
+            runs: vec![
+                row("a", seen(State::Waiting, 0)),
+                row(
+                    "b",
+                    seen(State::Failed("on n1: out of memory\nat 3".into()), 0),
+                ),
+                row("c", seen(State::AtWork(Some("n2".into())), 50)),
+            ],
+            is_over: false,
+            folder: PathBuf::from("dir"),
+        }
+    }
+
+    #[test]
+    fn what_is_at_work_comes_first_and_runs_to_come_are_counted() {
+        assert_eq!(
+            lines(&overview(), 100, None),
+            [
+                "a title",
+                "0 done, 1 at work, 4 waiting, 1 failed",
+                "████░░░░░░░░░░░░      50/200     at work on n2, 75 s left: c",
+                "░░░░░░░░░░░░░░░░       0/200     failed (on n1: out of memory): b",
+                "░░░░░░░░░░░░░░░░       0/200     waiting: a",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_picture_fits_the_screen() {
+        let lines = lines(&overview(), 20, Some(7));
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 20),
+            "{lines:?}"
+        );
+        assert_eq!(lines.len(), 5);
+        assert_eq!(lines[4], "and 1 more");
+    }
+}

@@ -1,0 +1,313 @@
+//! Comparisons whose runs a launcher has made. The oracle is the comparison of one process.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "an integration test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Four runs of 20 updates, and no range test.
+const STUDY: &str = r#"
+title = "Small"
+
+[[comparison]]
+name = "small"
+title = "20 updates"
+updates = 20
+evaluations = 2
+reference = "a"
+seeds = [1, 2]
+margin = 0.5
+
+[[comparison.arm]]
+label = "a"
+policy = "fixed(lr=0.05)"
+tuned = false
+
+[[comparison.arm]]
+label = "b"
+policy = "linear(lr=0.05)"
+tuned = false
+"#;
+
+const SMALL: &str = "compare --study study.toml";
+const FIRST: &str = "final/1/1-a-seed1";
+
+/// A folder for a test.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(TempDir::new().unwrap());
+        let train = "[train]\nvalidation = 100\n";
+        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
+        fs::write(place.path("child.toml"), STUDY).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A launcher of this text, which finds DIR in `dir` and its units in `"$@"`.
+    fn launcher(&self, text: &str) {
+        let path = self.path("launcher.sh");
+        fs::write(
+            &path,
+            format!("#!/bin/sh\necho \"$*\" >> rounds\ndir=$1; shift\n{text}\n"),
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_cyclr"));
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new(program);
+        command
+            .args(words.split_whitespace())
+            .current_dir(self.0.path());
+        command.env(
+            "PATH",
+            format!("{}:{path}", program.parent().unwrap().display()),
+        );
+        command
+    }
+
+    /// Exit code and stderr.
+    fn cyclr(&self, words: &str) -> (Option<i32>, String) {
+        let Output { status, stderr, .. } = self.command(words).output().unwrap();
+        (status.code(), String::from_utf8(stderr).unwrap())
+    }
+
+    fn done(&self, words: &str) -> String {
+        let (code, err) = self.cyclr(words);
+        assert_eq!(code, Some(0), "{words}: {err}");
+        err
+    }
+
+    /// How often the launcher was called.
+    fn rounds(&self) -> usize {
+        let rounds = fs::read_to_string(self.path("rounds"));
+        rounds.map_or(0, |rounds| rounds.lines().count())
+    }
+
+    fn result(&self, folder: &str) -> Value {
+        let text = fs::read(self.path(folder).join("result.json")).unwrap();
+        timeless(serde_json::from_slice(&text).unwrap())
+    }
+}
+
+/// A record without times and places.
+fn timeless(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let of_place =
+                |key: &str| key.contains("seconds") || ["pace", "machines"].contains(&key);
+            let fields = fields.into_iter().filter(|(key, _)| !of_place(key));
+            fields.map(|(key, value)| (key, timeless(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(timeless).collect(),
+        other => other,
+    }
+}
+
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../launchers")
+        .join(name);
+    path.display().to_string()
+}
+
+/// With a range test, whose sweep and probes the unit `begin` makes.
+#[test]
+fn the_local_launcher_comes_to_the_same_as_this_process() {
+    let place = Place::new();
+    let words = "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100";
+    place.done(&format!("{words} --out here"));
+    place.done(&format!("{words} --out there --on {}", shipped("local.sh")));
+    assert_eq!(place.result("here"), place.result("there"));
+    let run = "there/final/1/1-fixed-seed1";
+    let outcome: Value =
+        serde_json::from_slice(&fs::read(place.path(run).join("result.json")).unwrap()).unwrap();
+    let machine = &outcome["machines"][0];
+    assert_eq!(machine["updates"], 20);
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(machine["host"], host.trim());
+    // A unit that is done is not made again, and what is over stays so.
+    let (code, err) = place.cyclr("work there final/1/1-fixed-seed1");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("is done"), "{err}");
+    let out = place.command("watch there").output().unwrap();
+    let seen = String::from_utf8(out.stdout).unwrap();
+    assert!(seen.contains("0 at work, 0 waiting, 0 failed"), "{seen}");
+    assert!(seen.contains("20/20") && seen.contains("over"), "{seen}");
+}
+
+/// The first unit of the first round is killed, the second one's folder removed.
+#[test]
+fn what_a_round_leaves_is_launched_again() {
+    let place = Place::new();
+    place.launcher(
+        r#"case $1 in begin) cyclr work "$dir" begin; exit;; esac
+           if [ ! -e struck ]; then
+               touch struck; shift; rm -r "$dir/$1"; shift
+           fi
+           for unit; do cyclr work "$dir" "$unit"; done; exit 3"#,
+    );
+    place.done(&format!("{SMALL} --out here"));
+    place.done(&format!("{SMALL} --out there --on launcher.sh"));
+    assert_eq!(place.result("here"), place.result("there"));
+    let rounds = fs::read_to_string(place.path("rounds")).unwrap();
+    let units: Vec<usize> = rounds
+        .lines()
+        .map(|line| line.split(' ').count() - 1)
+        .collect();
+    assert_eq!(units, [1, 4, 2], "{rounds}");
+}
+
+#[test]
+fn what_is_no_launcher_is_refused_before_anything_is_done() {
+    let place = Place::new();
+    fs::write(place.path("text"), "no program").unwrap();
+    for (launcher, said) in [
+        ("nowhere.sh", "No such file"),
+        (".", "it is no file"),
+        ("text", "chmod +x"),
+    ] {
+        let (code, err) = place.cyclr(&format!("{SMALL} --out x --on {launcher}"));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(said) && err.contains(launcher), "{err}");
+        assert!(!place.path("x").exists());
+    }
+}
+
+#[test]
+fn a_launcher_that_does_nothing_is_called_once() {
+    let place = Place::new();
+    place.launcher("exit 7");
+    let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
+    assert_eq!((code, place.rounds()), (Some(1), 1), "{err}");
+    assert!(
+        err.contains("(exit status: 7)") && err.contains("begin"),
+        "{err}"
+    );
+    // The same of a stage of runs: two calls for it and the begin before.
+    place.launcher(r#"[ "$1" = begin ] && cyclr work "$dir" begin"#);
+    fs::remove_file(place.path("rounds")).unwrap();
+    let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
+    assert_eq!((code, place.rounds()), (Some(1), 2), "{err}");
+    assert!(err.contains("none of these 4 got further"), "{err}");
+    assert!(err.contains(FIRST), "{err}");
+    // Somebody else can end it.
+    place.done("resume x");
+    assert!(place.path("x/result.json").exists());
+}
+
+/// The launcher itself calls a second coordinator.
+#[test]
+fn two_coordinators_are_refused() {
+    let place = Place::new();
+
+    place.launcher(
+        r#"case $1 in begin) cyclr work "$dir" begin; exit;; esac
+           cyclr resume "$dir" --on ./launcher.sh 2> second"#,
+    );
+    let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
+    assert_eq!(code, Some(1), "{err}");
+    let second = fs::read_to_string(place.path("second")).unwrap();
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert!(second.contains("is in use by process"), "{second}");
+    assert!(second.contains(host.trim()), "{second}");
+}
+
+/// Each is refused where the unit is, and said by the coordinator.
+#[test]
+fn a_node_that_differs_is_refused() {
+    for (prelude, said) in [
+        (
+            r#"sed -i 's/"cyclr": "[^"]*"/"cyclr": "0.0.7"/' "$dir/work.json""#,
+            "the comparison is made by cyclr 0.0.7: install the same",
+        ),
+        (
+            r#"sed -i 's/"level": "[^"]*"/"level": "abacus"/' "$dir/work.json""#,
+            "the comparison is made at abacus",
+        ),
+        ("mv weights gone", "weights"),
+    ] {
+        let place = Place::new();
+        let begin = "case $1 in begin) cyclr work \"$dir\" begin; exit;; esac";
+        let rest = "for unit; do cyclr work \"$dir\" \"$unit\"; done";
+        place.launcher(&format!("{begin}\n{prelude}\n{rest}"));
+        place.done("train --updates 1 --policy fixed(lr=0.1) --validation 100 --out run");
+        fs::copy(place.path("run/model.safetensors"), place.path("weights")).unwrap();
+        let train = "[train]\nvalidation = 100\nweights = \"weights\"\n";
+        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
+        let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("4 of 4 runs failed"), "{err}");
+        assert!(err.contains(said) && err.contains("on "), "{err}");
+    }
+}
+
+#[test]
+fn a_unit_lies_within_the_comparison() {
+    let place = Place::new();
+    place.launcher("exit 0");
+    place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
+    for unit in ["../x", "/tmp", "."] {
+        let (code, err) = place.cyclr(&format!("work x {unit}"));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains("is no unit"), "{err}");
+    }
+    let (code, err) = place.cyclr("work x final/nothing");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("not the folder of a run"), "{err}");
+    assert!(!place.path("x/final").exists());
+    let (code, err) = place.cyclr("work nowhere begin");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("work.json"), "{err}");
+}
+
+/// A cluster sends SIGTERM to every process of a job: the child is dead before it can be asked for
+/// its state. The first round ends so; the second goes on.
+#[test]
+fn a_child_that_dies_with_its_job_was_interrupted() {
+    let place = Place::new();
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    fs::create_dir(place.path("pids")).unwrap();
+    place.launcher(
+        r#"case $1 in begin) cyclr work "$dir" begin; exit;; esac
+           if [ ! -e struck ]; then
+               touch struck; unit=$1; shift
+               cyclr work "$dir" "$unit" 2> first & work=$!
+               until [ -s "$dir/$unit/events.jsonl" ]; do sleep 0.05; done
+               kill -TERM $(cat /proc/$work/task/$work/children) $work
+               wait $work; echo $? > code
+               ls "$dir/$unit" > left
+           fi
+           for unit; do cyclr work "$dir" "$unit"; done"#,
+    );
+
+    let command = |out: &str| {
+        let mut command = place.command(&format!("compare --study child.toml {out}"));
+        command
+            .args(["--", "python3"])
+            .arg(&child)
+            .args(["--pids", "pids", "--slow", "0.02"]);
+        let Output { status, stderr, .. } = command.output().unwrap();
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    };
+    command("--out here --jobs 4");
+    command("--out there --on launcher.sh");
+    assert_eq!(place.result("here"), place.result("there"));
+    let code = fs::read_to_string(place.path("code")).unwrap();
+    let first = fs::read_to_string(place.path("first")).unwrap();
+    assert_eq!(code.trim(), "130", "{first}");
+    let left = fs::read_to_string(place.path("left")).unwrap();
+    assert!(!left.contains("failed.json"), "{left}: {first}");
+}

@@ -1,0 +1,157 @@
+//! Whether a lock that is held on one machine is seen on another.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::files::write_atomically;
+use crate::{Error, Machine};
+
+/// The file of a unit on whose machine the lock was not seen.
+const UNLOCKED: &str = "unlocked.txt";
+
+/// How often the holder writes that it lives.
+const BEATS: Duration = Duration::from_secs(5);
+
+/// A lock that a coordinator holds while others work for it, and a count in it that rises.
+#[derive(Debug)]
+pub(crate) struct Beacon {
+    path: PathBuf,
+    file: File,
+    beats: u64,
+    last: Instant,
+}
+
+impl Beacon {
+    /// The file of its own kind that is locked.
+    pub(crate) const FILE: &str = ".coordinator";
+
+    /// Takes the lock, in a folder that this process holds already.
+    pub(crate) fn light(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(Self::FILE);
+        let open = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file = open.map_err(Error::io("write", &path))?;
+        match file.try_lock() {
+            // A unit may look at this moment. Then the next one sees that the lock is free, and
+            // waits for a beat.
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        }
+        let mut beacon = Self {
+            path,
+            file,
+            beats: 0,
+            last: Instant::now(),
+        };
+        beacon.write()?;
+        Ok(beacon)
+    }
+
+    /// Is called about once a second.
+    pub(crate) fn beat(&mut self) -> Result<(), Error> {
+        if self.last.elapsed() < BEATS {
+            return Ok(());
+        }
+        self.beats += 1;
+        self.last = Instant::now();
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        let said = format!("{} {}\n", Machine::here().host, self.beats);
+        let mut write = || {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.file.write_all(said.as_bytes())
+        };
+        write().map_err(Error::io("write", &self.path))
+    }
+}
+
+/// Looks whether a lock of a comparison's coordinator is seen on this machine, and writes into the
+/// folder of a unit if it is not: if the coordinator is seen to live, and its lock is not. If it
+/// does not live, nothing can be said, and nothing is wrong.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn check_lock(folder: &Path, unit: &Path) -> Result<bool, Error> {
+    let host = &Machine::here().host;
+    let reaches = reaches(folder, host, 2 * BEATS + BEATS / 2)?;
+    if !reaches {
+        write_atomically(&unit.join(UNLOCKED), host.as_bytes())?;
+    }
+    Ok(reaches)
+}
+
+/// The host on which a unit was made without a lock, if one was.
+pub(crate) fn unlocked(unit: &Path) -> Result<Option<String>, Error> {
+    let path = unit.join(UNLOCKED);
+    let read = || fs::read_to_string(&path).map_err(Error::io("read", &path));
+    path.exists().then(read).transpose()
+}
+
+fn reaches(folder: &Path, here: &str, patience: Duration) -> Result<bool, Error> {
+    let path = folder.join(Beacon::FILE);
+    if !path.exists() {
+        return Ok(true);
+    }
+    let file = File::open(&path).map_err(Error::io("read", &path))?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => return Ok(true),
+        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        Ok(()) => drop(file),
+    }
+    let said = || fs::read_to_string(&path).map_err(Error::io("read", &path));
+    let before = said()?;
+    if before.split_whitespace().next() == Some(here) {
+        return Ok(true);
+    }
+    sleep(patience);
+    Ok(said()? == before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_reaches() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            reaches(folder.path(), "elsewhere", Duration::ZERO).unwrap(),
+            "no coordinator"
+        );
+        let _beacon = Beacon::light(folder.path()).unwrap();
+        assert!(reaches(folder.path(), "elsewhere", Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn a_coordinator_that_lives_and_holds_nothing_here_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut beacon = Beacon::light(folder.path()).unwrap();
+        // As on a file system that keeps locks to itself.
+        beacon.file.unlock().unwrap();
+        let patience = Duration::from_millis(200);
+        assert!(
+            reaches(folder.path(), "elsewhere", patience).unwrap(),
+            "it may be gone"
+        );
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    beacon.beats += 1;
+                    beacon.write().unwrap();
+                    sleep(Duration::from_millis(5));
+                }
+            });
+            assert!(!reaches(folder.path(), "elsewhere", patience).unwrap());
+            assert!(reaches(folder.path(), &Machine::here().host, patience).unwrap());
+        });
+    }
+}

@@ -1,0 +1,224 @@
+"""Makes comparisons on a real Slurm of three emulated nodes, stops their units in every way that a cluster has, and compares
+what comes of them with comparisons made on one machine.
+
+    python3 soak/cluster.py [--cyclr target/release/cyclr] [--only embedded] [--only child]
+
+Needs root and Debian's packages slurm-wlm and munge, which it installs. In each comparison one unit is requeued, one killed
+with SIGKILL, one pre-empted with grace, one runs into its time limit, and one node is lost; then everything is cancelled and
+the coordinator killed, and `cyclr resume --on` ends it. It ends with 0 if `result.json` is the same but for times and places,
+and nothing that was done was made again. Takes about five minutes a comparison.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LAUNCHER = HERE.parent / "launchers/slurm.sh"
+ARMS = ["--arm", "fixed", "--arm", "linear", "--seeds", "2"]
+WORK = {
+    "embedded": [*ARMS, "--validation", "300", "--budget", "200"],
+    "child": [*ARMS, "--budget", "1500", "--margin", "0.01", "--", sys.executable, str(HERE / "child.py")],
+}
+# The words of a record that differ from machine to machine and from run to run.
+PLACES = {"pace", "machines", "locks", "processor", "cores"}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--cyclr", default=str(HERE.parent / "target/release/cyclr"))
+    options.add_argument("--only", action="append", choices=WORK)
+    options = options.parse_args()
+    install()
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        slurm = Slurm(Path(folder) / "slurm", Path(options.cyclr).resolve().parent)
+        try:
+            for name in options.only or WORK:
+                comparison(slurm, Path(folder) / name, WORK[name])
+                slurm.mend()
+        finally:
+            slurm.stop()
+    print("ok")
+
+
+def install():
+    if not shutil.which("slurmctld"):
+        for command in (["update", "-qq"], ["install", "-yqq", "--no-install-recommends", "slurm-wlm", "munge"]):
+            subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL)
+
+
+def comparison(slurm, folder, work):
+    folder.mkdir()
+    place = work.index("--") if "--" in work else len(work)
+    command = ["compare", *work[:place], "--out"]
+    rest = work[place:]
+    say(f"{folder.name}: on one machine")
+    slurm.cyclr([*command, str(folder / "one"), *rest], folder / "one.log").wait()
+    many = folder / "many"
+    say("on three nodes")
+    coordinator = slurm.cyclr([*command, str(many), "--on", str(LAUNCHER), *rest], folder / "many.log")
+    before = slurm.states()
+    stop_units(slurm, many)
+    until(lambda: finished(many, "final"), "a final run is finished")
+    say("everything is cancelled, and the coordinator killed")
+    coordinator.kill()
+    coordinator.wait()
+    slurm.run("scancel", "--user", "root")
+    until(lambda: not slurm.tasks(), "nothing runs")
+    done = {path: path.stat().st_mtime_ns for path in finished(many, "*")}
+    resumed = slurm.cyclr(["resume", str(many), "--on", str(LAUNCHER)], folder / "resumed.log")
+    code = resumed.wait()
+    assert code == 0, f"resume ended with {code}: {(folder / 'resumed.log').read_text()[-2000:]}"
+    again = [str(path) for path, time in done.items() if path.stat().st_mtime_ns != time]
+    assert not again, f"made again: {again}"
+    one, made = (timeless(json.loads((folder / name / "result.json").read_text())) for name in ("one", "many"))
+    assert one == made, "the results differ"
+    failed = list(many.rglob("failed.json"))
+    assert not failed, f"failed: {failed}"
+    states = {state: n - before.get(state, 0) for state, n in slurm.states().items()}
+    assert states["TIMEOUT"] > 0, states
+    say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's states: {states}")
+
+
+def stop_units(slurm, many):
+    """Each of the ways in which a unit is stopped, one after the other, on units that are at work."""
+    begun, limited = set(), {}
+
+    def next_task():
+        """A task that is at work, was not stopped before, and does not share the node of the one that waits for its limit."""
+        tasks = [t for t in slurm.tasks() if t["id"] not in begun and t["node"] != limited.get("node")]
+        free = [t for t in tasks if slurm.pid(t) and logged(many / slurm.unit(t)) > 0]
+        if free:
+            begun.add(free[0]["id"])
+            return free[0]
+        return None
+
+    def stop(how, action):
+        task = until(next_task, f"a task to be {how}")
+        say(f"{slurm.unit(task)} on {task['node']}: {how}")
+        action(task)
+
+    def limit(task):
+        limited.update(task)
+        os.kill(slurm.pid(task), signal.SIGSTOP)
+        slurm.run("scontrol", "update", f"jobid={task['id']}", "timelimit=1")
+
+    stop("run into its time limit", limit)
+    stop("requeued", lambda task: slurm.run("scontrol", "requeue", task["id"]))
+    stop("killed", lambda task: os.kill(slurm.pid(task), signal.SIGKILL))
+    stop("pre-empted with grace", lambda task: slurm.preempt(task["node"]))
+    stop("on a node that is lost", lambda task: slurm.lose(task["node"]))
+
+
+class Slurm:
+    def __init__(self, root, binaries):
+        self.root = root
+        path = f"{binaries}:{os.environ['PATH']}"
+        self.env = {**os.environ, "SLURM_CONF": str(root / "slurm.conf"), "PATH": path, "CYCLR_CPU": "portable"}
+        self.lost = []
+        self.script("start")
+
+    def script(self, what):
+        subprocess.run([str(HERE / "slurm/start.sh"), str(self.root), what], check=True)
+
+    def stop(self):
+        self.script("stop")
+
+    def run(self, *command):
+        done = subprocess.run(command, env=self.env, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def cyclr(self, arguments, log):
+        """cyclr, at work in the folder of its log."""
+        with open(log, "w") as file:
+            streams = {"stdout": file, "stderr": subprocess.STDOUT}
+            return subprocess.Popen(["cyclr", *arguments], env=self.env, cwd=log.parent, **streams)
+
+    def tasks(self):
+        """The tasks that run."""
+        rows = self.run("squeue", "-h", "-r", "-t", "RUNNING", "-p", "main", "-o", "%A %N").split("\n")
+        return [dict(zip(("id", "node"), row.split())) for row in rows if len(row.split()) == 2]
+
+    def pid(self, task):
+        """The process of a task that is `cyclr work`."""
+        mark = f"SLURM_JOB_ID={task['id']}".encode()
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    if b"work" in words and words[0].endswith(b"cyclr"):
+                        return int(entry.name)
+            except OSError:
+                pass  # It has ended meanwhile.
+        return None
+
+    def unit(self, task):
+        try:
+            return Path(f"/proc/{self.pid(task)}/cmdline").read_bytes().split(b"\0")[3].decode()
+        except OSError:
+            return "ended meanwhile"
+
+    def preempt(self, node):
+        """A job of a partition that comes before takes a whole node for a moment."""
+        self.run("sbatch", "-p", "urgent", "--nodelist", node, "--exclusive", "--output=/dev/null", "--wrap", "sleep 2")
+
+    def lose(self, node):
+        """The daemon of a node and all that runs there."""
+        lost = [pid for task in self.tasks() if task["node"] == node and (pid := self.pid(task))]
+        os.kill(int((self.root / f"{node}.pid").read_text()), signal.SIGKILL)
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
+        self.lost.append(node)
+
+    def mend(self):
+        """Lost nodes come back, for the next comparison."""
+        for node in self.lost:
+            self.run("slurmd", "-N", node, "-f", str(self.root / "slurm.conf"))
+        self.lost.clear()
+
+    def states(self):
+        """How many jobs ended in each state."""
+        states, log = {}, self.root / "jobcomp.txt"
+        for line in log.read_text().splitlines() if log.exists() else []:
+            state = line.split("JobState=")[1].split()[0]
+            states[state] = states.get(state, 0) + 1
+        return states
+
+
+def logged(unit):
+    log = unit / "events.jsonl"
+    return log.stat().st_size if log.exists() else 0
+
+
+def finished(folder, stage):
+    return list(folder.glob(f"{stage}/**/result.json"))
+
+
+def until(found, what, seconds=300):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := found():
+            return result
+        time.sleep(0.2)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def timeless(value):
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if "seconds" not in k and k not in PLACES}
+    return [timeless(v) for v in value] if isinstance(value, list) else value
+
+
+def say(line):
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
