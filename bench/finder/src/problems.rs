@@ -107,6 +107,7 @@ impl Problem {
             snapshots: true,
             given_weights: false,
             objective: None,
+            whole_runs: None,
         }
     }
 

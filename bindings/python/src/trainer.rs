@@ -194,6 +194,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         snapshots: info.getattr("snapshots")?.is_truthy()?,
         given_weights: info.getattr("given_weights")?.is_truthy()?,
         objective: objective.transpose()?,
+        whole_runs: None,
     })
 }
 

@@ -87,6 +87,12 @@ def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(star
     assert "no state of AveragedModel is registered" in (tmp_path / "log").read_text()
 
 
+def test_state_that_could_run_code_when_read_is_named_and_no_snapshots_are_offered(start, tmp_path):
+    driver = start("many.py", "--ema", "object")
+    assert not driver.initialize()["snapshots"]
+    assert "weights_only=True, and what is registered holds argparse.Namespace" in (tmp_path / "log").read_text()
+
+
 @pytest.mark.parametrize("divided", [True, False])
 def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided):
     arguments = ["--amp", "--accumulate", "4", *(["--divided"] if divided else [])]

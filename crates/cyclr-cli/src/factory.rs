@@ -15,10 +15,13 @@ use cyclr_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::args::WrapArgs;
 #[cfg(unix)]
-use crate::child::ChildFactory;
+use crate::child::{ChildFactory, WrapFactory};
 use crate::exit::Usage;
 use crate::files::Files;
+#[cfg(unix)]
+use crate::progress::interrupt;
 use crate::say::note;
 
 /// The data, the net and the optimizer.
@@ -108,6 +111,9 @@ pub(crate) struct TrainerArgs {
     /// or a minute]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
     pub(crate) child_timeout: Option<f64>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "WrapArgs::is_off")]
+    pub(crate) wrap: WrapArgs,
     /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -120,6 +126,9 @@ pub(crate) struct TrainerArgs {
     #[serde(skip_serializing_if = "Files::is_empty")]
     pub(crate) files: Files,
 }
+
+/// What a study may say, or be combined with, where a COMMAND is trained.
+const OF_COMMANDS: [&str; 5] = ["command", "child_timeout", "batch", "data_seed", "wrap"];
 
 /// Seconds above 0.
 fn seconds(text: &str) -> Result<f64, String> {
@@ -185,7 +194,7 @@ impl TrainerArgs {
         let allowed: &[&str] = if self.command.is_empty() {
             &["data"]
         } else {
-            &["command", "child_timeout", "batch", "data_seed"]
+            &OF_COMMANDS
         };
         let allowed = |name: &str| allowed.contains(&name);
         let (given, usual) = (
@@ -220,8 +229,10 @@ impl TrainerArgs {
         }
         let mut table = table.clone();
         if table.contains_key("command") {
-            let known = ["command", "child_timeout", "batch", "data_seed"];
-            if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
+            if let Some(other) = table
+                .keys()
+                .find(|key| !OF_COMMANDS.contains(&key.as_str()))
+            {
                 return Err(Usage::error(format!(
                     "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
                 )));
@@ -323,12 +334,17 @@ impl TrainerArgs {
     #[cfg(unix)]
     fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
         let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
+        let timeout = timeout.transpose()?;
+        let (command, directory) = (self.command.clone(), self.directory.clone());
+        if let Some(wrap) = self.wrap.asked(self.batch, self.data_seed, timeout)? {
+            let interrupt = interrupt()?;
+            let stop = Box::new(move || interrupt.is_requested());
+            let factory = WrapFactory::new(command, directory, wrap, stop);
+            return Ok(Box::new(factory.map_err(Usage::error)?));
+        }
+        let (batch, data_seed) = (self.batch, self.data_seed);
         Ok(Box::new(ChildFactory::new(
-            self.command.clone(),
-            self.directory.clone(),
-            self.batch,
-            self.data_seed,
-            timeout.transpose()?,
+            command, directory, batch, data_seed, timeout,
         )))
     }
 

@@ -54,6 +54,7 @@ impl Default for NoisyQuadratic {
                 snapshots: true,
                 given_weights: false,
                 objective: Some(Objective::ACCURACY),
+                whole_runs: None,
             },
         }
     }

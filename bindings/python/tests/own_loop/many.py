@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--ema", choices=["no", "registered", "forgotten"], default="no")
+parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
 parser.add_argument("--way", choices=["batches", "bare"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--divided", action="store_true")
@@ -56,6 +56,9 @@ lr = cyclr.torch.attach(
 )
 if args.ema == "registered":
     lr.register(ema)
+if args.ema == "object":
+    lr.register(ema)
+    lr.register(save=lambda: args, load=print)
 
 losses = []
 for _epoch in lr.epochs(args.epochs) if args.way == "batches" else range(args.epochs):

@@ -2,6 +2,7 @@
 
 mod run;
 mod values;
+mod wrap;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use values::{bounds, count, duration, fraction, percent};
 
 pub(crate) use run::RunArgs;
 pub(crate) use values::{schedule, spec, updates};
+pub(crate) use wrap::WrapArgs;
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
 #[derive(Parser)]

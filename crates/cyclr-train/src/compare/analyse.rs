@@ -4,7 +4,7 @@
 use cyclr::stats::{
     self, Comparison, Interval, Rules, Summary, Time, Verdict, median_time, time_ratio,
 };
-use cyclr::trainer::Objective;
+use cyclr::trainer::{Objective, TrainerInfo};
 
 use super::Plan;
 use super::record::{
@@ -17,6 +17,7 @@ use crate::Error;
 pub(super) fn compare_arms(
     arms: &mut [ArmOutcome],
     plan: &Plan,
+    info: &TrainerInfo,
     objective: &Objective,
 ) -> Result<(), Error> {
     for arm in arms.iter_mut() {
@@ -30,7 +31,11 @@ pub(super) fn compare_arms(
             let at_budget: Vec<&BudgetOutcome> =
                 arms.iter().map(|arm| &arm.budgets[place]).collect();
             let differences = differences(&at_budget, reference, plan.margin, objective)?;
-            let target = target(at_budget[reference], plan.margin, objective);
+            // Whole runs are measured at their end alone.
+            let target = match info.whole_runs {
+                Some(_) => None,
+                None => target(at_budget[reference], plan.margin, objective),
+            };
             let times = at_budget.iter().map(|arm| {
                 let target = target.filter(|_| !arm.runs.is_empty());
                 let times = target.map(|target| {

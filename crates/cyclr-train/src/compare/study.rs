@@ -196,6 +196,7 @@ mod tests {
             snapshots: true,
             given_weights: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
+            whole_runs: None,
         }
     }
 

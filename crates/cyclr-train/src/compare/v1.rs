@@ -48,7 +48,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             budgets: budgets.collect::<Result<_, _>>()?,
         });
     }
-    analyse::compare_arms(&mut arms, &plan, &objective)?;
+    analyse::compare_arms(&mut arms, &plan, &info, &objective)?;
     let mut record = Record {
         plan,
         info,
@@ -160,6 +160,7 @@ impl OldData {
             snapshots: false,
             given_weights: false,
             objective: Some(objective.clone()),
+            whole_runs: None,
         }
     }
 }

@@ -126,6 +126,11 @@ impl Plan {
         let Budget::Time(time) = task.budget else {
             return Self::of_updates(task, info, updates_of(task.budget, info)?);
         };
+        refuse_for_whole_runs(
+            info,
+            "a budget of time",
+            "give a budget in updates or epochs (--updates, --epochs)",
+        )?;
         let (pace, _) = Pace::measure(factory, task.seed)?;
         let without = updates_in(&pace, info, time, 0, task)?;
         let evaluations = Self::of_updates(task, info, without)?.evaluations();
@@ -209,8 +214,11 @@ impl Plan {
     }
 
     /// The first count of updates after `updates_done` at which the run stops to read: a trough, a
-    /// multiple of the grid, the end.
+    /// multiple of the grid, the end. Whole runs stop at the end alone.
     pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
+        if self.info().whole_runs.is_some() {
+            return self.end();
+        }
         let grid = self
             .task()
             .evaluate_every
@@ -296,6 +304,14 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
 }
 
 pub(crate) fn check_obeyed(schedule: &Schedule, info: &TrainerInfo) -> Result<(), Error> {
+    let is_constant = || schedule.curve().all(|hyper| hyper.lr == schedule.at(0).lr);
+    if info.whole_runs.is_some_and(|whole| !whole.schedule) && !is_constant() {
+        return Err(Error::WholeRunsOnly {
+            what: "a rate that changes",
+            instead: "its command takes a constant rate ({lr}); hand it the rates in a file ({schedule}), or leave all but \
+                      `fixed` out",
+        });
+    }
     if schedule.moves_momentum() && !info.momentum {
         return Err(Error::NotObeyed { what: "momentum" });
     }
@@ -307,7 +323,26 @@ pub(crate) fn check_obeyed(schedule: &Schedule, info: &TrainerInfo) -> Result<()
     Ok(())
 }
 
+pub(crate) fn refuse_for_whole_runs(
+    info: &TrainerInfo,
+    what: &'static str,
+    instead: &'static str,
+) -> Result<(), Error> {
+    match info.whole_runs {
+        Some(_) => Err(Error::WholeRunsOnly { what, instead }),
+        None => Ok(()),
+    }
+}
+
 fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<(), Error> {
+    let on_the_way = [
+        (task.stop_on_plateau, "to stop when flat"),
+        (task.target.is_some(), "a target"),
+        (task.evaluate_every.is_some(), "evaluations on the way"),
+    ];
+    for (_, what) in on_the_way.into_iter().filter(|(asked, _)| *asked) {
+        refuse_for_whole_runs(info, what, "leave the option out")?;
+    }
     let refuse = |option, needed| Err(Error::Undecidable { option, needed });
     let validation = "a validation split to decide by: set some of the training data aside for it";
     if info.validation == 0 && task.stop_on_plateau {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import io
+import pickle
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -201,7 +203,11 @@ class Attached(_attach.Attached):
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
-            self._deny_snapshots(unregistered(self._models, self._optimizers, self._scaler))
+            names = unregistered(self._models, self._optimizers, self._scaler)
+            if names:
+                self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
+            elif (unsafe := self._unsafe()) is not None:
+                self._deny_snapshots(unsafe)
         return super().info
 
     def register(self, own: Any = None, *, save: Any = None, load: Any = None) -> None:
@@ -235,15 +241,25 @@ class Attached(_attach.Attached):
                 module.training = training
             restore_order(self.held_out[split], order)
 
-    def _deny_snapshots(self, names: Sequence[str]) -> None:
-        if names and rank() == 0:
-            print(
-                f"cyclr: no state of {', '.join(names)} is registered (lr.register, model=, scaler=): a run that is stopped "
-                "starts anew",
-                file=sys.stderr,
+    def _deny_snapshots(self, why: str) -> None:
+        if rank() == 0:
+            print(f"cyclr: {why}: a run that is stopped starts anew", file=sys.stderr)
+        self._info = replace(self._info, snapshots=False)
+
+    def _unsafe(self) -> Optional[str]:
+        """What a state would hold that is not read back, as reading it could run code; ``None`` if nothing."""
+        file = io.BytesIO()
+        torch.save(self._own_state(), file)
+        try:
+            torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+        except pickle.UnpicklingError as error:
+            found = re.search(r"GLOBAL (\S+)", str(error))
+            what = found.group(1) if found else "an object that is none"
+            return (
+                f"states are read with weights_only=True, and what is registered holds {what}, which is no tensor, number, "
+                "text, list or dict (hand those over, or name the class to torch.serialization.add_safe_globals)"
             )
-        if names:
-            self._info = replace(self._info, snapshots=False)
+        return None
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
@@ -304,7 +320,7 @@ class Attached(_attach.Attached):
         return file.getvalue()
 
     def _unpacked(self, state: bytes) -> dict[str, Any]:
-        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=True))
         return saved
 
 

@@ -34,11 +34,12 @@ fn judge(record: &mut Record) {
     }
     let Record {
         plan,
+        info,
         objective,
         arms,
         ..
     } = record;
-    analyse::compare_arms(arms, plan, objective).unwrap();
+    analyse::compare_arms(arms, plan, info, objective).unwrap();
     record.conclusion = conclusion(record);
 }
 
@@ -68,6 +69,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             snapshots: false,
             given_weights: false,
             objective: Some(objective.clone()),
+            whole_runs: None,
         },
         about: BTreeMap::new(),
         pace: Pace {
