@@ -13,7 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const OPTIONS: &str = "--wrap --direction lower --examples 1000 --batch 50";
-const COMPARE: &str = "compare --margin 0.01 --budget 240 --seeds 3 --bounds 0.01..0.3 --out c";
+const COMPARE: &str = "compare --margin 0.01 --budget 240 --bounds 0.01..0.3 --out c";
+/// Fewer runs, where their number does not matter.
+const FEW: &str = "--seeds 2 --arm fixed --arm linear";
 const WORDS: &str = r"--metric val_loss=(?<loss>\S+)";
 const SCHEDULE: &str = "--lr-file {schedule} --seed {seed} --steps {updates} --folder {folder}";
 
@@ -42,7 +44,7 @@ fn json(file: &Path) -> Value {
 #[test]
 fn a_program_that_knows_nothing_of_cyclr_is_compared() {
     let place = TempDir::new().unwrap();
-    let words = format!("{COMPARE} {OPTIONS} {WORDS} --test-metric $.test.loss");
+    let words = format!("{COMPARE} --seeds 3 {OPTIONS} {WORDS} --test-metric $.test.loss");
     let (code, out, err) = cyclr(place.path(), &words, SCHEDULE);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("in loss") && out.contains("n = 3"), "{out}");
@@ -82,7 +84,7 @@ fn one_figure_is_said_to_be_one_and_constant_rates_are_enough() {
     let place = TempDir::new().unwrap();
     let child = "--lr {lr} --seed {seed} --steps {updates}";
     let arms = "--arm slow=fixed(lr=0.001) --arm fast=fixed(lr=0.2)";
-    let words = format!("{COMPARE} {OPTIONS} {WORDS} {arms}");
+    let words = format!("{COMPARE} --seeds 2 {OPTIONS} {WORDS} {arms}");
     let (code, out, err) = cyclr(place.path(), &words, child);
     assert_eq!(code, 0, "{err}");
     let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -158,7 +160,7 @@ fn a_program_that_fails_or_tells_no_figure_shows_its_last_lines() {
     for (wrong, said) in [
         ("exit", &["exit status: 1", "no space left"][..]),
         ("silent", &[r"matches `val_loss=(?<loss>\S+)`", "step"]),
-        ("hang", &["within 1 s", "step"]),
+        ("hang", &["has not ended within 2 s"]),
     ] {
         // What it prints on the way is not the figure.
         let pattern = WORDS.replace("val_loss", "done:.val_loss");
@@ -167,8 +169,13 @@ fn a_program_that_fails_or_tells_no_figure_shows_its_last_lines() {
         } else {
             String::from(WORDS)
         };
+        let limit = if wrong == "hang" {
+            "--child-timeout 2"
+        } else {
+            ""
+        };
         let words = format!(
-            "train --updates 40 --policy fixed(lr=0.1) --child-timeout 1 {OPTIONS} {pattern} --out {wrong}"
+            "train --updates 40 --policy fixed(lr=0.1) {limit} {OPTIONS} {pattern} --out {wrong}"
         );
         let (code, _, err) = cyclr(place.path(), &words, &format!("{SCHEDULE} --wrong {wrong}"));
         assert_eq!(code, 1, "{err}");
@@ -179,22 +186,22 @@ fn a_program_that_fails_or_tells_no_figure_shows_its_last_lines() {
             );
         }
     }
-    // Nobody waits for eleven more runs of a command that is wrong.
+    // Nobody waits for seven more runs of a command that is wrong.
     let pattern = WORDS.replace("val_loss", "f1");
     let (code, _, err) = cyclr(
         place.path(),
-        &format!("{COMPARE} {OPTIONS} {pattern}"),
+        &format!("{COMPARE} {FEW} {OPTIONS} {pattern}"),
         SCHEDULE,
     );
     assert_eq!(code, 1, "{err}");
-    assert_eq!(err.matches("not started").count(), 2 * 11, "{err}");
+    assert_eq!(err.matches("not started").count(), 2 * 7, "{err}");
 }
 
 #[test]
 fn runs_that_are_all_alike_have_no_verdict() {
     let place = TempDir::new().unwrap();
     for what in ["seed", "rate"] {
-        let words = format!("{COMPARE}{what} {OPTIONS} {WORDS}");
+        let words = format!("{COMPARE}{what} {FEW} {OPTIONS} {WORDS}");
         let (code, _, err) = cyclr(place.path(), &words, &format!("{SCHEDULE} --ignore {what}"));
         assert_eq!(code, 2, "{err}");
         assert!(err.contains(&format!("the {what} is not obeyed")), "{err}");
@@ -205,7 +212,7 @@ fn runs_that_are_all_alike_have_no_verdict() {
 #[test]
 fn a_comparison_that_is_interrupted_goes_on() {
     let place = TempDir::new().unwrap();
-    let words = format!("{COMPARE} {OPTIONS} {WORDS}");
+    let words = format!("{COMPARE} {FEW} {OPTIONS} {WORDS}");
     let child = format!("{SCHEDULE} --pause 0.2");
     let mut running = command(place.path(), &words, &child)
         .stdout(Stdio::null())

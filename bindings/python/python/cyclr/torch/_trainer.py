@@ -6,8 +6,10 @@ import contextlib
 import io
 import math
 import pickle
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Callable, Optional, Union
 
 import torch
@@ -20,9 +22,10 @@ from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._batches import Batches, Forward, batch_size
-from cyclr.torch._distributed import agreed, world_size
+from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
+from cyclr.torch._registered import unregistered
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -172,6 +175,17 @@ class Trainer:
         self.batches.restore(saved["batches"])
         self.everything.restore(saved["everything"])
 
+    def lack(self) -> Optional[str]:
+        """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
+        if getattr(self.loader, "persistent_workers", False):
+            return "the random numbers of persistent workers cannot be saved"
+        if self.own_step is None and self.own_evaluate is None:
+            return None
+        names = unregistered([self.model], self.optimizers, self.scaler)
+        if not names:
+            return None
+        return f"the state of {', '.join(names)} is not known here (cyclr.torch.attach takes any by lr.register)"
+
     def _step(self, batches: list[Any]) -> dict[str, Any]:
         """One update, as most scripts make it."""
         for optimizer in self.optimizers:
@@ -251,10 +265,26 @@ def serve(
 
             cyclr.torch.serve(build, policy="triangular2(base=0.01, max=0.1, step=2ep)", epochs=8)
     """
+    if is_driven():
+        build = _resumable(build)
     if is_driven() and world_size() > 1:
         serve_together(seeded(build))
         return None
     return cyclr.serve(seeded(build), policy=policy, updates=updates, epochs=epochs, seed=seed)
+
+
+def _resumable(build: Build) -> Build:
+    """``build``, whose training offers no states where something is missing from them."""
+
+    def built(run: cyclr.Run) -> cyclr.Trainer:
+        trainer = build(run)
+        if isinstance(trainer, Trainer) and (lack := trainer.lack()) is not None:
+            trainer._info = replace(trainer.info, snapshots=False)
+            if rank() == 0:
+                print(f"cyclr: {lack}: a run that is stopped starts anew", file=sys.stderr)
+        return trainer
+
+    return built
 
 
 def seeded(build: Build) -> Build:
@@ -309,5 +339,7 @@ def _held_out(name: str, loader: Any) -> int:
         # Its batches have no length that is known.
         return len(loader)
     if count == 0:
-        raise ValueError(f"the {name} loader does not tell how many examples it gives: give it a data set with a length")
+        raise ValueError(
+            f"the {name} loader does not tell how many examples it gives: give it a data set with a length"
+        )
     return count
