@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
@@ -58,11 +59,17 @@ class Feed:
 
 
 def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> None:
-    """Lets a loader give what ``iterated`` says; where that is ``None``, its own batches."""
+    """Lets a loader give what ``iterated`` says; where that is ``None``, its own batches.
+
+    A loader that cannot be changed so (made in C, or with slots) stays as it is.
+    """
     kind = type(loader)
 
     def begins(self: Any) -> Any:
         given = iterated(self)
         return kind.__iter__(self) if given is None else given
 
-    loader.__class__ = type(kind.__name__, (kind,), {"__iter__": begins})
+    fed = type(kind.__name__, (kind,), {"__iter__": begins})
+    # Accelerate's loaders say that they are of another class, and cannot be assigned to.
+    with contextlib.suppress(TypeError):
+        object.__dict__["__class__"].__set__(loader, fed)
