@@ -47,13 +47,13 @@ pub enum Error {
     },
     /// All runs that should differ by their seed, or by their rate, have one and the same figure.
     #[error(
-        "the {what} is not obeyed, or the figure is too coarse to show it: all runs that differ by it have the figure \
-         {figure}. Let the program use the {what} that it is given, and print all digits"
+        "the {what} is not obeyed, or the figure is too coarse to show it: in every arm, all runs that differ by it have \
+         one and the same figure, such as {figure}. Let the program use the {what} that it is given, and print all digits"
     )]
     RunsAlike {
         /// The seed or the rate.
         what: &'static str,
-        /// What all of them show.
+        /// What all runs of an arm show.
         figure: f64,
     },
     /// Runs of different seeds are one and the same.

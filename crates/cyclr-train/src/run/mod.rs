@@ -13,12 +13,13 @@ mod outcome;
 mod plan;
 mod plateau;
 mod progress;
+mod refuse;
 mod resume;
 
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub use plan::{Budget, Plan, Planned, Task};
-pub(crate) use plan::{check_obeyed, refuse_for_whole_runs};
 pub(crate) use progress::Progress;
+pub(crate) use refuse::{check_obeyed, refuse_for_whole_runs};
 pub use resume::{Change, resume};
 
 /// Trains, and keeps nothing but the outcome.

@@ -6,6 +6,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
+use super::refuse::{check_decidable, check_obeyed, refuse_for_whole_runs};
 use crate::{Error, Pace};
 
 /// How long to train.
@@ -301,69 +302,6 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
             reason: "the first cycle of the schedule is longer: give more, or a shorter step"
                 .into(),
         })
-}
-
-pub(crate) fn check_obeyed(schedule: &Schedule, info: &TrainerInfo) -> Result<(), Error> {
-    let is_constant = || schedule.curve().all(|hyper| hyper.lr == schedule.at(0).lr);
-    if info.whole_runs.is_some_and(|whole| !whole.schedule) && !is_constant() {
-        return Err(Error::WholeRunsOnly {
-            what: "a rate that changes",
-            instead: "its command takes a constant rate ({lr}); hand it the rates in a file ({schedule}), or leave all but \
-                      `fixed` out",
-        });
-    }
-    if schedule.moves_momentum() && !info.momentum {
-        return Err(Error::NotObeyed { what: "momentum" });
-    }
-    if schedule.at(0).weight_decay.is_some() && !info.weight_decay {
-        return Err(Error::NotObeyed {
-            what: "weight decay",
-        });
-    }
-    Ok(())
-}
-
-pub(crate) fn refuse_for_whole_runs(
-    info: &TrainerInfo,
-    what: &'static str,
-    instead: &'static str,
-) -> Result<(), Error> {
-    match info.whole_runs {
-        Some(_) => Err(Error::WholeRunsOnly { what, instead }),
-        None => Ok(()),
-    }
-}
-
-fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<(), Error> {
-    let on_the_way = [
-        (task.stop_on_plateau, "to stop when flat"),
-        (task.target.is_some(), "a target"),
-        (task.evaluate_every.is_some(), "evaluations on the way"),
-    ];
-    for (_, what) in on_the_way.into_iter().filter(|(asked, _)| *asked) {
-        refuse_for_whole_runs(info, what, "leave the option out")?;
-    }
-    let refuse = |option, needed| Err(Error::Undecidable { option, needed });
-    let validation = "a validation split to decide by: set some of the training data aside for it";
-    if info.validation == 0 && task.stop_on_plateau {
-        return refuse("to stop when flat", validation);
-    }
-    if info.validation == 0 && task.target.is_some() {
-        return refuse("a target", validation);
-    }
-    if task.stop_on_plateau && !cyclical {
-        return refuse(
-            "to stop when flat",
-            "a schedule with cycles to compare, such as triangular2",
-        );
-    }
-    if task.target.is_some() && !cyclical && task.evaluate_every.is_none() {
-        return refuse(
-            "a target",
-            "evaluations on the way: take a schedule with cycles, or say how often to evaluate (--evaluate-every)",
-        );
-    }
-    Ok(())
 }
 
 /// A length of time as seconds.

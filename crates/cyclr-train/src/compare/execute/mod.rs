@@ -274,15 +274,17 @@ fn check_alike(arms: &[ArmOutcome]) -> Result<(), Error> {
     of("rate", arms.iter().map(rates).collect())
 }
 
-/// A figure that all members of each group have in common, if there are groups of several.
+/// A figure of a group, if there are groups of several and all members of each have the same.
 fn one_figure(groups: &[Vec<Option<f64>>]) -> Option<f64> {
-    let several: Vec<_> = groups.iter().filter(|group| group.len() > 1).collect();
-    let alike = |group: &&Vec<Option<f64>>| group.iter().all(|v| v.is_some() && *v == group[0]);
-    several
-        .iter()
-        .copied()
-        .all(|g| alike(&g))
-        .then(|| several.first()?[0])?
+    let mut figure = None;
+    for group in groups.iter().filter(|group| group.len() > 1) {
+        let first = group[0]?;
+        if group.iter().any(|value| *value != Some(first)) {
+            return None;
+        }
+        figure = Some(first);
+    }
+    figure
 }
 
 /// What an update took in the final runs, its part of the start and of the evaluation included.
