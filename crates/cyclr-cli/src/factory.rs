@@ -228,15 +228,14 @@ impl TrainerArgs {
             };
         }
         let mut table = table.clone();
-        if table.contains_key("command") {
-            if let Some(other) = table
+        if table.contains_key("command")
+            && let Some(other) = table
                 .keys()
                 .find(|key| !OF_COMMANDS.contains(&key.as_str()))
-            {
-                return Err(Usage::error(format!(
-                    "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
-                )));
-            }
+        {
+            return Err(Usage::error(format!(
+                "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
+            )));
         }
         let named = table.remove("data");
         let factory: Self = table

@@ -271,8 +271,6 @@ fn identity(descriptor: &OwnedFd) -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     #[test]

@@ -186,16 +186,18 @@ impl Wrapped<'_> {
                 .flatten()
                 .collect(),
         );
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let began = Instant::now();
         while process.lives() {
             self.read(&output, &mut figures);
             if (self.factory.stop)() {
                 process.end();
                 return Err(failed("it was stopped"));
             }
-            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            if let Some(timeout) = timeout
+                && began.elapsed() > *timeout
+            {
                 process.end();
-                let seconds = timeout.unwrap_or_default().as_secs_f64();
+                let seconds = timeout.as_secs_f64();
                 return Err(last_words(
                     &format!("the program has not ended within {seconds} s"),
                     &output,
@@ -229,12 +231,11 @@ impl Wrapped<'_> {
             .ok_or_else(|| failed("there is no command"))?;
         let started = Process::spawn(program, directory.as_deref(), |started, folder| {
             let schedule = folder.join("schedule.txt");
-            let lines: String = hypers
-                .iter()
-                .map(|hyper| format!("{}\n", hyper.lr))
-                .collect();
-            fs::write(&schedule, lines)?;
-            started.args(args.iter().map(|word| self.filled(word, hypers, &schedule)));
+            let rates: Vec<String> = hypers.iter().map(|hyper| hyper.lr.to_string()).collect();
+            fs::write(&schedule, rates.join("\n") + "\n")?;
+            for word in args {
+                started.arg(self.filled(word, hypers, &schedule)?);
+            }
             Ok(())
         });
         let (process, (), printed) =
@@ -243,14 +244,22 @@ impl Wrapped<'_> {
     }
 
     /// A word of the command, for this run.
-    fn filled(&self, word: &str, hypers: &[Hyper], schedule: &Path) -> String {
-        let lr = hypers.first().map_or(0.0, |hyper| hyper.lr);
-        word.replace(SCHEDULE, &schedule.to_string_lossy())
-            .replace(LR, &lr.to_string())
+    fn filled(&self, word: &str, hypers: &[Hyper], schedule: &Path) -> std::io::Result<String> {
+        let missing = |what| std::io::Error::other(format!("there is no {what} for `{word}`"));
+        let mut filled = word.replace(SCHEDULE, &schedule.to_string_lossy());
+        if filled.contains(LR) {
+            let first = hypers.first().ok_or_else(|| missing("rate"))?;
+            filled = filled.replace(LR, &first.lr.to_string());
+        }
+        if filled.contains(FOLDER) {
+            let folder = self.folder.as_deref();
+            let folder = folder.ok_or_else(|| missing("folder whose name is UTF-8"))?;
+            filled = filled.replace(FOLDER, folder);
+        }
+        Ok(filled
             .replace(SEED, &self.seed.to_string())
             .replace(DATA_SEED, &self.factory.wrap.data_seed.to_string())
-            .replace(UPDATES, &hypers.len().to_string())
-            .replace(FOLDER, self.folder.as_deref().unwrap_or_default())
+            .replace(UPDATES, &hypers.len().to_string()))
     }
 
     fn read(&mut self, output: &Output, figures: &mut Figures) {
