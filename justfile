@@ -12,6 +12,7 @@ test:
 
 # The tests that take minutes: many random cases, many kills, a minute of fuzzing a target.
 soak:
+    CYCLR_CI_INTEGRATIONS=1 bindings/python/test.sh
     CYCLR_FUZZ_SECONDS=60 PROPTEST_CASES=20000 cargo test --release -- --include-ignored
     just mutate
     just storm

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What an update costs behind the seam, over the bare script: bench/child/run.sh [UPDATES]. The script is the tests' bowl with Python's
-# standard library alone. Batches are as `cyclr train` makes them, up to 100; one by one is `--read-every 1`.
+# standard library alone. Batches are as `cyclr train` makes them, up to 100; one by one is `--evaluate-every 1`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 updates=${1:-5000}
@@ -9,7 +9,7 @@ bowl=crates/cyclr-cli/tests/child/bowl.py
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for round in 1 2 3; do
-  for way in "batches" "single --read-every 1"; do
+  for way in "batches" "single --evaluate-every 1"; do
     read -r name options <<<"$way"
     # shellcheck disable=SC2086  # options are words
     "$cyclr" train --updates "$updates" --policy 'fixed(lr=0.1)' --no-test $options --out "$folder/$name-$round" -- \

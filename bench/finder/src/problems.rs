@@ -115,6 +115,7 @@ impl Problem {
             given_weights: false,
             averages: false,
             objective: None,
+            whole_runs: None,
         }
     }
 

@@ -1,7 +1,8 @@
 use pyo3::prelude::*;
 
 use crate::refused;
-use crate::schedule::{AnySpec, Run, Spec};
+use crate::run::Run;
+use crate::schedule::{AnySpec, Spec};
 
 #[derive(IntoPyObject)]
 pub(crate) struct Cycles {

@@ -10,6 +10,7 @@ mod cli;
 mod data;
 mod find;
 mod range;
+mod run;
 mod schedule;
 mod stats;
 mod trainer;

@@ -214,6 +214,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         given_weights: info.getattr("given_weights")?.is_truthy()?,
         averages: info.getattr("averages")?.is_truthy()?,
         objective: objective.transpose()?,
+        whole_runs: None,
     })
 }
 

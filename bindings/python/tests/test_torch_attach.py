@@ -7,9 +7,9 @@ from forked import Forked, alone
 torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
-from cyclr.torch._attach import can_be_placed  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
+from cyclr.torch._registered import can_be_placed  # noqa: E402
 from torch.utils.data import DataLoader, Subset, TensorDataset  # noqa: E402
 
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
@@ -87,6 +87,12 @@ def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(star
     assert "no state of AveragedModel is registered" in (tmp_path / "log").read_text()
 
 
+def test_state_that_could_run_code_when_read_is_named_and_no_snapshots_are_offered(start, tmp_path):
+    driver = start("many.py", "--ema", "object")
+    assert not driver.initialize()["snapshots"]
+    assert "weights_only=True, and what is registered holds argparse.Namespace" in (tmp_path / "log").read_text()
+
+
 @pytest.mark.parametrize("divided", [True, False])
 def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided):
     arguments = ["--amp", "--accumulate", "4", *(["--divided"] if divided else [])]
@@ -100,15 +106,26 @@ def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_
 
 def test_a_bare_loop_is_driven_too_and_ends_with_the_run(start, tmp_path):
     driver = start("many.py", "--way", "bare")
-    assert not driver.initialize(seed=3)["snapshots"]
-    made = losses_of(driver.updates(40)) + losses_of(driver.updates(24))
-    assert made == losses_alone(tmp_path / "alone")
+    assert driver.initialize(seed=3)["snapshots"]
+    made = losses_of(driver.updates(20))
+    driver.result("state", path=str(tmp_path / "state"))
+    straight = losses_of(driver.updates(60))
+    assert made[:16] == losses_alone(tmp_path / "alone")[:16], (
+        "between epochs the script draws, which does not run here"
+    )
     assert driver.shutdown() == 0
-    assert "losses" not in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert "losses" not in log and "what it does between epochs does not run" in log
+
+    other = start("many.py", "--way", "bare")
+    other.initialize(seed=4)
+    assert losses_of(other.updates(7)) != made[:7]
+    other.result("restore", path=str(tmp_path / "state"))
+    assert losses_of(other.updates(60)) == straight
 
 
 def test_a_loop_that_ends_too_early_says_both_numbers(start, tmp_path):
-    driver = start("many.py", "--way", "bare", "--epochs", "1")
+    driver = start("many.py", "--way", "list", "--epochs", "1")
     driver.initialize()
     with pytest.raises(ValueError):
         driver.updates(40)

@@ -58,3 +58,20 @@ def test_all_processes_do_what_the_first_hears(start, tmp_path):
     assert driven.updates(13) == made, "hooks see the same"
     assert driven.shutdown() == 0
     assert follower.wait(timeout=60) == 0
+
+
+def test_a_training_that_is_served_is_in_all_processes(start, tmp_path):
+    leader, follower = start("--serve", drive=False)
+    info = leader.initialize(seed=3)
+    assert (info["examples"], info["batch"]) == (400, 40)
+    assert (info["validation"], info["test"]) == (80, 80), "also of a list of batches"
+    leader.updates(13)
+    leader.result("state", path=str(tmp_path / "state"))
+    straight = leader.updates(20)
+    measured = leader.result("evaluate", split="test")
+    assert len(measured["correct"]) == 80
+    assert measured == leader.result("evaluate", split="validation"), "the same examples"
+    leader.result("restore", path=str(tmp_path / "state"))
+    assert leader.updates(20) == straight
+    assert leader.shutdown() == 0
+    assert follower.wait(timeout=60) == 0

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from driver import Driver
+from forked import Forked
 
 torch = pytest.importorskip("torch")
 
@@ -62,3 +63,24 @@ def test_the_batch_is_cyclrs_where_it_says(start):
 def test_alone_it_trains_by_itself():
     done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True)
     assert "Metric(name='accuracy'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"), [("nothing", None), ("average", "AveragedModel"), ("workers", "persistent workers")]
+)
+def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path, argument, said):
+    driver = Forked(pathlib.Path(__file__).parent / "own_loop" / "lacking.py", argument, log=tmp_path / "log")
+    try:
+        info = driver.initialize(seed=1)
+        assert info["snapshots"] == (said is None)
+        assert info["validation"] == 200, "examples, and not the four batches of a list"
+        if argument != "workers":
+            # A process of the forkserver has none.
+            assert len(driver.updates(12)) == 12
+            assert len(driver.result("evaluate", split="validation")["correct"]) == 200
+        assert driver.shutdown() == 0
+    finally:
+        driver.process.kill()
+        driver.process.wait()
+    log = (tmp_path / "log").read_text()
+    assert (said or "") in log and ("starts anew" in log) == (said is not None)

@@ -14,9 +14,19 @@ SCRIPTS = re.findall(r"<!-- (\S+): (\w+) -->\n```python\n(.*?)```", PAGE, flags=
 
 
 def test_every_block_has_a_name_and_a_command():
-    assert len(SCRIPTS) == PAGE.count("```python") == 7
+    assert len(SCRIPTS) == PAGE.count("```python") == 8
     for name, _, _ in SCRIPTS:
         assert re.search(rf"^    cyclr (find|compare) .*-- .*{name}$", PAGE, flags=re.M), name
+
+
+def test_a_comparison_costs_six_lines_and_removes_none():
+    [script] = [script for name, _, script in SCRIPTS if name == "compare.py"]
+    lines = script.splitlines()
+    added = [line for line in lines if "# +" in line]
+    assert len(added) == 6
+    alone = [line for line in lines if "# +" not in line]
+    assert not any("cyclr" in line for line in alone)
+    compile("\n".join(alone), "compare.py", "exec")
 
 
 @pytest.mark.parametrize(("name", "what", "script"), SCRIPTS, ids=[name for name, _, _ in SCRIPTS])

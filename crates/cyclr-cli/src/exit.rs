@@ -108,6 +108,8 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::NotObeyed { .. }
         | Error::SeedNotObeyed { .. }
         | Error::RateNotObeyed { .. }
+        | Error::RunsAlike { .. }
+        | Error::WholeRunsOnly { .. }
         | Error::ObjectiveMissing { .. }
         | Error::NoObjective
         | Error::BadHorizon { .. }

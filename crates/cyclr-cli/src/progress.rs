@@ -2,6 +2,7 @@
 //! there is not.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::say::{note, printable};
@@ -16,9 +17,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Is requested by Ctrl-C and by the signals that ask a process to end; a second one ends it at
-/// once.
+/// once. There is one for the process, as there are signals.
 pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
-    let interrupt = Interrupt::new();
+    static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
+    if let Some(interrupt) = INTERRUPT.get() {
+        return Ok(interrupt.clone());
+    }
+    let interrupt = INTERRUPT.get_or_init(Interrupt::new).clone();
     let asked = interrupt.clone();
     ctrlc::set_handler(move || {
         if asked.is_requested() {

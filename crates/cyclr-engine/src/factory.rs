@@ -128,6 +128,7 @@ impl EngineFactory {
             given_weights: self.weights.is_some(),
             averages: true,
             objective: Some(Objective::ACCURACY),
+            whole_runs: None,
         }
     }
 }

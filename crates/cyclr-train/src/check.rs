@@ -4,6 +4,7 @@ use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Split, Trainer, TrainerFactory, TrainerInfo};
 use serde::Serialize;
 
+use crate::run::refuse_for_whole_runs;
 use crate::{Error, Interrupt};
 
 /// The updates of each half of a run.
@@ -53,6 +54,11 @@ pub enum Finding {
 /// # Errors
 /// [`Error::Trainer`] if the trainer fails; [`Error::Interrupted`].
 pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<Check>, Error> {
+    refuse_for_whole_runs(
+        &factory.info()?,
+        "a check",
+        "a comparison looks itself whether seed and rate are obeyed",
+    )?;
     let heed = |updates_done| {
         if interrupt.is_requested() {
             return Err(Error::Interrupted { updates_done });

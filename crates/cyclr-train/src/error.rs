@@ -48,6 +48,25 @@ pub enum Error {
         /// Momentum or weight decay.
         what: &'static str,
     },
+    /// Something that a trainer cannot do which makes whole runs only.
+    #[error("{what} cannot be had from a program that makes whole runs only: {instead}")]
+    WholeRunsOnly {
+        /// What was asked.
+        what: &'static str,
+        /// What would do.
+        instead: &'static str,
+    },
+    /// All runs that should differ by their seed, or by their rate, have one and the same figure.
+    #[error(
+        "the {what} is not obeyed, or the figure is too coarse to show it: in every arm, all runs that differ by it have \
+         one and the same figure, such as {figure}. Let the program use the {what} that it is given, and print all digits"
+    )]
+    RunsAlike {
+        /// The seed or the rate.
+        what: &'static str,
+        /// What all runs of an arm show.
+        figure: f64,
+    },
     /// Runs of different seeds are one and the same.
     #[error(
         "the seed is not obeyed: the runs of seed {} and seed {} have the same training loss ({loss}) to the bit before \

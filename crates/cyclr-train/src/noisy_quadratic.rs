@@ -55,6 +55,7 @@ impl Default for NoisyQuadratic {
                 given_weights: false,
                 averages: true,
                 objective: Some(Objective::ACCURACY),
+                whole_runs: None,
             },
         }
     }

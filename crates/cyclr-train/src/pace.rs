@@ -13,7 +13,7 @@ const GROUP: usize = 10;
 const GROUPS: usize = 5;
 
 /// What work takes if nothing else runs, measured on a model that is then thrown away.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
@@ -23,7 +23,7 @@ pub struct Pace {
     pub seconds_per_update: f64,
     /// One evaluation of the validation split; 0 if there is none, or it was not measured.
     pub seconds_per_evaluation: f64,
-    /// The updates that were timed.
+    /// The updates that were timed; 0 if none could be, as of a program that makes whole runs.
     pub updates_timed: u64,
 }
 
@@ -37,7 +37,7 @@ impl Pace {
     pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<(Self, TrainerInfo), Error> {
         let (mut pace, mut trainer) = Self::start(factory, seed)?;
         let mut info = trainer.info().clone();
-        if info.validation > 0 {
+        if info.validation > 0 && pace.updates_timed > 0 {
             let began = Instant::now();
             let metrics = trainer.evaluate(Split::Validation)?.metrics;
             pace.seconds_per_evaluation = began.elapsed().as_secs_f64();
@@ -64,6 +64,9 @@ impl Pace {
         let began = Instant::now();
         let mut trainer = factory.start(seed)?;
         let seconds_per_start = began.elapsed().as_secs_f64();
+        if trainer.info().whole_runs.is_some() {
+            return Ok((Self::default(), trainer));
+        }
         let groups = time_updates(&mut *trainer)?;
         let pace = Self {
             seconds_per_start,

@@ -18,7 +18,7 @@ use crate::Hyper;
 mod info;
 mod metric;
 
-pub use info::{Objective, Split, TrainerInfo, Unit};
+pub use info::{Objective, Split, TrainerInfo, Unit, WholeRuns};
 pub use metric::{Direction, Evaluation, Metric, Metrics};
 
 /// Makes runs: models under training that differ by their seed alone.
@@ -74,7 +74,8 @@ pub trait Trainer: Send {
 
     /// Makes one update for each element, and stops early *after* an update whose metrics are not
     /// finite. Returns the metrics of the updates that were made. Where an update is a message to
-    /// another process, this saves the trips.
+    /// another process, this saves the trips. A trainer with [`TrainerInfo::whole_runs`] is asked
+    /// for all updates of a run at once, and may know no metrics of them.
     ///
     /// # Errors
     /// As [`Trainer::update`].

@@ -28,6 +28,7 @@ fn info(batch: u64) -> TrainerInfo {
         given_weights: false,
         averages: false,
         objective: None,
+        whole_runs: None,
     }
 }
 

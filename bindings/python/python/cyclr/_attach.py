@@ -289,12 +289,15 @@ class Attached:
         elif saved is not None:
             self._set_random(saved["random"])
         self._place.began = self._start_of(loader)
-        iterator = iter(loader)
+        iterator = self._open(loader)
         for _ in range(self._place.given):
             next(iterator)
         if saved is not None and self._place.given > 0:
             self._set_random(saved["random"])
         return iterator
+
+    def _open(self, loader: Iterable[T]) -> Iterator[T]:
+        return iter(loader)
 
     def _hear(self) -> None:
         """Answers requests until there is an update to make, and sets its rate; ends the process if there is none."""

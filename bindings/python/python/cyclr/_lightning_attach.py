@@ -11,9 +11,9 @@ from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
-from cyclr.torch._attach import Attached, begun_or_begin, loader_size, refuse_closures
+from cyclr.torch._attach import Attached, begun_or_begin, loader_size
 from cyclr.torch._distributed import rank, world_size
-from cyclr.torch._groups import Groups
+from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._trainer import _given
 

@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--ema", choices=["no", "registered", "forgotten"], default="no")
-parser.add_argument("--way", choices=["batches", "bare"], default="batches")
+parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
+parser.add_argument("--way", choices=["batches", "bare", "list"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--divided", action="store_true")
 parser.add_argument("--amp", action="store_true")
@@ -24,6 +24,8 @@ generator = torch.Generator().manual_seed(0)
 inputs = torch.randn(420, 8, generator=generator)
 labels = (inputs[:, 0] + 0.5 * torch.randn(420, generator=generator)).gt(0).long()
 loader = DataLoader(TensorDataset(inputs[:320], labels[:320]), batch_size=20, shuffle=True)
+if args.way == "list":
+    loader = list(loader)
 held_out = DataLoader(TensorDataset(inputs[320:], labels[320:]), batch_size=25)
 
 model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 2))
@@ -56,6 +58,9 @@ lr = cyclr.torch.attach(
 )
 if args.ema == "registered":
     lr.register(ema)
+if args.ema == "object":
+    lr.register(ema)
+    lr.register(save=lambda: args, load=print)
 
 losses = []
 for _epoch in lr.epochs(args.epochs) if args.way == "batches" else range(args.epochs):

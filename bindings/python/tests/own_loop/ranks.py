@@ -1,4 +1,4 @@
-"""Data-parallel training under torchrun, attached (or, with --unaware, driven)."""
+"""Data-parallel training under torchrun, attached (or, with --unaware, driven; or, with --serve, turned inside out)."""
 
 import sys
 
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 torch.set_num_threads(1)
 if "--unaware" not in sys.argv:
     import cyclr.torch
-
+if not {"--unaware", "--serve"} & set(sys.argv):
     run = cyclr.torch.begin(seed=1)
 dist.init_process_group("gloo")
 inputs = torch.randn(480, 8, generator=torch.Generator().manual_seed(0))
@@ -19,6 +19,16 @@ data = TensorDataset(inputs[:400], labels[:400])
 sampler = DistributedSampler(data)
 loader = DataLoader(data, batch_size=20, sampler=sampler)
 held_out = DataLoader(TensorDataset(inputs[400:], labels[400:]), batch_size=40)
+if "--serve" in sys.argv:
+
+    def build(run):
+        model = DistributedDataParallel(torch.nn.Linear(8, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        loss = torch.nn.functional.cross_entropy
+        return cyclr.torch.Trainer(model, optimizer, loss, loader, validation=held_out, test=list(held_out))
+
+    cyclr.torch.serve(build, policy="fixed(lr=0.1)", updates=20)
+    sys.exit(0)
 model = DistributedDataParallel(torch.nn.Linear(8, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 epochs, batches, step = range(8), lambda loader: loader, lambda: None

@@ -14,6 +14,7 @@ mod run;
 mod schedule;
 mod train;
 mod values;
+mod wrap;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -31,6 +32,7 @@ pub(crate) use resume::ResumeArgs;
 pub(crate) use schedule::ScheduleArgs;
 pub(crate) use train::{StopWhen, TrainArgs};
 pub(crate) use values::{schedule, spec, updates};
+pub(crate) use wrap::WrapArgs;
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
 #[derive(Parser)]

@@ -3,14 +3,20 @@
 //!
 //! `docs/protocol.md` specifies the messages. What the child prints is handed on as the run's
 //! output. A child that crashes, hangs or answers what it should not fails its run and no other.
+//!
+//! A program that knows nothing of the protocol is wrapped: started once for a whole run.
 
 mod channel;
+mod figure;
 mod output;
+mod pace;
 mod process;
 mod protocol;
 mod run;
+mod state_file;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -18,7 +24,9 @@ use std::time::Duration;
 
 use cyclr::trainer::{Known, Trainer, TrainerError, TrainerFactory, TrainerInfo};
 
+pub(crate) use figure::Pattern;
 pub(crate) use protocol::read_answer;
+pub(crate) use wrap::{Wrap, WrapFactory};
 
 use protocol::LARGEST_SEED;
 use run::Child;
@@ -70,7 +78,12 @@ impl TrainerFactory for ChildFactory {
                 reason: format!("a child takes seeds up to {LARGEST_SEED}"),
             });
         }
-        let mut child = Child::start(&self.command, self.directory.as_deref(), self.timeout)?;
+        let mut child = Child::start(
+            &self.command,
+            self.directory.as_deref(),
+            self.timeout,
+            self.info.get().is_some(),
+        )?;
         child.initialize(seed, self.data_seed, self.batch, known)?;
         let known = self.info.get_or_init(|| child.info().clone());
         if known != child.info() {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{BufRead, BufReader, Error, PipeReader, pipe};
+use std::io::{BufRead, BufReader, Error, ErrorKind, PipeReader, pipe};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
@@ -56,30 +56,42 @@ impl Process {
         command: &[String],
         directory: Option<&Path>,
     ) -> std::io::Result<(Self, Channel, PipeReader)> {
-        let (program, args) = command
-            .split_first()
-            .ok_or(std::io::ErrorKind::InvalidInput)?;
+        let (program, args) = command.split_first().ok_or(ErrorKind::InvalidInput)?;
+        Self::spawn(program, directory, |started, folder| {
+            started.args(args);
+            let (their_requests, our_requests) = pipe()?;
+            let (our_answers, their_answers) = pipe()?;
+            hand_over(started, (their_requests.into(), their_answers.into()))?;
+            let path = folder.join("socket");
+            let listener = listen(&path)?;
+            if listener.is_some() {
+                started.env("CYCLR_SOCKET", &path);
+            }
+            Channel::new(our_requests, our_answers, listener)
+        })
+    }
+
+    /// Starts a program in a working directory, after `prepare` has done the rest for it, given
+    /// its folder; hands back what that made, and our end of what the program prints.
+    pub(super) fn spawn<T>(
+        program: &str,
+        directory: Option<&Path>,
+        prepare: impl FnOnce(&mut Command, &Path) -> std::io::Result<T>,
+    ) -> std::io::Result<(Self, T, PipeReader)> {
         // First of all, so that there is no moment at which a kill would leave the child behind.
         let watchdog = Watchdog::start()?;
-        let (their_requests, our_requests) = pipe()?;
-        let (our_answers, their_answers) = pipe()?;
         let (our_output, their_output) = pipe()?;
-        let socket = watchdog.folder.join("socket");
-        // The path may be too long for a socket. The pipes are then the only way.
-        let listener = UnixListener::bind(&socket).ok();
-        let pipes = (OwnedFd::from(their_requests), OwnedFd::from(their_answers));
         let mut started = Command::new(program);
         started
-            .args(args)
             .stdin(Stdio::null())
             .stdout(their_output.try_clone()?)
             .stderr(their_output)
             .process_group(watchdog.group.as_raw_nonzero().get());
-        hand_over(&mut started, pipes)?;
-        match &listener {
-            Some(_) => started.env("CYCLR_SOCKET", &socket),
-            None => started.env_remove("CYCLR_SOCKET"),
-        };
+        // Those of a cyclr that started this one.
+        for name in ["CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"] {
+            started.env_remove(name);
+        }
+        let prepared = prepare(&mut started, &watchdog.folder)?;
         if let Some(directory) = directory {
             started.current_dir(directory);
         }
@@ -96,8 +108,7 @@ impl Process {
             watchdog,
             reaped: false,
         };
-        let channel = Channel::new(our_requests, our_answers, listener)?;
-        Ok((process, channel, our_output))
+        Ok((process, prepared, our_output))
     }
 
     /// Whether it has not ended.
@@ -208,7 +219,31 @@ impl Drop for Watchdog {
     }
 }
 
-/// Gives a command its ends of the pipes, to read requests from and to write answers to, and says which they are.
+/// A socket at a path; `None` where there can be none, because the path is too long for one or the
+/// file system has none. The pipes are then the only way.
+fn listen(path: &Path) -> std::io::Result<Option<UnixListener>> {
+    match UnixListener::bind(path) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(Error::new(
+            error.kind(),
+            format!(
+                "no socket can be made at {}: {error}; set TMPDIR to a folder that can be written to",
+                path.display()
+            ),
+        )),
+    }
+}
+
+/// Gives a command its ends of the pipes, to read requests from and to write answers to, and says
+/// which they are.
 fn hand_over(command: &mut Command, (read, write): (OwnedFd, OwnedFd)) -> std::io::Result<()> {
     let pipes = format!("{},{}", identity(&read)?, identity(&write)?);
     let mappings = [(read, READ), (write, WRITE)].map(|(parent_fd, child_fd)| FdMapping {
@@ -232,4 +267,22 @@ fn random() -> u64 {
 fn identity(descriptor: &OwnedFd) -> std::io::Result<String> {
     let file = File::from(descriptor.try_clone()?).metadata()?;
     Ok(format!("{}:{}", file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_too_long_is_told_from_other_troubles() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(listen(&folder.path().join("socket")).unwrap().is_some());
+        let long = folder.path().join("x".repeat(120));
+        assert!(listen(&long).unwrap().is_none());
+        let error = listen(&folder.path().join("gone/socket")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("TMPDIR"), "{error}");
+        let taken = listen(&folder.path().join("socket")).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    }
 }

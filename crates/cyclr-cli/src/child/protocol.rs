@@ -149,6 +149,11 @@ impl Initialized {
                 info.batch
             ));
         }
+        if info.whole_runs.is_some() {
+            return Err(String::from(
+                "it says `whole_runs`, which is of programs that are wrapped (--wrap): leave it out",
+            ));
+        }
         info.checked().map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,5 @@
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -10,25 +9,16 @@ use serde::de::DeserializeOwned;
 
 use super::channel::{Broken, Channel, Waiting};
 use super::output::Output;
+use super::pace::{Paces, TO_END};
 use super::process::Process;
 use super::protocol::{
     Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
     Version, correct,
 };
+use super::state_file::{StateFile, no_file};
 use crate::say::note;
 
-/// What a request may take whose like has not been timed yet: setting up, compiling, the first
-/// evaluation.
-const FIRST: Duration = Duration::from_secs(600);
-
-/// What any later request may take: so much, or so many times what the child's own pace so far
-/// predicts.
-const LATER: Duration = Duration::from_secs(60);
-const TIMES_ITS_PACE: f64 = 20.0;
-
-/// How long a child may take to end after `shutdown`: in good order, and if nothing depends on it
-/// any more.
-const TO_END: Duration = Duration::from_secs(60);
+/// How long a child may take to end after `shutdown` if nothing depends on it any more.
 const TO_END_UNASKED: Duration = Duration::from_secs(10);
 
 /// After this long without a sign that the script knows cyclr, a hint is shown.
@@ -36,7 +26,7 @@ const HINT_AFTER: Duration = Duration::from_secs(10);
 
 /// What a script needs that knows nothing of cyclr.
 const HINT: &str = "a PyTorch script is driven as it is by `-- cyclr drive train.py`; any Python script can call \
-     cyclr.serve; every other program does what docs/protocol.md says";
+     cyclr.serve; every other program does what docs/protocol.md says, or is run as it is by --wrap";
 
 /// How long the last words of a dead child are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -50,17 +40,10 @@ pub(super) struct Child {
     output: Output,
     info: Option<TrainerInfo>,
     requests: u64,
-    /// Whether it has read a request, or connected.
+    /// Whether it has read a request, or connected; or another process of the command has.
     heard: bool,
-    paces: BTreeMap<&'static str, Pace>,
+    paces: Paces,
     timeout: Option<Duration>,
-}
-
-/// What requests of one method took: seconds for so many updates, or examples, or requests.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    seconds: f64,
-    units: f64,
 }
 
 impl Child {
@@ -68,6 +51,7 @@ impl Child {
         command: &[String],
         directory: Option<&Path>,
         timeout: Option<Duration>,
+        is_known: bool,
     ) -> Result<Self, TrainerError> {
         let started = Process::start(command, directory);
         let (process, channel, printed) = started.map_err(|error| {
@@ -81,8 +65,8 @@ impl Child {
             output: Output::collect(printed),
             info: None,
             requests: 0,
-            heard: false,
-            paces: BTreeMap::new(),
+            heard: is_known,
+            paces: Paces::default(),
             timeout,
         })
     }
@@ -134,7 +118,9 @@ impl Child {
         units: f64,
     ) -> Result<Result<T, ErrorObject>, TrainerError> {
         let method = call.method();
-        let limit = self.limit(method, units);
+        let limit = self
+            .timeout
+            .unwrap_or_else(|| self.paces.limit(method, units));
         let began = Instant::now();
         let line = self
             .exchange(call, began + limit)
@@ -155,9 +141,7 @@ impl Child {
                 shown(&line)
             )));
         }
-        let pace = self.paces.entry(method).or_default();
-        pace.seconds += began.elapsed().as_secs_f64();
-        pace.units += units;
+        self.paces.note(method, began.elapsed(), units);
         match (result, error) {
             (Some(result), None) => Ok(Ok(result)),
             (None, Some(error)) => Ok(Err(error)),
@@ -197,19 +181,6 @@ impl Child {
         )?;
         self.heard = true;
         Ok(answer)
-    }
-
-    /// What a request may take.
-    fn limit(&self, method: &str, units: f64) -> Duration {
-        let usual = match self.paces.get(method) {
-            None if method == "shutdown" => TO_END,
-            None => FIRST,
-            Some(pace) => {
-                let seconds = TIMES_ITS_PACE * pace.seconds / pace.units * units;
-                LATER.max(Duration::try_from_secs_f64(seconds).unwrap_or(FIRST))
-            }
-        };
-        self.timeout.unwrap_or(usual)
     }
 
     /// Ends a child that gave no answer.
@@ -449,48 +420,7 @@ fn check_count(updates_done: &[Metrics], asked: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// A file through which a state comes and goes; it is removed after the request.
-struct StateFile {
-    path: PathBuf,
-}
-
-impl StateFile {
-    fn of(process: &Process) -> Self {
-        let path = process.folder().join("state");
-        Self { path }
-    }
-
-    /// What the child wrote. To read from anything but a file (a named pipe, a device) might take
-    /// for ever.
-    fn read(&self) -> std::io::Result<Vec<u8>> {
-        if !fs::symlink_metadata(&self.path)?.is_file() {
-            let path = self.path.display();
-            return Err(std::io::Error::other(format!("{path} is no regular file")));
-        }
-        fs::read(&self.path)
-    }
-
-    /// Its path, as a message can carry it.
-    fn name(&self) -> Result<String, TrainerError> {
-        let text = self.path.to_str().map(String::from);
-        text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", self.path.display())))
-    }
-}
-
-impl Drop for StateFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
-fn no_file(error: std::io::Error) -> TrainerError {
-    failed(format!(
-        "the state cannot be handed over in a temporary file: {error}"
-    ))
-}
-
-fn failed(reason: String) -> TrainerError {
+pub(super) fn failed(reason: String) -> TrainerError {
     TrainerError::Failed { reason }
 }
 

@@ -98,29 +98,42 @@ fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
 fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
     let (spec, updates, evaluations) = (&plan.task().spec, plan.end(), plan.evaluations());
     let epochs = updates as f64 / plan.info().updates_per_epoch() as f64;
+    let seconds = predicted_seconds(plan, factory)?;
+    if json {
+        out!(
+            "{}",
+            json!({ "spec": spec, "updates": updates, "epochs": epochs, "evaluations": evaluations, "predicted_seconds": seconds })
+        )?;
+        return Ok(());
+    }
+    out!("{spec}\n  {}", spec.describe())?;
+    out!(
+        "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluations of the validation split"
+    )?;
+    if let Some(seconds) = seconds {
+        out!("predicted: {seconds:.1} s")?;
+    }
+    Ok(())
+}
+
+/// What a run would take; `None` for a program that makes whole runs, of which none is made to
+/// time it.
+fn predicted_seconds(plan: &Plan, factory: &dyn TrainerFactory) -> anyhow::Result<Option<f64>> {
+    if plan.info().whole_runs.is_some() {
+        return Ok(None);
+    }
     let (pace, info) = Pace::measure(factory, plan.task().seed)?;
     let test = if plan.task().test {
         pace.seconds_of_test(&info)
     } else {
         0.0
     };
-    let seconds = pace.seconds_per_start
-        + updates as f64 * pace.seconds_per_update
-        + evaluations as f64 * pace.seconds_per_evaluation
-        + test;
-    if json {
-        out!(
-            "{}",
-            json!({ "spec": spec, "updates": updates, "epochs": epochs, "evaluations": evaluations, "predicted_seconds": seconds })
-        )?;
-    } else {
-        out!("{spec}\n  {}", spec.describe())?;
-        out!(
-            "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluations of the validation split"
-        )?;
-        out!("predicted: {seconds:.1} s")?;
-    }
-    Ok(())
+    Ok(Some(
+        pace.seconds_per_start
+            + plan.end() as f64 * pace.seconds_per_update
+            + plan.evaluations() as f64 * pace.seconds_per_evaluation
+            + test,
+    ))
 }
 
 /// The outcome, in words or as JSON.

@@ -13,9 +13,11 @@ use anyhow::Context;
 use cyclr::trainer::TrainerFactory;
 
 #[cfg(unix)]
-use crate::child::ChildFactory;
+use crate::child::{ChildFactory, WrapFactory};
 use crate::exit::Usage;
 use crate::files::Files;
+#[cfg(unix)]
+use crate::progress::interrupt;
 use crate::say::note;
 
 use options::{NormalizationName, OptimizerName};
@@ -104,12 +106,17 @@ impl TrainerArgs {
     #[cfg(unix)]
     fn child(&self) -> anyhow::Result<Box<dyn TrainerFactory>> {
         let timeout = self.child_timeout.map(Duration::try_from_secs_f64);
+        let timeout = timeout.transpose()?;
+        let (command, directory) = (self.command.clone(), self.directory.clone());
+        if let Some(wrap) = self.wrap.asked(self.batch, self.data_seed, timeout)? {
+            let interrupt = interrupt()?;
+            let stop = Box::new(move || interrupt.is_requested());
+            let factory = WrapFactory::new(command, directory, wrap, stop);
+            return Ok(Box::new(factory.map_err(Usage::error)?));
+        }
+        let (batch, data_seed) = (self.batch, self.data_seed);
         Ok(Box::new(ChildFactory::new(
-            self.command.clone(),
-            self.directory.clone(),
-            self.batch,
-            self.data_seed,
-            timeout.transpose()?,
+            command, directory, batch, data_seed, timeout,
         )))
     }
 

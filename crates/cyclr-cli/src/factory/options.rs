@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::args::WrapArgs;
 use crate::files::Files;
 
 /// The data, the net and the optimizer.
@@ -92,6 +93,9 @@ pub(crate) struct TrainerArgs {
     /// or a minute]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
     pub(crate) child_timeout: Option<f64>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "WrapArgs::is_off")]
+    pub(crate) wrap: WrapArgs,
     /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

@@ -3,13 +3,16 @@
 use super::TrainerArgs;
 use crate::exit::Usage;
 
+/// What a study may say, or be combined with, where a COMMAND is trained.
+const OF_COMMANDS: [&str; 5] = ["command", "child_timeout", "batch", "data_seed", "wrap"];
+
 impl TrainerArgs {
     /// Refuses options that a study declares itself.
     pub(crate) fn check_with_study(&self) -> anyhow::Result<()> {
         let allowed: &[&str] = if self.command.is_empty() {
             &["data"]
         } else {
-            &["command", "child_timeout", "batch", "data_seed"]
+            &OF_COMMANDS
         };
         let allowed = |name: &str| allowed.contains(&name);
         let (given, usual) = (
@@ -43,13 +46,13 @@ impl TrainerArgs {
             };
         }
         let mut table = table.clone();
-        if table.contains_key("command") {
-            let known = ["command", "child_timeout", "batch", "data_seed"];
-            if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
-                return Err(Usage::error(format!(
-                    "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
-                )));
-            }
+        let is_of_commands = |key: &&String| OF_COMMANDS.contains(&key.as_str());
+        if table.contains_key("command")
+            && let Some(other) = table.keys().find(|key| !is_of_commands(key))
+        {
+            return Err(Usage::error(format!(
+                "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
+            )));
         }
         let named = table.remove("data");
         let factory: Self = table

@@ -1,6 +1,6 @@
 //! The HTML page: words and tables; the charts draw themselves from the data at its foot.
 
-use cyclr::trainer::Unit;
+use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
@@ -224,10 +224,9 @@ fn planned(record: &Record) -> Vec<(String, String)> {
         (
             String::from("data"),
             format!(
-                "{} training, {} validation and {} test examples; batches of {}; {} updates an epoch",
+                "{} training{} examples; batches of {}; {} updates an epoch",
                 thousands(record.info.examples),
-                thousands(record.info.validation),
-                thousands(record.info.test),
+                held_out(&record.info),
                 record.info.batch,
                 record.info.updates_per_epoch()
             ),
@@ -262,4 +261,16 @@ fn planned(record: &Record) -> Vec<(String, String)> {
         ));
     }
     info
+}
+
+/// `, 5,000 validation and 10,000 test`; nothing of a program that measures for itself.
+fn held_out(info: &TrainerInfo) -> String {
+    match info.whole_runs {
+        Some(_) => String::new(),
+        None => format!(
+            ", {} validation and {} test",
+            thousands(info.validation),
+            thousands(info.test)
+        ),
+    }
 }

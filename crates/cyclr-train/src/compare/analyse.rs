@@ -5,7 +5,7 @@ use cyclr::stats::{
     self, Comparison, ExampleSpread, Interval, Rules, StatsError, Summary, Time, Verdict,
     median_time, time_ratio,
 };
-use cyclr::trainer::{Objective, Unit};
+use cyclr::trainer::{Objective, TrainerInfo, Unit};
 
 use super::Plan;
 use super::plan::Grid;
@@ -20,12 +20,12 @@ use crate::{Error, ValidationPoint};
 pub(super) fn compare_arms(
     arms: &mut [ArmOutcome],
     plan: &Plan,
+    info: &TrainerInfo,
     objective: &Objective,
-    examples: u64,
 ) -> Result<(), Error> {
     for arm in arms.iter_mut() {
         for budget in &mut arm.budgets {
-            budget.samples = samples(&budget.runs, objective, examples)?;
+            budget.samples = samples(&budget.runs, objective, info.test)?;
         }
     }
     for (place, &fraction) in plan.budgets.iter().enumerate() {
@@ -34,7 +34,11 @@ pub(super) fn compare_arms(
             let at_budget: Vec<&BudgetOutcome> =
                 arms.iter().map(|arm| &arm.budgets[place]).collect();
             let differences = differences(&at_budget, reference, plan.margin, objective)?;
-            let target = target(at_budget[reference], plan.margin, objective);
+            // Whole runs are measured at their end alone.
+            let target = match info.whole_runs {
+                Some(_) => None,
+                None => target(at_budget[reference], plan.margin, objective),
+            };
             let times = at_budget.iter().map(|arm| {
                 let target = target.filter(|_| !arm.runs.is_empty());
                 let times = target.map(|target| {

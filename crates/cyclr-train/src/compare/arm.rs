@@ -223,6 +223,7 @@ mod tests {
             given_weights: false,
             averages: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
+            whole_runs: None,
         };
         let arm = Arm::of(ArmPolicy::Named("triangular2"));
         for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {

@@ -193,7 +193,9 @@ impl Plan {
     /// As [`Plan::check`], for an arm that does not fit its run.
     pub fn predicted_seconds(&self, begin: &Begin, sweeps: u64, jobs: usize) -> Result<f64, Error> {
         let (pace, info) = (&begin.pace, &begin.info);
-        let mut seconds = sweeps as f64 * pace.seconds_per_update;
+        // A sweep and about five probes.
+        let starts = if sweeps > 0 { 6.0 } else { 0.0 };
+        let mut seconds = sweeps as f64 * pace.seconds_per_update + starts * pace.seconds_per_start;
         for runs in self.planned(0) {
             let spec = runs.arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = runs.arm.schedule(&spec, runs.fraction, self, info)?;

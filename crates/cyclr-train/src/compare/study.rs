@@ -224,6 +224,7 @@ mod tests {
             given_weights: false,
             averages: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
+            whole_runs: None,
         }
     }
 

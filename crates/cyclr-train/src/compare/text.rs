@@ -87,6 +87,7 @@ impl Text<'_> {
     /// What else must be known, the most important first.
     fn notes(&self) -> Vec<String> {
         let notes = [
+            self.one_figure(),
             self.added_seeds(),
             self.learned_nothing(),
             self.one_seed(),
@@ -98,6 +99,17 @@ impl Text<'_> {
             self.published(),
         ];
         notes.into_iter().flatten().collect()
+    }
+
+    /// Of a program that makes whole runs and prints one figure.
+    fn one_figure(&self) -> Option<String> {
+        let whole = self.record.info.whole_runs?;
+        (!whole.test_apart).then(|| {
+            String::from(
+                "The program gives one figure: it chose the peak rates and is also what is reported, so that arms which \
+                 were tuned look better than on data of their own (--test-metric).",
+            )
+        })
     }
 
     fn added_seeds(&self) -> Option<String> {
@@ -114,6 +126,10 @@ impl Text<'_> {
     /// Arms whose objective, averaged over runs, is no better at the end than when it was first
     /// evaluated.
     fn learned_nothing(&self) -> Option<String> {
+        if self.record.info.whole_runs.is_some() {
+            // They are measured at their end alone.
+            return None;
+        }
         let idle = |arm: &BudgetOutcome| {
             let first = self.first_evaluation(arm)?;
             let last = arm.validation()?;
@@ -222,10 +238,13 @@ impl Text<'_> {
     /// What the figures cannot say.
     fn limits(&self) -> Vec<String> {
         let plan = &self.record.plan;
+        let examples = match self.record.info.whole_runs {
+            Some(_) => String::from("test data"),
+            None => format!("{} test examples", self.record.info.test),
+        };
         let mut limits = vec![format!(
             "The intervals are over seeds, not over examples: they say how much a new training would vary on the \
-             same {} test examples.",
-            self.record.info.test
+             same {examples}."
         )];
         if let Some(tune) = &plan.tuning {
             limits.push(format!(

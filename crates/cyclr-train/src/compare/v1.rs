@@ -82,7 +82,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
         });
     }
     check_outcomes(&plan, &arms).map_err(|reason| bad(reason.into()))?;
-    analyse::compare_arms(&mut arms, &plan, &objective, info.test)
+    analyse::compare_arms(&mut arms, &plan, &info, &objective)
         .map_err(|error| bad(error.to_string()))?;
     let mut record = Record {
         plan,
@@ -197,6 +197,7 @@ impl OldData {
             given_weights: false,
             averages: false,
             objective: Some(objective.clone()),
+            whole_runs: None,
         }
     }
 }

@@ -27,6 +27,7 @@ use cyclr::range::{
 use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 
 use crate::parallel::all_side_by_side;
+use crate::run::refuse_for_whole_runs;
 use crate::store::write_atomically;
 use crate::{Error, Watch};
 
@@ -96,6 +97,11 @@ impl RangeTest {
     /// [`Error::BadSweep`] if there are too few updates; [`Error::NotObeyed`] if the trainer does
     /// not obey weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
+        refuse_for_whole_runs(
+            info,
+            "a range test",
+            "give `compare` the bounds (--bounds LO..HI, --from FILE) or whole specs, and `train` a --policy",
+        )?;
         check_obeyed(self.weight_decay, info)?;
         if self.updates < Allowance::FEWEST_UPDATES {
             return Err(Error::BadSweep {

@@ -2,6 +2,7 @@ use cyclr::Hyper;
 use cyclr::trainer::{Direction, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
+use crate::run::refuse_for_whole_runs;
 use crate::{Error, Watch};
 
 /// What a range test measures.
@@ -137,6 +138,7 @@ fn next_stop(ramp: &Ramp, measure: Measure, made: u64) -> u64 {
 }
 
 pub(super) fn check_measure(info: &TrainerInfo, measure: Measure) -> Result<(), Error> {
+    refuse_for_whole_runs(info, "a sweep", "take the bounds from elsewhere")?;
     if matches!(measure, Measure::Validation { .. }) && info.validation == 0 {
         return Err(Error::Undecidable {
             option: "a range test on validation data",

@@ -14,13 +14,15 @@ mod outcome;
 mod plan;
 mod plateau;
 mod progress;
+mod refuse;
 mod resume;
 
 pub use average::Average;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
+pub(crate) use plan::troughs_of;
 pub use plan::{Budget, Plan, Planned, Task};
-pub(crate) use plan::{check_average, check_obeyed, troughs_of};
 pub(crate) use progress::Progress;
+pub(crate) use refuse::{check_average, check_obeyed, refuse_for_whole_runs};
 pub use resume::{Change, resume};
 
 /// Trains, and keeps nothing but the outcome.
@@ -232,7 +234,12 @@ impl<'a, 'w> Run<'a, 'w> {
             self.heed_interrupt()?;
             let hypers = self.next_hypers(stop);
             let began = Instant::now();
-            let updates_done = self.net.updates(&hypers)?;
+            let updates_done = self.net.updates(&hypers);
+            if updates_done.is_err() && self.plan.info().whole_runs.is_some() {
+                // Such a run cannot be halted; it was ended, and is made anew.
+                self.heed_interrupt()?;
+            }
+            let updates_done = updates_done?;
             let seconds = began.elapsed().as_secs_f64() / updates_done.len().max(1) as f64;
             self.keep_output()?;
             if let Some(stop_reason) = self.count(&hypers, updates_done, seconds)? {
@@ -247,7 +254,8 @@ impl<'a, 'w> Run<'a, 'w> {
     }
 
     /// The rates of the next updates: as many as take about a twentieth of a second, so that an
-    /// interrupt is heeded soon and a trainer in another process is not asked for each one.
+    /// interrupt is heeded soon and a trainer in another process is not asked for each one. All, if
+    /// the trainer makes whole runs only.
     fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
         const SECONDS: f64 = 0.05;
         let Progress {
@@ -256,7 +264,10 @@ impl<'a, 'w> Run<'a, 'w> {
             ..
         } = self.progress;
         let fit = (SECONDS * updates_done as f64 / compute_seconds) as u64;
-        let last = stop.min(updates_done + fit.clamp(1, 100));
+        let last = match self.plan.info().whole_runs {
+            Some(_) => stop,
+            None => stop.min(updates_done + fit.clamp(1, 100)),
+        };
         (updates_done..last)
             .map(|update| self.plan.schedule.at(update))
             .collect()

@@ -6,7 +6,8 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
-use crate::run::Average;
+use super::Average;
+use super::refuse::{check_average, check_decidable, check_obeyed, refuse_for_whole_runs};
 use crate::{Error, Pace};
 
 /// The troughs of a run, at most: each is an evaluation, and its place is kept in memory.
@@ -136,6 +137,11 @@ impl Plan {
         let Budget::Time(time) = task.budget else {
             return Self::of_updates(task, info, updates_of(task.budget, info)?);
         };
+        refuse_for_whole_runs(
+            info,
+            "a budget of time",
+            "give a budget in updates or epochs (--updates, --epochs)",
+        )?;
         let (pace, _) = Pace::measure(factory, task.seed)?;
         let without = updates_in(&pace, info, time, 0, task)?;
         let evaluations = Self::of_updates(task, info, without)?.evaluations();
@@ -223,8 +229,11 @@ impl Plan {
     }
 
     /// The first count of updates after `updates_done` at which the run stops to read: a trough, a
-    /// multiple of the grid, the end.
+    /// multiple of the grid, the end. Whole runs stop at the end alone.
     pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
+        if self.info().whole_runs.is_some() {
+            return self.end();
+        }
         let grid = self
             .task()
             .evaluate_every
@@ -330,62 +339,6 @@ fn last_stop(schedule: &Schedule, troughs: &[u64]) -> Result<u64, Error> {
             reason: "the first cycle of the schedule is longer: give more, or a shorter step"
                 .into(),
         })
-}
-
-pub(crate) fn check_obeyed(schedule: &Schedule, info: &TrainerInfo) -> Result<(), Error> {
-    if schedule.moves_momentum() && !info.momentum {
-        return Err(Error::NotObeyed { what: "momentum" });
-    }
-    if schedule.at(0).weight_decay.is_some() && !info.weight_decay {
-        return Err(Error::NotObeyed {
-            what: "weight decay",
-        });
-    }
-    Ok(())
-}
-
-fn check_decidable(task: &Task, info: &TrainerInfo, cyclical: bool) -> Result<(), Error> {
-    let refuse = |option, needed| Err(Error::Undecidable { option, needed });
-    let validation = "a validation split to decide by: set some of the training data aside for it";
-    if info.validation == 0 && task.stop_on_plateau {
-        return refuse("to stop when flat", validation);
-    }
-    if info.validation == 0 && task.target.is_some() {
-        return refuse("a target", validation);
-    }
-    if task.stop_on_plateau && !cyclical {
-        return refuse(
-            "to stop when flat",
-            "a schedule with cycles to compare, such as triangular2",
-        );
-    }
-    if task.target.is_some() && !cyclical && task.evaluate_every.is_none() {
-        return refuse(
-            "a target",
-            "evaluations on the way: take a schedule with cycles, or say how often to evaluate (--evaluate-every)",
-        );
-    }
-    Ok(())
-}
-
-/// Refuses to average where the trainer cannot, or where there is nothing to average.
-pub(crate) fn check_average(
-    average: Option<Average>,
-    info: &TrainerInfo,
-    cyclical: bool,
-) -> Result<(), Error> {
-    let needed = match average {
-        Some(Average::Troughs) if !info.averages => {
-            "a trainer that averages, as the embedded nets and cyclr.torch.Trainer do; another script \
-             answers `average` and `evaluate_average` (docs/protocol.md)"
-        }
-        Some(Average::Troughs) if !cyclical => {
-            "a schedule with cycles, such as triangular2, or a repeat"
-        }
-        Some(Average::Troughs) | None => return Ok(()),
-    };
-    let option = "to average the weights at troughs";
-    Err(Error::Undecidable { option, needed })
 }
 
 /// A length of time as seconds.

@@ -43,6 +43,24 @@ pub struct TrainerInfo {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub objective: Option<Objective>,
+    /// How runs are made of a trainer that makes whole runs only: all updates of a run in one
+    /// request, and evaluations after it. `None` for one that is asked for any updates.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub whole_runs: Option<WholeRuns>,
+}
+
+/// What a trainer that makes whole runs only can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WholeRuns {
+    /// Whether the rate may change within a run.
+    pub schedule: bool,
+    /// Whether what is reported is another figure than the one that decides.
+    pub test_apart: bool,
 }
 
 impl TrainerInfo {

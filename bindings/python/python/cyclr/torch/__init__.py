@@ -2,14 +2,25 @@
 
 - `CyclicLR`, `OneCycleLR`: torch's own, with the values from cyclr; `Schedule`: any spec.
 - `range_test`: finds the bounds on a model in mid-training, and leaves no trace.
-- `begin` and `attach`: a training loop of your own under ``cyclr find|train|compare``, with a few lines more.
+- `begin`, `attach` and `step`: a training loop of your own under ``cyclr find|train|compare``, with a few lines more.
 - `Trainer` and `serve`: a training script under ``cyclr find|train|compare``.
 """
 
-from cyclr.torch._attach import Attached, attach, begin
+from cyclr.torch._attach import Attached, attach, begin, step
 from cyclr.torch._range_test import range_test
 from cyclr.torch._schedule import Schedule
 from cyclr.torch._schedulers import CyclicLR, OneCycleLR
 from cyclr.torch._trainer import Trainer, serve
 
-__all__ = ["Attached", "CyclicLR", "OneCycleLR", "Schedule", "Trainer", "attach", "begin", "range_test", "serve"]
+__all__ = [
+    "Attached",
+    "CyclicLR",
+    "OneCycleLR",
+    "Schedule",
+    "Trainer",
+    "attach",
+    "begin",
+    "range_test",
+    "serve",
+    "step",
+]

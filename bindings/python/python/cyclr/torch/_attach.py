@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import gc
 import io
+import pickle
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Callable, Optional, Union
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
-from torch.utils.data import DataLoader
 
 from cyclr import _attach
 from cyclr._attach import Begun
 from cyclr._cyclr import CyclrError
-from cyclr._loop import Figures
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
 from cyclr.torch._counting import CountsUpdates
 from cyclr.torch._distributed import rank, world_size
-from cyclr.torch._groups import Groups
+from cyclr.torch._feed import feed
+from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._losses import Losses
+from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._registered import can_be_placed, unregistered
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -147,6 +148,7 @@ def attach(
         objective=objective_of(objective),
     )
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out)
+    _attached.append(attached)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
     return attached
@@ -187,11 +189,15 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped, self._is_told = scaler, False, False
+        self._is_endless = False
         # The models as one: what they share is kept once.
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
             return
         self._losses = Losses().watch()
+        self._is_opening = False
+        if train is not None and not isinstance(train, (list, tuple)):
+            feed(train, self.iterated)
         for one in self._optimizers:
             one.register_step_pre_hook(self._before_step)
             one.register_step_post_hook(self._after_step)
@@ -201,7 +207,11 @@ class Attached(_attach.Attached):
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
-            self._deny_snapshots(unregistered(self._models, self._optimizers, self._scaler))
+            names = unregistered(self._models, self._optimizers, self._scaler)
+            if names:
+                self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
+            elif (unsafe := self._unsafe()) is not None:
+                self._deny_snapshots(unsafe)
         return super().info
 
     def register(self, own: Any = None, *, save: Any = None, load: Any = None) -> None:
@@ -235,15 +245,25 @@ class Attached(_attach.Attached):
                 module.training = training
             restore_order(self.held_out[split], order)
 
-    def _deny_snapshots(self, names: Sequence[str]) -> None:
-        if names and rank() == 0:
-            print(
-                f"cyclr: no state of {', '.join(names)} is registered (lr.register, model=, scaler=): a run that is stopped "
-                "starts anew",
-                file=sys.stderr,
+    def _deny_snapshots(self, why: str) -> None:
+        if rank() == 0:
+            print(f"cyclr: {why}: a run that is stopped starts anew", file=sys.stderr)
+        self._info = replace(self._info, snapshots=False)
+
+    def _unsafe(self) -> Optional[str]:
+        """What a state would hold that is not read back, as reading it could run code; ``None`` if nothing."""
+        file = io.BytesIO()
+        torch.save(self._own_state(), file)
+        try:
+            torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+        except pickle.UnpicklingError as error:
+            found = re.search(r"GLOBAL (\S+)", str(error))
+            what = found.group(1) if found else "an object that is none"
+            return (
+                f"states are read with weights_only=True, and what is registered holds {what}, which is no tensor, number, "
+                "text, list or dict (hand those over, or name the class to torch.serialization.add_safe_globals)"
             )
-        if names:
-            self._info = replace(self._info, snapshots=False)
+        return None
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
@@ -269,6 +289,43 @@ class Attached(_attach.Attached):
             return
         self._has_stepped = False
         self._count(loss, correct)
+
+    def iterated(self, loader: Any) -> Optional[Iterator[Any]]:
+        """What a loop gets that iterates the training loader itself; ``None`` for a pass of the loader's own.
+
+        Under `epochs` it is `batches`. A loop without them goes through one pass that never ends,
+        so that it can be gone back into; what the script does between epochs does not run.
+        """
+        if self._is_opening:
+            return None
+        return self.batches(loader) if self._epoch is not None and not self._is_endless else self._endlessly(loader)
+
+    def _endlessly(self, loader: Any) -> Iterator[Any]:
+        if not self._is_endless and rank() == 0:
+            print(
+                "cyclr: the script stays in its first pass over train=..., and what it does between epochs does not run; "
+                "a loop that needs it iterates lr.epochs(n)",
+                file=sys.stderr,
+            )
+        self._is_endless = True
+        assert self.loop is not None
+        for epoch in self.epochs(0):
+            if hasattr(getattr(loader, "sampler", None), "set_epoch"):
+                loader.sampler.set_epoch(epoch)
+            done = self.loop.updates_done
+            yield from self.batches(loader)
+            if self.loop.updates_done == done and self._restored is None:
+                raise CyclrError(
+                    "a whole pass over train=... made no update: call lr.step() after optimizer.step(), and iterate "
+                    "another loader where nothing is trained"
+                )
+
+    def _open(self, loader: Any) -> Any:
+        self._is_opening = True
+        try:
+            return iter(loader)
+        finally:
+            self._is_opening = False
 
     def _begin_pass(self, loader: Any) -> Any:
         if self._info.snapshots and self._epoch is not None and loader is not self._train:
@@ -304,73 +361,22 @@ class Attached(_attach.Attached):
         return file.getvalue()
 
     def _unpacked(self, state: bytes) -> dict[str, Any]:
-        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=False))
+        saved: dict[str, Any] = mine(torch.load(io.BytesIO(state), map_location="cpu", weights_only=True))
         return saved
 
 
-def refuse_closures(optimizer: Optimizer) -> None:
-    """Refuses what makes many measurements in an update."""
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise CyclrError(
-            "LBFGS measures the loss several times in an update, which a loop does not show: use cyclr.torch.Trainer "
-            "with step=..., which calls its step(closure)"
-        )
+def step(*, loss: Any = None, correct: Any = None) -> None:
+    """As `Attached.step` of the loop that is attached, where its name is not at hand.
+
+    Raises:
+        CyclrError: Nothing is attached.
+    """
+    if not _attached:
+        raise CyclrError("step() counts an update of a loop that is attached: call attach() before it")
+    _attached[-1].step(loss=loss, correct=correct)
 
 
-def read_at_once(figures: Sequence[Figures]) -> list[list[Metric]]:
-    """The metrics of updates, with one wait for the device."""
-    for name in ("loss", "correct"):
-        waiting = [one for one in figures if isinstance(getattr(one, name), torch.Tensor)]
-        if waiting:
-            values = torch.stack([getattr(one, name).detach().double().reshape(()) for one in waiting]).tolist()
-            for one, value in zip(waiting, values):
-                setattr(one, name, value)
-    return [one.metrics() for one in figures]
-
-
-def can_be_placed(loader: Any) -> bool:
-    """Whether a pass over a loader can be gone into again: its order follows from generators that are known."""
-    if isinstance(loader, (list, tuple)):
-        return True
-    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, torch.utils.data.IterableDataset):
-        return False
-    return not loader.persistent_workers and type(loader.sampler) in _KNOWN_SAMPLERS
-
-
-_KNOWN_SAMPLERS = (
-    torch.utils.data.RandomSampler,
-    torch.utils.data.SequentialSampler,
-    torch.utils.data.SubsetRandomSampler,
-    torch.utils.data.WeightedRandomSampler,
-    torch.utils.data.DistributedSampler,
-)
-
-
-def unregistered(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], scaler: Any) -> list[str]:
-    """What else of this process has state that trains: models, optimizers and scalers, by name."""
-    gc.collect()
-    things = [thing for thing in gc.get_objects() if issubclass(type(thing), _WITH_STATE)]
-    known = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
-    others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - known]
-    inner = {id(module) for other in others for module in other.modules() if module is not other}
-    found = [other for other in others if id(other) not in inner]
-    for thing in things:
-        is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
-        if is_scaler or (isinstance(thing, Optimizer) and not any(thing is one for one in optimizers)):
-            found.append(thing)
-    return sorted({type(thing).__name__ for thing in found})
-
-
-_WITH_STATE = (torch.nn.Module, Optimizer, torch.amp.GradScaler)
-
-
-def _tensors(module: torch.nn.Module) -> set[int]:
-    """The tensors of a module itself; a loss has none that change."""
-    if isinstance(module, torch.nn.modules.loss._Loss):
-        return set()
-    parts = module.__dict__
-    own = [*parts.get("_parameters", {}).values(), *parts.get("_buffers", {}).values()]
-    return {id(tensor) for tensor in own if tensor is not None}
+_attached: list[Attached] = []
 
 
 def loader_size(loader: Any) -> int:

@@ -21,11 +21,10 @@ from cyclr._cyclr import CyclrError, Hyper
 from cyclr._loop import Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
-from cyclr.torch._attach import read_at_once, refuse_closures
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._feed import Feed
-from cyclr.torch._groups import Groups
-from cyclr.torch._losses import Losses
+from cyclr.torch._groups import Groups, refuse_closures
+from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._seeds import move_seeds
 from cyclr.torch._together import open_here, share_over, summed
 from cyclr.torch._trainer import seed_all

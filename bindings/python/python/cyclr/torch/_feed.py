@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Callable, Optional
 
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
@@ -54,3 +56,20 @@ class Feed:
     def examples(self) -> int:
         """Examples of a pass; 1 if it is not known."""
         return 1 if self.loader is None else _given(self.loader, self.batch_size)
+
+
+def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> None:
+    """Lets a loader give what ``iterated`` says; where that is ``None``, its own batches.
+
+    A loader that cannot be changed so (made in C, or with slots) stays as it is.
+    """
+    kind = type(loader)
+
+    def begins(self: Any) -> Any:
+        given = iterated(self)
+        return kind.__iter__(self) if given is None else given
+
+    fed = type(kind.__name__, (kind,), {"__iter__": begins})
+    # Accelerate's loaders say that they are of another class, and cannot be assigned to.
+    with contextlib.suppress(TypeError):
+        object.__dict__["__class__"].__set__(loader, fed)

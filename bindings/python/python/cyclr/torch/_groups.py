@@ -127,3 +127,12 @@ def set_momentum(group: dict[str, Any], momentum: float) -> None:
 
 def _first_rate(group: dict[str, Any]) -> float:
     return float(group.get("initial_lr", group["lr"]))
+
+
+def refuse_closures(optimizer: Optimizer) -> None:
+    """Refuses what makes many measurements in an update."""
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise cyclr.CyclrError(
+            "LBFGS measures the loss several times in an update, which a loop does not show: use cyclr.torch.Trainer "
+            "with step=..., which calls its step(closure)"
+        )

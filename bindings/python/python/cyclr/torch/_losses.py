@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import torch
+
+from cyclr._loop import Figures
+from cyclr._trainer import Metric
 
 _seen: list[Losses] = []
 
@@ -102,3 +106,14 @@ def _noting(scale: Callable[..., Any]) -> Callable[..., Any]:
         return scaled
 
     return noted
+
+
+def read_at_once(figures: Sequence[Figures]) -> list[list[Metric]]:
+    """The metrics of updates, with one wait for the device."""
+    for name in ("loss", "correct"):
+        waiting = [one for one in figures if isinstance(getattr(one, name), torch.Tensor)]
+        if waiting:
+            values = torch.stack([getattr(one, name).detach().double().reshape(()) for one in waiting]).tolist()
+            for one, value in zip(waiting, values):
+                setattr(one, name, value)
+    return [one.metrics() for one in figures]

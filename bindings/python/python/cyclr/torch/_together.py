@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, Optional
 
 import torch
 import torch.distributed as dist
 
-from cyclr._cyclr import CyclrError
-from cyclr._requests import Share, open_pipes
-from cyclr._trainer import Metric
+from cyclr._cyclr import CyclrError, Hyper
+from cyclr._requests import Requests, Share, open_pipes
+from cyclr._trainer import Build, Evaluation, Metric, Split, Trainer, TrainerInfo
 from cyclr.torch._distributed import rank, world_size
 
 _ANY_TIME = timedelta(days=365)
@@ -47,6 +49,40 @@ def share_over() -> Optional[Share]:
             "first"
         )
     return _over_store()
+
+
+def serve_together(build: Build) -> None:
+    """Does what cyclr asks for, in all processes; the first of them answers."""
+    requests = Requests(open_here(), share_over())
+    trainer = _Together(build(requests.run))
+    requests.answer_by(trainer)
+    while (hypers := requests.until_updates()) is not None:
+        requests.answer_updates([list(metrics) for metrics in trainer.updates(hypers)])
+
+
+class _Together:
+    """A run that is in all processes, and its state."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    @property
+    def info(self) -> TrainerInfo:
+        return self._trainer.info
+
+    def updates(self, hypers: Sequence[Hyper]) -> Sequence[Sequence[Metric]]:
+        return self._trainer.updates(hypers)
+
+    def evaluate(self, split: Split) -> Evaluation:
+        return self._trainer.evaluate(split)
+
+    def state(self) -> bytes:
+        file = io.BytesIO()
+        torch.save(gathered(self._trainer.state()), file)
+        return file.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        self._trainer.restore(mine(torch.load(io.BytesIO(state), weights_only=True)))
 
 
 def summed(figures: list[list[Metric]]) -> list[list[Metric]]:

@@ -6,22 +6,27 @@ import contextlib
 import io
 import math
 import pickle
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Callable, Optional, Union
 
 import torch
 from torch.optim import Optimizer
 
 import cyclr
+from cyclr._attach import examples_in
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
+from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._average import Average, norms_of, one_pass
 from cyclr.torch._batches import Batches, Forward, batch_size
-from cyclr.torch._distributed import agreed, world_size
+from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
+from cyclr.torch._registered import unregistered
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -31,6 +36,7 @@ from cyclr.torch._state import (
     restore_random,
     with_modes,
 )
+from cyclr.torch._together import serve_together
 
 Step = Callable[[Any], Figures]
 
@@ -201,6 +207,17 @@ class Trainer:
         for batch in one_pass(self.loader):
             self.forward(batch)
 
+    def lack(self) -> Optional[str]:
+        """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
+        if getattr(self.loader, "persistent_workers", False):
+            return "the random numbers of persistent workers cannot be saved"
+        if self.own_step is None and self.own_evaluate is None:
+            return None
+        names = unregistered([self.model], self.optimizers, self.scaler)
+        if not names:
+            return None
+        return f"the state of {', '.join(names)} is not known here (cyclr.torch.attach takes any by lr.register)"
+
     def _step(self, batches: list[Any]) -> dict[str, Any]:
         """One update, as most scripts make it."""
         for optimizer in self.optimizers:
@@ -270,6 +287,9 @@ def serve(
 ) -> Optional[Outcome]:
     """As `cyclr.serve`, with torch's and Python's generators seeded before ``build`` is called.
 
+    Of processes that train together each calls it, after ``init_process_group``: the first hears
+    cyclr, and all do what it says.
+
     Example:
         A script that trains by itself, and under ``cyclr compare -- python train.py``::
 
@@ -280,7 +300,26 @@ def serve(
 
             cyclr.torch.serve(build, policy="triangular2(base=0.01, max=0.1, step=2ep)", epochs=8)
     """
+    if is_driven():
+        build = _resumable(build)
+    if is_driven() and world_size() > 1:
+        serve_together(seeded(build))
+        return None
     return cyclr.serve(seeded(build), policy=policy, updates=updates, epochs=epochs, seed=seed)
+
+
+def _resumable(build: Build) -> Build:
+    """``build``, whose training offers no states where something is missing from them."""
+
+    def built(run: cyclr.Run) -> cyclr.Trainer:
+        trainer = build(run)
+        if isinstance(trainer, Trainer) and (lack := trainer.lack()) is not None:
+            trainer._info = replace(trainer.info, snapshots=False)
+            if rank() == 0:
+                print(f"cyclr: {lack}: a run that is stopped starts anew", file=sys.stderr)
+        return trainer
+
+    return built
 
 
 def seeded(build: Build) -> Build:
@@ -307,6 +346,8 @@ def seed_all(seed: int) -> None:
 
 def _given(loader: Any, size: int) -> int:
     """Examples that a pass over the loader gives."""
+    if isinstance(loader, (list, tuple)):
+        return sum(examples_in(batch) for batch in loader)
     sampler = getattr(loader, "sampler", None)
     try:
         if getattr(loader, "batch_size", None) is None or getattr(loader, "drop_last", False):
@@ -317,13 +358,23 @@ def _given(loader: Any, size: int) -> int:
 
 
 def _held_out(name: str, loader: Any) -> int:
-    """Examples of a held-out split."""
+    """Examples of a held-out split; a loader that does not tell is gone through once."""
     if loader is None:
         return 0
     data = getattr(loader, "dataset", None)
-    try:
-        return len(data) if hasattr(data, "__len__") else len(loader)  # type: ignore[arg-type]
-    except TypeError:
+    if data is None and hasattr(loader, "__getitem__") and not isinstance(loader, (list, tuple)):
+        data = loader
+    if hasattr(data, "__len__"):
+        return len(data)  # type: ignore[arg-type]
+    order, generators = capture_order(loader), capture_random()
+    count = sum(examples_in(batch) for batch in loader)
+    restore_order(loader, order)
+    restore_random(generators)
+    if count == 0 and hasattr(loader, "__len__"):
+        # Its batches have no length that is known.
+        return len(loader)
+    if count == 0:
         raise ValueError(
-            f"the {name} loader does not tell how many examples it gives: its data set needs a __len__"
-        ) from None
+            f"the {name} loader does not tell how many examples it gives: give it a data set with a length"
+        )
+    return count

@@ -143,7 +143,8 @@ struct Forecast {
     updates: u64,
     /// Of the range test, at most.
     range_test_updates: u64,
-    predicted_seconds: f64,
+    /// `None` for a program that makes whole runs: none is made to time it.
+    predicted_seconds: Option<f64>,
 }
 
 /// The one JSON document, if one is wanted: of several comparisons an array.
@@ -430,9 +431,12 @@ fn sweeps(plan: &Plan) -> u64 {
 
 /// What the plan would take, at the pace that was measured.
 fn forecast(plan: &Plan, begin: &Begin, jobs: usize, json: bool) -> anyhow::Result<Box<Forecast>> {
-    let seconds = plan.predicted_seconds(begin, sweeps(plan), jobs)?;
     let pace = &begin.pace;
-    if !json {
+    let seconds = match begin.info.whole_runs {
+        Some(_) => None,
+        None => Some(plan.predicted_seconds(begin, sweeps(plan), jobs)?),
+    };
+    if let (Some(seconds), false) = (seconds, json) {
         out!(
             "predicted: {seconds:.0} s on {jobs} jobs (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
             pace.seconds_per_start,

@@ -201,7 +201,7 @@ type Observer<'o> = &'o mut dyn FnMut(&CompareEvent);
 impl Comparing<'_> {
     fn go(
         self,
-        pace: Pace,
+        mut pace: Pace,
         about: BTreeMap<String, String>,
         observer: Observer,
     ) -> Result<Record, Error> {
@@ -215,7 +215,11 @@ impl Comparing<'_> {
             });
         }
         self.final_runs(&mut arms, observer)?;
-        analyse::compare_arms(&mut arms, &self.plan, &self.objective, self.info.test)?;
+        if self.info.whole_runs.is_some() {
+            check_alike(&arms)?;
+            pace = paced(&arms);
+        }
+        analyse::compare_arms(&mut arms, &self.plan, &self.info, &self.objective)?;
         let record = self.record(pace, about, range, arms);
         let winner = export::winner_toml(&record)?;
         self.folder.finish(&record, winner.as_deref())?;
@@ -272,5 +276,57 @@ impl Comparing<'_> {
             BoundsSource::Given { base_lr, max_lr } => Some((base_lr, max_lr)),
             _ => range.map(|range| (range.base_lr, range.max_lr)),
         }
+    }
+}
+
+/// Refuses whole runs that show that the seed or the rate is not used. Of single updates, whose
+/// losses would show it, nothing is known.
+fn check_alike(arms: &[ArmOutcome]) -> Result<(), Error> {
+    let seeds = |arm: &ArmOutcome| {
+        let values = arm.whole().runs.iter().map(|run| Some(run.values?.test));
+        values.collect::<Vec<_>>()
+    };
+    let rates = |arm: &ArmOutcome| {
+        let trials = arm.tuning.iter().flat_map(|tuning| &tuning.trials);
+        trials.map(|trial| trial.validation).collect::<Vec<_>>()
+    };
+    let of = |what, values: Vec<Vec<Option<f64>>>| match one_figure(&values) {
+        Some(figure) => Err(Error::RunsAlike { what, figure }),
+        None => Ok(()),
+    };
+    of("seed", arms.iter().map(seeds).collect())?;
+    of("rate", arms.iter().map(rates).collect())
+}
+
+/// A figure of a group, if there are groups of several and all members of each have the same.
+fn one_figure(groups: &[Vec<Option<f64>>]) -> Option<f64> {
+    let mut figure = None;
+    for group in groups.iter().filter(|group| group.len() > 1) {
+        let first = group[0]?;
+        if group.iter().any(|value| *value != Some(first)) {
+            return None;
+        }
+        figure = Some(first);
+    }
+    figure
+}
+
+/// What an update took in the final runs, its part of the start and of the evaluation included.
+fn paced(arms: &[ArmOutcome]) -> Pace {
+    let runs = arms
+        .iter()
+        .flat_map(|arm| &arm.budgets)
+        .flat_map(|budget| &budget.runs);
+    let (updates, seconds) = runs.fold((0, 0.0), |(updates, seconds), run| {
+        (updates + run.updates_done, seconds + run.seconds)
+    });
+    Pace {
+        seconds_per_update: if updates > 0 {
+            seconds / updates as f64
+        } else {
+            0.0
+        },
+        updates_timed: updates,
+        ..Pace::default()
     }
 }

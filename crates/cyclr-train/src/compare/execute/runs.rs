@@ -79,7 +79,10 @@ impl Comparing<'_> {
             None => format!("final/{fraction}/{arm_folder}-seed{seed}"),
         };
         let task = Task {
-            evaluate_every: Some(self.plan.evaluate_every(fraction)),
+            evaluate_every: match self.info.whole_runs {
+                Some(_) => None,
+                None => Some(self.plan.evaluate_every(fraction)),
+            },
             save_every: Duration::from_secs(10),
             average: declared.average,
             ..Task::new(spec, seed, Budget::Updates(updates))

@@ -34,12 +34,12 @@ fn judge(record: &mut Record) {
     }
     let Record {
         plan,
+        info,
         objective,
         arms,
-        info,
         ..
     } = record;
-    analyse::compare_arms(arms, plan, objective, info.test).unwrap();
+    analyse::compare_arms(arms, plan, info, objective).unwrap();
     record.conclusion = conclusion(record);
 }
 
@@ -70,6 +70,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             given_weights: false,
             averages: false,
             objective: Some(objective.clone()),
+            whole_runs: None,
         },
         about: BTreeMap::new(),
         pace: Pace {
