@@ -212,7 +212,8 @@ fn find(names: &[String], known: &Names) -> Vec<usize> {
         (0..names.len()).filter(is).collect()
     };
     let found = known.iter().map(with).find(|found| !found.is_empty());
-    found.map_or_else(Vec::new, |found| found)
+    // None of the lists is among the names.
+    found.unwrap_or_default()
 }
 
 fn is_index(name: &str) -> bool {
