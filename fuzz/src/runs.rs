@@ -192,7 +192,7 @@ pub(crate) fn report(data: &[u8]) {
         place.of_parts(&["result.json"], data);
         place.write("comparison.json", b"{}");
         if let Ok(Some(record)) = read_comparison(place.path()) {
-            let _ = cyclr_cli::fuzzing::report(record);
+            let _ = cyclr_cli::fuzzing::report(&record);
         }
     });
 }

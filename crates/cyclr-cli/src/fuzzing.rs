@@ -15,8 +15,8 @@ pub fn read_answer(line: &[u8]) {
 ///
 /// # Errors
 /// A spec of the record that does not fit its run.
-pub fn report(record: Record) -> Result<usize, cyclr::Error> {
-    Ok(characters(&Report::new(std::slice::from_ref(&record))?))
+pub fn report(record: &Record) -> Result<usize, cyclr::Error> {
+    Ok(characters(&Report::new(std::slice::from_ref(record))?))
 }
 
 /// The same of a judged table.

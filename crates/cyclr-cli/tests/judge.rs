@@ -162,7 +162,7 @@ fn the_json_and_the_report_have_every_value() {
 fn a_hundred_thousand_rows_make_a_page_that_opens() {
     use std::fmt::Write as _;
     let mut text = String::from("arm,seed,acc\n");
-    for k in 0..50_000 {
+    for k in 0..50_000_u64 {
         let (a, b) = (7_919 * k % 10_007, 104_729 * k % 10_007);
         writeln!(
             text,

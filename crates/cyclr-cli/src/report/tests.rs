@@ -195,7 +195,7 @@ fn a_browser_draws_every_chart_and_shows_values_at_the_pointer() {
         return;
     };
     for width in [400, 1100] {
-        let seen = probe(&browser, &report().html(), width);
+        let seen = probe(&browser, report().html(), width);
         assert_eq!(seen["problems"], Value::Array(Vec::new()));
         assert_eq!(seen["width"], width);
         let page = seen["page"].as_u64().unwrap();

@@ -212,16 +212,17 @@ fn find(names: &[String], known: &Names) -> Vec<usize> {
         (0..names.len()).filter(is).collect()
     };
     let found = known.iter().map(with).find(|found| !found.is_empty());
-    found.map_or_else(Vec::new, |found| found)
+    // None of the lists is among the names.
+    found.unwrap_or_default()
 }
 
 fn is_index(name: &str) -> bool {
     name.is_empty() || name.starts_with("unnamed") || name == "index"
 }
 
-/// The seed in the name of a column: `3`, `seed_3`, `seed3`, `s3`, `run 3`.
+/// The seed in the name of a column: `3`, `seed_3`, `seed3`, `run 3`.
 pub(super) fn seed_in(name: &str) -> Option<String> {
-    let digits = ["seed", "run", "rep", "trial", "fold", "s", "r"]
+    let digits = ["seed", "run", "rep", "trial", "fold"]
         .iter()
         .find_map(|word| name.strip_prefix(word));
     let digits = digits.unwrap_or(name).trim_start_matches('_');

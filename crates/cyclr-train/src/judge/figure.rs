@@ -112,25 +112,6 @@ impl Figure {
         })
     }
 
-    pub(super) fn margin(
-        &self,
-        objective: &Objective,
-        margin: Option<f64>,
-    ) -> Result<f64, JudgeError> {
-        match (margin, objective.unit) {
-            (Some(margin), _) if margin > 0.0 && margin.is_finite() => Ok(margin),
-            (Some(margin), _) => Err(JudgeError::Asked(format!(
-                "the margin is {margin}: it must be above 0"
-            ))),
-            (None, Unit::Points) => Ok(POINTS),
-            (None, Unit::Own) => Err(JudgeError::Asked(format!(
-                "say with --margin which difference in `{}` would not matter; of an accuracy say --unit fraction or \
-                 --unit percent, and the margin is {POINTS} points",
-                objective.name
-            ))),
-        }
-    }
-
     /// A value in the objective's unit.
     ///
     /// # Errors
@@ -146,6 +127,25 @@ impl Figure {
             Some(true) => Ok(Unit::Points.of(value)),
             Some(false) | None => Ok(value),
         }
+    }
+}
+
+/// The margin that was given, or the usual one of an accuracy.
+pub(super) fn checked_margin(
+    objective: &Objective,
+    margin: Option<f64>,
+) -> Result<f64, JudgeError> {
+    match (margin, objective.unit) {
+        (Some(margin), _) if margin > 0.0 && margin.is_finite() => Ok(margin),
+        (Some(margin), _) => Err(JudgeError::Asked(format!(
+            "the margin is {margin}: it must be above 0"
+        ))),
+        (None, Unit::Points) => Ok(POINTS),
+        (None, Unit::Own) => Err(JudgeError::Asked(format!(
+            "say with --margin which difference in `{}` would not matter; of an accuracy say --unit fraction or \
+             --unit percent, and the margin is {POINTS} points",
+            objective.name
+        ))),
     }
 }
 

@@ -33,6 +33,7 @@ use cyclr::trainer::Objective;
 use serde::{Deserialize, Serialize};
 
 pub use figure::Figure;
+use figure::checked_margin;
 pub use read::{Values, read_values};
 
 use crate::compare::example_spread;
@@ -149,7 +150,7 @@ pub enum JudgeError {
 /// whether more is better; [`JudgeError::Statistics`] for values or a margin beyond 1e100.
 pub fn judge(values: &Values, question: &Question) -> Result<Judgement, JudgeError> {
     let objective = question.figure.objective(values.figure.as_deref())?;
-    let margin = question.figure.margin(&objective, question.margin)?;
+    let margin = checked_margin(&objective, question.margin)?;
     let reference = values.arms.iter().position(|a| *a == question.reference);
     let reference = reference.ok_or_else(|| JudgeError::NoReference {
         reference: question.reference.clone(),

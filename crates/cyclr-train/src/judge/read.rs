@@ -122,7 +122,7 @@ impl<'a> Gathered<'a> {
             Shape::Long { arm, value, figure } => {
                 if let Some(figure) = figure {
                     let name = self.text(row, *figure)?;
-                    if !self.is_asked(name)? {
+                    if !self.is_asked(&name)? {
                         return Ok(());
                     }
                 }
@@ -204,12 +204,12 @@ impl<'a> Gathered<'a> {
     }
 
     /// Whether a figure is the one that is asked for; without a question, there may be only one.
-    fn is_asked(&mut self, name: String) -> Result<bool, TableError> {
+    fn is_asked(&mut self, name: &str) -> Result<bool, TableError> {
         if let Some(asked) = &self.question.figure.name {
-            return Ok(plain_name(asked) == plain_name(&name));
+            return Ok(plain_name(asked) == plain_name(name));
         }
-        let first = self.values.figure.get_or_insert_with(|| name.clone());
-        if *first == name {
+        let first = self.values.figure.get_or_insert_with(|| String::from(name));
+        if first == name {
             return Ok(true);
         }
         let reason = format!("it has the figures {first} and {name}: say which with --metric");

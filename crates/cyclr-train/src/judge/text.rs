@@ -1,7 +1,5 @@
 //! What a judged table says to people, in the words of a comparison.
 
-use std::collections::BTreeSet;
-
 use cyclr::stats::Verdict;
 
 use super::{Judged, Judgement, Question};
@@ -148,11 +146,9 @@ impl Text<'_> {
 
     /// `adam lacks 3 and 4 and has 7`
     fn other_seeds(&self, arm: usize) -> String {
-        let [own, reference] =
-            [arm, self.standings.reference].map(|arm| match self.judged.arms[arm].seeds() {
-                Some(seeds) => seeds,
-                None => BTreeSet::new(),
-            });
+        // The reference has seeds, and so has every row.
+        let seeds = |arm: usize| self.judged.arms[arm].seeds().unwrap_or_default();
+        let (own, reference) = (seeds(arm), seeds(self.standings.reference));
         let said = |word: &str, seeds: Vec<&str>| match seeds.len() {
             0 => None,
             1..=SEEDS => Some(format!("{word} {}", listed(&seeds))),
