@@ -25,7 +25,7 @@ COMMANDS = {
         [PYTHON, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", str(OWN_LOOP / "accelerated.py")],
     ),
     "npm": ("npm", [*NPM, f"{PYTHON} {OWN_LOOP / 'accelerated.py'}"]),
-    "lightning cli": ("jsonargparse", [PYTHON, str(OWN_LOOP / "lightning_cli.py"), "fit"]),
+    "lightning cli": ("typeshed_client", [PYTHON, str(OWN_LOOP / "lightning_cli.py"), "fit"]),
 }
 
 
