@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 
 /// Files, and what was in them: their length and the CRC-32C of their bytes.
@@ -70,6 +70,12 @@ fn content(path: &Path) -> anyhow::Result<String> {
     };
     let (length, crc) = read().with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(format!("{length} bytes, CRC-32C {crc:08x}"))
+}
+
+/// The text of a file that was named on the command line, which should be what is wanted.
+pub(crate) fn read_text(path: &Path, wanted: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| anyhow!("{} cannot be read: {error}; give {wanted}", path.display()))
 }
 
 /// Whether a program begins with `#!`.

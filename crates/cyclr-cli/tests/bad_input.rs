@@ -118,7 +118,9 @@ fn what_must_be_known_of_the_data_is_said_once() {
     let compare = [
         "compare", "--plan", "--data", letters, "--budget", "40", "--batch", "4",
     ];
-    let find = ["find", "--plan", "--data", pictures, "--batch", "4"];
+    let find = [
+        "find", "--plan", "--data", pictures, "--net", "mlp", "--batch", "4",
+    ];
     for (args, words) in [
         (&train[..], "EMNIST stores its images transposed"),
         (&compare, "EMNIST stores its images transposed"),

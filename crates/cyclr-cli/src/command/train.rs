@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, spec};
 use crate::exit::{NoReliableAnswer, Usage};
+use crate::files::read_text;
 use crate::progress::{Progress, figures, interrupt};
 use crate::say::{note, out};
 
@@ -230,7 +231,7 @@ fn policy(text: &str) -> anyhow::Result<(Spec, Option<WinnerFile>)> {
     if path.extension().is_none_or(|extension| extension != "toml") {
         return Ok((spec(text)?, None));
     }
-    let file = std::fs::read_to_string(path).with_context(|| format!("{text} cannot be read"))?;
+    let file = read_text(path, "a spec, or the winner.toml of a comparison")?;
     let winner = WinnerFile::read(&file).with_context(|| text.to_owned())?;
     Ok((winner.policy.clone(), Some(winner)))
 }

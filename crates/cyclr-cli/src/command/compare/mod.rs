@@ -24,6 +24,7 @@ use crate::command::report;
 use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
+use crate::files::read_text;
 use crate::progress::{Progress, interrupt};
 use crate::report::Report;
 use crate::say::{note, out};
@@ -249,8 +250,7 @@ fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
     let Some(file) = &args.from else {
         return Ok(args.bounds);
     };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = read_text(file, "the file that `cyclr find --json` wrote")?;
     let answer: AnswerRecord = serde_json::from_str(&text).map_err(|error| {
         let file = file.display();
         Usage::error(format!(
@@ -305,8 +305,7 @@ fn arm(text: &str) -> anyhow::Result<Arm> {
 
 /// The comparisons of a study file.
 fn of_study(args: &CompareArgs, file: &Path, out: &Path) -> anyhow::Result<Vec<Comparison>> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = read_text(file, "a study in TOML")?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
     args.factory.check_with_study()?;
     if !args.arms.is_empty() {
