@@ -14,7 +14,6 @@ const START: Start = Start {
     figure: None,
     count: 1000,
     given_weights: false,
-    averages: false,
 };
 
 fn info(batch: u64) -> TrainerInfo {
@@ -27,6 +26,7 @@ fn info(batch: u64) -> TrainerInfo {
         weight_decay: false,
         snapshots: false,
         given_weights: false,
+        averages: false,
         objective: None,
     }
 }
