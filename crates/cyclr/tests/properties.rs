@@ -516,7 +516,7 @@ fn a_repeat_that_cannot_be_is_refused() {
             kind(text)
         );
     }
-    let many = vec!["fixed(lr=1) for 1"; 11].join(" then ");
+    let many = ["fixed(lr=1) for 1"; 11].join(" then ");
     for text in [
         "(fixed(lr=1)) x 2",
         "(warmup(10)) x 2 then fixed(lr=1)",
