@@ -486,6 +486,14 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
+fn cycles_that_end_within_one_update_share_a_trough() {
+    for step in ["0.1%", "0.24%", "0.0001%"] {
+        let schedule = schedule(&format!("triangular(base=0, max=1, step={step})"), 100);
+        assert!(schedule.troughs().eq(1..=100), "{step}");
+    }
+}
+
+#[test]
 fn a_repeat_that_cannot_be_is_refused() {
     let kind = |text: &str| text.parse::<Spec>().unwrap_err().kind().clone();
     let out_of_range = |text: &str, name: &str| {
