@@ -413,27 +413,6 @@ fn what_cannot_be_is_refused() {
         "triangular(base=0, max=1, step=1, momentum=0.5..1)",
         "momentum",
     );
-    out_of_range("(fixed(lr=1) for 10) x 1", "x");
-    out_of_range("(fixed(lr=1) for 10) x 1001", "x");
-    out_of_range("(fixed(lr=1) for 10) x 2 gamma=0", "gamma");
-    out_of_range("(fixed(lr=1) for 10) x 2 gamma=1.1", "gamma");
-    assert!(matches!(
-        kind("(fixed(lr=1) for 10) x 2.5"),
-        SpecErrorKind::WrongKind { .. }
-    ));
-    for text in [
-        "(fixed(lr=1) for 10)",
-        "((fixed(lr=1) for 10) x 2 then fixed(lr=1) for 1) x 2",
-        "(fixed(lr=1) for 10) x 2 for 30",
-        "(fixed(lr=1) for 10 x 2",
-        "() x 2",
-    ] {
-        assert!(
-            matches!(kind(text), SpecErrorKind::Syntax { .. }),
-            "{text}: {:?}",
-            kind(text)
-        );
-    }
     assert!(matches!(
         kind("triangular(base=2, max=1, step=1)"),
         SpecErrorKind::Value(Error::Crossed { .. })
@@ -498,6 +477,55 @@ fn what_cannot_be_is_refused() {
         "fixed(lr=1) for 60% then fixed(lr=2) for 50%",
         "fixed(lr=1) for 60% then fixed(lr=2) for 30%",
         "fixed(lr=1) for 100% then fixed(lr=2)",
+    ] {
+        assert!(
+            matches!(kind(text), SpecErrorKind::Value(Error::Sequence { .. })),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn cycles_that_end_within_one_update_share_a_trough() {
+    for step in ["0.1%", "0.24%", "0.0001%"] {
+        let schedule = schedule(&format!("triangular(base=0, max=1, step={step})"), 100);
+        assert!(schedule.troughs().eq(1..=100), "{step}");
+    }
+}
+
+#[test]
+fn a_repeat_that_cannot_be_is_refused() {
+    let kind = |text: &str| text.parse::<Spec>().unwrap_err().kind().clone();
+    let out_of_range = |text: &str, name: &str| {
+        let kind = kind(text);
+        assert!(
+            matches!(&kind, SpecErrorKind::Value(Error::OutOfRange { key, .. }) if *key == name),
+            "{text}: {kind:?}"
+        );
+    };
+    out_of_range("(fixed(lr=1) for 10) x 1", "x");
+    out_of_range("(fixed(lr=1) for 10) x 1001", "x");
+    out_of_range("(fixed(lr=1) for 10) x 2 gamma=0", "gamma");
+    out_of_range("(fixed(lr=1) for 10) x 2 gamma=1.1", "gamma");
+    assert!(matches!(
+        kind("(fixed(lr=1) for 10) x 2.5"),
+        SpecErrorKind::WrongKind { .. }
+    ));
+    for text in [
+        "(fixed(lr=1) for 10)",
+        "((fixed(lr=1) for 10) x 2 then fixed(lr=1) for 1) x 2",
+        "(fixed(lr=1) for 10) x 2 for 30",
+        "(fixed(lr=1) for 10 x 2",
+        "() x 2",
+    ] {
+        assert!(
+            matches!(kind(text), SpecErrorKind::Syntax { .. }),
+            "{text}: {:?}",
+            kind(text)
+        );
+    }
+    let many = ["fixed(lr=1) for 1"; 11].join(" then ");
+    for text in [
         "(fixed(lr=1)) x 2",
         "(warmup(10)) x 2 then fixed(lr=1)",
         "(fixed(lr=1) for 10 then warmup(10)) x 2 then fixed(lr=1)",
@@ -505,7 +533,7 @@ fn what_cannot_be_is_refused() {
         "(fixed(lr=1) for 30%) x 4",
         "(fixed(lr=1) for 30%) x 3",
         "(fixed(lr=1) for 50%) x 2 then fixed(lr=1)",
-        "(fixed(lr=1) for 1) x 1000 then (fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1 then fixed(lr=1) for 1) x 1000",
+        &format!("({many}) x 1000"),
     ] {
         assert!(
             matches!(kind(text), SpecErrorKind::Value(Error::Sequence { .. })),
