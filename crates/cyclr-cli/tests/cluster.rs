@@ -3,17 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Four runs of 20 updates, and no range test.
 const STUDY: &str = r#"
-title = "Small"
-
 [[comparison]]
 name = "small"
 title = "20 updates"
@@ -37,6 +37,11 @@ tuned = false
 const SMALL: &str = "compare --study study.toml";
 const FIRST: &str = "final/1/1-a-seed1";
 
+/// The study of this training.
+fn study(train: &str) -> String {
+    format!("title = \"Small\"\n\n{train}{STUDY}")
+}
+
 /// A folder for a test.
 struct Place(TempDir);
 
@@ -44,8 +49,8 @@ impl Place {
     fn new() -> Self {
         let place = Self(TempDir::new().unwrap());
         let train = "[train]\nvalidation = 100\n";
-        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
-        fs::write(place.path("child.toml"), STUDY).unwrap();
+        fs::write(place.path("study.toml"), study(train)).unwrap();
+        fs::write(place.path("child.toml"), study("")).unwrap();
         place
     }
 
@@ -146,6 +151,45 @@ fn the_local_launcher_comes_to_the_same_as_this_process() {
     let seen = String::from_utf8(out.stdout).unwrap();
     assert!(seen.contains("0 at work, 0 waiting, 0 failed"), "{seen}");
     assert!(seen.contains("20/20") && seen.contains("over"), "{seen}");
+    check_page(&place);
+}
+
+/// The page of a comparison that is over is its report, and its figures are those of its runs.
+fn check_page(place: &Place) {
+    let mut command = place.command("watch there --serve");
+    let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    let mut printed = BufReader::new(server.stdout.take().unwrap());
+    printed.read_line(&mut url).unwrap();
+    let (host, path) = url
+        .trim()
+        .trim_start_matches("http://")
+        .split_once('/')
+        .unwrap();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let report = fs::read_to_string(place.path("there/report.html")).unwrap();
+    let (head, body) = get(path)
+        .split_once("\r\n\r\n")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(body == report);
+    let figures = get(&format!("{path}figures.json"));
+    let (_, figures) = figures.split_once("\r\n\r\n").unwrap();
+    let figures: Value = serde_json::from_str(figures).unwrap();
+    let runs = figures["runs"].as_array().unwrap();
+    assert!(figures["over"] == true && runs.len() >= 12, "{figures}");
+    assert!(runs.iter().all(|run| run["updates"] == 20));
+    assert_eq!(runs[0]["curve"]["updates"].as_array().unwrap().len(), 20);
+    assert!(get("figures.json").starts_with("HTTP/1.1 404"));
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 /// The first unit of the first round is killed, the second one's folder removed.
@@ -246,7 +290,7 @@ fn a_node_that_differs_is_refused() {
         place.done("train --updates 1 --policy fixed(lr=0.1) --validation 100 --out run");
         fs::copy(place.path("run/model.safetensors"), place.path("weights")).unwrap();
         let train = "[train]\nvalidation = 100\nweights = \"weights\"\n";
-        fs::write(place.path("study.toml"), format!("{train}{STUDY}")).unwrap();
+        fs::write(place.path("study.toml"), study(train)).unwrap();
         let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
         assert_eq!(code, Some(1), "{err}");
         assert!(err.contains("4 of 4 runs failed"), "{err}");

@@ -58,9 +58,8 @@ fn the_units() {
         }
     }
     let seconds = began.elapsed().as_secs_f64();
-    let mut times = fs::read_to_string(folder.join("../times")).unwrap_or_default();
-    times += &format!("{seconds}\n");
-    fs::write(folder.join("../times"), times).unwrap();
+    let before = fs::read_to_string(folder.join("../times")).unwrap_or_default();
+    fs::write(folder.join("../times"), format!("{before}{seconds}\n")).unwrap();
 }
 
 /// What this process has computed, without the processes that it started.

@@ -67,7 +67,7 @@ pub(super) fn counts(overview: &Overview) -> String {
     counts.join(", ")
 }
 
-/// `████████░░░░░░░░   480/960    at work on n2, rate 0.01, loss 0.413, accuracy 0.872, 12 s left: final/…`
+/// `████████░░░░░░░░   480/960    final/…: at work on n2, rate 0.01, loss 0.413, accuracy 0.872, 12 s left`
 fn line(row: &Row) -> String {
     let Seen {
         updates_done, end, ..
@@ -75,8 +75,8 @@ fn line(row: &Row) -> String {
     format!(
         "{} {updates_done:>7}/{end:<7} {}: {}",
         bar(updates_done, end),
-        said(&row.seen).join(", "),
-        row.name
+        row.name,
+        said(&row.seen).join(", ")
     )
 }
 
@@ -178,9 +178,9 @@ mod tests {
             [
                 "a title",
                 "0 done, 1 at work, 4 waiting, 1 failed",
-                "████░░░░░░░░░░░░      50/200     at work on n2, 75 s left: c",
-                "░░░░░░░░░░░░░░░░       0/200     failed (on n1: out of memory): b",
-                "░░░░░░░░░░░░░░░░       0/200     waiting: a",
+                "████░░░░░░░░░░░░      50/200     c: at work on n2, 75 s left",
+                "░░░░░░░░░░░░░░░░       0/200     b: failed (on n1: out of memory)",
+                "░░░░░░░░░░░░░░░░       0/200     a: waiting",
             ]
         );
     }

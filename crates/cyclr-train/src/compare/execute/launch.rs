@@ -205,12 +205,20 @@ impl Comparing<'_> {
             runs.into_iter()
                 .try_for_each(|(followed, job)| self.follow(followed, job, observer))
         };
-        Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
+        let done = Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
             names: jobs.iter().map(|job| job.name.folder.clone()).collect(),
             declare: &|| jobs.iter().try_for_each(|job| self.declare(job)),
             reached: &|name| reached(&place.join(name)),
             look: &mut look,
-        })
+        });
+        let Err(Error::Interrupted { .. }) = done else {
+            return done;
+        };
+        let mut updates_done = 0;
+        for job in jobs {
+            updates_done += reached(&place.join(&job.name.folder))?.updates;
+        }
+        Err(Error::Interrupted { updates_done })
     }
 
     /// Writes down what a run is to be, if nobody has.
