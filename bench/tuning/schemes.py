@@ -18,10 +18,10 @@ ARMS = ["fixed", "triangular2", "linear"]
 LENGTHS = [0.25, 0.5, 1.0]
 
 
-def write(result):
-    """bank.csv from the record of the grid."""
+def write(result, bank=BANK):
+    """A bank from the record of a grid."""
     record = json.load(open(result))
-    with open(BANK, "w", newline="") as file:
+    with open(bank, "w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["arm", "half_octave", "length", "seed", "validation", "test"])
         for arm, outcome in zip(record["plan"]["arms"], record["arms"]):
@@ -33,10 +33,10 @@ def write(result):
                     rows.writerow([label, rate, length, run["seed"], *values])
 
 
-def read():
+def read(path=BANK):
     """(arm, half octaves, length) -> {seed: (validation, test), or None if it diverged}"""
     bank = {}
-    for row in csv.DictReader(open(BANK)):
+    for row in csv.DictReader(open(path)):
         key = row["arm"], int(row["half_octave"]), float(row["length"])
         values = row["validation"] and (float(row["validation"]), float(row["test"]))
         bank.setdefault(key, {})[int(row["seed"])] = values or None
