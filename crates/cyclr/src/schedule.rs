@@ -305,7 +305,10 @@ impl Placed {
         let of_repeat = self.cycle.map(|cycle| cycle.end);
         let of_repeat = of_repeat.filter(|&end| end == self.end);
         let end = self.end - self.start;
-        let after = move |&(k, last): &(u64, u64)| self.trough_after(k, last);
+        // One beyond the end has none after it.
+        let after = move |&(k, last): &(u64, u64)| {
+            (last < end).then(|| self.trough_after(k, last)).flatten()
+        };
         let of_policy = core::iter::successors(self.trough_after(0, 0), after)
             .take_while(move |&(_, trough)| trough <= end)
             .map(|(_, trough)| self.start + trough);

@@ -491,6 +491,8 @@ fn cycles_that_end_within_one_update_share_a_trough() {
         let schedule = schedule(&format!("triangular(base=0, max=1, step={step})"), 100);
         assert!(schedule.troughs().eq(1..=100), "{step}");
     }
+    let text = "cosine_restarts(max=0.1, min=0, period=1184467440737095516160ep, mult=2)";
+    assert_eq!(schedule(text, 100).troughs().next(), None);
 }
 
 #[test]
