@@ -6,6 +6,8 @@
 //! an accuracy in points (per cent), anything else as it is. A value that is missing is `null`,
 //! never a number.
 
+mod check;
+
 use std::collections::BTreeMap;
 
 use cyclr::Spec;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 use crate::verdict::{self, Standing, Standings};
 use crate::{Pace, ValidationPoint};
+
+pub(super) use check::check_outcomes;
 
 pub use crate::verdict::{Because, Conclusion, Row, Winner};
 
@@ -274,23 +278,6 @@ pub struct TimeToTarget {
 }
 
 impl Record {
-    /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
-    pub(super) fn check_places(&self) -> Result<(), &'static str> {
-        check_outcomes(&self.plan, &self.arms)?;
-        let arms = self.arms.len();
-        if self.conclusion.table.len() != arms {
-            return Err("the table does not have the arms of the plan");
-        }
-        let winner = self.conclusion.winner.map(|winner| winner.arm);
-        let budgets = self.arms.iter().flat_map(|arm| &arm.budgets);
-        let references = budgets.flat_map(|budget| &budget.against);
-        let mut named = references.map(|against| against.reference);
-        if !named.all(|arm| arm < arms) || winner.unwrap_or(0) >= arms {
-            return Err("it refers to an arm that it does not have");
-        }
-        Ok(())
-    }
-
     /// The arms at the whole budget.
     pub fn whole(&self) -> impl Iterator<Item = &BudgetOutcome> {
         self.arms.iter().map(ArmOutcome::whole)
@@ -334,29 +321,6 @@ impl Record {
             against.iter().map(|a| (a.reference, a.role)).collect()
         })
     }
-}
-
-/// Refuses outcomes that are not those of the plan's arms, budgets and seeds.
-pub(super) fn check_outcomes(plan: &Plan, arms: &[ArmOutcome]) -> Result<(), &'static str> {
-    if plan.arms.len() != arms.len() || plan.reference >= arms.len() {
-        return Err("the plan and the outcomes do not have the same arms");
-    }
-    for (declared, arm) in plan.arms.iter().zip(arms) {
-        if plan.budgets.is_empty() || arm.budgets.len() != plan.budgets.len() {
-            return Err("an arm does not have the budgets of the plan");
-        }
-        for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
-            // An arm that diverged at every rate that was tried has no spec and no runs.
-            let seeds = budget.spec.as_ref().map_or(0, |_| plan.seeds.len());
-            if budget.runs.len() != seeds {
-                return Err("an arm does not have a run for each seed of the plan");
-            }
-            if budget.updates != plan.updates_of(declared, fraction) {
-                return Err("an arm does not have the updates that the plan gives it");
-            }
-        }
-    }
-    Ok(())
 }
 
 impl ArmOutcome {
