@@ -1,0 +1,157 @@
+//! What is compared: as the flags declare it, or a study file.
+
+use std::path::{Path, PathBuf};
+
+use cyclr::trainer::{TrainerInfo, Unit};
+use cyclr_train::Average;
+use cyclr_train::compare::{Arm, ArmPolicy, Begin, BoundsSource, Plan, Study, Tune};
+use cyclr_train::find::AnswerRecord;
+
+use super::Comparison;
+use crate::args::{CompareArgs, spec, updates};
+use crate::exit::Usage;
+use crate::factory::TrainerArgs;
+use crate::files::read_text;
+
+/// The comparison that the flags declare, of a trainer whose info has its objective.
+pub(super) fn of_flags(
+    args: &CompareArgs,
+    begin: &Begin,
+    factory: TrainerArgs,
+    folder: PathBuf,
+) -> anyhow::Result<Comparison> {
+    let info = &begin.info;
+    let mut plan = Plan::new(updates(&args.budget, info.updates_per_epoch())?);
+    plan.title.clone_from(&begin.title);
+    if !args.arms.is_empty() {
+        plan.arms = args
+            .arms
+            .iter()
+            .map(|text| arm(text))
+            .collect::<anyhow::Result<Vec<Arm>>>()?;
+    }
+    if args.untuned {
+        plan.arms.push(Arm::untuned());
+    }
+    if let Some(reference) = &args.reference {
+        plan.reference = plan.arm_of(reference).map_err(Usage::error)?;
+    }
+    if !args.budgets.is_empty() {
+        plan.budgets.clone_from(&args.budgets);
+    }
+    if let Some(seeds) = args.seeds {
+        plan.seeds = (1..=seeds).collect();
+    }
+    if let (Some(seeds), Some(tune)) = (args.tuning_seeds, &mut plan.tuning) {
+        tune.seeds = (0..seeds).map(|n| Tune::FIRST_SEED + n).collect();
+    }
+    if let Some((base_lr, max_lr)) = bounds(args)? {
+        plan.bounds = BoundsSource::Given { base_lr, max_lr };
+    }
+    plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
+    Ok(Comparison {
+        plan,
+        folder,
+        factory,
+    })
+}
+
+/// The bounds that were handed on: given themselves, or what `cyclr find --json` wrote.
+fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
+    let Some(file) = &args.from else {
+        return Ok(args.bounds);
+    };
+    let text = read_text(file, "the file that `cyclr find --json` wrote")?;
+    let answer: AnswerRecord = serde_json::from_str(&text).map_err(|error| {
+        let file = file.display();
+        Usage::error(format!(
+            "{file} is not what `cyclr find --json` writes: {error}"
+        ))
+    })?;
+    match answer {
+        AnswerRecord::Bounds {
+            base_lr, max_lr, ..
+        } => Ok(Some((base_lr, max_lr))),
+        AnswerRecord::None { reason, .. } => Err(Usage::error(format!(
+            "{} has no bounds: {reason}",
+            file.display()
+        ))),
+    }
+}
+
+/// The usual margin is in points of accuracy. Any other objective needs one of its own.
+fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
+    const POINTS: f64 = 0.5;
+    match &info.objective {
+        Some(objective) if objective.unit != Unit::Points => Err(Usage::error(format!(
+            "{} decides here, which is no accuracy: say with --margin which difference in it would not matter",
+            objective.name
+        ))),
+        // Without an objective there is nothing to evaluate on, which the plan's check refuses.
+        _ => Ok(POINTS),
+    }
+}
+
+/// What stands behind the policy of an arm whose weights are averaged.
+const AVERAGED: &str = "+average";
+
+/// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`; `triangular2+average` averages at troughs.
+fn arm(text: &str) -> anyhow::Result<Arm> {
+    let labelled = text
+        .split_once('=')
+        .filter(|(label, _)| !label.contains('('));
+    let (label, policy) = labelled.unwrap_or((text, text));
+    let averaged = policy.strip_suffix(AVERAGED);
+    let policy = averaged.unwrap_or(policy);
+    let policy = match policy.parse() {
+        Ok(policy) => policy,
+        Err(_) => ArmPolicy::Spec(spec(policy)?),
+    };
+    Ok(Arm {
+        label: label.to_owned(),
+        average: averaged.map(|_| Average::Troughs),
+        ..Arm::of(policy)
+    })
+}
+
+/// The comparisons of a study file.
+pub(super) fn of_study(
+    args: &CompareArgs,
+    file: &Path,
+    out: &Path,
+) -> anyhow::Result<Vec<Comparison>> {
+    let text = read_text(file, "a study in TOML")?;
+    let mut study = Study::read(&text).map_err(Usage::error)?;
+    args.factory.check_with_study()?;
+    if !args.arms.is_empty() {
+        study = study.only(&args.arms).map_err(Usage::error)?;
+    }
+    if let Some(factor) = args.scale {
+        study = study.scaled(factor).map_err(Usage::error)?;
+    }
+    let several = study.parts.len() > 1;
+    let comparison = |part: cyclr_train::compare::Part| {
+        let folder = if several {
+            out.join(&part.name)
+        } else {
+            out.to_owned()
+        };
+        let mut plan = part.plan;
+        if let Some(seeds) = args.seeds {
+            let declared = plan.seeds.len();
+            if seeds as usize > declared {
+                return Err(Usage::error(format!(
+                    "--seeds {seeds}: the study declares {declared} for {}; add seeds to the file",
+                    part.name
+                )));
+            }
+            plan.seeds.truncate(seeds as usize);
+        }
+        Ok(Comparison {
+            factory: args.factory.of_study(&part.train)?.placed()?,
+            plan,
+            folder,
+        })
+    };
+    study.parts.into_iter().map(comparison).collect()
+}
