@@ -73,10 +73,7 @@ pub(crate) fn read<'l>(
     average: &'l mut [f32],
 ) -> Result<Place, String> {
     let file = File::read_sealed(bytes)?;
-    let text = |name: &str| {
-        let text = file.metadata.get(name).map(String::as_str);
-        text.ok_or_else(|| format!("it has no `{name}`; it is not a state of this engine"))
-    };
+    let text = |name: &str| text(&file, name);
     check_format(text("format")?)?;
     for (name, expected) in fingerprint {
         expect(name, text(name)?, expected)?;
@@ -90,20 +87,7 @@ pub(crate) fn read<'l>(
              last bits; set CYCLR_CPU={found}, or allow inexact results"
         ));
     }
-    let update = number(text("update")?, 10)?;
-    if update > u64::MAX / 2 {
-        return Err(format!("its update is {update}, which no run reaches"));
-    }
-    let place = Place {
-        seed: number(text("seed")?, 10)?,
-        update,
-        momentum: f64::from_bits(number(text("momentum")?, 16)?),
-        weight_decay: f64::from_bits(number(text("weight_decay")?, 16)?),
-        averaged: match file.metadata.get(AVERAGED) {
-            Some(points) => number(points, 10)?,
-            None => 0,
-        },
-    };
+    let place = place(&file)?;
     if place.averaged > 0 {
         lists.push((AVERAGE, average));
     }
@@ -126,6 +110,29 @@ pub(crate) fn read<'l>(
             .for_each(|(to, from)| *to = from);
     }
     Ok(place)
+}
+
+/// How far the run of a state is.
+fn place(file: &File) -> Result<Place, String> {
+    let update = number(text(file, "update")?, 10)?;
+    if update > u64::MAX / 2 {
+        return Err(format!("its update is {update}, which no run reaches"));
+    }
+    Ok(Place {
+        seed: number(text(file, "seed")?, 10)?,
+        update,
+        momentum: f64::from_bits(number(text(file, "momentum")?, 16)?),
+        weight_decay: f64::from_bits(number(text(file, "weight_decay")?, 16)?),
+        averaged: match file.metadata.get(AVERAGED) {
+            Some(points) => number(points, 10)?,
+            None => 0,
+        },
+    })
+}
+
+fn text<'f>(file: &'f File, name: &str) -> Result<&'f str, String> {
+    let text = file.metadata.get(name).map(String::as_str);
+    text.ok_or_else(|| format!("it has no `{name}`; it is not a state of this engine"))
 }
 
 fn bits(value: f64) -> String {
