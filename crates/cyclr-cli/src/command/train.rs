@@ -24,14 +24,7 @@ use crate::say::{note, out};
 const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    // What decides in a script may be no accuracy.
-    let engine = args.factory.command.is_empty();
-    let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
-    if let Some(target) = args.target.filter(wrong) {
-        return Err(Usage::error(format!(
-            "--target {target}: an accuracy is between 0 and 1, as in 0.9 for 90 %"
-        )));
-    }
+    check_target(args)?;
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
@@ -83,6 +76,19 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         &folder,
         args.json,
     )
+}
+
+/// Refuses a target that no accuracy reaches.
+fn check_target(args: &TrainArgs) -> anyhow::Result<()> {
+    // What decides in a script may be no accuracy.
+    let engine = args.factory.command.is_empty();
+    let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
+    match args.target.filter(wrong) {
+        Some(target) => Err(Usage::error(format!(
+            "--target {target}: an accuracy is between 0 and 1, as in 0.9 for 90 %"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
