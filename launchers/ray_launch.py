@@ -12,7 +12,7 @@ ray.init()  # RAY_ADDRESS says where
 
 @ray.remote(num_cpus=1, num_gpus=0, max_retries=-1)
 def work(folder, unit):
-    return subprocess.run(["cyclr", "work", folder, unit]).returncode
+    return subprocess.run(["cyclr", "work", folder, unit], check=False).returncode
 
 
 folder, *units = sys.argv[1:]

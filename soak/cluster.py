@@ -7,6 +7,11 @@ Needs root and Debian's packages slurm-wlm and munge, which it installs. In each
 with SIGKILL, one pre-empted with grace, one runs into its time limit, and one node is lost; then everything is cancelled and
 the coordinator killed, and `cyclr resume --on` ends it. It ends with 0 if `result.json` is the same but for times and places,
 and nothing that was done was made again. Takes about five minutes a comparison.
+
+    unshare --net --pid --fork --mount-proc sh -c 'ip link set lo up; exec python3 soak/cluster.py --ray'
+
+does the same on a real Ray of two nodes, of which one is lost while it works. It needs `ray` on the PATH (`pip install ray`)
+and takes three minutes for both comparisons. The namespaces keep Ray on loopback, and end what it has started.
 """
 
 import argparse
@@ -21,7 +26,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LAUNCHER = HERE.parent / "launchers/slurm.sh"
+LAUNCHERS = HERE.parent / "launchers"
 ARMS = ["--arm", "fixed", "--arm", "linear", "--seeds", "2"]
 WORK = {
     "embedded": [*ARMS, "--validation", "300", "--budget", "200"],
@@ -34,18 +39,35 @@ PLACES = {"pace", "machines", "locks", "processor", "cores"}
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--cyclr", default=str(HERE.parent / "target/release/cyclr"))
+    options.add_argument("--ray", action="store_true", help="Ray instead of Slurm")
     options.add_argument("--only", action="append", choices=WORK)
     options = options.parse_args()
+    binaries = Path(options.cyclr).resolve().parent
+    if options.ray:
+        on_ray(binaries, options.only or WORK)
+    else:
+        on_slurm(binaries, options.only or WORK)
+    print("ok")
+
+
+def on_slurm(binaries, names):
     install()
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
-        slurm = Slurm(Path(folder) / "slurm", Path(options.cyclr).resolve().parent)
+        slurm = Slurm(Path(folder) / "slurm", binaries)
         try:
-            for name in options.only or WORK:
+            for name in names:
                 comparison(slurm, Path(folder) / name, WORK[name])
                 slurm.mend()
         finally:
             slurm.stop()
-    print("ok")
+
+
+def on_ray(binaries, names):
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        ray = Ray(Path(folder) / "ray", binaries)
+        for name in names:
+            one_node_lost(ray, Path(folder) / name, WORK[name])
+            ray.add_node()
 
 
 def install():
@@ -55,15 +77,8 @@ def install():
 
 
 def comparison(slurm, folder, work):
-    folder.mkdir()
-    place = work.index("--") if "--" in work else len(work)
-    command = ["compare", *work[:place], "--out"]
-    rest = work[place:]
-    say(f"{folder.name}: on one machine")
-    slurm.cyclr([*command, str(folder / "one"), *rest], folder / "one.log").wait()
     many = folder / "many"
-    say("on three nodes")
-    coordinator = slurm.cyclr([*command, str(many), "--on", str(LAUNCHER), *rest], folder / "many.log")
+    coordinator = begin(slurm, folder, work)
     before = slurm.states()
     stop_units(slurm, many)
     until(lambda: finished(many, "final"), "a final run is finished")
@@ -73,18 +88,49 @@ def comparison(slurm, folder, work):
     slurm.run("scancel", "--user", "root")
     until(lambda: not slurm.tasks(), "nothing runs")
     done = {path: path.stat().st_mtime_ns for path in finished(many, "*")}
-    resumed = slurm.cyclr(["resume", str(many), "--on", str(LAUNCHER)], folder / "resumed.log")
+    resumed = slurm.cyclr(["resume", str(many), "--on", str(slurm.LAUNCHER)], folder / "resumed.log")
     code = resumed.wait()
     assert code == 0, f"resume ended with {code}: {(folder / 'resumed.log').read_text()[-2000:]}"
+    check_same(folder)
     again = [str(path) for path, time in done.items() if path.stat().st_mtime_ns != time]
     assert not again, f"made again: {again}"
-    one, made = (timeless(json.loads((folder / name / "result.json").read_text())) for name in ("one", "many"))
-    assert one == made, "the results differ"
-    failed = list(many.rglob("failed.json"))
-    assert not failed, f"failed: {failed}"
     states = {state: n - before.get(state, 0) for state, n in slurm.states().items()}
     assert states["TIMEOUT"] > 0, states
-    say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's states: {states}")
+    say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's: {states}")
+
+
+def begin(engine, folder, work):
+    """Makes the comparison on one machine, and begins it on many: the coordinator."""
+    folder.mkdir()
+    place = work.index("--") if "--" in work else len(work)
+    command, rest = ["compare", *work[:place], "--out"], work[place:]
+    say(f"{folder.name}: on one machine")
+    engine.cyclr([*command, str(folder / "one"), *rest], folder / "one.log").wait()
+    say("on many")
+    on = ["--on", str(engine.LAUNCHER)]
+    return engine.cyclr([*command, str(folder / "many"), *on, *rest], folder / "many.log")
+
+
+def check_same(folder):
+    one, made = (timeless(json.loads((folder / name / "result.json").read_text())) for name in ("one", "many"))
+    assert one == made, "the results differ"
+    failed = list((folder / "many").rglob("failed.json"))
+    assert not failed, f"failed: {failed}"
+
+
+def one_node_lost(ray, folder, work):
+    coordinator = begin(ray, folder, work)
+
+    def begun():
+        return [log for log in folder.glob("many/tuning/*/events.jsonl") if log.stat().st_size]
+
+    until(lambda: len(begun()) > 1, "two units have begun")
+    unit = ray.lose(until(ray.at_work, "a unit at work"))
+    say(f"{unit}: its node is lost")
+    code = coordinator.wait()
+    assert code == 0, f"compare ended with {code}: {(folder / 'many.log').read_text()[-2000:]}"
+    check_same(folder)
+    say("the results are the same")
 
 
 def stop_units(slurm, many):
@@ -117,11 +163,72 @@ def stop_units(slurm, many):
     stop("on a node that is lost", lambda task: slurm.lose(task["node"]))
 
 
-class Slurm:
-    def __init__(self, root, binaries):
-        self.root = root
+class Engine:
+    """What has units made."""
+
+    def __init__(self, binaries, **variables):
         path = f"{binaries}:{os.environ['PATH']}"
-        self.env = {**os.environ, "SLURM_CONF": str(root / "slurm.conf"), "PATH": path, "CYCLR_CPU": "portable"}
+        self.env = {**os.environ, "PATH": path, "CYCLR_CPU": "portable", **variables}
+
+    def cyclr(self, arguments, log):
+        """cyclr, at work in the folder of its log."""
+        with open(log, "w") as file:
+            streams = {"stdout": file, "stderr": subprocess.STDOUT}
+            return subprocess.Popen(["cyclr", *arguments], env=self.env, cwd=log.parent, **streams)
+
+
+class Ray(Engine):
+    """A head that makes nothing, and two nodes of one CPU."""
+
+    LAUNCHER = LAUNCHERS / "ray_launch.py"
+    ADDRESS = "127.0.0.1:6379"
+
+    def __init__(self, root, binaries):
+        super().__init__(binaries, RAY_ADDRESS=self.ADDRESS, RAY_USAGE_STATS_ENABLED="0")
+        self.start("--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={root}")
+        self.add_node()
+        self.add_node()
+
+    def add_node(self):
+        self.start(f"--address={self.ADDRESS}", "--num-cpus=1")
+
+    def start(self, *arguments):
+        small = ["--num-gpus=0", f"--object-store-memory={80 << 20}"]
+        subprocess.run(["ray", "start", *arguments, *small], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    def at_work(self):
+        """A process that is `cyclr work`, or nothing."""
+        found = subprocess.run(["pgrep", "-f", "^cyclr work"], check=False, capture_output=True, text=True)
+        return found.stdout.split()[-1] if found.stdout else None
+
+    def lose(self, pid):
+        """Kills the node of this process and all that runs there, and says what the process was."""
+        words = of_process(pid, "args")
+        while not of_process(pid, "args").split()[0].endswith("raylet/raylet"):
+            pid = of_process(pid, "ppid")
+        for process in [pid, *below(pid)]:
+            os.kill(int(process), signal.SIGKILL)
+        return words.split()[-1]
+
+
+def of_process(pid, what):
+    return subprocess.run(
+        ["ps", "-o", f"{what}=", "-p", pid], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def below(pid):
+    """All processes that a process has started, and those that they have."""
+    found = subprocess.run(["pgrep", "-P", pid], check=False, capture_output=True, text=True).stdout.split()
+    return found + [process for child in found for process in below(child)]
+
+
+class Slurm(Engine):
+    LAUNCHER = LAUNCHERS / "slurm.sh"
+
+    def __init__(self, root, binaries):
+        super().__init__(binaries, SLURM_CONF=str(root / "slurm.conf"))
+        self.root = root
         self.lost = []
         self.script("start")
 
@@ -134,12 +241,6 @@ class Slurm:
     def run(self, *command):
         done = subprocess.run(command, env=self.env, check=True, capture_output=True, text=True)
         return done.stdout
-
-    def cyclr(self, arguments, log):
-        """cyclr, at work in the folder of its log."""
-        with open(log, "w") as file:
-            streams = {"stdout": file, "stderr": subprocess.STDOUT}
-            return subprocess.Popen(["cyclr", *arguments], env=self.env, cwd=log.parent, **streams)
 
     def tasks(self):
         """The tasks that run."""
