@@ -122,7 +122,7 @@ def one_node_lost(ray, folder, work):
     coordinator = begin(ray, folder, work)
 
     def begun():
-        return [log for log in folder.glob("many/tuning/*/events.jsonl") if log.stat().st_size]
+        return [log for log in folder.glob("many/tuning/*/*/events.jsonl") if log.stat().st_size]
 
     until(lambda: len(begun()) > 1, "two units have begun")
     unit = ray.lose(until(ray.at_work, "a unit at work"))

@@ -81,8 +81,8 @@ KINDS = [
     Kind("comparison.json, stopped", "stopped-comparison", "cmp/comparison.json", "json", ["resume", "cmp"]),
     Kind("begin.json", "stopped-comparison", "cmp/begin.json", "json", ["resume", "cmp"]),
     Kind("range.json", "stopped-comparison", "cmp/range.json", "json", ["resume", "cmp"]),
-    Kind("run of a comparison", "stopped-comparison", "cmp/tuning/*/result.json", "json", ["resume", "cmp"]),
-    Kind("plan of a run of a comparison", "stopped-comparison", "cmp/tuning/*/run.json", "json", ["resume", "cmp"]),
+    Kind("run of a comparison", "stopped-comparison", "cmp/tuning/*/*/result.json", "json", ["resume", "cmp"]),
+    Kind("plan of a run of a comparison", "stopped-comparison", "cmp/tuning/*/*/run.json", "json", ["resume", "cmp"]),
 ]
 
 
@@ -439,7 +439,7 @@ class Material:
         place = self.place("stopped-comparison")
         compare = ["compare", "--arm", "fixed", "--arm", "linear", "--seeds", "2", "--budget", "40", "--data", "idx"]
         process = subprocess.Popen([self.cyclr, *compare, "--out", "cmp"], cwd=place, stderr=subprocess.DEVNULL)
-        stop_when(process, lambda: len(list(place.glob("cmp/tuning/*/result.json"))) > 1)
+        stop_when(process, lambda: len(list(place.glob("cmp/tuning/*/*/result.json"))) > 1)
         if (place / "cmp/result.json").exists():
             raise RuntimeError("the comparison was not stopped in its middle")
 

@@ -85,7 +85,7 @@ impl Place {
 
     /// How many runs of a comparison have ended.
     fn runs(&self, folder: &str) -> usize {
-        let stages = ["tuning", "final/1"].map(|stage| self.path(folder).join(stage));
+        let stages = ["tuning/1", "final/1"].map(|stage| self.path(folder).join(stage));
         let runs = stages
             .into_iter()
             .filter_map(|stage| fs::read_dir(stage).ok());
