@@ -223,12 +223,12 @@ fn a_comparison_that_is_interrupted_goes_on() {
     let ended = |name: &str| {
         place
             .path()
-            .join("c/tuning")
+            .join("c/tuning/1")
             .join(name)
             .join("result.json")
             .exists()
     };
-    while !ended("1-fixed-x0.125000") {
+    while !ended("1-fixed-x0.125000-seed1001") {
         assert!(
             began.elapsed() < Duration::from_secs(60),
             "no run has ended"
