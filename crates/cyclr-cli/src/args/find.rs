@@ -13,7 +13,7 @@ pub(crate) struct FindArgs {
     /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or
     /// correct and count; several are repeats of one test
     #[arg(long, value_name = "CURVE", num_args = 1.., help_heading = "The test", conflicts_with_all = [
-        "TrainerArgs", "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+        "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
     /// Undo the average that a tool recorded in place of the losses: fastai, lightning,

@@ -24,6 +24,7 @@ use crate::say::{note, out};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
+        args.factory.check_with_curves()?;
         return find_from::run(args);
     }
     let factory = args.factory.factory(1, false)?;

@@ -14,24 +14,35 @@ impl TrainerArgs {
         } else {
             &OF_COMMANDS
         };
-        let allowed = |name: &str| allowed.contains(&name);
+        match self.given(allowed)? {
+            None => Ok(()),
+            Some(option) => Err(Usage::error(format!(
+                "{option} cannot be combined with --study: write it into the study's [train] table"
+            ))),
+        }
+    }
+
+    /// Refuses options that say what is trained, where nothing is.
+    pub(crate) fn check_with_curves(&self) -> anyhow::Result<()> {
+        match self.given(&[])? {
+            None => Ok(()),
+            Some(option) => Err(Usage::error(format!(
+                "{option} cannot be combined with --from: curves are read, and nothing is trained"
+            ))),
+        }
+    }
+
+    /// An option that was given a value of its own, beside those that are allowed.
+    fn given(&self, allowed: &[&str]) -> anyhow::Result<Option<String>> {
         let (given, usual) = (
             serde_json::to_value(self)?,
             serde_json::to_value(Self::default())?,
         );
-        let (Some(given), Some(usual)) = (given.as_object(), usual.as_object()) else {
-            return Ok(());
-        };
-        match given
-            .iter()
-            .find(|(name, value)| !allowed(name) && usual.get(*name) != Some(value))
-        {
-            None => Ok(()),
-            Some((name, _)) => Err(Usage::error(format!(
-                "--{} cannot be combined with --study: write it into the study's [train] table",
-                name.replace('_', "-")
-            ))),
-        }
+        let mut given = given.as_object().into_iter().flatten();
+        let other = given.find(|(name, value)| {
+            !allowed.contains(&name.as_str()) && usual.get(name) != Some(value)
+        });
+        Ok(other.map(|(name, _)| format!("--{}", name.replace('_', "-"))))
     }
 
     /// What a study trains: what its `[train]` table says, in the data folder that was given, or

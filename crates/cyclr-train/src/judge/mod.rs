@@ -6,7 +6,7 @@
 //!
 //! let folder = tempfile::tempdir().unwrap();
 //! let file = folder.path().join("results.csv");
-//! std::fs::write(&file, "arm,seed,acc\nsgd,1,0.71\nsgd,2,0.72\nadam,1,0.741\nadam,2,0.7505\n").unwrap();
+//! std::fs::write(&file, "arm,seed,acc\nsgd,1,0.71\nsgd,2,0.72\nadam,1,0.741\nadam,2,0.731\n").unwrap();
 //! let question = Question {
 //!     reference: "sgd".into(),
 //!     figure: Figure { fraction: Some(true), ..Figure::default() },
@@ -14,7 +14,7 @@
 //! };
 //! let judgement = judge(&read_values(&file, &question)?, &question)?;
 //! let headline = &judgement.tasks[0].conclusion.headline;
-//! assert!(headline.starts_with("no winner: adam is not shown to differ from sgd, +3.08 points"));
+//! assert!(headline.starts_with("no winner: adam is not shown to differ from sgd, +2.10 points"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
