@@ -30,7 +30,7 @@ def test_compare_comes_to_a_verdict(tmp_path):
     command = [*CYCLR, "compare", *options, "--out", str(tmp_path / "runs"), *ATTACHED]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "triangular2 is " in done.stdout and "3 seeds" in done.stdout
+    assert "triangular2" in done.stdout and "n = 3" in done.stdout
     assert (tmp_path / "runs" / "report.html").exists()
 
 
