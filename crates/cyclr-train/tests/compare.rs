@@ -222,8 +222,10 @@ fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
     assert!((highest / range.max_lr - 1.0).abs() < 1e-3, "{highest}");
     let arm = &record.arms[1];
     let tuning = arm.tuning.as_ref().unwrap();
-    let peak = tuning.trials[tuning.chosen.unwrap()].peak;
+    let peak = tuning.peak.unwrap();
     assert!((arm.spec.as_ref().unwrap().peak() - peak).abs() < 1e-15);
+    let best = tuning.trials[tuning.best.unwrap()].peak;
+    assert!((peak / best).log2().abs() < 0.501, "{peak} and {best}");
 
     // It diverges at every rate of the sweep.
     let steep = NoisyQuadratic {
@@ -280,7 +282,7 @@ fn tuning_tries_the_same_rates_for_every_arm_on_seeds_of_its_own() {
         let finer = at(0.5).map(|trial| trial.multiple / best(0.25).multiple);
         let octaves: Vec<f64> = finer.map(|ratio| (2.0 * ratio.log2()).round()).collect();
         assert_eq!(octaves, [-1.0, 0.0, 1.0]);
-        assert_eq!(&tuning.trials[tuning.chosen.unwrap()], best(0.5));
+        assert_eq!(&tuning.trials[tuning.best.unwrap()], best(0.5));
     }
 }
 
@@ -646,6 +648,12 @@ fn a_comparison_of_version_1_is_read() {
         let (then, now) = (&old["budgets"][0]["arms"][n], arm.whole());
         assert_eq!(then["label"], record.label(n));
         assert_eq!(then["spec"], now.spec.as_ref().unwrap().to_string());
+        // The final runs of that time had the peak rate of a trial.
+        let trials = &old["arms"][n]["tuning"];
+        let tuning = arm.tuning.as_ref().unwrap();
+        let chosen = trials["chosen"].as_u64().unwrap() as usize;
+        assert_eq!(tuning.best, Some(chosen));
+        assert_eq!(tuning.peak, trials["trials"][chosen]["peak"].as_f64());
         let test = now.samples.unwrap().test;
         assert_eq!(then["test"], serde_json::to_value(test).unwrap());
         for (then, now) in then["runs"].as_array().unwrap().iter().zip(&now.runs) {

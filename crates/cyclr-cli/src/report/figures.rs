@@ -308,7 +308,7 @@ fn tuning(record: &Record) -> Option<Chart> {
         String::from("Tuning: every arm's peak rate"),
         String::from(
             "Mean final validation value of the tuning seeds at each rate that was tried, a line for each length of \
-             training. A rate that diverged has no dot.",
+             training. A rate that diverged has no dot. The chosen rate is the centre of those near the best.",
         ),
         (
             Axis::log("peak learning rate"),

@@ -41,7 +41,8 @@ pub(super) fn tuning(record: &Record) -> String {
     let rows = arms.flat_map(|(arm, outcome)| {
         outcome.tuning.iter().flat_map(move |tuning| {
             let trials = tuning.trials.iter().enumerate();
-            trials.map(move |(n, trial)| trial_row(record, arm, tuning, (n, trial)))
+            let trials = trials.map(move |(n, trial)| trial_row(record, arm, tuning, (n, trial)));
+            trials.chain(chosen_row(record, arm, tuning))
         })
     });
     let rows: Vec<_> = rows.collect();
@@ -60,10 +61,10 @@ fn trial_row(
     tuning: &Tuning,
     (n, trial): (usize, &Trial),
 ) -> Vec<Cell> {
-    let chosen = tuning.chosen == Some(n);
+    let best = tuning.best == Some(n);
     let mut notes: Vec<&str> = Vec::new();
-    notes.extend(chosen.then_some("<strong>chosen</strong>"));
-    notes.extend((chosen && tuning.at_edge).then_some("at the edge of what was tried"));
+    notes.extend(best.then_some("best"));
+    notes.extend((best && tuning.at_edge).then_some("at the edge of what was tried"));
     notes.extend(trial.extra.then_some("added"));
     let validation = trial.validation.map_or_else(
         || String::from("<span class=\"diverged\">diverged</span>"),
@@ -81,6 +82,20 @@ fn trial_row(
         Cell::number(validation),
         Cell::text(notes.join(", ")),
     ]
+}
+
+/// The peak rate of the final runs.
+fn chosen_row(record: &Record, arm: usize, tuning: &Tuning) -> Option<Vec<Cell>> {
+    let (peak, trial) = (tuning.peak?, tuning.trials.first()?);
+    let multiple = peak / trial.peak * trial.multiple;
+    Some(vec![
+        Cell::name(arm_name(record, arm)),
+        Cell::number(dash()),
+        Cell::number(figure(peak)),
+        Cell::number(figure(multiple)),
+        Cell::number(dash()),
+        Cell::text("<strong>chosen</strong>".into()),
+    ])
 }
 
 pub(super) fn costs(record: &Record) -> String {

@@ -177,6 +177,7 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
     }
     let (version, mut record) = read_versioned(&path)?;
     v1::tuned_on_one_seed(&mut record);
+    v1::tuned_by_a_trial(&mut record);
     match version {
         1 => v1::record(&path, record).map(Some),
         VERSION => {

@@ -105,9 +105,12 @@ pub struct Tuning {
     /// What was tried: by the length of training, and within that from the lowest rate to the
     /// highest.
     pub trials: Vec<Trial>,
-    /// The place in `trials` of the chosen one, which is of the longest; `null` if all diverged.
-    pub chosen: Option<usize>,
-    /// Whether the chosen rate is the lowest or highest that was tried, so that a better one may
+    /// The place in `trials` of the best of the longest; `null` if all diverged.
+    pub best: Option<usize>,
+    /// The peak rate of the final runs, which need not be one that was tried; `null` if all
+    /// diverged.
+    pub peak: Option<f64>,
+    /// Whether the best rate is the lowest or highest that was tried, so that a better one may
     /// lie beyond it.
     pub at_edge: bool,
 }

@@ -192,7 +192,7 @@ impl Text<'_> {
     fn edges(&self) -> Option<String> {
         let labels = self.standings.labels(|arm| {
             let tuning = self.record.arms[arm].tuning.as_ref();
-            tuning.is_some_and(|tuning| tuning.at_edge && tuning.chosen.is_some())
+            tuning.is_some_and(|tuning| tuning.at_edge && tuning.best.is_some())
         });
         (!labels.is_empty()).then(|| {
             format!(

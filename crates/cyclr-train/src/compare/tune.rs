@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::f64::consts::SQRT_2;
 
+use cyclr::range::Trough;
 use cyclr::trainer::Direction;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,9 @@ use super::record::{Trial, Tuning};
 /// At the first rung every tuned arm tries the same `multiples` of the found `max_lr`. While any
 /// arm's best is the lowest or the highest, all arms try one more rate, for at most `rounds`
 /// rounds. At each further rung an arm tries the best rate of the rung before and its neighbours a
-/// factor √2 away. The best of the last rung is chosen.
+/// factor √2 away. The final runs' peak rate is the centre of the rates that validate within two
+/// margins of the best of the last rung ([`Trough`], in ln rate), at most a factor √2 from the best
+/// and not beyond what was tried: the single best of a flat curve is a matter of chance.
 ///
 /// A rung is a share of the budget, and a trial there a whole training of that length: a run that
 /// is cut short would punish high peaks of policies that decay. One rung, the whole budget, is the
@@ -180,23 +183,42 @@ pub(super) fn around_best(trials: &[Trial], direction: Direction) -> Vec<f64> {
     vec![best / SQRT_2, best, best * SQRT_2]
 }
 
-/// The search in the order of its lengths and rates, with its choice among the longest.
-pub(super) fn tuning(trials: Vec<Trial>, direction: Direction) -> Tuning {
+/// The search in the order of its lengths and rates, with the peak rate that its longest trials show.
+pub(super) fn tuning(trials: Vec<Trial>, direction: Direction, margin: f64) -> Tuning {
     let last = longest(&trials);
     let shorter = trials.len() - last.len();
-    let chosen = best(last, direction).map(|place| shorter + place);
-    let edge = |chosen: usize| {
-        let best = trials[chosen].multiple;
+    let best = best(last, direction);
+    let peak = best.map(|best| peak(last, best, direction, margin));
+    let best = best.map(|place| shorter + place);
+    let edge = |best: usize| {
+        let best = trials[best].multiple;
         let below = trials.iter().any(|trial| trial.multiple < best);
         let above = trials.iter().any(|trial| trial.multiple > best);
         // A single rate is a choice, not a search with edges.
         below != above
     };
     Tuning {
-        chosen,
-        at_edge: chosen.is_none_or(edge),
+        best,
+        peak,
+        at_edge: best.is_none_or(edge),
         trials,
     }
+}
+
+/// The centre of the rates that validate within two margins of the best, near the best and not
+/// beyond what was tried. Trials are of one length, from the lowest rate to the highest.
+fn peak(trials: &[Trial], best: usize, direction: Direction, margin: f64) -> f64 {
+    const MARGINS: f64 = 2.0;
+    let level = |trial: &Trial| match (trial.validation, direction) {
+        (None, _) => f64::INFINITY,
+        (Some(value), Direction::Lower) => value,
+        (Some(value), Direction::Higher) => -value,
+    };
+    let curve = trials.iter().map(|trial| (trial.peak.log2(), level(trial)));
+    let trough = Trough::of(&curve.collect::<Vec<_>>(), MARGINS * margin);
+    let best = trials[best].peak;
+    let near = trough.centre.exp2().clamp(best / SQRT_2, best * SQRT_2);
+    cyclr::rounded(near, 4).clamp(trials[0].peak, trials[trials.len() - 1].peak)
 }
 
 #[cfg(test)]
@@ -277,12 +299,35 @@ mod tests {
             trial.fraction = 0.25;
         }
         assert_eq!(around_best(&t[..3], Direction::Higher)[1], 2.0);
-        let inside = tuning(t.clone(), Direction::Higher);
-        assert_eq!((inside.chosen, inside.at_edge), (Some(5), false));
-        let edge = tuning(t.split_off(3), Direction::Higher);
-        assert_eq!((edge.chosen, edge.at_edge), (Some(2), true));
-        let single = tuning(trials(&[(1.0, Some(1.0))]), Direction::Higher);
-        assert_eq!((single.chosen, single.at_edge), (Some(0), false));
+        let inside = tuning(t.clone(), Direction::Higher, 0.5);
+        assert_eq!((inside.best, inside.at_edge), (Some(5), false));
+        let edge = tuning(t.split_off(3), Direction::Higher, 0.5);
+        assert_eq!((edge.best, edge.at_edge), (Some(2), true));
+        let single = tuning(trials(&[(1.0, Some(1.0))]), Direction::Higher, 0.5);
+        assert_eq!((single.best, single.at_edge), (Some(0), false));
+        assert_eq!(single.peak, Some(1.0));
+    }
+
+    /// The middle of rates that are as good, whichever of them is the best by a little; near the
+    /// best where the curve is steep; never beyond what was tried.
+    #[test]
+    fn the_peak_is_the_centre_of_the_rates_near_the_best() {
+        let peak = |values: &[Option<f64>]| {
+            let rates = [1.0, 2.0, 4.0, 8.0, 16.0];
+            let t: Vec<_> = rates.into_iter().zip(values.iter().copied()).collect();
+            tuning(trials(&t), Direction::Higher, 0.5).peak
+        };
+        let flat = [Some(80.0), Some(90.1), Some(90.0), Some(90.0), Some(80.0)];
+        let other = [Some(80.0), Some(90.0), Some(90.0), Some(90.1), Some(80.0)];
+        assert_eq!(peak(&flat), Some(2.828), "√2 above the best");
+        assert_eq!(peak(&other), Some(5.657), "√2 below the best");
+        let sharp = [Some(80.0), Some(85.0), Some(90.0), Some(85.0), None];
+        assert_eq!(peak(&sharp), Some(4.0));
+        let edge = [Some(80.0), Some(81.0), Some(82.0), Some(89.0), Some(90.0)];
+        assert!(peak(&edge).unwrap() <= 16.0);
+        assert_eq!(peak(&[None; 5]), None);
+        let loss = trials(&[(1.0, Some(0.9)), (2.0, Some(0.2)), (4.0, Some(0.9))]);
+        assert_eq!(tuning(loss, Direction::Lower, 0.1).peak, Some(2.0));
     }
 
     #[test]

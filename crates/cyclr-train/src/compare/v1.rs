@@ -49,6 +49,25 @@ pub(super) fn tuned_on_one_seed(record: &mut Value) {
     }
 }
 
+/// Rewrites a record whose final runs had the peak rate of a trial, the `chosen` one. Any other is
+/// left as it is.
+pub(super) fn tuned_by_a_trial(record: &mut Value) {
+    let arms = record.get_mut("arms").and_then(Value::as_array_mut);
+    let tunings = arms.into_iter().flatten();
+    for tuning in tunings.filter_map(|arm| arm.get_mut("tuning")?.as_object_mut()) {
+        let Some(best) = tuning.remove("chosen") else {
+            continue;
+        };
+        let trials = tuning.get("trials").and_then(Value::as_array);
+        let chosen = best.as_u64().and_then(|best| usize::try_from(best).ok());
+        // A place that is none stays without a peak, and is refused when the record is checked.
+        let chosen = chosen.and_then(|chosen| trials?.get(chosen)?.get("peak"));
+        let peak = chosen.cloned().unwrap_or(Value::Null);
+        tuning.insert("best".into(), best);
+        tuning.insert("peak".into(), peak);
+    }
+}
+
 /// The record of version 1 at `path`. Verdicts are made anew from its values.
 pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
     let old: OldRecord = parse_record(path, record)?;

@@ -22,9 +22,9 @@
 
 mod alike;
 mod allowance;
-mod centre;
 mod curve;
 mod interval;
+mod level;
 mod no_answer;
 mod probe;
 mod reading;
@@ -35,6 +35,7 @@ mod smoothing;
 mod start;
 mod suggestions;
 mod sweep;
+mod trough;
 
 use alloc::vec::Vec;
 
@@ -54,6 +55,7 @@ pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use start::Start;
 pub use suggestions::Suggestions;
 pub use sweep::{Point, Sweep, SweepError};
+pub use trough::Trough;
 
 /// What a range test says.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 use alloc::{vec, vec::Vec};
 
 use super::allowance::{FEWEST_AGAIN, MOST_SEEDS, PROBES};
-use super::centre::{Level, Trough};
-use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start};
+use super::level::Level;
+use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start, Trough};
 
 /// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the
 /// maximum end alike, and better than those at a quarter or a half.

@@ -137,12 +137,9 @@ impl Comparing<'_> {
         bounds: Option<(f64, f64)>,
     ) -> Result<ArmOutcome, Error> {
         let declared = &self.plan.arms[arm];
-        let tuning = (!trials.is_empty()).then(|| tune::tuning(trials, self.objective.direction));
-        let peak = tuning.as_ref().map(|tuning| {
-            let chosen = tuning.chosen?;
-            Some(tuning.trials[chosen].peak)
-        });
-        let spec = match peak {
+        let search = |trials| tune::tuning(trials, self.objective.direction, self.plan.margin);
+        let tuning = (!trials.is_empty()).then(|| search(trials));
+        let spec = match tuning.as_ref().map(|tuning| tuning.peak) {
             Some(None) => None,
             Some(peak) => Some(declared.spec(bounds, peak, &self.plan, &self.info)?),
             None => Some(declared.spec(bounds, None, &self.plan, &self.info)?),

@@ -34,6 +34,12 @@ pub(in crate::compare) fn check_outcomes(
         if plan.budgets.is_empty() || arm.budgets.len() != plan.budgets.len() {
             return Err("an arm does not have the budgets of the plan");
         }
+        if let Some(tuning) = &arm.tuning {
+            let best = tuning.best.map(|best| tuning.trials.get(best).is_some());
+            if best == Some(false) || best.is_some() != tuning.peak.is_some() {
+                return Err("an arm's best trial is none of its trials, or it has no peak rate");
+            }
+        }
         for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
             // An arm that diverged at every rate that was tried has no spec and no runs.
             let seeds = budget.spec.as_ref().map_or(0, |_| plan.seeds.len());

@@ -444,7 +444,8 @@ fn small_and_undecided_differences_are_explained() {
             validation: Some(84.0),
             runs: Vec::new(),
         }],
-        chosen: Some(0),
+        best: Some(0),
+        peak: Some(0.1),
         at_edge: true,
     });
     judge(&mut record);

@@ -1,67 +1,42 @@
-use super::ProbeResult;
-
-/// The scale on which losses are compared: ln loss, where all are above 0; else twice the loss in
-/// units of what was learnt.
-pub(super) struct Level {
-    opening: f64,
-    best: f64,
-    is_ln: bool,
-}
-
-impl Level {
-    /// From all probes (at least one of which did not diverge) and the loss before anything was
-    /// learnt.
-    pub(super) fn new(probes: &[ProbeResult], opening: f64) -> Self {
-        let losses = || probes.iter().filter_map(|probe| probe.loss);
-        let best = losses().fold(f64::INFINITY, f64::min);
-        Self {
-            opening,
-            best,
-            is_ln: opening > 0.0 && best > 0.0,
-        }
-    }
-
-    /// The level of a probe; infinite where it diverged.
-    pub(super) fn of(&self, probe: &ProbeResult) -> f64 {
-        probe.loss.map_or(f64::INFINITY, |loss| self.at(loss))
-    }
-
-    /// How far a probe lies above the best.
-    pub(super) fn above_best(&self, probe: &ProbeResult) -> f64 {
-        self.of(probe) - self.at(self.best)
-    }
-
-    /// How far the best probe lies below the opening.
-    pub(super) fn fall(&self) -> f64 {
-        self.at(self.opening) - self.at(self.best)
-    }
-
-    fn at(&self, loss: f64) -> f64 {
-        if self.is_ln {
-            libm::log(loss)
-        } else {
-            2.0 * (loss - self.best) / libm::fabs(self.opening - self.best)
-        }
-    }
-}
-
-/// The area between a curve and the level that lies a depth above its lowest point.
+/// Which rates are about as good as the best: the area between a curve of results over rates and
+/// the level that lies a depth above its lowest point.
+///
+/// Its centre is a steadier answer than the lowest point, which the noise of single trainings
+/// moves about where the curve is flat. The range test takes `max_lr` from it, a comparison the
+/// peak rate of each arm.
+///
+/// ```
+/// use cyclr::range::Trough;
+///
+/// // Noise makes 2^1 the lowest of a flat stretch from 2^-2 to 2^1; its centre is between them.
+/// let curve = [(-3.0, 0.9), (-2.0, 0.12), (-1.0, 0.11), (0.0, 0.12), (1.0, 0.10), (2.0, 0.9)];
+/// let trough = Trough::of(&curve, 0.2);
+/// assert!((trough.centre + 0.5).abs() < 0.1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Trough {
-    /// Its centre, in octaves.
-    pub(super) centre: f64,
+pub struct Trough {
+    /// The centre of its area, in octaves.
+    pub centre: f64,
     /// The standard deviation of its area in the direction of the rates, in octaves.
-    pub(super) spread: f64,
+    pub spread: f64,
 }
 
 impl Trough {
-    /// The trough of a curve that is given by points in rising order (octaves) and straight lines.
-    /// Beyond the ends the curve rises to the level over two octaves.
-    pub(super) fn of(points: &[(f64, f64)], depth: f64) -> Self {
+    /// The trough of a curve of points (rate in octaves, result; lower is better) in rising order
+    /// of rates, with straight lines between them. A result may be infinite, which is how a
+    /// diverged training counts. Beyond the ends the curve rises to the level over two octaves.
+    ///
+    /// # Panics
+    /// If no point has a finite result, or the depth is not above 0.
+    pub fn of(points: &[(f64, f64)], depth: f64) -> Self {
         const BEYOND: f64 = 2.0;
         /// A point above this many depths, or infinite, counts as one there.
         const HIGHEST: f64 = 4.0;
         let lowest = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        assert!(
+            lowest.is_finite() && depth > 0.0,
+            "a trough needs a finite result and a depth above 0, not {points:?} and {depth}"
+        );
         let origin = points[0].0;
         let deep = |&(x, y): &(f64, f64)| (x - origin, depth - (y - lowest).min(HIGHEST * depth));
         let last = (points[points.len() - 1].0 - origin + BEYOND, 0.0);
