@@ -38,7 +38,12 @@ pub(crate) fn run(args: &WorkArgs) -> anyhow::Result<()> {
 
 /// Writes down why a unit could not be made, for the coordinator, who sees the folder alone.
 fn tell(unit: &Path, error: anyhow::Error) -> anyhow::Error {
-    match Failure::write(unit, describe(&error)) {
+    let no_answer = match error.downcast_ref() {
+        Some(Error::NoBounds { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    };
+    let reason = describe(&error);
+    match (Failure { reason, no_answer }).write(unit) {
         Ok(()) => error,
         Err(unwritten) => error.context(unwritten.to_string()),
     }

@@ -10,7 +10,7 @@ use super::bounds;
 use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
-use crate::find::FindEvent;
+use crate::find::{FindEvent, Kept};
 use crate::store::{
     Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
     write_atomically, write_record,
@@ -247,9 +247,8 @@ impl Folder {
     }
 
     /// The steps that the unit `begin` has made and will not make again.
-    pub(super) fn steps_of_begin(&self) -> u64 {
-        let sweep = self.sweeps().join(bounds::SWEEP).exists();
-        u64::from(self.has_begin()) + u64::from(sweep)
+    pub(super) fn steps_of_begin(&self) -> Result<u64, Error> {
+        Ok(u64::from(self.has_begin()) + Kept::parts(&self.sweeps())?)
     }
 
     /// Makes the folder, or continues with the one that is there; returns the plan to carry out,
