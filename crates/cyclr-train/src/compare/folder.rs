@@ -55,7 +55,7 @@ pub struct Work {
     pub trainer: serde_json::Value,
     /// Names and versions of the program and the engine, which must be the same everywhere.
     pub about: BTreeMap<String, String>,
-    /// The variables of the environment in which it was begun that decide what a command is.
+    /// The variables of the coordinator's environment that decide what a command is.
     pub environment: BTreeMap<String, String>,
     /// Whether states and runs of two CPU levels may be mixed.
     pub allow_inexact: bool,
