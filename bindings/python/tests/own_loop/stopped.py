@@ -21,7 +21,7 @@ lr = cyclr.attach(
 )
 here = pathlib.Path(sys.argv[1])
 worker = None
-for epoch in lr.epochs(4):
+for _epoch in lr.epochs(4):
     for _ in lr.batches([0] * 6):
         if worker is None:
             worker = os.fork()
