@@ -128,14 +128,31 @@ fn shipped(name: &str) -> String {
     path.display().to_string()
 }
 
-/// With a range test, whose sweep and probes the unit `begin` makes.
+/// With a range test, whose sweep and probes the unit `begin` makes; it is also killed when its
+/// first probe is finished, and goes on from there.
 #[test]
-fn the_local_launcher_comes_to_the_same_as_this_process() {
+fn a_launcher_comes_to_the_same_as_this_process() {
     let place = Place::new();
+    place.launcher(
+        r#"if [ "$1" = begin ] && [ -e "$dir/comparison.json" ] && [ ! -e struck ]; then
+               touch struck; cyclr work "$dir" begin & work=$!
+               until [ -e "$dir/sweeps/.probes.jsonl" ] || [ -e "$dir/range.json" ]; do sleep 0.02; done
+               kill -KILL $work; exit
+           fi
+           for unit; do cyclr work "$dir" "$unit"; done"#,
+    );
     let words = "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100";
     place.done(&format!("{words} --out here"));
     place.done(&format!("{words} --out there --on {}", shipped("local.sh")));
-    assert_eq!(place.result("here"), place.result("there"));
+    place.done(&format!("{words} --out killed --on launcher.sh"));
+    assert!(place.path("struck").exists());
+    for folder in ["there", "killed"] {
+        assert_eq!(place.result("here"), place.result(folder));
+        for file in ["sweep-0.csv", "probes.csv"] {
+            let read = |folder| fs::read(place.path(folder).join("sweeps").join(file)).unwrap();
+            assert!(read("here") == read(folder), "{folder}: {file}");
+        }
+    }
     let run = "there/final/1/1-fixed-seed1";
     let outcome: Value =
         serde_json::from_slice(&fs::read(place.path(run).join("result.json")).unwrap()).unwrap();
@@ -301,30 +318,6 @@ fn a_node_that_differs_is_refused() {
         assert!(err.contains("4 of 4 runs failed"), "{err}");
         assert!(err.contains(said) && err.contains("on "), "{err}");
     }
-}
-
-/// The begin is killed when its first probe is finished, and goes on from there.
-#[test]
-fn a_range_test_that_is_killed_goes_on() {
-    let place = Place::new();
-    place.launcher(
-        r#"if [ "$1" = begin ] && [ -e "$dir/comparison.json" ] && [ ! -e struck ]; then
-               touch struck; cyclr work "$dir" begin & work=$!
-               until [ -e "$dir/sweeps/.probes.jsonl" ] || [ -e "$dir/range.json" ]; do sleep 0.02; done
-               kill -KILL $work; exit
-           fi
-           for unit; do cyclr work "$dir" "$unit"; done"#,
-    );
-    let words = "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100";
-    place.done(&format!("{words} --out here"));
-    place.done(&format!("{words} --out there --on launcher.sh"));
-    assert!(place.path("struck").exists());
-    assert_eq!(place.result("here"), place.result("there"));
-    for file in ["sweep-0.csv", "probes.csv"] {
-        let read = |folder| fs::read(place.path(folder).join("sweeps").join(file)).unwrap();
-        assert!(read("here") == read("there"), "{file}");
-    }
-    assert!(!place.path("there/sweeps/.probes.jsonl").exists());
 }
 
 #[test]

@@ -40,7 +40,9 @@ tuned = false
 /// The child of the first run stops itself after an evaluation, and goes on when it has been seen.
 const LAUNCHER: &str = r#"#!/bin/sh
 dir=$1; shift
-[ "$1" = begin ] && exec cyclr work "$dir" begin
+if [ "$1" = begin ]; then
+    touch seen; cyclr work "$dir" begin; rm seen; exit
+fi
 cyclr work "$dir" "$1" & shift
 until [ -e seen ]; do sleep 0.05; done
 cd pids && kill -CONT * 2> /dev/null; cd ..
