@@ -325,6 +325,28 @@ mod tests {
     use crate::noisy_quadratic::NoisyQuadratic;
     use crate::{Budget, Task};
 
+    /// Nobody is told that a run begins anew because of a name.
+    #[test]
+    fn a_checkpoint_of_another_name_is_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        let checkpoints = place.path().join(CHECKPOINTS);
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 0);
+        fs::create_dir(&checkpoints).unwrap();
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 0);
+        for updates_done in [5, 40] {
+            fs::write(RunFolder::checkpoint(place.path(), updates_done), "").unwrap();
+        }
+        fs::write(checkpoints.join("notes.txt"), "").unwrap();
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 40);
+        for name in ["copy.ckpt", "000000000005 (2).ckpt"] {
+            let file = checkpoints.join(name);
+            fs::write(&file, "").unwrap();
+            let error = RunFolder::saved(place.path()).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("move it"), "{error}");
+            fs::remove_file(&file).unwrap();
+        }
+    }
+
     #[test]
     fn a_log_that_is_full_says_so_and_grows_no_more() {
         let place = tempfile::tempdir().unwrap();
