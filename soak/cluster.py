@@ -116,7 +116,8 @@ def begin(engine, folder, work):
     place = work.index("--") if "--" in work else len(work)
     command, rest = ["compare", *work[:place], "--out"], work[place:]
     say(f"{folder.name}: on one machine")
-    engine.cyclr([*command, str(folder / "one"), *rest], folder / "one.log").wait()
+    # Its jobs change nothing; that of a command would be one.
+    engine.cyclr([*command, str(folder / "one"), "--jobs", "4", *rest], folder / "one.log").wait()
     say("on many")
     on = ["--on", str(engine.LAUNCHER)]
     return engine.cyclr([*command, str(folder / "many"), *on, *rest], folder / "many.log")
