@@ -6,16 +6,16 @@ import time
 import pytest
 from driver import Driver
 
-STOPPED = pathlib.Path(__file__).parent / "own_loop" / "stopped.py"
+SCRIPTS = pathlib.Path(__file__).parent / "own_loop"
 
 
 @pytest.fixture
 def start(tmp_path):
     started = []
 
-    def one(*arguments):
+    def one(*arguments, script="stopped.py"):
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(STOPPED, tmp_path, *arguments, log=log))
+            started.append(Driver(SCRIPTS / script, tmp_path, *arguments, log=log))
         started[-1].initialize()
         return started[-1]
 
@@ -44,7 +44,7 @@ def lives(pid):
         return False
 
 
-def stop_amid_an_update(driver, here):
+def stop_amid_an_update(driver, here, fail=False):
     """SIGTERM to all processes while an update is made, as a cluster sends it."""
     driver.updates(3)
     (here / "hold").touch()
@@ -53,10 +53,14 @@ def stop_amid_an_update(driver, here):
     driver.sink.write(request)
     driver.sink.flush()
     until((here / "updating").exists)
-    worker = int((here / "worker").read_text())
-    for pid in (driver.process.pid, worker):
+    main = driver.process.pid
+    workers = [int(pid) for pid in pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+    for pid in (main, *workers):
         os.kill(pid, signal.SIGTERM)
-    until(lambda: not lives(worker))
+    assert workers
+    until(lambda: not any(map(lives, workers)))
+    if fail:
+        (here / "fail").touch()
     (here / "hold").unlink()
 
 
@@ -67,6 +71,22 @@ def test_sigterm_waits_until_the_state_is_saved(start, tmp_path):
     driver.result("state", path=str(tmp_path / "saved"))
     assert driver.process.wait(timeout=60) == -signal.SIGTERM
     assert (tmp_path / "saved").stat().st_size > 0
+
+
+def test_workers_of_a_data_loader_may_end_before_it(start, tmp_path):
+    pytest.importorskip("torch")
+    driver = start(script="with_workers.py")
+    stop_amid_an_update(driver, tmp_path)
+    assert b'"id": 99' in driver.source.readline(), "the update is made"
+    driver.result("state", path=str(tmp_path / "saved"))
+    assert driver.process.wait(timeout=60) == -signal.SIGTERM
+
+
+def test_what_fails_after_it_is_no_failure_of_the_script(start, tmp_path):
+    driver = start("--defer")
+    stop_amid_an_update(driver, tmp_path, fail=True)
+    assert driver.process.wait(timeout=60) == -signal.SIGTERM
+    assert "there are no more data" in (tmp_path / "log").read_text()
 
 
 def test_without_being_asked_for_it_ends_the_script_at_once(start, tmp_path):

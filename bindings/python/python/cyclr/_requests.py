@@ -48,6 +48,8 @@ class Requests:
             if hypers is not None:
                 return hypers
             answer, is_last = self._child._answer(line)
+            if self._sigterm and "error" in answer:
+                self._sigterm.end_if_due()
             self._send(answer)
             if self.defers_sigterm and "result" in answer:
                 self._defer_sigterm(json.loads(line)["method"], answer["result"])
@@ -65,7 +67,7 @@ class Requests:
         if method == "initialize" and result["snapshots"]:
             self._sigterm = Deferred()
         elif method == "state" and self._sigterm:
-            self._sigterm.saved()
+            self._sigterm.end_if_due()
 
     def _updates_of(self, line: bytes) -> Optional[list[Hyper]]:
         """What each update uses, if that is what the line asks for and it can be done."""

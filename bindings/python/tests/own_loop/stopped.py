@@ -31,5 +31,7 @@ for _epoch in lr.epochs(4):
         (here / "updating").touch()
         while (here / "hold").exists():
             time.sleep(0.01)
+        if (here / "fail").exists():
+            raise ValueError("there are no more data")
         state["weight"] -= rate["lr"] * (2 * state["weight"] + random.gauss(0, 0.3))
         lr.step(loss=state["weight"] ** 2)
