@@ -43,6 +43,7 @@ mod sweeps;
 pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub(crate) use kept::Kept;
+use probe::check_probes;
 pub use probe::train_probe;
 pub use ramp::{Ramp, Shape};
 pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
@@ -375,32 +376,4 @@ fn learnt_nothing(reading: &ProbeReading) -> bool {
             | NoAnswer::NothingLearnt { .. }
             | NoAnswer::Constant { .. })
     )
-}
-
-/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
-/// bit.
-fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
-    for (n, one) in probes.iter().enumerate() {
-        for other in &probes[..n] {
-            let (Some(loss), Some(same)) = (one.loss, other.loss) else {
-                continue;
-            };
-            if loss.to_bits() != same.to_bits() || one.probe.updates != other.probe.updates {
-                continue;
-            }
-            let seeds = [other, one].map(|result| first_seed + result.probe.repeat);
-            let rates = [other, one].map(|result| result.probe.lr);
-            if seeds[0] == seeds[1] && rates[0] != rates[1] {
-                return Err(Error::RateNotObeyed {
-                    seed: seeds[0],
-                    rates,
-                    updates: one.probe.updates as usize,
-                });
-            }
-            if seeds[0] != seeds[1] && rates[0] == rates[1] {
-                return Err(Error::SeedNotObeyed { seeds, loss });
-            }
-        }
-    }
-    Ok(())
 }
