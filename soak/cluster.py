@@ -1,12 +1,13 @@
 """Makes comparisons on a real Slurm of three emulated nodes, stops their units in every way that a cluster has, and compares
 what comes of them with comparisons made on one machine.
 
-    python3 soak/cluster.py [--cyclr target/release/cyclr] [--only embedded] [--only child]
+    python3 soak/cluster.py [--cyclr target/release/cyclr] [--only embedded] [--only child] [--short]
 
 Needs root and Debian's packages slurm-wlm and munge, which it installs. In each comparison one unit is requeued, one killed
 with SIGKILL, one pre-empted with grace, one runs into its time limit, and one node is lost; then everything is cancelled and
 the coordinator killed, and `cyclr resume --on` ends it. It ends with 0 if `result.json` is the same but for times and places,
-and nothing that was done was made again. Takes about five minutes a comparison.
+and nothing that was done was made again. Takes about five minutes a comparison. With --short, a unit is requeued and one is
+killed, and that is all.
 
     unshare --net --pid --fork --mount-proc sh -c 'ip link set lo up; exec python3 soak/cluster.py --ray'
 
@@ -41,22 +42,23 @@ def main():
     options.add_argument("--cyclr", default=str(HERE.parent / "target/release/cyclr"))
     options.add_argument("--ray", action="store_true", help="Ray instead of Slurm")
     options.add_argument("--only", action="append", choices=WORK)
+    options.add_argument("--short", action="store_true", help="one requeue and one kill")
     options = options.parse_args()
     binaries = Path(options.cyclr).resolve().parent
     if options.ray:
         on_ray(binaries, options.only or WORK)
     else:
-        on_slurm(binaries, options.only or WORK)
+        on_slurm(binaries, options.only or WORK, short_comparison if options.short else comparison)
     print("ok")
 
 
-def on_slurm(binaries, names):
+def on_slurm(binaries, names, make):
     install()
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
         slurm = Slurm(Path(folder) / "slurm", binaries)
         try:
             for name in names:
-                comparison(slurm, Path(folder) / name, WORK[name])
+                make(slurm, Path(folder) / name, WORK[name])
                 slurm.mend()
         finally:
             slurm.stop()
@@ -99,13 +101,23 @@ def comparison(slurm, folder, work):
     say(f"the results are the same; {len(done)} runs were done before, and none was made again; Slurm's: {states}")
 
 
+def short_comparison(slurm, folder, work):
+    coordinator = begin(slurm, folder, work)
+    stop_units(slurm, folder / "many", ["requeued", "killed"])
+    code = coordinator.wait()
+    assert code == 0, f"compare ended with {code}: {(folder / 'many.log').read_text()[-2000:]}"
+    check_same(folder)
+    say("the results are the same")
+
+
 def begin(engine, folder, work):
     """Makes the comparison on one machine, and begins it on many: the coordinator."""
     folder.mkdir()
     place = work.index("--") if "--" in work else len(work)
     command, rest = ["compare", *work[:place], "--out"], work[place:]
     say(f"{folder.name}: on one machine")
-    engine.cyclr([*command, str(folder / "one"), *rest], folder / "one.log").wait()
+    # Its jobs change nothing; that of a command would be one.
+    engine.cyclr([*command, str(folder / "one"), "--jobs", "4", *rest], folder / "one.log").wait()
     say("on many")
     on = ["--on", str(engine.LAUNCHER)]
     return engine.cyclr([*command, str(folder / "many"), *on, *rest], folder / "many.log")
@@ -133,22 +145,23 @@ def one_node_lost(ray, folder, work):
     say("the results are the same")
 
 
-def stop_units(slurm, many):
-    """Each of the ways in which a unit is stopped, one after the other, on units that are at work."""
+def stop_units(slurm, many, chosen=None):
+    """The ways in which a unit is stopped, or those that are chosen, one after the other, on units that are at work."""
     begun, limited = set(), {}
 
     def next_task():
         """A task that is at work, was not stopped before, and does not share the node of the one that waits for its limit."""
         tasks = [t for t in slurm.tasks() if t["id"] not in begun and t["node"] != limited.get("node")]
-        free = [t for t in tasks if slurm.pid(t) and logged(many / slurm.unit(t)) > 0]
-        if free:
-            begun.add(free[0]["id"])
-            return free[0]
+        for task in tasks:
+            unit = slurm.unit(task)
+            if unit and logged(many / unit) > 0:
+                begun.add(task["id"])
+                return task, unit
         return None
 
     def stop(how, action):
-        task = until(next_task, f"a task to be {how}")
-        say(f"{slurm.unit(task)} on {task['node']}: {how}")
+        task, unit = until(next_task, f"a task to be {how}")
+        say(f"{unit} on {task['node']}: {how}")
         action(task)
 
     def limit(task):
@@ -156,11 +169,15 @@ def stop_units(slurm, many):
         os.kill(slurm.pid(task), signal.SIGSTOP)
         slurm.run("scontrol", "update", f"jobid={task['id']}", "timelimit=1")
 
-    stop("run into its time limit", limit)
-    stop("requeued", lambda task: slurm.run("scontrol", "requeue", task["id"]))
-    stop("killed", lambda task: os.kill(slurm.pid(task), signal.SIGKILL))
-    stop("pre-empted with grace", lambda task: slurm.preempt(task["node"]))
-    stop("on a node that is lost", lambda task: slurm.lose(task["node"]))
+    ways = {
+        "run into its time limit": limit,
+        "requeued": lambda task: slurm.run("scontrol", "requeue", task["id"]),
+        "killed": lambda task: os.kill(slurm.pid(task), signal.SIGKILL),
+        "pre-empted with grace": lambda task: slurm.preempt(task["node"]),
+        "on a node that is lost": lambda task: slurm.lose(task["node"]),
+    }
+    for how in chosen or ways:
+        stop(how, ways[how])
 
 
 class Engine:
@@ -261,10 +278,11 @@ class Slurm(Engine):
         return None
 
     def unit(self, task):
+        """What a task makes; nothing if it has ended."""
         try:
             return Path(f"/proc/{self.pid(task)}/cmdline").read_bytes().split(b"\0")[3].decode()
-        except OSError:
-            return "ended meanwhile"
+        except (OSError, IndexError):
+            return None
 
     def preempt(self, node):
         """A job of a partition that comes before takes a whole node for a moment."""

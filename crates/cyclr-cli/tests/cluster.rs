@@ -128,14 +128,31 @@ fn shipped(name: &str) -> String {
     path.display().to_string()
 }
 
-/// With a range test, whose sweep and probes the unit `begin` makes.
+/// With a range test, whose sweep and probes the unit `begin` makes; it is also killed when its
+/// first probe is finished, and goes on from there.
 #[test]
-fn the_local_launcher_comes_to_the_same_as_this_process() {
+fn a_launcher_comes_to_the_same_as_this_process() {
     let place = Place::new();
+    place.launcher(
+        r#"if [ "$1" = begin ] && [ -e "$dir/comparison.json" ] && [ ! -e struck ]; then
+               touch struck; cyclr work "$dir" begin & work=$!
+               until [ -e "$dir/sweeps/.probes.jsonl" ] || [ -e "$dir/range.json" ]; do sleep 0.02; done
+               kill -KILL $work; exit
+           fi
+           for unit; do cyclr work "$dir" "$unit"; done"#,
+    );
     let words = "compare --arm fixed --arm linear --seeds 2 --budget 20 --validation 100";
     place.done(&format!("{words} --out here"));
     place.done(&format!("{words} --out there --on {}", shipped("local.sh")));
-    assert_eq!(place.result("here"), place.result("there"));
+    place.done(&format!("{words} --out killed --on launcher.sh"));
+    assert!(place.path("struck").exists());
+    for folder in ["there", "killed"] {
+        assert_eq!(place.result("here"), place.result(folder));
+        for file in ["sweep-0.csv", "probes.csv"] {
+            let read = |folder| fs::read(place.path(folder).join("sweeps").join(file)).unwrap();
+            assert!(read("here") == read(folder), "{folder}: {file}");
+        }
+    }
     let run = "there/final/1/1-fixed-seed1";
     let outcome: Value =
         serde_json::from_slice(&fs::read(place.path(run).join("result.json")).unwrap()).unwrap();
@@ -228,6 +245,11 @@ fn what_is_no_launcher_is_refused_before_anything_is_done() {
         assert!(err.contains(said) && err.contains(launcher), "{err}");
         assert!(!place.path("x").exists());
     }
+    // What cannot be called shows when it is.
+    fs::set_permissions(place.path("text"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, err) = place.cyclr(&format!("{SMALL} --out x --on text"));
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("name an interpreter"), "{err}");
 }
 
 #[test]
@@ -296,6 +318,98 @@ fn a_node_that_differs_is_refused() {
         assert!(err.contains("4 of 4 runs failed"), "{err}");
         assert!(err.contains(said) && err.contains("on "), "{err}");
     }
+}
+
+#[test]
+fn a_launched_range_test_without_an_answer_says_so_and_is_no_failure() {
+    let place = Place::new();
+    place.launcher(r#"for unit; do cyclr work "$dir" "$unit" 2> said; done"#);
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let said = |words: &str| {
+        let words = format!("compare --arm fixed --arm linear --budget 50 --margin 1 {words}");
+        let mut command = place.command(&words);
+        command.args(["--", "python3"]).arg(&child);
+        let output = command.args(["--ignore", "gradient"]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{err}");
+        let (_, reason) = err.split_once("error: the range test gives").expect(&err);
+        let (reason, _) = reason.split_once("(the curves are in").expect(reason);
+        reason.to_owned()
+    };
+    assert_eq!(said("--out here"), said("--out there --on launcher.sh"));
+    let (code, err) = place.cyclr("resume there --on launcher.sh");
+    assert_eq!(code, Some(3), "{err}");
+}
+
+/// A variable that is not set where a unit is made has the coordinator's value; one that is set
+/// otherwise keeps its own, and the log says both.
+#[test]
+fn a_unit_takes_over_what_is_not_set() {
+    let place = Place::new();
+    place.launcher(
+        r#"for unit; do
+               env -u CYCLR_CPU -u PYTHONPATH CONDA_PREFIX=/node cyclr work "$dir" "$unit" 2>> said
+           done"#,
+    );
+    let mut command = place.command("compare --study child.toml --out there --on launcher.sh --");
+    command
+        .env("PYTHONPATH", "/of the coordinator")
+        .env("CONDA_PREFIX", "/login");
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let script = format!(
+        "echo \"$PYTHONPATH, $CONDA_PREFIX\" >> seen; exec python3 {}",
+        child.display()
+    );
+    let output = command.args(["sh", "-c", &script]).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{err}");
+    let seen = fs::read_to_string(place.path("seen")).unwrap();
+    assert!(
+        seen.lines()
+            .all(|line| line == "/of the coordinator, /node"),
+        "{seen}"
+    );
+    let said = fs::read_to_string(place.path("said")).unwrap();
+    for line in [
+        "PYTHONPATH is not set here: /of the coordinator",
+        "CONDA_PREFIX is /node here, and /login where the coordinator is",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+
+    let mut command = place.command(&format!("{SMALL} --out portable --on launcher.sh"));
+    let output = command.env("CYCLR_CPU", "portable").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(place.result("portable")["about"]["level"], "portable");
+}
+
+/// The disk that all share is full: what was done is kept, and the rest is made when there is room.
+#[test]
+fn a_shared_disk_that_is_full() {
+    let place = Place::new();
+    let shared = place.path("shared");
+    fs::create_dir(&shared).unwrap();
+    let mount = |words: &str| {
+        let mut mount = Command::new("mount");
+        mount.args(words.split(' ')).arg(&shared);
+        mount.output().is_ok_and(|output| output.status.success())
+    };
+    if !mount("-t tmpfs -o size=1200k tmpfs") {
+        let skipped = "skipped: only root can make a file system that is full\n";
+        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
+        return;
+    }
+    place.done(&format!("{SMALL} --out here"));
+    let on = format!("--on {}", shipped("local.sh"));
+    let (code, err) = place.cyclr(&format!("{SMALL} --out shared/x {on}"));
+    let larger = mount("-o remount,size=64m");
+    let resumed = place.cyclr(&format!("resume shared/x {on}"));
+    let same = larger && resumed.0 == Some(0) && place.result("here") == place.result("shared/x");
+    let umount = Command::new("umount").arg(&shared).status();
+    assert!(umount.unwrap().success());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("No space left on device"), "{err}");
+    assert!(same, "{}", resumed.1);
 }
 
 #[test]

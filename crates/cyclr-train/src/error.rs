@@ -277,10 +277,10 @@ pub enum Error {
         status: String,
     },
     /// The range test of a comparison gives no reliable answer.
-    #[error("the range test gives no reliable answer: {reason}; {}, or give the bounds yourself (the curves are in {})", reason.advice(), sweeps.display())]
+    #[error("the range test gives no reliable answer: {reason}, or give the bounds yourself (the curves are in {})", sweeps.display())]
     NoBounds {
-        /// Why not.
-        reason: cyclr::range::NoAnswer,
+        /// Why not, and what to try.
+        reason: String,
         /// The folder of the curves.
         sweeps: PathBuf,
     },

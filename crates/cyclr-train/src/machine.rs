@@ -20,7 +20,7 @@ pub struct Machine {
 
 static HERE: LazyLock<Machine> = LazyLock::new(|| Machine {
     host: host(),
-    device: gpus().unwrap_or_else(processor),
+    device: gpus().unwrap_or_else(Machine::processor),
     updates: 0,
     compute_seconds: 0.0,
 });
@@ -29,6 +29,15 @@ impl Machine {
     /// This one, which has made nothing yet.
     pub fn here() -> &'static Self {
         &HERE
+    }
+
+    /// The processor's name, where Linux says it; else `unknown`.
+    pub fn processor() -> String {
+        // Where there is no such file, the processor has no name.
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let name = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+        let name = name.map(|rest| rest.trim_start_matches([' ', '\t', ':']).trim());
+        name.unwrap_or("unknown").to_owned()
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -85,13 +94,4 @@ fn gpus() -> Option<String> {
         format!(", {}", models.join(", "))
     };
     Some(format!("GPU {given}{models}"))
-}
-
-/// The processor's name, where Linux says it.
-pub(crate) fn processor() -> String {
-    // Where there is no such file, the processor has no name.
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let name = name.map(|rest| rest.trim_start_matches([' ', '\t', ':']).trim());
-    name.unwrap_or("unknown").to_owned()
 }

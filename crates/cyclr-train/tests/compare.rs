@@ -4,7 +4,9 @@
 
 mod killing;
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -696,42 +698,56 @@ fn a_comparison_of_version_1_is_read() {
     ));
 }
 
-/// A comparison that is interrupted in its range test as soon as a probe is at work.
+/// The files of a range test in a comparison's folder, and what is in them.
+fn sweeps(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = fs::read_dir(folder.join("sweeps")).unwrap();
+    let files = entries.map(|entry| entry.unwrap());
+    let read = |file: DirEntry| (file.file_name(), fs::read(file.path()).unwrap());
+    files.map(read).collect()
+}
+
+/// A comparison is interrupted in its range test whenever another probe is at work, and goes on.
 #[test]
-fn a_finished_sweep_is_kept() {
+fn what_is_finished_of_a_range_test_is_kept() {
     let plan = Plan {
         seeds: vec![1, 2],
         ..Plan::new(240)
     };
-    let straight = run(&plan);
-    let folder = tempfile::tempdir().unwrap();
-    let run_until = |interrupt: &Interrupt, stop: bool| {
-        let mut sweeps = 0;
+    let place = tempfile::tempdir().unwrap();
+    let (one, other) = (place.path().join("one"), place.path().join("other"));
+    let straight = run_in(&one, &plan, 1).unwrap();
+    let (mut began, mut begun, mut trained, mut stops) = (0, Vec::new(), 0, 0);
+    let record = loop {
+        let interrupt = Interrupt::new();
         let mut observer = |event: &CompareEvent| match event {
-            CompareEvent::Finding(FindEvent::SweepBegan { .. }) => sweeps += 1,
-            CompareEvent::Finding(FindEvent::Probing { .. }) if stop => interrupt.request(),
+            CompareEvent::Finding(FindEvent::SweepBegan { .. }) => began += 1,
+            CompareEvent::Finding(FindEvent::Probing {
+                probe,
+                updates_done,
+            }) => {
+                trained += u64::from(*updates_done == probe.updates);
+                if !begun.contains(probe) {
+                    begun.push(*probe);
+                    interrupt.request();
+                }
+            }
             _ => {}
         };
         let watch = Watch {
             observer: &mut observer,
-            interrupt,
+            interrupt: &interrupt,
         };
-        let settings = Settings::default();
         let factory = NoisyQuadratic::default();
-        let done = compare(&factory, &plan, folder.path(), &settings, watch);
-        (done, sweeps)
+        match compare(&factory, &plan, &other, &Settings::default(), watch) {
+            Err(Error::Interrupted { .. }) => stops += 1,
+            done => break done.unwrap(),
+        }
     };
-    let (stopped, sweeps) = run_until(&Interrupt::new(), true);
-    assert!(
-        matches!(stopped, Err(Error::Interrupted { .. })),
-        "{stopped:?}"
-    );
-    assert_eq!(sweeps, 1);
-    let (record, sweeps) = run_until(&Interrupt::new(), false);
-    assert_eq!(sweeps, 0, "the sweep was finished");
-    assert_eq!(timeless(&record.unwrap()), timeless(&straight));
-    let left: Vec<_> = fs::read_dir(folder.path().join("sweeps"))
-        .unwrap()
-        .collect();
-    assert_eq!(left.len(), 2, "the curves, and nothing else: {left:?}");
+    assert_eq!(began, 1, "the sweep was finished");
+    let probes = fs::read_to_string(one.join("sweeps/probes.csv")).unwrap();
+    let probes = probes.lines().count() - 1;
+    assert!(probes > 3 && begun.len() == probes && stops == probes);
+    assert!(trained <= probes as u64, "{trained} of {probes} probes");
+    assert_eq!(timeless(&record), timeless(&straight));
+    assert_eq!(sweeps(&one), sweeps(&other));
 }

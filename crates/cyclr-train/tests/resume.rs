@@ -14,7 +14,7 @@ use cyclr::trainer::{
     Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::store::{Lock, Stage, read_events, read_outcome, read_run, stage};
+use cyclr_train::store::{Lock, Seen, Stage, State, read_events, read_outcome, read_run, stage};
 use cyclr_train::{
     Average, Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume,
     train_in,
@@ -165,6 +165,11 @@ fn an_interrupt_saves_and_says_where() {
     };
     assert!(updates_done >= 100 && saved == Some(updates_done));
     assert_eq!(stage(&folder).unwrap(), Stage::Unfinished);
+    // Its log has just grown, and still nobody is at work on this machine. On another one, whose
+    // lock may not reach here, somebody may be.
+    assert_eq!(Seen::of(&folder).unwrap().state, State::Waiting);
+    fs::write(folder.join(Lock::FILE), "1 elsewhere").unwrap();
+    assert_eq!(Seen::of(&folder).unwrap().state, State::AtWork(None));
     let mut started = None;
     go_on(&folder, None, |event, _| {
         if let Event::Started { updates_done, .. } = *event {

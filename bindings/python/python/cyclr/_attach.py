@@ -59,6 +59,7 @@ def attach(
     load: Optional[Callable[[Any], None]] = None,
     given_weights: bool = False,
     otherwise: Optional[Schedule] = None,
+    defer_sigterm: bool = False,
 ) -> Attached:
     """Attaches a loop of any library to cyclr: what it trains on, how a rate is set, how the model is measured.
 
@@ -79,6 +80,9 @@ def attach(
         load: Takes what ``save`` returned. Runs can be resumed if both are given.
         given_weights: Whether the weights are the same for every seed.
         otherwise: What the rate does if the script runs alone.
+        defer_sigterm: Whether SIGTERM waits, in this process alone, until cyclr has saved the
+            run. A cluster sends it to every process of a job that it stops, and the script would
+            else end before cyclr can ask for its state.
 
     Raises:
         CyclrError: `begin` was not called, or something is attached already.
@@ -93,6 +97,8 @@ def attach(
         given_weights=given_weights,
         objective=objective_of(objective),
     )
+    if begun.requests is not None:
+        begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, lambda hyper: set_lr(hyper.lr), evaluate)
     if save is not None and load is not None:
         attached.register(save=save, load=load)

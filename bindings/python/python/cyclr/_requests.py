@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Callable, Optional
 
 from cyclr._cyclr import Hyper
 from cyclr._serve import _Child, _metric, _needed, _Refusal, _Watchdog, connect
+from cyclr._sigterm import Deferred
 from cyclr._trainer import Metric, Run, Trainer
 
 Share = Callable[[Optional[bytes]], bytes]
@@ -26,6 +27,9 @@ class Requests:
         self._watchdog = _Watchdog(pipes[0].fileno()) if pipes else None
         self._line: Optional[bytes] = self._hear()
         self._asked: Any = None
+        self.defers_sigterm = False
+        """Whether SIGTERM is to wait until the run is saved, if it can be."""
+        self._sigterm: Optional[Deferred] = None
         params = json.loads(self._line)["params"]
         self.run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
         self.updates: Optional[int] = params.get("updates")
@@ -44,7 +48,11 @@ class Requests:
             if hypers is not None:
                 return hypers
             answer, is_last = self._child._answer(line)
+            if self._sigterm and "error" in answer:
+                self._sigterm.end_if_due()
             self._send(answer)
+            if self.defers_sigterm and "result" in answer:
+                self._defer_sigterm(json.loads(line)["method"], answer["result"])
             if is_last:
                 if self._watchdog:
                     self._watchdog.done = True
@@ -54,6 +62,12 @@ class Requests:
         """The answer to the last ``updates``."""
         metrics = [[_metric(metric) for metric in metrics] for metrics in made]
         self._send({"jsonrpc": "2.0", "id": self._asked, "result": {"metrics": metrics}})
+
+    def _defer_sigterm(self, method: str, result: dict[str, Any]) -> None:
+        if method == "initialize" and result["snapshots"]:
+            self._sigterm = Deferred()
+        elif method == "state" and self._sigterm:
+            self._sigterm.end_if_due()
 
     def _updates_of(self, line: bytes) -> Optional[list[Hyper]]:
         """What each update uses, if that is what the line asks for and it can be done."""

@@ -8,8 +8,9 @@ use cyclr_train::compare::Work;
 
 use crate::factory::TrainerArgs;
 
-/// The variables that decide which program a command is, and what it loads. What a launcher or an
-/// engine sets for each job, such as the GPUs, is not among them.
+/// The variables that decide which program a command is, and what it loads. A unit takes over those
+/// that are not set where it is made. What a launcher or an engine sets for each job, such as the
+/// GPUs, is not among them.
 const VARIABLES: [&str; 6] = [
     "CONDA_PREFIX",
     "CYCLR_CPU",

@@ -38,7 +38,12 @@ pub(crate) fn run(args: &WorkArgs) -> anyhow::Result<()> {
 
 /// Writes down why a unit could not be made, for the coordinator, who sees the folder alone.
 fn tell(unit: &Path, error: anyhow::Error) -> anyhow::Error {
-    match Failure::write(unit, describe(&error)) {
+    let no_answer = match error.downcast_ref() {
+        Some(Error::NoBounds { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    };
+    let reason = describe(&error);
+    match (Failure { reason, no_answer }).write(unit) {
         Ok(()) => error,
         Err(unwritten) => error.context(unwritten.to_string()),
     }
@@ -59,6 +64,7 @@ fn unit(args: &WorkArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyhow::Result<()> {
+    set_environment(&work.environment)?;
     let trainer = TrainerArgs::recorded(work.trainer, &args.folder.join("work.json"))?;
     check_same(
         &work.about,
@@ -118,21 +124,45 @@ fn check_same(about: &BTreeMap<String, String>, any_level: bool) -> anyhow::Resu
     }
 }
 
-/// Says what is set otherwise than where the comparison was begun.
-fn tell_environment(began: &BTreeMap<String, String>) {
+/// Becomes the same process anew, with what is set where the coordinator is and not here: what a
+/// process inherits is safely changed at its start alone.
+#[cfg(unix)]
+fn set_environment(coordinator: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt;
+    let missing = coordinator
+        .iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none());
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (name, value) in &missing {
+        note!("{name} is not set here: {value}, as where the coordinator is");
+    }
+    let program = std::env::current_exe().context("the program itself is not found")?;
+    let mut anew = std::process::Command::new(&program);
+    anew.args(std::env::args_os().skip(1)).envs(missing);
+    Err(anyhow!(anew.exec()).context(format!("{} cannot be started", program.display())))
+}
+
+#[cfg(not(unix))]
+fn set_environment(_: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Says what is set otherwise than where the coordinator is. That may be meant: the launcher sets
+/// what its machines need.
+fn tell_environment(coordinator: &BTreeMap<String, String>) {
     let here = environment();
-    for name in began
-        .keys()
-        .chain(here.keys().filter(|name| !began.contains_key(*name)))
-    {
-        let value = |of: &BTreeMap<String, String>| of.get(name).cloned();
-        let (then, now) = (value(began), value(&here));
-        if then != now {
-            let said = |value: Option<String>| value.unwrap_or_else(|| String::from("not set"));
+    let of_here = here.keys().filter(|name| !coordinator.contains_key(*name));
+    for name in coordinator.keys().chain(of_here) {
+        let (there, here) = (coordinator.get(name), here.get(name));
+        if there != here {
+            let said = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
             note!(
-                "{name} is {} here, and was {} where the comparison was begun",
-                said(now),
-                said(then)
+                "{name} is {} here, and {} where the coordinator is: if that is not meant, set it in the launcher",
+                said(here),
+                said(there)
             );
         }
     }

@@ -19,7 +19,7 @@ import cyclr_child  # noqa: E402
 parser = argparse.ArgumentParser()
 parser.add_argument("--metric", choices=["accuracy", "loss", "perplexity", "perplexity-alone", "f1"], default="accuracy")
 parser.add_argument("--less", choices=["momentum", "snapshots", "validation", "averages"], action="append", default=[])
-parser.add_argument("--ignore", choices=["seed", "rate"], action="append", default=[])
+parser.add_argument("--ignore", choices=["seed", "rate", "gradient"], action="append", default=[])
 parser.add_argument("--objective", help="a declared objective: NAME:DIRECTION:UNIT")
 parser.add_argument("--slow", type=float, default=0, help="seconds an update takes")
 parser.add_argument("--chatty", action="store_true")
@@ -83,7 +83,7 @@ class Bowl:
         time.sleep(args.slow)
         skill = 1 / (1 + self.loss())
         metrics = self.metrics(self.batch, sum(self.random.random() < skill for _ in range(self.batch)))
-        lr = 0.02 if "rate" in args.ignore else lr
+        lr = 0.02 if "rate" in args.ignore else 0.0 if "gradient" in args.ignore else lr
         momentum = 0.9 if momentum is None or "momentum" in args.less else momentum
         for j, h in enumerate(CURVATURES):
             gradient = h * self.weights[j] + self.random.gauss(0, 0.3) + (weight_decay or 0) * self.weights[j]

@@ -10,7 +10,7 @@ use super::bounds;
 use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
-use crate::find::FindEvent;
+use crate::find::{FindEvent, Kept};
 use crate::store::{
     Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
     write_atomically, write_record,
@@ -55,7 +55,7 @@ pub struct Work {
     pub trainer: serde_json::Value,
     /// Names and versions of the program and the engine, which must be the same everywhere.
     pub about: BTreeMap<String, String>,
-    /// The variables of the environment in which it was begun that decide what a command is.
+    /// The variables of the coordinator's environment that decide what a command is.
     pub environment: BTreeMap<String, String>,
     /// Whether states and runs of two CPU levels may be mixed.
     pub allow_inexact: bool,
@@ -248,9 +248,8 @@ impl Folder {
     }
 
     /// The steps that the unit `begin` has made and will not make again.
-    pub(super) fn steps_of_begin(&self) -> u64 {
-        let sweep = self.sweeps().join(bounds::SWEEP).exists();
-        u64::from(self.has_begin()) + u64::from(sweep)
+    pub(super) fn steps_of_begin(&self) -> Result<u64, Error> {
+        Ok(u64::from(self.has_begin()) + Kept::parts(&self.sweeps())?)
     }
 
     /// Makes the folder, or continues with the one that is there; returns the plan to carry out,

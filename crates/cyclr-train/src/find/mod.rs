@@ -33,6 +33,7 @@ use crate::{Error, Watch};
 
 mod answer;
 mod curve;
+mod kept;
 mod probe;
 mod ramp;
 mod recorded;
@@ -41,6 +42,8 @@ mod sweeps;
 
 pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
+pub(crate) use kept::Kept;
+use probe::check_probes;
 pub use probe::train_probe;
 pub use ramp::{Ramp, Shape};
 pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
@@ -215,6 +218,16 @@ pub fn range_test(
     test: &RangeTest,
     watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
+    range_test_keeping(factory, test, &Kept::default(), watch)
+}
+
+/// Makes what is not finished yet of a range test.
+pub(crate) fn range_test_keeping(
+    factory: &dyn TrainerFactory,
+    test: &RangeTest,
+    kept: &Kept,
+    watch: Watch<FindEvent>,
+) -> Result<Found, Error> {
     let Watch {
         observer,
         interrupt,
@@ -223,16 +236,22 @@ pub fn range_test(
         observer: &mut *observer,
         interrupt,
     };
-    let sweep = sweep_first(factory, test, first)?;
+    let sweep = if let Some(sweep) = kept.sweep()? {
+        sweep
+    } else {
+        let sweep = sweep_first(factory, test, first)?;
+        kept.keep_sweep(&sweep)?;
+        sweep
+    };
     let then = Watch {
         observer,
         interrupt,
     };
-    probe_from(factory, test, sweep, then)
+    probe_from(factory, test, sweep, kept, then)
 }
 
 /// The sweep of a range test, which comes first.
-pub(crate) fn sweep_first(
+fn sweep_first(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
     watch: Watch<FindEvent>,
@@ -254,10 +273,11 @@ pub(crate) fn sweep_first(
 }
 
 /// The probes of a range test, from its sweep.
-pub(crate) fn probe_from(
+fn probe_from(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
     sweep: Swept,
+    kept: &Kept,
     watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
     let info = factory.info()?;
@@ -276,7 +296,7 @@ pub(crate) fn probe_from(
             observer: &mut *observer,
             interrupt,
         };
-        train_probes(factory, test, probes, watch)
+        train_probes(factory, test, probes, kept, watch)
     };
     let reading = match start {
         Ok(start) => find_max_lr(start, &allowance, test.updates - made, &mut train)?,
@@ -305,11 +325,12 @@ pub fn scale_ramp(updates: u64) -> Result<Ramp, Error> {
     Ramp::new(Shape::Exponential, 1e-7, 10.0, updates)
 }
 
-/// Trains probes side by side.
+/// Trains those of the probes that are not finished yet, side by side.
 fn train_probes(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
     probes: &[Probe],
+    kept: &Kept,
     watch: Watch<FindEvent>,
 ) -> Result<Vec<ProbeResult>, Error> {
     let Watch {
@@ -319,6 +340,10 @@ fn train_probes(
     let mut observer = |_: usize, event: &FindEvent| observe(event);
     all_side_by_side(test.threads, probes.len(), &mut observer, |n, emit| {
         let probe = probes[n];
+        if let Some(result) = kept.probe(probe) {
+            emit(FindEvent::Probed(result));
+            return Ok(result);
+        }
         let known = Known {
             updates: Some(probe.updates),
             folder: None,
@@ -336,6 +361,7 @@ fn train_probes(
         };
         let result = train_probe(&mut *net, probe, test.weight_decay, &mut watch)?;
         net.end()?;
+        kept.keep_probe(result)?;
         emit(FindEvent::Probed(result));
         Ok(result)
     })
@@ -350,32 +376,4 @@ fn learnt_nothing(reading: &ProbeReading) -> bool {
             | NoAnswer::NothingLearnt { .. }
             | NoAnswer::Constant { .. })
     )
-}
-
-/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
-/// bit.
-fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
-    for (n, one) in probes.iter().enumerate() {
-        for other in &probes[..n] {
-            let (Some(loss), Some(same)) = (one.loss, other.loss) else {
-                continue;
-            };
-            if loss.to_bits() != same.to_bits() || one.probe.updates != other.probe.updates {
-                continue;
-            }
-            let seeds = [other, one].map(|result| first_seed + result.probe.repeat);
-            let rates = [other, one].map(|result| result.probe.lr);
-            if seeds[0] == seeds[1] && rates[0] != rates[1] {
-                return Err(Error::RateNotObeyed {
-                    seed: seeds[0],
-                    rates,
-                    updates: one.probe.updates as usize,
-                });
-            }
-            if seeds[0] != seeds[1] && rates[0] == rates[1] {
-                return Err(Error::SeedNotObeyed { seeds, loss });
-            }
-        }
-    }
-    Ok(())
 }

@@ -45,6 +45,34 @@ pub fn train_probe(
     Ok(result(probe, &batches, diverged))
 }
 
+/// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
+/// bit.
+pub(super) fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
+    for (n, one) in probes.iter().enumerate() {
+        for other in &probes[..n] {
+            let (Some(loss), Some(same)) = (one.loss, other.loss) else {
+                continue;
+            };
+            if loss.to_bits() != same.to_bits() || one.probe.updates != other.probe.updates {
+                continue;
+            }
+            let seeds = [other, one].map(|result| first_seed + result.probe.repeat);
+            let rates = [other, one].map(|result| result.probe.lr);
+            if seeds[0] == seeds[1] && rates[0] != rates[1] {
+                return Err(Error::RateNotObeyed {
+                    seed: seeds[0],
+                    rates,
+                    updates: one.probe.updates as usize,
+                });
+            }
+            if seeds[0] != seeds[1] && rates[0] == rates[1] {
+                return Err(Error::SeedNotObeyed { seeds, loss });
+            }
+        }
+    }
+    Ok(())
+}
+
 fn result(probe: Probe, batches: &[Metrics], diverged: bool) -> ProbeResult {
     let tail = &batches[batches.len().saturating_sub(probe.tail() as usize)..];
     let deciding = |batch: &Metrics| {

@@ -14,6 +14,9 @@ use crate::store::files::{read_record, write_record};
 pub struct Failure {
     /// What the trainer said, with the last lines that it printed where it prints.
     pub reason: String,
+    /// Of a range test that gives no reliable answer: why not, and what to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_answer: Option<String>,
 }
 
 impl Failure {
@@ -24,18 +27,24 @@ impl Failure {
     /// go wrong is not the run's fault.
     pub(crate) fn note<T>(folder: &Path, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Trainer(failure)) = &done {
-            Self::write(folder, failure.to_string())?;
+            Self::of(failure.to_string()).write(folder)?;
         }
         done
     }
 
-    /// Writes a failure down, for those who see the folder alone.
+    /// A failure for this reason.
+    pub fn of(reason: String) -> Self {
+        let no_answer = None;
+        Self { reason, no_answer }
+    }
+
+    /// Writes the failure down, for those who see the folder alone.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn write(folder: &Path, reason: String) -> Result<(), Error> {
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        write_record(&folder.join(Self::FILE), &Self { reason })
+        write_record(&folder.join(Self::FILE), self)
     }
 
     /// The failure of the last try, if it failed.

@@ -11,6 +11,9 @@ use crate::store::run::{RunRecord, read_outcome, read_run};
 use crate::store::tensorboard::TensorBoard;
 use crate::{Error, Event, Outcome, Plan};
 
+/// The folder of the checkpoints within a run's.
+const CHECKPOINTS: &str = "checkpoints";
+
 /// Checkpoints that are kept: the last, and one before it in case that is damaged.
 const KEPT: usize = 2;
 
@@ -85,6 +88,21 @@ fn files_ending_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error
     Ok(files)
 }
 
+/// The checkpoints of a run and the updates done at each, newest first.
+fn checkpoints(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    let files = files_ending_in(&folder.join(CHECKPOINTS), "ckpt")?;
+    let numbered = |file: PathBuf| {
+        let name = file.file_stem().and_then(|name| name.to_str());
+        match name.and_then(|name| name.parse().ok()) {
+            Some(updates_done) => Ok((updates_done, file)),
+            None => Err(bad(&file)(
+                "its name is not a count of updates, as in 000000000500.ckpt: move it out of this folder",
+            )),
+        }
+    };
+    files.into_iter().map(numbered).collect()
+}
+
 /// The folder of a run that this process works on.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
@@ -145,7 +163,7 @@ impl RunFolder {
 
     fn locked(path: &Path, end: u64, lock: Lock) -> Result<Self, Error> {
         Failure::forget(path)?;
-        let checkpoints = path.join("checkpoints");
+        let checkpoints = path.join(CHECKPOINTS);
         fs::create_dir_all(&checkpoints).map_err(Error::io("create", &checkpoints))?;
         // A process that was killed while it wrote a checkpoint leaves half of one.
         for half in files_ending_in(&checkpoints, "tmp")? {
@@ -198,7 +216,7 @@ impl RunFolder {
 
     /// The checkpoint that is made after so many updates.
     pub(crate) fn checkpoint(folder: &Path, updates_done: u64) -> PathBuf {
-        folder.join(format!("checkpoints/{updates_done:012}.ckpt"))
+        folder.join(format!("{CHECKPOINTS}/{updates_done:012}.ckpt"))
     }
 
     /// Writes a checkpoint that names how long the logs are, and drops those that are no longer
@@ -207,7 +225,7 @@ impl RunFolder {
         let logs = self.sync()?;
         let file = Self::checkpoint(&self.path, progress.updates_done);
         checkpoint::write(&file, progress, logs, state)?;
-        for old in self.checkpoints()?.iter().skip(KEPT) {
+        for (_, old) in checkpoints(&self.path)?.iter().skip(KEPT) {
             fs::remove_file(old).map_err(Error::io("remove", old))?;
         }
         Ok(())
@@ -215,14 +233,11 @@ impl RunFolder {
 
     /// The updates from which a run could go on.
     pub(crate) fn saved(folder: &Path) -> Result<u64, Error> {
-        let checkpoints = folder.join("checkpoints");
-        if !checkpoints.exists() {
+        if !folder.join(CHECKPOINTS).exists() {
             return Ok(0);
         }
-        let newest = files_ending_in(&checkpoints, "ckpt")?.into_iter().next();
-        let updates = newest.and_then(|file| file.file_stem()?.to_str()?.parse().ok());
-        // A file of another name is none of a run's.
-        Ok(updates.unwrap_or(0))
+        let newest = checkpoints(folder)?.into_iter().next();
+        Ok(newest.map_or(0, |(updates_done, _)| updates_done))
     }
 
     /// The newest checkpoint that can be used, with the logs cut to where it was made; the very
@@ -232,8 +247,8 @@ impl RunFolder {
         &mut self,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<(Progress, Option<Vec<u8>>), Error> {
-        let files = self.checkpoints()?;
-        for file in &files {
+        let files = checkpoints(&self.path)?;
+        for (_, file) in &files {
             let reason = match checkpoint::read(file) {
                 Ok(found) if self.has(found.logs) => {
                     self.cut(found.logs)?;
@@ -287,11 +302,6 @@ impl RunFolder {
         outcome.write(&self.path)
     }
 
-    /// Newest first.
-    fn checkpoints(&self) -> Result<Vec<PathBuf>, Error> {
-        files_ending_in(&self.path.join("checkpoints"), "ckpt")
-    }
-
     fn sync(&mut self) -> Result<Offsets, Error> {
         Ok(Offsets {
             events: self.events.sync()?,
@@ -314,6 +324,28 @@ mod tests {
     use super::*;
     use crate::noisy_quadratic::NoisyQuadratic;
     use crate::{Budget, Task};
+
+    /// Nobody is told that a run begins anew because of a name.
+    #[test]
+    fn a_checkpoint_of_another_name_is_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        let checkpoints = place.path().join(CHECKPOINTS);
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 0);
+        fs::create_dir(&checkpoints).unwrap();
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 0);
+        for updates_done in [5, 40] {
+            fs::write(RunFolder::checkpoint(place.path(), updates_done), "").unwrap();
+        }
+        fs::write(checkpoints.join("notes.txt"), "").unwrap();
+        assert_eq!(RunFolder::saved(place.path()).unwrap(), 40);
+        for name in ["copy.ckpt", "000000000005 (2).ckpt"] {
+            let file = checkpoints.join(name);
+            fs::write(&file, "").unwrap();
+            let error = RunFolder::saved(place.path()).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("move it"), "{error}");
+            fs::remove_file(&file).unwrap();
+        }
+    }
 
     #[test]
     fn a_log_that_is_full_says_so_and_grows_no_more() {

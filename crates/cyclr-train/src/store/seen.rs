@@ -11,7 +11,7 @@ use cyclr::trainer::{Metric, Metrics};
 use super::failed::Failure;
 use super::lock::Lock;
 use super::run::{read_outcome, read_run};
-use crate::{Error, Event, Outcome, ValidationPoint};
+use crate::{Error, Event, Machine, Outcome, ValidationPoint};
 
 /// A log that has grown within this time has somebody who writes it.
 const FRESH: Duration = Duration::from_secs(30);
@@ -121,12 +121,18 @@ fn state(folder: &Path, fresh: bool) -> Result<State, Error> {
         Ok(State::AtWork(Some(Lock::holder(folder)?.1)))
     } else if let Some(failure) = Failure::read(folder)? {
         Ok(State::Failed(failure.reason))
-    } else if fresh {
+    } else if fresh && !was_here(folder)? {
         // Where locks do not reach this machine, only this shows it.
         Ok(State::AtWork(None))
     } else {
         Ok(State::Waiting)
     }
+}
+
+/// Whether a process of this machine, whose lock would be seen, was the last to work on a run.
+fn was_here(folder: &Path) -> Result<bool, Error> {
+    let locked = folder.join(Lock::FILE).exists();
+    Ok(locked && Lock::holder(folder)?.1 == Machine::here().host)
 }
 
 /// The end of a log.

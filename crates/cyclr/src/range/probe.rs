@@ -1,6 +1,7 @@
 /// A short training that shows what a rate is worth: it warms up to `lr` over 5 % of its updates,
 /// and falls to zero over the others, both in a straight line.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Probe {
     /// The highest rate, above 0.
     pub lr: f64,
@@ -36,6 +37,7 @@ impl Probe {
 
 /// What a probe showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProbeResult {
     /// The training.
     pub probe: Probe,

@@ -79,6 +79,7 @@ def attach(
     examples: Optional[int] = None,
     batch: Optional[int] = None,
     given_weights: bool = False,
+    defer_sigterm: bool = False,
 ) -> Attached:
     """Attaches a training loop to cyclr; alone, the loop runs as it is.
 
@@ -108,6 +109,9 @@ def attach(
         examples: The training examples, if the loader does not tell.
         batch: The examples of an update, if the loader does not tell.
         given_weights: Whether the weights are the same for every seed.
+        defer_sigterm: Whether SIGTERM waits, in this process alone, until cyclr has saved the
+            run. A cluster sends it to every process of a job that it stops, and the script would
+            else end before cyclr can ask for its state.
 
     Raises:
         CyclrError: `begin` was not called, the optimizer is LBFGS, or the splits share examples.
@@ -147,6 +151,8 @@ def attach(
         given_weights=given_weights,
         objective=objective_of(objective),
     )
+    if begun.requests is not None:
+        begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out)
     _attached.append(attached)
     if otherwise is not None and not is_driven:

@@ -14,7 +14,7 @@ use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
     Begin, BoundsSource, Manifest, Plan, Settings, compare, is_comparison, launch_begin, read_plan,
 };
-use cyclr_train::{Error, Interrupt, Watch};
+use cyclr_train::{Error, Interrupt, Machine, Watch};
 use serde::Serialize;
 
 use declare::{of_flags, of_study};
@@ -318,7 +318,7 @@ fn about() -> anyhow::Result<BTreeMap<String, String>> {
     let level = Level::from_environment().map_err(Usage::error)?;
     let about = [
         ("cyclr", env!("CARGO_PKG_VERSION").to_owned()),
-        ("processor", processor()),
+        ("processor", Machine::processor()),
         ("cores", threads(None).to_string()),
         ("level", level.name().to_owned()),
         (
@@ -328,13 +328,4 @@ fn about() -> anyhow::Result<BTreeMap<String, String>> {
     ];
     let about = about.map(|(name, value)| (name.to_owned(), value));
     Ok(about.into())
-}
-
-/// The processor's name, where Linux says it.
-fn processor() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo");
-    let model = cpu.iter().flat_map(|cpu| cpu.lines());
-    let model = model.filter_map(|line| line.strip_prefix("model name"));
-    let mut model = model.map(|rest| rest.trim_start_matches([' ', '\t', ':']));
-    model.next().unwrap_or("unknown").to_owned()
 }

@@ -45,17 +45,30 @@ pub(super) fn launch_begin_until(
     is_done: &dyn Fn() -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let mut launcher = Launcher::new(launcher, folder.path(), interrupt)?;
-    launcher.make(&mut Units {
+    let made = launcher.make(&mut Units {
         names: vec![String::from(Begin::UNIT)],
         declare: &|| Ok(()),
         reached: &|_| {
             Ok(Reached {
                 done: is_done()?,
-                updates: folder.steps_of_begin(),
+                updates: folder.steps_of_begin()?,
             })
         },
         look: &mut || Ok(()),
-    })
+    });
+    match (&made, Failure::read(&folder.path().join(Begin::UNIT))?) {
+        (
+            Err(Error::RunsFailed { .. }),
+            Some(Failure {
+                no_answer: Some(reason),
+                ..
+            }),
+        ) => Err(Error::NoBounds {
+            reason,
+            sweeps: folder.sweeps(),
+        }),
+        _ => made,
+    }
 }
 
 /// How far a unit is.

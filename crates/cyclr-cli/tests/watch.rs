@@ -1,0 +1,269 @@
+//! The page of `cyclr watch DIR --serve` in a browser, while a comparison is made.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "an integration test")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe, stderr};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use command_fds::{CommandFdExt, FdMapping};
+use serde_json::{Value, json};
+
+const STUDY: &str = r#"
+title = "Small"
+
+[[comparison]]
+name = "small"
+title = "A watched comparison"
+updates = 20
+evaluations = 2
+reference = "a"
+seeds = [1, 2]
+margin = 0.5
+
+[[comparison.arm]]
+label = "a"
+policy = "fixed(lr=0.05)"
+tuned = false
+
+[[comparison.arm]]
+label = "b"
+policy = "linear(lr=0.05)"
+tuned = false
+"#;
+
+/// The child of the first run stops itself after an evaluation, and goes on when it has been seen.
+const LAUNCHER: &str = r#"#!/bin/sh
+dir=$1; shift
+if [ "$1" = begin ]; then
+    touch seen; cyclr work "$dir" begin; rm seen; exit
+fi
+cyclr work "$dir" "$1" & shift
+until [ -e seen ]; do sleep 0.05; done
+cd pids && kill -CONT * 2> /dev/null; cd ..
+wait
+for unit; do cyclr work "$dir" "$unit"; done
+"#;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that ends with the test, whatever comes of it.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // One that has ended need not be ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn cyclr(place: &Path, words: &str) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_cyclr"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let mut command = Command::new(program);
+    command.args(words.split(' ')).current_dir(place);
+    command.env("PATH", path).stderr(Stdio::null());
+    command
+}
+
+fn compare(place: &Path) -> Ends {
+    fs::write(place.join("study.toml"), STUDY).unwrap();
+    fs::write(place.join("launcher.sh"), LAUNCHER).unwrap();
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(place.join("launcher.sh"), executable).unwrap();
+    fs::create_dir(place.join("pids")).unwrap();
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let words = "compare --study study.toml --out x --on launcher.sh -- python3";
+    let mut command = cyclr(place, words);
+    command.arg(child).args(["--pids", "pids"]);
+    command.args(["--wrong", "stopped", "--seed", "1", "--at", "15"]);
+    command.args(["--unless", "seen"]).stdout(Stdio::null());
+    Ends(command.spawn().unwrap())
+}
+
+/// The server, and the address that it prints.
+fn serve(place: &Path) -> (Ends, String) {
+    let mut command = cyclr(place, "watch x --serve");
+    let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut printed = BufReader::new(server.stdout.take().unwrap());
+    let mut url = String::new();
+    printed.read_line(&mut url).unwrap();
+    (Ends(server), url.trim().to_owned())
+}
+
+/// The status of the answer to a request.
+fn status(address: &str, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{head}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// A browser that is asked over two pipes, and the page that it shows.
+struct Browser {
+    _process: Ends,
+    _profile: tempfile::TempDir,
+    requests: PipeWriter,
+    answers: BufReader<PipeReader>,
+    session: Value,
+    asked: u64,
+}
+
+impl Browser {
+    fn show(program: &Path, url: &str) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let (their_requests, requests) = pipe().unwrap();
+        let (answers, their_answers) = pipe().unwrap();
+        let mut command = Command::new(program);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ]);
+        command.args(["--window-size=1100,900", "--remote-debugging-pipe"]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let fd = |parent_fd, child_fd| FdMapping {
+            parent_fd,
+            child_fd,
+        };
+        let pipes = vec![fd(their_requests.into(), 3), fd(their_answers.into(), 4)];
+        command.fd_mappings(pipes).unwrap();
+        let mut browser = Self {
+            _process: Ends(command.spawn().unwrap()),
+            _profile: profile,
+            requests,
+            answers: BufReader::new(answers),
+            session: Value::Null,
+            asked: 0,
+        };
+        // Its ends of the pipes.
+        drop(command);
+        let target = browser.ask("Target.createTarget", &json!({ "url": url }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        browser.session = browser.ask("Target.attachToTarget", &attach)["sessionId"].clone();
+        browser
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.asked += 1;
+        let mut request = json!({ "id": self.asked, "method": method, "params": params });
+        if !self.session.is_null() {
+            request["sessionId"] = self.session.clone();
+        }
+        self.requests
+            .write_all(format!("{request}\0").as_bytes())
+            .unwrap();
+        loop {
+            let mut answer = Vec::new();
+            self.answers.read_until(0, &mut answer).unwrap();
+            assert_eq!(answer.pop(), Some(0), "the browser has ended");
+            let answer: Value = serde_json::from_slice(&answer).unwrap();
+            if answer["id"] == self.asked {
+                assert!(answer["error"].is_null(), "{method}: {answer}");
+                return answer["result"].clone();
+            }
+        }
+    }
+
+    /// What the page says as soon as it says `wanted`.
+    fn text_with(&mut self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.evaluate("document.body ? document.body.innerText : ''");
+            let text = text.as_str().unwrap_or_default().to_owned();
+            if text.contains(wanted) {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "no `{wanted}` in:\n{text}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn evaluate(&mut self, expression: &str) -> Value {
+        let expression = json!({ "expression": expression, "returnByValue": true });
+        self.ask("Runtime.evaluate", &expression)["result"]["value"].clone()
+    }
+}
+
+/// Chromium, where it is installed.
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let files = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
+    files.into_iter().find(|file| file.is_file())
+}
+
+#[test]
+fn a_browser_shows_a_comparison_at_work_and_then_its_report() {
+    let Some(program) = browser() else {
+        let skipped = "skipped: no chromium is installed, so the page was not shown by a browser\n";
+        stderr().write_all(skipped.as_bytes()).unwrap();
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let mut comparison = compare(place);
+    let deadline = Instant::now() + PATIENCE;
+    while !place.join("x/comparison.json").exists() {
+        assert!(Instant::now() < deadline, "the comparison has not begun");
+        sleep(Duration::from_millis(20));
+    }
+    let (_server, url) = serve(place);
+    let mut browser = Browser::show(&program, &url);
+
+    let text = browser.text_with("1 at work");
+    assert!(text.contains("A watched comparison"), "{text}");
+    assert!(text.contains("3 waiting"), "{text}");
+    let text = browser.text_with("accuracy");
+    assert!(text.contains("10\t20\t"), "half of its updates:\n{text}");
+    let points = "cyclr.loss.plot.data[0].length";
+    assert_eq!(browser.evaluate(points), 10);
+    let ink = "(() => { const c = cyclr.loss.plot.ctx; \
+         return c.getImageData(0, 0, c.canvas.width, c.canvas.height).data.filter(x => x > 60).length })()";
+    let ink = browser.evaluate(ink).as_u64().unwrap();
+    assert!(ink > 500, "the chart is nearly blank: {ink}");
+
+    let (address, token) = url
+        .trim_start_matches("http://")
+        .split_once('/')
+        .map(|(address, path)| (address, format!("/{path}")))
+        .unwrap();
+    let wrong = token.replace(|digit: char| digit.is_ascii_hexdigit(), "0");
+    for (head, expected) in [
+        (format!("GET {token} HTTP/1.1\r\nHost: {address}"), "200"),
+        (format!("GET {wrong} HTTP/1.1\r\nHost: {address}"), "404"),
+        (format!("GET {token} HTTP/1.1\r\nHost: evil.test"), "403"),
+        (format!("POST {token} HTTP/1.1\r\nHost: {address}"), "405"),
+        (
+            format!("GET {token}../run.json HTTP/1.1\r\nHost: {address}"),
+            "404",
+        ),
+    ] {
+        assert_eq!(status(address, &head), expected, "{head}");
+    }
+
+    fs::write(place.join("seen"), "").unwrap();
+    assert!(comparison.0.wait().unwrap().success());
+    let result: Value =
+        serde_json::from_slice(&fs::read(place.join("x/result.json")).unwrap()).unwrap();
+    let headline = result["conclusion"]["headline"].as_str().unwrap();
+    assert!(
+        headline.len() > 10 && !text.contains(headline),
+        "a verdict before the end:\n{text}"
+    );
+    let report = browser.text_with(headline);
+    assert!(
+        !report.contains("There is no verdict before the end"),
+        "{report}"
+    );
+}
