@@ -176,7 +176,7 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         plan: manifest.plan,
         folder: args.folder.clone(),
     };
-    comparison.factory.announce_again(args.allow_changed)?;
+    comparison.factory.announce_again(&file, args.allow_changed)?;
     let manner = Manner {
         jobs: args.jobs,
         plan_only: false,
@@ -197,7 +197,7 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
             error.context(format!("{} cannot be carried out", file.display()))
         }
-        _ => error,
+        _ => comparison.factory.of_record(error, &file),
     })?;
     finish(&[done], manner.json)
 }
