@@ -162,7 +162,10 @@ pub enum Error {
         hint: &'static str,
     },
     /// The folder is not a run's.
-    #[error("{} is not the folder of a run: it has no {missing}", path.display())]
+    #[error(
+        "{} is not the folder of a run or comparison: it has no {missing}; give the folder that --out named when it began",
+        path.display()
+    )]
     NotARun {
         /// The folder.
         path: PathBuf,
