@@ -235,7 +235,7 @@ impl<'a> Gathered<'a> {
         if self.values.arms.len() < 2 {
             let arms = self.values.arms.join("");
             return Err(file.refuse(format!(
-                "it has only the arm {arms}: there is nothing beside it"
+                "it has only the arm {arms}: there is nothing beside it; give the values of at least two"
             )));
         }
         if self.is_fraction_taken_for_per_cent() {
@@ -261,7 +261,8 @@ impl<'a> Gathered<'a> {
     fn text(&self, row: &Row, column: usize) -> Result<String, TableError> {
         let text = row.cells[column].trim();
         if text.is_empty() {
-            return Err(self.file.at(row, column, "it is empty"));
+            let problem = "it is empty; put in what belongs there, or leave out the row";
+            return Err(self.file.at(row, column, problem));
         }
         if let Some(problem) = unseen(text) {
             return Err(self.file.at(row, column, &problem));

@@ -6,6 +6,7 @@ mod layout;
 mod notes;
 mod words;
 
+use cyclr::names;
 use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
 use cyclr::trainer::{Direction, Objective};
 
@@ -49,21 +50,16 @@ pub struct Standing<'a> {
     pub difference: Option<Comparison>,
 }
 
-/// What is wrong with a label that has a character which is not seen, or which turns its text
-/// around: two that look the same would be two arms, and terminals would obey it.
+/// What is wrong with a label that has a character which nobody sees: two that look the same would
+/// be two arms, and terminals would obey it.
 pub(crate) fn unseen(label: &str) -> Option<String> {
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            )
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let found = label.chars().find(|&c| unseen(c))?;
-    let shown: String = label.chars().filter(|&c| !unseen(c)).collect();
+    let found = names::unseen(label)?;
     Some(format!(
-        "`{shown}` has the character U+{:04X}, which is not seen or turns the text around; remove it",
+        "`{}` has the character U+{:04X}, which is not seen or turns the text around; remove it",
+        label.replace(
+            |c: char| names::unseen(c.encode_utf8(&mut [0; 4])).is_some(),
+            ""
+        ),
         u32::from(found)
     ))
 }
