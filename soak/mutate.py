@@ -9,6 +9,7 @@ It ends with 0 if all do. `--messages` prints an example of each message, for a 
 import argparse
 import collections
 import copy
+import csv
 import gzip
 import json
 import os
@@ -33,7 +34,7 @@ MEMORY = 4 << 30
 # A message says what to do with one of these words. What is possible and the place of a wrong character also say it.
 ADVICE = re.compile(
     r"\b(give|make|remove|restore|use|start|resume|put|must|should|say|download|get|rename|set|choose|needs?|export|keep|"
-    r"add|try|replace|leave|save|convert|begin|take|takes|did you mean|there are|at line \d+|missing field|expected|"
+    r"add|try|replace|leave|save|convert|begin|is driven|write|take|takes|did you mean|there are|at line \d+|missing field|expected|"
     r"unknown field|are finite)\b",
     re.IGNORECASE,
 )
@@ -45,6 +46,8 @@ class Kind:
     def __init__(self, name, template, file, form, command):
         self.name, self.template, self.file, self.form, self.command = name, template, file, form, command
 
+
+JUDGED = ["--reference", "PR 122", "--metric", "seconds", "--margin", "0.5", "--unpaired"]
 
 # Each command works in a copy of its template.
 KINDS = [
@@ -72,6 +75,8 @@ KINDS = [
     Kind("pair of curves", "curves", "loss.csv", "csv", ["find", "--from", "lr.csv", "loss.csv"]),
     Kind("smoothed curve", "curves", "torch.csv", "csv", ["find", "--from", "torch.csv", "--smoothed", "torch-lr-finder"]),
     Kind("JSON curve", "curves", "history.json", "json", ["find", "--from", "history.json", "--smoothed", "0"]),
+    Kind("judged table", "curves", "judged.csv", "csv", ["judge", "judged.csv", *JUDGED]),
+    Kind("judged JSON", "curves", "judged.json", "json", ["judge", "judged.json", *JUDGED]),
     Kind("study", "compared", "study.toml", "toml", ["compare", "--study", "study.toml", "--plan"]),
     Kind("winner.toml", "compared", "cmp/winner.toml", "toml", ["train", "--policy", "cmp/winner.toml", "--plan"]),
     Kind("comparison.json", "compared", "cmp/comparison.json", "json", ["resume", "cmp"]),
@@ -425,6 +430,10 @@ class Material:
         columns = {name: rows[0].index(name) for name in ("lr", "loss")}
         history = {name: [float(row[at]) for row in rows[1:]] for name, at in columns.items()}
         (place / "history.json").write_text(json.dumps(history))
+        table = ROOT / "testdata/judge/nanogpt.csv"
+        shutil.copy(table, place / "judged.csv")
+        with table.open() as lines:
+            (place / "judged.json").write_text(json.dumps(list(csv.DictReader(lines))))
 
     def make_compared(self):
         place = self.place("compared")

@@ -55,6 +55,9 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     causes.fold(first, |said, cause| {
         if quotes(&said, &cause) {
             said
+        } else if cause.starts_with(&format!("{said} ")) {
+            // The name of a file, before a cause that begins with it.
+            cause
         } else {
             format!("{said}: {cause}")
         }
@@ -139,6 +142,8 @@ mod tests {
         );
         let chance = anyhow!("file").context("cannot write the file");
         assert_eq!(describe(&chance), "cannot write the file: file");
+        let named = anyhow!("a.toml cannot be read: no such file").context("a.toml");
+        assert_eq!(describe(&named), "a.toml cannot be read: no such file");
         let same = anyhow!("it failed").context("it failed");
         assert_eq!(describe(&same), "it failed");
     }

@@ -29,6 +29,18 @@ pub(crate) fn stdout_failed(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))
 }
 
+/// Printing that nobody reads is no reason to leave out what follows.
+pub(crate) fn unless_unread<E: Into<anyhow::Error>>(printed: Result<(), E>) -> anyhow::Result<()> {
+    let error = match printed.map_err(Into::into) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    match error.downcast_ref::<io::Error>() {
+        Some(failed) if failed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }
+}
+
 /// Writes a line to stderr. Where nobody reads it there is nobody to tell.
 pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{}", printable(line));

@@ -248,13 +248,13 @@ fn folders_that_are_not_a_run() {
     refused(
         &["resume", text(folder.path())],
         1,
-        &["is not the folder of a run", "run.json"],
+        &["is not the folder of a run or comparison", "run.json"],
     );
     refused(&["report", text(folder.path())], 1, &["comparison.json"]);
     refused(
         &["predict", text(folder.path()), "x.png"],
         1,
-        &["is not the folder of a run"],
+        &["is not the folder of a run or comparison"],
     );
     fs::write(folder.path().join("mine.txt"), "precious").unwrap();
     refused(

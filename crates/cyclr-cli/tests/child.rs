@@ -843,10 +843,22 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
         err.contains("bowl.py is not what it was") && err.contains("--allow-changed"),
         "{err}"
     );
+    assert!(err.contains("run/run.json names"), "{err}");
     fs::write(place.path("a/b/c/bowl.py"), original).unwrap();
     let (code, _, err) = resume(&[]);
     assert_eq!(code, 0, "{err}");
     assert!(err.contains("bowl.py --slow 0.1"), "{err}");
+    let record = place.text("a/b/c/run/run.json");
+    let gone = record.replacen(python(), "/no/such/python", 1);
+    fs::write(place.path("a/b/c/run/run.json"), gone).unwrap();
+    let (code, _, err) = resume(&["--updates", "120", "--keep-shape"]);
+    assert_eq!(code, 1, "{err}");
+    let said = "run/run.json records: the run failed: `/no/such/python` cannot be started";
+    assert!(
+        err.contains(said) && err.contains("give a program"),
+        "{err}"
+    );
+    fs::write(place.path("a/b/c/run/run.json"), record).unwrap();
     // Nothing is left to run, so that nothing is refused.
     fs::write(place.path("a/b/c/bowl.py"), "").unwrap();
     assert_eq!(resume(&[]).0, 0);

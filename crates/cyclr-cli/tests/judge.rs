@@ -181,3 +181,40 @@ fn a_hundred_thousand_rows_make_a_page_that_opens() {
     let runs = fs::read_to_string(out.path().join("runs.csv")).unwrap();
     assert_eq!(runs.lines().count(), 100_001);
 }
+
+#[test]
+fn what_is_kept_and_the_exit_code_do_not_depend_on_a_reader() {
+    let place = tempfile::tempdir().unwrap();
+    let (table, out) = (place.path().join("r.csv"), place.path().join("judged"));
+    fs::write(&table, TASKS).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_cyclr"))
+        .args(["judge", "--reference", "fixed", "--unit", "percent"])
+        .args(["--require", "linear", "--out"])
+        .args([&out, &table])
+        .stdout(writer)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(4));
+    assert!(out.join("judgement.json").exists());
+}
+
+#[test]
+fn folders_of_other_results_are_not_written_over() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().display().to_string();
+    fs::write(place.path().join("comparison.json"), "{}").unwrap();
+    let (code, _, err) = judge(ONE, &["--out", &folder]);
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("the folder of a comparison") && err.contains("--out"),
+        "{err}"
+    );
+    let judged = place.path().join("judged").display().to_string();
+    assert_eq!(judge(ONE, &["--out", &judged]).0, 0);
+    let (code, _, err) = cyclr(&["report", &judged]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("cyclr judge TABLE"), "{err}");
+}

@@ -94,9 +94,9 @@ pub enum Error {
         updates: usize,
     },
     /// The run in the folder was made by a trainer factory with other data or abilities.
-    #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
+    #[error("{} says that it was trained on {was}, and this is {is}: give the same data and net", path.display())]
     OtherTrainer {
-        /// The folder.
+        /// The record of the run.
         path: PathBuf,
         /// The facts of the run.
         was: String,
@@ -162,7 +162,10 @@ pub enum Error {
         hint: &'static str,
     },
     /// The folder is not a run's.
-    #[error("{} is not the folder of a run: it has no {missing}", path.display())]
+    #[error(
+        "{} is not the folder of a run or comparison: it has no {missing}; give the folder that --out named when it began",
+        path.display()
+    )]
     NotARun {
         /// The folder.
         path: PathBuf,

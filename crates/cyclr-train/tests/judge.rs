@@ -511,7 +511,62 @@ fn bad_tables_are_refused_with_file_line_and_column() {
         ),
         ("arm,seed,value\nb,1,1\nc,1,2\n", &own, "choose one of b, c"),
         ("arm,seed,value\na,1,1e200\nb,1,2\n", &own, "1e100"),
+        (
+            "arm,seed,value\na,1,1\na,2,1e400\n",
+            &own,
+            "line 3, column `value`: `1e400` is beyond the largest number",
+        ),
+        (
+            "arm,seed,value\na,1,1e-200\n",
+            &own,
+            "line 2, column `value`: 1e-200 is not from 1e-100 to 1e100",
+        ),
+        (
+            "arm\tseed\tvalue\na\t1\t1,123\n",
+            &own,
+            "line 2, column `value`: `1,123` may be 1.123 or 1123",
+        ),
+        (
+            "arm,seed,value\na,1,1\n\u{1b}[31mb,1,2\n",
+            &own,
+            "line 3, column `arm`: `[31mb` has the character U+001B",
+        ),
+        (
+            "arm,seed,value\na,1,1\na\u{202e},1,2\n",
+            &own,
+            "line 3, column `arm`: `a` has the character U+202E",
+        ),
+        (
+            "seed,a,b\u{200b}\n1,1,1\n",
+            &own,
+            "`b` has the character U+200B",
+        ),
+        (
+            "run,a,b,b\n1,1,2,3\n",
+            &Question {
+                unpaired: true,
+                ..own.clone()
+            },
+            "two have the name `b`",
+        ),
         ("{\"arm\": \"a\"", &own, "no valid JSON"),
+        (
+            "{\"seed\": [1], \"a\": [1], \"b\": [2], \"b\": [3]}",
+            &own,
+            "the key `b` stands twice",
+        ),
+        (
+            "[{\"arm\": \"a\", \"seed\": 1}, 3]",
+            &own,
+            "record 2 is no object",
+        ),
+        (
+            "{\"arm\": \"a\", \"seed\": 1, \"value\": 2}",
+            &own,
+            "it has only the arm a",
+        ),
+        ("[]", &own, "it is empty"),
+        ("{}", &own, "it is empty"),
     ] {
         let error = judged(text, question).unwrap_err();
         let said = error.to_string();
@@ -535,4 +590,23 @@ fn a_figure_or_a_file_that_is_not_there_is_named() {
     assert!(error.to_string().contains("none is `f1`"), "{error}");
     let missing = read_values(&PathBuf::from("no such file"), &named).unwrap_err();
     assert!(missing.to_string().contains("no such file cannot be read"));
+}
+
+#[test]
+fn names_in_either_form_of_unicode_are_one() {
+    let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+    let text = format!("arm,seed,value\n{composed},1,1\n{decomposed},2,2\nb,1,3\nb,2,5\n");
+    let found = judged(&text, &asked(decomposed)).unwrap();
+    let arms = &found.tasks[0].arms;
+    assert_eq!((arms.len(), arms[0].values.len()), (2, 2));
+    assert_eq!(arms[0].label, composed);
+}
+
+#[test]
+fn a_comma_is_a_decimal_point_where_it_can_be_nothing_else() {
+    for (value, read) in [("0,123", 0.123), ("1,25", 1.25), ("12,3456", 12.3456)] {
+        let text = format!("arm\tseed\tvalue\na\t1\t{value}\nb\t1\t1,123\n");
+        let found = judged(&text, &asked("a")).unwrap();
+        assert_eq!(found.tasks[0].arms[0].values[0].value, Some(read));
+    }
 }

@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod advice;
 mod error;
 mod hyper;
+pub mod names;
 pub mod policy;
 pub mod range;
 mod round;

@@ -61,7 +61,7 @@ impl Child {
         let (process, channel, printed) = started.map_err(|error| {
             let program = command.first().map_or("", String::as_str);
             let place = directory.map_or_else(String::new, |d| format!(" in {}", d.display()));
-            failed(format!("`{program}` cannot be started{place}: {error}"))
+            failed(format!("`{program}` cannot be started{place}: {error}; give a program that is there and can be run"))
         })?;
         Ok(Self {
             process,

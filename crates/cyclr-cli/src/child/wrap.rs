@@ -240,7 +240,7 @@ impl Wrapped<'_> {
             Ok(())
         });
         let (process, (), printed) =
-            started.map_err(|error| failed(&format!("`{program}` cannot be started: {error}")))?;
+            started.map_err(|error| failed(&format!("`{program}` cannot be started: {error}; give a program that is there and can be run")))?;
         Ok((process, printed))
     }
 

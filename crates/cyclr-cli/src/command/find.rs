@@ -20,7 +20,7 @@ use super::find_from;
 use crate::args::{FindArgs, On, updates};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, interrupt};
-use crate::say::{note, out};
+use crate::say::{note, out, unless_unread};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
@@ -320,11 +320,11 @@ impl Done {
 
     /// The answer of each test and its plot, or why there is none.
     fn show(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
-        if args.json {
-            self.print_json(run)?;
+        unless_unread(if args.json {
+            self.print_json(run)
         } else {
-            self.print(args, run)?;
-        }
+            self.print(args, run)
+        })?;
         let answers = match self {
             Self::Probes(all) => all.iter().any(|found| found.answer.is_ok()),
             Self::Sweeps(all) => all.iter().any(|(_, swept)| swept.reading.answer.is_ok()),

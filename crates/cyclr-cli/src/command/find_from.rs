@@ -7,7 +7,7 @@ use cyclr_train::find::{AnswerRecord, Recorded, Swept, copies, read_recorded};
 use super::find::show;
 use crate::args::FindArgs;
 use crate::exit::NoReliableAnswer;
-use crate::say::{note, out};
+use crate::say::{note, out, unless_unread};
 
 pub(super) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let recorded = read_recorded(&args.from, args.smoothed)?;
@@ -18,9 +18,9 @@ pub(super) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let swept = Swept { curves, reading };
     if args.json {
         let answer = AnswerRecord::of_sweeps(&swept, None, None)?;
-        out!("{}", serde_json::to_string(&answer)?)?;
+        unless_unread(out!("{}", serde_json::to_string(&answer)?))?;
     } else {
-        show::sweeps(&swept, "", None)?;
+        unless_unread(show::sweeps(&swept, "", None))?;
     }
     match swept.reading.answer {
         Ok(_) => Ok(()),

@@ -10,7 +10,7 @@ use super::report;
 use crate::args::JudgeArgs;
 use crate::exit::{NoReliableAnswer, NotBetter, Usage};
 use crate::report::Report;
-use crate::say::{columns, note, out};
+use crate::say::{columns, note, out, unless_unread};
 
 pub(super) fn run(args: &JudgeArgs) -> anyhow::Result<()> {
     let question = args.question();
@@ -21,14 +21,16 @@ pub(super) fn run(args: &JudgeArgs) -> anyhow::Result<()> {
     })?;
     let required = args.require.as_deref();
     let failed = required.map(|arm| failed(&judgement, arm)).transpose()?;
-    if args.json {
-        out!("{}", serde_json::to_string(&judgement)?)?;
-    } else {
-        print(&judgement)?;
-    }
+    // What is kept, and the exit code, do not depend on whether anybody reads what is printed.
     if let Some(folder) = &args.out {
+        report::refuse_other_results(folder, &[])?;
         write(&judgement, folder)?;
     }
+    unless_unread(if args.json {
+        out!("{}", serde_json::to_string(&judgement)?)
+    } else {
+        print(&judgement)
+    })?;
     match failed {
         Some(reason) if !reason.is_empty() => Err(NotBetter(reason).into()),
         _ if !judgement.has_verdict() => Err(anyhow!(NoReliableAnswer)),

@@ -1,10 +1,11 @@
 //! `cyclr report DIR…`: the report of finished comparisons, made from their folders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use cyclr_train::compare::read_comparison;
 use cyclr_train::compare::record::Record;
+use cyclr_train::compare::{is_comparison, read_comparison};
+use cyclr_train::store::RunRecord;
 
 use crate::args::ReportArgs;
 use crate::exit::Usage;
@@ -22,10 +23,41 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
             "a report of several comparisons needs a folder of its own: give --out DIR",
         ));
     };
+    refuse_other_results(out, &args.folders)?;
     write(&Report::new(&records)?, out)
 }
 
+/// Refuses a folder whose own report would be replaced: that of a run, or of a comparison which is
+/// not all that is reported.
+pub(super) fn refuse_other_results(out: &Path, reported: &[PathBuf]) -> anyhow::Result<()> {
+    let same = |folder: &PathBuf| {
+        let paths = out
+            .canonicalize()
+            .and_then(|o| Ok((o, folder.canonicalize()?)));
+        // A folder that is not there yet is no other.
+        paths.is_ok_and(|(a, b)| a == b)
+    };
+    let holds = if is_comparison(out) && !(reported.len() == 1 && same(&reported[0])) {
+        "a comparison"
+    } else if out.join(RunRecord::FILE).exists() {
+        "a run"
+    } else {
+        return Ok(());
+    };
+    Err(Usage::error(format!(
+        "{} is the folder of {holds}, whose own files would be replaced: give another --out",
+        out.display()
+    )))
+}
+
 fn finished(folder: &Path) -> anyhow::Result<Record> {
+    if !is_comparison(folder) && folder.join("judgement.json").exists() {
+        let folder = folder.display();
+        return Err(Usage::error(format!(
+            "{folder} holds a judged table: its report is made again by judging the table again, with `cyclr judge \
+             TABLE --reference ARM --out {folder}`; {folder}/judgement.json names the table",
+        )));
+    }
     read_comparison(folder)?.ok_or_else(|| {
         anyhow!(
             "{} is not finished: go on with `cyclr resume {}`",

@@ -36,16 +36,16 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         ));
     }
     let file = folder.join(RunRecord::FILE);
-    let factory = TrainerArgs::recorded(record.trainer, &file)?;
-    if args.threads.is_some() && !factory.command.is_empty() {
+    let trained = TrainerArgs::recorded(record.trainer, &file)?;
+    if args.threads.is_some() && !trained.command.is_empty() {
         return Err(Usage::error(
             "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
         ));
     }
     if args.updates.is_some() || read_outcome(folder)?.is_none() {
-        factory.announce_again(args.allow_changed)?;
+        trained.announce_again(&file, args.allow_changed)?;
     }
-    let factory = factory
+    let factory = trained
         .factory(threads(args.threads), args.allow_inexact)
         .with_context(|| format!("the run of {} cannot go on", file.display()))?;
     let change = args.updates.map(|updates| {
@@ -64,9 +64,9 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     };
     let outcome = resume(folder, &*factory, change, watch);
     progress.finish();
-    show(
-        &outcome.map_err(|error| resumable(error, folder, ("--threads", args.threads)))?,
-        folder,
-        args.json,
-    )
+    let outcome = outcome.map_err(|error| {
+        let error = resumable(error, folder, ("--threads", args.threads));
+        trained.of_record(error, &file)
+    });
+    show(&outcome?, folder, args.json)
 }

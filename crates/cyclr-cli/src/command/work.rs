@@ -65,7 +65,8 @@ fn unit(args: &WorkArgs) -> anyhow::Result<PathBuf> {
 
 fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyhow::Result<()> {
     set_environment(&work.environment)?;
-    let trainer = TrainerArgs::recorded(work.trainer, &args.folder.join("work.json"))?;
+    let record = args.folder.join("work.json");
+    let trainer = TrainerArgs::recorded(work.trainer, &record)?;
     check_same(
         &work.about,
         !trainer.command.is_empty() || work.allow_inexact,
@@ -78,7 +79,7 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
             args.folder.display()
         );
     }
-    trainer.announce_again(work.allow_changed)?;
+    trainer.announce_again(&record, work.allow_changed)?;
     let mut progress = Progress::new(0);
     let done = if args.unit == Begin::UNIT {
         let (factory, title) = trainer.titled()?;
@@ -102,7 +103,7 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
         resume(unit, &*factory, None, watch).map(drop)
     };
     progress.finish();
-    done.map_err(|error| anyhow!(error))
+    done.map_err(|error| trainer.of_record(anyhow!(error), &record))
 }
 
 /// Refuses a node whose results would differ.

@@ -40,9 +40,9 @@ impl TrainerArgs {
         Ok(placed)
     }
 
-    /// Shows the recorded command that is about to run, and refuses files that are not what they
-    /// were.
-    pub(crate) fn announce_again(&self, allow_changed: bool) -> anyhow::Result<()> {
+    /// Shows the command of a record that is about to run again, and refuses files that are not
+    /// what they were.
+    pub(crate) fn announce_again(&self, record: &Path, allow_changed: bool) -> anyhow::Result<()> {
         if !self.command.is_empty() {
             let place = self
                 .directory
@@ -54,9 +54,20 @@ impl TrainerArgs {
         }
         match self.files.changed() {
             Some(change) if !allow_changed => Err(Usage::error(format!(
-                "{change}: put it back as it was, or go on all the same with --allow-changed"
+                "{} names a file that has changed: {change}: put it back as it was, or go on all the same with --allow-changed",
+                record.display()
             ))),
             _ => Ok(()),
+        }
+    }
+
+    /// The failure of a recorded command, with the record, as what is wrong may be in there.
+    pub(crate) fn of_record(&self, error: anyhow::Error, record: &Path) -> anyhow::Error {
+        match error.downcast_ref() {
+            Some(cyclr_train::Error::Trainer(_)) if !self.command.is_empty() => {
+                error.context(format!("the command that {} records", record.display()))
+            }
+            _ => error,
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Contents, DataError, Images, Shape,
-    file::{self, show},
+    file::{self, check_name, show},
 };
 
 const SHAPE: Shape = Shape {
@@ -105,6 +105,9 @@ impl Version {
             .filter(|line| !line.is_empty())
             .map(str::to_owned)
             .collect();
+        for name in &names {
+            check_name(name, path)?;
+        }
         if names.len() != expected {
             return Err(DataError::ClassNames {
                 path: show(path),

@@ -268,6 +268,19 @@ pub enum DataError {
         /// The folder, with the invalid bytes replaced.
         path: String,
     },
+    /// A class name that a terminal obeys, or that looks like another.
+    #[error(
+        "the class {name:?} of {path} has the character U+{:04X}, which is not seen or turns the text around; rename it",
+        u32::from(*unseen)
+    )]
+    UnseenName {
+        /// The folder, or the file of names.
+        path: String,
+        /// The name.
+        name: String,
+        /// The character.
+        unseen: char,
+    },
     /// More classes than labels can number.
     #[error("{path} has {found} class folders; at most 65536 are possible")]
     TooManyClasses {

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cyclr::names::unseen;
+
 use super::{DataError, Summary};
 
 /// Opens a regular file (anything else could block forever) and gives its length.
@@ -81,4 +83,16 @@ pub(super) fn shorten(mut names: Vec<String>) -> Vec<String> {
         names.push(format!("and {more} more"));
     }
     names
+}
+
+/// Refuses the name of a class that has a character which nobody sees.
+pub(super) fn check_name(name: &str, path: &Path) -> Result<(), DataError> {
+    match unseen(name) {
+        Some(unseen) => Err(DataError::UnseenName {
+            path: show(path),
+            name: name.into(),
+            unseen,
+        }),
+        None => Ok(()),
+    }
 }

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::{
     Contents, DataError, OpenOptions,
     decode::{self, Labelled},
-    file::{self, show},
+    file::{self, check_name, show},
     split,
 };
 
@@ -320,6 +320,7 @@ fn is_hidden(path: &Path) -> bool {
 /// store.
 fn class_name(path: &Path) -> Result<String, DataError> {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.map(|name| name.nfc().collect())
-        .ok_or_else(|| DataError::NotUtf8 { path: show(path) })
+    let name = name.ok_or_else(|| DataError::NotUtf8 { path: show(path) })?;
+    check_name(name, path)?;
+    Ok(name.nfc().collect())
 }

@@ -695,6 +695,12 @@ fn odd_names_and_files_do_no_harm() {
     )
     .unwrap();
     assert!(matches!(open(&place), Err(DataError::NotUtf8 { .. })));
+    for (name, shown) in [("\u{1b}[31ma", "U+001B"), ("a\u{202e}", "U+202E")] {
+        let place = image_folder(&[("a", 3, 1), (name, 3, 2)]);
+        let error = open(&place).unwrap_err();
+        assert!(matches!(error, DataError::UnseenName { .. }), "{error}");
+        assert!(error.to_string().contains(shown), "{error}");
+    }
     // A folder where a file should be.
     let place = folder(&idx_set(TEST_LABELS, idx_labels(&[1, 2])));
     let path = place.path().join(TEST_LABELS);

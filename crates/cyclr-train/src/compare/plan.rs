@@ -10,6 +10,7 @@ use super::{Arm, ArmPolicy, Begin};
 use crate::Error;
 use crate::find::RangeTest;
 use crate::run::{check_average, check_obeyed, troughs_of};
+use crate::verdict::unseen;
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and
 /// in its record.
@@ -287,9 +288,10 @@ impl Plan {
         if self.reference >= self.arms.len() {
             return refuse("the reference is none of the arms: give its place among them, from 0");
         }
-        let control = |label: &&str| label.chars().any(char::is_control);
-        if labels.iter().any(control) {
-            return refuse("an arm's label has control characters: leave them out");
+        if labels.iter().any(|label| unseen(label).is_some()) {
+            return refuse(
+                "an arm's label has control characters, or others that are not seen or turn its text around: leave them out",
+            );
         }
         let tuned = self.arms.iter().any(|arm| arm.tuned);
         if tuned && self.tuning.is_none() {

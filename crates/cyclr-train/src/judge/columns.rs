@@ -1,6 +1,9 @@
 //! What the columns of a table of results are, by their names.
 
+use std::collections::BTreeSet;
+
 use crate::table::{TableError, TableFile, plain_name};
+use crate::verdict::unseen;
 
 /// Where a table has its values.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,6 +134,9 @@ impl Columns {
     /// What two columns could both be, or what none of them is.
     pub(super) fn of(file: &TableFile, asked: Option<&str>) -> Result<Self, TableError> {
         let names: Vec<String> = file.names().iter().map(|name| plain_name(name)).collect();
+        if let Some(problem) = file.names().iter().find_map(|name| unseen(name)) {
+            return Err(file.bad_columns(&problem));
+        }
         let one = |what: &str, known: &Names| match find(&names, known)[..] {
             [] => Ok(None),
             [only] => Ok(Some(only)),
@@ -154,6 +160,15 @@ impl Columns {
         let others: Vec<usize> = (0..names.len())
             .filter(|n| !known.contains(&Some(*n)) && !is_index(&names[*n]))
             .collect();
+        let mut seen = BTreeSet::new();
+        if let Some(&twice) = others
+            .iter()
+            .find(|&&n| !seen.insert(file.names()[n].trim()))
+        {
+            let name = &file.names()[twice];
+            let problem = format!("two have the name `{name}`; rename or remove one");
+            return Err(file.bad_columns(&problem));
+        }
         let shape = match (arm, asked_for) {
             (Some(arm), Some(value)) => Shape::Long {
                 arm,

@@ -151,7 +151,8 @@ pub enum JudgeError {
 pub fn judge(values: &Values, question: &Question) -> Result<Judgement, JudgeError> {
     let objective = question.figure.objective(values.figure.as_deref())?;
     let margin = checked_margin(&objective, question.margin)?;
-    let reference = values.arms.iter().position(|a| *a == question.reference);
+    let wanted = read::composed(&question.reference);
+    let reference = values.arms.iter().position(|arm| *arm == wanted);
     let reference = reference.ok_or_else(|| JudgeError::NoReference {
         reference: question.reference.clone(),
         arms: values.arms.join(", "),
@@ -208,6 +209,7 @@ impl Judgement {
     /// no such arm.
     pub fn not_better(&self, label: &str) -> Option<Vec<&Judged>> {
         let arms = &self.tasks.first()?.arms;
+        let label = read::composed(label);
         let arm = arms.iter().position(|arm| arm.label == label)?;
         let better = |task: &Judged| {
             let found = task.arms[arm].difference;

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use cyclr::trainer::Direction;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::columns::{Columns, Shape, seed_in};
 use super::{JudgeError, Question, SeedValue};
 use crate::table::{Row, TableError, TableFile, plain_name};
+use crate::verdict::unseen;
 
 /// The values of a table, by task, arm and seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +107,7 @@ impl<'a> Gathered<'a> {
             // Also those without any value have a place.
             Shape::ArmColumns(arms) => {
                 for &arm in arms {
-                    gathered.arm(&file.names()[arm]);
+                    gathered.arm(&composed(&file.names()[arm]));
                 }
             }
             Shape::Long { .. } | Shape::SeedColumns { .. } => {}
@@ -132,7 +134,7 @@ impl<'a> Gathered<'a> {
             }
             Shape::ArmColumns(arms) => {
                 for &column in arms {
-                    let arm = self.arm(&self.file.names()[column]);
+                    let arm = self.arm(&composed(&self.file.names()[column]));
                     self.value((task, arm), seed.clone(), row, column, true)?;
                 }
                 Ok(())
@@ -173,6 +175,13 @@ impl<'a> Gathered<'a> {
             let checked = self.question.figure.in_unit(value);
             checked.map_err(|problem| self.file.at(row, column, &problem))
         };
+        if value.is_finite() && value != 0.0 && !(1e-100..=1e100).contains(&value.abs()) {
+            let problem = format!(
+                "{value:e} is not from 1e-100 to 1e100 in size, and sums of its squares are no numbers: give it in \
+                 another unit"
+            );
+            return Err(self.file.at(row, column, &problem));
+        }
         let checked = value.is_finite().then(|| in_unit(value)).transpose()?;
         self.largest = self.largest.max(value);
         let value = checked;
@@ -226,7 +235,7 @@ impl<'a> Gathered<'a> {
         if self.values.arms.len() < 2 {
             let arms = self.values.arms.join("");
             return Err(file.refuse(format!(
-                "it has only the arm {arms}: there is nothing beside it"
+                "it has only the arm {arms}: there is nothing beside it; give the values of at least two"
             )));
         }
         if self.is_fraction_taken_for_per_cent() {
@@ -252,9 +261,13 @@ impl<'a> Gathered<'a> {
     fn text(&self, row: &Row, column: usize) -> Result<String, TableError> {
         let text = row.cells[column].trim();
         if text.is_empty() {
-            return Err(self.file.at(row, column, "it is empty"));
+            let problem = "it is empty; put in what belongs there, or leave out the row";
+            return Err(self.file.at(row, column, problem));
         }
-        Ok(String::from(text))
+        if let Some(problem) = unseen(text) {
+            return Err(self.file.at(row, column, &problem));
+        }
+        Ok(composed(text))
     }
 
     /// The place of a task, which may be new.
@@ -279,11 +292,18 @@ impl<'a> Gathered<'a> {
     }
 }
 
+/// A label in the one form of Unicode in which letters and their accents are one (NFC): two that
+/// look the same are the same.
+pub(super) fn composed(label: &str) -> String {
+    label.nfc().collect()
+}
+
 /// A seed as all rows write it: pandas makes 1.0 of 1 if another is missing.
 fn same_seed(text: &str) -> String {
     let whole = text.parse::<f64>().ok().filter(|seed| seed.fract() == 0.0);
     match whole.filter(|seed| seed.abs() < 1e15) {
-        Some(seed) => format!("{seed:.0}"),
+        // 0 has no sign.
+        Some(seed) => format!("{:.0}", seed + 0.0),
         None => String::from(text),
     }
 }

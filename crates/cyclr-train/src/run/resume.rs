@@ -117,7 +117,7 @@ fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(
         return Ok(());
     }
     Err(Error::OtherTrainer {
-        path: folder.to_owned(),
+        path: folder.join(RunRecord::FILE),
         was: described(was),
         is: described(info),
     })

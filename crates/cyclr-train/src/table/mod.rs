@@ -1,8 +1,10 @@
 //! Tables in files that other tools wrote: CSV in its dialects, and JSON.
 
+mod json;
 mod parse;
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) use parse::Row;
@@ -18,10 +20,17 @@ impl TableFile {
     /// # Errors
     /// [`TableError`]
     pub(crate) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes = fs::read(path).map_err(|error| TableError::Unreadable {
+        let bytes = content(path).map_err(|error| TableError::Unreadable {
             path: path.to_owned(),
             error,
         })?;
+        if bytes.len() as u64 > LARGEST {
+            let reason = format!(
+                "it has more than {} MB: give a table of final values, or the curve of a range test",
+                LARGEST >> 20
+            );
+            return Err(TableError::refuse(path, reason));
+        }
         let table = Table::read(&bytes).map_err(|reason| TableError::refuse(path, reason))?;
         Ok(Self {
             path: path.to_owned(),
@@ -47,10 +56,8 @@ impl TableFile {
     /// # Errors
     /// [`TableError::Refused`] with the cell's place, if it is no number.
     pub(crate) fn number(&self, row: &Row, column: usize) -> Result<Option<f64>, TableError> {
-        self.table.number(row, column).map_err(|found| {
-            let problem = format!("`{found}` should be a number, nan or inf");
-            self.at(row, column, &problem)
-        })
+        let number = self.table.number(row, column);
+        number.map_err(|problem| self.at(row, column, &problem))
     }
 
     /// What is wrong in a cell.
@@ -72,6 +79,17 @@ impl TableFile {
     }
 }
 
+/// No table that is meant is larger. A device without an end is none.
+const LARGEST: u64 = 1 << 29;
+
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A name in lower case, with `_` for whatever is no letter or digit, and none at its ends.
 pub(crate) fn plain_name(name: &str) -> String {
     let name = name.to_lowercase();
@@ -85,12 +103,12 @@ pub(crate) fn plain_name(name: &str) -> String {
 #[non_exhaustive]
 pub enum TableError {
     /// It cannot be read at all.
-    #[error("{} cannot be read: {error}", path.display())]
+    #[error("{} cannot be read: {error}; give a CSV or JSON file", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// It does not hold what it should.
     #[error("{}: {reason}", path.display())]

@@ -4,12 +4,24 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::json::Checked;
+
 /// A table as it was read. Cells are text: columns that nobody asks for may hold anything.
 pub(super) struct Table {
     pub(super) names: Vec<String>,
     pub(super) rows: Vec<Row>,
-    /// Whether a comma stands for the decimal point.
-    decimal_comma: bool,
+    comma: Comma,
+}
+
+/// What a comma in a number is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comma {
+    /// No part of a number.
+    None,
+    /// The decimal point.
+    Decimal,
+    /// The decimal point, or between thousands: the numbers do not tell.
+    Unclear,
 }
 
 pub(crate) struct Row {
@@ -41,15 +53,35 @@ impl Table {
     /// The number in a cell, `None` if it is empty.
     ///
     /// # Errors
-    /// The text, where it is no number.
+    /// What is wrong, where it is no number.
     pub(super) fn number(&self, row: &Row, column: usize) -> Result<Option<f64>, String> {
         let text = row.cells.get(column).map_or("", |cell| cell.trim());
         if text.is_empty() {
             return Ok(None);
         }
-        let point = text.replacen(',', ".", usize::from(self.decimal_comma));
-        let number = point.parse().map_err(|_| text.chars().take(40).collect());
-        number.map(Some)
+        let shown = || text.chars().take(40).collect::<String>();
+        if self.comma == Comma::Unclear && text.contains(',') {
+            let shown = shown();
+            return Err(format!(
+                "`{shown}` may be {} or {}: write numbers with a decimal point, and without commas",
+                shown.replace(',', "."),
+                shown.replace(',', "")
+            ));
+        }
+        let point = text.replacen(',', ".", usize::from(self.comma == Comma::Decimal));
+        let number: f64 = point.parse().map_err(|_| {
+            format!(
+                "`{}` should be a number, nan or inf",
+                shown().escape_debug()
+            )
+        })?;
+        if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
+            return Err(format!(
+                "`{}` is beyond the largest number: write inf for a run that diverged",
+                shown()
+            ));
+        }
+        Ok(Some(number))
     }
 }
 
@@ -100,12 +132,12 @@ fn from_csv(text: &str) -> Result<Table, String> {
             header.chars().take(60).collect::<String>().trim_end()
         ));
     }
-    let decimal_comma = delimiter != b',' && has_decimal_comma(&rows);
-    Ok(Table {
-        names,
-        rows,
-        decimal_comma,
-    })
+    let comma = if delimiter == b',' {
+        Comma::None
+    } else {
+        comma(&rows)
+    };
+    Ok(Table { names, rows, comma })
 }
 
 /// What separates the columns of a header: a tab, a semicolon, a comma, or else spaces. What
@@ -120,33 +152,58 @@ fn delimiter(header: &str) -> u8 {
     found.unwrap_or(if spaces { b' ' } else { b',' })
 }
 
-/// Whether cells are written as 2,25 and none as 2.25.
-fn has_decimal_comma(rows: &[Row]) -> bool {
+/// A decimal point, if cells are written as 2,25 and none as 2.25. Where all are as 2,250 it may
+/// stand between thousands.
+fn comma(rows: &[Row]) -> Comma {
     let cells = || rows.iter().flat_map(|row| &row.cells);
     let number = |text: &str| text.parse::<f64>().is_ok();
     let with_comma = |cell: &String| {
         cell.matches(',').count() == 1 && !cell.contains('.') && number(&cell.replace(',', "."))
     };
     let with_point = |cell: &String| cell.contains('.') && number(cell);
-    cells().any(with_comma) && !cells().any(with_point)
+    if !cells().any(with_comma) || cells().any(with_point) {
+        return Comma::None;
+    }
+    if cells().filter(|cell| with_comma(cell)).all(is_in_thousands) {
+        Comma::Unclear
+    } else {
+        Comma::Decimal
+    }
+}
+
+/// Whether a number with one comma can be a whole one with its thousands apart.
+fn is_in_thousands(text: &String) -> bool {
+    let digits = text.trim_start_matches(['-', '+']);
+    let (front, back) = digits.split_once(',').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
+    all_digits(front)
+        && all_digits(back)
+        && (1..=3).contains(&front.len())
+        && !front.starts_with('0')
+        && back.len() == 3
 }
 
 // ---- JSON
 
 fn from_json(text: &str) -> Result<Table, String> {
     let text = quoted_non_finite(text);
-    let mut stream = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let mut stream = serde_json::Deserializer::from_str(&text).into_iter::<Checked>();
     let (mut values, mut lines) = (Vec::new(), Vec::new());
     let (mut line, mut counted) = (1, 0);
     while let Some(value) = stream.next() {
-        values.push(value.map_err(|error| format!("it is no valid JSON: {error}"))?);
+        let Checked(value) = value.map_err(|error| format!("it is no valid JSON: {error}"))?;
+        values.push(value);
         let end = stream.byte_offset();
         line += text[counted..end].matches('\n').count();
         counted = end;
         lines.push(format!("line {line}"));
     }
     match values.as_slice() {
-        [Value::Object(columns)] => from_lists(columns),
+        [Value::Object(columns)] if columns.is_empty() => Err("it is empty".into()),
+        [Value::Array(rows)] if rows.is_empty() => Err("it is empty".into()),
+        [Value::Object(columns)] if columns.values().any(|v| v.is_array() || v.is_object()) => {
+            from_lists(columns)
+        }
         [Value::Array(rows)] => {
             let records = (1..=rows.len()).map(|n| format!("record {n}"));
             from_records(rows, records.collect())
@@ -183,7 +240,7 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     Ok(Table {
         names,
         rows: (0..longest).map(row).collect(),
-        decimal_comma: false,
+        comma: Comma::None,
     })
 }
 
@@ -209,6 +266,13 @@ fn from_records(records: &[Value], places: Vec<String>) -> Result<Table, String>
         ["Wall time", "Step", "Value"].map(String::from).into()
     } else if records.iter().all(Value::is_object) {
         keys.into_iter().collect()
+    } else if let Some(n) = records.iter().position(|record| !record.is_object())
+        && records.iter().any(Value::is_object)
+    {
+        return Err(format!(
+            "{} is no object of columns and values, as others are: write every row in the same way",
+            places[n]
+        ));
     } else {
         return Err(
             "its lists have no names: write them as {\"lr\": […], \"loss\": […]}, as json.dump(dict(lr=lrs, loss=losses), \
@@ -231,7 +295,7 @@ fn from_records(records: &[Value], places: Vec<String>) -> Result<Table, String>
     Ok(Table {
         rows: records.iter().zip(places).map(row).collect(),
         names,
-        decimal_comma: false,
+        comma: Comma::None,
     })
 }
 

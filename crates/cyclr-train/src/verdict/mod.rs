@@ -6,6 +6,7 @@ mod layout;
 mod notes;
 mod words;
 
+use cyclr::names;
 use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
 use cyclr::trainer::{Direction, Objective};
 
@@ -47,6 +48,20 @@ pub struct Standing<'a> {
     /// The difference from the reference; `None` for the reference itself, and if a run of either
     /// diverged or is missing.
     pub difference: Option<Comparison>,
+}
+
+/// What is wrong with a label that has a character which nobody sees: two that look the same would
+/// be two arms, and terminals would obey it.
+pub(crate) fn unseen(label: &str) -> Option<String> {
+    let found = names::unseen(label)?;
+    Some(format!(
+        "`{}` has the character U+{:04X}, which is not seen or turns the text around; remove it",
+        label.replace(
+            |c: char| names::unseen(c.encode_utf8(&mut [0; 4])).is_some(),
+            ""
+        ),
+        u32::from(found)
+    ))
 }
 
 impl Standings<'_> {

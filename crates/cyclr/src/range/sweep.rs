@@ -216,7 +216,8 @@ pub enum SweepError {
     },
     /// Finite figures after one that is not.
     #[error(
-        "point {index} is finite again after point {start} was not; a sweep ends where training diverges"
+        "point {index} is finite again after point {start} was not; a sweep ends where training diverges: remove the points \
+         from there on"
     )]
     FiniteAgain {
         /// The index of the finite point, from 0.

@@ -1,6 +1,7 @@
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use super::TrainerError;
+use crate::names::unseen;
 
 /// Whether more or less of a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,9 +101,9 @@ impl Metric {
         const ROUNDING: f64 = 1e-5;
         let (name, value, count) = (&self.name, self.value, self.count);
         let impossible = |reason| Err(TrainerError::Impossible { reason });
-        if name.trim().is_empty() || name.chars().any(char::is_control) {
+        if name.trim().is_empty() || unseen(name).is_some() {
             return impossible(format!(
-                "a metric is named {name:?}: names have letters and no control characters"
+                "a metric is named {name:?}: names have letters, and no control characters or others that are not seen"
             ));
         }
         if count == 0 {

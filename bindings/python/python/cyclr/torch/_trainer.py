@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from torch.optim import Optimizer
 
 import cyclr
 from cyclr._attach import examples_in
-from cyclr._cyclr import Hyper, Spec
+from cyclr._cyclr import CyclrError, Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
@@ -39,6 +40,9 @@ from cyclr.torch._state import (
 from cyclr.torch._together import serve_together
 
 Step = Callable[[Any], Figures]
+
+# After so many seconds of counting it is said what is waited for; more examples no held-out split has.
+SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
 
 
 class Trainer:
@@ -367,7 +371,12 @@ def _held_out(name: str, loader: Any) -> int:
     if hasattr(data, "__len__"):
         return len(data)  # type: ignore[arg-type]
     order, generators = capture_order(loader), capture_random()
-    count = sum(examples_in(batch) for batch in loader)
+    count = _counted(name, loader)
+    if count > 0 and next(iter(loader), None) is None:
+        raise CyclrError(
+            f"the {name} loader gives its batches once, and every evaluation needs them: give a DataLoader, a list of "
+            "batches, or an object whose iter() begins anew"
+        )
     restore_order(loader, order)
     restore_random(generators)
     if count == 0 and hasattr(loader, "__len__"):
@@ -377,4 +386,24 @@ def _held_out(name: str, loader: Any) -> int:
         raise ValueError(
             f"the {name} loader does not tell how many examples it gives: give it a data set with a length"
         )
+    return count
+
+
+def _counted(name: str, loader: Any) -> int:
+    """The examples that a loader gives before it ends."""
+    count, began, said = 0, time.monotonic(), False
+    for batch in loader:
+        count += examples_in(batch)
+        if count > MOST_EXAMPLES:
+            raise CyclrError(
+                f"the {name} loader has given {count} examples and seems to have no end: give one that ends, or a data set "
+                "with a length"
+            )
+        if not said and time.monotonic() - began > SAY_AFTER:
+            said = True
+            print(
+                f"cyclr: the {name} loader does not tell its length and is gone through once to count it: {count} examples "
+                "so far. One without an end never stops; a data set with a length is not counted",
+                file=sys.stderr,
+            )
     return count

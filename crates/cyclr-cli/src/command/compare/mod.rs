@@ -4,7 +4,6 @@ mod declare;
 mod show;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -27,7 +26,7 @@ use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::progress::{Progress, interrupt};
 use crate::report::Report;
-use crate::say::{note, out};
+use crate::say::{note, out, unless_unread};
 
 /// The seed of the model that is timed before anything else.
 pub(super) const FIRST_SEED: u64 = 1;
@@ -176,7 +175,9 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         plan: manifest.plan,
         folder: args.folder.clone(),
     };
-    comparison.factory.announce_again(args.allow_changed)?;
+    comparison
+        .factory
+        .announce_again(&file, args.allow_changed)?;
     let manner = Manner {
         jobs: args.jobs,
         plan_only: false,
@@ -197,7 +198,7 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
             error.context(format!("{} cannot be carried out", file.display()))
         }
-        _ => error,
+        _ => comparison.factory.of_record(error, &file),
     })?;
     finish(&[done], manner.json)
 }
@@ -270,14 +271,6 @@ fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
             folder.display()
         ))),
         _ => Ok(()),
-    }
-}
-
-/// Printing that nobody reads is no reason to leave out the comparisons that follow.
-fn unless_unread(printed: io::Result<()>) -> io::Result<()> {
-    match printed {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
     }
 }
 

@@ -7,6 +7,7 @@ mod curve;
 mod serve;
 mod terminal;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -137,7 +138,13 @@ impl Overview {
 fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut folders = vec![folder.to_owned()];
+    // A link may lead back.
+    let mut seen = BTreeSet::new();
     while let Some(inner) = folders.pop() {
+        let place = inner.canonicalize();
+        if !seen.insert(place.with_context(|| inner.display().to_string())?) {
+            continue;
+        }
         let entries = fs::read_dir(&inner).with_context(|| inner.display().to_string())?;
         for entry in entries {
             let path = entry.with_context(|| inner.display().to_string())?.path();

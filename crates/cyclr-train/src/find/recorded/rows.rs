@@ -100,7 +100,8 @@ impl Rows {
         let share = correct.map(|correct| correct as f64 / count as f64);
         Ok(CurvePoint {
             update: n as u64,
-            lr: self.lr[n].ok_or_else(|| format!("{place}: it has no rate"))?,
+            lr: self.lr[n]
+                .ok_or_else(|| format!("{place}: it has no rate; put one in, or remove the row"))?,
             loss: self.loss[n],
             figure: share.or(self.figure[n]).or(self.accuracy[n]),
             correct,

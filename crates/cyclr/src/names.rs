@@ -1,0 +1,26 @@
+//! Names that people give: of arms, metrics and classes. They are printed, and told apart by their
+//! looks.
+
+/// The first character of a name that no name should have: one that a terminal obeys, that is not
+/// seen, or that turns the text around.
+///
+/// Joiners, which some scripts need, and combining characters are no such characters.
+///
+/// ```
+/// use cyclr::names::unseen;
+///
+/// assert_eq!(unseen("lr 0.1, β = 0.9"), None);
+/// assert_eq!(unseen("\u{1b}[31mred"), Some('\u{1b}'));
+/// assert_eq!(unseen("cat\u{202e}"), Some('\u{202e}'));
+/// ```
+pub fn unseen(name: &str) -> Option<char> {
+    let is_unseen = |c: &char| {
+        c.is_control()
+            || matches!(
+                c,
+                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            )
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    name.chars().find(is_unseen)
+}
