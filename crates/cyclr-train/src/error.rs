@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// Runs at different rates are one and the same.
     #[error(
-        "the rate is not obeyed: with seed {seed}, {updates} updates at the rates {} and {} have the same training losses \
+        "the rate is not obeyed: with seed {seed}, {updates} updates at the rates {:?} and {:?} have the same training losses \
          to the bit. Let the optimizer use the rate that the run is given, and take the script's own schedule out",
         rates[0], rates[1]
     )]

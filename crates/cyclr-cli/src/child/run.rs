@@ -1,6 +1,7 @@
 mod failure;
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,10 @@ impl Child {
         let (process, channel, printed) = started.map_err(|error| {
             let program = command.first().map_or("", String::as_str);
             let place = directory.map_or_else(String::new, |d| format!(" in {}", d.display()));
-            failed(format!("`{program}` cannot be started{place}: {error}; give a program that is there and can be run"))
+            failed(format!(
+                "`{program}` cannot be started{place}: {error}{}",
+                hint(&error)
+            ))
         })?;
         Ok(Self {
             process,
@@ -318,6 +322,17 @@ impl Trainer for Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let _ = self.shut_down(TO_END_UNASKED);
+    }
+}
+
+/// What to do about a program that is not there.
+pub(super) fn hint(error: &io::Error) -> &'static str {
+    // Other errors say by themselves what they need, such as a folder.
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            "; give a program that is there and can be run"
+        }
+        _ => "",
     }
 }
 

@@ -18,6 +18,7 @@ use cyclr::trainer::{
 use super::figure::{Figures, Pattern};
 use super::output::Output;
 use super::process::Process;
+use super::run::hint;
 
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -239,8 +240,12 @@ impl Wrapped<'_> {
             }
             Ok(())
         });
-        let (process, (), printed) =
-            started.map_err(|error| failed(&format!("`{program}` cannot be started: {error}; give a program that is there and can be run")))?;
+        let (process, (), printed) = started.map_err(|error| {
+            failed(&format!(
+                "`{program}` cannot be started: {error}{}",
+                hint(&error)
+            ))
+        })?;
         Ok((process, printed))
     }
 

@@ -22,15 +22,19 @@ pub(super) fn run(args: &JudgeArgs) -> anyhow::Result<()> {
     let required = args.require.as_deref();
     let failed = required.map(|arm| failed(&judgement, arm)).transpose()?;
     // What is kept, and the exit code, do not depend on whether anybody reads what is printed.
-    if let Some(folder) = &args.out {
-        report::refuse_other_results(folder, &[])?;
-        write(&judgement, folder)?;
-    }
+    let kept = match &args.out {
+        Some(folder) => {
+            report::refuse_other_results(folder, &[])?;
+            write(&judgement, folder)
+        }
+        None => Ok(()),
+    };
     unless_unread(if args.json {
         out!("{}", serde_json::to_string(&judgement)?)
     } else {
         print(&judgement)
     })?;
+    kept?;
     match failed {
         Some(reason) if !reason.is_empty() => Err(NotBetter(reason).into()),
         _ if !judgement.has_verdict() => Err(anyhow!(NoReliableAnswer)),

@@ -74,7 +74,10 @@ pub(crate) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
         let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
             .and_then(|()| std::fs::write(&path, bytes));
         written.with_context(|| {
-            format!("{} cannot be written; the results are kept", path.display())
+            format!(
+                "the report cannot be written (the results are kept; make room, or give another --out): {}",
+                path.display()
+            )
         })?;
     }
     note!("report: {}", folder.join("report.html").display());

@@ -75,7 +75,7 @@ impl WinnerFile {
         match file.version {
             1..=VERSION => Ok(file),
             found => Err(bad(format!(
-                "it is of version {found}, and this program reads versions up to {VERSION}"
+                "it is of version {found}, and this program reads versions up to {VERSION}; use the cyclr that wrote it"
             ))),
         }
     }

@@ -199,8 +199,12 @@ fn from_json(text: &str) -> Result<Table, String> {
         lines.push(format!("line {line}"));
     }
     match values.as_slice() {
-        [Value::Object(columns)] if columns.is_empty() => Err("it is empty".into()),
-        [Value::Array(rows)] if rows.is_empty() => Err("it is empty".into()),
+        [Value::Object(columns)] if columns.is_empty() => {
+            Err("it is empty: give a table with columns and rows".into())
+        }
+        [Value::Array(rows)] if rows.is_empty() => {
+            Err("it is empty: give a table with columns and rows".into())
+        }
         [Value::Object(columns)] if columns.values().any(|v| v.is_array() || v.is_object()) => {
             from_lists(columns)
         }

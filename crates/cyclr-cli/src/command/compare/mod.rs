@@ -191,7 +191,10 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         let (factory, begin) = manner.begin(&comparison.factory, &comparison.folder)?;
         (factory, Some(begin))
     } else {
-        (comparison.factory.factory(1, args.allow_inexact)?, None)
+        let factory = comparison.factory.factory(1, args.allow_inexact);
+        let factory = factory
+            .with_context(|| format!("the comparison of {} cannot go on", file.display()))?;
+        (factory, None)
     };
     let done = execute(&comparison, &*factory, begin, &manner);
     let done = done.map_err(|error| match error.downcast_ref() {
