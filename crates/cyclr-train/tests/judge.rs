@@ -422,8 +422,79 @@ fn figures_say_their_direction_or_are_asked() {
     );
 }
 
+/// The error names the file, and where there is one, the line and the column.
+fn refused(text: &str, question: &Question, expected: &str) {
+    let error = judged(text, question).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains(expected), "{text:?}: {said}");
+    let of_table = matches!(error, JudgeError::Table(_));
+    assert!(!of_table || said.contains("results.csv"), "{said}");
+}
+
 #[test]
-fn bad_tables_are_refused_with_file_line_and_column() {
+fn tables_that_are_none_are_refused() {
+    let own = asked("a");
+    for (text, question, expected) in [
+        ("", &own, "it is empty"),
+        ("arm,seed,value\n", &own, "it has no values"),
+        (
+            "arm,seed,value\na,1,1\na,2,2\n",
+            &own,
+            "it has only the arm a",
+        ),
+        ("arm,seed,value\na,1\n", &own, "line 2 has 2 columns"),
+        (
+            "model,optimizer,seed,value\nm,a,1,1\n",
+            &own,
+            "`model` and `optimizer` could both be the arm",
+        ),
+        (
+            "arm,seed,acc,loss\na,1,1,2\n",
+            &own,
+            "`acc` and `loss` could both be the values; say which with --metric",
+        ),
+        ("arm,seed\na,1\n", &own, "none has the values"),
+        ("seed,value\n1,1\n", &own, "none is the arm"),
+        ("arm,value\na,1\n", &own, "none is the seed"),
+        (
+            "arm,seed,metric,value\na,1,acc,1\na,1,f1,1\n",
+            &own,
+            "it has the figures acc and f1",
+        ),
+        ("arm,seed,value\nb,1,1\nc,1,2\n", &own, "choose one of b, c"),
+        (
+            "run,a,b,b\n1,1,2,3\n",
+            &Question {
+                unpaired: true,
+                ..own.clone()
+            },
+            "two have the name `b`",
+        ),
+        ("{\"arm\": \"a\"", &own, "no valid JSON"),
+        (
+            "{\"seed\": [1], \"a\": [1], \"b\": [2], \"b\": [3]}",
+            &own,
+            "the key `b` stands twice",
+        ),
+        (
+            "[{\"arm\": \"a\", \"seed\": 1}, 3]",
+            &own,
+            "record 2 is no object",
+        ),
+        (
+            "{\"arm\": \"a\", \"seed\": 1, \"value\": 2}",
+            &own,
+            "it has only the arm a",
+        ),
+        ("[]", &own, "it is empty"),
+        ("{}", &own, "it is empty"),
+    ] {
+        refused(text, question, expected);
+    }
+}
+
+#[test]
+fn bad_values_are_refused_with_line_and_column() {
     let accuracy = |fraction| Question {
         figure: Figure {
             fraction: Some(fraction),
@@ -433,13 +504,6 @@ fn bad_tables_are_refused_with_file_line_and_column() {
     };
     let (own, fraction, percent) = (asked("a"), accuracy(true), accuracy(false));
     for (text, question, expected) in [
-        ("", &own, "it is empty"),
-        ("arm,seed,value\n", &own, "it has no values"),
-        (
-            "arm,seed,value\na,1,1\na,2,2\n",
-            &own,
-            "it has only the arm a",
-        ),
         (
             "arm,seed,value\na,1,1\nb,1,2\na,1,3\n",
             &own,
@@ -475,25 +539,6 @@ fn bad_tables_are_refused_with_file_line_and_column() {
             &own,
             "line 2, column `arm`: it is empty",
         ),
-        ("arm,seed,value\na,1\n", &own, "line 2 has 2 columns"),
-        (
-            "model,optimizer,seed,value\nm,a,1,1\n",
-            &own,
-            "`model` and `optimizer` could both be the arm",
-        ),
-        (
-            "arm,seed,acc,loss\na,1,1,2\n",
-            &own,
-            "`acc` and `loss` could both be the values; say which with --metric",
-        ),
-        ("arm,seed\na,1\n", &own, "none has the values"),
-        ("seed,value\n1,1\n", &own, "none is the arm"),
-        ("arm,value\na,1\n", &own, "none is the seed"),
-        (
-            "arm,seed,metric,value\na,1,acc,1\na,1,f1,1\n",
-            &own,
-            "it has the figures acc and f1",
-        ),
         (
             "arm,seed,acc\na,1,84.2\n",
             &fraction,
@@ -509,7 +554,6 @@ fn bad_tables_are_refused_with_file_line_and_column() {
             &percent,
             "say --unit fraction",
         ),
-        ("arm,seed,value\nb,1,1\nc,1,2\n", &own, "choose one of b, c"),
         ("arm,seed,value\na,1,1e200\nb,1,2\n", &own, "1e100"),
         (
             "arm,seed,value\na,1,1\na,2,1e400\n",
@@ -541,38 +585,8 @@ fn bad_tables_are_refused_with_file_line_and_column() {
             &own,
             "`b` has the character U+200B",
         ),
-        (
-            "run,a,b,b\n1,1,2,3\n",
-            &Question {
-                unpaired: true,
-                ..own.clone()
-            },
-            "two have the name `b`",
-        ),
-        ("{\"arm\": \"a\"", &own, "no valid JSON"),
-        (
-            "{\"seed\": [1], \"a\": [1], \"b\": [2], \"b\": [3]}",
-            &own,
-            "the key `b` stands twice",
-        ),
-        (
-            "[{\"arm\": \"a\", \"seed\": 1}, 3]",
-            &own,
-            "record 2 is no object",
-        ),
-        (
-            "{\"arm\": \"a\", \"seed\": 1, \"value\": 2}",
-            &own,
-            "it has only the arm a",
-        ),
-        ("[]", &own, "it is empty"),
-        ("{}", &own, "it is empty"),
     ] {
-        let error = judged(text, question).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains(expected), "{text:?}: {said}");
-        let of_table = matches!(error, JudgeError::Table(_));
-        assert!(!of_table || said.contains("results.csv"), "{said}");
+        refused(text, question, expected);
     }
 }
 

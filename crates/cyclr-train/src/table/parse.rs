@@ -164,7 +164,10 @@ fn comma(rows: &[Row]) -> Comma {
     if !cells().any(with_comma) || cells().any(with_point) {
         return Comma::None;
     }
-    if cells().filter(|cell| with_comma(cell)).all(is_in_thousands) {
+    if cells()
+        .filter(|cell| with_comma(cell))
+        .all(|cell| is_in_thousands(cell))
+    {
         Comma::Unclear
     } else {
         Comma::Decimal
@@ -172,7 +175,7 @@ fn comma(rows: &[Row]) -> Comma {
 }
 
 /// Whether a number with one comma can be a whole one with its thousands apart.
-fn is_in_thousands(text: &String) -> bool {
+fn is_in_thousands(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
     let (front, back) = digits.split_once(',').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
