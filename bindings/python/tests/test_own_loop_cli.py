@@ -1,4 +1,4 @@
-"""Loops of one's own under the real command: minutes of training."""
+"""A loop of one's own under the real command."""
 
 import json
 import os
@@ -16,22 +16,6 @@ pytestmark = pytest.mark.skipif("CYCLR_CI_INTEGRATIONS" not in os.environ, reaso
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
 CYCLR = [sys.executable, "-m", "cyclr"]
 ATTACHED = ["--", sys.executable, str(OWN_LOOP / "attached.py")]
-
-
-def test_find_needs_no_line(tmp_path):
-    script = [*CYCLR, "drive", "--epochs-argument=--epochs", str(OWN_LOOP / "plain.py")]
-    done = subprocess.run([*CYCLR, "find", "--json", "--budget", "2000", "--", *script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "max_lr" in done.stdout
-
-
-def test_compare_comes_to_a_verdict(tmp_path):
-    options = ["--budget", "300", "--seeds", "3", "--arm", "fixed", "--arm", "triangular2", "--margin", "1"]
-    command = [*CYCLR, "compare", *options, "--out", str(tmp_path / "runs"), *ATTACHED]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "triangular2" in done.stdout and "n = 3" in done.stdout
-    assert (tmp_path / "runs" / "report.html").exists()
 
 
 def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):

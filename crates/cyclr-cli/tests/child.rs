@@ -986,6 +986,18 @@ fn a_script_is_told_the_updates_and_the_folder() {
     );
 }
 
+/// A plan says what an interruption costs where it costs more than a few updates.
+#[test]
+fn a_plan_says_that_a_run_would_start_anew() {
+    let place = Place::new();
+    let plan = format!("{COMPARE} --margin 0.01 --plan");
+    for (child, says) in [("", false), ("--less snapshots", true)] {
+        let (code, _, err) = place.cyclr(&plan, child);
+        assert_eq!(code, 0, "{err}");
+        assert_eq!(err.contains("loses up to 240 updates ("), says, "{err}");
+    }
+}
+
 #[test]
 fn a_shell_will_do() {
     let place = Place::new();
