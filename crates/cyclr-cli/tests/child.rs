@@ -857,6 +857,34 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     );
 }
 
+/// The script of a comparison is found from anywhere, too.
+#[test]
+fn a_comparison_goes_on_from_another_folder() {
+    let place = Place::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    fs::create_dir_all(place.path("a/b/c")).unwrap();
+    for (from, to) in [
+        (examples.join("cyclr_child.py"), "a/b/c/cyclr_child.py"),
+        (script("bowl.py"), "a/b/c/bowl.py"),
+    ] {
+        fs::copy(from, place.path(to)).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .current_dir(place.path("a/b/c"))
+        .args(COMPARE.split_whitespace())
+        .args(["--margin", "0.01", "--bounds", "0.01..0.3", "--"]);
+    command.arg(python()).args(["bowl.py", "--slow", "0.001"]);
+    let mut running = start(&mut command);
+    within(Duration::from_secs(60), || place.runs("a/b/c/c") > 0);
+    send(Signal::INT, &running);
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command.current_dir("/").arg("resume");
+    let (code, out, err) = ended(command.arg(place.path("a/b/c/c")).output().unwrap());
+    assert!(code == 0 && out.contains("n = 2"), "{code}: {err}");
+}
+
 /// A kill in the first moments: the child that does not look at its pipes is ended, and no folder
 /// is left.
 #[test]
