@@ -34,6 +34,24 @@ def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):
     assert events(tmp_path / "cut") == events(tmp_path / "whole")
 
 
+def test_a_script_that_sets_its_own_rate_is_refused(tmp_path):
+    options = [
+        "--budget",
+        "40",
+        "--seeds",
+        "3",
+        "--margin",
+        "1",
+        "--bounds",
+        "0.01..0.3",
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    script = ["--", sys.executable, str(OWN_LOOP / "lacking.py"), "schedule"]
+    done = subprocess.run([*CYCLR, "compare", *options, *script], capture_output=True, text=True)
+    assert done.returncode == 2 and "the rate is not obeyed" in done.stderr, done.stderr
+
+
 def events(folder):
     """The updates and evaluations of a run, without their times."""
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
