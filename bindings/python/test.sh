@@ -25,7 +25,7 @@ prepare() {
     echo 'torch is not installed: what needs it is skipped'
   fi
   if [ -n "${CYCLR_CI_INTEGRATIONS:-}" ]; then
-    .venv/bin/pip install --quiet lightning 'jsonargparse[signatures]' transformers accelerate keras jax scikit-learn
+    .venv/bin/pip install --quiet lightning 'jsonargparse[signatures]' transformers accelerate keras jax optax scikit-learn
   fi
 }
 

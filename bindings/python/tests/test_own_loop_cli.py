@@ -1,4 +1,4 @@
-"""Loops of one's own under the real command: minutes of training."""
+"""A loop of one's own under the real command."""
 
 import json
 import os
@@ -18,22 +18,6 @@ CYCLR = [sys.executable, "-m", "cyclr"]
 ATTACHED = ["--", sys.executable, str(OWN_LOOP / "attached.py")]
 
 
-def test_find_needs_no_line(tmp_path):
-    script = [*CYCLR, "drive", "--epochs-argument=--epochs", str(OWN_LOOP / "plain.py")]
-    done = subprocess.run([*CYCLR, "find", "--json", "--budget", "2000", "--", *script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "max_lr" in done.stdout
-
-
-def test_compare_comes_to_a_verdict(tmp_path):
-    options = ["--budget", "300", "--seeds", "3", "--arm", "fixed", "--arm", "triangular2", "--margin", "1"]
-    command = [*CYCLR, "compare", *options, "--out", str(tmp_path / "runs"), *ATTACHED]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "triangular2" in done.stdout and "n = 3" in done.stdout
-    assert (tmp_path / "runs" / "report.html").exists()
-
-
 def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):
     def command(name):
         policy = ["--policy", "triangular(base=0.01, max=0.1, step=20)", "--updates", "240"]
@@ -48,6 +32,24 @@ def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):
     assert cut.wait(timeout=120) == 130
     subprocess.run([*CYCLR, "resume", str(tmp_path / "cut")], check=True)
     assert events(tmp_path / "cut") == events(tmp_path / "whole")
+
+
+def test_a_script_that_sets_its_own_rate_is_refused(tmp_path):
+    options = [
+        "--budget",
+        "40",
+        "--seeds",
+        "3",
+        "--margin",
+        "1",
+        "--bounds",
+        "0.01..0.3",
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    script = ["--", sys.executable, str(OWN_LOOP / "lacking.py"), "schedule"]
+    done = subprocess.run([*CYCLR, "compare", *options, *script], capture_output=True, text=True)
+    assert done.returncode == 2 and "the rate is not obeyed" in done.stderr, done.stderr
 
 
 def events(folder):

@@ -94,6 +94,7 @@ def test_its_epochs_are_replaced_in_every_form():
     ("kind", "reason"),
     [
         ("lbfgs", "LBFGS measures the loss several times in an update"),
+        ("list", "no DataLoader was seen"),
         ("own", "no torch.optim.Optimizer made a step (33 losses were propagated)"),
     ],
 )

@@ -1,10 +1,13 @@
 import pathlib
+import socket
+from datetime import timedelta
 
 import pytest
 from forked import Forked, Process
 
 torch = pytest.importorskip("torch")
 import torch.distributed as dist  # noqa: E402
+from cyclr.torch import _together  # noqa: E402
 
 RANKS = pathlib.Path(__file__).parent / "own_loop" / "ranks.py"
 
@@ -75,3 +78,14 @@ def test_a_training_that_is_served_is_in_all_processes(start, tmp_path):
     assert leader.updates(20) == straight
     assert leader.shutdown() == 0
     assert follower.wait(timeout=60) == 0
+
+
+def test_a_process_whose_launcher_is_gone_ends(monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        for name, value in {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": "1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(_together, "_TO_CONNECT", timedelta(seconds=1))
+        with pytest.raises(dist.DistError):
+            _together._over_store()

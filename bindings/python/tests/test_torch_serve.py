@@ -1,3 +1,4 @@
+import os
 import pathlib
 import subprocess
 import sys
@@ -84,3 +85,20 @@ def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path,
         driver.process.wait()
     log = (tmp_path / "log").read_text()
     assert (said or "") in log and ("starts anew" in log) == (said is not None)
+
+
+@pytest.mark.skipif("CYCLR_CI_INTEGRATIONS" not in os.environ, reason="CYCLR_CI_INTEGRATIONS is not set")
+def test_a_compiled_training_goes_on_from_its_state_in_another_process(tmp_path):
+    made = []
+    with open(tmp_path / "log", "w") as log:
+        for is_restored in (False, True):
+            driver = Driver(pathlib.Path(__file__).parent / "own_loop" / "compiled.py", log=log)
+            assert driver.initialize(seed=1)["snapshots"]
+            if is_restored:
+                driver.result("restore", path=str(tmp_path / "state"))
+            else:
+                driver.updates(10)
+                driver.result("state", path=str(tmp_path / "state"))
+            made.append(driver.updates(15))
+            assert driver.shutdown() == 0
+    assert made[0] == made[1]

@@ -869,6 +869,34 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     );
 }
 
+/// The script of a comparison is found from anywhere, too.
+#[test]
+fn a_comparison_goes_on_from_another_folder() {
+    let place = Place::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    fs::create_dir_all(place.path("a/b/c")).unwrap();
+    for (from, to) in [
+        (examples.join("cyclr_child.py"), "a/b/c/cyclr_child.py"),
+        (script("bowl.py"), "a/b/c/bowl.py"),
+    ] {
+        fs::copy(from, place.path(to)).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command
+        .current_dir(place.path("a/b/c"))
+        .args(COMPARE.split_whitespace())
+        .args(["--margin", "0.01", "--bounds", "0.01..0.3", "--"]);
+    command.arg(python()).args(["bowl.py", "--slow", "0.001"]);
+    let mut running = start(&mut command);
+    within(Duration::from_secs(60), || place.runs("a/b/c/c") > 0);
+    send(Signal::INT, &running);
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+    command.current_dir("/").arg("resume");
+    let (code, out, err) = ended(command.arg(place.path("a/b/c/c")).output().unwrap());
+    assert!(code == 0 && out.contains("n = 2"), "{code}: {err}");
+}
+
 /// A kill in the first moments: the child that does not look at its pipes is ended, and no folder
 /// is left.
 #[test]
@@ -996,6 +1024,18 @@ fn a_script_is_told_the_updates_and_the_folder() {
         folder.canonicalize().unwrap(),
         place.path("run").canonicalize().unwrap()
     );
+}
+
+/// A plan says what an interruption costs where it costs more than a few updates.
+#[test]
+fn a_plan_says_that_a_run_would_start_anew() {
+    let place = Place::new();
+    let plan = format!("{COMPARE} --margin 0.01 --plan");
+    for (child, says) in [("", false), ("--less snapshots", true)] {
+        let (code, _, err) = place.cyclr(&plan, child);
+        assert_eq!(code, 0, "{err}");
+        assert_eq!(err.contains("loses up to 240 updates ("), says, "{err}");
+    }
 }
 
 #[test]

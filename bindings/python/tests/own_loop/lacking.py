@@ -1,4 +1,7 @@
-"""A training that is served, of which a state would lack something: `average` (of the weights), or `workers` that persist."""
+"""A training that is served and lacks something: its state an `average` of the weights, or `workers` that persist.
+
+With `schedule` it sets its own rate, whatever it is given.
+"""
 
 import sys
 
@@ -20,6 +23,8 @@ def build(run):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
         loss.backward()
+        if "schedule" in sys.argv:
+            optimizer.param_groups[0]["lr"] = 0.1
         optimizer.step()
         if average is not None:
             average.update_parameters(model)
@@ -29,7 +34,7 @@ def build(run):
     loader = DataLoader(data, batch_size=20, shuffle=True, **workers)
     held_out = list(DataLoader(data, batch_size=60))
     loss = torch.nn.functional.cross_entropy
-    return cyclr.torch.Trainer(model, optimizer, loss, loader, step=step, validation=held_out)
+    return cyclr.torch.Trainer(model, optimizer, loss, loader, step=step, validation=held_out, test=held_out)
 
 
 cyclr.torch.serve(build)

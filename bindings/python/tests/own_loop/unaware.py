@@ -16,6 +16,8 @@ torch.set_num_threads(1)
 inputs = torch.randn(330, 8, generator=torch.Generator().manual_seed(0))
 labels = inputs[:, 0].gt(0).long()
 loader = DataLoader(TensorDataset(inputs, labels), batch_size=30, shuffle=True)
+if args.kind == "list":
+    loader = [(inputs[:30], labels[:30])] * 11
 body, head = torch.nn.Linear(8, 8), torch.nn.Linear(8, 2)
 sgd = torch.optim.SGD(body.parameters(), lr=0.1, momentum=0.9)
 second = torch.optim.SGD(head.parameters(), lr=0.02)

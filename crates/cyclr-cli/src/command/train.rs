@@ -120,6 +120,9 @@ fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Re
     if let Some(seconds) = seconds {
         out!("predicted: {seconds:.1} s")?;
     }
+    if !plan.info().snapshots {
+        out!("it cannot be saved: if it is stopped, it starts anew")?;
+    }
     Ok(())
 }
 

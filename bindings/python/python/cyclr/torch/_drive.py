@@ -244,12 +244,15 @@ class Driver:
 
     def _found_info(self) -> TrainerInfo:
         examples, batch = self._counts
+        if self.feed.loader is None and None in self._counts:
+            raise CyclrError(
+                "no DataLoader was seen, so that nobody knows what an epoch is: say it before the script, as in cyclr drive "
+                "--examples 50000 --batch 128"
+            )
         if batch is None:
             batch = self.feed.batch_size * max(min(self.feed.given, len(self.losses)), 1) * world_size()
         if examples is None:
             examples = max(self.feed.examples * world_size(), batch)
-        if self.feed.loader is None and None in self._counts:
-            _say("no DataLoader was seen: say --examples and --batch, or lengths in epochs mean nothing")
         groups = self._optimizers[id(self._first)].groups
         return TrainerInfo(
             examples=examples, batch=batch, momentum=groups.have_momentum, weight_decay=groups.have_weight_decay

@@ -18,6 +18,8 @@ from cyclr.torch._distributed import rank, world_size
 
 _ANY_TIME = timedelta(days=365)
 """Between two requests there may be any time."""
+_TO_CONNECT = timedelta(minutes=5)
+"""A launcher that is not reached by then is gone."""
 
 _group: list[Any] = []
 
@@ -133,7 +135,8 @@ def _over_group(line: Optional[bytes]) -> bytes:
 
 def _over_store() -> Share:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    whole = dist.TCPStore(host, port, is_master=False, timeout=_ANY_TIME)  # type: ignore[attr-defined]
+    whole = dist.TCPStore(host, port, is_master=False, timeout=_TO_CONNECT)  # type: ignore[attr-defined]
+    whole.set_timeout(_ANY_TIME)
     store = dist.PrefixStore("cyclr", whole)  # type: ignore[attr-defined]
     is_first, sent = os.environ["RANK"] == "0", 0
 

@@ -218,12 +218,8 @@ fn execute(
     if let Some(begin) = &begin {
         plan.check(&begin.info)?;
         show::announce(plan, &begin.info);
-        if manner.on.is_some() && !begin.info.snapshots {
-            let seconds = plan.updates as f64 * begin.pace.seconds_per_update;
-            note!(
-                "this trainer cannot be saved: a run whose job is stopped starts over, and loses up to {} updates ({seconds:.0} s)",
-                plan.updates
-            );
+        if !begin.info.snapshots {
+            note!("{}", lost_if_stopped(plan, begin));
         }
         if manner.plan_only {
             return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
@@ -262,6 +258,18 @@ fn execute(
     }
     reported?;
     Ok(Done::Finished(Box::new(record)))
+}
+
+/// What an interruption may cost where a trainer takes no snapshots.
+fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
+    let what = "this trainer cannot be saved: a run that is stopped starts anew, and loses up to";
+    let updates = plan.updates;
+    if begin.info.whole_runs.is_some() {
+        return format!("{what} {updates} updates");
+    }
+    let pace = &begin.pace;
+    let seconds = pace.seconds_per_start + updates as f64 * pace.seconds_per_update;
+    format!("{what} {updates} updates ({seconds:.0} s)")
 }
 
 /// Refuses to continue with a comparison at another CPU level: its runs would differ by more than

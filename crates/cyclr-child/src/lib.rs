@@ -1,0 +1,303 @@
+//! A training loop of your own in Rust under `cyclr`: the loop stays as it is, and asks for the
+//! rate of each update.
+//!
+//! ```no_run
+//! use cyclr::trainer::{Evaluation, Metric, Metrics, Split, TrainerInfo};
+//! use cyclr::units::Horizon;
+//! use cyclr::Spec;
+//! use cyclr_child::{Trained, begin};
+//!
+//! struct Net {
+//!     weight: f64,
+//! }
+//!
+//! impl Trained for Net {
+//!     fn evaluate(&mut self, _split: Split) -> Result<Evaluation, String> {
+//!         let loss = Metric::loss(self.weight.powi(2), 200);
+//!         Ok(Evaluation { metrics: Metrics::new([loss]), correct: None })
+//!     }
+//! }
+//!
+//! let run = begin(0)?; // The run's seed under cyclr; 0 where nobody drives the program.
+//! let mut net = Net { weight: run.seed as f64 };
+//! # let info: TrainerInfo = todo!();
+//! let alone = "triangular2(base=0.01, max=0.1, step=100)".parse::<Spec>()?;
+//! let alone = alone.schedule(&Horizon::of_updates(1000)?)?;
+//! let mut lr = run.attach(info, alone)?;
+//! while let Some(hyper) = lr.next(&mut net)? {
+//!     let loss = net.weight.powi(2);
+//!     net.weight -= hyper.lr * 2.0 * net.weight;
+//!     lr.made(Metrics::new([Metric::loss(loss, 20)]));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `cyclr compare --budget 1000 -- target/release/mine` compares policies on it. The rules of the
+//! protocol hold: `docs/protocol.md`. Of Unix alone.
+#![cfg(unix)]
+
+mod connection;
+mod requests;
+
+use std::fs;
+use std::path::PathBuf;
+
+use cyclr::trainer::{Evaluation, Metrics, Split, TrainerInfo};
+use cyclr::{Hyper, Schedule};
+
+use serde_json::{Value, json};
+
+use connection::Connection;
+use requests::{Call, Request, evaluated, initialized, updated};
+
+/// The environment by which cyclr is found. A process that the program starts should not inherit
+/// it: [`std::process::Command::env_remove`].
+pub const VARIABLES: [&str; 3] = ["CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"];
+
+/// The code of an error that is none of the protocol's own.
+const FAILED: i64 = -32000;
+const NO_METHOD: i64 = -32601;
+
+/// What a model can do besides being trained.
+pub trait Trained {
+    /// Measures a whole split, and leaves no trace in the training.
+    ///
+    /// # Errors
+    /// Why it could not be measured.
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, String>;
+
+    /// All that later updates depend on: weights, optimizer, random numbers, the place in the
+    /// data. It is asked for if the info says `snapshots`.
+    ///
+    /// # Errors
+    /// Why there is no state.
+    fn state(&mut self) -> Result<Vec<u8>, String> {
+        Err("this program has no states".into())
+    }
+
+    /// Goes on from what `state` returned, in this process or another.
+    ///
+    /// # Errors
+    /// Why it cannot; nothing was changed then.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        let _ = state;
+        Err("this program has no states".into())
+    }
+}
+
+/// Which run this process makes.
+#[derive(Debug)]
+pub struct Run {
+    /// Decides the initial weights, the order of the data, and dropout.
+    pub seed: u64,
+    /// Decides which examples are held out; the same for all runs.
+    pub data_seed: u64,
+    /// Examples that an update is to see; `None` for the program's own number.
+    pub batch: Option<u64>,
+    /// The updates that the run will make, if that is known.
+    pub updates: Option<u64>,
+    /// The run's folder, if it has one.
+    pub folder: Option<PathBuf>,
+    driven: Option<(Connection, u64)>,
+}
+
+/// Says which run this is: call it before the model is made. Where no cyclr drives the program,
+/// the seed is `seed`.
+///
+/// # Errors
+/// [`Error`] if a cyclr has started the program and is not reached.
+pub fn begin(seed: u64) -> Result<Run, Error> {
+    let Some(mut connection) = Connection::open()? else {
+        return Ok(Run {
+            seed,
+            data_seed: 0,
+            batch: None,
+            updates: None,
+            folder: None,
+            driven: None,
+        });
+    };
+    let Request { id, call } = connection.hear()?;
+    let Call::Initialize {
+        protocol: 1,
+        seed,
+        data_seed,
+        batch,
+        updates,
+        folder,
+    } = call
+    else {
+        return Err(Error::Unexpected {
+            asked: format!("{call:?}"),
+        });
+    };
+    Ok(Run {
+        seed,
+        data_seed,
+        batch,
+        updates,
+        folder,
+        driven: Some((connection, id)),
+    })
+}
+
+impl Run {
+    /// Says what is trained. Alone, the loop follows `otherwise`, and makes its updates.
+    ///
+    /// # Errors
+    /// [`Error`] if the info is impossible, or cyclr is gone.
+    pub fn attach(self, info: TrainerInfo, otherwise: Schedule) -> Result<Attached, Error> {
+        let info = info.checked().map_err(|error| Error::Impossible {
+            reason: error.to_string(),
+        })?;
+        let connection = match self.driven {
+            Some((mut connection, id)) => {
+                connection.tell(id, &initialized(&info))?;
+                Some(connection)
+            }
+            None => None,
+        };
+        Ok(Attached {
+            connection,
+            otherwise,
+            updates_done: 0,
+            asked: None,
+            made: Vec::new(),
+        })
+    }
+}
+
+/// A loop that is attached.
+#[derive(Debug)]
+pub struct Attached {
+    connection: Option<Connection>,
+    otherwise: Schedule,
+    updates_done: u64,
+    /// The request for updates that are being made: its id, and what each of them uses.
+    asked: Option<(u64, Vec<Hyper>)>,
+    made: Vec<Metrics>,
+}
+
+impl Attached {
+    /// Whether a cyclr drives the program.
+    pub const fn is_driven(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// What the next update uses; `None` at the end. Requests are answered here, by `model`.
+    ///
+    /// # Errors
+    /// [`Error`] if cyclr is gone, or [`Attached::made`] was not called after an update.
+    pub fn next(&mut self, model: &mut impl Trained) -> Result<Option<Hyper>, Error> {
+        let Some(connection) = &mut self.connection else {
+            let update = self.updates_done;
+            return Ok((update < self.otherwise.updates()).then(|| self.otherwise.at(update)));
+        };
+        if let Some((id, hypers)) = self.asked.take() {
+            let is_through = self.made.last().is_some_and(|last| !last.is_finite());
+            if self.made.len() < hypers.len() && !is_through {
+                let hyper = hypers[self.made.len()];
+                self.asked = Some((id, hypers));
+                return Ok(Some(hyper));
+            }
+            connection.tell(id, &updated(&self.made))?;
+            self.made.clear();
+        }
+        loop {
+            let Request { id, call } = connection.hear()?;
+            let answer = match call {
+                Call::Updates { updates } if !updates.is_empty() => {
+                    let first = updates[0];
+                    self.asked = Some((id, updates));
+                    return Ok(Some(first));
+                }
+                Call::Shutdown {} => {
+                    connection.tell(id, &json!({}))?;
+                    return Ok(None);
+                }
+                call => answer(call, model),
+            };
+            match answer {
+                Ok(result) => connection.tell(id, &result)?,
+                Err((code, reason)) => connection.refuse(id, code, &reason)?,
+            }
+        }
+    }
+
+    /// Tells the figures of the update that was made: those of its own training batch, before it.
+    /// After one that is not finite, cyclr decides whether there is another.
+    pub fn made(&mut self, metrics: Metrics) {
+        self.updates_done += 1;
+        if self.connection.is_some() {
+            self.made.push(metrics);
+        }
+    }
+}
+
+/// What a request for no update is answered with: a result, or an error's code and message.
+fn answer(call: Call, model: &mut impl Trained) -> Result<Value, (i64, String)> {
+    let failed = |reason: String| (FAILED, reason);
+    match call {
+        Call::Evaluate { split } => {
+            let measured = model.evaluate(split).map_err(failed)?;
+            Ok(evaluated(&measured))
+        }
+        Call::State { path } => {
+            let state = model.state().map_err(failed)?;
+            fs::write(&path, state)
+                .map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            Ok(json!({}))
+        }
+        Call::Restore { path } => {
+            let state =
+                fs::read(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            model.restore(&state).map_err(failed)?;
+            Ok(json!({}))
+        }
+        Call::Updates { .. } => Ok(updated(&[])),
+        Call::Initialize { .. } | Call::Shutdown {} => {
+            Err(failed("this process has its run already".into()))
+        }
+        Call::Other { method } => Err((NO_METHOD, format!("there is no method `{method}`"))),
+    }
+}
+
+/// Why a program cannot be driven.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A launcher closed the pipes, and there is no socket to reach cyclr by.
+    #[error(
+        "cyclr started this program, and its pipes are closed ({pipes}): a launcher did that, and cyclr's socket is not \
+         reached ({socket})"
+    )]
+    Unreached {
+        /// `CYCLR_FD`.
+        pipes: String,
+        /// What is wrong with `CYCLR_SOCKET`.
+        socket: String,
+    },
+    /// cyclr is gone, or the connection broke.
+    #[error("cyclr is gone: {0}")]
+    Gone(#[from] std::io::Error),
+    /// A message is no request.
+    #[error("`{line}` is no request: {reason}")]
+    NoRequest {
+        /// The message.
+        line: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The first request is not `initialize` of protocol 1.
+    #[error("the first request must be `initialize` of protocol 1, and it is {asked}")]
+    Unexpected {
+        /// The request.
+        asked: String,
+    },
+    /// The info cannot be true.
+    #[error("{reason}")]
+    Impossible {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
