@@ -289,10 +289,9 @@ linear       87.00 ± 0.99     +2.00 (1.88 to 2.12)   better
 
 note: Seeds in all that might decide: triangular2 7 to 37.
 spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5), linear 0.99 (0.88 to
-        1.00, n = 5). Only above 0 does pairing narrow an interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.52 points: of the
-        variance of a new training on new examples at least 91 % (fixed), 95 % (triangular2) and 90
-        % (linear).
+        1.00, n = 5).
+spread: 200 test examples by themselves: a standard deviation of 2.52 points, at least 91 % (fixed),
+        95 % (triangular2) and 90 % (linear) of the variance.
 ",
     );
 }

@@ -62,7 +62,7 @@ impl Standings<'_> {
         let arms: Vec<String> = arms.collect();
         (!arms.is_empty()).then(|| {
             format!(
-                "Correlation with {} by seed: {}. Only above 0 does pairing narrow an interval.",
+                "Correlation with {} by seed: {}.",
                 self.label(self.reference),
                 arms.join(", ")
             )
@@ -81,13 +81,10 @@ impl Standings<'_> {
         let of = if shares.is_empty() {
             String::new()
         } else {
-            format!(
-                ": of the variance of a new training on new examples at least {}",
-                listed(&shares)
-            )
+            format!(", at least {} of the variance", listed(&shares))
         };
         Some(format!(
-            "Drawing {} test examples gives by itself a standard deviation of {} points{of}.",
+            "{} test examples by themselves: a standard deviation of {} points{of}.",
             examples.examples,
             two_decimals(examples.sd)
         ))

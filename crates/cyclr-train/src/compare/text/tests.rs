@@ -201,11 +201,10 @@ note: triangular2 is worse than linear, the best arm without cycles, -1.86
       the margin.
 note: Seeds in all that might decide: triangular2 7 to 37.
 spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5),
-        linear 0.99 (0.88 to 1.00, n = 5). Only above 0 does pairing narrow an
-        interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.52
-        points: of the variance of a new training on new examples at least 91 %
-        (fixed), 95 % (triangular2) and 90 % (linear).
+        linear 0.99 (0.88 to 1.00, n = 5).
+spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
+        least 91 % (fixed), 95 % (triangular2) and 90 % (linear) of the
+        variance.
 ",
     );
 }
@@ -224,10 +223,9 @@ linear       87.00 ± 0.99  +2.00 (1.88 to 2.12)   better     1.00× (5/5)     l
 note: triangular2 is worse than linear, the best arm without cycles, -1.86 points (-2.23 to -1.49, n = 5); it took ≥1.98× the updates to
       come within the margin.
 note: Seeds in all that might decide: triangular2 7 to 37.
-spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5), linear 0.99 (0.88 to 1.00, n = 5). Only above 0 does pairing
-        narrow an interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.52 points: of the variance of a new training on new examples at
-        least 91 % (fixed), 95 % (triangular2) and 90 % (linear).
+spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5), linear 0.99 (0.88 to 1.00, n = 5).
+spread: 200 test examples by themselves: a standard deviation of 2.52 points, at least 91 % (fixed), 95 % (triangular2) and 90 % (linear) of
+        the variance.
 ");
 }
 
@@ -282,12 +280,11 @@ note: Seeds in all that might decide: a label of forty-odd characters, no less 4
       to 25, linear 4 to 25.
 spread: Correlation with fixed by seed: a label of forty-odd characters, no less
         1.00 (n = 3), 学習率を下げる 0.98 (n = 3), multistep 1.00 (n = 3),
-        linear 1.00 (n = 3), six 0.98 (n = 3). Only above 0 does pairing narrow
-        an interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.52
-        points: of the variance of a new training on new examples at least 86 %
-        (fixed), 90 % (a label of forty-odd characters, no less), 95 %
-        (学習率を下げる), 86 % (multistep), 90 % (linear) and 95 % (six).
+        linear 1.00 (n = 3), six 0.98 (n = 3).
+spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
+        least 86 % (fixed), 90 % (a label of forty-odd characters, no less), 95
+        % (学習率を下げる), 86 % (multistep), 90 % (linear) and 95 % (six) of the
+        variance.
 ",
     );
 }
@@ -322,8 +319,7 @@ fixed   fixed(lr=0.05)
 linear  linear(lr=0.1)
 
 note: small: the difference is shown to be less than the margin of 0.5.
-spread: Correlation with fixed by seed: linear 0.99 (0.92 to 1.00, n = 5). Only above 0 does pairing
-        narrow an interval.
+spread: Correlation with fixed by seed: linear 0.99 (0.92 to 1.00, n = 5).
 ",
     );
 }
@@ -357,11 +353,9 @@ linear       linear(lr=0.1)
 triangular2  triangular2(base=0.01, max=0.1, step=125)
 none         linear(lr=0.1)
 
-spread: Correlation with fixed by seed: linear 0.99 (n = 3). Only above 0 does pairing narrow an
-        interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.80 points: of the
-        variance of a new training on new examples at least 97 % (fixed), 95 % (linear) and 98 %
-        (triangular2).
+spread: Correlation with fixed by seed: linear 0.99 (n = 3).
+spread: 200 test examples by themselves: a standard deviation of 2.80 points, at least 97 % (fixed),
+        95 % (linear) and 98 % (triangular2) of the variance.
 ",
     );
 }
@@ -384,8 +378,8 @@ arm     test ± 95 %   difference, 95 %  verdict         time to target  policy
 fixed   80.00         –                 diverged (2/3)  –               fixed(lr=0.05)
 linear  84.50 ± 1.24  –                 not compared    –               linear(lr=0.1)
 
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.83 points: of the
-        variance of a new training on new examples at least 96 % (linear).
+spread: 200 test examples by themselves: a standard deviation of 2.83 points, at least 96 % (linear)
+        of the variance.
 ",
     );
 }
@@ -412,7 +406,7 @@ linear  81.00        +1.00             undecided  1.00× (1/1)     linear(lr=0.1
 
 note: With one seed there is no interval and nothing can be shown: give more, as in --seeds 5.
 note: Published: fixed 81.4.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.83 points.
+spread: 200 test examples by themselves: a standard deviation of 2.83 points.
 ",
     );
 }
@@ -464,10 +458,9 @@ note: The best peak rate of small is the lowest or the highest that was tried, s
       better one.
 note: Seeds in all that might decide: unclear 10 to 56.
 spread: Correlation with fixed by seed: small 1.00 (1.00 to 1.00, n = 5), unclear 0.77 (-0.35 to
-        0.98, n = 5). Only above 0 does pairing narrow an interval.
-spread: Drawing 200 test examples gives by itself a standard deviation of 2.52 points: of the
-        variance of a new training on new examples at least 91 % (fixed), 91 % (small) and 90 %
-        (unclear).
+        0.98, n = 5).
+spread: 200 test examples by themselves: a standard deviation of 2.52 points, at least 91 % (fixed),
+        91 % (small) and 90 % (unclear) of the variance.
 ",
     );
 }
