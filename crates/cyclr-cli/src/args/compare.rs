@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cyclr::stats::Race;
 
 use super::OnArgs;
 use super::values::{bounds, count, fraction};
@@ -41,6 +42,10 @@ pub(crate) struct CompareArgs {
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,
+    /// In place of --seeds: a quarter of so many seeds at first, and a quarter more while a verdict
+    /// is open. Intervals and verdicts allow for the four looks (METHOD.md, Statistics)
+    #[arg(long, value_name = "MOST", value_parser = clap::value_parser!(u64).range(Race::FEWEST..=1000), conflicts_with_all = ["study", "seeds"], help_heading = "The comparison")]
+    pub(crate) race: Option<u64>,
     /// The seeds that each rate is tuned on [default: 1, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) tuning_seeds: Option<u64>,

@@ -1,5 +1,6 @@
 //! Study files: comparisons written down in TOML, so that they can be made again.
 
+use cyclr::stats::Race;
 use serde::Deserialize;
 
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune};
@@ -46,6 +47,7 @@ struct Written {
     train: toml::Table,
     updates: u64,
     seeds: Option<Vec<u64>>,
+    race: Option<u64>,
     reference: String,
     margin: Option<f64>,
     evaluations: Option<u64>,
@@ -151,6 +153,9 @@ impl Written {
             rungs: self.rungs.unwrap_or(usual.rungs),
             rounds: self.rounds.unwrap_or(usual.rounds),
         });
+        let race = self.race.map(Race::up_to).transpose();
+        let race = race.map_err(|error| bad(format!("{}: {error}", self.name)))?;
+        let seeds = self.race.map_or(usual.seeds, |most| (1..=most).collect());
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(bad(format!(
@@ -163,8 +168,9 @@ impl Written {
                 title: self.title.unwrap_or_else(|| self.name.clone()),
                 reference: place_of(&self.reference, &self.arm)?,
                 arms: self.arm,
-                seeds: self.seeds.unwrap_or(usual.seeds),
+                seeds: self.seeds.unwrap_or(seeds),
                 added_seeds: Vec::new(),
+                race,
                 updates: self.updates,
                 budgets: self.budgets.unwrap_or(usual.budgets),
                 tuning: tune.filter(|_| tuned),
@@ -311,6 +317,30 @@ mod tests {
         assert!(troughs.len() >= 3 && troughs[0] >= 2 * info.updates_per_epoch());
         assert_eq!((troughs.last(), plan.seeds.len()), (Some(&plan.updates), 5));
         assert!(plan.arms.iter().all(|arm| arm.tuned));
+    }
+
+    #[test]
+    fn a_study_may_race() {
+        let race = |keys: &str| {
+            let text = DEMO.replace("updates = 1280", &format!("updates = 1280\n{keys}"));
+            Study::read(&text)
+        };
+        let plan = race("race = 12").unwrap().parts.remove(0).plan;
+        assert_eq!(plan.seeds, (1..=12).collect::<Vec<_>>());
+        assert_eq!(plan.race.unwrap().looks(), [3, 6, 9, 12]);
+        let plan = race("race = 8\nseeds = [11, 12]")
+            .unwrap()
+            .parts
+            .remove(0)
+            .plan;
+        let refused = plan.check(&info(8_000)).unwrap_err().to_string();
+        assert!(refused.contains("as many seeds"), "{refused}");
+        assert!(
+            race("race = 7")
+                .unwrap_err()
+                .to_string()
+                .contains("demo: the most seeds")
+        );
     }
 
     #[test]

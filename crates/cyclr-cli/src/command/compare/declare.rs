@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cyclr::stats::Race;
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
 use cyclr_train::compare::{Arm, ArmPolicy, Begin, BoundsSource, Plan, Study, Tune};
@@ -41,6 +42,10 @@ pub(super) fn of_flags(
     }
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
+    }
+    if let Some(most) = args.race {
+        plan.seeds = (1..=most).collect();
+        plan.race = Some(Race::up_to(most).map_err(Usage::error)?);
     }
     if let (Some(seeds), Some(tune)) = (args.tuning_seeds, &mut plan.tuning) {
         tune.seeds = (0..seeds).map(|n| Tune::FIRST_SEED + n).collect();
@@ -139,6 +144,12 @@ pub(super) fn of_study(
         let mut plan = part.plan;
         if let Some(seeds) = args.seeds {
             let declared = plan.seeds.len();
+            if plan.race.is_some() {
+                return Err(Usage::error(format!(
+                    "--seeds {seeds}: {} races, and so decides itself how many of its {declared} seeds it takes",
+                    part.name
+                )));
+            }
             if seeds as usize > declared {
                 return Err(Usage::error(format!(
                     "--seeds {seeds}: the study declares {declared} for {}; add seeds to the file",
