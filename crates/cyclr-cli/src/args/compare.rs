@@ -12,7 +12,8 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names
-    /// it, and +average behind it averages the weights at its troughs. Can be repeated [default: fixed, triangular2, linear]. With --study: the label of an
+    /// it, and +average behind it averages the weights at its troughs, +ensemble the predictions of the
+    /// models at its last 3 troughs, +ensemble(K) at its last K. Can be repeated [default: fixed, triangular2, linear]. With --study: the label of an
     /// arm that is to run, with the reference [default: all]
     #[arg(long = "arm", value_name = "ARM", help_heading = "The comparison")]
     pub(crate) arms: Vec<String>,

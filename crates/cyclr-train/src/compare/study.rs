@@ -229,6 +229,7 @@ mod tests {
             snapshots: true,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
             whole_runs: None,
         }

@@ -73,7 +73,7 @@ impl Text<'_> {
         let whole = outcome.whole();
         let spec = outcome.spec.as_ref();
         let averaged = match self.record.plan.arms[arm].average {
-            Some(average) => format!(", averaged over {average}"),
+            Some(average) => format!(", {}", average.describe()),
             None => String::new(),
         };
         let policy = |spec: &Spec| format!("{spec}{averaged}");

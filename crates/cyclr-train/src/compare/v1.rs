@@ -198,6 +198,7 @@ impl OldData {
             snapshots: false,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(objective.clone()),
             whole_runs: None,
         }

@@ -71,6 +71,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             snapshots: false,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(objective.clone()),
             whole_runs: None,
         },
