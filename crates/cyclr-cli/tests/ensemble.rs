@@ -29,7 +29,7 @@ fn a_run_leaves_the_models_of_its_ensemble_and_tests_it_alone() {
             spec,
         ];
         let out = out.to_str().unwrap();
-        cyclr(&[&options, &["--out", out], more].concat())
+        cyclr(&[&options[..], &["--out", out], more].concat())
     };
     let (code, out, err) = train("both", &["--ensemble", "2"]);
     assert_eq!(code, 0, "{err}");

@@ -76,14 +76,14 @@ impl Ensemble {
 
 impl EngineTrainer<'_> {
     /// The files of the models of the ensemble.
-    pub(crate) fn ensemble_models(&mut self) -> Result<Vec<Vec<u8>>, TrainerError> {
+    pub(crate) fn ensemble_models(&mut self) -> Vec<Vec<u8>> {
         let mut files = Vec::with_capacity(self.ensemble.len());
         for n in 0..self.ensemble.len() {
             self.ensemble.models[n].swap(&mut self.model);
             files.push(self.file());
             self.ensemble.models[n].swap(&mut self.model);
         }
-        Ok(files)
+        files
     }
 
     /// Measures the mean of the probabilities that the models give to each class.

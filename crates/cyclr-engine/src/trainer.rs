@@ -272,7 +272,7 @@ impl Trainer for EngineTrainer<'_> {
         if self.ensemble.is_empty() {
             return self.with_average(|run| Ok(vec![run.file()]));
         }
-        self.ensemble_models()
+        Ok(self.ensemble_models())
     }
 }
 

@@ -72,7 +72,9 @@ fn it_is_the_mean_of_the_last_predictions_and_leaves_no_trace_in_the_training() 
             .iter_mut()
             .map(|p| p.probabilities(examples.image(n as u32)));
         let each: Vec<_> = each.collect();
-        let mean: Vec<f64> = (0..10).map(|k| (each[0][k] + each[1][k]) / 2.0).collect();
+        let mean: Vec<f64> = (0..10)
+            .map(|k| f64::midpoint(each[0][k], each[1][k]))
+            .collect();
         let label = usize::from(examples.label(n as u32));
         loss -= mean[label].ln() / 200.0;
         hits.push(mean.iter().all(|&p| p <= mean[label]));

@@ -46,7 +46,7 @@ fn the_ensemble_of_the_last_troughs_is_evaluated_decides_and_is_tested() {
         assert_eq!(loss(&point.metrics), losses[k]);
         let expected = match k {
             0 => losses[0],
-            _ => (losses[k - 1] + losses[k]) / 2.0,
+            _ => f64::midpoint(losses[k - 1], losses[k]),
         };
         let found = loss(point.declared());
         assert!((found - expected).abs() < 1e-12, "{found}, {expected}");

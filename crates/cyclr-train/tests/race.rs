@@ -16,7 +16,7 @@ use cyclr_train::{Error, Interrupt, Watch};
 use serde_json::Value;
 
 /// How much wider an interval at a look at ten seeds is. scipy 1.17: `t.ppf(0.992, 9) / t.ppf(0.975, 9)`
-const RATIO: f64 = 1.307796160981;
+const RATIO: f64 = 1.307_796_160_981;
 
 /// Two arms without tuning, the second held against the first.
 fn race(reference: &str, other: &str, most: u64) -> Plan {

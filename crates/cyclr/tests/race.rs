@@ -180,10 +180,10 @@ fn a_look_has_wider_intervals_and_larger_p_values() {
     let found = compare(&reference, &[&arm], rules).unwrap()[0];
     let interval = found.difference.interval.unwrap();
     for (value, expected) in [
-        (interval.low, -0.188903712891303),
-        (interval.high, 1.068903712891309),
-        (found.adjusted_p, 0.151708813662609),
-        (found.adjusted_tost_p, 0.066706488685077),
+        (interval.low, -0.188_903_712_891_303),
+        (interval.high, 1.068_903_712_891_309),
+        (found.adjusted_p, 0.151_708_813_662_609),
+        (found.adjusted_tost_p, 0.066_706_488_685_077),
     ] {
         assert!((value - expected).abs() < 1e-10, "{value}, {expected}");
     }

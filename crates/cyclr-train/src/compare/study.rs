@@ -217,6 +217,7 @@ mod tests {
     const DEMO: &str = include_str!("../../../../studies/demo.toml");
     const TABLE_1: &str = include_str!("../../../../studies/clr-table1.toml");
     const TABLE_3: &str = include_str!("../../../../studies/clr-table3.toml");
+    const SUPER_CONVERGENCE: &str = include_str!("../../../../studies/super-convergence.toml");
 
     fn info(examples: u64) -> TrainerInfo {
         TrainerInfo {
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_studies_are_plans_that_can_be_carried_out_at_any_scale() {
-        for text in [DEMO, TABLE_1, TABLE_3] {
+        for text in [DEMO, TABLE_1, TABLE_3, SUPER_CONVERGENCE] {
             for scale in [1.0, 0.1, 0.04] {
                 let study = Study::read(text).unwrap().scaled(scale).unwrap();
                 for part in &study.parts {

@@ -38,10 +38,9 @@ impl Rules {
 
     /// p-values adjusted for the number of arms and for other looks.
     fn adjusted(self, p_values: impl Iterator<Item = Option<f64>>) -> Result<Vec<f64>, StatsError> {
-        let mut adjusted = holm(&or_one(p_values))?;
         let looks = ALPHA / self.level;
-        adjusted.iter_mut().for_each(|p| *p = (*p * looks).min(1.0));
-        Ok(adjusted)
+        let adjusted = holm(&or_one(p_values))?.into_iter();
+        Ok(adjusted.map(|p| (p * looks).min(1.0)).collect())
     }
 }
 
