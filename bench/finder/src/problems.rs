@@ -114,6 +114,7 @@ impl Problem {
             snapshots: true,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: None,
             whole_runs: None,
         }

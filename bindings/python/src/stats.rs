@@ -58,10 +58,7 @@ pub(crate) fn judge(
     margin: f64,
     better: &str,
 ) -> PyResult<Vec<Judged>> {
-    let rules = Rules {
-        margin,
-        direction: direction(better)?,
-    };
+    let rules = Rules::new(margin, direction(better)?);
     let arms: Vec<&[f64]> = arms.iter().map(Vec::as_slice).collect();
     let found = stats::compare(&reference, &arms, rules).map_err(refused)?;
     Ok(found.into_iter().map(Into::into).collect())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use cyclr::trainer::{
-    Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+    Average,     Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
     TrainerInfo, Unit,
 };
 use pyo3::exceptions::PyValueError;
@@ -171,10 +171,14 @@ impl Trainer for PyRun<'_> {
         self.measured("evaluate", split)
     }
 
-    fn average(&mut self) -> Result<(), TrainerError> {
+    fn average(&mut self, how: Average) -> Result<(), TrainerError> {
         let run = Arc::clone(&self.run);
         self.factory.ask(move |py| {
-            run.bind(py).call_method0("average")?;
+            let run = run.bind(py);
+            match how {
+                Average::Troughs => run.call_method0("average")?,
+                Average::Ensemble(last) => run.call_method1("average", (last.get(),))?,
+            };
             Ok(())
         })
     }
@@ -213,6 +217,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         snapshots: info.getattr("snapshots")?.is_truthy()?,
         given_weights: info.getattr("given_weights")?.is_truthy()?,
         averages: info.getattr("averages")?.is_truthy()?,
+        ensembles: info.getattr("ensembles")?.is_truthy()?,
         objective: objective.transpose()?,
         whole_runs: None,
     })

@@ -171,6 +171,24 @@ fn a_launcher_comes_to_the_same_as_this_process() {
     check_page(&place);
 }
 
+/// Each look's runs are launched when the look before has left a verdict open.
+#[test]
+fn a_race_is_launched_look_by_look() {
+    let place = Place::new();
+    let text = fs::read_to_string(place.path("study.toml")).unwrap();
+    let raced = text.replace("seeds = [1, 2]", "race = 8");
+    assert_ne!(text, raced);
+    fs::write(place.path("study.toml"), raced).unwrap();
+    place.launcher(r#"for unit; do cyclr work "$dir" "$unit" || exit; done"#);
+    place.done(&format!("{SMALL} --out here"));
+    place.done(&format!("{SMALL} --out there --on launcher.sh"));
+    let record = place.result("here");
+    assert_eq!(record, place.result("there"));
+    let seeds = record["race"]["seeds"].as_u64().unwrap() as usize;
+    // One round for what is measured first, and one a look, with two seeds of both arms.
+    assert_eq!(place.rounds(), 1 + seeds / 2);
+}
+
 /// The page of a comparison that is over is its report, and its figures are those of its runs.
 fn check_page(place: &Place) {
     let mut command = place.command("watch there --serve");

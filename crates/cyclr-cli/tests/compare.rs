@@ -165,6 +165,71 @@ fn a_comparison_of_flags_hands_on_a_winner_and_runs_that_predict() {
     assert!(code == 2 && err.contains("give one of its runs"), "{err}");
 }
 
+/// What is declared, forecast and said of a race, and where it cannot be asked for.
+#[test]
+fn a_race_is_declared_by_a_flag_and_says_how_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let arguments = [
+        "compare",
+        "--net",
+        "mlp",
+        "--budget",
+        "20",
+        "--bounds",
+        "0.01..0.1",
+        "--arm",
+        "fixed",
+        "--arm",
+        "linear",
+        "--json",
+        "--out",
+        out,
+        "--race",
+    ];
+    let with = |more: &[&str]| cyclr(&[&arguments, more].concat());
+    for (more, said) in [
+        (&["7"][..], "8..=1000"),
+        (&["8", "--seeds", "3"], "--seeds"),
+        (&["8", "--study", "x.toml"], "--study"),
+    ] {
+        let (code, _, err) = with(more);
+        assert!(code == 2 && err.contains(said), "{err}");
+    }
+    let (code, text, err) = with(&["9", "--plan"]);
+    assert_eq!(code, 0, "{err}");
+    let forecast: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        forecast["plan"]["race"]["looks"],
+        serde_json::json!([3, 5, 7, 9])
+    );
+    // Eight trials, two arms on three seeds, and what six more seeds would take.
+    assert_eq!(
+        (&forecast["updates"], &forecast["race_updates"]),
+        (&280.into(), &240.into())
+    );
+    assert!(
+        err.contains("looks at 3, 5, 7, 9 seeds, may add 240"),
+        "{err}"
+    );
+
+    let (code, text, err) = with(&["8"]);
+    assert_eq!(code, 0, "{err}");
+    let record: Value = serde_json::from_str(&text).unwrap();
+    let seeds = record["race"]["seeds"].as_u64().unwrap();
+    for arm in record["arms"].as_array().unwrap() {
+        let runs = arm["budgets"][0]["runs"].as_array().unwrap();
+        assert_eq!(runs.len() as u64, seeds);
+    }
+    let said = record["conclusion"]["notes"][0].as_str().unwrap();
+    assert!(said.starts_with("Race: "), "{said}");
+    for file in ["verdict.txt", "report.html"] {
+        let text = std::fs::read_to_string(format!("{out}/{file}")).unwrap();
+        assert!(text.contains("Race: "), "{file}");
+    }
+}
+
 /// Runs of two CPU levels are not held against each other in silence, and the record names both.
 #[test]
 fn a_comparison_goes_on_at_its_own_level() {

@@ -127,6 +127,7 @@ impl EngineFactory {
             snapshots: true,
             given_weights: self.weights.is_some(),
             averages: true,
+            ensembles: true,
             objective: Some(Objective::ACCURACY),
             whole_runs: None,
         }

@@ -36,6 +36,7 @@ mod average;
 mod config;
 pub mod cpu;
 pub mod data;
+mod ensemble;
 mod factory;
 mod fingerprint;
 pub mod kernels;

@@ -141,12 +141,17 @@ impl Predictor {
         self.normalization.apply(pixels, input);
         self.model.forward(1, Pass::Evaluate);
         let (outputs, _) = self.model.output(1);
-        let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let powers = outputs.iter().map(|&y| libm::exp(f64::from(y - largest)));
-        let powers: Vec<f64> = powers.collect();
-        let sum: f64 = powers.iter().sum();
-        powers.into_iter().map(|power| power / sum).collect()
+        softmax(outputs)
     }
+}
+
+/// The probability of each class.
+pub(crate) fn softmax(outputs: &[f32]) -> Vec<f64> {
+    let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers = outputs.iter().map(|&y| libm::exp(f64::from(y - largest)));
+    let powers: Vec<f64> = powers.collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
 }
 
 /// One entry of the metadata.

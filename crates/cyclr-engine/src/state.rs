@@ -21,11 +21,25 @@ pub(crate) struct Place {
     pub(crate) weight_decay: f64,
     /// The points that were averaged.
     pub(crate) averaged: u64,
+    /// The models of the ensemble.
+    pub(crate) ensemble: u64,
 }
 
 /// The points that were averaged, where there are any, and their mean.
 const AVERAGED: &str = "averaged";
 pub(crate) const AVERAGE: &str = "average_parameters";
+
+/// The models of the ensemble, where there are any, and their numbers, one model after the other.
+const ENSEMBLE: &str = "ensemble";
+pub(crate) const ENSEMBLE_LISTS: [&str; 2] = ["ensemble_parameters", "ensemble_norm_statistics"];
+
+/// What a state has besides the lists of every run: room for an average, and for the numbers of an
+/// ensemble, whose models each have so many.
+pub(crate) struct Averages {
+    pub(crate) average: Vec<f32>,
+    pub(crate) sizes: [usize; 2],
+    pub(crate) ensemble: [Vec<f32>; 2],
+}
 
 /// What a state must agree in with the run that continues it: by name, as text.
 pub(crate) type Fingerprint = BTreeMap<&'static str, String>;
@@ -46,7 +60,8 @@ pub(crate) fn write(
         ("weight_decay", bits(place.weight_decay)),
     ];
     let averaged = (place.averaged > 0).then(|| (AVERAGED, place.averaged.to_string()));
-    let of_run = of_run.into_iter().chain(averaged);
+    let ensemble = (place.ensemble > 0).then(|| (ENSEMBLE, place.ensemble.to_string()));
+    let of_run = of_run.into_iter().chain(averaged).chain(ensemble);
     let fingerprint = fingerprint.iter().map(|(&name, text)| (name, text.clone()));
     let metadata = of_run.chain(fingerprint);
     let metadata = metadata
@@ -63,14 +78,14 @@ pub(crate) fn write(
     tensors::write(&metadata, &tensors, true)
 }
 
-/// Reads a state into `lists`, and its average, if it has one, into `average`; they stay as they
-/// are if it is refused.
+/// Reads a state into `lists`, and its average or ensemble, if it has one, into `averages`; `lists`
+/// stay as they are if it is refused.
 pub(crate) fn read<'l>(
     bytes: &[u8],
     fingerprint: &Fingerprint,
     level: Option<Level>,
     mut lists: Vec<(&'l str, &'l mut [f32])>,
-    average: &'l mut [f32],
+    averages: &'l mut Averages,
 ) -> Result<Place, String> {
     let file = File::read_sealed(bytes)?;
     let text = |name: &str| text(&file, name);
@@ -89,7 +104,23 @@ pub(crate) fn read<'l>(
     }
     let place = place(&file)?;
     if place.averaged > 0 {
-        lists.push((AVERAGE, average));
+        lists.push((AVERAGE, averages.average.as_mut_slice()));
+    }
+    if place.ensemble > 0 {
+        let lists_of = ENSEMBLE_LISTS.into_iter().zip(averages.sizes);
+        for ((name, size), list) in lists_of.zip(&mut averages.ensemble) {
+            // As large as the file says, if that is what so many models have.
+            let (shape, _) = numbers(&file, name)?;
+            let expected = place.ensemble.checked_mul(size as u64);
+            if shape.len() != 1 || expected != Some(shape[0] as u64) {
+                let models = place.ensemble;
+                return Err(format!(
+                    "`{name}` has shape {shape:?}, not that of {models} models"
+                ));
+            }
+            list.resize(shape[0], 0.0);
+            lists.push((name, list.as_mut_slice()));
+        }
     }
     for (name, list) in &lists {
         let (shape, _) = numbers(&file, name)?;
@@ -125,6 +156,10 @@ fn place(file: &File) -> Result<Place, String> {
         weight_decay: f64::from_bits(number(text(file, "weight_decay")?, 16)?),
         averaged: match file.metadata.get(AVERAGED) {
             Some(points) => number(points, 10)?,
+            None => 0,
+        },
+        ensemble: match file.metadata.get(ENSEMBLE) {
+            Some(models) => number(models, 10)?,
             None => 0,
         },
     })

@@ -2,7 +2,7 @@
 
 use cyclr::{
     Hyper,
-    trainer::{Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo},
+    trainer::{self, Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo},
 };
 
 use crate::{
@@ -10,12 +10,13 @@ use crate::{
     config::EngineError,
     cpu::Cpu,
     data::{Augment, Batches, Examples},
+    ensemble::Ensemble,
     factory::EngineFactory,
     kernels::{self, LossSum},
     net::{self, Model, Pass},
     optim::{Group, Optim},
     predict,
-    state::{self, Place},
+    state::{self, Averages, Place},
 };
 
 /// A net under training.
@@ -27,6 +28,7 @@ pub struct EngineTrainer<'a> {
     pub(crate) batches: Batches,
     pub(crate) labels: Vec<u16>,
     pub(crate) average: Average,
+    pub(crate) ensemble: Ensemble,
     info: TrainerInfo,
     seed: u64,
     /// The update about to be made.
@@ -56,10 +58,22 @@ impl<'a> EngineTrainer<'a> {
             batches: factory.batches(seed)?,
             labels: Vec::with_capacity(factory.micro_batch),
             average: Average::default(),
+            ensemble: Ensemble::default(),
             info: factory.info(),
             seed,
             update: 0,
         })
+    }
+
+    /// The model as a file for others.
+    pub(crate) fn file(&self) -> Vec<u8> {
+        let (factory, model) = (self.factory, &self.model);
+        let words = predict::metadata(
+            factory.config.net.name(),
+            factory.dataset(),
+            &factory.config.normalization,
+        );
+        net::export(&words, &factory.plan, &model.params, &model.stats)
     }
 
     /// Adds up the gradients of the mean loss over the batch, micro-batch by micro-batch.
@@ -139,18 +153,7 @@ impl Trainer for EngineTrainer<'_> {
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
         let (factory, model) = (self.factory, &mut self.model);
-        let (examples, name) = match split {
-            Split::Validation => (&factory.splits.validation, "validation"),
-            Split::Test => (&factory.splits.test, "test"),
-        };
-        if examples.is_empty() {
-            return Err(TrainerError::Unsupported {
-                what: "evaluate",
-                reason: format!(
-                    "its data have no {name} part; cut one off, or choose data with one"
-                ),
-            });
-        }
+        let examples = factory.held_out(split)?;
         let mut correct = vec![false; examples.len()];
         let mut sum = LossSum::default();
         let all: Vec<u32> = (0..examples.len() as u32).collect();
@@ -178,6 +181,7 @@ impl Trainer for EngineTrainer<'_> {
             momentum: self.optim.momentum,
             weight_decay: self.optim.weight_decay,
             averaged: self.average.taken,
+            ensemble: self.ensemble.len() as u64,
         };
         let mut lists: Vec<(&str, &[f32])> = vec![
             ("parameters", &self.model.params),
@@ -189,6 +193,14 @@ impl Trainer for EngineTrainer<'_> {
         if self.average.taken > 0 {
             lists.push((state::AVERAGE, &self.average.params));
         }
+        let ensemble = self.ensemble.lists();
+        if !self.ensemble.is_empty() {
+            lists.extend(
+                state::ENSEMBLE_LISTS
+                    .into_iter()
+                    .zip(ensemble.iter().map(Vec::as_slice)),
+            );
+        }
         let fingerprint = &self.factory.fingerprint;
         Ok(state::write(fingerprint, self.factory.level, place, &lists))
     }
@@ -196,7 +208,12 @@ impl Trainer for EngineTrainer<'_> {
     fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainerError> {
         let config = &self.factory.config;
         let bad = |reason| TrainerError::BadState { reason };
-        let mut average = vec![0.0; self.model.params.len()];
+        let (params, stats) = (self.model.params.len(), self.model.stats.len());
+        let mut averages = Averages {
+            average: vec![0.0; params],
+            sizes: [params, stats],
+            ensemble: Default::default(),
+        };
         let mut lists: Vec<(&str, &mut [f32])> = vec![
             ("parameters", &mut self.model.params),
             ("norm_statistics", &mut self.model.stats),
@@ -205,7 +222,7 @@ impl Trainer for EngineTrainer<'_> {
         lists.extend(config.optimizer.memory().iter().copied().zip(memory));
         let level = (!config.allow_inexact).then_some(self.factory.level);
         let fingerprint = &self.factory.fingerprint;
-        let place = state::read(bytes, fingerprint, level, lists, &mut average).map_err(bad)?;
+        let place = state::read(bytes, fingerprint, level, lists, &mut averages).map_err(bad)?;
         self.batches = self
             .factory
             .batches(place.seed)
@@ -216,37 +233,67 @@ impl Trainer for EngineTrainer<'_> {
         self.optim.weight_decay = place.weight_decay;
         self.average = match place.averaged {
             0 => Average::default(),
-            taken => Average::of_state(taken, average),
+            taken => Average::of_state(taken, averages.average),
         };
+        self.ensemble = Ensemble::of_lists(place.ensemble as usize, &averages.ensemble);
         Ok(())
     }
 
     fn model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
-        let (factory, model) = (self.factory, &self.model);
-        let words = predict::metadata(
-            factory.config.net.name(),
-            factory.dataset(),
-            &factory.config.normalization,
-        );
-        let file = net::export(&words, &factory.plan, &model.params, &model.stats);
-        Ok(Some(file))
+        Ok(Some(self.file()))
     }
 
-    fn average(&mut self) -> Result<(), TrainerError> {
-        self.average.take(&self.model.params);
+    fn average(&mut self, how: trainer::Average) -> Result<(), TrainerError> {
+        match how {
+            trainer::Average::Troughs if self.ensemble.is_empty() => {
+                self.average.take(&self.model.params);
+            }
+            trainer::Average::Ensemble(last) if self.average.taken == 0 => {
+                self.ensemble.take(&self.model, last.get() as usize);
+            }
+            _ => {
+                return Err(TrainerError::Unsupported {
+                    what: "average in two ways",
+                    reason: "a run averages weights or predictions".into(),
+                });
+            }
+        }
         Ok(())
     }
 
     fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
-        self.with_average(|run| run.evaluate(split))
+        if self.ensemble.is_empty() {
+            return self.with_average(|run| run.evaluate(split));
+        }
+        self.evaluate_ensemble(split)
     }
 
-    fn average_model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
-        self.with_average(Self::model)
+    fn average_models(&mut self) -> Result<Vec<Vec<u8>>, TrainerError> {
+        if self.ensemble.is_empty() {
+            return self.with_average(|run| Ok(vec![run.file()]));
+        }
+        Ok(self.ensemble_models())
     }
 }
 
 impl EngineFactory {
+    /// The examples of a split.
+    pub(crate) fn held_out(&self, split: Split) -> Result<&Examples, TrainerError> {
+        let (examples, name) = match split {
+            Split::Validation => (&self.splits.validation, "validation"),
+            Split::Test => (&self.splits.test, "test"),
+        };
+        if examples.is_empty() {
+            return Err(TrainerError::Unsupported {
+                what: "evaluate",
+                reason: format!(
+                    "its data have no {name} part; cut one off, or choose data with one"
+                ),
+            });
+        }
+        Ok(examples)
+    }
+
     /// Loads examples and their labels as input of the net.
     pub(crate) fn load(
         &self,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cyclr::{
     Hyper,
-    trainer::{Split, Trainer, TrainerError},
+    trainer::{Average, Split, Trainer, TrainerError},
 };
 use cyclr_engine::{
     EngineConfig, EngineFactory,
@@ -81,12 +81,12 @@ fn it_is_the_mean_of_the_models_and_leaves_no_trace_in_the_training() {
     let mut models = Vec::new();
     for updates in [7, 20, 30, 11] {
         assert_eq!(drive(&mut run, updates), drive(&mut plain, updates));
-        run.average().unwrap();
+        run.average(Average::Troughs).unwrap();
         let measured = run.evaluate_average(Split::Validation).unwrap();
         assert_eq!(measured.correct.unwrap().len(), 200);
         models.push(model(&mut run));
     }
-    let average = tensors(&run.average_model().unwrap().unwrap());
+    let average = tensors(&run.average_models().unwrap()[0]);
     assert_eq!(run.model().unwrap(), plain.model().unwrap());
     for (name, numbers) in &average {
         if name.contains("running") {
@@ -105,9 +105,9 @@ fn its_norm_statistics_are_those_of_the_training_data() {
     let mut run = factory.run(SEED).unwrap();
     for _ in 0..2 {
         drive(&mut run, 15);
-        run.average().unwrap();
+        run.average(Average::Troughs).unwrap();
     }
-    let file = run.average_model().unwrap().unwrap();
+    let file = run.average_models().unwrap().remove(0);
     let average = tensors(&file);
     let splits = Dataset::embedded().split(200, 0).unwrap();
     let (_, words) = SafeTensors::read_metadata(&file).unwrap();
@@ -167,13 +167,16 @@ fn a_state_holds_it() {
     let without = run.state().unwrap();
     for _ in 0..2 {
         drive(&mut run, 5);
-        run.average().unwrap();
+        run.average(Average::Troughs).unwrap();
         again.restore(&run.state().unwrap()).unwrap();
     }
-    assert_eq!(again.average_model().unwrap(), run.average_model().unwrap());
+    assert_eq!(
+        again.average_models().unwrap(),
+        run.average_models().unwrap()
+    );
     for run in [&mut run, &mut again] {
         drive(run, 5);
-        run.average().unwrap();
+        run.average(Average::Troughs).unwrap();
     }
     assert_eq!(again.state().unwrap(), run.state().unwrap());
     let [one, other] = [&mut run, &mut again].map(|run| run.evaluate_average(Split::Test).unwrap());

@@ -14,7 +14,7 @@
 use crc32c::crc32c;
 use cyclr::Hyper;
 use cyclr::trainer::{
-    Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+    Average, Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
     TrainerInfo,
 };
 
@@ -54,6 +54,7 @@ impl Default for NoisyQuadratic {
                 snapshots: true,
                 given_weights: false,
                 averages: true,
+                ensembles: true,
                 objective: Some(Objective::ACCURACY),
                 whole_runs: None,
             },
@@ -69,6 +70,7 @@ impl TrainerFactory for NoisyQuadratic {
             velocity: vec![0.0; self.dimensions],
             taken: 0,
             average: vec![0.0; self.dimensions],
+            ensemble: Vec::new(),
             noise,
             noisy_quadratic: self,
         }))
@@ -84,6 +86,8 @@ struct NoisyQuadraticTrainer<'a> {
     /// How often the weights were taken into their average.
     taken: u64,
     average: Vec<f64>,
+    /// The weights whose predictions are averaged, the oldest first.
+    ensemble: Vec<Vec<f64>>,
     noise: Noise,
 }
 
@@ -94,14 +98,42 @@ impl NoisyQuadraticTrainer<'_> {
     }
 
     fn loss(&self) -> f64 {
+        self.loss_of(&self.weights)
+    }
+
+    fn loss_of(&self, weights: &[f64]) -> f64 {
         let of = |(j, w): (usize, &f64)| self.curvature(j) * w * w;
-        let sum: f64 = self.weights.iter().enumerate().map(of).sum();
-        sum / (2.0 * self.weights.len() as f64)
+        let sum: f64 = weights.iter().enumerate().map(of).sum();
+        sum / (2.0 * weights.len() as f64)
     }
 
     /// The difficulties below this are classified correctly.
     fn skill(&self) -> f64 {
-        1.0 / (1.0 + self.loss())
+        self.skill_of(&self.weights)
+    }
+
+    fn skill_of(&self, weights: &[f64]) -> f64 {
+        1.0 / (1.0 + self.loss_of(weights))
+    }
+
+    fn evaluation(&self, split: Split, loss: f64, skill: f64) -> Result<Evaluation, TrainerError> {
+        let (count, data_seed) = match split {
+            Split::Validation => (self.noisy_quadratic.info.validation, 1),
+            Split::Test => (self.noisy_quadratic.info.test, 2),
+        };
+        if count == 0 {
+            return Err(TrainerError::Unsupported {
+                what: "evaluate",
+                reason: format!("the {split:?} split is empty"),
+            });
+        }
+        let mut difficulty = Noise(data_seed);
+        let correct: Vec<bool> = (0..count).map(|_| difficulty.uniform() < skill).collect();
+        let sum = correct.iter().filter(|&&c| c).count() as u64;
+        Ok(Evaluation {
+            metrics: Metrics::new([Metric::loss(loss, count), Metric::accuracy(sum, count)]),
+            correct: Some(correct),
+        })
     }
 }
 
@@ -128,32 +160,13 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
-        let (count, data_seed) = match split {
-            Split::Validation => (self.noisy_quadratic.info.validation, 1),
-            Split::Test => (self.noisy_quadratic.info.test, 2),
-        };
-        if count == 0 {
-            return Err(TrainerError::Unsupported {
-                what: "evaluate",
-                reason: format!("the {split:?} split is empty"),
-            });
-        }
-        let mut difficulty = Noise(data_seed);
-        let skill = self.skill();
-        let correct: Vec<bool> = (0..count).map(|_| difficulty.uniform() < skill).collect();
-        let sum = correct.iter().filter(|&&c| c).count() as u64;
-        Ok(Evaluation {
-            metrics: Metrics::new([
-                Metric::loss(self.loss(), count),
-                Metric::accuracy(sum, count),
-            ]),
-            correct: Some(correct),
-        })
+        self.evaluation(split, self.loss(), self.skill())
     }
 
     fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
         let floats = self.weights.iter().chain(&self.velocity);
         let floats = floats.chain(&self.average);
+        let floats = floats.chain(self.ensemble.iter().flatten());
         let numbers = [self.noise.0, self.taken];
         let mut bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         bytes.extend(floats.flat_map(|x| x.to_le_bytes()));
@@ -163,11 +176,12 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         let bad = |reason: String| TrainerError::BadState { reason };
-        let expected = 16 + 24 * self.weights.len() + 4;
-        if state.len() != expected {
+        let (expected, of_model) = (16 + 24 * self.weights.len() + 4, 8 * self.weights.len());
+        let more = state.len().checked_sub(expected);
+        let Some(more) = more.filter(|more| more.is_multiple_of(of_model)) else {
             return Err(bad(format!("{} bytes, not {expected}", state.len())));
-        }
-        let (content, checksum) = state.split_at(expected - 4);
+        };
+        let (content, checksum) = state.split_at(state.len() - 4);
         if crc32c(content).to_le_bytes() != checksum {
             return Err(bad("its checksum is wrong: it is damaged".into()));
         }
@@ -175,14 +189,22 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
         self.noise = Noise(u64::from_le_bytes(eight(&numbers[..8])));
         self.taken = u64::from_le_bytes(eight(&numbers[8..]));
         let slots = self.weights.iter_mut().chain(&mut self.velocity);
+        self.ensemble = vec![vec![0.0; of_model / 8]; more / of_model];
         let slots = slots.chain(&mut self.average);
+        let slots = slots.chain(self.ensemble.iter_mut().flatten());
         for (slot, bytes) in slots.zip(floats.chunks_exact(8)) {
             *slot = f64::from_le_bytes(eight(bytes));
         }
         Ok(())
     }
 
-    fn average(&mut self) -> Result<(), TrainerError> {
+    fn average(&mut self, how: Average) -> Result<(), TrainerError> {
+        if let Average::Ensemble(last) = how {
+            self.ensemble.push(self.weights.clone());
+            let over = self.ensemble.len().saturating_sub(last.get() as usize);
+            self.ensemble.drain(..over);
+            return Ok(());
+        }
         self.taken += 1;
         for (mean, weight) in self.average.iter_mut().zip(&self.weights) {
             *mean += (weight - *mean) / self.taken as f64;
@@ -191,6 +213,14 @@ impl Trainer for NoisyQuadraticTrainer<'_> {
     }
 
     fn evaluate_average(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        if !self.ensemble.is_empty() {
+            let mean = |of: fn(&Self, &[f64]) -> f64| {
+                let sum: f64 = self.ensemble.iter().map(|weights| of(self, weights)).sum();
+                sum / self.ensemble.len() as f64
+            };
+            let (loss, skill) = (mean(Self::loss_of), mean(Self::skill_of));
+            return self.evaluation(split, loss, skill);
+        }
         if self.taken == 0 {
             return Err(TrainerError::Unsupported {
                 what: "evaluate its average",

@@ -15,9 +15,11 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::Hyper;
 
+mod average;
 mod info;
 mod metric;
 
+pub use average::Average;
 pub use info::{Objective, Split, TrainerInfo, Unit, WholeRuns};
 pub use metric::{Direction, Evaluation, Metric, Metrics};
 
@@ -121,18 +123,23 @@ pub trait Trainer: Send {
         Ok(None)
     }
 
-    /// Takes the model as it stands into the running average of the weights, which is the mean of
-    /// all that were taken. It leaves no trace in the training that follows, and belongs to
-    /// [`Trainer::state`]. Source: Izmailov et al., [SWA](https://arxiv.org/abs/1803.05407).
+    /// Takes the model as it stands into the average: into the mean of all weights that were taken
+    /// (Izmailov et al., [SWA](https://arxiv.org/abs/1803.05407)), or among the models, of which the
+    /// last so many are kept, whose predictions are averaged (Huang et al., [snapshot
+    /// ensembles](https://arxiv.org/abs/1704.00109)). It leaves no trace in the training that
+    /// follows, and belongs to [`Trainer::state`]. A run averages in one way.
     ///
     /// # Errors
-    /// [`TrainerError::Unsupported`] if [`TrainerInfo::averages`] is false.
-    fn average(&mut self) -> Result<(), TrainerError> {
+    /// [`TrainerError::Unsupported`] if [`TrainerInfo::averages`], or of an ensemble
+    /// [`TrainerInfo::ensembles`], is false.
+    fn average(&mut self, how: Average) -> Result<(), TrainerError> {
+        let _ = how;
         Err(no_average())
     }
 
-    /// As [`Trainer::evaluate`], of the model that has the averaged weights; its norm statistics
-    /// are those that the training data have under these weights.
+    /// As [`Trainer::evaluate`], of the model that has the averaged weights, whose norm statistics
+    /// are those that the training data have under them; or of the mean of the probabilities that
+    /// the models of the ensemble give to each class.
     ///
     /// # Errors
     /// As [`Trainer::evaluate`]; besides, [`TrainerError::Unsupported`] if nothing was averaged.
@@ -141,12 +148,13 @@ pub trait Trainer: Send {
         Err(no_average())
     }
 
-    /// As [`Trainer::model`], of the averaged model.
+    /// As [`Trainer::model`], of the averaged model, or of the models of the ensemble, the oldest
+    /// first; none if there is no such form.
     ///
     /// # Errors
     /// As [`Trainer::evaluate_average`].
-    fn average_model(&mut self) -> Result<Option<Vec<u8>>, TrainerError> {
-        Ok(None)
+    fn average_models(&mut self) -> Result<Vec<Vec<u8>>, TrainerError> {
+        Ok(Vec::new())
     }
 
     /// What the trainer printed since this was last asked, for the run's log; nothing, for one
@@ -167,7 +175,7 @@ pub trait Trainer: Send {
 
 fn no_average() -> TrainerError {
     TrainerError::Unsupported {
-        what: "average its weights",
+        what: "average",
         reason: String::from("this trainer has no such average"),
     }
 }

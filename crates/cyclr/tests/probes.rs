@@ -27,6 +27,7 @@ fn info(batch: u64) -> TrainerInfo {
         snapshots: false,
         given_weights: false,
         averages: false,
+        ensembles: false,
         objective: None,
         whole_runs: None,
     }

@@ -17,10 +17,7 @@ use cyclr::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-const RULES: Rules = Rules {
-    margin: 0.5,
-    direction: Direction::Higher,
-};
+const RULES: Rules = Rules::new(0.5, Direction::Higher);
 
 fn table(name: &str) -> Vec<Value> {
     let text = include_str!("../../../golden/stats/tables.json");

@@ -73,10 +73,7 @@ impl World {
         let reference = run(0.0);
         let arms: Vec<Vec<f64>> = self.differences.iter().map(|&d| run(d)).collect();
         let arms: Vec<&[f64]> = arms.iter().map(Vec::as_slice).collect();
-        let rules = Rules {
-            margin: MARGIN,
-            direction: Direction::Higher,
-        };
+        let rules = Rules::new(MARGIN, Direction::Higher);
         compare(&reference, &arms, rules).unwrap()
     }
 

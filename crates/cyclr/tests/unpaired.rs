@@ -15,10 +15,7 @@ use cyclr::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-const RULES: Rules = Rules {
-    margin: 0.5,
-    direction: Direction::Higher,
-};
+const RULES: Rules = Rules::new(0.5, Direction::Higher);
 
 /// Test examples of the simulated nets.
 const EXAMPLES: usize = 200;

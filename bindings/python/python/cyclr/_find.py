@@ -192,7 +192,7 @@ def train(
     batch: Optional[int] = None,
     evaluate_every: Optional[int] = None,
     test: bool = True,
-    average: Optional[Literal["troughs"]] = None,
+    average: Optional[str] = None,
 ) -> Outcome:
     """Trains one run under a spec; a cyclical one ends at its last trough within the budget.
 
@@ -206,8 +206,8 @@ def train(
         batch: Handed to ``build``.
         evaluate_every: Evaluates on the validation split after so many updates, besides at troughs and at the end.
         test: Whether the test split is read, once, at the end.
-        average: ``"troughs"`` averages the weights at all troughs so far. The average is evaluated beside the model
-            that is trained, and it alone is tested.
+        average: ``"troughs"`` averages the weights at all troughs so far, ``"ensemble(3)"`` the predictions of the
+            models at the last 3. The average is evaluated beside the model that is trained, and it alone is tested.
     """
     outcome = _cyclr.train(
         TrainerFactory(build, data_seed, batch),

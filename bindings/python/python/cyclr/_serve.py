@@ -191,7 +191,13 @@ class _Child:
         return _measured(self._started().evaluate(_split(params)))
 
     def _average(self, params: dict[str, Any]) -> dict[str, Any]:
-        self._averaging().average()
+        trainer, last = self._averaging(), params.get("ensemble")
+        if last is None:
+            trainer.average()
+        elif trainer.info.ensembles:
+            trainer.average(index(last))
+        else:
+            raise _Refusal(-32601, "this trainer makes no ensembles")
         return {}
 
     def _evaluate_average(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +223,7 @@ class _Child:
 
     def _averaging(self) -> AveragingTrainer:
         trainer = self._started()
-        if not trainer.info.averages:
+        if not (trainer.info.averages or trainer.info.ensembles):
             raise _Refusal(-32601, "this trainer does not average its weights")
         return cast(AveragingTrainer, trainer)
 
@@ -245,7 +251,7 @@ def _measured(measured: Evaluation) -> dict[str, Any]:
 def _info(info: TrainerInfo) -> dict[str, Any]:
     """The info in Python's own types, for they may be NumPy's."""
     counts = {name: index(getattr(info, name)) for name in ("examples", "batch", "validation", "test")}
-    abilities = ("momentum", "weight_decay", "snapshots", "given_weights", "averages")
+    abilities = ("momentum", "weight_decay", "snapshots", "given_weights", "averages", "ensembles")
     answer: dict[str, Any] = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
     if info.objective is not None:
         answer["objective"] = asdict(info.objective)

@@ -42,6 +42,7 @@ class TrainerInfo:
         given_weights: Whether training starts from given weights, so that the seed decides the order of the data only.
         objective: What decides; without it, the first metric of an evaluation that is not the loss, or the loss.
         averages: Whether it is an `AveragingTrainer`.
+        ensembles: Whether its `average` also takes ``ensemble``.
     """
 
     examples: int
@@ -54,6 +55,7 @@ class TrainerInfo:
     given_weights: bool = False
     objective: Optional[Objective] = None
     averages: bool = False
+    ensembles: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,16 @@ class Trainer(Protocol):
 class AveragingTrainer(Trainer, Protocol):
     """A trainer that keeps a running average of its weights. `cyclr.torch.Trainer` is one."""
 
-    def average(self) -> None:
-        """Takes the model as it stands into the running average of the weights, which belongs to its state."""
+    def average(self, ensemble: Optional[int] = None) -> None:
+        """Takes the model as it stands into the running average of the weights, which belongs to its state.
+
+        With ``ensemble``, which only a trainer is given that says ``ensembles``, it is kept as one of the last so many
+        models, whose predictions are averaged.
+        """
         ...
 
     def evaluate_average(self, split: Split) -> Evaluation:
-        """As `Trainer.evaluate`, with the averaged weights and the norm statistics that go with them."""
+        """As `Trainer.evaluate`, with the averaged weights and the norm statistics that go with them, or of the ensemble."""
         ...
 
 

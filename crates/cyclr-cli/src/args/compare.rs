@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cyclr::stats::Race;
 
 use super::OnArgs;
 use super::values::{bounds, count, fraction};
@@ -11,7 +12,8 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
     /// An arm: the name of a policy, or a spec whose rates move with its peak; LABEL=SPEC names
-    /// it, and +average behind it averages the weights at its troughs. Can be repeated [default: fixed, triangular2, linear]. With --study: the label of an
+    /// it, and +average behind it averages the weights at its troughs, +ensemble the predictions of the
+    /// models at its last 3 troughs, +ensemble(K) at its last K. Can be repeated [default: fixed, triangular2, linear]. With --study: the label of an
     /// arm that is to run, with the reference [default: all]
     #[arg(long = "arm", value_name = "ARM", help_heading = "The comparison")]
     pub(crate) arms: Vec<String>,
@@ -41,6 +43,10 @@ pub(crate) struct CompareArgs {
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,
+    /// In place of --seeds: a quarter of so many seeds at first, and a quarter more while a verdict
+    /// is open. Intervals and verdicts allow for the four looks (METHOD.md, Statistics)
+    #[arg(long, value_name = "MOST", value_parser = clap::value_parser!(u64).range(Race::FEWEST..=1000), conflicts_with_all = ["study", "seeds"], help_heading = "The comparison")]
+    pub(crate) race: Option<u64>,
     /// The seeds that each rate is tuned on [default: 1, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) tuning_seeds: Option<u64>,

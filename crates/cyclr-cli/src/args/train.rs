@@ -1,4 +1,4 @@
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +42,10 @@ pub(crate) struct TrainArgs {
     /// that is trained, decides, is tested, and is written as average.safetensors
     #[arg(long, value_name = "POINTS")]
     pub(crate) average: Option<Average>,
+    /// In place of weights, average the predictions of the models at the last K troughs. They are
+    /// written as ensemble-1.safetensors and so on
+    #[arg(long, value_name = "K", conflicts_with = "average")]
+    pub(crate) ensemble: Option<NonZeroU32>,
     /// Leave the test split alone
     #[arg(long)]
     pub(crate) no_test: bool,

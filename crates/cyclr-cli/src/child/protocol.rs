@@ -1,6 +1,8 @@
 //! The messages between cyclr and a child process: JSON-RPC 2.0, one message a line.
 //! `docs/protocol.md` is the specification for those who write the other side.
 
+use std::num::NonZeroU32;
+
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Split, TrainerInfo};
 use serde::{Deserialize, Serialize};
@@ -86,9 +88,13 @@ pub(super) enum Call {
         /// Which.
         split: Split,
     },
-    /// Take the model as it stands into the running average of its weights.
-    Average {},
-    /// Measure the whole of a held-out split with the averaged weights.
+    /// Take the model as it stands into the running average of its weights, or into the ensemble.
+    Average {
+        /// Of how many models, these last ones, the predictions are averaged; absent if weights are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ensemble: Option<NonZeroU32>,
+    },
+    /// Measure the whole of a held-out split with the averaged weights, or the ensemble.
     #[serde(rename = "evaluate_average")]
     EvaluateAverage {
         /// Which.
@@ -115,7 +121,7 @@ impl Call {
             Self::Initialize { .. } => "initialize",
             Self::Updates { .. } => "updates",
             Self::Evaluate { .. } => "evaluate",
-            Self::Average {} => "average",
+            Self::Average { .. } => "average",
             Self::EvaluateAverage { .. } => "evaluate_average",
             Self::State { .. } => "state",
             Self::Restore { .. } => "restore",

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::trainer::{Evaluation, Known, Metrics, Split, Trainer, TrainerError, TrainerInfo};
+use cyclr::trainer::{
+    Average, Evaluation, Known, Metrics, Split, Trainer, TrainerError, TrainerInfo,
+};
 use serde::de::DeserializeOwned;
 
 use super::channel::{Broken, Channel, Waiting};
@@ -235,11 +237,11 @@ impl Child {
 
     /// Refuses what a script cannot do that does not average.
     fn check_averages(&self) -> Result<(), TrainerError> {
-        if self.info().averages {
+        if self.info().averages || self.info().ensembles {
             return Ok(());
         }
         let reason = "the script says that it does not average";
-        Self::cannot("average its weights", reason)
+        Self::cannot("average", reason)
     }
 }
 
@@ -274,9 +276,13 @@ impl Trainer for Child {
         self.measure(split, Call::Evaluate { split })
     }
 
-    fn average(&mut self) -> Result<(), TrainerError> {
+    fn average(&mut self, how: Average) -> Result<(), TrainerError> {
         self.check_averages()?;
-        let Done {} = self.get(Call::Average {}, 1.0)?;
+        let ensemble = match how {
+            Average::Troughs => None,
+            Average::Ensemble(last) => Some(last),
+        };
+        let Done {} = self.get(Call::Average { ensemble }, 1.0)?;
         Ok(())
     }
 

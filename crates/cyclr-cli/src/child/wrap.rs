@@ -118,6 +118,7 @@ impl WrapFactory {
             snapshots: false,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(Objective {
                 name: String::from(wrap.metric.name()).into(),
                 direction: wrap.direction,

@@ -11,7 +11,9 @@ use cyclr::{Spec, advice};
 use cyclr_train::compare::WinnerFile;
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
 use cyclr_train::store::read_run;
-use cyclr_train::{Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
+use cyclr_train::{
+    Average, Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in,
+};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, spec};
@@ -43,7 +45,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         other => other,
     };
     let mut task = task(args, spec, budget);
-    task.average = args.average.or(winner.and_then(|winner| winner.average));
+    let average = args.average.or(args.ensemble.map(Average::Ensemble));
+    task.average = average.or(winner.and_then(|winner| winner.average));
     if args.plan {
         return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
     }
@@ -169,7 +172,8 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         }
     };
     out!("ended after {} updates: {why}", outcome.updates_done)?;
-    if let Some(target) = read_run(folder)?.plan.task.target
+    let task = read_run(folder)?.plan.task;
+    if let Some(target) = task.target
         && outcome.stop_reason != StopReason::Target
     {
         out!("the target was not reached: {target}")?;
@@ -181,7 +185,11 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         }
     }
     if let Some(test) = &outcome.test {
-        out!("test       {}{}", figures(test), of_average(outcome))?;
+        out!(
+            "test       {}{}",
+            figures(test),
+            of_average(task.average, outcome)
+        )?;
     }
     out!(
         "compute    {:.1} s; the run is in {}",
@@ -192,12 +200,12 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
 }
 
 /// Which model was tested, where it is not the one that was trained.
-fn of_average(outcome: &Outcome) -> &'static str {
+fn of_average(average: Option<Average>, outcome: &Outcome) -> &'static str {
     let averages = outcome.last().is_some_and(|last| last.average.is_some());
-    if averages {
-        ", of the averaged weights"
-    } else {
-        ""
+    match average.filter(|_| averages) {
+        Some(Average::Troughs) => ", of the averaged weights",
+        Some(Average::Ensemble(_)) => ", of the ensemble",
+        None => "",
     }
 }
 

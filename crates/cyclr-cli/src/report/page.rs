@@ -99,7 +99,7 @@ fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> Strin
         "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {} updates a run &middot; \
          {} epochs</p>\n<{heading}>{}</{heading}>\n",
         escaped(&record.plan.title),
-        record.plan.seeds.len(),
+        record.seeds().len(),
         thousands(record.plan.updates),
         figure(record.plan.updates as f64 / record.info.updates_per_epoch() as f64),
         escaped(&conclusion.headline),
@@ -212,7 +212,7 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             .join(", ")
     };
     let mut info = vec![
-        (String::from("seeds"), numbers(&plan.seeds)),
+        (String::from("seeds"), numbers(record.seeds())),
         (
             String::from("reference"),
             String::from(record.label(plan.reference)),
@@ -243,6 +243,15 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             tune.rounds
         );
         info.push((String::from("tuning"), text));
+    }
+    if let Some(race) = &plan.race {
+        let text = format!(
+            "looks at {} seeds, each with an error of {} %; ended after {}",
+            numbers(race.looks()),
+            figure(100.0 * race.level()),
+            record.seeds().len()
+        );
+        info.push((String::from("race"), text));
     }
     if !plan.added_seeds.is_empty() {
         info.push((

@@ -116,6 +116,13 @@ fn span([low, high]: [Option<f64>; 2]) -> String {
 
 /// The tests behind the verdicts, a table a reference.
 pub(super) fn differences(record: &Record) -> String {
+    let looks = record.plan.race.as_ref().map_or_else(String::new, |race| {
+        format!(
+            "<p>The p-values are adjusted for the {} looks of the race too, and its intervals are wider \
+             for them.</p>\n",
+            race.looks().len()
+        )
+    });
     let references = record.references(record.plan.budgets.len() - 1);
     let tables = references.into_iter().map(|(reference, role)| {
         let said = match role {
@@ -128,7 +135,7 @@ pub(super) fn differences(record: &Record) -> String {
             tests(&record.beside(reference, role), record.plan.reference)
         )
     });
-    tables.collect()
+    looks + &tables.collect::<String>()
 }
 
 /// The tests behind the verdicts beside one reference. The arms' colours are those of the charts,

@@ -15,17 +15,22 @@ use super::record::{
 };
 use crate::{Error, ValidationPoint};
 
-/// Puts beside every arm, at every budget, how it stands against the references. So many examples
-/// are in the test split.
+/// Puts beside every arm, at every budget, how it stands against the references, in place of what
+/// stood there after fewer seeds.
 pub(super) fn compare_arms(
     arms: &mut [ArmOutcome],
     plan: &Plan,
     info: &TrainerInfo,
     objective: &Objective,
 ) -> Result<(), Error> {
+    let rules = Rules {
+        level: plan.level(),
+        ..Rules::new(plan.margin, objective.direction)
+    };
     for arm in arms.iter_mut() {
         for budget in &mut arm.budgets {
-            budget.samples = samples(&budget.runs, objective, info.test)?;
+            budget.samples = samples(&budget.runs, rules.level, objective, info.test)?;
+            budget.against.clear();
         }
     }
     for (place, &fraction) in plan.budgets.iter().enumerate() {
@@ -33,7 +38,7 @@ pub(super) fn compare_arms(
         for (reference, role) in references(arms, plan, place, objective) {
             let at_budget: Vec<&BudgetOutcome> =
                 arms.iter().map(|arm| &arm.budgets[place]).collect();
-            let differences = differences(&at_budget, reference, plan.margin, objective)?;
+            let differences = differences(&at_budget, reference, rules)?;
             // Whole runs are measured at their end alone.
             let target = match info.whole_runs {
                 Some(_) => None,
@@ -80,6 +85,7 @@ fn references(
 /// The final values of the runs that did not diverge.
 fn samples(
     runs: &[RunOutcome],
+    level: f64,
     objective: &Objective,
     examples: u64,
 ) -> Result<Option<Samples>, Error> {
@@ -88,7 +94,7 @@ fn samples(
     if values.is_empty() {
         return Ok(None);
     }
-    let of = |values: Vec<f64>| Summary::of(&values);
+    let of = |values: Vec<f64>| Summary::of(&values)?.at_level(level);
     let test = of(values.iter().map(|v| v.test).collect())?;
     Ok(Some(Samples {
         validation: of(values.iter().map(|v| v.validation).collect())?,
@@ -114,13 +120,8 @@ pub(crate) fn example_spread(
 fn differences(
     arms: &[&BudgetOutcome],
     reference: usize,
-    margin: f64,
-    objective: &Objective,
+    rules: Rules,
 ) -> Result<Vec<Option<Comparison>>, Error> {
-    let rules = Rules {
-        margin,
-        direction: objective.direction,
-    };
     let compared: Vec<usize> = (0..arms.len())
         .filter(|&n| n != reference && arms[n].is_whole() && arms[reference].is_whole())
         .collect();
@@ -275,7 +276,7 @@ mod tests {
         BudgetOutcome {
             spec: None,
             updates: 40,
-            samples: samples(&runs, &Objective::ACCURACY, 1000).unwrap(),
+            samples: samples(&runs, stats::ALPHA, &Objective::ACCURACY, 1000).unwrap(),
             runs,
             against: Vec::new(),
         }
@@ -320,7 +321,7 @@ mod tests {
         let mut gone = outcome(&[[0.0, 0.0, 0.0, 75.0], [0.0, 0.0, 0.0, 75.0]]);
         gone.runs[1].values = None;
         let arms = [&reference, &good, &gone];
-        let found = differences(&arms, 0, 0.5, &Objective::ACCURACY).unwrap();
+        let found = differences(&arms, 0, Rules::new(0.5, Objective::ACCURACY.direction)).unwrap();
         let verdicts: Vec<_> = found.iter().map(|d| d.map(|d| d.verdict)).collect();
         assert_eq!(verdicts, [None, Some(Verdict::Better), None]);
     }

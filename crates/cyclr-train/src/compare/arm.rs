@@ -33,7 +33,8 @@ pub struct Arm {
     /// found `max_lr`.
     #[serde(default = "yes")]
     pub tuned: bool,
-    /// Which weights of its runs are averaged; the averaged model is then the arm's.
+    /// What is averaged over the troughs of its runs, weights or predictions; the averaged model is
+    /// then the arm's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Average>,
     /// A budget of its own, in updates, where it differs from the plan's.
@@ -222,6 +223,7 @@ mod tests {
             snapshots: true,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
             whole_runs: None,
         };

@@ -19,7 +19,7 @@ pub struct WinnerFile {
     pub version: u32,
     /// The spec to train with.
     pub policy: Spec,
-    /// Which weights of its runs were averaged.
+    /// What was averaged over the troughs of its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Average>,
     /// The updates that it was compared at.
@@ -135,8 +135,11 @@ fn head(file: &WinnerFile) -> String {
         Because::Validation => "the reference diverged, and this arm validates best",
     };
     let averaged = match file.average {
-        Some(average) => format!(
-            "# Its weights are averaged over {average}; in torch, by torch.optim.swa_utils.AveragedModel.\n"
+        Some(Average::Troughs) => String::from(
+            "# Its weights are averaged over troughs; in torch, by torch.optim.swa_utils.AveragedModel.\n",
+        ),
+        Some(Average::Ensemble(last)) => format!(
+            "# Its model is the ensemble of those at the last {last} troughs: the mean of their probabilities.\n"
         ),
         None => String::new(),
     };

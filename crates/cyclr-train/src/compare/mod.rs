@@ -7,7 +7,8 @@
 //!
 //! Each arm has one tuned number, its peak rate, tried at the same multiples of the found
 //! `max_lr`, at the whole budget, on a seed of its own, and chosen on the validation split. The
-//! test split is read once for each final run.
+//! test split is read once for each final run. A plan may [race](Plan::race): then seeds are added
+//! while a verdict is open, by a rule that it declares.
 //!
 //! ```
 //! use cyclr_train::noisy_quadratic::NoisyQuadratic;
@@ -32,6 +33,7 @@ mod execute;
 mod export;
 mod folder;
 mod plan;
+mod race;
 pub mod record;
 mod study;
 mod text;

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use cyclr::range::Allowance;
+use cyclr::stats::Race;
 use cyclr::trainer::TrainerInfo;
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +35,15 @@ pub struct Plan {
     pub arms: Vec<Arm>,
     /// The arm that the others are compared with: its place in `arms`.
     pub reference: usize,
-    /// The seeds of the final runs; each arm runs on all of them. At least one.
+    /// The seeds of the final runs, the same for every arm; at least one.
     pub seeds: Vec<u64>,
     /// Those of `seeds` that were added when results were known already.
     #[serde(default)]
     pub added_seeds: Vec<u64>,
+    /// When verdicts are made on the way, so that no more of `seeds` run than it takes until none
+    /// beside the reference is open; `null` if all run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
     /// The budget of a run, in updates.
     pub updates: u64,
     /// The fractions of it at which every arm runs, rising to 1.
@@ -108,6 +113,7 @@ impl Plan {
             reference: 0,
             seeds: (1..=5).collect(),
             added_seeds: Vec::new(),
+            race: None,
             updates,
             budgets: vec![1.0],
             tuning: Some(Tune::default()),
@@ -122,40 +128,42 @@ impl Plan {
         }
     }
 
-    /// Final runs and trials; the range test and what an edge may add are not counted.
+    /// Final runs and trials; the range test and what an edge or a race may add are not counted.
     pub fn runs(&self) -> u64 {
-        self.planned(0).iter().map(|runs| runs.count).sum()
+        let planned = self.planned(0, self.first_seeds());
+        planned.iter().map(|runs| runs.count).sum()
     }
 
     /// Updates of the runs counted by [`Plan::runs`].
     pub fn updates_of_runs(&self) -> u64 {
-        self.updates_with(0)
+        self.updates_with(0, self.first_seeds())
     }
 
     /// The most updates that rounds of further trials may add.
     pub fn updates_of_rounds(&self) -> u64 {
         let rounds = self.tuning.as_ref().map_or(0, |tune| tune.rounds);
-        self.updates_with(rounds) - self.updates_with(0)
+        let seeds = self.first_seeds();
+        self.updates_with(rounds, seeds) - self.updates_with(0, seeds)
     }
 
-    fn updates_with(&self, rounds: u32) -> u64 {
+    pub(super) fn updates_with(&self, rounds: u32, seeds: usize) -> u64 {
         let updates = |runs: &Runs| {
             let each = self.updates_of(runs.arm, runs.fraction);
             each.saturating_mul(runs.count)
         };
-        let planned = self.planned(rounds);
+        let planned = self.planned(rounds, seeds);
         planned.iter().map(updates).fold(0, u64::saturating_add)
     }
 
-    /// All runs, with so many rounds of further trials.
-    fn planned(&self, rounds: u32) -> Vec<Runs<'_>> {
+    /// All runs, with so many rounds of further trials and so many of the seeds.
+    fn planned(&self, rounds: u32, seeds: usize) -> Vec<Runs<'_>> {
         let mut planned = Vec::new();
         for arm in &self.arms {
             let tune = self.tuning.as_ref().filter(|_| arm.tuned);
             let trials = tune.into_iter().flat_map(|tune| {
-                let seeds = tune.seeds.len() as u64;
+                let trials = tune.seeds.len() as u64;
                 let rates = tune.rates(rounds).into_iter();
-                rates.map(move |(fraction, rates)| (fraction, rates * seeds))
+                rates.map(move |(fraction, rates)| (fraction, rates * trials))
             });
             planned.extend(trials.map(|(fraction, count)| Runs {
                 arm,
@@ -166,7 +174,7 @@ impl Plan {
             planned.extend(self.budgets.iter().map(|&fraction| Runs {
                 arm,
                 fraction,
-                count: self.seeds.len() as u64,
+                count: seeds as u64,
                 is_final: true,
             }));
         }
@@ -197,7 +205,7 @@ impl Plan {
         // A sweep and about five probes.
         let starts = if sweeps > 0 { 6.0 } else { 0.0 };
         let mut seconds = sweeps as f64 * pace.seconds_per_update + starts * pace.seconds_per_start;
-        for runs in self.planned(0) {
+        for runs in self.planned(0, self.first_seeds()) {
             let spec = runs.arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = runs.arm.schedule(&spec, runs.fraction, self, info)?;
             let troughs = troughs_of(&schedule)?.len() as u64;
@@ -262,7 +270,7 @@ impl Plan {
         if let Some(test) = self.bounds.range_test() {
             test.check(info)?;
         }
-        for Runs { arm, fraction, .. } in self.planned(0) {
+        for Runs { arm, fraction, .. } in self.planned(0, self.first_seeds()) {
             let spec = arm.spec(self.any_bounds(), None, self, info)?;
             let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
             check_obeyed(&schedule, info)?;
@@ -311,6 +319,9 @@ impl Plan {
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         if seeds.is_empty() || seeds.len() < self.seeds.len() {
             return refuse("the seeds must be at least one, and each another");
+        }
+        if let Some(fault) = self.race_fault() {
+            return refuse(fault);
         }
         if self.added_seeds.iter().any(|seed| !seeds.contains(seed)) {
             return refuse("every added seed must stand among the seeds");

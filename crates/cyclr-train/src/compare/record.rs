@@ -16,6 +16,7 @@ use cyclr::trainer::{Direction, Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
+pub use super::race::{RaceEnd, WhyEnded};
 use crate::verdict::{self, Standing, Standings};
 use crate::{Pace, ValidationPoint};
 
@@ -42,6 +43,9 @@ pub struct Record {
     pub range: Option<Range>,
     /// What came of each arm.
     pub arms: Vec<ArmOutcome>,
+    /// How the race ended; `null` if the plan is no race.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceEnd>,
     /// What it all says, in words.
     pub conclusion: Conclusion,
 }
@@ -289,6 +293,12 @@ impl Record {
     /// The label of an arm.
     pub fn label(&self, arm: usize) -> &str {
         &self.plan.arms[arm].label
+    }
+
+    /// The seeds that ran: all of the plan's, or as many as the race took.
+    pub fn seeds(&self) -> &[u64] {
+        let seeds = &self.plan.seeds;
+        &seeds[..self.race.map_or(seeds.len(), |end| end.seeds)]
     }
 
     /// How the arms stand at the whole budget beside the declared reference.

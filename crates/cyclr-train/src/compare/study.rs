@@ -1,5 +1,6 @@
 //! Study files: comparisons written down in TOML, so that they can be made again.
 
+use cyclr::stats::Race;
 use serde::Deserialize;
 
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune};
@@ -46,6 +47,7 @@ struct Written {
     train: toml::Table,
     updates: u64,
     seeds: Option<Vec<u64>>,
+    race: Option<u64>,
     reference: String,
     margin: Option<f64>,
     evaluations: Option<u64>,
@@ -151,6 +153,9 @@ impl Written {
             rungs: self.rungs.unwrap_or(usual.rungs),
             rounds: self.rounds.unwrap_or(usual.rounds),
         });
+        let race = self.race.map(Race::up_to).transpose();
+        let race = race.map_err(|error| bad(format!("{}: {error}", self.name)))?;
+        let seeds = self.race.map_or(usual.seeds, |most| (1..=most).collect());
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(bad(format!(
@@ -163,8 +168,9 @@ impl Written {
                 title: self.title.unwrap_or_else(|| self.name.clone()),
                 reference: place_of(&self.reference, &self.arm)?,
                 arms: self.arm,
-                seeds: self.seeds.unwrap_or(usual.seeds),
+                seeds: self.seeds.unwrap_or(seeds),
                 added_seeds: Vec::new(),
+                race,
                 updates: self.updates,
                 budgets: self.budgets.unwrap_or(usual.budgets),
                 tuning: tune.filter(|_| tuned),
@@ -211,6 +217,7 @@ mod tests {
     const DEMO: &str = include_str!("../../../../studies/demo.toml");
     const TABLE_1: &str = include_str!("../../../../studies/clr-table1.toml");
     const TABLE_3: &str = include_str!("../../../../studies/clr-table3.toml");
+    const SUPER_CONVERGENCE: &str = include_str!("../../../../studies/super-convergence.toml");
 
     fn info(examples: u64) -> TrainerInfo {
         TrainerInfo {
@@ -223,6 +230,7 @@ mod tests {
             snapshots: true,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
             whole_runs: None,
         }
@@ -230,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_studies_are_plans_that_can_be_carried_out_at_any_scale() {
-        for text in [DEMO, TABLE_1, TABLE_3] {
+        for text in [DEMO, TABLE_1, TABLE_3, SUPER_CONVERGENCE] {
             for scale in [1.0, 0.1, 0.04] {
                 let study = Study::read(text).unwrap().scaled(scale).unwrap();
                 for part in &study.parts {
@@ -311,6 +319,30 @@ mod tests {
         assert!(troughs.len() >= 3 && troughs[0] >= 2 * info.updates_per_epoch());
         assert_eq!((troughs.last(), plan.seeds.len()), (Some(&plan.updates), 5));
         assert!(plan.arms.iter().all(|arm| arm.tuned));
+    }
+
+    #[test]
+    fn a_study_may_race() {
+        let race = |keys: &str| {
+            let text = DEMO.replace("updates = 1280", &format!("updates = 1280\n{keys}"));
+            Study::read(&text)
+        };
+        let plan = race("race = 12").unwrap().parts.remove(0).plan;
+        assert_eq!(plan.seeds, (1..=12).collect::<Vec<_>>());
+        assert_eq!(plan.race.unwrap().looks(), [3, 6, 9, 12]);
+        let plan = race("race = 8\nseeds = [11, 12]")
+            .unwrap()
+            .parts
+            .remove(0)
+            .plan;
+        let refused = plan.check(&info(8_000)).unwrap_err().to_string();
+        assert!(refused.contains("as many seeds"), "{refused}");
+        assert!(
+            race("race = 7")
+                .unwrap_err()
+                .to_string()
+                .contains("demo: the most seeds")
+        );
     }
 
     #[test]

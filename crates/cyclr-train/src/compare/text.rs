@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use cyclr::stats::Verdict;
 use cyclr::{Spec, readable};
 
 use super::analyse;
 use super::record::{
-    Against, Because, BudgetOutcome, Conclusion, Record, Role, Row, TimeToTarget, Winner,
+    Against, Because, BudgetOutcome, Conclusion, Record, Role, Row, TimeToTarget, WhyEnded, Winner,
 };
 use crate::verdict::{NOTHING, Standings, best, listed, word};
 
@@ -72,7 +73,7 @@ impl Text<'_> {
         let whole = outcome.whole();
         let spec = outcome.spec.as_ref();
         let averaged = match self.record.plan.arms[arm].average {
-            Some(average) => format!(", averaged over {average}"),
+            Some(average) => format!(", {}", average.describe()),
             None => String::new(),
         };
         let policy = |spec: &Spec| format!("{spec}{averaged}");
@@ -87,6 +88,7 @@ impl Text<'_> {
     /// What else must be known, the most important first.
     fn notes(&self) -> Vec<String> {
         let notes = [
+            self.race(),
             self.one_figure(),
             self.added_seeds(),
             self.learned_nothing(),
@@ -110,6 +112,32 @@ impl Text<'_> {
                  were tuned look better than on data of their own (--test-metric).",
             )
         })
+    }
+
+    /// How many seeds a race took, and why it ended.
+    fn race(&self) -> Option<String> {
+        let (race, end) = (self.record.plan.race.as_ref()?, self.record.race?);
+        let most = self.record.plan.seeds.len();
+        let taken = match end.seeds {
+            seeds if seeds == most => format!("all {most} seeds"),
+            seeds => format!("{seeds} of at most {most} seeds"),
+        };
+        let why = match end.because {
+            WhyEnded::Decided => "every verdict is decided".into(),
+            WhyEnded::NothingToCompare => "no arm can be compared".into(),
+            WhyEnded::MostSeeds => {
+                let open = |verdict| matches!(verdict, Verdict::Undecided(_));
+                let is = |arm: usize| self.standings.arms[arm].difference;
+                let labels = self
+                    .standings
+                    .labels(|arm| is(arm).is_some_and(|found| open(found.verdict)));
+                format!("{labels} still undecided")
+            }
+        };
+        Some(format!(
+            "Race: {taken}, {why}. Intervals and verdicts allow for its looks at {} seeds.",
+            texts(race.looks())
+        ))
     }
 
     fn added_seeds(&self) -> Option<String> {

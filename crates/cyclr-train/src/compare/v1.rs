@@ -100,7 +100,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             budgets: budgets.collect::<Result<_, _>>()?,
         });
     }
-    check_outcomes(&plan, &arms).map_err(|reason| bad(reason.into()))?;
+    check_outcomes(&plan, plan.seeds.len(), &arms).map_err(|reason| bad(reason.into()))?;
     analyse::compare_arms(&mut arms, &plan, &info, &objective)
         .map_err(|error| bad(error.to_string()))?;
     let mut record = Record {
@@ -116,6 +116,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
         },
         range: old.range.map(OldRange::now),
         arms,
+        race: None,
         conclusion: Conclusion::default(),
     };
     record.conclusion = text::conclusion(&record);
@@ -183,6 +184,7 @@ impl OldPlan {
             reference,
             seeds: self.seeds,
             added_seeds: self.added_seeds,
+            race: None,
             updates: self.updates,
             budgets: self.budgets,
             tuning: self.tuning,
@@ -215,6 +217,7 @@ impl OldData {
             snapshots: false,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(objective.clone()),
             whole_runs: None,
         }

@@ -250,10 +250,7 @@ impl Judgement {
         let compared: Vec<usize> = (0..arms.len()).filter(other).collect();
         let pair = |&n: &usize| pairing(&arms[n], reference, unpaired);
         let family: Vec<Pairing> = compared.iter().map(pair).collect::<Result<_, _>>()?;
-        let rules = Rules {
-            margin: self.margin,
-            direction: self.objective.direction,
-        };
+        let rules = Rules::new(self.margin, self.objective.direction);
         for (n, found) in compared.into_iter().zip(compare_family(&family, rules)?) {
             arms[n].difference = Some(found);
         }

@@ -9,16 +9,16 @@ impl Run<'_, '_> {
     /// Averages, reads the validation split, and says whether what it shows ends the run.
     pub(super) fn read(&mut self) -> Result<Option<StopReason>, Error> {
         let updates_done = self.progress.updates_done;
-        let averages = self.plan.averages_at(updates_done);
-        if averages {
-            self.net.average()?;
+        let average = self.plan.average_at(updates_done);
+        if let Some(average) = average {
+            self.net.average(average)?;
         }
         if self.plan.info().validation == 0 {
             return Ok(None);
         }
         let evaluation = self.net.evaluate(Split::Validation)?;
         let mut correct = evaluation.correct;
-        let average = if averages {
+        let average = if average.is_some() {
             let of_average = self.net.evaluate_average(Split::Validation)?;
             correct = of_average.correct;
             Some(of_average.metrics)

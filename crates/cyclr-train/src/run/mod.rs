@@ -9,7 +9,6 @@ use cyclr::trainer::{Known, Metrics, Trainer, TrainerError, TrainerFactory};
 use crate::store::{Failure, RunFolder};
 use crate::{Error, Event, Machine, Watch};
 
-mod average;
 mod evaluate;
 mod outcome;
 mod plan;
@@ -18,7 +17,7 @@ mod progress;
 mod refuse;
 mod resume;
 
-pub use average::Average;
+pub use cyclr::trainer::Average;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub(crate) use plan::troughs_of;
 pub use plan::{Budget, Plan, Planned, Task};
@@ -94,8 +93,16 @@ fn start_in<'f>(
 pub(crate) struct Models {
     /// The model that was trained.
     pub(crate) trained: Option<Vec<u8>>,
-    /// The one with the averaged weights.
-    pub(crate) averaged: Option<Vec<u8>>,
+    /// The one with the averaged weights, or those of the ensemble, with their files' names.
+    pub(crate) averaged: Vec<(String, Vec<u8>)>,
+}
+
+/// The file of a model that belongs to an average.
+fn file_of(average: Average, n: usize) -> String {
+    match average {
+        Average::Troughs => String::from("average.safetensors"),
+        Average::Ensemble(_) => format!("ensemble-{}.safetensors", n + 1),
+    }
 }
 
 /// A trough is saved unless the last save is less than this ago, as flushing to the disk takes
@@ -171,8 +178,9 @@ impl<'a, 'w> Run<'a, 'w> {
         let mut models = Models::default();
         if self.folder.is_some() && !outcome.diverged() {
             models.trained = self.net.model()?;
-            if self.plan.task().average.is_some() {
-                models.averaged = self.net.average_model()?;
+            if let Some(average) = self.plan.task().average {
+                let files = self.net.average_models()?.into_iter().enumerate();
+                models.averaged = files.map(|(n, file)| (file_of(average, n), file)).collect();
             }
         }
         self.net.end()?;

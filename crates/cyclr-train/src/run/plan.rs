@@ -206,7 +206,7 @@ impl Plan {
         &self.schedule
     }
 
-    /// The times that the validation split will be read; those of averaged weights count too.
+    /// The times that the validation split will be read; those of averaged models count too.
     pub fn evaluations(&self) -> u64 {
         if self.info().validation == 0 || self.end() == 0 {
             return 0;
@@ -216,8 +216,13 @@ impl Plan {
         let grid = every.map_or(0, |every| (self.end() - 1) / every);
         let troughs = self.troughs.iter();
         let apart = troughs.filter(|&&trough| trough < self.end() && !on_grid(trough));
-        let averages = self.troughs.iter().filter(|&&at| self.averages_at(at));
-        grid + apart.count() as u64 + 1 + averages.count() as u64
+        let models = |trough: u64| match self.task().average {
+            None => 0,
+            Some(Average::Troughs) => 1,
+            Some(Average::Ensemble(last)) => trough.min(last.get().into()),
+        };
+        let averages: u64 = (1..=self.troughs.len() as u64).map(models).sum();
+        grid + apart.count() as u64 + 1 + averages
     }
 
     /// The budget of time, in seconds, if it is one.
@@ -259,12 +264,10 @@ impl Plan {
         Some(index as u64 + 1)
     }
 
-    /// Whether the weights that the run has at `updates_done` go into its average.
-    pub(crate) fn averages_at(&self, updates_done: u64) -> bool {
-        match self.task().average {
-            Some(Average::Troughs) => self.trough(updates_done).is_some(),
-            None => false,
-        }
+    /// The average into which the model goes that the run has at `updates_done`, if it does.
+    pub(crate) fn average_at(&self, updates_done: u64) -> Option<Average> {
+        let average = self.task().average;
+        average.filter(|_| self.trough(updates_done).is_some())
     }
 
     /// Whether the run may be ended at `updates_done` by what was read there.

@@ -89,11 +89,16 @@ pub(crate) fn check_average(
             "a trainer that averages, as the embedded nets and cyclr.torch.Trainer do; another script \
              answers `average` and `evaluate_average` (docs/protocol.md)"
         }
-        Some(Average::Troughs) if !cyclical => {
-            "a schedule with cycles, such as triangular2, or a repeat"
+        Some(Average::Ensemble(_)) if !info.ensembles => {
+            "a trainer that makes ensembles, as the embedded nets do, and cyclr.torch.Trainer with a \
+             cross-entropy; another script says `ensembles` (docs/protocol.md)"
         }
-        Some(Average::Troughs) | None => return Ok(()),
+        Some(_) if !cyclical => "a schedule with cycles, such as triangular2, or a repeat",
+        Some(_) | None => return Ok(()),
     };
-    let option = "to average the weights at troughs";
+    let option = match average {
+        Some(Average::Ensemble(_)) => "to average the predictions of the models at troughs",
+        _ => "to average the weights at troughs",
+    };
     Err(Error::Undecidable { option, needed })
 }

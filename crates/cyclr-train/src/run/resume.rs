@@ -107,10 +107,11 @@ fn of_checkpoint(error: TrainerError, folder: &Path, updates_done: u64) -> Train
 fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {
     let was = &record.plan.info;
     // A plan that averages is checked against what the trainer can do now.
-    let averages = info.averages;
+    let (averages, ensembles) = (info.averages, info.ensembles);
     if *info
         == (TrainerInfo {
             averages,
+            ensembles,
             ..was.clone()
         })
     {

@@ -290,14 +290,16 @@ impl RunFolder {
     /// Writes the models, and then the result, with which the run is finished.
     pub(crate) fn finish(&mut self, outcome: &Outcome, models: &Models) -> Result<(), Error> {
         self.sync()?;
-        let files = [
-            ("model.safetensors", &models.trained),
-            ("average.safetensors", &models.averaged),
-        ];
-        for (name, model) in files {
-            if let Some(model) = model {
-                write_atomically(&self.path.join(name), model)?;
-            }
+        let trained = models
+            .trained
+            .iter()
+            .map(|file| ("model.safetensors", file));
+        let averaged = models
+            .averaged
+            .iter()
+            .map(|(name, file)| (name.as_str(), file));
+        for (name, file) in trained.chain(averaged) {
+            write_atomically(&self.path.join(name), file)?;
         }
         outcome.write(&self.path)
     }

@@ -12,6 +12,7 @@
 //! | `unlocked.txt` | the host on which the run was made without a lock that others see, if it was |
 //! | `model.safetensors` | the trained model, where the trainer has such a form |
 //! | `average.safetensors` | the same with averaged weights, of a run that averages |
+//! | `ensemble-1.safetensors` … | the models of an ensemble, the oldest first |
 //!
 //! `docs/schema` holds a JSON Schema of each record.
 //!

@@ -2,7 +2,8 @@
 //! target a target is reached.
 //!
 //! Everything here is a pure function of numbers and knows nothing of training. The level is fixed
-//! throughout: intervals hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]).
+//! throughout: intervals hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]). Only the
+//! looks of a [`Race`] have a stricter one, so that all of them together make that error.
 //!
 //! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a
 //!   logarithmic scale.
@@ -10,6 +11,7 @@
 //!   same seeds; [`Welch`]: the same on other seeds. [`Correlation`] tells what pairing is worth.
 //! - [`compare`] and [`compare_family`]: several arms against one reference, adjusted by [`holm`],
 //!   each with a [`Verdict`].
+//! - [`Race`]: when seeds are added while a verdict is open, and what each look may claim.
 //! - [`ExampleSpread`]: the part of the spread that the number of test examples explains.
 //! - [`seeds_to_decide`]: how many seeds would settle what these could not.
 //! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
@@ -24,6 +26,7 @@ mod examples;
 mod holm;
 mod mcnemar;
 mod paired;
+mod race;
 mod seeds;
 mod special;
 mod summary;
@@ -40,6 +43,7 @@ pub use examples::ExampleSpread;
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar};
 pub use paired::Paired;
+pub use race::Race;
 pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
 pub use summary::{Interval, LogSummary, Summary};
 pub use t_test::{TTest, Tost};

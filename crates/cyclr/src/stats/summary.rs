@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use libm::{exp, fabs, log, sqrt};
 
-use super::{ALPHA, LARGEST, StatsError, distributions::student_at, t_test::ROUNDING};
+use super::{
+    ALPHA, LARGEST, StatsError, distributions::student_at, t_test::ROUNDING, verdict::check_level,
+};
 
 /// A closed range of values, in the unit of the sample; `[low, high]` in records.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,17 +87,36 @@ impl Summary {
             });
         }
         let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
-        let df = (n - 1) as f64;
-        let sd = sqrt(squares / df);
-        let half = student_at(1.0 - ALPHA / 2.0, df) * sd / sqrt(n as f64);
-        Ok(Self {
+        let mut summary = Self {
             n,
             mean,
-            sd: Some(sd),
-            interval: Some(Interval {
-                low: mean - half,
-                high: mean + half,
-            }),
+            sd: Some(sqrt(squares / (n - 1) as f64)),
+            interval: None,
+        };
+        summary.interval = summary.interval_at(ALPHA);
+        Ok(summary)
+    }
+
+    /// The same with the interval of an analysis that may make an error of `level`, as
+    /// [`Rules::level`](super::Rules::level) has it.
+    ///
+    /// # Errors
+    /// [`StatsError::Range`] if the level is not in 1e-6..=0.05.
+    pub fn at_level(self, level: f64) -> Result<Self, StatsError> {
+        Ok(Self {
+            interval: self.interval_at(check_level(level)?),
+            ..self
+        })
+    }
+
+    /// The t-interval that holds 1 - level; `None` for one value.
+    pub(super) fn interval_at(&self, level: f64) -> Option<Interval> {
+        let sd = self.sd?;
+        let quantile = student_at(1.0 - level / 2.0, (self.n - 1) as f64);
+        let half = quantile * sd / sqrt(self.n as f64);
+        Some(Interval {
+            low: self.mean - half,
+            high: self.mean + half,
         })
     }
 

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    ALPHA, Correlation, Interval, Paired, SeedRange, StatsError, TTest, Tost, Welch, holm,
-    seeds::unpaired_seeds_to_decide, seeds_to_decide, t_test::check_margin,
+    ALPHA, Correlation, Interval, Paired, SeedRange, StatsError, TTest, Tost, Welch, check_range,
+    holm, seeds::unpaired_seeds_to_decide, seeds_to_decide, t_test::check_margin,
 };
 use crate::trainer::Direction;
 
@@ -15,6 +15,33 @@ pub struct Rules {
     pub margin: f64,
     /// Whether more or less of the value is better.
     pub direction: Direction,
+    /// The error that this analysis may make: [`ALPHA`] if it is the only one, less if it is one
+    /// look of a [`Race`](super::Race); above 0 and at most [`ALPHA`]. Intervals hold 1 - level, and
+    /// p-values are multiplied by [`ALPHA`]/level.
+    pub level: f64,
+}
+
+impl Rules {
+    /// The rules of an analysis that is the only one of its data.
+    pub const fn new(margin: f64, direction: Direction) -> Self {
+        Self {
+            margin,
+            direction,
+            level: ALPHA,
+        }
+    }
+
+    fn check(self) -> Result<(), StatsError> {
+        check_margin(self.margin)?;
+        check_level(self.level).map(drop)
+    }
+
+    /// p-values adjusted for the number of arms and for other looks.
+    fn adjusted(self, p_values: impl Iterator<Item = Option<f64>>) -> Result<Vec<f64>, StatsError> {
+        let looks = ALPHA / self.level;
+        let adjusted = holm(&or_one(p_values))?.into_iter();
+        Ok(adjusted.map(|p| (p * looks).min(1.0)).collect())
+    }
 }
 
 /// What may be said of an arm beside the reference.
@@ -55,9 +82,9 @@ pub enum Obstacle {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comparison {
-    /// Arm less reference, and whether it is paired. The interval is this comparison's own, not
-    /// widened for the number of arms, so it can exclude 0 if the verdict, which is adjusted, is
-    /// undecided.
+    /// Arm less reference, and whether it is paired. The interval is this comparison's own: widened
+    /// for the looks of a race, if it is one, but not for the number of arms, so it can exclude 0
+    /// if the verdict, which is adjusted, is undecided.
     pub difference: Difference,
     /// How much the two go up and down together; `None` if they are not paired, for fewer than
     /// three pairs, and if either does not vary.
@@ -65,11 +92,12 @@ pub struct Comparison {
     pub correlation: Option<Correlation>,
     /// The test for a difference; `None` if one seed or no spread leaves nothing to test.
     pub t_test: Option<TTest>,
-    /// Its p-value after [`holm`] over all arms; 1 if there was no test.
+    /// Its p-value after [`holm`] over all arms, and adjusted for the looks of a race; 1 if there
+    /// was no test.
     pub adjusted_p: f64,
     /// The test for equivalence; `None` as above.
     pub tost: Option<Tost>,
-    /// Its p-value after [`holm`] over all arms; 1 if there was no test.
+    /// Its p-value, adjusted likewise; 1 if there was no test.
     pub adjusted_tost_p: f64,
     /// Whether the difference is shown to be smaller than the margin: `adjusted_tost_p` < 0.05.
     pub within_margin: bool,
@@ -96,7 +124,7 @@ pub struct Difference {
     /// values, √(s₁² + s₂²). `None` if one value leaves no spread to see.
     pub sd: Option<f64>,
     /// The 95 % interval of the true difference: Student's, or Welch's if not paired; `None` as
-    /// above.
+    /// above. In a race the intervals of all looks together hold 95 %.
     pub interval: Option<Interval>,
 }
 
@@ -113,20 +141,21 @@ pub enum Pairing {
 ///
 /// ```
 /// use cyclr::{trainer::Direction, stats};
-/// let rules = stats::Rules { margin: 0.5, direction: Direction::Higher };
+/// let rules = stats::Rules::new(0.5, Direction::Higher);
 /// let found = stats::compare(&[71.0, 72.0, 71.5], &[&[73.1, 74.0, 73.6]], rules)?;
 /// assert_eq!(found[0].verdict, stats::Verdict::Better);
 /// # Ok::<(), stats::StatsError>(())
 /// ```
 ///
 /// # Errors
-/// As [`Paired::new`] for any arm; [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
+/// As [`Paired::new`] for any arm; [`StatsError::Range`] if the margin is not in 1e-100..=1e100, or
+/// the level not in 1e-6..=0.05.
 pub fn compare(
     reference: &[f64],
     arms: &[&[f64]],
     rules: Rules,
 ) -> Result<Vec<Comparison>, StatsError> {
-    check_margin(rules.margin)?;
+    rules.check()?;
     let pair = |arm: &&[f64]| Paired::new(arm, reference).map(Pairing::BySeed);
     let family: Vec<Pairing> = arms.iter().map(pair).collect::<Result<_, _>>()?;
     compare_family(&family, rules)
@@ -137,7 +166,8 @@ pub fn compare(
 ///
 /// 1. Of each arm a t-test (two-sided) and a TOST with the margin, paired or Welch's. An arm that cannot be
 ///    tested counts with p = 1.
-/// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs.
+/// 2. [`holm`] over the t-tests, and, apart from that, over the TOSTs. At a look of a race the
+///    adjusted p-values are multiplied by 0.05/level.
 /// 3. Adjusted t-test p < 0.05: better or worse, by the sign of the mean difference. Else adjusted
 ///    TOST p < 0.05:
 ///    equivalent. Else undecided.
@@ -152,20 +182,20 @@ pub fn compare(
 /// nothing here speaks of new examples.
 ///
 /// # Errors
-/// [`StatsError::Range`] if the margin is not in 1e-100..=1e100.
+/// [`StatsError::Range`] if the margin is not in 1e-100..=1e100, or the level not in 1e-6..=0.05.
 pub fn compare_family(family: &[Pairing], rules: Rules) -> Result<Vec<Comparison>, StatsError> {
-    check_margin(rules.margin)?;
+    rules.check()?;
     // An arm that cannot be tested has its obstacle in place of a p-value.
     let t_tests: Vec<_> = family.iter().map(|pair| pair.t_test().ok()).collect();
     let tosts: Vec<_> = family
         .iter()
         .map(|pair| pair.tost(rules.margin).ok())
         .collect();
-    let adjusted = holm(&or_one(t_tests.iter().map(|test| test.map(|t| t.p))))?;
-    let adjusted_tost = holm(&or_one(tosts.iter().map(|test| test.map(|t| t.p))))?;
+    let adjusted = rules.adjusted(t_tests.iter().map(|test| test.map(|t| t.p)))?;
+    let adjusted_tost = rules.adjusted(tosts.iter().map(|test| test.map(|t| t.p)))?;
     let judged = family.iter().enumerate().map(|(i, pair)| {
         let mut comparison = Comparison {
-            difference: pair.difference(),
+            difference: pair.difference(rules.level),
             correlation: pair.correlation(),
             t_test: t_tests[i],
             adjusted_p: adjusted[i],
@@ -195,7 +225,7 @@ impl Pairing {
         }
     }
 
-    fn difference(&self) -> Difference {
+    fn difference(&self, level: f64) -> Difference {
         match self {
             Self::BySeed(pair) => {
                 let pairs = pair.differences();
@@ -204,7 +234,7 @@ impl Pairing {
                     reference_n: None,
                     mean: pairs.mean,
                     sd: pairs.sd,
-                    interval: pairs.interval,
+                    interval: pairs.interval_at(level),
                 }
             }
             Self::Unpaired(welch) => Difference {
@@ -212,7 +242,7 @@ impl Pairing {
                 reference_n: Some(welch.samples()[1].n),
                 mean: welch.mean(),
                 sd: welch.sd(),
-                interval: welch.interval(),
+                interval: welch.interval_at(level),
             },
         }
     }
@@ -266,6 +296,11 @@ impl Comparison {
             Obstacle::TooFewSeeds(pair.seeds_to_decide(rules.margin, family)?)
         }))
     }
+}
+
+/// Refuses the level of an analysis that is stricter than anybody needs, or laxer than [`ALPHA`].
+pub(super) fn check_level(level: f64) -> Result<f64, StatsError> {
+    check_range("the level", level, 1e-6..=ALPHA, "1e-6..=0.05")
 }
 
 fn or_one(p_values: impl Iterator<Item = Option<f64>>) -> Vec<f64> {

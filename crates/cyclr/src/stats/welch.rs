@@ -52,8 +52,13 @@ impl Welch {
     /// The 95 % interval of the difference of the true means; `None` if either has one value only.
     /// Where neither varies it is a point, and must not be read as certainty.
     pub fn interval(&self) -> Option<Interval> {
+        self.interval_at(ALPHA)
+    }
+
+    /// The interval that holds 1 - level.
+    pub(super) fn interval_at(&self, level: f64) -> Option<Interval> {
         let half = match self.scale() {
-            Ok(scale) => student_at(1.0 - ALPHA / 2.0, scale.df) * scale.error,
+            Ok(scale) => student_at(1.0 - level / 2.0, scale.df) * scale.error,
             Err(StatsError::NoSpread { .. }) => 0.0,
             Err(_) => return None,
         };

@@ -30,12 +30,18 @@ pub struct TrainerInfo {
     /// Whether training starts from given weights, so that the seed decides the order of the data
     /// only.
     pub given_weights: bool,
-    /// Whether [`Trainer::average`](super::Trainer) works; if not, to average is refused.
+    /// Whether [`Trainer::average`](super::Trainer) works for weights; if not, to average is refused.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "core::ops::Not::not")
     )]
     pub averages: bool,
+    /// Whether it also makes [ensembles](super::Average::Ensemble).
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "core::ops::Not::not")
+    )]
+    pub ensembles: bool,
     /// What decides between two runs. `None` if the trainer does not say: then the first metric of
     /// an evaluation that is not the loss decides, or the loss if there is no other.
     #[cfg_attr(

@@ -36,7 +36,7 @@ class Forward:
         inputs, targets = moved(batch, self.device)
         with self.autocast:
             outputs = self.model(inputs)
-            return self._loss(outputs, targets), _scores(outputs), targets
+            return self._loss(outputs, targets), scores(outputs), targets
 
     def _of_mapping(self, batch: dict[str, Any]) -> tuple[torch.Tensor, Any, Any]:
         targets = batch.get("labels")
@@ -52,11 +52,11 @@ class Forward:
             loss = self._loss(outputs, targets)
         # Where the targets are not told apart, the examples are counted by what the model is given.
         counted = targets if targets is not None else next(iter(batch.values()), None)
-        return loss, _scores(outputs) if targets is not None else None, counted
+        return loss, scores(outputs) if targets is not None else None, counted
 
     def _loss(self, outputs: Any, targets: Any) -> torch.Tensor:
         if self.loss_fn is not None:
-            return self.loss_fn(_scores(outputs), targets)
+            return self.loss_fn(scores(outputs), targets)
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else getattr(outputs, "loss", None)
         if loss is None:
             raise cyclr.CyclrError(
@@ -76,7 +76,7 @@ class Forward:
             ) from None
 
 
-def _scores(outputs: Any) -> Any:
+def scores(outputs: Any) -> Any:
     """What a loss_fn is given: of an output with several parts, as models of Hugging Face return, the logits."""
     if isinstance(outputs, torch.Tensor):
         return outputs

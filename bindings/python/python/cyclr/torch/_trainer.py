@@ -23,6 +23,7 @@ from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._average import Average, norms_of, one_pass
+from cyclr.torch._ensemble import Ensemble, can_average
 from cyclr.torch._batches import Batches, Forward, batch_size
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
@@ -117,6 +118,7 @@ class Trainer:
         self.batches = Batches(loader)
         self.everything = Everything(model, self.optimizers, scaler, [loader])
         self._average = Average(model)
+        self._ensemble = Ensemble(model)
         self._info = self._found_info(examples, given_weights)
 
     @property
@@ -158,20 +160,33 @@ class Trainer:
             restore_order(loader, order)
             restore_random(state)
 
-    def average(self) -> None:
-        """Takes the weights as they stand into their running average."""
+    def average(self, ensemble: Optional[int] = None) -> None:
+        """Takes the weights as they stand into their running average, or keeps the model as one of the last so many.
+
+        Raises:
+            CyclrError: The run averages in the other way already.
+        """
+        if self._average.taken if ensemble is not None else self._ensemble:
+            raise cyclr.CyclrError("a run averages weights or predictions, not both")
         with evaluating(self.model, self.optimizers):
-            self._average.take()
+            if ensemble is None:
+                self._average.take()
+            else:
+                self._ensemble.take(ensemble)
 
     @torch.no_grad()
     def evaluate_average(self, split: Split) -> Evaluation:
-        """Measures the model with the averaged weights, and leaves no trace in the training.
+        """Measures the model with the averaged weights, or the ensemble, and leaves no trace in the training.
 
-        Its norm statistics are those of one pass over the training loader.
+        With averaged weights, norm statistics are those of one pass over the training loader. An ensemble is measured
+        by the mean of the probabilities that its models give to each class.
 
         Raises:
             CyclrError: Nothing was averaged.
         """
+        if self._ensemble:
+            with self._ensemble.in_place(self.forward):
+                return self.evaluate(split)
         if self._average.taken == 0:
             raise cyclr.CyclrError("no weights have been averaged yet")
         state, order = capture_random(), capture_order(self.loader)
@@ -186,7 +201,8 @@ class Trainer:
         """Everything that later updates depend on, the place in the data and the average included."""
         file = io.BytesIO()
         state = {"everything": self.everything.capture(), "batches": self.batches.state()}
-        torch.save({**state, "average": self._average.state()}, file)
+        averages = {"average": self._average.state(), "ensemble": self._ensemble.state()}
+        torch.save({**state, **averages}, file)
         return file.getvalue()
 
     def restore(self, state: bytes) -> None:
@@ -206,6 +222,8 @@ class Trainer:
         self.batches.restore(saved["batches"])
         self.everything.restore(saved["everything"])
         self._average.restore(saved["average"])
+        # States of earlier versions have none.
+        self._ensemble.restore(saved.get("ensemble", []))
 
     def _see_training_data(self) -> None:
         for batch in one_pass(self.loader):
@@ -278,6 +296,7 @@ class Trainer:
             given_weights=given_weights,
             # Norm statistics need a forward pass that is known; each process would have its own.
             averages=world == 1 and (can_forward or not norms_of(self.model)),
+            ensembles=world == 1 and self.own_evaluate is None and can_average(self.forward.loss_fn),
         )
 
 

@@ -1,7 +1,9 @@
 //! What is compared: as the flags declare it, or a study file.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use cyclr::stats::Race;
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
 use cyclr_train::compare::{Arm, ArmPolicy, Begin, BoundsSource, Plan, Study, Tune};
@@ -41,6 +43,10 @@ pub(super) fn of_flags(
     }
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
+    }
+    if let Some(most) = args.race {
+        plan.seeds = (1..=most).collect();
+        plan.race = Some(Race::up_to(most).map_err(Usage::error)?);
     }
     if let (Some(seeds), Some(tune)) = (args.tuning_seeds, &mut plan.tuning) {
         tune.seeds = (0..seeds).map(|n| Tune::FIRST_SEED + n).collect();
@@ -92,25 +98,38 @@ fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
     }
 }
 
-/// What stands behind the policy of an arm whose weights are averaged.
-const AVERAGED: &str = "+average";
+/// The models of an ensemble whose number is not given.
+const ENSEMBLE: NonZeroU32 = NonZeroU32::new(3).expect("3 is not 0");
 
-/// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`; `triangular2+average` averages at troughs.
+/// `fixed`, `linear(lr=1)` or `mine=linear(lr=1)`; `triangular2+average` averages weights at troughs,
+/// `triangular2+ensemble` or `triangular2+ensemble(5)` predictions.
 fn arm(text: &str) -> anyhow::Result<Arm> {
     let labelled = text
         .split_once('=')
         .filter(|(label, _)| !label.contains('('));
     let (label, policy) = labelled.unwrap_or((text, text));
-    let averaged = policy.strip_suffix(AVERAGED);
-    let policy = averaged.unwrap_or(policy);
+    let (policy, average) = averaged(policy)?;
     let policy = match policy.parse() {
         Ok(policy) => policy,
         Err(_) => ArmPolicy::Spec(spec(policy)?),
     };
     Ok(Arm {
         label: label.to_owned(),
-        average: averaged.map(|_| Average::Troughs),
+        average,
         ..Arm::of(policy)
+    })
+}
+
+/// What stands before `+average` or `+ensemble`, and what these ask for.
+fn averaged(policy: &str) -> anyhow::Result<(&str, Option<Average>)> {
+    Ok(match policy.rsplit_once('+') {
+        Some((policy, "average")) => (policy, Some(Average::Troughs)),
+        Some((policy, "ensemble")) => (policy, Some(Average::Ensemble(ENSEMBLE))),
+        Some((policy, average)) if average.starts_with("ensemble(") => {
+            let average = average.parse().map_err(Usage::error)?;
+            (policy, Some(average))
+        }
+        _ => (policy, None),
     })
 }
 
@@ -139,6 +158,12 @@ pub(super) fn of_study(
         let mut plan = part.plan;
         if let Some(seeds) = args.seeds {
             let declared = plan.seeds.len();
+            if plan.race.is_some() {
+                return Err(Usage::error(format!(
+                    "--seeds {seeds}: {} races, and so decides itself how many of its {declared} seeds it takes",
+                    part.name
+                )));
+            }
             if seeds as usize > declared {
                 return Err(Usage::error(format!(
                     "--seeds {seeds}: the study declares {declared} for {}; add seeds to the file",

@@ -141,6 +141,8 @@ struct Forecast {
     plan: Plan,
     runs: u64,
     updates: u64,
+    /// That a race may add, at most.
+    race_updates: u64,
     /// Of the range test, at most.
     range_test_updates: u64,
     /// `None` for a program that makes whole runs: none is made to time it.
@@ -312,6 +314,7 @@ fn forecast(plan: &Plan, begin: &Begin, jobs: usize, json: bool) -> anyhow::Resu
         plan: plan.clone(),
         runs: plan.runs(),
         updates: plan.updates_of_runs(),
+        race_updates: plan.updates_of_race(),
         range_test_updates: sweeps(plan),
         predicted_seconds: seconds,
     }))

@@ -28,8 +28,16 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
         0 => String::new(),
         updates => format!("; tuning may add {updates} if a best rate is at an edge"),
     };
+    let race = plan.race.as_ref().map_or_else(String::new, |race| {
+        let looks: Vec<String> = race.looks().iter().map(ToString::to_string).collect();
+        format!(
+            "; a race, with looks at {} seeds, may add {} if a verdict is open",
+            looks.join(", "),
+            plan.updates_of_race()
+        )
+    });
     note!(
-        "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{range_test}{rounds}",
+        "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{range_test}{rounds}{race}",
         plan.runs(),
         plan.updates,
         plan.updates_of_runs()
@@ -56,6 +64,9 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
         CompareEvent::Failed { name, reason } => {
             progress.over(&describe_run(plan, name));
             progress.say(&format!("{} failed: {reason}", describe_run(plan, name)));
+        }
+        CompareEvent::Open { seeds } => {
+            progress.say(&format!("a verdict is open after {seeds} seeds"));
         }
         CompareEvent::Over { name, .. } => progress.over(&describe_run(plan, name)),
         CompareEvent::Chosen { arm, spec } => {

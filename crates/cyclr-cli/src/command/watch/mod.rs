@@ -60,7 +60,7 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
 /// A run or comparison, as it is seen.
 struct Overview {
     title: String,
-    /// The runs of the plan, those not counted that an edge may add; `None` if there is no plan.
+    /// The runs of the plan, those not counted that an edge or a race may add; `None` if there is no plan.
     planned: Option<u64>,
     runs: Vec<Row>,
     /// Whether the whole has its result.

@@ -12,8 +12,8 @@ use cyclr::Spec;
 use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
 
 use super::folder::{Begin, Folder, Manifest};
-use super::record::{ArmOutcome, Conclusion, Range, Record};
-use super::{BoundsSource, Plan, analyse, bounds, export, text};
+use super::record::{ArmOutcome, Conclusion, RaceEnd, Range, Record};
+use super::{BoundsSource, Plan, bounds, export, text};
 use crate::find::FindEvent;
 use crate::obeyed::Beginning;
 use crate::{Error, Event, Interrupt, Pace, Watch};
@@ -83,6 +83,11 @@ pub enum CompareEvent {
         /// What the trainer said.
         reason: String,
     },
+    /// A verdict of a race is open, so further seeds follow.
+    Open {
+        /// The seeds so far.
+        seeds: usize,
+    },
     /// A run is over, or was already.
     Over {
         /// Which.
@@ -119,7 +124,7 @@ pub struct RunName {
 /// jobs and however often it was stopped.
 ///
 /// The plan of a folder that was begun must be the same; seeds may be added at its end, and are
-/// marked if results were known.
+/// marked if results were known. A race takes none beyond those that it declares.
 ///
 /// # Errors
 /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::Undecidable`] for a plan that cannot be carried
@@ -214,13 +219,11 @@ impl Comparing<'_> {
                 spec: outcome.spec.clone(),
             });
         }
-        self.final_runs(&mut arms, observer)?;
+        let race = self.final_runs(&mut arms, observer)?;
         if self.info.whole_runs.is_some() {
-            check_alike(&arms)?;
             pace = paced(&arms);
         }
-        analyse::compare_arms(&mut arms, &self.plan, &self.info, &self.objective)?;
-        let record = self.record(pace, about, range, arms);
+        let record = self.record(pace, about, range, arms, race);
         let winner = export::winner_toml(&record)?;
         self.folder.finish(&record, winner.as_deref())?;
         Ok(record)
@@ -232,6 +235,7 @@ impl Comparing<'_> {
         mut about: BTreeMap<String, String>,
         range: Option<Range>,
         arms: Vec<ArmOutcome>,
+        race: Option<RaceEnd>,
     ) -> Record {
         let places = self.places.lock().expect("no panic while it is held");
         about.extend(places.describe());
@@ -243,6 +247,7 @@ impl Comparing<'_> {
             pace,
             range,
             arms,
+            race,
             conclusion: Conclusion::default(),
         };
         record.conclusion = text::conclusion(&record);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use cyclr::Spec;
 use cyclr::trainer::{Metrics, Objective};
 
-use super::{CompareEvent, Comparing, Observer, RunName};
-use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RunOutcome};
+use super::{CompareEvent, Comparing, Observer, RunName, check_alike};
+use crate::compare::analyse;
+use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::store::{Stage, read_events, stage};
 use crate::{
@@ -25,38 +26,67 @@ pub(super) struct Job {
 }
 
 impl Comparing<'_> {
-    /// Makes every arm's final runs, at every budget on every seed, and puts them into the arms.
+    /// Makes every arm's final runs, at every budget, and its verdicts. In a race they are made look
+    /// by look, from the values of all seeds so far, until it ends.
     pub(super) fn final_runs(
         &self,
         arms: &mut [ArmOutcome],
         observer: Observer,
+    ) -> Result<Option<RaceEnd>, Error> {
+        for (n, arm) in arms.iter_mut().enumerate() {
+            let budgets = self.plan.budgets.iter().map(|&fraction| BudgetOutcome {
+                spec: None,
+                updates: self.plan.updates_of(&self.plan.arms[n], fraction),
+                runs: Vec::new(),
+                samples: None,
+                against: Vec::new(),
+            });
+            arm.budgets = budgets.collect();
+        }
+        let mut made = 0;
+        for seeds in self.plan.looks() {
+            self.runs_of(&self.plan.seeds[made..seeds], arms, observer)?;
+            if self.info.whole_runs.is_some() {
+                check_alike(arms)?;
+            }
+            analyse::compare_arms(arms, &self.plan, &self.info, &self.objective)?;
+            let race = self.plan.race.as_ref();
+            let end = race.and_then(|race| RaceEnd::of(race, arms, seeds));
+            if end.is_some() || race.is_none() {
+                return Ok(end);
+            }
+            observer(&CompareEvent::Open { seeds });
+            made = seeds;
+        }
+        unreachable!("a race ends with its last look")
+    }
+
+    /// Makes every arm's final runs on these seeds, and puts them behind those it has.
+    fn runs_of(
+        &self,
+        seeds: &[u64],
+        arms: &mut [ArmOutcome],
+        observer: Observer,
     ) -> Result<(), Error> {
         let mut jobs = Vec::new();
-        for &fraction in &self.plan.budgets {
+        for (place, &fraction) in self.plan.budgets.iter().enumerate() {
             for (n, arm) in arms.iter_mut().enumerate() {
-                let mut budget = BudgetOutcome {
-                    spec: None,
-                    updates: self.plan.updates_of(&self.plan.arms[n], fraction),
-                    runs: Vec::new(),
-                    samples: None,
-                    against: Vec::new(),
-                };
                 if let Some(spec) = &arm.spec {
-                    let planned = self.plan.seeds.iter();
+                    let planned = seeds.iter();
                     let planned = planned.map(|&seed| self.job(n, spec, fraction, seed, None));
                     let planned = planned.collect::<Result<Vec<_>, _>>()?;
-                    budget.spec = planned.first().map(|job| job.task.spec.clone());
+                    arm.budgets[place].spec = planned.first().map(|job| job.task.spec.clone());
                     jobs.extend(planned);
                 }
-                arm.budgets.push(budget);
             }
         }
         let outcomes = self.run(&jobs, false, observer)?;
         let mut runs = self.outcomes(&jobs, outcomes)?.into_iter();
         for place in 0..self.plan.budgets.len() {
             for arm in &mut *arms {
-                let seeds = arm.spec.as_ref().map_or(0, |_| self.plan.seeds.len());
-                arm.budgets[place].runs = runs.by_ref().take(seeds).collect();
+                let count = arm.spec.as_ref().map_or(0, |_| seeds.len());
+                let made = runs.by_ref().take(count);
+                arm.budgets[place].runs.extend(made);
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::compare::plan::Plan;
 impl Record {
     /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
     pub(in crate::compare) fn check_places(&self) -> Result<(), &'static str> {
-        check_outcomes(&self.plan, &self.arms)?;
+        check_outcomes(&self.plan, self.seeds_run()?, &self.arms)?;
         let arms = self.arms.len();
         if self.conclusion.table.len() != arms {
             return Err("the table does not have the arms of the plan");
@@ -20,11 +20,22 @@ impl Record {
         }
         Ok(())
     }
+
+    /// How many of the plan's seeds ran.
+    fn seeds_run(&self) -> Result<usize, &'static str> {
+        let looks = self.plan.looks();
+        match self.race {
+            None if self.plan.race.is_none() => Ok(self.plan.seeds.len()),
+            Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
+            _ => Err("it is no race of the plan's looks, or does not say how the race ended"),
+        }
+    }
 }
 
-/// Refuses outcomes that are not those of the plan's arms, budgets and seeds.
+/// Refuses outcomes that are not those of the plan's arms and budgets, on so many of its seeds.
 pub(in crate::compare) fn check_outcomes(
     plan: &Plan,
+    seeds: usize,
     arms: &[ArmOutcome],
 ) -> Result<(), &'static str> {
     if plan.arms.len() != arms.len() || plan.reference >= arms.len() {
@@ -42,9 +53,9 @@ pub(in crate::compare) fn check_outcomes(
         }
         for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
             // An arm that diverged at every rate that was tried has no spec and no runs.
-            let seeds = budget.spec.as_ref().map_or(0, |_| plan.seeds.len());
-            if budget.runs.len() != seeds {
-                return Err("an arm does not have a run for each seed of the plan");
+            let runs = budget.spec.as_ref().map_or(0, |_| seeds);
+            if budget.runs.len() != runs {
+                return Err("an arm does not have a run for each seed");
             }
             if budget.updates != plan.updates_of(declared, fraction) {
                 return Err("an arm does not have the updates that the plan gives it");

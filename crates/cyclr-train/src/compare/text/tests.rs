@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use cyclr::trainer::{Direction, Metric, Metrics, Objective, TrainerInfo, Unit};
 
-use super::super::record::{FinalValues, RunOutcome, Trial, Tuning};
+use cyclr::stats::Race;
+
+use super::super::record::{FinalValues, RaceEnd, RunOutcome, Trial, Tuning};
 use super::super::{Arm, BoundsSource, Plan};
 use super::*;
 use crate::compare::record::ArmOutcome;
@@ -69,6 +71,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
             snapshots: false,
             given_weights: false,
             averages: false,
+            ensembles: false,
             objective: Some(objective.clone()),
             whole_runs: None,
         },
@@ -81,6 +84,7 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
         },
         range: None,
         arms: arms.iter().map(|arm| outcome(&objective, arm)).collect(),
+        race: None,
         conclusion: Conclusion::default(),
         objective,
         plan,
@@ -491,4 +495,41 @@ fn all_diverged_is_said_first() {
     let conclusion = record(loss(), &arms).conclusion;
     assert_eq!(conclusion.headline, "no winner: every arm diverged");
     assert_eq!(conclusion.winner, None);
+}
+
+/// The interval is 1.5 ± t·0.1·√(8/7)/√8, where t is scipy's `t.ppf(0.992, 7)`, 3.1568.
+#[test]
+fn a_race_says_how_many_seeds_it_took_and_why_it_ended() {
+    let raced = |other: &[f64], most: u64, because| {
+        let reference = [70.0; 8].map(Some);
+        let other = accuracies(other);
+        let arms: [Values<'_>; 2] = [
+            ("fixed", "fixed(lr=0.1)", &reference),
+            ("linear", "linear(lr=0.1)", &other),
+        ];
+        let mut record = unjudged(Objective::ACCURACY, &arms);
+        record.plan.seeds = (1..=most).collect();
+        record.plan.race = Some(Race::up_to(most).unwrap());
+        record.race = Some(RaceEnd { seeds: 8, because });
+        judge(&mut record);
+        record.conclusion
+    };
+    let far = [71.4, 71.6, 71.4, 71.6, 71.4, 71.6, 71.4, 71.6];
+    let decided = raced(&far, 16, WhyEnded::Decided);
+    assert_eq!(
+        decided.headline,
+        "linear wins: +1.50 points over fixed (1.38 to 1.62, n = 8)"
+    );
+    assert_eq!(
+        decided.notes[0],
+        "Race: 8 of at most 16 seeds, every verdict is decided. Intervals and verdicts allow for its looks at 4, 8, \
+         12 and 16 seeds."
+    );
+    let wide = [68.0, 73.0, 69.0, 72.0, 68.0, 73.0, 69.0, 72.0];
+    let open = raced(&wide, 8, WhyEnded::MostSeeds);
+    assert!(
+        open.notes[0].starts_with("Race: all 8 seeds, linear still undecided. "),
+        "{:?}",
+        open.notes
+    );
 }
