@@ -64,6 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         snapshots: true,
         given_weights: false,
         averages: false,
+        ensembles: false,
         objective: None,
         whole_runs: None,
     };

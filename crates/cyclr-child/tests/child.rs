@@ -53,6 +53,7 @@ fn train() -> Vec<f64> {
         snapshots: true,
         given_weights: false,
         averages: false,
+        ensembles: false,
         objective: None,
         whole_runs: None,
     };
