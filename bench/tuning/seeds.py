@@ -93,6 +93,13 @@ def chosen(bank, seeds, most, rule):
     return rates, statistics.mean(search.cost() for search in searches.values())
 
 
+def lost(bank, arm, rate, tuned):
+    """Points of test accuracy below the arm's best rate, by the seeds that tuning did not see."""
+    unseen = [seed for seed in TUNING + FINAL if seed not in tuned]
+    best = max(schemes.test(bank, arm, other, unseen) for other in RATES[arm])
+    return best - schemes.test(bank, arm, rate, unseen)
+
+
 def main():
     if "--study" in sys.argv:
         return study()
@@ -100,30 +107,33 @@ def main():
         schemes.write(sys.argv[-1], BANK)
     bank = schemes.read(BANK)
     finals = {key: {seed: runs[seed] for seed in FINAL} for key, runs in bank.items()}
-    pairs = list(itertools.batched(TUNING, 2)) if sys.version_info >= (3, 12) else list(zip(TUNING[::2], TUNING[1::2]))
-    plans = [("one seed", [[seed] for seed in TUNING]), ("two seeds", [list(pair) for pair in pairs])]
-    print("| tuned on | rule | n | runs an arm | triangular2 | linear | sd of ln2 rate | both better | mixed | both undecided |")
-    for (words, tuned), most, (name, rule) in itertools.product(plans, [4], RULES.items()):
-        choices = [chosen(bank, seeds, most, rule) for seeds in tuned]
+    pairs = [list(pair) for pair in zip(TUNING[::2], TUNING[1::2])]
+    plans = [("one seed", [[seed] for seed in TUNING]), ("two seeds", pairs)]
+    print("| tuned on | rule | n | runs an arm | triangular2 | linear | points lost by fixed, triangular2, linear | sd of the rate, octaves | both better | mixed | both undecided |")
+    for (words, tuned), (name, rule) in itertools.product(plans, RULES.items()):
+        choices = [chosen(bank, seeds, 4, rule) for seeds in tuned]
         judged = [repeats.judged(finals, rates) for rates, _ in choices]
         differences = zip(*(d for d, _ in judged))
         said = [f"{statistics.mean(d):+.2f} (sd {statistics.stdev(d):.2f})" for d in differences]
         spread = ", ".join(f"{statistics.stdev(rates[arm] / 2 for rates, _ in choices):.2f}" for arm in RATES)
+        below = [
+            statistics.mean(lost(bank, arm, rates[arm], seeds) for (rates, _), seeds in zip(choices, tuned)) for arm in RATES
+        ]
+        below = ", ".join(f"{points:.2f}" for points in below)
         verdicts = collections.Counter(verdict for _, verdict in judged)
         both = [verdicts[word, word] for word in ("better", "undecided")]
         mixed = len(judged) - sum(both)
         cost = statistics.mean(cost for _, cost in choices)
-        print(f"| {words} | {name} | {len(judged)} | {cost:.1f} | {said[0]} | {said[1]} | {spread} | {both[0]} | {mixed} | {both[1]} |")
-    errors = [error for error in standard_errors(finals)]
-    print(f"standard error over final seeds: {statistics.mean(errors):.2f} (mean over rates)")
+        print(f"| {words} | {name} | {len(judged)} | {cost:.1f} | {said[0]} | {said[1]} | {below} | {spread} | {both[0]} | {mixed} | {both[1]} |")
+    errors = [error for seed in TUNING for error in standard_errors(finals, chosen(bank, [seed], 4, trough)[0])]
+    print(f"standard error of a difference over the final seeds: {statistics.mean(errors):.2f} (mean, centre of the trough)")
 
 
-def standard_errors(finals):
-    """Of the difference from the fixed rate at its default best, over the final seeds, at every rate."""
-    for (arm, rate, _), runs in finals.items():
-        if arm != "fixed" and abs(rate) <= 2:
-            pairs = [runs[seed][1] - finals["fixed", -6, 1.0][seed][1] for seed in FINAL]
-            yield statistics.stdev(pairs) / len(pairs) ** 0.5
+def standard_errors(finals, rates):
+    """Of the two differences from the fixed rate, at the chosen rates."""
+    for arm in schemes.ARMS[1:]:
+        pairs = [finals[arm, rates[arm], 1.0][seed][1] - finals["fixed", rates["fixed"], 1.0][seed][1] for seed in FINAL]
+        yield statistics.stdev(pairs) / len(pairs) ** 0.5
 
 
 if __name__ == "__main__":

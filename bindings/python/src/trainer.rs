@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use cyclr::trainer::{
-    Average,     Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
+    Average, Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError, TrainerFactory,
     TrainerInfo, Unit,
 };
 use pyo3::exceptions::PyValueError;
