@@ -61,7 +61,13 @@ def driver(script, start):
 def test_a_whole_conversation(driver, tmp_path):
     info = driver.initialize(seed=3)
     expected = {"protocol": 1, "examples": 1000, "batch": 10, "validation": 100, "test": 100, "momentum": True}
-    expected |= {"weight_decay": False, "snapshots": True, "given_weights": False, "averages": False, "ensembles": False}
+    expected |= {
+        "weight_decay": False,
+        "snapshots": True,
+        "given_weights": False,
+        "averages": False,
+        "ensembles": False,
+    }
     assert info == expected
 
     made = driver.updates(5)

@@ -23,9 +23,9 @@ from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._average import Average, norms_of, one_pass
-from cyclr.torch._ensemble import Ensemble, can_average
 from cyclr.torch._batches import Batches, Forward, batch_size
 from cyclr.torch._distributed import agreed, rank, world_size
+from cyclr.torch._ensemble import Ensemble, can_average
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._registered import unregistered
