@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 
 use bank::Bank;
 use judge::{Judged, judge};
-use problems::{PROBLEMS, Problem, Use};
+use problems::{CHILDREN, PROBLEMS, Problem, Use};
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -38,7 +38,8 @@ fn main() -> Result<()> {
         ["cycles", bank, cifar, names @ ..] => {
             let (folder, problems) = (Path::new(bank), named(names)?);
             for problem in &problems {
-                cycles::make(&judge(problem, folder, cifar, false)?, folder, cifar)?;
+                let judged = judge(problem, folder, cifar, false)?;
+                cycles::make(problem, &judged, folder, cifar)?;
             }
             cycles::show(&problems, folder)
         }
@@ -55,13 +56,26 @@ fn main() -> Result<()> {
 fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
     let folder = Path::new(bank);
     // The memory of one problem's bank belongs to one thread.
+    let is_child = |name: &&&str| CHILDREN.iter().any(|child| child.name == **name);
+    let (children, engine): (Vec<&str>, Vec<&str>) = names.iter().partition(is_child);
     let judged: Vec<Judged> = std::thread::scope(|scope| {
         let work = |problem| scope.spawn(move || judge(problem, folder, cifar, others));
-        let (mut left, mut done) = (named(names)?, Vec::new());
+        let only_children = !names.is_empty() && engine.is_empty();
+        let mut left = if only_children {
+            Vec::new()
+        } else {
+            named(&engine)?
+        };
+        let mut done = Vec::new();
         while !left.is_empty() {
             let now: Vec<_> = left.drain(..left.len().min(2)).map(work).collect();
             for thread in now {
                 done.push(thread.join().expect("a panic goes on here")?);
+            }
+        }
+        for child in CHILDREN {
+            if names.is_empty() || children.contains(&child.name) {
+                done.push(judge::read(child, folder, others)?);
             }
         }
         anyhow::Ok(done)
@@ -72,7 +86,7 @@ fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
         (Use::Scoring, "scoring"),
         (Use::Fresh, "scoring, fresh"),
     ] {
-        if judged.iter().any(|j| j.is(use_)) {
+        if judged.iter().any(|j| j.use_ == use_) {
             println!("\n## problems for {word}");
             report::summary(&judged, use_);
         }

@@ -1,8 +1,8 @@
 //! What the tests are worth, in tables.
 
-use cyclr::range::MAX_OVER_BASE;
+use cyclr::range::{Estimate, MAX_OVER_BASE};
 
-use crate::judge::{COSTS, Judged, Test};
+use crate::judge::{COSTS, Judged, OTHERS, Test};
 use crate::problems::Use;
 use crate::truth::POLICIES;
 
@@ -27,7 +27,7 @@ pub fn problems(all: &[Judged]) {
                 .collect();
             println!(
                 "{:16} {:3.0} % {:4.1} %  {:2} of {:2}  {:6.2}        {:4.2}    {probes:4.1}   {}",
-                judged.problem.name,
+                judged.name,
                 100.0 * cost,
                 100.0 * made,
                 rates.len(),
@@ -46,19 +46,19 @@ pub fn answers(all: &[Judged]) {
     for judged in all {
         for (cost, tests) in COSTS.iter().zip(&judged.tests) {
             for (n, test) in tests.iter().enumerate() {
-                let Ok(bounds) = test.answer else { continue };
+                let Some(max_lr) = test.answer else { continue };
                 let losses = test.probes.iter().filter_map(|probe| probe.loss);
                 let best = losses.fold(f64::INFINITY, f64::min);
                 let seeds = test.probes.iter().map(|p| p.probe.repeat + 1).max();
                 let first = test.probes[0];
                 println!(
                     "{},{},{cost},{n},{:.4},{:.6},{:.6},{:.6},{},{},{},{best:.4},{:.4}",
-                    judged.problem.name,
-                    judged.is(Use::Choosing),
+                    judged.name,
+                    judged.use_ == Use::Choosing,
                     test.cost,
-                    bounds.max_lr.value,
-                    bounds.max_lr.low,
-                    bounds.max_lr.high,
+                    max_lr.value,
+                    max_lr.low,
+                    max_lr.high,
                     first.probe.updates,
                     test.probes
                         .iter()
@@ -75,10 +75,10 @@ pub fn answers(all: &[Judged]) {
 
 /// Everything over the problems of one use.
 pub fn summary(all: &[Judged], use_: Use) {
-    let all: Vec<&Judged> = all.iter().filter(|judged| judged.is(use_)).collect();
+    let all: Vec<&Judged> = all.iter().filter(|judged| judged.use_ == use_).collect();
     for (c, cost) in COSTS.iter().enumerate() {
         let tests = || all.iter().flat_map(|judged| &judged.tests[c]);
-        let answers = tests().filter(|test| test.answer.is_ok()).count();
+        let answers = tests().filter(|test| test.answer.is_some()).count();
         println!(
             "\nat {:.0} %: {answers} answers of {}",
             100.0 * cost,
@@ -89,18 +89,15 @@ pub fn summary(all: &[Judged], use_: Use) {
                 judged.tests[c].iter().filter_map(Test::max_lr).collect()
             });
         }
-        let rules = all
-            .first()
-            .map_or(0, |judged| judged.tests[c][0].others.len());
-        for rule in 0..rules {
-            let name = all[0].tests[c][0].others[rule].0;
+        for (rule, name) in OTHERS.iter().enumerate() {
             let picks = |judged: &Judged| -> Vec<f64> {
-                judged.tests[c]
-                    .iter()
-                    .filter_map(|t| t.others[rule].1)
-                    .collect()
+                let tests = judged.tests[c].iter();
+                tests.filter_map(|test| test.others[rule]).collect()
             };
             let share = all.iter().map(|judged| picks(judged).len()).sum::<usize>();
+            if share == 0 {
+                continue;
+            }
             println!("  {name}: {share} answers");
             for (policy, name) in POLICIES.iter().enumerate().take(2) {
                 line(name, &all, policy, picks);
@@ -192,10 +189,9 @@ fn intervals(all: &[&Judged]) {
             .iter()
             .flatten()
             .enumerate()
-            .filter_map(|(n, t)| Some((n, t.answer.ok()?)))
+            .filter_map(|(n, t)| Some((n, t.answer?)))
         {
-            let (n, bounds) = test;
-            let (low, high) = (bounds.max_lr.low, bounds.max_lr.high);
+            let (n, Estimate { low, high, .. }) = test;
             widths.push(high / low);
             let seeds = judged.tests[0].len();
             for other in judged
@@ -213,7 +209,7 @@ fn intervals(all: &[&Judged]) {
         }
         let share = here as f64 / of as f64;
         if share < least.0 {
-            least = (share, judged.problem.name);
+            least = (share, judged.name);
         }
         (inside, pairs) = (inside + here, pairs + of);
     }
@@ -231,7 +227,7 @@ fn intervals(all: &[&Judged]) {
 pub fn bases(all: &[Judged], folder: &std::path::Path) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for judged in all {
-        let path = folder.join(format!("{}-bases.csv", judged.problem.name));
+        let path = folder.join(format!("{}-bases.csv", judged.name));
         if path.exists() {
             rows.extend(
                 std::fs::read_to_string(path)?
