@@ -74,17 +74,31 @@ def truth(cyclr, bank, problem):
 
 
 def answers(cyclr, bank, problem):
+    """The answer of each cost and seed; costs that buy the same updates, as small ones may, get the same answer."""
     path = bank / f"{problem}-answers.csv"
-    known = {(int(r["cost"]), int(r["seed"])) for r in rows(path)}
+    paid = {cost: find(cyclr, problem, cost, 0, "--plan")["updates"] for cost in COSTS}
     for cost in COSTS:
         for seed in (1000 + 10 * k for k in range(TESTS)):
-            if (cost, seed) in known:
+            known = [r for r in rows(path) if int(r["seed"]) == seed]
+            if any(int(r["cost"]) == cost for r in known):
                 continue
-            command = [cyclr, "find", "--budget", str(PROBLEMS[problem][0]), "--fraction", str(cost), "--seed", str(seed), "--json"]
-            done = subprocess.run([*command, *child(problem)], capture_output=True, text=True)
-            answer = json.loads(done.stdout.splitlines()[-1])
-            low, high = answer.get("max_interval", ("", ""))
-            append(path, "cost,seed,max_lr,low,high,updates", (cost, seed, answer.get("max_lr", ""), low, high, answer["updates"]))
+            same = [r for r in known if paid[int(r["cost"])] == paid[cost]]
+            row = list(same[0].values())[2:] if same else answered(find(cyclr, problem, cost, seed))
+            append(path, "cost,seed,max_lr,low,high,updates", (cost, seed, *row))
+
+
+def find(cyclr, problem, cost, seed, *more):
+    budget = PROBLEMS[problem][0]
+    command = [cyclr, "find", "--budget", str(budget), "--fraction", str(cost), "--seed", str(seed), "--json", *more]
+    done = subprocess.run([*command, *child(problem)], capture_output=True, text=True)
+    if not done.stdout:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def answered(answer):
+    """The bounds, empty where there is no reliable answer, and the updates made."""
+    return answer.get("max_lr", ""), *answer.get("max_interval", ("", "")), answer["updates"]
 
 
 def sweeps(_cyclr, bank, problem):

@@ -6,6 +6,7 @@ mod judge;
 mod probes;
 mod problems;
 mod report;
+mod table;
 mod truth;
 
 use std::path::Path;
@@ -27,6 +28,10 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["judge", bank, cifar, names @ ..] => show(bank, cifar, names, false),
+        ["table", bank, cifar, names @ ..] => {
+            table::print(&judge_all(bank, cifar, names, true)?);
+            Ok(())
+        }
         ["answers", bank, cifar, names @ ..] => {
             let folder = Path::new(bank);
             let judge = |problem| judge(problem, folder, cifar, false);
@@ -48,24 +53,25 @@ fn main() -> Result<()> {
             probes::answer(&mut Bank::open(problem, Path::new(bank), cifar)?)
         }
         _ => bail!(
-            "give truth, judge, beside, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
+            "give truth, judge, beside, table, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
         ),
     }
 }
 
-fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
+/// Judges the named problems, two at a time.
+fn judge_all(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<Vec<Judged>> {
     let folder = Path::new(bank);
-    // The memory of one problem's bank belongs to one thread.
     let is_child = |name: &&&str| CHILDREN.iter().any(|child| child.name == **name);
     let (children, engine): (Vec<&str>, Vec<&str>) = names.iter().partition(is_child);
-    let judged: Vec<Judged> = std::thread::scope(|scope| {
+    let only_children = !names.is_empty() && engine.is_empty();
+    let mut left = if only_children {
+        Vec::new()
+    } else {
+        named(&engine)?
+    };
+    // The memory of one problem's bank belongs to one thread.
+    std::thread::scope(|scope| {
         let work = |problem| scope.spawn(move || judge(problem, folder, cifar, others));
-        let only_children = !names.is_empty() && engine.is_empty();
-        let mut left = if only_children {
-            Vec::new()
-        } else {
-            named(&engine)?
-        };
         let mut done = Vec::new();
         while !left.is_empty() {
             let now: Vec<_> = left.drain(..left.len().min(2)).map(work).collect();
@@ -78,8 +84,12 @@ fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
                 done.push(judge::read(child, folder, others)?);
             }
         }
-        anyhow::Ok(done)
-    })?;
+        Ok(done)
+    })
+}
+
+fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
+    let judged = judge_all(bank, cifar, names, others)?;
     report::problems(&judged);
     for (use_, word) in [
         (Use::Choosing, "choosing"),
@@ -91,7 +101,7 @@ fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
             report::summary(&judged, use_);
         }
     }
-    report::bases(&judged, folder)
+    report::bases(&judged, Path::new(bank))
 }
 
 fn named(names: &[&str]) -> Result<Vec<&'static Problem>> {

@@ -110,10 +110,7 @@ pub fn summary(all: &[Judged], use_: Use) {
 }
 
 fn line(name: &str, all: &[&Judged], policy: usize, rates: impl Fn(&Judged) -> Vec<f64>) {
-    let regrets: Vec<Vec<f64>> = all
-        .iter()
-        .filter_map(|judged| judged.regrets(policy, rates(judged).into_iter()))
-        .collect();
+    let regrets = regrets_of(all, policy, rates);
     if regrets.is_empty() {
         return;
     }
@@ -127,19 +124,21 @@ fn line(name: &str, all: &[&Judged], policy: usize, rates: impl Fn(&Judged) -> V
     );
 }
 
+/// The points lost, by problem, where there is a truth and an answer.
+pub fn regrets_of(
+    all: &[&Judged],
+    policy: usize,
+    rates: impl Fn(&Judged) -> Vec<f64>,
+) -> Vec<Vec<f64>> {
+    all.iter()
+        .filter_map(|judged| judged.regrets(policy, rates(judged).into_iter()))
+        .collect()
+}
+
 /// How far the geometric means of two costs lie apart.
 fn between_costs(all: &[&Judged]) {
     for (a, b) in [(0, 1), (1, 2), (0, 2)] {
-        let centre = |tests: &[Test]| mean(tests.iter().filter_map(Test::max_lr).map(f64::ln));
-        let ratios: Vec<f64> = all
-            .iter()
-            .map(|judged| {
-                (centre(&judged.tests[a]) - centre(&judged.tests[b]))
-                    .abs()
-                    .exp()
-            })
-            .filter(|ratio| ratio.is_finite())
-            .collect();
+        let ratios = cost_ratios(all, a, b);
         println!(
             "\nratio of {:.0} % to {:.0} % (means over seeds): median {:.2}, worst {:.2}, {} of {} within 1.3",
             100.0 * COSTS[a],
@@ -152,15 +151,22 @@ fn between_costs(all: &[&Judged]) {
     }
 }
 
+/// The ratio of the geometric means of two costs, 1 or more, for each problem that was answered at both.
+pub fn cost_ratios(all: &[&Judged], a: usize, b: usize) -> Vec<f64> {
+    let centre = |tests: &[Test]| mean(tests.iter().filter_map(Test::max_lr).map(f64::ln));
+    let ratio = |judged: &&Judged| {
+        let apart = centre(&judged.tests[a]) - centre(&judged.tests[b]);
+        apart.abs().exp()
+    };
+    all.iter()
+        .map(ratio)
+        .filter(|ratio| ratio.is_finite())
+        .collect()
+}
+
 fn between_seeds(all: &[&Judged]) {
     for (c, cost) in COSTS.iter().enumerate() {
-        let mut ratios = Vec::new();
-        for judged in all {
-            let rates: Vec<f64> = judged.tests[c].iter().filter_map(Test::max_lr).collect();
-            for (n, a) in rates.iter().enumerate() {
-                ratios.extend(rates[..n].iter().map(|b| (a / b).ln().abs().exp()));
-            }
-        }
+        let ratios = seed_ratios(all, c);
         let within = |limit: f64| {
             100.0 * ratios.iter().filter(|r| **r <= limit).count() as f64 / ratios.len() as f64
         };
@@ -177,34 +183,57 @@ fn between_seeds(all: &[&Judged]) {
     }
 }
 
+/// The ratio of each pair of answers to one problem, 1 or more.
+pub fn seed_ratios(all: &[&Judged], cost: usize) -> Vec<f64> {
+    let mut ratios = Vec::new();
+    for judged in all {
+        let rates: Vec<f64> = judged.tests[cost].iter().filter_map(Test::max_lr).collect();
+        for (n, a) in rates.iter().enumerate() {
+            ratios.extend(rates[..n].iter().map(|b| (a / b).ln().abs().exp()));
+        }
+    }
+    ratios
+}
+
 /// Whether the answers of other seeds at any cost lie in the interval.
 fn intervals(all: &[&Judged]) {
+    let held = coverage(all);
+    println!(
+        "interval of max_lr: holds the answer of another seed at any cost in {:.1} % of {} pairs (least: {:.1} %, {}); ratio of its ends: median {:.2}, 90 % {:.2}",
+        100.0 * held.inside as f64 / held.pairs as f64,
+        held.pairs,
+        100.0 * held.least.0,
+        held.least.1,
+        quantile(&held.widths, 0.5),
+        quantile(&held.widths, 0.9)
+    );
+}
+
+/// What the intervals hold.
+pub struct Coverage {
+    /// Pairs of an interval and another seed's answer in it.
+    pub inside: usize,
+    pub pairs: usize,
+    /// The least share of a problem's pairs, and its name.
+    pub least: (f64, &'static str),
+    /// The ratio of each interval's ends.
+    pub widths: Vec<f64>,
+}
+
+pub fn coverage(all: &[&Judged]) -> Coverage {
     let (mut inside, mut pairs) = (0, 0);
-    let mut widths = Vec::new();
-    let mut least = (f64::INFINITY, "");
+    let (mut widths, mut least) = (Vec::new(), (f64::INFINITY, ""));
     for judged in all {
+        let seeds = judged.tests[0].len();
+        let answers: Vec<(usize, Estimate)> = (judged.tests.iter().flatten().enumerate())
+            .filter_map(|(n, test)| Some((n % seeds, test.answer?)))
+            .collect();
         let (mut here, mut of) = (0, 0);
-        for test in judged
-            .tests
-            .iter()
-            .flatten()
-            .enumerate()
-            .filter_map(|(n, t)| Some((n, t.answer?)))
-        {
-            let (n, Estimate { low, high, .. }) = test;
+        for (seed, Estimate { low, high, .. }) in &answers {
             widths.push(high / low);
-            let seeds = judged.tests[0].len();
-            for other in judged
-                .tests
-                .iter()
-                .flatten()
-                .enumerate()
-                .filter(|(m, _)| m % seeds != n % seeds)
-            {
-                if let Some(lr) = other.1.max_lr() {
-                    of += 1;
-                    here += usize::from((low..=high).contains(&lr));
-                }
+            for (_, other) in answers.iter().filter(|(other, _)| other != seed) {
+                of += 1;
+                here += usize::from((*low..=*high).contains(&other.value));
             }
         }
         let share = here as f64 / of as f64;
@@ -213,14 +242,12 @@ fn intervals(all: &[&Judged]) {
         }
         (inside, pairs) = (inside + here, pairs + of);
     }
-    println!(
-        "interval of max_lr: holds the answer of another seed at any cost in {:.1} % of {pairs} pairs (least: {:.1} %, {}); ratio of its ends: median {:.2}, 90 % {:.2}",
-        100.0 * inside as f64 / pairs as f64,
-        100.0 * least.0,
-        least.1,
-        quantile(&widths, 0.5),
-        quantile(&widths, 0.9)
-    );
+    Coverage {
+        inside,
+        pairs,
+        least,
+        widths,
+    }
 }
 
 /// The accuracy of bases at a fixed share of the best peak.
@@ -268,7 +295,7 @@ pub fn bases(all: &[Judged], folder: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
     sum / n
 }
@@ -279,11 +306,11 @@ fn deviation(values: &[f64]) -> f64 {
     (squares / (values.len() as f64 - 1.0)).sqrt()
 }
 
-fn most(values: &[f64]) -> f64 {
+pub fn most(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::MIN, f64::max)
 }
 
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {
