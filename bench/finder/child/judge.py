@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # Updates, peaks.
-PROBLEMS = {"teacher": (1500, range(-12, -2)), "counting": (2000, range(-13, 2))}
+PROBLEMS = {"teacher": (1500, range(-12, -2)), "counting": (2000, range(-13, 4))}
 COSTS, TESTS = (5, 10, 20), 12
 POLICIES = {
     "linear": "warmup(5%) then linear(lr={peak})",

@@ -16,7 +16,11 @@ pub fn problems(all: &[Judged]) {
             let rates: Vec<f64> = tests.iter().filter_map(Test::max_lr).collect();
             let logs: Vec<f64> = rates.iter().map(|lr| lr.ln()).collect();
             let made = mean(tests.iter().map(|test| test.cost));
-            let probes = mean(tests.iter().map(|test| test.probes.len() as f64));
+            // Answers that were only recorded have none.
+            let probes = match mean(tests.iter().map(|test| test.probes.len() as f64)) {
+                0.0 => String::from("-"),
+                probes => format!("{probes:.1}"),
+            };
             let regrets: Vec<String> = (0..3)
                 .map(
                     |policy| match judged.regrets(policy, rates.iter().copied()) {
@@ -26,7 +30,7 @@ pub fn problems(all: &[Judged]) {
                 )
                 .collect();
             println!(
-                "{:16} {:3.0} % {:4.1} %  {:2} of {:2}  {:6.2}        {:4.2}    {probes:4.1}   {}",
+                "{:16} {:3.0} % {:4.1} %  {:2} of {:2}  {:6.2}        {:4.2}    {probes:>4}   {}",
                 judged.name,
                 100.0 * cost,
                 100.0 * made,
