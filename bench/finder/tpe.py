@@ -3,9 +3,13 @@
     venv/bin/python tpe.py CIFAR PROBLEM...
 
 Only at 10 % of the budget. Each trial is a short training (linear to zero) at a rate from 1e-7 to 10, in half octaves; the best trial's rate is the answer.
-It is written to bank/NAME-tpe.csv. Needs `cargo build --release` first, and optuna (requirements.txt).
+It is written to bank/NAME-tpe.csv. Needs `cargo build --release` first, and optuna (requirements.txt). The problems in child need
+their answers first (child/judge.py); they are trained here, without a process of their own.
 """
 
+import csv
+import importlib
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +19,9 @@ import optuna
 HERE = Path(__file__).parent
 STEPS = (-46, 6)
 COST = "0.1"
+# As crates/cyclr/src/range/allowance.rs has it.
+SHORTEST_PROBE, FEWEST_EXAMPLES = 40, 1500
+sys.path.insert(0, str(HERE / "child"))
 
 
 class Probes:
@@ -27,7 +34,7 @@ class Probes:
         while row := self.process.stdout.readline().strip():
             cost, seed, updates, length = row.split(",")
             if cost == COST:
-                self.tests.append((cost, int(seed), int(updates), int(length)))
+                self.tests.append((int(seed), int(updates), int(length)))
 
     def loss(self, length, step, seed):
         self.process.stdin.write(f"{length},{step},{seed}\n")
@@ -37,6 +44,31 @@ class Probes:
     def end(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class ChildProbes:
+    """The same of a net in numpy."""
+
+    def __init__(self, problem):
+        self.net = importlib.import_module(problem).Net
+        rows = csv.DictReader((HERE / f"bank/{problem}-answers.csv").open())
+        length = max(SHORTEST_PROBE, math.ceil(FEWEST_EXAMPLES / self.net.BATCH))
+        self.tests = [(int(r["seed"]), int(r["updates"]), length) for r in rows if int(r["cost"]) == round(100 * float(COST))]
+
+    def loss(self, length, step, seed):
+        net, lr, losses = self.net(), 2 ** (step / 2), []
+        net.initialize(seed, 0, None)
+        warmup = max(length // 20, 1)
+        for update in range(length):
+            share = (update + 1) / warmup if update < warmup else (length - update) / (length - warmup)
+            losses.append(net.update(lr * share)[0]["value"])
+            if losses[-1] is None or losses[-1] > 1001 * losses[0]:
+                return math.inf
+        tail = losses[-max((length + 2) // 5, 3) :]
+        return sum(tail) / len(tail)
+
+    def end(self):
+        pass
 
 
 def answer(probes, seed, updates, length):
@@ -56,11 +88,11 @@ def answer(probes, seed, updates, length):
 def main(cifar, *problems):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for problem in problems:
-        probes = Probes(cifar, problem)
+        probes = ChildProbes(problem) if (HERE / f"child/{problem}.py").exists() else Probes(cifar, problem)
         rows = ["cost,seed,step"]
-        for cost, seed, updates, length in probes.tests:
+        for seed, updates, length in probes.tests:
             step = answer(probes, seed, updates, length)
-            rows.append(f"{cost},{seed},{'' if step is None else step}")
+            rows.append(f"{COST},{seed},{'' if step is None else step}")
         probes.end()
         (HERE / f"bank/{problem}-tpe.csv").write_text("\n".join(rows) + "\n")
 

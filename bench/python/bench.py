@@ -20,7 +20,7 @@ from tools import TESTS, silent
 HERE = Path(__file__).parent
 # Updates of the tests that are timed; those of torch-lr-finder, fastai and Lightning are their defaults.
 TIMED = {"cyclr": 300, "torch-lr-finder": 100, "fastai": 100, "Lightning": 100}
-LONG = {"cyclr": 3000}
+LONG = {"cyclr": 1000}
 # What records must share to stand in one table: the budget of a training, and what the tests' updates are divided by.
 FULL = {"train_updates": 500, "scale": 1}
 SMOKE = {"train_updates": 18, "scale": 10}

@@ -71,8 +71,8 @@ def facts(parts, settings):
         "One net, optimizer, loader and data set for all: Caffe's `cifar10_quick` with its initial weights, SGD with momentum 0.9 and",
         "weight decay 0.004 in one group, CIFAR-10's 50,000 training images (0 to 255 less the mean image) in random order, batch 100,",
         "f32, channels_last, CPU. Each tool runs with its own defaults, torch-lr-finder from the 1e-7 of its README. They differ most in",
-        "updates: at most 3,000 in 3 repeats for cyclr, 100 for the others; a sweep that diverges ends sooner. Of cyclr there is a row with",
-        "one repeat of 300 too. As by default, the repeats of one test start from the same weights.",
+        "updates: at most 1,000 for cyclr, 100 for the others; a sweep that diverges ends sooner. Of cyclr there is a row with 300 too. As",
+        "by default, its sweep and its probes start from the same weights.",
         "",
         "- **answers**: of the seeds, how many got one. **sd**: of log10 of the answers over those seeds, each with its own initial",
         "  weights and order of the data; in brackets its 95 % interval (chi-squared).",
@@ -91,8 +91,8 @@ def overhead_note(timed):
     return [
         "- **test / bare**: seconds of a whole test, from its objects to the answer with everything restored, over those of as many bare",
         f"  updates, in turn one before the other: median (quartiles; rounds), {timed['threads']} threads, load average {timed['load']:.1f} at the",
-        "  start (another program at work makes it worse). cyclr is timed with 3 repeats in 300 updates rather than 3,000,",
-        "  answer or not; torch-lr-finder with the plot that is the only way to its answer.",
+        "  start (another program at work makes it worse). cyclr is timed with 300 updates rather than 1,000, answer or not;",
+        "  torch-lr-finder with the plot that is the only way to its answer. A tool without a figure was not timed as it is now.",
     ]
 
 

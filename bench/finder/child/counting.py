@@ -1,73 +1,56 @@
-"""A net in PyTorch, as a child of cyclr: which of 4 kinds of tokens is the commonest in a sequence of 24?
+"""A net in numpy, as a child of cyclr: which of 4 kinds of tokens is the commonest in a sequence of 24?
 
 AdamW with weight decay 0.01, batch 50. Sequences are drawn with a fixed seed; 4,000 to learn from. An embedding, a layer of 64
-units with layer norm, and an output for each kind.
+units with layer norm and GELU, and an output for each kind.
 """
 
-import sys
-from pathlib import Path
+import numpy as np
 
-import torch
-import torch.nn.functional as F
-from torch import nn
+from training import Training, log_softmax, serve
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
-import cyclr_child
-
-BATCH, TOKENS, LENGTH, KINDS, WIDTH = 50, 32, 24, 4, 8
-TRAIN, HELD_OUT = 4000, 1000
+TOKENS, LENGTH, KINDS, WIDTH, HIDDEN = 32, 24, 4, 8, 64
 
 
-def data():
-    generator = torch.Generator().manual_seed(15)
-    tokens = torch.randint(TOKENS, (TRAIN + 2 * HELD_OUT, LENGTH), generator=generator)
-    return tokens, F.one_hot(tokens % KINDS, KINDS).sum(1).argmax(1)
+class Net(Training):
+    TRAIN, HELD_OUT, BATCH, DECAY = 4000, 1000, 50, 0.01
 
+    def data(self):
+        tokens = np.random.default_rng(15).integers(TOKENS, size=(self.TRAIN + 2 * self.HELD_OUT, LENGTH))
+        counts = np.stack([(tokens % KINDS == kind).sum(1) for kind in range(KINDS)], 1)
+        return tokens, counts.argmax(1)
 
-def counter():
-    hidden = [nn.Linear(LENGTH * WIDTH, 64), nn.LayerNorm(64), nn.GELU()]
-    return nn.Sequential(nn.Embedding(TOKENS, WIDTH), nn.Flatten(), *hidden, nn.Linear(64, KINDS))
+    def draw_weights(self):
+        def linear(rows, columns):
+            edge = rows**-0.5
+            return [self.random.uniform(-edge, edge, (rows, columns)), self.random.uniform(-edge, edge, columns)]
 
+        embedding = self.random.standard_normal((TOKENS, WIDTH))
+        return [embedding, *linear(LENGTH * WIDTH, HIDDEN), np.ones(HIDDEN), np.zeros(HIDDEN), *linear(HIDDEN, KINDS)]
 
-class Training:
-    def initialize(self, seed, data_seed, batch):
-        torch.set_num_threads(1)
-        torch.manual_seed(seed)
-        tokens, labels = data()
-        part = lambda a, b: (tokens[a:b], labels[a:b])
-        self.train = part(0, TRAIN)
-        self.splits = {"validation": part(TRAIN, TRAIN + HELD_OUT), "test": part(TRAIN + HELD_OUT, TRAIN + 2 * HELD_OUT)}
-        self.model = counter()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1.0, weight_decay=0.01)
-        self.order = torch.tensor([], dtype=torch.int64)
-        return {"examples": TRAIN, "batch": BATCH, "validation": HELD_OUT, "test": HELD_OUT}
+    def forward(self, tokens):
+        embedding, a, b, gain, shift, c, d = self.weights
+        flat = embedding[tokens].reshape(len(tokens), -1)
+        sums = flat @ a + b
+        size = np.sqrt(sums.var(1, keepdims=True) + 1e-5)
+        normed = (sums - sums.mean(1, keepdims=True)) / size
+        scaled = normed * gain + shift
+        bent = np.tanh(np.sqrt(2 / np.pi) * (scaled + 0.044715 * scaled**3))
+        hidden = scaled * (1 + bent) / 2
+        return (flat, size, normed, scaled, bent, hidden), log_softmax(hidden @ c + d)
 
-    def figures(self, scores, labels):
-        right = scores.argmax(1) == labels
-        loss = F.cross_entropy(scores, labels)
-        count = len(labels)
-        return loss, [cyclr_child.loss(loss.item(), count), cyclr_child.accuracy(right.sum(), count)], right.tolist()
-
-    def update(self, lr, momentum=None, weight_decay=None):
-        if len(self.order) < BATCH:
-            self.order = torch.randperm(TRAIN)
-        chosen, self.order = self.order[:BATCH], self.order[BATCH:]
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        loss, metrics, _ = self.figures(self.model(self.train[0][chosen]), self.train[1][chosen])
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return metrics
-
-    @torch.no_grad()
-    def evaluate(self, split):
-        self.model.eval()
-        tokens, labels = self.splits[split]
-        _, metrics, right = self.figures(self.model(tokens), labels)
-        self.model.train()
-        return metrics, right
+    def gradients(self, tokens, kept, scores):
+        flat, size, normed, scaled, bent, hidden = kept
+        embedding, a, _, gain, _, c, _ = self.weights
+        slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * scaled**2)
+        to_scaled = (scores @ c.T) * ((1 + bent) + scaled * (1 - bent**2) * slope) / 2
+        to_normed = to_scaled * gain
+        along = (to_normed * normed).mean(1, keepdims=True)
+        to_sums = (to_normed - to_normed.mean(1, keepdims=True) - normed * along) / size
+        to_embedding = np.zeros_like(embedding)
+        np.add.at(to_embedding, tokens, (to_sums @ a.T).reshape(*tokens.shape, WIDTH))
+        layer_norm = [(to_scaled * normed).sum(0), to_scaled.sum(0)]
+        return [to_embedding, flat.T @ to_sums, to_sums.sum(0), *layer_norm, hidden.T @ scores, scores.sum(0)]
 
 
 if __name__ == "__main__":
-    cyclr_child.serve(Training())
+    serve(Net())

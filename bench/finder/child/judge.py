@@ -1,24 +1,23 @@
 """Scores `cyclr find` on problems in Python, which cyclr trains through the child protocol.
 
-    python judge.py CYCLR BANK (truth | answers | show) PROBLEM...
+    python judge.py CYCLR BANK (truth | answers | sweeps) PROBLEM...
 
-CYCLR is the binary. Truth and answers go to BANK/NAME-truth.csv and BANK/NAME-answers.csv; what is there is not made again.
+CYCLR is the binary. What is made goes to BANK/NAME-truth.csv, -answers.csv and -sweeps.csv; what is there is not made again. Sweeps are
+for the rules that stand beside the test.
 """
 
 import csv
+import importlib
 import json
-import math
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Updates, peaks, policies, tests at each cost. Less than for problems of the engine: each run is a process.
-PROBLEMS = {
-    "teacher": (1500, range(-12, -2), ("linear", "triangular2", "triangular"), {10: 6}),
-    "counting": (400, range(-10, -3), ("linear", "triangular2"), {10: 6}),
-}
+# Updates, peaks.
+PROBLEMS = {"teacher": (1500, range(-12, -2)), "counting": (2000, range(-13, 4))}
+COSTS, TESTS = (5, 10, 20), 12
 POLICIES = {
     "linear": "warmup(5%) then linear(lr={peak})",
     "triangular2": "triangular2(base={base}, max={peak}, step={step})",
@@ -63,7 +62,7 @@ def train(cyclr, problem, policy, peak, seed):
 def truth(cyclr, bank, problem):
     """Every peak with one seed, and three where that loses less than five points."""
     path = bank / f"{problem}-truth.csv"
-    for policy in PROBLEMS[problem][2]:
+    for policy in POLICIES:
         for seed in range(SEEDS):
             known = [r for r in rows(path) if r["policy"] == policy]
             best = max((float(r["validation"]) for r in known), default=0)
@@ -75,73 +74,56 @@ def truth(cyclr, bank, problem):
 
 
 def answers(cyclr, bank, problem):
+    """The answer of each cost and seed; costs that buy the same updates, as small ones may, get the same answer."""
     path = bank / f"{problem}-answers.csv"
-    known = {(int(r["cost"]), int(r["seed"])) for r in rows(path)}
-    for cost, tests in PROBLEMS[problem][3].items():
-        for seed in (1000 + 10 * k for k in range(tests)):
-            if (cost, seed) in known:
+    paid = {cost: find(cyclr, problem, cost, 0, "--plan")["updates"] for cost in COSTS}
+    for cost in COSTS:
+        for seed in (1000 + 10 * k for k in range(TESTS)):
+            known = [r for r in rows(path) if int(r["seed"]) == seed]
+            if any(int(r["cost"]) == cost for r in known):
                 continue
-            command = [cyclr, "find", "--budget", str(PROBLEMS[problem][0]), "--fraction", str(cost), "--seed", str(seed), "--json"]
-            done = subprocess.run([*command, *child(problem)], capture_output=True, text=True)
-            answer = json.loads(done.stdout.splitlines()[-1])
-            low, high = answer.get("max_interval", ("", ""))
-            append(path, "cost,seed,max_lr,low,high,updates", (cost, seed, answer.get("max_lr", ""), low, high, answer["updates"]))
+            same = [r for r in known if paid[int(r["cost"])] == paid[cost]]
+            row = list(same[0].values())[2:] if same else answered(find(cyclr, problem, cost, seed))
+            append(path, "cost,seed,max_lr,low,high,updates", (cost, seed, *row))
 
 
-def show(bank, problem):
-    all_rows = [r for r in rows(bank / f"{problem}-answers.csv")]
-    for cost in PROBLEMS[problem][3]:
-        found = [r for r in all_rows if int(r["cost"]) == cost]
-        rates = [float(r["max_lr"]) for r in found if r["max_lr"]]
-        logs = [math.log2(rate) for rate in rates]
-        mean = sum(logs) / len(logs)
-        sd = math.log(2) * math.sqrt(sum((x - mean) ** 2 for x in logs) / (len(logs) - 1))
-        made = sum(int(r["updates"]) for r in found) / len(found) / PROBLEMS[problem][0]
-        regrets = []
-        for policy in PROBLEMS[problem][2]:
-            cells = truth_cells(bank, problem, policy)
-            lost = [best(cells) - accuracy(cells, x) for x in logs]
-            regrets.append(f"{policy} {sum(lost) / len(lost):.2f}/{max(lost):.2f}")
-        print(f"{problem} {cost} % (made {100 * made:.1f}): {len(rates)} of {len(found)}, log2 {mean:.2f}, sd ln {sd:.2f}; {', '.join(regrets)}")
-    inside, pairs, ratios = held(all_rows)
-    print(f"  the interval holds {inside} of {pairs} answers of other seeds; median ratio of its ends {ratios[len(ratios) // 2]:.2f}")
+def find(cyclr, problem, cost, seed, *more):
+    budget = PROBLEMS[problem][0]
+    command = [cyclr, "find", "--budget", str(budget), "--fraction", str(cost), "--seed", str(seed), "--json", *more]
+    done = subprocess.run([*command, *child(problem)], capture_output=True, text=True)
+    if not done.stdout:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def held(all_rows):
-    answered = [r for r in all_rows if r["max_lr"]]
-    pairs = [(a, b) for a in answered for b in answered if a["seed"] != b["seed"]]
-    inside = sum(float(a["low"]) <= float(b["max_lr"]) <= float(a["high"]) for a, b in pairs)
-    return inside, len(pairs), sorted(float(r["high"]) / float(r["low"]) for r in answered)
+def answered(answer):
+    """The bounds, empty where there is no reliable answer, and the updates made."""
+    return answer.get("max_lr", ""), *answer.get("max_interval", ("", "")), answer["updates"]
 
 
-def truth_cells(bank, problem, policy):
-    cells = {}
-    for r in rows(bank / f"{problem}-truth.csv"):
-        if r["policy"] == policy:
-            cells.setdefault(int(r["log2_peak"]), []).append(50 * (float(r["validation"]) + float(r["test"])))
-    return cells
-
-
-def best(cells):
-    """As truth.rs has it: of each seed's cells the one that the other seeds call the best."""
-    whole = [c for c in cells.values() if len(c) == SEEDS and max(c) - min(c) < 5]
-    return sum(max(whole, key=lambda c: sum(c) - c[k])[k] for k in range(SEEDS)) / SEEDS
-
-
-def accuracy(cells, x):
-    mean = {peak: sum(values) / len(values) for peak, values in cells.items()}
-    low, high = math.floor(x), math.floor(x) + 1
-    if low < min(mean):
-        return mean[min(mean)]
-    if high > max(mean):
-        return mean[max(mean)]
-    return mean[low] + (mean[high] - mean[low]) * (x - low)
+def sweeps(_cyclr, bank, problem):
+    """A sweep for each answer, of as many updates, in this process; it ends as one of cyclr does."""
+    path = bank / f"{problem}-sweeps.csv"
+    known = {(r["updates"], r["seed"]) for r in rows(path)}
+    for answer in rows(bank / f"{problem}-answers.csv"):
+        updates, seed = answer["updates"], answer["seed"]
+        if (updates, seed) in known:
+            continue
+        known.add((updates, seed))
+        net, losses = importlib.import_module(problem).Net(), []
+        net.initialize(int(seed), 0, None)
+        for update in range(int(updates)):
+            lr = 1e-7 * 1e8 ** (update / (int(updates) - 1))
+            loss, accuracy = net.update(lr)
+            if loss["value"] is None:
+                break
+            losses.append(loss["value"])
+            append(path, "updates,seed,lr,loss,correct,count", (updates, seed, lr, loss["value"], accuracy["correct"], accuracy["count"]))
+            if sum(losses[-5:]) > 4 * sum(losses[:5]):
+                break
 
 
 if __name__ == "__main__":
     cyclr, bank, what, *problems = sys.argv[1:]
     for problem in problems:
-        if what == "show":
-            show(Path(bank), problem)
-        else:
-            {"truth": truth, "answers": answers}[what](cyclr, Path(bank), problem)
+        {"truth": truth, "answers": answers, "sweeps": sweeps}[what](cyclr, Path(bank), problem)

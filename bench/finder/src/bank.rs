@@ -53,23 +53,7 @@ impl<'a> Bank<'a> {
             bank.probes
                 .insert((updates as u64, step, seed as u64), result);
         }
-        let mut sweeps = BTreeMap::<(u64, u64), Vec<Point>>::new();
-        for row in bank.rows("sweeps")? {
-            let point = Point::accuracy(
-                row[2].parse()?,
-                row[3].parse()?,
-                row[4].parse()?,
-                row[5].parse()?,
-            );
-            sweeps
-                .entry((row[0].parse()?, row[1].parse()?))
-                .or_default()
-                .push(point);
-        }
-        for (key, points) in sweeps {
-            bank.sweeps
-                .insert(key, Sweep::new(points, Direction::Higher)?);
-        }
+        bank.sweeps = sweeps(folder, problem.name)?;
         Ok(bank)
     }
 
@@ -145,37 +129,17 @@ impl<'a> Bank<'a> {
         Ok(sweep)
     }
 
-    /// What Optuna's TPE answered with the updates of a test, where `tpe.py` was run.
+    /// What Optuna's TPE answered, where `tpe.py` was run.
     pub fn tpe(&self, cost: f64, seed: u64) -> Result<Option<f64>> {
-        for row in self.rows("tpe")? {
-            if row[0].parse() == Ok(cost) && row[1].parse() == Ok(seed) && !row[2].is_empty() {
-                return Ok(Some(2f64.powf(row[2].parse::<f64>()? / 2.0)));
-            }
-        }
-        Ok(None)
+        tpe(&self.folder, self.problem.name, cost, seed)
     }
 
-    fn path(&self, kind: &str) -> PathBuf {
-        self.folder
-            .join(format!("{}-{kind}.csv", self.problem.name))
-    }
-
-    /// The rows of a kind, below its header; none where nothing was made yet.
     fn rows(&self, kind: &str) -> Result<Vec<Vec<String>>> {
-        let (path, columns) = (self.path(kind), header(kind).split(',').count());
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let text = fs::read_to_string(&path)?;
-        let cells = |line: &str| line.split(',').map(String::from).collect::<Vec<_>>();
-        let rows: Vec<Vec<String>> = text.lines().skip(1).map(cells).collect();
-        let whole = rows.iter().all(|row| row.len() == columns);
-        ensure!(whole, "{}: a row has not {columns} cells", path.display());
-        Ok(rows)
+        rows(&self.folder, self.problem.name, kind)
     }
 
     fn append(&self, kind: &str, rows: &str) -> Result<()> {
-        let path = self.path(kind);
+        let path = path(&self.folder, self.problem.name, kind);
         let is_new = !path.exists();
         let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
         if is_new {
@@ -185,10 +149,56 @@ impl<'a> Bank<'a> {
     }
 }
 
+/// What Optuna's TPE answered on a problem with the updates of a test, where `tpe.py` was run.
+pub fn tpe(folder: &Path, problem: &str, cost: f64, seed: u64) -> Result<Option<f64>> {
+    for row in rows(folder, problem, "tpe")? {
+        if row[0].parse() == Ok(cost) && row[1].parse() == Ok(seed) && !row[2].is_empty() {
+            return Ok(Some(2f64.powf(row[2].parse::<f64>()? / 2.0)));
+        }
+    }
+    Ok(None)
+}
+
+/// The sweeps of a problem, by their updates and seed.
+pub fn sweeps(folder: &Path, problem: &str) -> Result<BTreeMap<(u64, u64), Sweep>> {
+    let mut points = BTreeMap::<(u64, u64), Vec<Point>>::new();
+    for row in rows(folder, problem, "sweeps")? {
+        let point = Point::accuracy(
+            row[2].parse()?,
+            row[3].parse()?,
+            row[4].parse()?,
+            row[5].parse()?,
+        );
+        let key = (row[0].parse()?, row[1].parse()?);
+        points.entry(key).or_default().push(point);
+    }
+    let sweep = |(key, points)| Ok((key, Sweep::new(points, Direction::Higher)?));
+    points.into_iter().map(sweep).collect()
+}
+
+/// The rows of a kind, below its header; none where nothing was made yet.
+pub fn rows(folder: &Path, problem: &str, kind: &str) -> Result<Vec<Vec<String>>> {
+    let (path, columns) = (path(folder, problem, kind), header(kind).split(',').count());
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(&path)?;
+    let cells = |line: &str| line.split(',').map(String::from).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = text.lines().skip(1).map(cells).collect();
+    let whole = rows.iter().all(|row| row.len() == columns);
+    ensure!(whole, "{}: a row has not {columns} cells", path.display());
+    Ok(rows)
+}
+
+fn path(folder: &Path, problem: &str, kind: &str) -> PathBuf {
+    folder.join(format!("{problem}-{kind}.csv"))
+}
+
 fn header(kind: &str) -> &'static str {
     match kind {
         "probes" => "updates,step,seed,loss,correct,count,made",
         "tpe" => "cost,seed,step",
+        "answers" => "cost,seed,max_lr,low,high,updates",
         _ => "updates,seed,lr,loss,correct,count",
     }
 }

@@ -21,8 +21,7 @@ const CYCLES: [u64; 5] = [1, 2, 4, 8, 16];
 const SEEDS: u64 = 3;
 
 /// Trains what is missing, at the geometric mean of the answers at 10 % of the budget.
-pub fn make(judged: &Judged, folder: &Path, cifar: &str) -> Result<()> {
-    let problem = judged.problem;
+pub fn make(problem: &Problem, judged: &Judged, folder: &Path, cifar: &str) -> Result<()> {
     let logs: Vec<f64> = judged.tests[1]
         .iter()
         .filter_map(Test::max_lr)

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use cyclr::range::{
-    Allowance, Bounds, NoAnswer, Probe, ProbeReading, ProbeResult, Start, Suggestions, find_max_lr,
-    read_bounds,
+    Allowance, Estimate, Interval, Probe, ProbeReading, ProbeResult, Start, Suggestions, Sweep,
+    find_max_lr, read_bounds,
 };
 
-use crate::bank::Bank;
-use crate::problems::{Problem, Use};
+use crate::bank::{self, Bank};
+use crate::problems::{Child, Problem, Use};
 use crate::truth::{POLICIES, Truth};
 
 /// The costs, as shares of the budget; a readable test may cost more.
@@ -23,9 +23,23 @@ pub const fn seed_of(test: u64) -> u64 {
     1000 + 10 * test
 }
 
+/// The rules that a test stands beside.
+pub const OTHERS: [&str; 7] = [
+    "the sweep's own reading",
+    "least loss",
+    "minimum/10",
+    "steepest (Lightning, torch-lr-finder)",
+    "valley (fastai)",
+    "slide (fastai)",
+    "TPE (Optuna)",
+];
+
+const NO_OTHERS: [Option<f64>; OTHERS.len()] = [None; OTHERS.len()];
+
 /// All answers of a problem.
-pub struct Judged<'a> {
-    pub problem: &'a Problem,
+pub struct Judged {
+    pub name: &'static str,
+    pub use_: Use,
     pub truths: [Option<Truth>; 3],
     /// For each of [`COSTS`].
     pub tests: Vec<Vec<Test>>,
@@ -33,28 +47,31 @@ pub struct Judged<'a> {
 
 /// One range test, and what sweeps of the same cost say to other rules.
 pub struct Test {
-    pub answer: Result<Bounds, NoAnswer>,
+    /// `max_lr`, where there was a reliable answer.
+    pub answer: Option<Estimate>,
     /// The updates made, as a share of the budget.
     pub cost: f64,
+    /// None of an answer that was only recorded.
     pub probes: Vec<ProbeResult>,
     /// The loss before anything was learnt.
     pub opening: f64,
-    pub others: Vec<(&'static str, Option<f64>)>,
+    /// What each of [`OTHERS`] answers with as many updates.
+    pub others: [Option<f64>; OTHERS.len()],
 }
 
 impl Test {
     pub fn max_lr(&self) -> Option<f64> {
-        self.answer.ok().map(|bounds| bounds.max_lr.value)
+        self.answer.map(|max_lr| max_lr.value)
     }
 }
 
 /// Makes the tests of a problem, with what the bank holds and with new trainings.
-pub fn judge<'a>(
-    problem: &'a Problem,
+pub fn judge(
+    problem: &'static Problem,
     folder: &Path,
     cifar: &str,
     others: bool,
-) -> Result<Judged<'a>> {
+) -> Result<Judged> {
     let mut bank = Bank::open(problem, folder, cifar)?;
     let mut tests = Vec::new();
     for cost in COSTS {
@@ -63,12 +80,53 @@ pub fn judge<'a>(
             .collect();
         tests.push(made?);
     }
-    let truth = |policy| Truth::read(problem, folder, policy);
-    let [linear, triangular2, triangular] = POLICIES.map(truth);
-    Ok(Judged {
-        problem,
-        truths: [linear?, triangular2?, triangular?],
-        tests,
+    Judged::new(problem.name, problem.use_, tests, folder)
+}
+
+/// The answers that `child/judge.py` recorded, and TPE's.
+pub fn read(child: &'static Child, folder: &Path, others: bool) -> Result<Judged> {
+    let mut tests: Vec<Vec<Test>> = COSTS.iter().map(|_| Vec::new()).collect();
+    let sweeps = bank::sweeps(folder, child.name)?;
+    for row in bank::rows(folder, child.name, "answers")? {
+        let cost: f64 = row[0].parse()?;
+        let of = COSTS.iter().position(|c| *c == cost / 100.0);
+        let of = of.ok_or_else(|| anyhow::anyhow!("{}: no cost of {cost} %", child.name))?;
+        let (seed, updates) = (row[1].parse()?, row[5].parse()?);
+        let mut test = recorded(&row, child.budget)?;
+        if others {
+            let sweep = sweeps
+                .get(&(updates, seed))
+                .context("run child/judge.py sweeps")?;
+            test.others = picks(sweep, bank::tpe(folder, child.name, COSTS[of], seed)?);
+        }
+        tests[of].push(test);
+    }
+    for (cost, tests) in COSTS.iter().zip(&tests) {
+        let made = tests.len();
+        ensure!(
+            made as u64 == TESTS,
+            "{}: {made} answers at a cost of {cost}, not {TESTS}: run child/judge.py",
+            child.name
+        );
+    }
+    Judged::new(child.name, Use::Fresh, tests, folder)
+}
+
+fn recorded(row: &[String], budget: u64) -> Result<Test> {
+    let max_lr = || -> Result<Estimate> {
+        Ok(Estimate {
+            value: row[2].parse()?,
+            low: row[3].parse()?,
+            high: row[4].parse()?,
+            interval: Interval::Prediction,
+        })
+    };
+    Ok(Test {
+        answer: (!row[2].is_empty()).then(max_lr).transpose()?,
+        cost: row[5].parse::<f64>()? / budget as f64,
+        probes: Vec::new(),
+        opening: f64::NAN,
+        others: NO_OTHERS,
     })
 }
 
@@ -95,52 +153,43 @@ fn test(bank: &mut Bank, cost: f64, seed: u64, others: bool) -> Result<Test> {
     };
     let made = swept + reading.probes.iter().map(|probe| probe.made).sum::<u64>();
     Ok(Test {
-        answer: reading.answer,
+        answer: reading.answer.ok().map(|bounds| bounds.max_lr),
         cost: made as f64 / budget as f64,
         probes: reading.probes,
         opening,
         others: if others {
-            other_rules(bank, cost, allowance.updates, seed)?
+            picks(&bank.sweep(allowance.updates, seed)?, bank.tpe(cost, seed)?)
         } else {
-            Vec::new()
+            NO_OTHERS
         },
     })
 }
 
-/// What rules for a sweep alone pick from one that costs as much as the whole test.
-fn other_rules(
-    bank: &mut Bank,
-    cost: f64,
-    updates: u64,
-    seed: u64,
-) -> Result<Vec<(&'static str, Option<f64>)>> {
-    let sweep = bank.sweep(updates, seed)?;
-    let tpe = bank.tpe(cost, seed)?;
-    let read = read_bounds(std::slice::from_ref(&sweep), &cyclr::range::Rule::default());
-    let picks = Suggestions::of(&sweep);
-    Ok(vec![
-        (
-            "the sweep's own reading",
-            read.answer.ok().map(|bounds| bounds.max_lr.value),
-        ),
-        (
-            "least loss",
-            Start::of(&sweep, false).ok().map(|start| start.lr),
-        ),
-        ("minimum/10", picks.map(|p| p.minimum_tenth)),
-        (
-            "steepest (Lightning, torch-lr-finder)",
-            picks.map(|p| p.steepest),
-        ),
-        ("valley (fastai)", picks.map(|p| p.valley)),
-        ("slide (fastai)", picks.map(|p| p.slide)),
-        ("TPE (Optuna)", tpe),
-    ])
+/// What rules for a sweep alone pick from one that costs as much as the whole test; TPE's answer last.
+fn picks(sweep: &Sweep, tpe: Option<f64>) -> [Option<f64>; OTHERS.len()] {
+    let read = read_bounds(std::slice::from_ref(sweep), &cyclr::range::Rule::default());
+    let picks = Suggestions::of(sweep);
+    [
+        read.answer.ok().map(|bounds| bounds.max_lr.value),
+        Start::of(sweep, false).ok().map(|start| start.lr),
+        picks.map(|p| p.minimum_tenth),
+        picks.map(|p| p.steepest),
+        picks.map(|p| p.valley),
+        picks.map(|p| p.slide),
+        tpe,
+    ]
 }
 
-impl Judged<'_> {
-    pub fn is(&self, use_: Use) -> bool {
-        self.problem.use_ == use_
+impl Judged {
+    fn new(name: &'static str, use_: Use, tests: Vec<Vec<Test>>, folder: &Path) -> Result<Self> {
+        let [linear, triangular2, triangular] =
+            POLICIES.map(|policy| Truth::read(name, folder, policy));
+        Ok(Self {
+            name,
+            use_,
+            truths: [linear?, triangular2?, triangular?],
+            tests,
+        })
     }
 
     /// The points that rates lose under a policy.

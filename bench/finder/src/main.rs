@@ -6,6 +6,7 @@ mod judge;
 mod probes;
 mod problems;
 mod report;
+mod table;
 mod truth;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use anyhow::{Result, bail};
 
 use bank::Bank;
 use judge::{Judged, judge};
-use problems::{PROBLEMS, Problem, Use};
+use problems::{CHILDREN, PROBLEMS, Problem, Use};
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +28,10 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["judge", bank, cifar, names @ ..] => show(bank, cifar, names, false),
+        ["table", bank, cifar, names @ ..] => {
+            table::print(&judge_all(bank, cifar, names, true)?);
+            Ok(())
+        }
         ["answers", bank, cifar, names @ ..] => {
             let folder = Path::new(bank);
             let judge = |problem| judge(problem, folder, cifar, false);
@@ -38,7 +43,8 @@ fn main() -> Result<()> {
         ["cycles", bank, cifar, names @ ..] => {
             let (folder, problems) = (Path::new(bank), named(names)?);
             for problem in &problems {
-                cycles::make(&judge(problem, folder, cifar, false)?, folder, cifar)?;
+                let judged = judge(problem, folder, cifar, false)?;
+                cycles::make(problem, &judged, folder, cifar)?;
             }
             cycles::show(&problems, folder)
         }
@@ -47,37 +53,55 @@ fn main() -> Result<()> {
             probes::answer(&mut Bank::open(problem, Path::new(bank), cifar)?)
         }
         _ => bail!(
-            "give truth, judge, beside, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
+            "give truth, judge, beside, table, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
         ),
     }
 }
 
-fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
+/// Judges the named problems, two at a time.
+fn judge_all(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<Vec<Judged>> {
     let folder = Path::new(bank);
+    let is_child = |name: &&&str| CHILDREN.iter().any(|child| child.name == **name);
+    let (children, engine): (Vec<&str>, Vec<&str>) = names.iter().partition(is_child);
+    let only_children = !names.is_empty() && engine.is_empty();
+    let mut left = if only_children {
+        Vec::new()
+    } else {
+        named(&engine)?
+    };
     // The memory of one problem's bank belongs to one thread.
-    let judged: Vec<Judged> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let work = |problem| scope.spawn(move || judge(problem, folder, cifar, others));
-        let (mut left, mut done) = (named(names)?, Vec::new());
+        let mut done = Vec::new();
         while !left.is_empty() {
             let now: Vec<_> = left.drain(..left.len().min(2)).map(work).collect();
             for thread in now {
                 done.push(thread.join().expect("a panic goes on here")?);
             }
         }
-        anyhow::Ok(done)
-    })?;
+        for child in CHILDREN {
+            if names.is_empty() || children.contains(&child.name) {
+                done.push(judge::read(child, folder, others)?);
+            }
+        }
+        Ok(done)
+    })
+}
+
+fn show(bank: &str, cifar: &str, names: &[&str], others: bool) -> Result<()> {
+    let judged = judge_all(bank, cifar, names, others)?;
     report::problems(&judged);
     for (use_, word) in [
         (Use::Choosing, "choosing"),
         (Use::Scoring, "scoring"),
         (Use::Fresh, "scoring, fresh"),
     ] {
-        if judged.iter().any(|j| j.is(use_)) {
+        if judged.iter().any(|j| j.use_ == use_) {
             println!("\n## problems for {word}");
             report::summary(&judged, use_);
         }
     }
-    report::bases(&judged, folder)
+    report::bases(&judged, Path::new(bank))
 }
 
 fn named(names: &[&str]) -> Result<Vec<&'static Problem>> {

@@ -72,6 +72,18 @@ const fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
     Optimizer::Sgd { momentum, nesterov }
 }
 
+/// A problem in Python, for which `child/judge.py` makes truth and answers. Each is [`Use::Fresh`].
+pub struct Child {
+    pub name: &'static str,
+    pub budget: u64,
+}
+
+#[rustfmt::skip]
+pub const CHILDREN: &[Child] = &[
+    Child { name: "teacher", budget: 1500 },
+    Child { name: "counting", budget: 2000 },
+];
+
 #[rustfmt::skip]
 pub const PROBLEMS: &[Problem] = &[
     Problem { name: "mlp-sgd9", use_: Use::Choosing, data: FASHION, net: "mlp", optimizer: MOMENTUM, decay: 5e-4, batch: 100, budget: 2400, peaks: (-13, 3) },

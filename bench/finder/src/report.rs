@@ -1,8 +1,8 @@
 //! What the tests are worth, in tables.
 
-use cyclr::range::MAX_OVER_BASE;
+use cyclr::range::{Estimate, MAX_OVER_BASE};
 
-use crate::judge::{COSTS, Judged, Test};
+use crate::judge::{COSTS, Judged, OTHERS, Test};
 use crate::problems::Use;
 use crate::truth::POLICIES;
 
@@ -16,7 +16,11 @@ pub fn problems(all: &[Judged]) {
             let rates: Vec<f64> = tests.iter().filter_map(Test::max_lr).collect();
             let logs: Vec<f64> = rates.iter().map(|lr| lr.ln()).collect();
             let made = mean(tests.iter().map(|test| test.cost));
-            let probes = mean(tests.iter().map(|test| test.probes.len() as f64));
+            // Answers that were only recorded have none.
+            let probes = match mean(tests.iter().map(|test| test.probes.len() as f64)) {
+                0.0 => String::from("-"),
+                probes => format!("{probes:.1}"),
+            };
             let regrets: Vec<String> = (0..3)
                 .map(
                     |policy| match judged.regrets(policy, rates.iter().copied()) {
@@ -26,8 +30,8 @@ pub fn problems(all: &[Judged]) {
                 )
                 .collect();
             println!(
-                "{:16} {:3.0} % {:4.1} %  {:2} of {:2}  {:6.2}        {:4.2}    {probes:4.1}   {}",
-                judged.problem.name,
+                "{:16} {:3.0} % {:4.1} %  {:2} of {:2}  {:6.2}        {:4.2}    {probes:>4}   {}",
+                judged.name,
                 100.0 * cost,
                 100.0 * made,
                 rates.len(),
@@ -46,19 +50,19 @@ pub fn answers(all: &[Judged]) {
     for judged in all {
         for (cost, tests) in COSTS.iter().zip(&judged.tests) {
             for (n, test) in tests.iter().enumerate() {
-                let Ok(bounds) = test.answer else { continue };
+                let Some(max_lr) = test.answer else { continue };
                 let losses = test.probes.iter().filter_map(|probe| probe.loss);
                 let best = losses.fold(f64::INFINITY, f64::min);
                 let seeds = test.probes.iter().map(|p| p.probe.repeat + 1).max();
                 let first = test.probes[0];
                 println!(
                     "{},{},{cost},{n},{:.4},{:.6},{:.6},{:.6},{},{},{},{best:.4},{:.4}",
-                    judged.problem.name,
-                    judged.is(Use::Choosing),
+                    judged.name,
+                    judged.use_ == Use::Choosing,
                     test.cost,
-                    bounds.max_lr.value,
-                    bounds.max_lr.low,
-                    bounds.max_lr.high,
+                    max_lr.value,
+                    max_lr.low,
+                    max_lr.high,
                     first.probe.updates,
                     test.probes
                         .iter()
@@ -75,10 +79,10 @@ pub fn answers(all: &[Judged]) {
 
 /// Everything over the problems of one use.
 pub fn summary(all: &[Judged], use_: Use) {
-    let all: Vec<&Judged> = all.iter().filter(|judged| judged.is(use_)).collect();
+    let all: Vec<&Judged> = all.iter().filter(|judged| judged.use_ == use_).collect();
     for (c, cost) in COSTS.iter().enumerate() {
         let tests = || all.iter().flat_map(|judged| &judged.tests[c]);
-        let answers = tests().filter(|test| test.answer.is_ok()).count();
+        let answers = tests().filter(|test| test.answer.is_some()).count();
         println!(
             "\nat {:.0} %: {answers} answers of {}",
             100.0 * cost,
@@ -89,18 +93,15 @@ pub fn summary(all: &[Judged], use_: Use) {
                 judged.tests[c].iter().filter_map(Test::max_lr).collect()
             });
         }
-        let rules = all
-            .first()
-            .map_or(0, |judged| judged.tests[c][0].others.len());
-        for rule in 0..rules {
-            let name = all[0].tests[c][0].others[rule].0;
+        for (rule, name) in OTHERS.iter().enumerate() {
             let picks = |judged: &Judged| -> Vec<f64> {
-                judged.tests[c]
-                    .iter()
-                    .filter_map(|t| t.others[rule].1)
-                    .collect()
+                let tests = judged.tests[c].iter();
+                tests.filter_map(|test| test.others[rule]).collect()
             };
             let share = all.iter().map(|judged| picks(judged).len()).sum::<usize>();
+            if share == 0 {
+                continue;
+            }
             println!("  {name}: {share} answers");
             for (policy, name) in POLICIES.iter().enumerate().take(2) {
                 line(name, &all, policy, picks);
@@ -113,10 +114,7 @@ pub fn summary(all: &[Judged], use_: Use) {
 }
 
 fn line(name: &str, all: &[&Judged], policy: usize, rates: impl Fn(&Judged) -> Vec<f64>) {
-    let regrets: Vec<Vec<f64>> = all
-        .iter()
-        .filter_map(|judged| judged.regrets(policy, rates(judged).into_iter()))
-        .collect();
+    let regrets = regrets_of(all, policy, rates);
     if regrets.is_empty() {
         return;
     }
@@ -130,19 +128,21 @@ fn line(name: &str, all: &[&Judged], policy: usize, rates: impl Fn(&Judged) -> V
     );
 }
 
+/// The points lost, by problem, where there is a truth and an answer.
+pub fn regrets_of(
+    all: &[&Judged],
+    policy: usize,
+    rates: impl Fn(&Judged) -> Vec<f64>,
+) -> Vec<Vec<f64>> {
+    all.iter()
+        .filter_map(|judged| judged.regrets(policy, rates(judged).into_iter()))
+        .collect()
+}
+
 /// How far the geometric means of two costs lie apart.
 fn between_costs(all: &[&Judged]) {
     for (a, b) in [(0, 1), (1, 2), (0, 2)] {
-        let centre = |tests: &[Test]| mean(tests.iter().filter_map(Test::max_lr).map(f64::ln));
-        let ratios: Vec<f64> = all
-            .iter()
-            .map(|judged| {
-                (centre(&judged.tests[a]) - centre(&judged.tests[b]))
-                    .abs()
-                    .exp()
-            })
-            .filter(|ratio| ratio.is_finite())
-            .collect();
+        let ratios = cost_ratios(all, a, b);
         println!(
             "\nratio of {:.0} % to {:.0} % (means over seeds): median {:.2}, worst {:.2}, {} of {} within 1.3",
             100.0 * COSTS[a],
@@ -155,15 +155,22 @@ fn between_costs(all: &[&Judged]) {
     }
 }
 
+/// The ratio of the geometric means of two costs, 1 or more, for each problem that was answered at both.
+pub fn cost_ratios(all: &[&Judged], a: usize, b: usize) -> Vec<f64> {
+    let centre = |tests: &[Test]| mean(tests.iter().filter_map(Test::max_lr).map(f64::ln));
+    let ratio = |judged: &&Judged| {
+        let apart = centre(&judged.tests[a]) - centre(&judged.tests[b]);
+        apart.abs().exp()
+    };
+    all.iter()
+        .map(ratio)
+        .filter(|ratio| ratio.is_finite())
+        .collect()
+}
+
 fn between_seeds(all: &[&Judged]) {
     for (c, cost) in COSTS.iter().enumerate() {
-        let mut ratios = Vec::new();
-        for judged in all {
-            let rates: Vec<f64> = judged.tests[c].iter().filter_map(Test::max_lr).collect();
-            for (n, a) in rates.iter().enumerate() {
-                ratios.extend(rates[..n].iter().map(|b| (a / b).ln().abs().exp()));
-            }
-        }
+        let ratios = seed_ratios(all, c);
         let within = |limit: f64| {
             100.0 * ratios.iter().filter(|r| **r <= limit).count() as f64 / ratios.len() as f64
         };
@@ -180,58 +187,78 @@ fn between_seeds(all: &[&Judged]) {
     }
 }
 
+/// The ratio of each pair of answers to one problem, 1 or more.
+pub fn seed_ratios(all: &[&Judged], cost: usize) -> Vec<f64> {
+    let mut ratios = Vec::new();
+    for judged in all {
+        let rates: Vec<f64> = judged.tests[cost].iter().filter_map(Test::max_lr).collect();
+        for (n, a) in rates.iter().enumerate() {
+            ratios.extend(rates[..n].iter().map(|b| (a / b).ln().abs().exp()));
+        }
+    }
+    ratios
+}
+
 /// Whether the answers of other seeds at any cost lie in the interval.
 fn intervals(all: &[&Judged]) {
+    let held = coverage(all);
+    println!(
+        "interval of max_lr: holds the answer of another seed at any cost in {:.1} % of {} pairs (least: {:.1} %, {}); ratio of its ends: median {:.2}, 90 % {:.2}",
+        100.0 * held.inside as f64 / held.pairs as f64,
+        held.pairs,
+        100.0 * held.least.0,
+        held.least.1,
+        quantile(&held.widths, 0.5),
+        quantile(&held.widths, 0.9)
+    );
+}
+
+/// What the intervals hold.
+pub struct Coverage {
+    /// Pairs of an interval and another seed's answer in it.
+    pub inside: usize,
+    pub pairs: usize,
+    /// The least share of a problem's pairs, and its name.
+    pub least: (f64, &'static str),
+    /// The ratio of each interval's ends.
+    pub widths: Vec<f64>,
+}
+
+pub fn coverage(all: &[&Judged]) -> Coverage {
     let (mut inside, mut pairs) = (0, 0);
-    let mut widths = Vec::new();
-    let mut least = (f64::INFINITY, "");
+    let (mut widths, mut least) = (Vec::new(), (f64::INFINITY, ""));
     for judged in all {
+        let seeds = judged.tests[0].len();
+        let answers: Vec<(usize, Estimate)> = (judged.tests.iter().flatten().enumerate())
+            .filter_map(|(n, test)| Some((n % seeds, test.answer?)))
+            .collect();
         let (mut here, mut of) = (0, 0);
-        for test in judged
-            .tests
-            .iter()
-            .flatten()
-            .enumerate()
-            .filter_map(|(n, t)| Some((n, t.answer.ok()?)))
-        {
-            let (n, bounds) = test;
-            let (low, high) = (bounds.max_lr.low, bounds.max_lr.high);
+        for (seed, Estimate { low, high, .. }) in &answers {
             widths.push(high / low);
-            let seeds = judged.tests[0].len();
-            for other in judged
-                .tests
-                .iter()
-                .flatten()
-                .enumerate()
-                .filter(|(m, _)| m % seeds != n % seeds)
-            {
-                if let Some(lr) = other.1.max_lr() {
-                    of += 1;
-                    here += usize::from((low..=high).contains(&lr));
-                }
+            for (_, other) in answers.iter().filter(|(other, _)| other != seed) {
+                of += 1;
+                here += usize::from((*low..=*high).contains(&other.value));
             }
         }
         let share = here as f64 / of as f64;
         if share < least.0 {
-            least = (share, judged.problem.name);
+            least = (share, judged.name);
         }
         (inside, pairs) = (inside + here, pairs + of);
     }
-    println!(
-        "interval of max_lr: holds the answer of another seed at any cost in {:.1} % of {pairs} pairs (least: {:.1} %, {}); ratio of its ends: median {:.2}, 90 % {:.2}",
-        100.0 * inside as f64 / pairs as f64,
-        100.0 * least.0,
-        least.1,
-        quantile(&widths, 0.5),
-        quantile(&widths, 0.9)
-    );
+    Coverage {
+        inside,
+        pairs,
+        least,
+        widths,
+    }
 }
 
 /// The accuracy of bases at a fixed share of the best peak.
 pub fn bases(all: &[Judged], folder: &std::path::Path) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for judged in all {
-        let path = folder.join(format!("{}-bases.csv", judged.problem.name));
+        let path = folder.join(format!("{}-bases.csv", judged.name));
         if path.exists() {
             rows.extend(
                 std::fs::read_to_string(path)?
@@ -272,7 +299,7 @@ pub fn bases(all: &[Judged], folder: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
     sum / n
 }
@@ -283,11 +310,11 @@ fn deviation(values: &[f64]) -> f64 {
     (squares / (values.len() as f64 - 1.0)).sqrt()
 }
 
-fn most(values: &[f64]) -> f64 {
+pub fn most(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::MIN, f64::max)
 }
 
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {

@@ -21,7 +21,7 @@ pub struct Truth {
 
 impl Truth {
     /// The cells of a policy whose base is a tenth of the peak (linear-to-zero has none); `None` where there are none.
-    pub fn read(problem: &Problem, folder: &Path, policy: &str) -> Result<Option<Self>> {
+    pub fn read(problem: &str, folder: &Path, policy: &str) -> Result<Option<Self>> {
         let mut cells = BTreeMap::<i64, Vec<f64>>::new();
         for (_, peak, accuracy) in rows(problem, folder)?.iter().filter(|row| row.0 == policy) {
             cells.entry(*peak).or_default().push(*accuracy);
@@ -74,8 +74,8 @@ impl Truth {
 }
 
 /// Policy, log2 of the peak, and the mean accuracy on validation and test in points.
-fn rows(problem: &Problem, folder: &Path) -> Result<Vec<(String, i64, f64)>> {
-    let path = folder.join(format!("{}-truth.csv", problem.name));
+fn rows(problem: &str, folder: &Path) -> Result<Vec<(String, i64, f64)>> {
+    let path = folder.join(format!("{problem}-truth.csv"));
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -103,7 +103,7 @@ pub fn make(problem: &Problem, folder: &Path, cifar: &str) -> Result<()> {
     }
     for policy in &POLICIES {
         for seed in 0..SEEDS {
-            let known = rows(problem, folder)?;
+            let known = rows(problem.name, folder)?;
             let of = |peak: i64| known.iter().filter(move |r| r.0 == *policy && r.1 == peak);
             let best = known
                 .iter()
