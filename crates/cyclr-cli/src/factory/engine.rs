@@ -9,6 +9,8 @@ use cyclr_engine::{
     net::Net,
 };
 
+use cyclr_train::store::read_state;
+
 use super::{NormalizationName, OptimizerName, TrainerArgs};
 use crate::exit::Usage;
 use crate::say::note;
@@ -152,7 +154,7 @@ impl TrainerArgs {
         let Some(path) = &self.weights else {
             return Ok(None);
         };
-        let bytes = std::fs::read(path)
+        let bytes = read_state(path)
             .with_context(|| format!("the weights {} cannot be read", path.display()))?;
         Ok(Some(bytes))
     }

@@ -289,7 +289,10 @@ impl Folder {
         &self,
         find: impl FnOnce() -> Result<Range, Error>,
     ) -> Result<Range, Error> {
-        self.stored(Self::RANGE, find)
+        let range: Range = self.stored(Self::RANGE, find)?;
+        let fits = range.check();
+        fits.map_err(bad(&self.path.join(Self::RANGE)))?;
+        Ok(range)
     }
 
     /// Writes what came of it: with `result.json` the comparison is finished.
