@@ -898,6 +898,43 @@ fn nothing_is_left_after_a_kill_at_the_start() {
     }
 }
 
+/// Two containers may share the temporary folder, and have processes of the same numbers.
+#[test]
+fn two_process_namespaces_share_the_temporary_folder() {
+    let place = Place::new();
+    let alone = ["--pid", "--fork", "--mount-proc"];
+    let mut probe = Command::new("unshare");
+    let able = probe.args(alone).arg("true").output();
+    if !able.is_ok_and(|output| output.status.success()) {
+        eprintln!("no process namespaces here: left out");
+        return;
+    }
+    let train = |out: &str, slow: &str| {
+        let inner = place.command(
+            "train --policy fixed(lr=0.1) --updates 20 --no-test",
+            &format!("--slow {slow}"),
+        );
+        let mut words: Vec<_> = inner.get_args().map(ToOwned::to_owned).collect();
+        words.splice(1..1, ["--out".into(), out.into()]);
+        let mut command = Command::new("unshare");
+        command.args(alone).arg(inner.get_program()).args(words);
+        command.current_dir(place.0.path());
+        command.env("TMPDIR", place.path("tmp"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let first = start(&mut train("first", "0.1"));
+    within(Duration::from_secs(60), || {
+        place.path("first/events.jsonl").exists()
+    });
+    let (code, _, err) = ended(train("second", "0").output().unwrap());
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = ended(first.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{err}");
+    assert!(!err.contains("failed"), "{err}");
+    assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
+}
+
 #[test]
 fn a_damaged_record_says_what_to_do() {
     let place = Place::new();
