@@ -984,6 +984,7 @@ fn what_a_record_says_is_named_with_it() {
     for (file, folder, at, value) in [
         ("c/range.json", "c", "/max_lr", serde_json::json!(1e-320)),
         ("c/range.json", "c", "/base_lr", serde_json::json!(-1.0)),
+        ("c/begin.json", "c", "/info/objective", Value::Null),
         ("c/comparison.json", "c", "/plan/updates", 0.into()),
         ("run/run.json", "run", "/plan/horizon", 0.into()),
         ("run/run.json", "run", "/plan/end", u64::MAX.into()),

@@ -281,7 +281,18 @@ impl Folder {
         &self,
         measure: impl FnOnce() -> Result<Begin, Error>,
     ) -> Result<Begin, Error> {
-        self.stored(Self::BEGIN, measure)
+        let begin: Begin = self.stored(Self::BEGIN, || {
+            let begin = measure()?;
+            match begin.info.objective {
+                Some(_) => Ok(begin),
+                None => Err(Error::NoObjective),
+            }
+        })?;
+        if begin.info.objective.is_none() {
+            let path = self.path.join(Self::BEGIN);
+            return Err(bad(&path)("it has no objective"));
+        }
+        Ok(begin)
     }
 
     /// The stored range test, or else the one that is made, stored.
