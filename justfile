@@ -14,6 +14,7 @@ test:
 soak:
     CYCLR_CI_INTEGRATIONS=1 bindings/python/test.sh
     CYCLR_FUZZ_SECONDS=60 PROPTEST_CASES=20000 cargo test --release -- --include-ignored
+    just schedules
     just mutate
     just storm
     just cluster
@@ -32,6 +33,11 @@ cluster *ARGUMENTS:
 mutate *ARGUMENTS:
     cargo build --release
     python3 soak/mutate.py {{ARGUMENTS}}
+
+# Compares the rates of random specs with what the documentation says. More arguments: `--specs 200`.
+schedules *ARGUMENTS:
+    cargo build --release
+    python3 soak/schedules.py {{ARGUMENTS}}
 
 # Fuzzes a target with libFuzzer. Needs nightly Rust, a C++ compiler and cargo-fuzz; the targets are in fuzz/fuzz_targets, and
 # inputs that reach new code go to fuzz/found.

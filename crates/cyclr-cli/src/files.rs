@@ -1,11 +1,11 @@
 //! What was in the files that a run depends on when it began.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use cyclr_train::store::{open_regular, read_regular_text};
 use serde::{Deserialize, Serialize};
 
 /// Files, and what was in them: their length and the CRC-32C of their bytes.
@@ -57,7 +57,7 @@ impl Files {
 /// `1200 bytes, CRC-32C 89abcdef`
 fn content(path: &Path) -> anyhow::Result<String> {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = open_regular(path)?;
         let (mut crc, mut length, mut bytes) = (0, 0, vec![0; 1 << 20]);
         loop {
             let n = file.read(&mut bytes)?;
@@ -74,13 +74,13 @@ fn content(path: &Path) -> anyhow::Result<String> {
 
 /// The text of a file that was named on the command line, which should be what is wanted.
 pub(crate) fn read_text(path: &Path, wanted: &str) -> anyhow::Result<String> {
-    std::fs::read_to_string(path)
+    read_regular_text(path)
         .map_err(|error| anyhow!("{} cannot be read: {error}; give {wanted}", path.display()))
 }
 
 /// Whether a program begins with `#!`.
 fn is_script(program: &Path) -> bool {
-    let begins = File::open(program).and_then(|mut file| {
+    let begins = open_regular(program).and_then(|mut file| {
         let mut begin = [0; 2];
         file.read_exact(&mut begin).map(|()| begin)
     });

@@ -853,7 +853,7 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     fs::write(place.path("a/b/c/run/run.json"), gone).unwrap();
     let (code, _, err) = resume(&["--updates", "120", "--keep-shape"]);
     assert_eq!(code, 1, "{err}");
-    let said = "run/run.json records: the run failed: `/no/such/python` cannot be started";
+    let said = "run/run.json cannot go on: the run failed: `/no/such/python` cannot be started";
     assert!(
         err.contains(said) && err.contains("give a program"),
         "{err}"
@@ -926,6 +926,43 @@ fn nothing_is_left_after_a_kill_at_the_start() {
     }
 }
 
+/// Two containers may share the temporary folder, and have processes of the same numbers.
+#[test]
+fn two_process_namespaces_share_the_temporary_folder() {
+    let place = Place::new();
+    let alone = ["--pid", "--fork", "--mount-proc"];
+    let mut probe = Command::new("unshare");
+    let able = probe.args(alone).arg("true").output();
+    if !able.is_ok_and(|output| output.status.success()) {
+        eprintln!("no process namespaces here: left out");
+        return;
+    }
+    let train = |out: &str, slow: &str| {
+        let inner = place.command(
+            "train --policy fixed(lr=0.1) --updates 20 --no-test",
+            &format!("--slow {slow}"),
+        );
+        let mut words: Vec<_> = inner.get_args().map(ToOwned::to_owned).collect();
+        words.splice(1..1, ["--out".into(), out.into()]);
+        let mut command = Command::new("unshare");
+        command.args(alone).arg(inner.get_program()).args(words);
+        command.current_dir(place.0.path());
+        command.env("TMPDIR", place.path("tmp"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let first = start(&mut train("first", "0.1"));
+    within(Duration::from_secs(60), || {
+        place.path("first/events.jsonl").exists()
+    });
+    let (code, _, err) = ended(train("second", "0").output().unwrap());
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = ended(first.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{err}");
+    assert!(!err.contains("failed"), "{err}");
+    assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
+}
+
 #[test]
 fn a_damaged_record_says_what_to_do() {
     let place = Place::new();
@@ -960,6 +997,43 @@ fn a_damaged_record_says_what_to_do() {
         let (code, _, err) = resume();
         assert_eq!(code, 0, "{file}: {err}");
         place.check_as_straight("c");
+    }
+}
+
+/// Of a value that a record has, the message names the record, wherever it does harm.
+#[test]
+fn what_a_record_says_is_named_with_it() {
+    let place = Place::new();
+    place.done(&format!("{COMPARE} --margin 0.01"), "");
+    place.done("train --policy fixed(lr=0.1) --updates 20 --out run", "");
+    for result in ["c/result.json", "run/result.json"] {
+        fs::remove_file(place.path(result)).unwrap();
+    }
+    for (file, folder, at, value) in [
+        ("c/range.json", "c", "/max_lr", serde_json::json!(1e-320)),
+        ("c/range.json", "c", "/base_lr", serde_json::json!(-1.0)),
+        ("c/begin.json", "c", "/info/objective", Value::Null),
+        ("c/comparison.json", "c", "/plan/updates", 0.into()),
+        ("run/run.json", "run", "/plan/horizon", 0.into()),
+        ("run/run.json", "run", "/plan/end", u64::MAX.into()),
+        (
+            "run/run.json",
+            "run",
+            "/trainer/command/0",
+            "no-program".into(),
+        ),
+        ("run/run.json", "run", "/plan/info/examples", 7.into()),
+    ] {
+        let whole = place.text(file);
+        let mut record: Value = serde_json::from_str(&whole).unwrap();
+        *record.pointer_mut(at).unwrap() = value;
+        fs::write(place.path(file), record.to_string()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        command.current_dir(place.0.path()).args(["resume", folder]);
+        let (code, _, err) = ended(command.output().unwrap());
+        assert!(matches!(code, 1 | 2), "{file}{at}: {err}");
+        assert!(err.contains(file), "{file}{at}: {err}");
+        fs::write(place.path(file), whole).unwrap();
     }
 }
 

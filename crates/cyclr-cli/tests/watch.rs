@@ -155,6 +155,12 @@ impl Browser {
     }
 
     fn ask(&mut self, method: &str, params: &Value) -> Value {
+        let answer = self.answer(method, params);
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    fn answer(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let mut request = json!({ "id": self.asked, "method": method, "params": params });
         if !self.session.is_null() {
@@ -169,8 +175,7 @@ impl Browser {
             assert_eq!(answer.pop(), Some(0), "the browser has ended");
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             if answer["id"] == self.asked {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].clone();
+                return answer;
             }
         }
     }
@@ -179,8 +184,13 @@ impl Browser {
     fn text_with(&mut self, wanted: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let text = self.evaluate("document.body ? document.body.innerText : ''");
-            let text = text.as_str().unwrap_or_default().to_owned();
+            // While the page is loaded anew there is no answer.
+            let said = self.answer(
+                EVALUATE,
+                &expression("document.body ? document.body.innerText : ''"),
+            );
+            let text = said["result"]["result"]["value"].as_str();
+            let text = text.unwrap_or_default().to_owned();
             if text.contains(wanted) {
                 return text;
             }
@@ -189,10 +199,15 @@ impl Browser {
         }
     }
 
-    fn evaluate(&mut self, expression: &str) -> Value {
-        let expression = json!({ "expression": expression, "returnByValue": true });
-        self.ask("Runtime.evaluate", &expression)["result"]["value"].clone()
+    fn evaluate(&mut self, what: &str) -> Value {
+        self.ask(EVALUATE, &expression(what))["result"]["value"].clone()
     }
+}
+
+const EVALUATE: &str = "Runtime.evaluate";
+
+fn expression(what: &str) -> Value {
+    json!({ "expression": what, "returnByValue": true })
 }
 
 /// Chromium, where it is installed.

@@ -746,7 +746,9 @@ fn what_is_finished_of_a_range_test_is_kept() {
     assert_eq!(began, 1, "the sweep was finished");
     let probes = fs::read_to_string(one.join("sweeps/probes.csv")).unwrap();
     let probes = probes.lines().count() - 1;
-    assert!(probes > 3 && begun.len() == probes && stops == probes);
+    // Probes that begin side by side are interrupted together.
+    assert!(probes > 3 && begun.len() == probes, "{begun:?}");
+    assert!((2..=probes).contains(&stops), "{stops} of {probes}");
     assert!(trained <= probes as u64, "{trained} of {probes} probes");
     assert_eq!(timeless(&record), timeless(&straight));
     assert_eq!(sweeps(&one), sweeps(&other));

@@ -497,6 +497,22 @@ fn records_of_another_version_or_lab_are_refused() {
     ));
     fs::write(&path, &text[..text.len() / 2]).unwrap();
     assert!(matches!(read_run(&folder), Err(Error::BadRecord { .. })));
+    // With such lengths the run would never end.
+    let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let end = whole["plan"]["end"].as_u64().unwrap();
+    for (key, bad) in [
+        ("end", end + 1),
+        ("end", u64::MAX),
+        ("horizon", 0),
+        ("horizon", u64::MAX),
+    ] {
+        let mut other = whole.clone();
+        other["plan"][key] = bad.into();
+        fs::write(&path, other.to_string()).unwrap();
+        let error = read_run(&folder).unwrap_err();
+        assert!(matches!(error, Error::BadRecord { .. }), "{key} = {bad}");
+        assert!(error.to_string().contains(&format!("`plan.{key}`")));
+    }
 }
 
 #[test]

@@ -138,6 +138,24 @@ fn drops_that_never_come_are_refused() {
     );
 }
 
+/// What the docs say of a warm-up without a way up, and of one that takes the whole run.
+#[test]
+fn a_one_cycle_without_a_way_up_or_down() {
+    let values = |more: &str, updates: u64| {
+        let text = format!("one_cycle(max=1, div=10, final_div=10, anneal=linear, {more})");
+        let schedule = schedule(&text, updates);
+        [0, updates - 1, updates, updates + 7].map(|i| schedule.at(i).lr)
+    };
+    for at_once in ["warmup=1", "warmup=0", "warmup=10%", "warmup=1, phases=3"] {
+        assert_eq!(values(at_once, 10), [1.0, 0.01, 0.01, 0.01], "{at_once}");
+    }
+    assert_eq!(values("warmup=10", 10), [0.1, 1.0, 1.0, 1.0]);
+    assert_eq!(values("warmup=1", 1), [1.0; 4]);
+    assert_eq!(values("warmup=30%", 1), [1.0; 4]);
+    // The foot is at 2 · 5.5 - 2 = 9.
+    assert_eq!(values("warmup=50%, phases=3", 10), [0.1, 0.01, 0.01, 0.01]);
+}
+
 #[test]
 fn a_one_cycle_may_end_above_its_start_but_not_above_its_maximum() {
     let text = "one_cycle(max=0.001, warmup=2%, div=100, final_div=0.1)";

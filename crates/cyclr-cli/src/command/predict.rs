@@ -7,7 +7,7 @@ use cyclr_engine::Predictor;
 use cyclr_engine::data::read_image;
 use cyclr_train::Error;
 use cyclr_train::compare::read_plan;
-use cyclr_train::store::read_run;
+use cyclr_train::store::{read_run, read_state};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
@@ -16,8 +16,7 @@ use crate::say::out;
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let path = model(&args.run)?;
-    let bytes =
-        std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let bytes = read_state(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let mut predictor = Predictor::read(&bytes).with_context(|| format!("{}", path.display()))?;
     let mut documents = Vec::new();
     for image in &args.images {

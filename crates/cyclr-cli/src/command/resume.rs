@@ -1,6 +1,5 @@
 //! `cyclr resume DIR`: an interrupted run or comparison continues as if it had never stopped.
 
-use anyhow::Context;
 use cyclr_train::compare::{is_comparison, read_plan, read_work};
 use cyclr_train::store::{RunRecord, read_outcome, read_run};
 use cyclr_train::{Change, Watch, resume};
@@ -9,7 +8,7 @@ use crate::args::ResumeArgs;
 use crate::command::compare;
 use crate::command::train::{quoted, resumable, show, threads};
 use crate::exit::Usage;
-use crate::factory::TrainerArgs;
+use crate::factory::{TrainerArgs, of_record};
 use crate::progress::{Progress, interrupt};
 
 pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     }
     let factory = trained
         .factory(threads(args.threads), args.allow_inexact)
-        .with_context(|| format!("the run of {} cannot go on", file.display()))?;
+        .map_err(|error| of_record(error, "run", &file))?;
     let change = args.updates.map(|updates| {
         if args.stretch {
             Change::Stretch { updates }
@@ -66,7 +65,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     progress.finish();
     let outcome = outcome.map_err(|error| {
         let error = resumable(error, folder, ("--threads", args.threads));
-        trained.of_record(error, &file)
+        of_record(error, "run", &file)
     });
     show(&outcome?, folder, args.json)
 }

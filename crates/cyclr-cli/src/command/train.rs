@@ -10,7 +10,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Spec, advice};
 use cyclr_train::compare::WinnerFile;
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
-use cyclr_train::store::read_run;
+use cyclr_train::store::{read_regular_text, read_run};
 use cyclr_train::{
     Average, Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in,
 };
@@ -152,7 +152,7 @@ fn predicted_seconds(plan: &Plan, factory: &dyn TrainerFactory) -> anyhow::Resul
 /// The outcome, in words or as JSON.
 pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
     if json {
-        let text = std::fs::read_to_string(folder.join("result.json"))
+        let text = read_regular_text(&folder.join(Outcome::FILE))
             .context("the result cannot be read back")?;
         out!(
             "{}",

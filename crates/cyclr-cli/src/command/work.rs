@@ -13,7 +13,7 @@ use super::cluster::environment;
 use super::compare::FIRST_SEED;
 use crate::args::WorkArgs;
 use crate::exit::{Usage, describe};
-use crate::factory::TrainerArgs;
+use crate::factory::{TrainerArgs, of_record};
 use crate::progress::{Progress, interrupt};
 use crate::say::note;
 
@@ -103,7 +103,7 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
         resume(unit, &*factory, None, watch).map(drop)
     };
     progress.finish();
-    done.map_err(|error| trainer.of_record(anyhow!(error), &record))
+    done.map_err(|error| of_record(anyhow!(error), "unit", &record))
 }
 
 /// Refuses a node whose results would differ.

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use cyclr_engine::{
     EngineConfig, EngineError, EngineFactory, Optimizer,
     data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
     net::Net,
 };
+use cyclr_train::store::read_state;
 
 use super::{NormalizationName, OptimizerName, TrainerArgs};
 use crate::exit::Usage;
@@ -152,8 +153,12 @@ impl TrainerArgs {
         let Some(path) = &self.weights else {
             return Ok(None);
         };
-        let bytes = std::fs::read(path)
-            .with_context(|| format!("the weights {} cannot be read", path.display()))?;
+        let bytes = read_state(path).map_err(|error| {
+            anyhow!(
+                "the weights {} cannot be read: {error}; give the file that they are in",
+                path.display()
+            )
+        })?;
         Ok(Some(bytes))
     }
 }

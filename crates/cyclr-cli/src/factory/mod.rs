@@ -24,6 +24,24 @@ use options::{NormalizationName, OptimizerName};
 
 pub(crate) use options::TrainerArgs;
 
+/// What stops a recorded run or comparison, with the record: what is wrong may be in there.
+pub(crate) fn of_record(error: anyhow::Error, what: &str, record: &Path) -> anyhow::Error {
+    use cyclr_train::Error;
+    match error.downcast_ref() {
+        // These are about this call or about what came of the runs.
+        Some(
+            Error::Interrupted { .. }
+            | Error::BadHorizon { .. }
+            | Error::Locked { .. }
+            | Error::Launcher { .. }
+            | Error::NoProgress { .. }
+            | Error::RunsFailed { .. }
+            | Error::NoBounds { .. },
+        ) => error,
+        _ => error.context(format!("the {what} of {} cannot go on", record.display())),
+    }
+}
+
 impl TrainerArgs {
     /// As the record of a run or comparison has it: with absolute paths, the working directory,
     /// and what is in the files.
@@ -58,16 +76,6 @@ impl TrainerArgs {
                 record.display()
             ))),
             _ => Ok(()),
-        }
-    }
-
-    /// The failure of a recorded command, with the record, as what is wrong may be in there.
-    pub(crate) fn of_record(&self, error: anyhow::Error, record: &Path) -> anyhow::Error {
-        match error.downcast_ref() {
-            Some(cyclr_train::Error::Trainer(_)) if !self.command.is_empty() => {
-                error.context(format!("the command that {} records", record.display()))
-            }
-            _ => error,
         }
     }
 

@@ -281,7 +281,18 @@ impl Folder {
         &self,
         measure: impl FnOnce() -> Result<Begin, Error>,
     ) -> Result<Begin, Error> {
-        self.stored(Self::BEGIN, measure)
+        let begin: Begin = self.stored(Self::BEGIN, || {
+            let begin = measure()?;
+            match begin.info.objective {
+                Some(_) => Ok(begin),
+                None => Err(Error::NoObjective),
+            }
+        })?;
+        if begin.info.objective.is_none() {
+            let path = self.path.join(Self::BEGIN);
+            return Err(bad(&path)("it has no objective"));
+        }
+        Ok(begin)
     }
 
     /// The stored range test, or else the one that is made, stored.
@@ -289,7 +300,10 @@ impl Folder {
         &self,
         find: impl FnOnce() -> Result<Range, Error>,
     ) -> Result<Range, Error> {
-        self.stored(Self::RANGE, find)
+        let range: Range = self.stored(Self::RANGE, find)?;
+        let fits = range.check();
+        fits.map_err(bad(&self.path.join(Self::RANGE)))?;
+        Ok(range)
     }
 
     /// Writes what came of it: with `result.json` the comparison is finished.

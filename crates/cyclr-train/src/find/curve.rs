@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use cyclr::range::{Point, Sweep, SweepError};
 use cyclr::trainer::{Direction, Metrics};
 
 use crate::Error;
+use crate::store::read_regular;
 
 /// What one sweep measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +158,7 @@ impl Curve {
     /// # Errors
     /// [`Error::Io`]; [`Error::BadCurve`] with the file, the line and the column.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_regular(path).map_err(Error::io("read", path))?;
         let bad = |error| Error::BadCurve {
             path: path.to_owned(),
             error,

@@ -8,7 +8,7 @@ use cyclr::range::{Probe, ProbeResult};
 
 use super::{Curve, Swept};
 use crate::Error;
-use crate::store::{bad, write_atomically};
+use crate::store::{bad, read_regular_text, write_atomically};
 
 const SWEEP: &str = ".sweep.csv";
 const PROBES: &str = ".probes.jsonl";
@@ -104,7 +104,7 @@ fn read_probes(folder: &Path) -> Result<Vec<ProbeResult>, Error> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = read_regular_text(&path).map_err(Error::io("read", &path))?;
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(bad(&path))
 }

@@ -202,7 +202,8 @@ fn in_rows(
     if let Some(asked) = asked {
         // Only a column without a name of its own can have what is asked for.
         let [value] = find(names, &VALUE[..1])[..] else {
-            return Err(file.bad_columns(&format!("none is `{asked}`")));
+            let problem = format!("none is `{asked}`; name one with --metric");
+            return Err(file.bad_columns(&problem));
         };
         return Ok(Shape::Long { arm, value, figure });
     }

@@ -230,7 +230,9 @@ impl<'a> Gathered<'a> {
         if self.values.runs.iter().flatten().all(Vec::is_empty) {
             let asked = self.question.figure.name.as_ref();
             let of = asked.map_or_else(String::new, |name| format!(" of `{name}`"));
-            return Err(file.refuse(format!("it has no values{of}")));
+            return Err(file.refuse(format!(
+                "it has no values{of}: give the final value of each run"
+            )));
         }
         if self.values.arms.len() < 2 {
             let arms = self.values.arms.join("");

@@ -1,12 +1,13 @@
 //! Whether a lock that is held on one machine is seen on another.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::files::write_atomically;
+use super::regular::{check_place, open_regular, read_regular_text};
 use crate::{Error, Machine};
 
 /// The file of a unit on whose machine the lock was not seen.
@@ -31,6 +32,7 @@ impl Beacon {
     /// Takes the lock, in a folder that this process holds already.
     pub(crate) fn light(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(Self::FILE);
+        check_place(&path).map_err(Error::io("write", &path))?;
         let open = OpenOptions::new()
             .write(true)
             .create(true)
@@ -92,7 +94,7 @@ pub fn check_lock(folder: &Path, unit: &Path) -> Result<bool, Error> {
 /// The host on which a unit was made without a lock, if one was.
 pub(crate) fn unlocked(unit: &Path) -> Result<Option<String>, Error> {
     let path = unit.join(UNLOCKED);
-    let read = || fs::read_to_string(&path).map_err(Error::io("read", &path));
+    let read = || read_regular_text(&path).map_err(Error::io("read", &path));
     path.exists().then(read).transpose()
 }
 
@@ -101,13 +103,13 @@ fn reaches(folder: &Path, here: &str, patience: Duration) -> Result<bool, Error>
     if !path.exists() {
         return Ok(true);
     }
-    let file = File::open(&path).map_err(Error::io("read", &path))?;
+    let file = open_regular(&path).map_err(Error::io("read", &path))?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => return Ok(true),
         Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         Ok(()) => drop(file),
     }
-    let said = || fs::read_to_string(&path).map_err(Error::io("read", &path));
+    let said = || read_regular_text(&path).map_err(Error::io("read", &path));
     let before = said()?;
     if before.split_whitespace().next() == Some(here) {
         return Ok(true);

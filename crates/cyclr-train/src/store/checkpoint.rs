@@ -1,7 +1,6 @@
 //! A checkpoint: eight bytes of name, the version, a JSON header and the trainer's state, each
 //! with its length before it, and a checksum over all of it. Numbers are little-endian.
 
-use std::fs;
 use std::path::Path;
 
 use crc32c::crc32c;
@@ -11,6 +10,7 @@ use crate::Error;
 use crate::run::Progress;
 use crate::store::VERSION;
 use crate::store::files::{bad, check_version, write_atomically};
+use crate::store::regular::read_state;
 
 const NAME: &[u8; 8] = b"cyclrckp";
 
@@ -53,7 +53,7 @@ pub(super) fn write(
 }
 
 pub(super) fn read(path: &Path) -> Result<Checkpoint, Error> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = read_state(path).map_err(Error::io("read", path))?;
     let damaged = || bad(path)("it is cut short or damaged");
     let (content, checksum) = bytes.split_last_chunk::<4>().ok_or_else(damaged)?;
     if crc32c(content) != u32::from_le_bytes(*checksum) {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::store::VERSION;
+use crate::store::regular::{check_place, read_regular};
 
 /// Replaces a file by `bytes`, or leaves it as it is.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -15,6 +16,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut name = name.to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
+    check_place(&temporary).map_err(Error::io("write", &temporary))?;
     let write = || {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
@@ -67,7 +69,7 @@ pub(crate) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<T, Error> 
 
 /// The version of a record, and what else it says.
 pub(crate) fn read_versioned(path: &Path) -> Result<(u32, Value), Error> {
-    let text = fs::read(path).map_err(Error::io("read", path))?;
+    let text = read_regular(path).map_err(Error::io("read", path))?;
     let mut record: Map<String, Value> = serde_json::from_slice(&text).map_err(bad(path))?;
     let version = record.remove("version").and_then(|v| v.as_u64());
     let version = version
@@ -115,6 +117,7 @@ impl Log {
     /// Opens the log at its end, made if need be.
     pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
         let open = || {
+            check_place(&path)?;
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)

@@ -1,9 +1,10 @@
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::store::regular::{check_place, open_regular, read_regular_text};
 use crate::{Error, Machine};
 
 /// The right to write into a folder, held by one process at a time.
@@ -41,7 +42,7 @@ impl Lock {
         if !path.exists() {
             return Ok(false);
         }
-        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        let file = open_regular(&path).map_err(Error::io("read", &path))?;
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -52,7 +53,7 @@ impl Lock {
     /// The process that took a lock last, and its host; `?` for what it has not written yet.
     pub(super) fn holder(folder: &Path) -> Result<(String, String), Error> {
         let path = folder.join(Self::FILE);
-        let said = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let said = read_regular_text(&path).map_err(Error::io("read", &path))?;
         let mut words = said.split_whitespace().map(String::from);
         let mut word = || words.next().unwrap_or_else(|| String::from("?"));
         Ok((word(), word()))
@@ -65,6 +66,7 @@ impl Lock {
     /// to.
     pub fn take(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(Self::FILE);
+        check_place(&path).map_err(Error::io("write", &path))?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -28,6 +28,7 @@ mod failed;
 mod files;
 mod folder;
 mod lock;
+mod regular;
 mod run;
 mod seen;
 mod tensorboard;
@@ -43,6 +44,7 @@ pub(crate) use files::{
 pub(crate) use folder::RunFolder;
 pub use folder::{Stage, stage};
 pub use lock::Lock;
+pub use regular::{open_regular, read_regular, read_regular_text, read_state};
 pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
 pub use seen::{Seen, State};
 

@@ -1,9 +1,10 @@
 use std::path::Path;
 
+use cyclr::units::MAX_UPDATES;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Change, Outcome, Plan, Planned};
-use crate::store::files::{read_record, write_record};
+use crate::run::{Budget, Change, Outcome, Plan, Planned};
+use crate::store::files::{bad, read_record, write_record};
 use crate::{Error, Event};
 
 /// What was asked of a run and what was planned: the content of its `run.json`.
@@ -48,7 +49,9 @@ pub fn read_run(folder: &Path) -> Result<RunRecord, Error> {
             missing: RunRecord::FILE,
         });
     }
-    read_record(&path)
+    let record: RunRecord = read_record(&path)?;
+    check_lengths(&record.plan).map_err(bad(&path))?;
+    Ok(record)
 }
 
 /// Reads the `result.json` of a run's folder; `None` if the run is not finished.
@@ -104,4 +107,26 @@ impl RunRecord {
         let last = self.changes.last();
         last.is_some_and(|change| change.updates_done == updates_done)
     }
+}
+
+/// Refuses a horizon that no run has, and an end after all that was asked for: such a run
+/// would hardly end.
+fn check_lengths(plan: &Planned) -> Result<(), String> {
+    let (horizon, end) = (plan.horizon, plan.end);
+    if !(1..=MAX_UPDATES).contains(&horizon) {
+        return Err(format!(
+            "at `plan.horizon`: {horizon} updates are no run: it must be from 1 to {MAX_UPDATES}"
+        ));
+    }
+    // A run that goes on beyond its horizon was asked to in updates.
+    let asked = match plan.task.budget {
+        Budget::Updates(updates) => updates.max(horizon),
+        Budget::Epochs(_) | Budget::Time(_) => horizon,
+    };
+    if end > asked {
+        return Err(format!(
+            "at `plan.end`: it ends after {end} updates, and {asked} were asked for"
+        ));
+    }
+    Ok(())
 }

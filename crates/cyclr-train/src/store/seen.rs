@@ -1,6 +1,5 @@
 //! How far a run is, seen from its folder alone, while any machine works on it.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -10,6 +9,7 @@ use cyclr::trainer::{Metric, Metrics};
 
 use super::failed::Failure;
 use super::lock::Lock;
+use super::regular::open_regular;
 use super::run::{read_outcome, read_run};
 use crate::{Error, Event, Machine, Outcome, ValidationPoint};
 
@@ -149,7 +149,7 @@ impl Tail {
             return Ok(Self { text, fresh });
         }
         let read = || {
-            let mut file = File::open(path)?;
+            let mut file = open_regular(path)?;
             let metadata = file.metadata()?;
             let skipped = metadata.len().saturating_sub(TAIL);
             file.seek(SeekFrom::Start(skipped))?;

@@ -3,12 +3,13 @@
 mod json;
 mod parse;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use parse::Row;
 use parse::Table;
+
+use crate::store::read_regular;
 
 /// A file with a table in it.
 pub(crate) struct TableFile {
@@ -20,17 +21,10 @@ impl TableFile {
     /// # Errors
     /// [`TableError`]
     pub(crate) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes = content(path).map_err(|error| TableError::Unreadable {
+        let bytes = read_regular(path).map_err(|error| TableError::Unreadable {
             path: path.to_owned(),
             error,
         })?;
-        if bytes.len() as u64 > LARGEST {
-            let reason = format!(
-                "it has more than {} MB: give a table of final values, or the curve of a range test",
-                LARGEST >> 20
-            );
-            return Err(TableError::refuse(path, reason));
-        }
         let table = Table::read(&bytes).map_err(|reason| TableError::refuse(path, reason))?;
         Ok(Self {
             path: path.to_owned(),
@@ -77,17 +71,6 @@ impl TableFile {
         let seen = seen.join(", ");
         self.refuse(format!("its columns are {seen}: {problem}"))
     }
-}
-
-/// No table that is meant is larger. A device without an end is none.
-const LARGEST: u64 = 1 << 29;
-
-fn content(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A name in lower case, with `_` for whatever is no letter or digit, and none at its ends.

@@ -13,11 +13,13 @@ use crate::units::{Length, Percent};
 /// rate goes from `initial` at 0 to `max` at `W - 1`, and to `final` at `N - 1`; in three phases,
 /// back to `initial` at `2W - 2` first. Between those updates it follows half a cosine
 /// (`anneal=cos`) or a straight line (`linear`). Momentum, where given, goes `hi`, `lo`, `hi` in
-/// the same way.
+/// the same way. A warm-up of at most one update has no way up: the run starts at `max` (and goes on
+/// from `initial`, in three phases). One that takes the whole run has no way down: it ends at
+/// `max` (at `initial`, in three phases).
 ///
 /// Ranges: `max` finite and above 0; `div` finite and at least 1; `final_div` finite and at least
 /// `1/div`; `warmup` no longer than the horizon (half of it, in three phases). At 0: `initial`; at
-/// `N - 1` and beyond: `final`. Equals torch's `OneCycleLR`, whose defaults these are (but for
+/// `N - 1`: `final`, and that value beyond. Equals torch's `OneCycleLR`, whose defaults these are (but for
 /// momentum, untouched here unless given). Source: Smith & Topin,
 /// [Super-convergence](https://arxiv.org/abs/1708.07120), section 3, as torch has it.
 #[doc = include_str!("../../doc/one_cycle.svg")]
@@ -83,8 +85,7 @@ impl OneCycle {
         })
     }
 
-    /// The way up takes `warmup` (torch's `pct_start`, as a length); without length, the run
-    /// starts at `max`.
+    /// The way up takes `warmup` (torch's `pct_start`, as a length).
     pub fn with_warmup(self, warmup: impl Into<Length>) -> Self {
         Self {
             warmup: warmup.into(),
@@ -214,6 +215,7 @@ impl Curve for OneCycle<f64> {
         let last = initial / self.final_div;
         let (peak, end) = ((self.warmup - 1.0).max(0.0), (horizon - 1.0).max(0.0));
         let foot = 2.0 * peak;
+        let i = i.min(end);
         let between = |high, low, start: f64, stop: f64| {
             self.between(high, low, ((i - start) / (stop - start)).min(1.0))
         };

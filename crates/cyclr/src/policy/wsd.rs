@@ -10,8 +10,8 @@ use crate::units::{Length, Percent, snapped};
 /// Warm-up, stable, decay: the rate is constant but for a cooldown to 0 at the end.
 ///
 /// `lr(i) = lr` before the last `D` updates, then `lr·(1 - √z)` (`sqrt`), `lr·(1 - z)` (`linear`)
-/// or `lr·(1 + cos(πz))/2` (`cos`), with `z = (i - (N - D))/D`, `D` the cooldown and `N` the
-/// horizon; with a warm-up `W`, `lr(i) = lr·i/W` first
+/// or `lr·(1 + cos(πz))/2` (`cos`), with `z = (i - (N - D))/D`, `D` the cooldown, at
+/// most what is left after the warm-up, and `N` the horizon; with a warm-up `W`, `lr(i) = lr·i/W` first
 ///
 /// Ranges: `lr` finite and at least 0; `cooldown` longer than 0 (20 % by default); warm-up and
 /// cooldown no longer than the horizon. At 0: `lr` (0 with a warm-up); at `N`, one past the last

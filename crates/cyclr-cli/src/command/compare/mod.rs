@@ -23,7 +23,7 @@ use crate::command::cluster::{self, Elsewhere};
 use crate::command::report;
 use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
-use crate::factory::TrainerArgs;
+use crate::factory::{TrainerArgs, of_record};
 use crate::progress::{Progress, interrupt};
 use crate::report::Report;
 use crate::say::{note, out, unless_unread};
@@ -189,23 +189,17 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         on: args.cluster.on.as_deref(),
         interrupt: &interrupt()?,
     };
+    let of_file = |error| of_record(error, "comparison", &file);
     let (factory, begin) = if manner.on.is_some() {
-        let (factory, begin) = manner.begin(&comparison.factory, &comparison.folder)?;
+        let begun = manner.begin(&comparison.factory, &comparison.folder);
+        let (factory, begin) = begun.map_err(of_file)?;
         (factory, Some(begin))
     } else {
         let factory = comparison.factory.factory(1, args.allow_inexact);
-        let factory = factory
-            .with_context(|| format!("the comparison of {} cannot go on", file.display()))?;
-        (factory, None)
+        (factory.map_err(of_file)?, None)
     };
     let done = execute(&comparison, &*factory, begin, &manner);
-    let done = done.map_err(|error| match error.downcast_ref() {
-        Some(Error::BadPlan { .. } | Error::BadArm { .. } | Error::OtherPlan { .. }) => {
-            error.context(format!("{} cannot be carried out", file.display()))
-        }
-        _ => comparison.factory.of_record(error, &file),
-    })?;
-    finish(&[done], manner.json)
+    finish(&[done.map_err(of_file)?], manner.json)
 }
 
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.

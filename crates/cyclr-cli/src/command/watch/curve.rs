@@ -1,16 +1,18 @@
 //! The curve of a run, read from its log as it grows.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context;
 use cyclr_train::Event;
-use cyclr_train::store::read_run;
+use cyclr_train::store::{open_regular, read_run};
 use serde::Serialize;
 
 /// The most updates of a run that are shown: every second one is left out whenever there are more.
 const MOST: usize = 400;
+
+/// The most bytes of a log that are taken in at once.
+const AT_ONCE: u64 = 64 << 20;
 
 /// What a log says, as far as it was read.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +45,7 @@ impl Curve {
             return Ok(());
         }
         let of_file = || path.display().to_string();
-        let mut file = File::open(&path).with_context(of_file)?;
+        let mut file = open_regular(&path).with_context(of_file)?;
         let length = file.metadata().with_context(of_file)?.len();
         if length < self.read {
             // It was cut to its last checkpoint.
@@ -52,7 +54,9 @@ impl Curve {
         file.seek(SeekFrom::Start(self.read))
             .with_context(of_file)?;
         let mut added = Vec::new();
-        file.read_to_end(&mut added).with_context(of_file)?;
+        file.take(AT_ONCE)
+            .read_to_end(&mut added)
+            .with_context(of_file)?;
         let whole = added.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
         if whole == 0 {
             return Ok(());

@@ -2,7 +2,6 @@
 //! but the figures and, at the end, the report.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use cyclr_train::store::read_regular;
 use serde_json::json;
 
 use super::curve::Curve;
@@ -115,7 +115,7 @@ impl Site {
     fn page(&self) -> anyhow::Result<Answer> {
         let report = self.folder.join("report.html");
         if Overview::of(&self.folder)?.is_over && report.exists() {
-            return Ok(("200 OK", HTML, fs::read(report)?));
+            return Ok(("200 OK", HTML, read_regular(&report)?));
         }
         let page = PAGE
             .replace("{style}", &format!("{UPLOT_STYLE}\n{STYLE}"))

@@ -1,6 +1,6 @@
 //! Whether a record that was read fits its plan.
 
-use super::{ArmOutcome, Record};
+use super::{ArmOutcome, Range, Record};
 use crate::compare::plan::Plan;
 
 impl Record {
@@ -29,6 +29,33 @@ impl Record {
             Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
             _ => Err("it is no race of the plan's looks, or does not say how the race ended"),
         }
+    }
+}
+
+impl Range {
+    /// Refuses bounds that no range test finds.
+    pub(in crate::compare) fn check(&self) -> Result<(), String> {
+        let named = [
+            ("base_lr", self.base_lr, self.base_interval),
+            ("max_lr", self.max_lr, self.max_interval),
+        ];
+        for (name, rate, interval) in named {
+            if !rate.is_finite() || rate <= 0.0 {
+                return Err(format!("{name} = {rate:e} is no rate: it must be above 0"));
+            }
+            if let Some([low, high]) = interval
+                && !(low..=high).contains(&rate)
+            {
+                return Err(format!(
+                    "{name} = {rate:e} is not in its interval, {low:e} to {high:e}"
+                ));
+            }
+        }
+        if self.base_lr > self.max_lr {
+            let (base, max) = (self.base_lr, self.max_lr);
+            return Err(format!("base_lr = {base:e} is above max_lr = {max:e}"));
+        }
+        Ok(())
     }
 }
 

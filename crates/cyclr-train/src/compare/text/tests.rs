@@ -287,8 +287,8 @@ spread: Correlation with fixed by seed: a label of forty-odd characters, no less
         linear 1.00 (n = 3), six 0.98 (n = 3).
 spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
         least 86 % (fixed), 90 % (a label of forty-odd characters, no less), 95
-        % (学習率を下げる), 86 % (multistep), 90 % (linear) and 95 % (six) of the
-        variance.
+        % (学習率を下げる), 86 % (multistep), 90 % (linear) and 95 % (six) of
+        the variance.
 ",
     );
 }

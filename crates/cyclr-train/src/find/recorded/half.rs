@@ -114,7 +114,7 @@ impl Half {
         let mut all = Vec::new();
         for ((step, value), row) in steps.into_iter().zip(values).zip(source.file.rows()) {
             let refuse = |reason: String| source.file.refuse(format!("{}: {reason}", row.place));
-            let step = step.ok_or_else(|| refuse("it has no step".into()))?;
+            let step = step.ok_or_else(|| refuse("it has no step; give one in each row".into()))?;
             if let Some(earlier) = seen.insert(step.to_bits(), &row.place) {
                 return Err(refuse(format!(
                     "step {step} is there already ({earlier}): export one run"

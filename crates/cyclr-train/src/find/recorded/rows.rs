@@ -22,7 +22,9 @@ impl Rows {
         let mut first_of: BTreeMap<u64, usize> = BTreeMap::new();
         let mut kept = Vec::new();
         for (n, step) in steps.iter().enumerate() {
-            let step = step.ok_or_else(|| format!("{}: it has no step", self.places[n]))?;
+            let step = step.ok_or_else(|| {
+                format!("{}: it has no step; give one in each row", self.places[n])
+            })?;
             let first = *first_of.entry(step.to_bits()).or_insert(n);
             if first == n {
                 kept.push(n);
