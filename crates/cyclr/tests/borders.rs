@@ -147,7 +147,10 @@ fn a_one_cycle_without_a_way_up_or_down() {
         [0, updates - 1, updates, updates + 7].map(|i| schedule.at(i).lr)
     };
     for at_once in ["warmup=1", "warmup=0", "warmup=10%", "warmup=1, phases=3"] {
-        assert_eq!(values(at_once, 10), [1.0, 0.01, 0.01, 0.01], "{at_once}");
+        let found = values(at_once, 10);
+        for (found, right) in found.into_iter().zip([1.0, 0.01, 0.01, 0.01]) {
+            assert!((found - right).abs() < 1e-12, "{at_once}: {found}");
+        }
     }
     assert_eq!(values("warmup=10", 10), [0.1, 1.0, 1.0, 1.0]);
     assert_eq!(values("warmup=1", 1), [1.0; 4]);
