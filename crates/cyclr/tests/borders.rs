@@ -146,17 +146,22 @@ fn a_one_cycle_without_a_way_up_or_down() {
         let schedule = schedule(&text, updates);
         [0, updates - 1, updates, updates + 7].map(|i| schedule.at(i).lr)
     };
-    for at_once in ["warmup=1", "warmup=0", "warmup=10%", "warmup=1, phases=3"] {
-        let found = values(at_once, 10);
-        for (found, right) in found.into_iter().zip([1.0, 0.01, 0.01, 0.01]) {
-            assert!((found - right).abs() < 1e-12, "{at_once}: {found}");
+    let end = [1.0, 0.01, 0.01, 0.01];
+    for (more, updates, right) in [
+        ("warmup=1", 10, end),
+        ("warmup=0", 10, end),
+        ("warmup=10%", 10, end),
+        ("warmup=1, phases=3", 10, end),
+        ("warmup=10", 10, [0.1, 1.0, 1.0, 1.0]),
+        ("warmup=1", 1, [1.0; 4]),
+        ("warmup=30%", 1, [1.0; 4]),
+        // The foot is at 2 · 5.5 - 2 = 9.
+        ("warmup=50%, phases=3", 10, [0.1, 0.01, 0.01, 0.01]),
+    ] {
+        for (found, right) in values(more, updates).into_iter().zip(right) {
+            assert!((found - right).abs() < 1e-12, "{more}: {found}");
         }
     }
-    assert_eq!(values("warmup=10", 10), [0.1, 1.0, 1.0, 1.0]);
-    assert_eq!(values("warmup=1", 1), [1.0; 4]);
-    assert_eq!(values("warmup=30%", 1), [1.0; 4]);
-    // The foot is at 2 · 5.5 - 2 = 9.
-    assert_eq!(values("warmup=50%, phases=3", 10), [0.1, 0.01, 0.01, 0.01]);
 }
 
 #[test]
