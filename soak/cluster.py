@@ -44,6 +44,8 @@ def main():
     options.add_argument("--only", action="append", choices=WORK)
     options.add_argument("--short", action="store_true", help="one requeue and one kill")
     options = options.parse_args()
+    # What was started is stopped, also where a time limit ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     binaries = Path(options.cyclr).resolve().parent
     if options.ray:
         on_ray(binaries, options.only or WORK)
