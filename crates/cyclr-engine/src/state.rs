@@ -109,16 +109,7 @@ pub(crate) fn read<'l>(
     if place.ensemble > 0 {
         let lists_of = ENSEMBLE_LISTS.into_iter().zip(averages.sizes);
         for ((name, size), list) in lists_of.zip(&mut averages.ensemble) {
-            // As large as the file says, if that is what so many models have.
-            let (shape, _) = numbers(&file, name)?;
-            let expected = place.ensemble.checked_mul(size as u64);
-            if shape.len() != 1 || expected != Some(shape[0] as u64) {
-                let models = place.ensemble;
-                return Err(format!(
-                    "`{name}` has shape {shape:?}, not that of {models} models"
-                ));
-            }
-            list.resize(shape[0], 0.0);
+            list.resize(size_of_models(&file, name, place.ensemble, size)?, 0.0);
             lists.push((name, list.as_mut_slice()));
         }
     }
@@ -141,6 +132,18 @@ pub(crate) fn read<'l>(
             .for_each(|(to, from)| *to = from);
     }
     Ok(place)
+}
+
+/// The numbers in a list of so many models: what the file says, if that is what they have.
+fn size_of_models(file: &File, name: &str, models: u64, size: usize) -> Result<usize, String> {
+    let (shape, _) = numbers(file, name)?;
+    let expected = models.checked_mul(size as u64);
+    if shape.len() != 1 || expected != Some(shape[0] as u64) {
+        return Err(format!(
+            "`{name}` has shape {shape:?}, not that of {models} models"
+        ));
+    }
+    Ok(shape[0])
 }
 
 /// How far the run of a state is.

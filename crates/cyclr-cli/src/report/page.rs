@@ -1,6 +1,7 @@
 //! The HTML page: words and tables; the charts draw themselves from the data at its foot.
 
 use cyclr::trainer::{TrainerInfo, Unit};
+use cyclr_train::compare::Tune;
 use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
@@ -204,13 +205,6 @@ fn points(record: &Record) -> &'static str {
 /// The plan, name by name.
 fn planned(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
-    let numbers = |seeds: &[u64]| {
-        seeds
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let mut info = vec![
         (String::from("seeds"), numbers(record.seeds())),
         (
@@ -233,16 +227,7 @@ fn planned(record: &Record) -> Vec<(String, String)> {
         ),
     ];
     if let Some(tune) = &plan.tuning {
-        let multiples: Vec<String> = tune.multiples.iter().map(|m| figure(*m)).collect();
-        let rungs: Vec<String> = tune.rungs.iter().map(|rung| figure(*rung)).collect();
-        let text = format!(
-            "{} times max_lr, then finer, on seeds {}, at {} of the budget; at most {} rates more",
-            multiples.join(", "),
-            numbers(&tune.seeds),
-            rungs.join(", "),
-            tune.rounds
-        );
-        info.push((String::from("tuning"), text));
+        info.push((String::from("tuning"), tuned(tune)));
     }
     if let Some(race) = &plan.race {
         let text = format!(
@@ -270,6 +255,27 @@ fn planned(record: &Record) -> Vec<(String, String)> {
         ));
     }
     info
+}
+
+/// How peak rates are tuned.
+fn tuned(tune: &Tune) -> String {
+    let figures = |figures: &[f64]| {
+        let figures: Vec<String> = figures.iter().map(|x| figure(*x)).collect();
+        figures.join(", ")
+    };
+    format!(
+        "{} times max_lr, then finer, on seeds {}, at {} of the budget; at most {} rates more",
+        figures(&tune.multiples),
+        numbers(&tune.seeds),
+        figures(&tune.rungs),
+        tune.rounds
+    )
+}
+
+/// `1, 2, 3`
+fn numbers(numbers: &[u64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    numbers.join(", ")
 }
 
 /// `, 5,000 validation and 10,000 test`; nothing of a program that measures for itself.

@@ -209,11 +209,8 @@ pub(super) fn tuning(trials: Vec<Trial>, direction: Direction, margin: f64) -> T
 /// beyond what was tried. Trials are of one length, from the lowest rate to the highest.
 fn peak(trials: &[Trial], best: usize, direction: Direction, margin: f64) -> f64 {
     const MARGINS: f64 = 2.0;
-    let level = |trial: &Trial| match (trial.validation, direction) {
-        (None, _) => f64::INFINITY,
-        (Some(value), Direction::Lower) => value,
-        (Some(value), Direction::Higher) => -value,
-    };
+    let turned = |value| -direction.sign() * value;
+    let level = |trial: &Trial| trial.validation.map_or(f64::INFINITY, turned);
     let curve = trials.iter().map(|trial| (trial.peak.log2(), level(trial)));
     let trough = Trough::of(&curve.collect::<Vec<_>>(), MARGINS * margin);
     let best = trials[best].peak;

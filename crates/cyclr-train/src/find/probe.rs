@@ -2,7 +2,7 @@
 
 use cyclr::Hyper;
 use cyclr::range::{Probe, ProbeResult};
-use cyclr::trainer::{Direction, Metric, Metrics, Trainer};
+use cyclr::trainer::{Metric, Metrics, Trainer};
 
 use super::sweep::made;
 use crate::{Error, Watch};
@@ -109,10 +109,7 @@ fn loss(batch: &Metrics) -> f64 {
     let Some(metric) = batch.loss().or(batch.first_objective()) else {
         return f64::NAN;
     };
-    match metric.direction {
-        Direction::Lower => metric.value,
-        Direction::Higher => -metric.value,
-    }
+    -metric.direction.sign() * metric.value
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

@@ -1,7 +1,6 @@
 use alloc::{vec, vec::Vec};
 
 use super::{NoAnswer, Rule, Sweep, smooth::Smoother};
-use crate::trainer::Direction;
 
 /// The fewest points with finite figures that bounds are read from.
 pub(super) const FEWEST_POINTS: usize = 16;
@@ -119,10 +118,7 @@ fn opening(points: usize) -> usize {
 
 /// Rates, values (more is better, none worse than the opening's worst) and counts.
 fn binned(sweep: &Sweep) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-    let sign = match sweep.direction() {
-        Direction::Higher => 1.0,
-        Direction::Lower => -1.0,
-    };
+    let sign = sweep.direction().sign();
     let values: Vec<f64> = sweep.deciding().map(|v| sign * v).collect();
     let (floor, _) = range(&values[..opening(values.len())]);
     let size = values.len().div_ceil(MOST_BINS).max(1);

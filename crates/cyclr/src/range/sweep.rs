@@ -141,11 +141,8 @@ impl Sweep {
 
     /// The loss of each point, or the objective turned so that less is better.
     pub(super) fn losses(&self) -> impl Iterator<Item = f64> {
-        let sign = match self.direction {
-            Direction::Higher => -1.0,
-            Direction::Lower => 1.0,
-        };
-        let either = move |p: &Point| p.loss.or(p.figure.map(|f| sign * f)).unwrap_or(f64::NAN);
+        let turned = -self.direction.sign();
+        let either = move |p: &Point| p.loss.or(p.figure.map(|f| turned * f)).unwrap_or(f64::NAN);
         self.points.iter().map(either)
     }
 }

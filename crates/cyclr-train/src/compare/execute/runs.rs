@@ -174,17 +174,16 @@ impl Comparing<'_> {
         let outcome = self
             .run_one(job, emit)
             .and_then(|outcome| self.check_obeyed(job).map(|()| outcome));
-        if let Ok(outcome) = &outcome {
-            let folder = self.folder.path().join(&job.name.folder);
-            let mut places = self.places.lock().expect("no panic while it is held");
-            places.add(&folder, outcome)?;
-        }
         let name = job.name.clone();
         match &outcome {
-            Ok(outcome) => emit(CompareEvent::Over {
-                name,
-                updates_done: outcome.updates_done,
-            }),
+            Ok(outcome) => {
+                let folder = self.folder.path().join(&name.folder);
+                let mut places = self.places.lock().expect("no panic while it is held");
+                places.add(&folder, outcome)?;
+                drop(places);
+                let updates_done = outcome.updates_done;
+                emit(CompareEvent::Over { name, updates_done });
+            }
             Err(Error::Trainer(failure)) => emit(CompareEvent::Failed {
                 name,
                 reason: failure.to_string(),
