@@ -258,7 +258,6 @@ fn compared(fuzz: &Path) -> Vec<Input> {
     plan.arms.truncate(2);
     plan.seeds = vec![1, 2];
     plan.bounds = BoundsSource::Found {
-        repeats: 2,
         updates: 130,
         seed: 2001,
     };

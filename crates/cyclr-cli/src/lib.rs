@@ -36,6 +36,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 /// assert_eq!(cyclr_cli::run(["cyclr", "no such command"]), 2);
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    progress::start_clock();
     // A number below 0 is refused for what it is, not taken for an option.
     let below_0 = |arg: Arg| {
         let takes_values = arg.get_action().takes_values();

@@ -35,6 +35,29 @@ pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     Ok(interrupt)
 }
 
+/// When this process began, as near as it can be told.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
+
+/// Starts the clock of [`in_all`].
+pub(crate) fn start_clock() {
+    BEGAN.get_or_init(Instant::now);
+}
+
+/// What a command takes from its start to its end if it takes so many seconds from now on: what
+/// was spent to read data and to measure the pace is a part of it.
+pub(crate) fn in_all(seconds: f64) -> f64 {
+    BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() + seconds
+}
+
+/// A time in words; below ten seconds with a tenth.
+pub(crate) fn words(seconds: f64) -> String {
+    if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.0} s")
+    }
+}
+
 /// The progress of a piece of work that counts updates: a bar for the whole, and below it one for
 /// each run of several.
 pub(crate) struct Progress {

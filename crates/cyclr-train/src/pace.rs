@@ -1,18 +1,21 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Objective, Split, Trainer, TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::parallel::all_side_by_side;
 
 /// Updates before the clock starts, because the first ones wait for memory.
 const UNTIMED: usize = 5;
 /// Updates are timed in groups of this many, as a run makes them.
 const GROUP: usize = 10;
 const GROUPS: usize = 5;
+/// No further group is timed after so long, so that slow nets are not waited for.
+const ENOUGH: Duration = Duration::from_millis(500);
 
-/// What work takes if nothing else runs, measured on a model that is then thrown away.
+/// What work takes, measured on models that are then thrown away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -28,9 +31,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation. The
-    /// info that comes with it has an objective, also if the trainer declares none: that of the
-    /// evaluation.
+    /// Times a start, some updates at rate 0, so that nothing can diverge, and one evaluation, while
+    /// nothing else runs. The info that comes with it has an objective, also if the trainer declares
+    /// none: that of the evaluation.
     ///
     /// # Errors
     /// [`Error::Trainer`] if the trainer fails; [`Error::ObjectiveMissing`].
@@ -47,14 +50,39 @@ impl Pace {
         Ok((pace, info))
     }
 
-    /// As [`Pace::measure`], without an evaluation: for work that evaluates nothing.
+    /// The pace of each of `jobs` runs that are made at the same time and share the machine.
+    ///
+    /// # Errors
+    /// As [`Pace::measure`].
+    pub fn of_runs(factory: &dyn TrainerFactory, seed: u64, jobs: usize) -> Result<Self, Error> {
+        Self::side_by_side(jobs, || Self::measure(factory, seed).map(|(pace, _)| pace))
+    }
+
+    /// As [`Pace::of_runs`], without an evaluation: for work that evaluates nothing.
     ///
     /// # Errors
     /// [`Error::Trainer`] if the trainer fails.
-    pub fn of_updates(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
-        let (pace, mut trainer) = Self::start(factory, seed)?;
-        trainer.end()?;
-        Ok(pace)
+    pub fn of_updates(factory: &dyn TrainerFactory, seed: u64, jobs: usize) -> Result<Self, Error> {
+        Self::side_by_side(jobs, || {
+            let (pace, mut trainer) = Self::start(factory, seed)?;
+            trainer.end()?;
+            Ok(pace)
+        })
+    }
+
+    fn side_by_side(
+        jobs: usize,
+        measure: impl Fn() -> Result<Self, Error> + Sync,
+    ) -> Result<Self, Error> {
+        let jobs = jobs.max(1);
+        let paces = all_side_by_side(jobs, jobs, &mut |_, (): &()| {}, |_, _| measure())?;
+        let mean = |of: fn(&Self) -> f64| paces.iter().map(of).sum::<f64>() / jobs as f64;
+        Ok(Self {
+            seconds_per_start: mean(|pace| pace.seconds_per_start),
+            seconds_per_update: mean(|pace| pace.seconds_per_update),
+            seconds_per_evaluation: mean(|pace| pace.seconds_per_evaluation),
+            updates_timed: paces.iter().map(|pace| pace.updates_timed).sum(),
+        })
     }
 
     fn start(
@@ -75,6 +103,13 @@ impl Pace {
             updates_timed: (groups.len() * GROUP) as u64,
         };
         Ok((pace, trainer))
+    }
+
+    /// A run of so many updates and evaluations, without its test.
+    pub fn seconds_of_run(&self, updates: u64, evaluations: u64) -> f64 {
+        self.seconds_per_start
+            + updates as f64 * self.seconds_per_update
+            + evaluations as f64 * self.seconds_per_evaluation
     }
 
     /// The test split, predicted: an example of it takes as long as one of the validation split,
@@ -110,7 +145,8 @@ fn objective(info: &TrainerInfo, metrics: &Metrics) -> Result<Option<Objective>,
 fn time_updates(trainer: &mut dyn Trainer) -> Result<Vec<f64>, Error> {
     trainer.updates(&[Hyper::lr(0.0); UNTIMED])?;
     let mut groups = Vec::with_capacity(GROUPS);
-    for _ in 0..GROUPS {
+    let first = Instant::now();
+    while groups.is_empty() || groups.len() < GROUPS && first.elapsed() < ENOUGH {
         let began = Instant::now();
         trainer.updates(&[Hyper::lr(0.0); GROUP])?;
         groups.push(began.elapsed().as_secs_f64());

@@ -207,7 +207,6 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
 fn bounds_that_are_found_are_the_ones_that_tuning_starts_from() {
     let mut plan = given(600, 2);
     plan.bounds = BoundsSource::Found {
-        repeats: 3,
         updates: 1500,
         seed: 2001,
     };

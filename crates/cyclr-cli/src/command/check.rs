@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 use cyclr_train::check::{Check, Finding, check};
-use cyclr_train::compare::{Begin, BoundsSource, Plan};
+use cyclr_train::compare::{Begin, Plan};
 use cyclr_train::find::{FRACTION, RangeTest};
 use serde::Serialize;
 
@@ -78,28 +78,22 @@ fn find_cost(begin: &Begin, budget: u64) -> Cost {
             reason: error.to_string(),
         };
     }
-    let (pace, updates) = (&begin.pace, test.updates);
-    // A sweep and about five probes.
-    let starts = 6.0;
+    let test = RangeTest { threads: 1, ..test };
     Cost::Predicted {
-        updates,
-        seconds: starts * pace.seconds_per_start + updates as f64 * pace.seconds_per_update,
+        updates: test.updates,
+        seconds: test.seconds(&begin.info, &begin.pace),
     }
 }
 
 /// The usual comparison, its range test included.
 fn compare_cost(begin: &Begin, budget: u64) -> Cost {
     let plan = Plan::new(budget);
-    let sweeps = match plan.bounds {
-        BoundsSource::Found { updates, .. } => updates,
-        BoundsSource::Given { .. } | BoundsSource::Unneeded => 0,
-    };
     let seconds = plan
         .check(&begin.info)
-        .and_then(|()| plan.predicted_seconds(begin, sweeps, 1));
+        .and_then(|()| plan.predicted_seconds(&begin.pace, &begin.info, 1));
     match seconds {
         Ok(seconds) => Cost::Predicted {
-            updates: plan.updates_of_runs() + sweeps,
+            updates: plan.updates_of_runs() + plan.bounds.updates(),
             seconds,
         },
         Err(error) => Cost::Refused {

@@ -19,7 +19,7 @@ use serde_json::json;
 use super::find_from;
 use crate::args::{FindArgs, On, updates};
 use crate::exit::{NoReliableAnswer, Usage};
-use crate::progress::{Progress, interrupt};
+use crate::progress::{Progress, in_all, interrupt, words};
 use crate::say::{note, out, unless_unread};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
@@ -168,13 +168,27 @@ impl Tests {
         }
     }
 
+    /// How many of its runs are at work at the same time, at most.
+    fn at_once(&self) -> usize {
+        let most = match self {
+            Self::Probes(tests) => tests.iter().map(|test| test.threads).max(),
+            Self::Sweeps(tests) => tests
+                .iter()
+                .map(|test| test.threads.min(test.repeats as usize))
+                .max(),
+        };
+        most.unwrap_or(1)
+    }
+
     /// The seconds that they take as a rule.
     fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         match self {
-            Self::Probes(tests) => tests.iter().map(|test| seconds(test, info, pace)).sum(),
+            Self::Probes(tests) => tests.iter().map(|test| test.seconds(info, pace)).sum(),
             Self::Sweeps(tests) => {
                 let rounds = |test: &SweepTest| (test.repeats as usize).div_ceil(test.threads);
-                let of_sweep = |test: &SweepTest| in_turn(rounds(test), test.ramp.updates(), pace);
+                let of_sweep = |test: &SweepTest| {
+                    rounds(test) as f64 * pace.seconds_of_run(test.ramp.updates(), 0)
+                };
                 tests.iter().map(of_sweep).sum()
             }
         }
@@ -212,19 +226,6 @@ impl Tests {
     }
 }
 
-/// The seconds that a range test takes as a rule: a sweep, and groups of probes side by side.
-pub(super) fn seconds(test: &RangeTest, info: &TrainerInfo, pace: &Pace) -> f64 {
-    let allowance = Allowance::of(test.updates, info);
-    let groups = allowance.groups();
-    let rounds = groups.iter().map(|&n| (n as usize).div_ceil(test.threads));
-    in_turn(1, allowance.sweep, pace) + in_turn(rounds.sum(), allowance.probe, pace)
-}
-
-/// The seconds of so many runs, one after the other, of so many updates each.
-fn in_turn(runs: usize, updates: u64, pace: &Pace) -> f64 {
-    runs as f64 * (pace.seconds_per_start + updates as f64 * pace.seconds_per_update)
-}
-
 /// What the test costs, and how long it will take.
 fn announce(
     tests: &Tests,
@@ -235,11 +236,12 @@ fn announce(
     let cost = tests.cost();
     let fraction = 100.0 * cost as f64 / budget as f64;
     let info = factory.info()?;
-    let seconds = tests.seconds(&info, &Pace::of_updates(factory, 0)?);
+    let pace = Pace::of_updates(factory, 0, tests.at_once())?;
+    let seconds = in_all(tests.seconds(&info, &pace));
     note!(
-        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; predicted: {} ({} updates, as a rule)",
-        predicted(seconds),
-        tests.usual(&info)
+        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; as a rule {} updates and {} in all",
+        tests.usual(&info),
+        words(seconds)
     );
     let longer = tests.longer(&info);
     if longer > 0 {
@@ -256,15 +258,6 @@ fn announce(
         out!("{plan}")?;
     }
     Ok(())
-}
-
-/// A time in words; below ten seconds with a tenth.
-pub(super) fn predicted(seconds: f64) -> String {
-    if seconds < 9.95 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
 }
 
 /// The values of `weight_decay=0,1e-5`.

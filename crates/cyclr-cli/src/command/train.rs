@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::args::{StopWhen, TrainArgs, spec};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::files::read_text;
-use crate::progress::{Progress, figures, interrupt};
+use crate::progress::{Progress, figures, in_all, interrupt, words};
 use crate::say::{note, out};
 
 /// The budget in epochs if none is given: four cycles whose halves take three epochs.
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         Some(text) => policy(text)?,
         None if args.plan => {
             let (test, run) = range_test_of(args, &*factory)?;
-            return announce_test(&test, &run, &*factory, args.json);
+            return announce_test(args, &test, &run, &*factory);
         }
         None => (found(args, &*factory, &interrupt)?, None),
     };
@@ -108,7 +108,7 @@ fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
 fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
     let (spec, updates, evaluations) = (&plan.task().spec, plan.end(), plan.evaluations());
     let epochs = updates as f64 / plan.info().updates_per_epoch() as f64;
-    let seconds = predicted_seconds(plan, factory)?;
+    let seconds = predicted_seconds(plan, factory)?.map(in_all);
     if json {
         out!(
             "{}",
@@ -121,7 +121,7 @@ fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Re
         "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluations of the validation split"
     )?;
     if let Some(seconds) = seconds {
-        out!("predicted: {seconds:.1} s")?;
+        out!("predicted: {} in all", words(seconds))?;
     }
     if !plan.info().snapshots {
         out!("it cannot be saved: if it is stopped, it starts anew")?;
@@ -135,18 +135,18 @@ fn predicted_seconds(plan: &Plan, factory: &dyn TrainerFactory) -> anyhow::Resul
     if plan.info().whole_runs.is_some() {
         return Ok(None);
     }
-    let (pace, info) = Pace::measure(factory, plan.task().seed)?;
+    let (pace, _) = Pace::measure(factory, plan.task().seed)?;
+    Ok(Some(seconds_of(plan, &pace)))
+}
+
+/// What a run takes at a pace.
+fn seconds_of(plan: &Plan, pace: &Pace) -> f64 {
     let test = if plan.task().test {
-        pace.seconds_of_test(&info)
+        pace.seconds_of_test(plan.info())
     } else {
         0.0
     };
-    Ok(Some(
-        pace.seconds_per_start
-            + plan.end() as f64 * pace.seconds_per_update
-            + plan.evaluations() as f64 * pace.seconds_per_evaluation
-            + test,
-    ))
+    pace.seconds_of_run(plan.end(), plan.evaluations()) + test
 }
 
 /// The outcome, in words or as JSON.
@@ -273,7 +273,7 @@ fn found(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Spec> {
     let (test, run) = range_test_of(args, factory)?;
-    announce_test(&test, &run, factory, false)?;
+    announce_test(args, &test, &run, factory)?;
     let mut progress = Progress::new(test.updates);
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
@@ -333,17 +333,20 @@ fn range_test_of(
     Ok((test, run))
 }
 
-/// What the range test before a run costs, and how long it will take.
+/// What the range test before a run costs, and how long both will take.
 fn announce_test(
+    args: &TrainArgs,
     test: &RangeTest,
     run: &Horizon,
     factory: &dyn TrainerFactory,
-    json: bool,
 ) -> anyhow::Result<()> {
-    let info = factory.info()?;
-    let seconds = super::find::seconds(test, &info, &Pace::of_updates(factory, 0)?);
-    let updates = test.updates;
-    if json {
+    let (pace, info) = Pace::measure(factory, args.seed)?;
+    // The rates of the bounds do not matter to what the run takes.
+    let spec = advice::suggest(0.01, 0.1, run)?;
+    let after = task(args, spec, Budget::Updates(run.updates()));
+    let after = seconds_of(&Plan::new(factory, &after)?, &pace);
+    let (updates, seconds) = (test.updates, in_all(test.seconds(&info, &pace) + after));
+    if args.plan && args.json {
         out!(
             "{}",
             json!({ "range_test_updates": updates, "predicted_seconds": seconds })
@@ -352,9 +355,9 @@ fn announce_test(
     }
     let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
-        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {}",
+        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {} in all",
         test.longer(&info),
-        super::find::predicted(seconds)
+        words(seconds)
     );
     Ok(())
 }

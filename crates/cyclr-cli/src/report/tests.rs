@@ -22,7 +22,6 @@ fn record() -> &'static Record {
         plan.arms.push(Arm::untuned());
         plan.arms[0].published = Some(81.4);
         plan.bounds = BoundsSource::Found {
-            repeats: 3,
             updates: 1500,
             seed: 2001,
         };

@@ -37,6 +37,7 @@ mod race;
 pub mod record;
 mod study;
 mod text;
+mod time;
 mod tune;
 mod v1;
 

@@ -7,7 +7,7 @@ use cyclr::trainer::TrainerInfo;
 use serde::{Deserialize, Serialize};
 
 use super::tune::Tune;
-use super::{Arm, ArmPolicy, Begin};
+use super::{Arm, ArmPolicy};
 use crate::Error;
 use crate::find::RangeTest;
 use crate::run::{check_average, check_obeyed, troughs_of};
@@ -64,11 +64,9 @@ pub struct Plan {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BoundsSource {
-    /// From a range test with this many repeats, whose seeds count up from `seed`.
+    /// From a range test, whose seeds count up from `seed`.
     Found {
-        /// Sweeps over the rate.
-        repeats: u32,
-        /// The updates of all sweeps together.
+        /// The updates of its sweep and probes together, at most.
         updates: u64,
         /// The first of their seeds; none of the final ones.
         seed: u64,
@@ -85,6 +83,14 @@ pub enum BoundsSource {
 }
 
 impl BoundsSource {
+    /// The updates of the range test, at most; 0 without one.
+    pub fn updates(self) -> u64 {
+        match self {
+            Self::Found { updates, .. } => updates,
+            Self::Given { .. } | Self::Unneeded => 0,
+        }
+    }
+
     /// The range test that finds them, where one does.
     pub(super) fn range_test(self) -> Option<RangeTest> {
         match self {
@@ -118,7 +124,6 @@ impl Plan {
             budgets: vec![1.0],
             tuning: Some(Tune::default()),
             bounds: BoundsSource::Found {
-                repeats: 3,
                 updates: (USUAL_RUNS.saturating_mul(updates) / 10)
                     .clamp(Allowance::FEWEST_UPDATES, 3000),
                 seed: 2001,
@@ -141,9 +146,12 @@ impl Plan {
 
     /// The most updates that rounds of further trials may add.
     pub fn updates_of_rounds(&self) -> u64 {
-        let rounds = self.tuning.as_ref().map_or(0, |tune| tune.rounds);
         let seeds = self.first_seeds();
-        self.updates_with(rounds, seeds) - self.updates_with(0, seeds)
+        self.updates_with(self.rounds(), seeds) - self.updates_with(0, seeds)
+    }
+
+    pub(super) fn rounds(&self) -> u32 {
+        self.tuning.as_ref().map_or(0, |tune| tune.rounds)
     }
 
     pub(super) fn updates_with(&self, rounds: u32, seeds: usize) -> u64 {
@@ -156,7 +164,7 @@ impl Plan {
     }
 
     /// All runs, with so many rounds of further trials and so many of the seeds.
-    fn planned(&self, rounds: u32, seeds: usize) -> Vec<Runs<'_>> {
+    pub(super) fn planned(&self, rounds: u32, seeds: usize) -> Vec<Runs<'_>> {
         let mut planned = Vec::new();
         for arm in &self.arms {
             let tune = self.tuning.as_ref().filter(|_| arm.tuned);
@@ -195,34 +203,8 @@ impl Plan {
         super::study::place_of(label, &self.arms)
     }
 
-    /// What the plan takes at a measured pace with so many runs side by side, beside a range test
-    /// of so many updates.
-    ///
-    /// # Errors
-    /// As [`Plan::check`], for an arm that does not fit its run.
-    pub fn predicted_seconds(&self, begin: &Begin, sweeps: u64, jobs: usize) -> Result<f64, Error> {
-        let (pace, info) = (&begin.pace, &begin.info);
-        // A sweep and about five probes.
-        let starts = if sweeps > 0 { 6.0 } else { 0.0 };
-        let mut seconds = sweeps as f64 * pace.seconds_per_update + starts * pace.seconds_per_start;
-        for runs in self.planned(0, self.first_seeds()) {
-            let spec = runs.arm.spec(self.any_bounds(), None, self, info)?;
-            let (_, schedule) = runs.arm.schedule(&spec, runs.fraction, self, info)?;
-            let troughs = troughs_of(&schedule)?.len() as u64;
-            let evaluations = self.grid(runs.fraction).len() + troughs;
-            let mut run = pace.seconds_per_start
-                + schedule.updates() as f64 * pace.seconds_per_update
-                + evaluations as f64 * pace.seconds_per_evaluation;
-            if runs.is_final {
-                run += pace.seconds_of_test(info);
-            }
-            seconds += runs.count as f64 * run;
-        }
-        Ok(seconds / jobs.max(1) as f64)
-    }
-
     /// Any bounds will do to see whether the specs fit the run.
-    fn any_bounds(&self) -> Option<(f64, f64)> {
+    pub(super) fn any_bounds(&self) -> Option<(f64, f64)> {
         match self.bounds {
             BoundsSource::Unneeded => None,
             _ => Some((0.25, 1.0)),
@@ -363,11 +345,11 @@ impl Plan {
 }
 
 /// Runs of an arm of the same length.
-struct Runs<'a> {
-    arm: &'a Arm,
-    fraction: f64,
-    count: u64,
-    is_final: bool,
+pub(super) struct Runs<'a> {
+    pub(super) arm: &'a Arm,
+    pub(super) fraction: f64,
+    pub(super) count: u64,
+    pub(super) is_final: bool,
 }
 
 fn refuse<T>(reason: &'static str) -> Result<T, Error> {
@@ -391,7 +373,7 @@ impl Grid {
     }
 
     /// How many evaluations it has.
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.end.div_ceil(self.every.get())
     }
 }

@@ -29,7 +29,7 @@ use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 use crate::parallel::all_side_by_side;
 use crate::run::refuse_for_whole_runs;
 use crate::store::write_atomically;
-use crate::{Error, Watch};
+use crate::{Error, Pace, Watch};
 
 mod answer;
 mod curve;
@@ -92,6 +92,15 @@ impl RangeTest {
     /// The updates that are added where the probes learn too little to tell one rate from another.
     pub fn longer(&self, info: &TrainerInfo) -> u64 {
         Allowance::of(self.updates, info).longer()
+    }
+
+    /// What it takes as a rule: a sweep, and groups of probes side by side, each as `pace` says.
+    pub fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
+        let allowance = Allowance::of(self.updates, info);
+        let groups = allowance.groups();
+        let rounds: u64 = groups.iter().map(|n| n.div_ceil(self.threads as u64)).sum();
+        pace.seconds_of_run(allowance.sweep, 0)
+            + rounds as f64 * pace.seconds_of_run(allowance.probe, 0)
     }
 
     /// Refuses a test that could not be made of what has these facts, before any of it is.

@@ -11,9 +11,9 @@ use cyclr::trainer::TrainerFactory;
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
-    Begin, BoundsSource, Manifest, Plan, Settings, compare, is_comparison, launch_begin, read_plan,
+    Begin, Manifest, Plan, Settings, compare, is_comparison, launch_begin, read_plan,
 };
-use cyclr_train::{Error, Interrupt, Machine, Watch};
+use cyclr_train::{Error, Interrupt, Machine, Pace, Watch};
 use serde::Serialize;
 
 use declare::{of_flags, of_study};
@@ -24,7 +24,7 @@ use crate::command::report;
 use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::{TrainerArgs, of_record};
-use crate::progress::{Progress, interrupt};
+use crate::progress::{Progress, in_all, interrupt, words};
 use crate::report::Report;
 use crate::say::{note, out, unless_unread};
 
@@ -147,6 +147,8 @@ struct Forecast {
     range_test_updates: u64,
     /// `None` for a program that makes whole runs: none is made to time it.
     predicted_seconds: Option<f64>,
+    /// If tuning takes all its rounds and a race all its seeds.
+    longest_seconds: Option<f64>,
 }
 
 /// The one JSON document, if one is wanted: of several comparisons an array.
@@ -217,8 +219,16 @@ fn execute(
         if !begin.info.snapshots {
             note!("{}", lost_if_stopped(plan, begin));
         }
-        if manner.plan_only {
-            return forecast(plan, begin, jobs, manner.json).map(Done::Planned);
+        // What the machines of a launcher do is not known here.
+        let begins = manner.on.is_none() && !is_comparison(folder);
+        if manner.plan_only || begins {
+            let predicted = Predicted::of(plan, begin, factory, jobs)?;
+            if let Some(predicted) = &predicted {
+                predicted.announce(jobs, manner.plan_only && !manner.json)?;
+            }
+            if manner.plan_only {
+                return Ok(Done::Planned(Box::new(forecast(plan, predicted))));
+            }
         }
     }
     if is_comparison(folder) && comparison.factory.command.is_empty() && !manner.allow_inexact {
@@ -232,7 +242,7 @@ fn execute(
         about: about()?,
         begin,
     };
-    let mut progress = Progress::new(sweeps(plan));
+    let mut progress = Progress::new(plan.bounds.updates());
     let mut observer = |event: &_| show::event(&mut progress, plan, event);
     let record = compare(
         factory,
@@ -281,37 +291,65 @@ fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// The updates of the range test, at most.
-fn sweeps(plan: &Plan) -> u64 {
-    match plan.bounds {
-        BoundsSource::Found { updates, .. } => updates,
-        BoundsSource::Given { .. } | BoundsSource::Unneeded => 0,
-    }
-}
-
-/// What the plan would take, at the pace that was measured.
-fn forecast(plan: &Plan, begin: &Begin, jobs: usize, json: bool) -> anyhow::Result<Box<Forecast>> {
-    let pace = &begin.pace;
-    let seconds = match begin.info.whole_runs {
-        Some(_) => None,
-        None => Some(plan.predicted_seconds(begin, sweeps(plan), jobs)?),
-    };
-    if let (Some(seconds), false) = (seconds, json) {
-        out!(
-            "predicted: {seconds:.0} s on {jobs} jobs (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
-            pace.seconds_per_start,
-            1e3 * pace.seconds_per_update,
-            pace.seconds_per_evaluation
-        )?;
-    }
-    Ok(Box::new(Forecast {
+fn forecast(plan: &Plan, predicted: Option<Predicted>) -> Forecast {
+    Forecast {
         plan: plan.clone(),
         runs: plan.runs(),
         updates: plan.updates_of_runs(),
         race_updates: plan.updates_of_race(),
-        range_test_updates: sweeps(plan),
-        predicted_seconds: seconds,
-    }))
+        range_test_updates: plan.bounds.updates(),
+        predicted_seconds: predicted.map(|predicted| predicted.seconds),
+        longest_seconds: predicted.map(|predicted| predicted.longest),
+    }
+}
+
+/// What a comparison takes from the start of the command to its end.
+#[derive(Clone, Copy)]
+struct Predicted {
+    pace: Pace,
+    seconds: f64,
+    longest: f64,
+}
+
+impl Predicted {
+    /// `None` for a program that makes whole runs.
+    fn of(
+        plan: &Plan,
+        begin: &Begin,
+        factory: &dyn TrainerFactory,
+        jobs: usize,
+    ) -> anyhow::Result<Option<Self>> {
+        let info = &begin.info;
+        if info.whole_runs.is_some() {
+            return Ok(None);
+        }
+        let pace = match jobs {
+            1 => begin.pace,
+            _ => Pace::of_runs(factory, plan.seeds[0], jobs)?,
+        };
+        Ok(Some(Self {
+            pace,
+            seconds: in_all(plan.predicted_seconds(&pace, info, jobs)?),
+            longest: in_all(plan.longest_seconds(&pace, info, jobs)?),
+        }))
+    }
+
+    /// Says it: as a result where it is one.
+    fn announce(&self, jobs: usize, as_result: bool) -> std::io::Result<()> {
+        let text = format!(
+            "predicted: {} in all on {jobs} jobs, at most {} (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
+            words(self.seconds),
+            words(self.longest),
+            self.pace.seconds_per_start,
+            1e3 * self.pace.seconds_per_update,
+            self.pace.seconds_per_evaluation
+        );
+        if as_result {
+            return out!("{text}");
+        }
+        note!("{text}");
+        Ok(())
+    }
 }
 
 /// What made the results, for the record.
