@@ -337,7 +337,7 @@ impl Predicted {
     /// Says it: as a result where it is one.
     fn announce(&self, jobs: usize, as_result: bool) -> std::io::Result<()> {
         let text = format!(
-            "predicted: {} in all on {jobs} jobs, at most {} (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
+            "predicted: {} in all with {jobs} at a time, at most {} (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
             words(self.seconds),
             words(self.longest),
             self.pace.seconds_per_start,
