@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cyclr::Hyper;
 use cyclr::range::{Allowance, NoAnswer};
@@ -290,11 +291,12 @@ impl Trainer for Deaf {
     }
 
     fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
-        unreachable!("nothing asks for it")
+        Ok(self.update.to_le_bytes().to_vec())
     }
 
-    fn restore(&mut self, _: &[u8]) -> Result<(), TrainerError> {
-        unreachable!("nothing asks for it")
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+        self.update = u64::from_le_bytes(state.try_into().expect("a state of this run"));
+        Ok(())
     }
 }
 
@@ -609,4 +611,123 @@ fn what_is_no_curve_is_refused_with_its_place() {
         refusal("update,lr,loss\n"),
         CurveError::NotASweep { line: None, .. }
     ));
+}
+
+/// A noisy quadratic that may fail to go back to where it began, and counts its starts.
+struct Leaving {
+    inner: NoisyQuadratic,
+    how: Leaves,
+    starts: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leaves {
+    GoesBack,
+    /// It says so beforehand.
+    HasNoState,
+    CannotSave,
+    CannotRestore,
+    /// It says that it went back, and is where it was.
+    DoesNotRestore,
+}
+
+struct LeavingRun<'a> {
+    inner: Box<dyn Trainer + 'a>,
+    how: Leaves,
+}
+
+impl Leaving {
+    fn new(how: Leaves) -> Self {
+        let mut inner = NoisyQuadratic::default();
+        inner.info.snapshots = how != Leaves::HasNoState;
+        Self {
+            inner,
+            how,
+            starts: AtomicU64::new(0),
+        }
+    }
+}
+
+impl TrainerFactory for Leaving {
+    fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(LeavingRun {
+            inner: self.inner.start(seed)?,
+            how: self.how,
+        }))
+    }
+
+    fn info(&self) -> Result<TrainerInfo, TrainerError> {
+        self.inner.info()
+    }
+}
+
+impl Trainer for LeavingRun<'_> {
+    fn info(&self) -> &TrainerInfo {
+        self.inner.info()
+    }
+
+    fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+        self.inner.update(hyper)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
+        self.inner.evaluate(split)
+    }
+
+    fn state(&mut self) -> Result<Vec<u8>, TrainerError> {
+        match self.how {
+            Leaves::HasNoState | Leaves::CannotSave => Err(failed("no state")),
+            _ => self.inner.state(),
+        }
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+        match self.how {
+            Leaves::DoesNotRestore => Ok(()),
+            Leaves::CannotRestore => Err(failed("not here")),
+            _ => self.inner.restore(state),
+        }
+    }
+}
+
+fn failed(reason: &str) -> TrainerError {
+    TrainerError::Failed {
+        reason: reason.into(),
+    }
+}
+
+/// Where a run can go back, the probes of a seed have one; where it cannot, the answer is the same.
+#[test]
+fn probes_start_over_without_another_start() {
+    for threads in [1, 3] {
+        let test = RangeTest {
+            threads,
+            updates: 1500,
+            ..RangeTest::default()
+        };
+        let made = |how| {
+            let factory = Leaving::new(how);
+            let found = found(&factory, &test).unwrap();
+            (found.probes, factory.starts.into_inner())
+        };
+        let (straight, every) = made(Leaves::HasNoState);
+        assert_eq!(
+            every,
+            straight.len() as u64 + 1,
+            "the sweep, and each probe"
+        );
+        for how in [
+            Leaves::GoesBack,
+            Leaves::CannotSave,
+            Leaves::CannotRestore,
+            Leaves::DoesNotRestore,
+        ] {
+            let (probes, starts) = made(how);
+            assert_eq!(probes, straight, "{how:?}, {threads} at a time");
+            if how == Leaves::GoesBack {
+                assert!(2 * starts < every, "{starts} starts in place of {every}");
+            }
+        }
+    }
 }

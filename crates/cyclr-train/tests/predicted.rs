@@ -1,8 +1,6 @@
 //! Predicted times, held against what was really asked of a trainer whose costs are known: nothing
 //! is timed.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cyclr::Hyper;
@@ -96,8 +94,9 @@ fn assert_near(predicted: f64, taken: f64) {
 
 #[test]
 fn a_range_test_takes_what_was_predicted() {
-    for budget in [600, 4000, 20_000] {
-        let counting = Counting::default();
+    for (budget, snapshots) in [(600, true), (4000, true), (20_000, true), (4000, false)] {
+        let mut counting = Counting::default();
+        counting.inner.info.snapshots = snapshots;
         let info = counting.info().unwrap();
         let test = RangeTest {
             threads: 1,

@@ -24,7 +24,7 @@ use std::path::Path;
 use cyclr::range::{
     Allowance, Bounds, NoAnswer, Probe, ProbeReading, ProbeResult, Start, find_max_lr,
 };
-use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 
 use crate::parallel::all_side_by_side;
 use crate::run::refuse_for_whole_runs;
@@ -37,16 +37,18 @@ mod kept;
 mod probe;
 mod ramp;
 mod recorded;
+mod runs;
 mod sweep;
 mod sweeps;
 
 pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_interval};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub(crate) use kept::Kept;
-use probe::check_probes;
 pub use probe::train_probe;
+use probe::{check_probes, train_probe_and_first};
 pub use ramp::{Ramp, Shape};
 pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
+use runs::Runs;
 pub use sweep::{Measure, range_test_in_place};
 pub use sweeps::{SweepTest, Swept, sweep_test};
 
@@ -94,13 +96,18 @@ impl RangeTest {
         Allowance::of(self.updates, info).longer()
     }
 
-    /// What it takes as a rule: a sweep, and groups of probes side by side, each as `pace` says.
+    /// What it takes as a rule: a sweep, and groups of probes side by side, each as `pace` says. Where
+    /// a run can go back to its beginning, one is started for each seed and not for each probe.
     pub fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         let allowance = Allowance::of(self.updates, info);
         let groups = allowance.groups();
         let rounds: u64 = groups.iter().map(|n| n.div_ceil(self.threads as u64)).sum();
+        // The first two groups are of one seed.
+        let seeds = groups.len() as u64 - 1;
+        let starts = if info.snapshots { seeds } else { rounds };
         pace.seconds_of_run(allowance.sweep, 0)
-            + rounds as f64 * pace.seconds_of_run(allowance.probe, 0)
+            + starts as f64 * pace.seconds_per_start
+            + (rounds * allowance.probe) as f64 * pace.seconds_per_update
     }
 
     /// Refuses a test that could not be made of what has these facts, before any of it is.
@@ -300,12 +307,13 @@ fn probe_from(
         reason: error.to_string(),
     })?;
     let start = Start::of(&points, info.given_weights);
+    let runs = Runs::new(factory);
     let mut train = |probes: &[Probe]| {
         let watch = Watch {
             observer: &mut *observer,
             interrupt,
         };
-        train_probes(factory, test, probes, kept, watch)
+        train_probes(&runs, test, probes, kept, watch)
     };
     let reading = match start {
         Ok(start) => find_max_lr(start, &allowance, test.updates - made, &mut train)?,
@@ -314,6 +322,7 @@ fn probe_from(
             probes: Vec::new(),
         },
     };
+    runs.end()?;
     if !learnt_nothing(&reading) {
         check_probes(test.seed, &reading.probes)?;
     }
@@ -336,7 +345,7 @@ pub fn scale_ramp(updates: u64) -> Result<Ramp, Error> {
 
 /// Trains those of the probes that are not finished yet, side by side.
 fn train_probes(
-    factory: &dyn TrainerFactory,
+    runs: &Runs<'_>,
     test: &RangeTest,
     probes: &[Probe],
     kept: &Kept,
@@ -353,11 +362,6 @@ fn train_probes(
             emit(FindEvent::Probed(result));
             return Ok(result);
         }
-        let known = Known {
-            updates: Some(probe.updates),
-            folder: None,
-        };
-        let mut net = factory.start_known(test.seed + probe.repeat, known)?;
         let mut observer = |&updates_done: &u64| {
             emit(FindEvent::Probing {
                 probe,
@@ -368,8 +372,15 @@ fn train_probes(
             observer: &mut observer,
             interrupt,
         };
-        let result = train_probe(&mut *net, probe, test.weight_decay, &mut watch)?;
-        net.end()?;
+        let result = loop {
+            let mut run = runs.begin(test.seed + probe.repeat, probe.updates)?;
+            let net = &mut *run.trainer;
+            let (result, first) = train_probe_and_first(net, probe, test.weight_decay, &mut watch)?;
+            if runs.began_as_before(&run, first.as_ref()) {
+                runs.over(run, first)?;
+                break result;
+            }
+        };
         kept.keep_probe(result)?;
         emit(FindEvent::Probed(result));
         Ok(result)

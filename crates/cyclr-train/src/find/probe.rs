@@ -21,6 +21,16 @@ pub fn train_probe(
     weight_decay: Option<f64>,
     watch: &mut Watch<u64>,
 ) -> Result<ProbeResult, Error> {
+    train_probe_and_first(net, probe, weight_decay, watch).map(|(result, _)| result)
+}
+
+/// As [`train_probe`], with the metrics of the first batch, which no rate has touched.
+pub(super) fn train_probe_and_first(
+    net: &mut dyn Trainer,
+    probe: Probe,
+    weight_decay: Option<f64>,
+    watch: &mut Watch<u64>,
+) -> Result<(ProbeResult, Option<Metrics>), Error> {
     /// Few, so that an interrupt is heeded soon.
     const AT_ONCE: u64 = 5;
     let mut batches: Vec<Metrics> = Vec::new();
@@ -42,7 +52,8 @@ pub fn train_probe(
         diverged = batches.iter().any(|batch| is_hopeless(loss(batch), first));
         (watch.observer)(&(batches.len() as u64));
     }
-    Ok(result(probe, &batches, diverged))
+    let first = batches.first().cloned();
+    Ok((result(probe, &batches, diverged), first))
 }
 
 /// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
