@@ -12,27 +12,10 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Four runs of 20 updates, and no range test.
-const STUDY: &str = r#"
-[[comparison]]
-name = "small"
-title = "20 updates"
-updates = 20
-evaluations = 2
-reference = "a"
-seeds = [1, 2]
-margin = 0.5
+#[path = "common/study.rs"]
+mod study;
 
-[[comparison.arm]]
-label = "a"
-policy = "fixed(lr=0.05)"
-tuned = false
-
-[[comparison.arm]]
-label = "b"
-policy = "linear(lr=0.05)"
-tuned = false
-"#;
+use study::STUDY;
 
 const SMALL: &str = "compare --study study.toml";
 const FIRST: &str = "final/1/1-a-seed1";

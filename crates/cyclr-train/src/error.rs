@@ -301,7 +301,7 @@ pub enum Error {
 fn what_to_do(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            ": choose a folder that can be written to"
+            ": make it writable, or choose a folder that can be written to"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room and resume",
         _ => "",
