@@ -35,7 +35,7 @@ MEMORY = 4 << 30
 ADVICE = re.compile(
     r"\b(give|make|remove|restore|use|start|resume|put|must|should|say|download|get|rename|set|choose|needs?|export|keep|"
     r"add|try|replace|leave|save|convert|begin|is driven|write|name (?:it|one|them)|take|takes|did you mean|there are|at line \d+|missing field|expected|"
-    r"unknown field|are finite)\b",
+    r"unknown field|are finite|record at least)\b",
     re.IGNORECASE,
 )
 

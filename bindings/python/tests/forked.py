@@ -59,6 +59,10 @@ class Process:
     def kill(self):
         self._process.kill()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def poll(self):
         return self._process.exitcode
 

@@ -64,8 +64,9 @@ def stop_amid_an_update(driver, here, fail=False):
     (here / "hold").unlink()
 
 
-def test_sigterm_waits_until_the_state_is_saved(start, tmp_path):
-    driver = start("--defer")
+@pytest.mark.parametrize("served", [[], ["--serve"]])
+def test_sigterm_waits_until_the_state_is_saved(served, start, tmp_path):
+    driver = start("--defer", *served)
     stop_amid_an_update(driver, tmp_path)
     assert b'"id": 99' in driver.source.readline(), "the update is made"
     driver.result("state", path=str(tmp_path / "saved"))
@@ -82,22 +83,25 @@ def test_workers_of_a_data_loader_may_end_before_it(start, tmp_path):
     assert driver.process.wait(timeout=60) == -signal.SIGTERM
 
 
-def test_what_fails_after_it_is_no_failure_of_the_script(start, tmp_path):
-    driver = start("--defer")
+@pytest.mark.parametrize("served", [[], ["--serve"]])
+def test_what_fails_after_it_is_no_failure_of_the_script(served, start, tmp_path):
+    driver = start("--defer", *served)
     stop_amid_an_update(driver, tmp_path, fail=True)
     assert driver.process.wait(timeout=60) == -signal.SIGTERM
     assert "there are no more data" in (tmp_path / "log").read_text()
 
 
-def test_without_being_asked_for_it_ends_the_script_at_once(start, tmp_path):
-    driver = start()
+@pytest.mark.parametrize("served", [[], ["--serve"]])
+def test_without_being_asked_for_it_ends_the_script_at_once(served, start, tmp_path):
+    driver = start(*served)
     stop_amid_an_update(driver, tmp_path)
     assert driver.process.wait(timeout=60) == -signal.SIGTERM
     assert driver.source.readline() == b""
 
 
-def test_it_does_not_wait_again_once_the_run_goes_on(start, tmp_path):
-    driver = start("--defer")
+@pytest.mark.parametrize("served", [[], ["--serve"]])
+def test_it_does_not_wait_again_once_the_run_goes_on(served, start, tmp_path):
+    driver = start("--defer", *served)
     driver.updates(3)
     driver.result("state", path=str(tmp_path / "saved"))
     assert len(driver.updates(3)) == 3, "without a signal, a state that is saved ends nothing"

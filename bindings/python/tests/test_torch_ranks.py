@@ -1,4 +1,6 @@
+import os
 import pathlib
+import signal
 import socket
 from datetime import timedelta
 
@@ -76,6 +78,71 @@ def test_a_training_that_is_served_is_in_all_processes(start, tmp_path):
     assert measured == leader.result("evaluate", split="validation"), "the same examples"
     leader.result("restore", path=str(tmp_path / "state"))
     assert leader.updates(20) == straight
+    assert leader.shutdown() == 0
+    assert follower.wait(timeout=60) == 0
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Working directories of two processes."""
+    for rank in "01":
+        (tmp_path / rank).mkdir()
+    return ["--apart", tmp_path]
+
+
+@pytest.mark.parametrize("how", [[], ["--serve"]])
+def test_states_are_read_and_written_by_the_first_process_alone(how, start, apart, tmp_path):
+    """cyclr removes the file as soon as that one has answered, and another machine has none."""
+    leader, follower = start(*how, *apart, drive=False)
+    leader.initialize(seed=3)
+    leader.updates(13)
+    leader.result("state", path="state")
+    straight = leader.updates(10)
+    leader.result("restore", path="state")
+    assert leader.updates(10) == straight
+    assert leader.shutdown() == 0
+    assert follower.wait(timeout=60) == 0
+    assert list((tmp_path / "1").iterdir()) == []
+
+
+def test_a_state_that_cannot_be_read_is_an_answer(start, apart):
+    leader, _follower = start(*apart, drive=False)
+    leader.initialize(seed=3)
+    assert "No such file" in leader.ask("restore", path="state")["error"]["message"]
+
+
+def test_a_process_that_fails_alone_does_not_train_on(start, apart, tmp_path):
+    leader, follower = start(*apart, drive=False)
+    leader.initialize(seed=3)
+    leader.updates(13)
+    (tmp_path / "1" / "fail").touch()
+    leader.result("evaluate", split="validation")
+    leader.sink.write(b'{"jsonrpc": "2.0", "id": 99, "method": "updates", "params": {"updates": [{"lr": 0.1}]}}\n')
+    leader.sink.flush()
+    assert follower.wait(timeout=60) == 1
+    assert "they no longer train one model" in (tmp_path / "log-1").read_text()
+
+
+@pytest.mark.parametrize("how", ["", "--serve"])
+def test_sigterm_to_all_processes_waits_until_the_run_is_saved(how, start, tmp_path):
+    """The third of the updates: as many as the straight run's are left."""
+    arguments = [how, "--defer"] if how else ["--defer"]
+    leader, follower = start(*arguments, drive=False)
+    leader.initialize(seed=3)
+    leader.updates(13)
+    for process in (leader.process, follower):
+        os.kill(process.pid, signal.SIGTERM)
+    made = leader.updates(2)
+    leader.result("state", path=str(tmp_path / "state"))
+    assert leader.process.wait(timeout=60) == -signal.SIGTERM
+    assert follower.wait(timeout=60) == -signal.SIGTERM
+
+    leader, follower = start(*arguments, drive=False)
+    leader.initialize(seed=3)
+    assert leader.updates(15)[13:] == made
+    straight = leader.updates(10)
+    leader.result("restore", path=str(tmp_path / "state"))
+    assert leader.updates(10) == straight
     assert leader.shutdown() == 0
     assert follower.wait(timeout=60) == 0
 

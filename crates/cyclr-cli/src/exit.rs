@@ -99,6 +99,11 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     error.downcast_ref().map_or(1, code)
 }
 
+/// Whether the trainer or the plan cannot do what is asked, so that another try would not help.
+pub(crate) fn is_refusal(error: &cyclr_train::Error) -> bool {
+    code(error) == 2
+}
+
 /// The code of what went wrong in a run, a range test or a comparison.
 fn code(error: &cyclr_train::Error) -> u8 {
     use cyclr_train::Error;
@@ -122,6 +127,7 @@ fn code(error: &cyclr_train::Error) -> u8 {
         | Error::BadStudy { .. }
         | Error::BadWinner { .. }
         | Error::Launcher { .. }
+        | Error::Refused { .. }
         | Error::NoReference { .. } => 2,
         _ => 1,
     }

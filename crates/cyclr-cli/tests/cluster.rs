@@ -12,27 +12,10 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Four runs of 20 updates, and no range test.
-const STUDY: &str = r#"
-[[comparison]]
-name = "small"
-title = "20 updates"
-updates = 20
-evaluations = 2
-reference = "a"
-seeds = [1, 2]
-margin = 0.5
+#[path = "common/study.rs"]
+mod study;
 
-[[comparison.arm]]
-label = "a"
-policy = "fixed(lr=0.05)"
-tuned = false
-
-[[comparison.arm]]
-label = "b"
-policy = "linear(lr=0.05)"
-tuned = false
-"#;
+use study::STUDY;
 
 const SMALL: &str = "compare --study study.toml";
 const FIRST: &str = "final/1/1-a-seed1";
@@ -357,6 +340,37 @@ fn a_launched_range_test_without_an_answer_says_so_and_is_no_failure() {
     assert_eq!(said("--out here"), said("--out there --on launcher.sh"));
     let (code, err) = place.cyclr("resume there --on launcher.sh");
     assert_eq!(code, Some(3), "{err}");
+}
+
+/// What shows that the trainer cannot be compared ends a comparison with exit code 2, as it does
+/// in one process, whether a unit finds it or the coordinator beside several runs.
+#[test]
+fn what_is_not_obeyed_is_refused_wherever_it_shows() {
+    let place = Place::new();
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let arms = "compare --arm fixed --arm linear --seeds 2 --budget 60 --margin 1";
+    for (bounds, options, said) in [
+        ("--out range", "--ignore rate", "the rate is not obeyed"),
+        (
+            "--out runs --bounds 0.01..0.1",
+            "--ignore rate",
+            "the rate is not obeyed",
+        ),
+        (
+            "--out begin",
+            "--objective bleu:higher:own",
+            "`bleu`, and its evaluation has loss, accuracy",
+        ),
+    ] {
+        let words = format!("{arms} {bounds} --on {}", shipped("local.sh"));
+        let mut command = place.command(&words);
+        command.args(["--", "python3"]).arg(&child);
+        let output = command.args(options.split(' ')).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words}: {err}");
+        let (_, message) = err.rsplit_once("error: ").expect(&err);
+        assert!(message.contains(said), "{words}: {err}");
+    }
 }
 
 /// A variable that is not set where a unit is made has the coordinator's value; one that is set

@@ -2,40 +2,25 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe, stderr};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use serde_json::{Value, json};
 
-const STUDY: &str = r#"
-title = "Small"
+#[path = "common/study.rs"]
+mod study;
 
-[[comparison]]
-name = "small"
-title = "A watched comparison"
-updates = 20
-evaluations = 2
-reference = "a"
-seeds = [1, 2]
-margin = 0.5
-
-[[comparison.arm]]
-label = "a"
-policy = "fixed(lr=0.05)"
-tuned = false
-
-[[comparison.arm]]
-label = "b"
-policy = "linear(lr=0.05)"
-tuned = false
-"#;
+use study::STUDY;
 
 /// The child of the first run stops itself after an evaluation, and goes on when it has been seen.
 const LAUNCHER: &str = r#"#!/bin/sh
@@ -74,7 +59,11 @@ fn cyclr(place: &Path, words: &str) -> Command {
 }
 
 fn compare(place: &Path) -> Ends {
-    fs::write(place.join("study.toml"), STUDY).unwrap();
+    fs::write(
+        place.join("study.toml"),
+        format!("title = \"Small\"\n{STUDY}"),
+    )
+    .unwrap();
     fs::write(place.join("launcher.sh"), LAUNCHER).unwrap();
     let executable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(place.join("launcher.sh"), executable).unwrap();
@@ -100,11 +89,26 @@ fn serve(place: &Path) -> (Ends, String) {
 
 /// The status of the answer to a request.
 fn status(address: &str, head: &str) -> String {
+    let answer = answer(address, head);
+    answer.split(' ').nth(1).unwrap().to_owned()
+}
+
+fn answer(address: &str, head: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "{head}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().to_owned()
+    answer
+}
+
+/// Status and body of what a server gives for a name below its address.
+fn get(url: &str, name: &str) -> (String, String) {
+    let (address, token) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let head = format!("GET /{token}{name} HTTP/1.1\r\nHost: {address}");
+    let answer = answer(address, &head);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
 }
 
 /// A browser that is asked over two pipes, and the page that it shows.
@@ -237,7 +241,7 @@ fn a_browser_shows_a_comparison_at_work_and_then_its_report() {
     let mut browser = Browser::show(&program, &url);
 
     let text = browser.text_with("1 at work");
-    assert!(text.contains("A watched comparison"), "{text}");
+    assert!(text.contains("20 updates"), "{text}");
     assert!(text.contains("3 waiting"), "{text}");
     let text = browser.text_with("accuracy");
     assert!(text.contains("10\t20\t"), "half of its updates:\n{text}");
@@ -281,4 +285,164 @@ fn a_browser_shows_a_comparison_at_work_and_then_its_report() {
         !report.contains("There is no verdict before the end"),
         "{report}"
     );
+}
+
+/// A finished comparison in `x`.
+fn finished(place: &Path) {
+    fs::write(
+        place.join("study.toml"),
+        format!("title = \"Small\"\n{STUDY}"),
+    )
+    .unwrap();
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let mut command = cyclr(place, "compare --study study.toml --out x -- python3");
+    let made = command.arg(child).stdout(Stdio::null()).status().unwrap();
+    assert!(made.success());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// What a folder from elsewhere may hold: nothing is shown but the figures of its own runs, nothing
+/// hangs, and the server lives on.
+#[test]
+fn a_hostile_folder_shows_nothing_but_its_figures() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    finished(place);
+    let runs = place.join("x/final/1");
+    let run = runs.join("1-a-seed1");
+    let odd = "<img src=x onerror=alert(1)>\u{1b}[2J";
+    for name in [OsStr::new(odd), OsStr::from_bytes(b"\xff\xfe")] {
+        copy(&run, &runs.join(name));
+    }
+    fs::write(place.join("secret"), "for nobody else").unwrap();
+    copy(&run, &place.join("away/hidden"));
+    fs::remove_file(place.join("x/report.html")).unwrap();
+    for (target, link) in [
+        (place.join("secret"), "report.html"),
+        (place.join("away"), "final/away"),
+        (PathBuf::from("/"), "final/root"),
+        (PathBuf::from("."), "final/again"),
+    ] {
+        symlink(target, place.join("x").join(link)).unwrap();
+    }
+    let log = run.join("events.jsonl");
+    let good = fs::read_to_string(&log).unwrap();
+    let first = good.lines().next().unwrap();
+    let last = format!("\"update\":{},", u64::MAX);
+    let last = first.replace("\"update\":0,", &last);
+    assert_ne!(first, last);
+    fs::write(&log, format!("{good}{last}\n{last}\nno event\n\u{0}\n")).unwrap();
+    // A file with holes takes no place on the disk.
+    let huge = runs.join("2-b-seed1/events.jsonl");
+    fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+
+    let (_server, url) = serve(place);
+    let (code, page) = get(&url, "");
+    assert_eq!(code, "200");
+    assert!(!page.contains("for nobody else") && page.contains("cyclr watch"));
+    let figures = || {
+        let (code, figures) = get(&url, "figures.json");
+        assert_eq!(code, "200", "{figures}");
+        serde_json::from_str::<Value>(&figures).unwrap()
+    };
+    let shown = figures();
+    let names: Vec<&str> = shown["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(
+        names.contains(&format!("final/1/{odd}").as_str()),
+        "{names:?}"
+    );
+    assert!(
+        names.iter().all(|name| !name.contains("hidden")),
+        "{names:?}"
+    );
+    let counts = shown["counts"].as_str().unwrap();
+    assert!(
+        counts.ends_with("not followed: 2 links to other places"),
+        "{counts}"
+    );
+    assert_eq!(shown["report"], false);
+
+    let output = cyclr(place, "watch x --once").output().unwrap();
+    assert!(output.status.success() && !output.stdout.contains(&0x1b));
+
+    // What cannot be read is said, for as long as it is there.
+    for name in ["events.jsonl", "run.json", "result.json"] {
+        let (file, aside) = (run.join(name), place.join("aside"));
+        for pipe in [true, false] {
+            fs::rename(&file, &aside).unwrap();
+            if pipe {
+                let made = Command::new("mkfifo").arg(&file).status().unwrap();
+                assert!(made.success());
+            } else {
+                fs::write(&file, "{\"version\": 2").unwrap();
+            }
+            let (code, said) = get(&url, "figures.json");
+            // A log that is cut in the middle of a line is no fault.
+            let expected = if name == "events.jsonl" && !pipe {
+                "200"
+            } else {
+                "500"
+            };
+            assert_eq!(code, expected, "{name}: {said}");
+            assert!(said.contains(name) || code == "200", "{name}: {said}");
+            fs::rename(&aside, &file).unwrap();
+            figures();
+        }
+    }
+}
+
+/// Whatever is removed or put back while it looks.
+#[test]
+fn folders_may_come_and_go_while_they_are_watched() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    finished(place);
+    let (run, gone) = (place.join("x/final/1/1-a-seed1"), place.join("x/gone"));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for name in ["result.json", "run.json"] {
+                    fs::rename(run.join(name), place.join(name)).unwrap();
+                    fs::rename(place.join(name), run.join(name)).unwrap();
+                }
+                fs::rename(&run, &gone).unwrap();
+                fs::rename(&gone, &run).unwrap();
+            }
+        });
+        let looks: Vec<_> = (0..100)
+            .map(|_| {
+                cyclr(place, "watch x --once")
+                    .stderr(Stdio::piped())
+                    .output()
+                    .unwrap()
+            })
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        for look in looks {
+            assert!(
+                look.status.success(),
+                "{}",
+                String::from_utf8_lossy(&look.stderr)
+            );
+            let said = String::from_utf8(look.stdout).unwrap();
+            let runs = said.matches("final/1/").count() + said.matches(" gone: ").count();
+            assert!((3..=5).contains(&runs), "{said}");
+        }
+    });
 }

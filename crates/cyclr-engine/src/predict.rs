@@ -218,7 +218,10 @@ pub enum ModelError {
         name: &'static str,
     },
     /// Something in the metadata makes no sense.
-    #[error("`{name}` in the file's metadata cannot be read: {reason}")]
+    #[error(
+        "`{name}` in the file's metadata cannot be read: {reason}; put back a copy of the file, or \
+         give the model.safetensors of another run of the embedded engine"
+    )]
     Word {
         /// What it is.
         name: &'static str,

@@ -69,5 +69,7 @@ fn other_files_are_refused_with_their_reason() {
     ] {
         let said = changed(from, to);
         assert!(said.contains(expected), "{said}");
+        let what_to_do = ["give ", "use ", "get ", "put back "];
+        assert!(what_to_do.iter().any(|word| said.contains(word)), "{said}");
     }
 }

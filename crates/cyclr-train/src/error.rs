@@ -260,6 +260,14 @@ pub enum Error {
         /// The runs of their kind: trials of the tuning, or final ones.
         runs: usize,
     },
+    /// A unit that a launcher has made shows that no other try would help, on whatever machine.
+    #[error("{unit}: {reason}")]
+    Refused {
+        /// Its folder within the comparison's.
+        unit: String,
+        /// What it shows, and what would help.
+        reason: String,
+    },
     /// What should be a launcher cannot be called.
     #[error("the launcher {} cannot be called: {reason}", path.display())]
     Launcher {
@@ -293,7 +301,7 @@ pub enum Error {
 fn what_to_do(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            ": choose a folder that can be written to"
+            ": make it writable, or choose a folder that can be written to"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room and resume",
         _ => "",

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any, BinaryIO, Callable, Optional
 
 from cyclr._cyclr import Hyper
-from cyclr._serve import _Child, _metric, _needed, _Refusal, _Watchdog, connect
-from cyclr._sigterm import Deferred
+from cyclr._serve import _Child, _metric, _needed, _Refusal, _Watchdog, connect, read_file, write_answer, write_file
 from cyclr._trainer import Metric, Run, Trainer
 
 Share = Callable[[Optional[bytes]], bytes]
-"""Hands a line of the first process to all processes that train together."""
+"""Hands what the first process has heard or read to all processes that train together."""
 
 
 class Requests:
     """One run's requests, in their order. All but ``updates`` are answered as they come.
 
-    Of several processes that train together, the first hears and answers; ``share`` hands each
-    line on, and all of them do what it says.
+    Of several processes that train together, the first hears, answers, and reads and writes
+    states; ``share`` hands each line on, and all of them do what it says.
     """
 
     def __init__(self, pipes: Optional[tuple[BinaryIO, BinaryIO]], share: Optional[Share] = None) -> None:
         self._pipes, self._share = pipes, share
         self._watchdog = _Watchdog(pipes[0].fileno()) if pipes else None
+        self._child: Optional[_Child] = None
         self._line: Optional[bytes] = self._hear()
         self._asked: Any = None
         self.defers_sigterm = False
-        """Whether SIGTERM is to wait until the run is saved, if it can be."""
-        self._sigterm: Optional[Deferred] = None
+        """Whether SIGTERM is to wait until the run is saved, if it can be; to be said before `answer_by`."""
         params = json.loads(self._line)["params"]
         self.run = Run(_needed(params, "seed"), _needed(params, "data_seed"), _needed(params, "batch"))
         self.updates: Optional[int] = params.get("updates")
@@ -37,7 +37,7 @@ class Requests:
 
     def answer_by(self, trainer: Trainer) -> None:
         """Says who does what is asked."""
-        self._child = _Child(lambda _run: trainer)
+        self._child = _Child(lambda _run: trainer, self.defers_sigterm, self._read_state, self._write_state)
 
     def until_updates(self) -> Optional[list[Hyper]]:
         """Answers what comes until updates are asked for; ``None`` after ``shutdown``."""
@@ -47,13 +47,8 @@ class Requests:
             hypers = self._updates_of(line)
             if hypers is not None:
                 return hypers
-            answer, is_last = self._child._answer(line)
-            if self._sigterm and "error" in answer:
-                self._sigterm.end_if_due()
-            self._send(answer)
-            if self.defers_sigterm and "result" in answer:
-                self._defer_sigterm(json.loads(line)["method"], answer["result"])
-            if is_last:
+            assert self._child is not None, "answer_by comes first"
+            if self._child.answer(line, self._send):
                 if self._watchdog:
                     self._watchdog.done = True
                 return None
@@ -63,17 +58,11 @@ class Requests:
         metrics = [[_metric(metric) for metric in metrics] for metrics in made]
         self._send({"jsonrpc": "2.0", "id": self._asked, "result": {"metrics": metrics}})
 
-    def _defer_sigterm(self, method: str, result: dict[str, Any]) -> None:
-        if method == "initialize" and result["snapshots"]:
-            self._sigterm = Deferred()
-        elif method == "state" and self._sigterm:
-            self._sigterm.end_if_due()
-
     def _updates_of(self, line: bytes) -> Optional[list[Hyper]]:
         """What each update uses, if that is what the line asks for and it can be done."""
         try:
             request = json.loads(line)
-            if request["method"] != "updates" or self._child._trainer is None:
+            if request["method"] != "updates" or self._child is None or not self._child.has_begun:
                 return None
             asked = request["params"]["updates"]
             hypers = [Hyper(_needed(one, "lr"), one.get("momentum"), one.get("weight_decay")) for one in asked]
@@ -91,12 +80,34 @@ class Requests:
         if not line:
             # cyclr is gone.
             os._exit(1)
+        if self._pipes is None and self._child is not None and self._child.has_failed:
+            print(
+                "cyclr: this process failed, and the first one did not: they no longer train one model", file=sys.stderr
+            )
+            sys.stderr.flush()
+            os._exit(1)
         return line
+
+    def _read_state(self, path: str) -> bytes:
+        """The others may be on another machine, and cyclr removes the file as soon as the first has answered."""
+        if self._share is None:
+            return read_file(path)
+        state = b""
+        try:
+            state = read_file(path) if self._pipes else b""
+        finally:
+            state = self._share(state)
+        if not state:
+            raise OSError(f"the first process cannot read {path}, or nothing is in it")
+        return state
+
+    def _write_state(self, path: str, state: bytes) -> None:
+        if self._pipes:
+            write_file(path, state)
 
     def _send(self, answer: dict[str, Any]) -> None:
         if self._pipes:
-            self._pipes[1].write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-            self._pipes[1].flush()
+            write_answer(self._pipes[1], answer)
 
 
 def is_driven() -> bool:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Callable, Optional, Union, cast
 
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome, train
+from cyclr._sigterm import Deferred
 from cyclr._trainer import AveragingTrainer, Build, Evaluation, Metric, Run, Split, Trainer, TrainerInfo
 
 PROTOCOL = 1
@@ -28,6 +29,7 @@ def serve(
     updates: Optional[int] = None,
     epochs: Optional[float] = None,
     seed: int = 0,
+    defer_sigterm: bool = False,
 ) -> Optional[Outcome]:
     """Does what the ``cyclr`` that started this script asks for; alone, trains under ``policy``.
 
@@ -40,6 +42,9 @@ def serve(
         updates: How long it then trains.
         epochs: The same in passes over the data.
         seed: That of the run then.
+        defer_sigterm: Whether SIGTERM waits, in this process alone, until cyclr has saved the
+            run. A cluster sends it to every process of a job that it stops, and the script would
+            else end before cyclr can ask for its state.
 
     Raises:
         ValueError: The script runs alone, and ``policy`` or its length is missing.
@@ -54,7 +59,14 @@ def serve(
     with os.fdopen(requests, "rb") as source, os.fdopen(answers, "wb") as sink:
         watchdog = _Watchdog(requests)
         try:
-            _Child(build).answer_all(source, sink)
+            child = _Child(build, defer_sigterm)
+
+            def send(answer: dict[str, Any]) -> None:
+                write_answer(sink, answer)
+
+            for line in source:
+                if child.answer(line, send):
+                    break
         finally:
             # A script that exits may say why.
             watchdog.done = True
@@ -95,6 +107,24 @@ def _identity(fd: int) -> Optional[str]:
     return f"{status.st_dev}:{status.st_ino}"
 
 
+def write_answer(sink: BinaryIO, answer: dict[str, Any]) -> None:
+    """Writes an answer to cyclr."""
+    sink.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+    sink.flush()
+
+
+def read_file(path: str) -> bytes:
+    """What is in a file."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Writes a file."""
+    with open(path, "wb") as file:
+        file.write(content)
+
+
 class _Watchdog:
     """Ends the process when the other end of the pipe is closed, also in the middle of an update."""
 
@@ -123,19 +153,41 @@ class _Refusal(Exception):
 class _Child:
     """One run, driven by requests."""
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    def __init__(
+        self,
+        build: Build,
+        defers_sigterm: bool = False,
+        read: Callable[[str], bytes] = read_file,
+        write: Callable[[str, bytes], None] = write_file,
+    ) -> None:
+        self._build, self._defers_sigterm = build, defers_sigterm
+        self._read, self._write = read, write
         self._trainer: Optional[Trainer] = None
+        self._sigterm: Optional[Deferred] = None
+        self.has_failed = False
+        """Whether the last answer was an error."""
 
-    def answer_all(self, source: BinaryIO, sink: BinaryIO) -> None:
-        for line in source:
-            answer, last = self._answer(line)
-            sink.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-            sink.flush()
-            if last:
-                return
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a run."""
+        return self._trainer is not None
 
-    def _answer(self, line: bytes) -> tuple[dict[str, Any], bool]:
+    def answer(self, line: bytes, send: Callable[[dict[str, Any]], None]) -> bool:
+        """Answers a request; whether it was the last."""
+        answer, method = self._answer(line)
+        is_done = "result" in answer
+        self.has_failed = not is_done
+        if self._sigterm and not is_done:
+            self._sigterm.end_if_due()
+        send(answer)
+        if self._sigterm and is_done and method == "state":
+            self._sigterm.end_if_due()
+        elif self._defers_sigterm and is_done and method == "initialize" and answer["result"]["snapshots"]:
+            self._sigterm = Deferred()
+        return is_done and method == "shutdown"
+
+    def _answer(self, line: bytes) -> tuple[dict[str, Any], Optional[str]]:
+        """The answer, and the method that was asked for if that is known."""
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": None}
         method = None
         try:
@@ -154,7 +206,7 @@ class _Child:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             answer["error"] = {"code": -32000, "message": message}
-        return answer, method == "shutdown" and "result" in answer
+        return answer, method
 
     def _result(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -205,15 +257,11 @@ class _Child:
 
     def _state(self, params: dict[str, Any]) -> dict[str, Any]:
         path = _needed(params, "path")
-        state = self._started().state()
-        with open(path, "wb") as file:
-            file.write(state)
+        self._write(path, self._started().state())
         return {}
 
     def _restore(self, params: dict[str, Any]) -> dict[str, Any]:
-        with open(_needed(params, "path"), "rb") as file:
-            state = file.read()
-        self._started().restore(state)
+        self._started().restore(self._read(_needed(params, "path")))
         return {}
 
     def _started(self) -> Trainer:

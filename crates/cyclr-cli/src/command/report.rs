@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{is_comparison, read_comparison};
-use cyclr_train::store::RunRecord;
+use cyclr_train::store::{RunRecord, write_atomically};
 
 use crate::args::ReportArgs;
 use crate::exit::Usage;
@@ -72,7 +72,8 @@ pub(crate) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
     for (name, bytes) in report.files()? {
         let path = folder.join(name);
         let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
-            .and_then(|()| std::fs::write(&path, bytes));
+            .map_err(anyhow::Error::from)
+            .and_then(|()| Ok(write_atomically(&path, &bytes)?));
         written.with_context(|| {
             format!(
                 "the report cannot be written (the results are kept; make room, or give another --out): {}",

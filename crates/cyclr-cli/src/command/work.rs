@@ -12,7 +12,7 @@ use cyclr_train::{Error, Interrupt, Machine, Watch, resume};
 use super::cluster::environment;
 use super::compare::FIRST_SEED;
 use crate::args::WorkArgs;
-use crate::exit::{Usage, describe};
+use crate::exit::{Usage, describe, is_refusal};
 use crate::factory::{TrainerArgs, of_record};
 use crate::progress::{Progress, interrupt};
 use crate::say::note;
@@ -38,12 +38,16 @@ pub(crate) fn run(args: &WorkArgs) -> anyhow::Result<()> {
 
 /// Writes down why a unit could not be made, for the coordinator, who sees the folder alone.
 fn tell(unit: &Path, error: anyhow::Error) -> anyhow::Error {
-    let no_answer = match error.downcast_ref() {
-        Some(Error::NoBounds { reason, .. }) => Some(reason.clone()),
-        _ => None,
+    let found: Option<&Error> = error.downcast_ref();
+    let failure = Failure {
+        reason: describe(&error),
+        no_answer: match found {
+            Some(Error::NoBounds { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        },
+        refused: found.is_some_and(is_refusal),
     };
-    let reason = describe(&error);
-    match (Failure { reason, no_answer }).write(unit) {
+    match failure.write(unit) {
         Ok(()) => error,
         Err(unwritten) => error.context(unwritten.to_string()),
     }

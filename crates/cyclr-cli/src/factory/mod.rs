@@ -36,6 +36,7 @@ pub(crate) fn of_record(error: anyhow::Error, what: &str, record: &Path) -> anyh
             | Error::Launcher { .. }
             | Error::NoProgress { .. }
             | Error::RunsFailed { .. }
+            | Error::Refused { .. }
             | Error::NoBounds { .. },
         ) => error,
         _ => error.context(format!("the {what} of {} cannot go on", record.display())),

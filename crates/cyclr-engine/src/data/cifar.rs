@@ -77,6 +77,7 @@ impl Version {
             train: self.read_part(&train)?,
             validation: Images::default(),
             test: self.read_part(std::slice::from_ref(&test))?,
+            label_files: None,
             ignored: file::unread(paths, &read),
             notes: Vec::new(),
         })

@@ -58,6 +58,7 @@ fn unpack_all() -> Dataset {
         train: train.images,
         validation: Images::default(),
         test: test.images,
+        label_files: None,
         ignored: Vec::new(),
         notes: Vec::new(),
     })

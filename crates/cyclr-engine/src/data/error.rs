@@ -139,7 +139,7 @@ pub enum DataError {
     /// A label has no class.
     #[error(
         "label {label} of example {record} in {source_name} is out of range: there are {classes} \
-         classes, counted from 0"
+         classes, counted from 0; get the data again, or correct the label"
     )]
     LabelRange {
         /// The file or part.
@@ -154,7 +154,7 @@ pub enum DataError {
     /// Images and labels do not pair up.
     #[error(
         "{images_path} has {images} images but {labels_path} has {labels} labels; they are not \
-         of one set"
+         of one set, or one of them is damaged: get both again"
     )]
     CountMismatch {
         /// The file of images.
@@ -192,11 +192,11 @@ pub enum DataError {
     },
     /// There are fewer than two classes.
     #[error(
-        "all {images} training images of {source_name} are of one class, {class}; at least two \
-         classes are needed"
+        "all {images} training labels of {source_name} are one class, {class}; at least two \
+         classes are needed: get the data again, or give others"
     )]
     OneClass {
-        /// The data set.
+        /// The data set, or the file of its training labels.
         source_name: String,
         /// The class.
         class: String,
@@ -222,7 +222,10 @@ pub enum DataError {
         path: String,
     },
     /// A class of the test part is not in the training part.
-    #[error("{path} is a class that the training images lack")]
+    #[error(
+        "{path} is a class that the training images lack; add training images of it, or remove \
+         the folder"
+    )]
     UnknownClass {
         /// The folder.
         path: String,

@@ -106,6 +106,7 @@ pub(super) fn read(
         train,
         validation,
         test,
+        label_files: None,
         ignored: file::shorten(ignored),
         notes,
     })

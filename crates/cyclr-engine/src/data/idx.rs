@@ -65,6 +65,7 @@ pub(super) fn read(folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataErr
         train: train.images,
         validation: Images::default(),
         test: test.images,
+        label_files: Some([&files.train.1, &files.test.1].map(|path| show(path))),
         ignored: file::unread(paths, &files.all()),
         notes: notes(&files),
     })

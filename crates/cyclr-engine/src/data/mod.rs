@@ -109,6 +109,8 @@ struct Contents {
     /// Empty if the data set comes without a validation part.
     validation: Images,
     test: Images,
+    /// The files of the training and the test labels, where each part has one.
+    label_files: Option<[String; 2]>,
     ignored: Vec<String>,
     notes: Vec<String>,
 }
@@ -143,6 +145,7 @@ impl Dataset {
             train,
             validation: Images::default(),
             test,
+            label_files: None,
             ignored: Vec::new(),
             notes: Vec::new(),
         })
@@ -188,36 +191,66 @@ impl Dataset {
                 ),
             });
         }
-        check_part(&contents, "training", &contents.train)?;
+        check_part(&contents, Part::Train)?;
         let first = contents.train.labels[0];
         if contents.train.labels.iter().all(|&label| label == first) {
             return Err(DataError::OneClass {
-                source_name: contents.source,
+                source_name: match contents.label_files {
+                    Some([train, _]) => train,
+                    None => contents.source,
+                },
                 class: contents.classes[usize::from(first)].clone(),
                 images: contents.train.labels.len(),
             });
         }
-        check_part(&contents, "validation", &contents.validation)?;
-        check_part(&contents, "test", &contents.test)?;
+        check_part(&contents, Part::Validation)?;
+        check_part(&contents, Part::Test)?;
         Ok(Self(Arc::new(contents)))
     }
 
     fn part(&self, part: Part) -> &Images {
+        self.0.part(part)
+    }
+}
+
+impl Contents {
+    fn part(&self, part: Part) -> &Images {
         match part {
-            Part::Train => &self.0.train,
-            Part::Validation => &self.0.validation,
-            Part::Test => &self.0.test,
+            Part::Train => &self.train,
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        }
+    }
+
+    /// Where the labels of a part are from.
+    fn labels_of(&self, part: Part) -> String {
+        match (&self.label_files, part) {
+            (Some([train, _]), Part::Train) => train.clone(),
+            (Some([_, test]), Part::Test) => test.clone(),
+            _ => format!("the {} part of {}", part.name(), self.source),
         }
     }
 }
 
-fn check_part(contents: &Contents, part: &'static str, images: &Images) -> Result<(), DataError> {
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+fn check_part(contents: &Contents, part: Part) -> Result<(), DataError> {
+    let images = contents.part(part);
     let (pixels, labels) = (images.pixels.len(), images.labels.len());
     if labels.checked_mul(contents.shape.values()) != Some(pixels) || u32::try_from(labels).is_err()
     {
         return Err(DataError::Contents {
             problem: format!(
-                "{pixels} {part} pixel values for {labels} labels of {} each",
+                "{pixels} {} pixel values for {labels} labels of {} each",
+                part.name(),
                 contents.shape
             ),
         });
@@ -229,7 +262,7 @@ fn check_part(contents: &Contents, part: &'static str, images: &Images) -> Resul
         .position(|&label| usize::from(label) >= classes)
     {
         Some(at) => Err(DataError::LabelRange {
-            source_name: format!("the {part} part of {}", contents.source),
+            source_name: contents.labels_of(part),
             record: at as u64,
             label: images.labels[at],
             classes,

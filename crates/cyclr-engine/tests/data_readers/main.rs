@@ -201,18 +201,19 @@ fn broken_idx_is_refused() {
             ..
         }
     );
+    // The file that has the label is named, and no other.
     check_error!(
         with(TEST_LABELS, idx_labels(&[1, 3])),
         DataError::LabelRange {
+            source_name,
             record: 1,
             label: 3,
             classes: 3,
-            ..
-        }
+        } if source_name.ends_with(TEST_LABELS)
     );
     check_error!(
         with(TRAIN_LABELS, idx_labels(&[0; 5])),
-        DataError::OneClass { images: 5, .. }
+        DataError::OneClass { source_name, images: 5, .. } if source_name.ends_with(TRAIN_LABELS)
     );
     check_error!(
         with(TRAIN_IMAGES, idx(0x803, &[0, 3, 4], &[])),

@@ -68,16 +68,30 @@ impl WinnerFile {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// [`Error::BadWinner`] with the line, if it is no such file or of a later version.
+    /// [`Error::BadWinner`] with the line, if it is no such file or of a later version, or if its
+    /// policy does not fit its updates.
     pub fn read(text: &str) -> Result<Self, Error> {
         let bad = |reason| Error::BadWinner { reason };
         let file: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
-        match file.version {
-            1..=VERSION => Ok(file),
-            found => Err(bad(format!(
-                "it is of version {found}, and this program reads versions up to {VERSION}; use the cyclr that wrote it"
+        if !(1..=VERSION).contains(&file.version) {
+            return Err(bad(format!(
+                "it is of version {}, and this program reads versions up to {VERSION}; use the cyclr that wrote it",
+                file.version
+            )));
+        }
+        match file.schedule() {
+            Ok(_) => Ok(file),
+            Err(error) => Err(bad(format!(
+                "its policy does not fit its {} updates: {error}; put back a copy of the file",
+                file.updates
             ))),
         }
+    }
+
+    /// The schedule as it was compared.
+    fn schedule(&self) -> Result<Schedule, cyclr::Error> {
+        let run = Horizon::of_updates(self.updates)?.with_epoch(self.updates_per_epoch, 1)?;
+        self.policy.schedule(&run)
     }
 }
 
@@ -151,8 +165,7 @@ fn head(file: &WinnerFile) -> String {
 
 /// The schedule in torch: its own class if it has one that is the same, else a table of rates.
 fn torch(file: &WinnerFile) -> Result<String, Error> {
-    let run = Horizon::of_updates(file.updates)?.with_epoch(file.updates_per_epoch, 1)?;
-    let schedule = file.policy.schedule(&run)?;
+    let schedule = file.schedule()?;
     Ok(own_class(&file.policy, &schedule).unwrap_or_else(|| {
         format!(
             "# First: cyclr schedule '{}' {} --format csv > rates.csv\n\

@@ -17,6 +17,15 @@ pub struct Failure {
     /// Of a range test that gives no reliable answer: why not, and what to try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<String>,
+    /// Whether it shows that the trainer or the plan cannot do what is asked, on whatever machine:
+    /// another try would not help.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refused: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Failure {
@@ -34,8 +43,11 @@ impl Failure {
 
     /// A failure for this reason.
     pub fn of(reason: String) -> Self {
-        let no_answer = None;
-        Self { reason, no_answer }
+        Self {
+            reason,
+            no_answer: None,
+            refused: false,
+        }
     }
 
     /// Writes the failure down, for those who see the folder alone.

@@ -10,8 +10,12 @@ use crate::Error;
 use crate::store::VERSION;
 use crate::store::regular::{check_place, read_regular};
 
-/// Replaces a file by `bytes`, or leaves it as it is.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Replaces a file by `bytes`, or leaves it as it is. What stands in its place, such as a link or a
+/// named pipe, is replaced itself and not written to.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let name = path.file_name().expect("a file has a name");
     let mut name = name.to_owned();
     name.push(".tmp");

@@ -94,7 +94,7 @@ impl Seen {
                     metrics,
                     seconds,
                 }) => {
-                    self.updates_done = update + 1;
+                    self.updates_done = update.saturating_add(1);
                     self.last = Some((hyper, metrics));
                     seconds_in_all += seconds;
                     updates += 1;

@@ -124,7 +124,7 @@ fn from_csv(text: &str) -> Result<Table, String> {
             }),
         }
     }
-    let names = names.ok_or("it is empty")?;
+    let names = names.ok_or("it is empty: give a table with columns and rows")?;
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(format!(
             "it has no names of columns (the first line is `{}`): name them in the first line, with numpy as \

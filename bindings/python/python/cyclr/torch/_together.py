@@ -35,7 +35,7 @@ def open_here() -> Optional[tuple[BinaryIO, BinaryIO]]:
 
 
 def share_over() -> Optional[Share]:
-    """Hands lines to all processes, by the CPU: over a group of their own, or, before there are groups, torchrun's store.
+    """Hands bytes to all processes, by the CPU: over a group of their own, or, before there are groups, torchrun's store.
 
     Raises:
         CyclrError: There are several processes, and neither is there.
@@ -53,9 +53,10 @@ def share_over() -> Optional[Share]:
     return _over_store()
 
 
-def serve_together(build: Build) -> None:
+def serve_together(build: Build, defer_sigterm: bool) -> None:
     """Does what cyclr asks for, in all processes; the first of them answers."""
     requests = Requests(open_here(), share_over())
+    requests.defers_sigterm = defer_sigterm
     trainer = _Together(build(requests.run))
     requests.answer_by(trainer)
     while (hypers := requests.until_updates()) is not None:
@@ -142,9 +143,12 @@ def _over_store() -> Share:
 
     def share(line: Optional[bytes]) -> bytes:
         nonlocal sent
+        if world_size() > 1:
+            # States are large, and the store would keep them.
+            return _over_group(line)
         sent += 1
         if is_first:
-            store.set(str(sent), (line or b"").decode())
+            store.set(str(sent), line or b"")
             # The updates between keep the processes together: nobody waits for such an old one.
             store.delete_key(str(sent - 100))
             return line or b""

@@ -307,6 +307,7 @@ def serve(
     updates: Optional[int] = None,
     epochs: Optional[float] = None,
     seed: int = 0,
+    defer_sigterm: bool = False,
 ) -> Optional[Outcome]:
     """As `cyclr.serve`, with torch's and Python's generators seeded before ``build`` is called.
 
@@ -326,9 +327,11 @@ def serve(
     if is_driven():
         build = _resumable(build)
     if is_driven() and world_size() > 1:
-        serve_together(seeded(build))
+        serve_together(seeded(build), defer_sigterm)
         return None
-    return cyclr.serve(seeded(build), policy=policy, updates=updates, epochs=epochs, seed=seed)
+    return cyclr.serve(
+        seeded(build), policy=policy, updates=updates, epochs=epochs, seed=seed, defer_sigterm=defer_sigterm
+    )
 
 
 def _resumable(build: Build) -> Build:

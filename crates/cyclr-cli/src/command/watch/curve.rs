@@ -8,21 +8,20 @@ use cyclr_train::Event;
 use cyclr_train::store::{open_regular, read_run};
 use serde::Serialize;
 
-/// The most updates of a run that are shown: every second one is left out whenever there are more.
+/// The most updates and evaluations of a run that are shown: every second one is left out whenever
+/// there are more.
 const MOST: usize = 400;
 
-/// The most bytes of a log that are taken in at once.
-const AT_ONCE: u64 = 64 << 20;
+/// More bytes than any line has that is an event.
+const LONGEST: usize = 1 << 20;
 
 /// What a log says, as far as it was read.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Curve {
     /// Updates done, loss and rate of every so many updates.
-    updates: Vec<(u64, Option<f64>, f64)>,
+    updates: Thinned<(u64, Option<f64>, f64)>,
     /// Updates done, and what decides.
-    figures: Vec<(u64, f64)>,
-    #[serde(skip)]
-    every: u64,
+    figures: Thinned<(u64, f64)>,
     /// The bytes of the log that were read.
     #[serde(skip)]
     read: u64,
@@ -31,15 +30,15 @@ pub(super) struct Curve {
 impl Curve {
     pub(super) fn new() -> Self {
         Self {
-            updates: Vec::new(),
-            figures: Vec::new(),
-            every: 1,
+            updates: Thinned::new(),
+            figures: Thinned::new(),
             read: 0,
         }
     }
 
-    /// Reads the whole lines that were added to the log of a run.
-    pub(super) fn follow(&mut self, folder: &Path) -> anyhow::Result<()> {
+    /// Reads the whole lines that were added to the log of a run, as long as there are bytes `left`
+    /// to take in.
+    pub(super) fn follow(&mut self, folder: &Path, left: &mut u64) -> anyhow::Result<()> {
         let path = folder.join(Event::FILE);
         if !path.exists() {
             return Ok(());
@@ -54,10 +53,15 @@ impl Curve {
         file.seek(SeekFrom::Start(self.read))
             .with_context(of_file)?;
         let mut added = Vec::new();
-        file.take(AT_ONCE)
+        file.take(*left)
             .read_to_end(&mut added)
             .with_context(of_file)?;
+        *left -= added.len() as u64;
         let whole = added.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        if added.len() > LONGEST && whole == 0 {
+            // No event is so long, and the rest of such a line is none, either.
+            self.read += added.len() as u64;
+        }
         if whole == 0 {
             return Ok(());
         }
@@ -70,11 +74,16 @@ impl Curve {
                     hyper,
                     metrics,
                     ..
-                }) => self.push(update + 1, metrics.loss().map(|loss| loss.value), hyper.lr),
+                }) => {
+                    let loss = metrics.loss().map(|loss| loss.value);
+                    self.updates
+                        .push((update.saturating_add(1), loss, hyper.lr));
+                }
                 Ok(Event::Evaluated(point)) => {
                     let figure = info.objective_in(&point.metrics).map(|figure| figure.value);
-                    self.figures
-                        .extend(figure.map(|value| (point.updates_done, value)));
+                    if let Some(value) = figure {
+                        self.figures.push((point.updates_done, value));
+                    }
                 }
                 _ => {}
             }
@@ -82,16 +91,41 @@ impl Curve {
         self.read += whole as u64;
         Ok(())
     }
+}
 
-    fn push(&mut self, updates_done: u64, loss: Option<f64>, rate: f64) {
-        if updates_done.is_multiple_of(self.every) {
-            self.updates.push((updates_done, loss, rate));
+/// Every so many of the points of a curve.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+struct Thinned<P> {
+    points: Vec<P>,
+    #[serde(skip)]
+    every: u64,
+    #[serde(skip)]
+    seen: u64,
+}
+
+impl<P> Thinned<P> {
+    fn new() -> Self {
+        let (points, every, seen) = (Vec::new(), 1, 0);
+        Self {
+            points,
+            every,
+            seen,
         }
-        if self.updates.len() > MOST {
+    }
+
+    fn push(&mut self, point: P) {
+        self.seen += 1;
+        if self.seen.is_multiple_of(self.every) {
+            self.points.push(point);
+        }
+        if self.points.len() > MOST {
             self.every *= 2;
-            let every = self.every;
-            self.updates
-                .retain(|&(updates_done, ..)| updates_done.is_multiple_of(every));
+            let mut n = 0;
+            self.points.retain(|_| {
+                n += 1;
+                n % 2 == 0
+            });
         }
     }
 }
@@ -102,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_long_curve_keeps_evenly_spaced_updates() {
-        let mut curve = Curve::new();
-        (1..=10_000).for_each(|update| curve.push(update, Some(0.5), 0.1));
-        let updates: Vec<u64> = curve.updates.iter().map(|&(update, ..)| update).collect();
+        let mut curve = Thinned::new();
+        (1..=10_000).for_each(|update| curve.push(update));
+        let updates: Vec<u64> = curve.points;
         assert!(
             updates.len() <= MOST && updates.len() > MOST / 2 - 50,
             "{}",

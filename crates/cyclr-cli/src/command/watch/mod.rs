@@ -9,12 +9,13 @@ mod terminal;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Context;
+use cyclr_train::Error;
 use cyclr_train::compare::{is_comparison, read_comparison, read_plan, read_work};
 use cyclr_train::store::{RunRecord, Seen, State, read_run};
 
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
         Overview::of(&args.folder)?;
         return serve::serve(args.folder.clone(), port);
     }
-    let lives = std::io::stdout().is_terminal() && !args.once;
+    let lives = io::stdout().is_terminal() && !args.once;
     let mut drawn = 0;
     loop {
         let overview = Overview::of(&args.folder)?;
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
             String::new()
         };
         let text = lines.join("\n") + "\n";
-        let mut out = std::io::stdout();
+        let mut out = io::stdout();
         let shown = out
             .write_all((back + &text).as_bytes())
             .and_then(|()| out.flush());
@@ -63,6 +64,8 @@ struct Overview {
     /// The runs of the plan, those not counted that an edge or a race may add; `None` if there is no plan.
     planned: Option<u64>,
     runs: Vec<Row>,
+    /// Links that lead out of the folder, which are not followed.
+    outside: usize,
     /// Whether the whole has its result.
     is_over: bool,
     folder: PathBuf,
@@ -72,6 +75,7 @@ struct Overview {
 struct Row {
     /// Its folder, as seen from the comparison's.
     name: String,
+    folder: PathBuf,
     seen: Seen,
 }
 
@@ -79,10 +83,12 @@ impl Overview {
     fn of(folder: &Path) -> anyhow::Result<Self> {
         if is_comparison(folder) {
             let plan = read_plan(folder)?.plan;
+            let (runs, outside) = rows(folder)?;
             return Ok(Self {
                 planned: Some(plan.runs()),
                 title: plan.title,
-                runs: rows(folder)?,
+                runs,
+                outside,
                 is_over: read_comparison(folder)?.is_some(),
                 folder: folder.to_owned(),
             });
@@ -92,6 +98,7 @@ impl Overview {
                 title: String::from("a comparison whose facts are being measured"),
                 planned: None,
                 runs: Vec::new(),
+                outside: 0,
                 is_over: false,
                 folder: folder.to_owned(),
             });
@@ -99,6 +106,7 @@ impl Overview {
         let spec = read_run(folder)?.plan.task.spec;
         let row = Row {
             name: folder.display().to_string(),
+            folder: folder.to_owned(),
             seen: Seen::of(folder)?,
         };
         Ok(Self {
@@ -106,6 +114,7 @@ impl Overview {
             planned: None,
             is_over: matches!(row.seen.state, State::Done(_)),
             runs: vec![row],
+            outside: 0,
             folder: folder.to_owned(),
         })
     }
@@ -134,31 +143,70 @@ impl Overview {
     }
 }
 
-/// The runs within a folder, at whatever depth.
-fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
+/// The runs within a folder, at whatever depth, and how many links lead out of it. Folders may come
+/// and go meanwhile.
+fn rows(folder: &Path) -> anyhow::Result<(Vec<Row>, usize)> {
+    let of_place = |place: &Path| place.display().to_string();
+    let root = folder.canonicalize().with_context(|| of_place(folder))?;
+    let (mut rows, mut outside) = (Vec::new(), 0);
     let mut folders = vec![folder.to_owned()];
     // A link may lead back.
     let mut seen = BTreeSet::new();
     while let Some(inner) = folders.pop() {
-        let place = inner.canonicalize();
-        if !seen.insert(place.with_context(|| inner.display().to_string())?) {
+        let Some(place) = unless_gone(inner.canonicalize()).with_context(|| of_place(&inner))?
+        else {
             continue;
-        }
-        let entries = fs::read_dir(&inner).with_context(|| inner.display().to_string())?;
-        for entry in entries {
-            let path = entry.with_context(|| inner.display().to_string())?.path();
-            if path.join(RunRecord::FILE).exists() {
-                let name = path.strip_prefix(folder).unwrap_or(&path);
-                rows.push(Row {
-                    name: name.display().to_string(),
-                    seen: Seen::of(&path)?,
-                });
-            } else if path.is_dir() {
-                folders.push(path);
+        };
+        if !place.starts_with(&root) {
+            outside += 1;
+        } else if seen.insert(place) {
+            if let Some(row) = row(folder, &inner)? {
+                rows.push(row);
+            } else {
+                folders.extend(folders_in(&inner).with_context(|| of_place(&inner))?);
             }
         }
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(rows)
+    Ok((rows, outside))
+}
+
+/// The run in a folder, if it is one.
+fn row(folder: &Path, inner: &Path) -> anyhow::Result<Option<Row>> {
+    if !inner.join(RunRecord::FILE).exists() {
+        return Ok(None);
+    }
+    let seen = match Seen::of(inner) {
+        Err(Error::NotARun { .. }) => return Ok(None),
+        Err(Error::Io { source, .. }) if is_gone(&source) => return Ok(None),
+        seen => seen?,
+    };
+    let name = inner.strip_prefix(folder).unwrap_or(inner);
+    Ok(Some(Row {
+        name: name.display().to_string(),
+        folder: inner.to_owned(),
+        seen,
+    }))
+}
+
+fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in unless_gone(fs::read_dir(folder))?.into_iter().flatten() {
+        let path = entry?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    Ok(folders)
+}
+
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if is_gone(&error) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

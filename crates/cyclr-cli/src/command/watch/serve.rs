@@ -2,10 +2,11 @@
 //! but the figures and, at the end, the report.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const UPLOT_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
 
 /// The runs whose curves are shown; those at work come first.
 const SHOWN: usize = 24;
+
+/// The bytes of logs that are taken in for a request.
+const AT_ONCE: u64 = 64 << 20;
 
 /// What a request may take: its head in bytes, and its time.
 const HEAD: u64 = 16 * 1024;
@@ -52,9 +56,13 @@ pub(super) fn serve(folder: PathBuf, port: u16) -> anyhow::Result<()> {
         curves: Mutex::default(),
     });
     for stream in listener.incoming() {
-        let (stream, site) = (stream?, Arc::clone(&site));
-        // A browser that has gone is told nothing.
-        thread::spawn(move || drop(site.answer(&stream)));
+        let site = Arc::clone(&site);
+        // A browser that has gone is told nothing, and one that cannot be answered now asks again.
+        let answer = stream
+            .and_then(|stream| thread::Builder::new().spawn(move || drop(site.answer(&stream))));
+        if answer.is_err() {
+            thread::sleep(Duration::from_millis(100));
+        }
     }
     Ok(())
 }
@@ -64,7 +72,8 @@ struct Site {
     /// The names by which a browser on this machine may call it.
     hosts: [String; 2],
     root: String,
-    curves: Mutex<BTreeMap<String, Curve>>,
+    /// Of each run, by its folder.
+    curves: Mutex<BTreeMap<PathBuf, Curve>>,
 }
 
 /// A status, a type, and what is sent.
@@ -113,8 +122,9 @@ impl Site {
 
     /// The report, once there is one.
     fn page(&self) -> anyhow::Result<Answer> {
-        let report = self.folder.join("report.html");
-        if Overview::of(&self.folder)?.is_over && report.exists() {
+        if Overview::of(&self.folder)?.is_over
+            && let Some(report) = report(&self.folder)
+        {
             return Ok(("200 OK", HTML, read_regular(&report)?));
         }
         let page = PAGE
@@ -126,7 +136,7 @@ impl Site {
 
     fn figures(&self) -> anyhow::Result<Answer> {
         let overview = Overview::of(&self.folder)?;
-        let mut runs = Vec::new();
+        let (mut runs, mut left) = (Vec::new(), AT_ONCE);
         let mut curves = self.curves.lock().expect("no panic while it is held");
         for (n, row) in terminal::in_order(&overview).into_iter().enumerate() {
             let mut run = json!({
@@ -134,25 +144,27 @@ impl Site {
                 "said": terminal::said(&row.seen).join(", "),
             });
             if n < SHOWN {
-                let curve = curves.entry(row.name.clone()).or_insert_with(Curve::new);
-                // The folder of a single run is the whole.
-                let inner = self.folder.join(&row.name);
-                let folder = if inner.exists() {
-                    inner
-                } else {
-                    self.folder.clone()
-                };
-                curve.follow(&folder)?;
+                let curve = curves.entry(row.folder.clone());
+                let curve = curve.or_insert_with(Curve::new);
+                curve.follow(&row.folder, &mut left)?;
                 run["curve"] = serde_json::to_value(&*curve)?;
             }
             runs.push(run);
         }
         let figures = json!({
             "title": overview.title, "counts": terminal::counts(&overview), "over": overview.is_over,
-            "report": self.folder.join("report.html").exists(), "runs": runs,
+            "report": report(&self.folder).is_some(), "runs": runs,
         });
         Ok(("200 OK", "application/json", serde_json::to_vec(&figures)?))
     }
+}
+
+/// The report of a comparison. A link would show a file of another place.
+fn report(folder: &Path) -> Option<PathBuf> {
+    let report = folder.join("report.html");
+    // What cannot be looked at is not there yet.
+    let is_file = fs::symlink_metadata(&report).is_ok_and(|there| there.is_file());
+    is_file.then_some(report)
 }
 
 /// The lines of a request before its body.

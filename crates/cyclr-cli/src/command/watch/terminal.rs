@@ -64,7 +64,11 @@ pub(super) fn counts(overview: &Overview) -> String {
         .iter()
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
-    counts.join(", ")
+    let counts = counts.join(", ");
+    match overview.outside {
+        0 => counts,
+        links => format!("{counts}; not followed: {links} links to other places"),
+    }
 }
 
 /// `████████░░░░░░░░   480/960    final/…: at work on n2, rate 0.01, loss 0.413, accuracy 0.872, 12 s left`
@@ -81,7 +85,7 @@ fn line(row: &Row) -> String {
 }
 
 fn bar(done: u64, all: u64) -> String {
-    let full = (BAR as u64 * done.min(all) / all.max(1)) as usize;
+    let full = (BAR as u128 * u128::from(done.min(all)) / u128::from(all.max(1))) as usize;
     "█".repeat(full) + &"░".repeat(BAR - full)
 }
 
@@ -153,6 +157,7 @@ mod tests {
     fn overview() -> Overview {
         let row = |name: &str, seen| Row {
             name: name.into(),
+            folder: PathBuf::from("dir").join(name),
             seen,
         };
         Overview {
@@ -166,6 +171,7 @@ mod tests {
                 ),
                 row("c", seen(State::AtWork(Some("n2".into())), 50)),
             ],
+            outside: 0,
             is_over: false,
             folder: PathBuf::from("dir"),
         }

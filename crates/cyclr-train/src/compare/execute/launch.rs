@@ -22,7 +22,7 @@ use crate::{Error, Event, Interrupt};
 /// been done, and writes down what its units need. The process that calls this starts no trainer.
 ///
 /// # Errors
-/// [`Error::Launcher`], [`Error::NoProgress`], [`Error::RunsFailed`], [`Error::Interrupted`];
+/// [`Error::Launcher`], [`Error::NoProgress`], [`Error::RunsFailed`], [`Error::Refused`], [`Error::Interrupted`];
 /// [`Error::Occupied`] and [`Error::Locked`] for the folder.
 pub fn launch_begin(
     folder: &Path,
@@ -143,7 +143,8 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// What is to be made still, and what has failed, with the reason.
+    /// What is to be made still, and what has failed, with the reason. A unit that was refused is
+    /// an error at once, as it is where one process makes all.
     #[expect(clippy::type_complexity, reason = "two lists")]
     fn left(
         &self,
@@ -152,6 +153,12 @@ impl<'a> Launcher<'a> {
         let (mut left, mut failed) = (Vec::new(), Vec::new());
         for name in unfinished(reached) {
             match Failure::read(&self.folder.join(name))? {
+                Some(failure) if failure.refused => {
+                    return Err(Error::Refused {
+                        unit: name.to_owned(),
+                        reason: failure.reason,
+                    });
+                }
                 Some(failure) => failed.push((name.to_owned(), failure.reason)),
                 None => left.push(name.to_owned()),
             }
