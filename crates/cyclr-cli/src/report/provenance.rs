@@ -130,7 +130,9 @@ pub(super) fn costs(record: &Record) -> String {
 }
 
 pub(super) fn runs(record: &Record) -> String {
-    let head = [
+    let averages = record.plan.arms.iter().any(|arm| arm.average.is_some());
+    let before = format!("before averaging{}", percent(record.objective.unit));
+    let mut head = vec![
         number("Updates"),
         text("Arm"),
         number("Seed"),
@@ -139,6 +141,9 @@ pub(super) fn runs(record: &Record) -> String {
         number("Seconds, side by side"),
         text("Folder"),
     ];
+    if averages {
+        head.insert(4, number(&before));
+    }
     let mut rows = Vec::new();
     for budget in 0..record.plan.budgets.len() {
         for (arm, outcome) in record.arms.iter().enumerate() {
@@ -150,7 +155,7 @@ pub(super) fn runs(record: &Record) -> String {
                     Some(_) => "",
                     None => " <span class=\"diverged\">diverged</span>",
                 };
-                rows.push(vec![
+                let mut row = vec![
                     Cell::number(thousands(run.updates_done)),
                     Cell::name(arm_name(record, arm) + diverged),
                     Cell::number(format!("{}{added}", run.seed)),
@@ -158,7 +163,13 @@ pub(super) fn runs(record: &Record) -> String {
                     Cell::number(cell(run.values.map(|values| values.test))),
                     Cell::number(figure(run.seconds)),
                     Cell::text(format!("<code>{}</code>", escaped(&run.folder))),
-                ]);
+                ];
+                if averages {
+                    let trained = run.evaluations.last().filter(|last| last.average.is_some());
+                    let trained = trained.and_then(|last| record.objective.value(&last.metrics));
+                    row.insert(4, Cell::number(cell(trained)));
+                }
+                rows.push(row);
             }
         }
     }

@@ -19,8 +19,10 @@ const AT_ONCE: u64 = 64 << 20;
 pub(super) struct Curve {
     /// Updates done, loss and rate of every so many updates.
     updates: Vec<(u64, Option<f64>, f64)>,
-    /// Updates done, and what decides.
+    /// Updates done, and the objective of the model that is trained.
     figures: Vec<(u64, f64)>,
+    /// The same of the averaged model.
+    averages: Vec<(u64, f64)>,
     #[serde(skip)]
     every: u64,
     /// The bytes of the log that were read.
@@ -33,6 +35,7 @@ impl Curve {
         Self {
             updates: Vec::new(),
             figures: Vec::new(),
+            averages: Vec::new(),
             every: 1,
             read: 0,
         }
@@ -72,9 +75,10 @@ impl Curve {
                     ..
                 }) => self.push(update + 1, metrics.loss().map(|loss| loss.value), hyper.lr),
                 Ok(Event::Evaluated(point)) => {
-                    let figure = info.objective_in(&point.metrics).map(|figure| figure.value);
-                    self.figures
-                        .extend(figure.map(|value| (point.updates_done, value)));
+                    let place =
+                        |metrics| Some((point.updates_done, info.objective_in(metrics)?.value));
+                    self.figures.extend(place(&point.metrics));
+                    self.averages.extend(point.average.as_ref().and_then(place));
                 }
                 _ => {}
             }
@@ -98,7 +102,40 @@ impl Curve {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use cyclr_train::noisy_quadratic::NoisyQuadratic;
+    use cyclr_train::{Average, Budget, Interrupt, Task, Watch, train_in};
+
     use super::*;
+
+    #[test]
+    fn an_average_is_a_curve_beside_that_of_the_model() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("run");
+        let spec = "triangular(base=0.01, max=0.1, step=10)".parse().unwrap();
+        let task = Task {
+            average: Some(Average::Troughs),
+            evaluate_every: 10.try_into().ok(),
+            ..Task::new(spec, 1, Budget::Updates(60))
+        };
+        let watch = Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        };
+        let net = NoisyQuadratic::default();
+        train_in(&folder, &net, serde_json::Value::Null, &task, watch).unwrap();
+        let mut curve = Curve::new();
+        curve.follow(&folder).unwrap();
+        let at = |points: &[(u64, f64)]| points.iter().map(|&(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(at(&curve.figures), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(at(&curve.averages), [20, 30, 40, 50, 60]);
+        // As the log has them.
+        let log = fs::read_to_string(folder.join(Event::FILE)).unwrap();
+        for (_, value) in curve.figures.iter().chain(&curve.averages) {
+            assert!(log.contains(&format!("{value}")), "{value}");
+        }
+    }
 
     #[test]
     fn a_long_curve_keeps_evenly_spaced_updates() {
