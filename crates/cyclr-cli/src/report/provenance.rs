@@ -1,6 +1,6 @@
 //! How the result was made: bounds, tuning, costs, and every run.
 
-use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
+use cyclr_train::compare::record::{ArmOutcome, Record, RunOutcome, Trial, Tuning};
 
 use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
 use super::differences::percent;
@@ -107,7 +107,7 @@ pub(super) fn costs(record: &Record) -> String {
     ];
     let row = |(arm, outcome): (usize, &ArmOutcome)| {
         let runs = outcome.budgets.iter().flat_map(|budget| &budget.runs);
-        let updates: u64 = runs.map(|run| run.updates_done).sum();
+        let updates: u64 = runs.map(RunOutcome::updates_made).sum();
         let seconds = (outcome.tuning_updates() + updates) as f64 * record.pace.seconds_per_update;
         vec![
             Cell::name(arm_name(record, arm)),
