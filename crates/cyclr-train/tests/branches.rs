@@ -13,7 +13,7 @@ use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, compare, read_comparison,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::{Average, Error, Event, Interrupt, Watch};
+use cyclr_train::{Average, Budget, Error, Event, Interrupt, Task, ValidationPoint, Watch, train};
 use killing::{kill_at, logged};
 use serde_json::Value;
 
@@ -161,11 +161,52 @@ fn branches_are_what_training_anew_gives_and_cost_less() {
     assert_eq!((again, none), (found, 0));
 }
 
+/// Beside the same specs by themselves: without branches, a warm-up is shortened with the run.
+#[test]
+fn a_warm_up_in_updates_is_shared() {
+    let mut plan = plan(
+        240,
+        true,
+        &["wsd(lr=0.1, warmup=12)", "wsd(lr=0.1, warmup=5%)"],
+    );
+    let place = tempfile::tempdir().unwrap();
+    let (record, _) = run_in(place.path(), &plan, 2);
+    assert_eq!(shared(&record), [[49, 97, 0], [0; 3]]);
+    for arm in &record.arms {
+        for (place, budget) in arm.budgets.iter().enumerate() {
+            let every = [5, 10, 20][place].try_into().ok();
+            for run in &budget.runs {
+                let spec = budget.spec.clone().unwrap();
+                let task = Task {
+                    evaluate_every: every,
+                    ..Task::new(spec, run.seed, Budget::Updates(budget.updates))
+                };
+                let watch = Watch {
+                    observer: &mut |_| {},
+                    interrupt: &Interrupt::new(),
+                };
+                let alone = train(&NoisyQuadratic::default(), &task, watch).unwrap();
+                let metrics = |points: &[ValidationPoint]| -> Vec<_> {
+                    let point = |p: &ValidationPoint| (p.updates_done, p.metrics.clone());
+                    points.iter().map(point).collect()
+                };
+                assert_eq!(metrics(&run.evaluations), metrics(&alone.evaluations));
+                let test = record.objective.value(&alone.test.unwrap());
+                assert_eq!(run.values.map(|values| values.test), test);
+            }
+        }
+    }
+    plan.arms[0].policy = "wsd(lr=0.1, warmup=61)".parse().unwrap();
+    let refused = plan.check(&NoisyQuadratic::default().info);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("warmup"), "{refused}");
+}
+
 /// Rates that are too high, and an average whose troughs are each run's own.
 #[test]
 fn a_run_that_diverges_takes_its_branches_along_and_averages_do_not_branch() {
     let plan = |branches| {
-        let mut plan = plan(240, branches, &["fixed(lr=50)", "wsd(lr=0.1)", ARMS[3]]);
+        let mut plan = plan(240, branches, &["fixed(lr=1e6)", "wsd(lr=0.1)", ARMS[3]]);
         plan.arms[2].policy = "(wsd(lr=0.1) for 10%) x 10".parse().unwrap();
         plan.arms[2].average = Some(Average::Troughs);
         plan

@@ -41,8 +41,9 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = fraction, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budgets: Vec<f64>,
     /// With --budgets: where a run of a shorter budget has the rates of the whole budget's up to
-    /// some update, as wsd(lr=0.1) has until it cools down, go on from that run's state there in
-    /// place of training anew. Results are the same, and cost less
+    /// some update, as wsd(lr=0.1, warmup=100) has until it cools down, go on from that run's state
+    /// there in place of training anew. The results are those of training anew, and cost less.
+    /// Warm-ups in updates or epochs keep their length at every budget
     #[arg(
         long,
         requires = "budgets",

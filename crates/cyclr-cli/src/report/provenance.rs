@@ -116,9 +116,15 @@ pub(super) fn costs(record: &Record) -> String {
             Cell::number(figure(seconds)),
         ]
     };
+    let shared = if record.plan.branches {
+        "Final runs of shorter budgets branch off those of the longest: the updates that both share are counted once, \
+         with the longest. "
+    } else {
+        ""
+    };
     let sweeps = record.range.as_ref().map_or(0, |range| range.updates);
     format!(
-        "{}<p class=\"small soft\">The range test took {} updates once, for all arms. If nothing else runs, an update \
+        "{}<p class=\"small soft\">{shared}The range test took {} updates once, for all arms. If nothing else runs, an update \
          takes {} s (median over {} updates), an evaluation of the validation split {} s, and a start {} s.</p>\n",
         table(&head, record.arms.iter().enumerate().map(row)),
         thousands(sweeps),
@@ -155,8 +161,12 @@ pub(super) fn runs(record: &Record) -> String {
                     Some(_) => "",
                     None => " <span class=\"diverged\">diverged</span>",
                 };
+                let shared = match run.updates_shared {
+                    0 => String::new(),
+                    shared => format!(" ({} shared)", thousands(shared)),
+                };
                 let mut row = vec![
-                    Cell::number(thousands(run.updates_done)),
+                    Cell::number(thousands(run.updates_done) + &shared),
                     Cell::name(arm_name(record, arm) + diverged),
                     Cell::number(format!("{}{added}", run.seed)),
                     Cell::number(cell(run.values.map(|values| values.validation))),

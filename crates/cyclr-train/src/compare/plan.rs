@@ -50,7 +50,8 @@ pub struct Plan {
     pub budgets: Vec<f64>,
     /// Whether a final run at a shorter budget begins as its arm's run of the whole budget, of the
     /// same seed, up to the update where their rates part, so that these updates are made once.
-    /// Nothing but the cost depends on it.
+    /// Warm-ups in updates or epochs then keep their length at every budget. Of everything else
+    /// the cost alone depends on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub branches: bool,
     /// How peak rates are found; `null` if every arm's spec is taken as it is.
