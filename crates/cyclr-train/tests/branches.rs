@@ -207,7 +207,8 @@ fn a_warm_up_in_updates_is_shared() {
 fn a_run_that_diverges_takes_its_branches_along_and_averages_do_not_branch() {
     let plan = |branches| {
         let mut plan = plan(240, branches, &["fixed(lr=1e6)", "wsd(lr=0.1)", ARMS[3]]);
-        plan.arms[2].policy = "(wsd(lr=0.1) for 10%) x 10".parse().unwrap();
+        let cycles = "fixed(lr=0.1) for 50% then triangular(base=0.02, max=0.2, step=12.5%)";
+        plan.arms[2].policy = cycles.parse().unwrap();
         plan.arms[2].average = Some(Average::Troughs);
         plan
     };
@@ -227,13 +228,17 @@ fn a_run_that_diverges_takes_its_branches_along_and_averages_do_not_branch() {
 
 #[test]
 fn a_comparison_that_is_stopped_goes_on_with_its_branches() {
-    let plan = plan(240, true, &ARMS[..3]);
+    let plan = plan(240, true, &ARMS[1..3]);
     let straight = tempfile::tempdir().unwrap();
     let (straight, made) = run_in(straight.path(), &plan, 1);
-    for stop_after in [1, 55, 100, 300, made - 10] {
+    // In the first run, in a later one, and in a branch, when all whole runs are made.
+    for stop_after in [55, 300, 970] {
         let folder = tempfile::tempdir().unwrap();
         let (stopped, before) = run_until(folder.path(), &plan, 1, stop_after);
-        assert!(matches!(stopped, Err(Error::Interrupted { .. })));
+        assert!(
+            matches!(stopped, Err(Error::Interrupted { .. })),
+            "{stop_after} of {made}"
+        );
         let (record, after) = run_in(folder.path(), &plan, 1);
         assert_eq!(said(&record), said(&straight), "after {stop_after}");
         assert_eq!(shared(&record), shared(&straight), "after {stop_after}");

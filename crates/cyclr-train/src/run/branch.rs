@@ -113,14 +113,10 @@ impl Branches {
         for branch in &mut self.0 {
             branch.count(net, hypers, updates_done, seconds)?;
         }
-        let (ended, open) = std::mem::take(&mut self.0)
-            .into_iter()
-            .partition(OpenBranch::is_over);
+        let all = std::mem::take(&mut self.0).into_iter();
+        let (ended, open): (Vec<_>, Vec<_>) = all.partition(OpenBranch::is_over);
         self.0 = open;
-        if !Vec::is_empty(&ended) {
-            Self(ended).save(&net.state()?)?;
-        }
-        Ok(())
+        Self(ended).leave(net)
     }
 
     /// Writes the checkpoint of every branch.
@@ -131,8 +127,12 @@ impl Branches {
         Ok(())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Lets go of the branches, each at its checkpoint.
+    pub(super) fn leave(mut self, net: &mut dyn Trainer) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.save(&net.state()?)
     }
 }
 

@@ -89,8 +89,9 @@ fn begin_in(
     };
     let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
-    let mut folder = RunFolder::create(folder, &plan, trainer_record.clone())?;
-    let branches = Branches::open(branches, 0, plan.info(), &trainer_record, watch.observer)?;
+    let of_branches = trainer_record.clone();
+    let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
+    let branches = Branches::open(branches, 0, plan.info(), &of_branches, watch.observer)?;
     let mut run = Run::new(&plan, net, Some(&mut folder), watch);
     run.branches = branches;
     run.go()
@@ -201,7 +202,7 @@ impl<'a, 'w> Run<'a, 'w> {
                 self.save()?;
             }
         }
-        self.leave_branches()?;
+        std::mem::take(&mut self.branches).leave(&mut *self.net)?;
         let outcome = self.test()?;
         let mut models = Models::default();
         if self.folder.is_some() && !outcome.diverged() {
@@ -343,15 +344,6 @@ impl<'a, 'w> Run<'a, 'w> {
         self.emit(&Event::Saved {
             updates_done: self.progress.updates_done,
         })
-    }
-
-    /// Lets go of the branches that this run would leave by its end, each at its checkpoint.
-    fn leave_branches(&mut self) -> Result<(), Error> {
-        let mut branches = std::mem::take(&mut self.branches);
-        if branches.is_empty() {
-            return Ok(());
-        }
-        branches.save(&self.net.state()?)
     }
 
     /// Puts what the trainer printed into the run's log.

@@ -77,9 +77,9 @@ impl Seen {
             evaluation = outcome.last().cloned();
         }
         if let Some(point) = evaluation {
-            let objective = |metrics: &Metrics| planned.info.objective_in(metrics).cloned();
-            seen.figure = objective(&point.metrics);
-            seen.average = point.average.as_ref().and_then(objective);
+            let (info, average) = (&planned.info, point.average.as_ref());
+            seen.figure = info.objective_in(&point.metrics).cloned();
+            seen.average = average.and_then(|metrics| info.objective_in(metrics).cloned());
         }
         Ok(seen)
     }
