@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -38,6 +39,27 @@ fn a_run_leaves_the_models_of_its_ensemble_and_tests_it_alone() {
         "{out}"
     );
     assert_eq!(train("plain", &[]).0, 0);
+    assert_eq!(train("mean", &["--average", "troughs"]).0, 0);
+    let picture = picture(place.path());
+    let predicted = |model: &str| {
+        let model = place.path().join(model);
+        let all = ["--top", "10", "--json"];
+        let arguments = [&["predict", model.to_str().unwrap(), &picture], &all[..]].concat();
+        let (code, out, err) = cyclr(&arguments);
+        assert_eq!(code, 0, "{err}");
+        probabilities(&serde_json::from_str(&out).unwrap())
+    };
+    let ensemble = predicted("both");
+    let each = [1, 2].map(|n| predicted(&format!("both/ensemble-{n}.safetensors")));
+    assert_eq!(ensemble.len(), 10);
+    for (class, probability) in &ensemble {
+        let mean = f64::midpoint(each[0][class], each[1][class]);
+        assert!((probability - mean).abs() < 1e-12, "{class}");
+    }
+    assert_ne!(each[0], each[1]);
+    assert_eq!(predicted("plain"), predicted("both/model.safetensors"));
+    assert_eq!(predicted("mean"), predicted("mean/average.safetensors"));
+    assert_ne!(predicted("mean"), predicted("plain"));
     let file = |run: &str, name: &str| fs::read(place.path().join(run).join(name));
     // The run ends at its third trough, with the model that the ensemble has last.
     let last = file("both", "ensemble-2.safetensors").unwrap();
@@ -56,12 +78,42 @@ fn a_run_leaves_the_models_of_its_ensemble_and_tests_it_alone() {
     {
         assert_eq!(ours["metrics"], theirs["metrics"]);
     }
-    for more in [
-        &["--ensemble", "0"][..],
-        &["--ensemble", "2", "--average", "troughs"],
+    for (more, said) in [
+        (&["--ensemble", "0"][..], "--ensemble"),
+        (
+            &["--ensemble", "2", "--average", "troughs"],
+            "+ensemble(2)' shows both",
+        ),
+        (
+            &["--ensemble", "2", "--average", "ensemble(2)"],
+            "give one of them",
+        ),
     ] {
-        assert_eq!(train("not", more).0, 2);
+        let (code, _, err) = train("not", more);
+        assert!(code == 2 && err.contains(said), "{err}");
     }
+}
+
+/// A picture of another size than the net takes.
+fn picture(place: &Path) -> String {
+    let path = place.join("picture.png");
+    let mut encoder = png::Encoder::new(fs::File::create(&path).unwrap(), 30, 40);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels: Vec<u8> = (0..30 * 40).map(|n| (n * 7 % 256) as u8).collect();
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The probability of each class.
+fn probabilities(document: &Value) -> BTreeMap<String, f64> {
+    let classes = document["predictions"][0]["classes"].as_array().unwrap();
+    let class = |class: &Value| {
+        let name = class["class"].as_str().unwrap().to_owned();
+        (name, class["probability"].as_f64().unwrap())
+    };
+    classes.iter().map(class).collect()
 }
 
 /// The other arm hardly learns, so that the ensemble wins as the reference.

@@ -40,6 +40,17 @@ pub(crate) struct CompareArgs {
     /// Also run every arm at these fractions of the budget, as in 1/4,1/2,1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = fraction, conflicts_with = "study", help_heading = "The comparison")]
     pub(crate) budgets: Vec<f64>,
+    /// With --budgets: where a run of a shorter budget has the rates of the whole budget's up to
+    /// some update, as wsd(lr=0.1, warmup=100) has until it cools down, go on from that run's state
+    /// there in place of training anew. The results are those of training anew, and cost less.
+    /// Warm-ups in updates or epochs keep their length at every budget
+    #[arg(
+        long,
+        requires = "budgets",
+        conflicts_with_all = ["study", "on"],
+        help_heading = "The comparison"
+    )]
+    pub(crate) branches: bool,
     /// Final runs of each arm [default: 5, or those of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "The comparison")]
     pub(crate) seeds: Option<u64>,

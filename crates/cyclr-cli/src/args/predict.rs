@@ -4,7 +4,8 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct PredictArgs {
-    /// The folder of a finished run, or its model.safetensors
+    /// The folder of a finished run, whose declared model predicts: the averaged one or the
+    /// ensemble in a run that averages; or the file of a model, such as its model.safetensors
     pub(crate) run: PathBuf,
     /// PNG or JPEG files, resized to what the net takes
     #[arg(required = true, value_name = "IMAGE")]

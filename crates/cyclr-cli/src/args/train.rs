@@ -38,13 +38,13 @@ pub(crate) struct TrainArgs {
     /// trough
     #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
-    /// Average the weights: those at all troughs so far. The average is evaluated beside the model
-    /// that is trained, decides, is tested, and is written as average.safetensors
+    /// Average the weights: those at all troughs so far. The average is evaluated at each trough
+    /// beside the model that is trained, decides, is tested, and is written as average.safetensors
     #[arg(long, value_name = "POINTS")]
     pub(crate) average: Option<Average>,
     /// In place of weights, average the predictions of the models at the last K troughs. They are
     /// written as ensemble-1.safetensors and so on
-    #[arg(long, value_name = "K", conflicts_with = "average")]
+    #[arg(long, value_name = "K")]
     pub(crate) ensemble: Option<NonZeroU32>,
     /// Leave the test split alone
     #[arg(long)]

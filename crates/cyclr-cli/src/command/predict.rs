@@ -1,26 +1,28 @@
-//! `cyclr predict RUN IMAGE…`: the likeliest classes of an image, with their probabilities.
+//! `cyclr predict RUN IMAGE…`: the likeliest classes of an image, with their probabilities, by the
+//! declared model of a run.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cyclr_engine::Predictor;
 use cyclr_engine::data::read_image;
-use cyclr_train::Error;
 use cyclr_train::compare::read_plan;
 use cyclr_train::store::{read_run, read_state};
+use cyclr_train::{Average, Error};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
 use crate::exit::Usage;
-use crate::say::out;
+use crate::say::{note, out};
 
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
-    let path = model(&args.run)?;
-    let bytes = read_state(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let mut predictor = Predictor::read(&bytes).with_context(|| format!("{}", path.display()))?;
+    let paths = models(&args.run)?;
+    let predictors = paths.iter().map(|path| predictor(path));
+    let mut predictors = predictors.collect::<anyhow::Result<Vec<_>>>()?;
+    check_alike(&predictors, &args.run)?;
     let mut documents = Vec::new();
     for image in &args.images {
-        let likeliest = likeliest(&mut predictor, image, args.top.max(1))?;
+        let likeliest = likeliest(&mut predictors, image, args.top.max(1))?;
         if args.json {
             documents.push(document(image, &likeliest));
         } else {
@@ -37,45 +39,96 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The model's file of a run.
-fn model(run: &Path) -> anyhow::Result<PathBuf> {
+/// The files of a run's declared model: several, if it is an ensemble.
+fn models(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if run.is_file() {
-        return Ok(run.to_owned());
+        return Ok(vec![run.to_owned()]);
     }
-    let path = run.join("model.safetensors");
-    if path.is_file() {
-        return Ok(path);
+    refuse_comparison(run)?;
+    let average = declared(run)?;
+    let names: Vec<String> = match average {
+        None => vec![String::from("model.safetensors")],
+        Some(Average::Troughs) => vec![String::from("average.safetensors")],
+        Some(Average::Ensemble(last)) => (1..=last.get())
+            .map(|n| format!("ensemble-{n}.safetensors"))
+            .collect(),
+    };
+    // A run with fewer troughs has an ensemble of fewer models.
+    let there = names.iter().take_while(|name| run.join(name).is_file());
+    let there: Vec<&str> = there.map(String::as_str).collect();
+    if there.is_empty() {
+        let (run, missing) = (run.display(), &names[0]);
+        return Err(Usage::error(format!(
+            "{run} has no {missing}: a run of the embedded engine leaves it when it ends (cyclr resume {run})"
+        )));
     }
+    if average.is_some() {
+        note!("by {}", there.join(", "));
+    }
+    Ok(there.into_iter().map(|name| run.join(name)).collect())
+}
+
+/// What is averaged in a run. A folder with nothing but a model is no run, and may be used.
+fn declared(run: &Path) -> anyhow::Result<Option<Average>> {
+    match read_run(run) {
+        Ok(record) => Ok(record.plan.task.average),
+        Err(Error::NotARun { .. }) if run.join("model.safetensors").is_file() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses the folder of a comparison, whose runs have the models.
+fn refuse_comparison(run: &Path) -> anyhow::Result<()> {
     match read_plan(run) {
-        Ok(_) => {
-            return Err(Usage::error(format!(
-                "{} is a comparison: give one of its runs, as in {}",
-                run.display(),
-                run.join("final/1/1-fixed-seed1").display()
-            )));
-        }
+        Ok(_) => Err(Usage::error(format!(
+            "{} is a comparison: give one of its runs, as in {}",
+            run.display(),
+            run.join("final/1/1-fixed-seed1").display()
+        ))),
         // No comparison: then it must be a run.
-        Err(Error::NotARun { .. }) => {}
-        Err(damaged) => return Err(damaged.into()),
+        Err(Error::NotARun { .. }) => Ok(()),
+        Err(damaged) => Err(damaged.into()),
     }
-    read_run(run)?;
+}
+
+fn predictor(path: &Path) -> anyhow::Result<Predictor> {
+    let bytes = read_state(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Predictor::read(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Refuses an ensemble of models that are not of one run.
+fn check_alike(predictors: &[Predictor], run: &Path) -> anyhow::Result<()> {
+    let of = |predictor: &Predictor| (predictor.shape(), predictor.classes().to_vec());
+    if predictors
+        .windows(2)
+        .all(|pair| of(&pair[0]) == of(&pair[1]))
+    {
+        return Ok(());
+    }
     Err(Usage::error(format!(
-        "{} has no model.safetensors: a run of the embedded engine leaves it when it ends (cyclr \
-         resume {})",
-        run.display(),
+        "the models of the ensemble in {} have other classes or images than each other: they are not of one run",
         run.display()
     )))
 }
 
-/// The likeliest classes with their probabilities, falling.
+/// The likeliest classes with their probabilities, falling: of an ensemble, the means over its
+/// models.
 fn likeliest(
-    predictor: &mut Predictor,
+    predictors: &mut [Predictor],
     image: &Path,
     top: usize,
 ) -> anyhow::Result<Vec<(String, f64)>> {
-    let pixels = read_image(image, predictor.shape())?;
-    let probabilities = predictor.probabilities(&pixels);
-    let names = predictor.classes().iter().cloned();
+    let pixels = read_image(image, predictors[0].shape())?;
+    let names = predictors[0].classes().to_vec();
+    let mut probabilities = vec![0.0; names.len()];
+    let models = predictors.len() as f64;
+    for predictor in predictors {
+        let each = predictor.probabilities(&pixels);
+        let sums = probabilities.iter_mut().zip(each);
+        sums.for_each(|(sum, probability)| *sum += probability);
+    }
+    let names = names.into_iter();
+    let probabilities = probabilities.into_iter().map(|sum| sum / models);
     let mut classes: Vec<(String, f64)> = names.zip(probabilities).collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
     classes.truncate(top);

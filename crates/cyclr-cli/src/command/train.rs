@@ -27,6 +27,7 @@ const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     check_target(args)?;
+    average(args)?;
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
@@ -45,8 +46,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         other => other,
     };
     let mut task = task(args, spec, budget);
-    let average = args.average.or(args.ensemble.map(Average::Ensemble));
-    task.average = average.or(winner.and_then(|winner| winner.average));
+    task.average = average(args)?.or(winner.and_then(|winner| winner.average));
     if args.plan {
         return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
     }
@@ -79,6 +79,21 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         &folder,
         args.json,
     )
+}
+
+/// What is averaged, and so is the declared model.
+fn average(args: &TrainArgs) -> anyhow::Result<Option<Average>> {
+    match (args.average, args.ensemble) {
+        (Some(Average::Troughs), Some(last)) => Err(Usage::error(format!(
+            "--average troughs and --ensemble {last}: one model of a run is declared, decides and is tested. Give one of \
+             them; cyclr compare --arm triangular2+average --arm 'triangular2+ensemble({last})' shows both on the same \
+             trainings"
+        ))),
+        (Some(average), Some(last)) => Err(Usage::error(format!(
+            "--average {average} and --ensemble {last}: give one of them"
+        ))),
+        (average, last) => Ok(average.or(last.map(Average::Ensemble))),
+    }
 }
 
 /// Refuses a target that no accuracy reaches.

@@ -1,6 +1,6 @@
 //! How the result was made: bounds, tuning, costs, and every run.
 
-use cyclr_train::compare::record::{ArmOutcome, Record, Trial, Tuning};
+use cyclr_train::compare::record::{ArmOutcome, Record, RunOutcome, Trial, Tuning};
 
 use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
 use super::differences::percent;
@@ -107,7 +107,7 @@ pub(super) fn costs(record: &Record) -> String {
     ];
     let row = |(arm, outcome): (usize, &ArmOutcome)| {
         let runs = outcome.budgets.iter().flat_map(|budget| &budget.runs);
-        let updates: u64 = runs.map(|run| run.updates_done).sum();
+        let updates: u64 = runs.map(RunOutcome::updates_made).sum();
         let seconds = (outcome.tuning_updates() + updates) as f64 * record.pace.seconds_per_update;
         vec![
             Cell::name(arm_name(record, arm)),
@@ -116,9 +116,15 @@ pub(super) fn costs(record: &Record) -> String {
             Cell::number(figure(seconds)),
         ]
     };
+    let shared = if record.plan.branches {
+        "Final runs of shorter budgets branch off those of the longest: the updates that both share are counted once, \
+         with the longest. "
+    } else {
+        ""
+    };
     let sweeps = record.range.as_ref().map_or(0, |range| range.updates);
     format!(
-        "{}<p class=\"small soft\">The range test took {} updates once, for all arms. If nothing else runs, an update \
+        "{}<p class=\"small soft\">{shared}The range test took {} updates once, for all arms. If nothing else runs, an update \
          takes {} s (median over {} updates), an evaluation of the validation split {} s, and a start {} s.</p>\n",
         table(&head, record.arms.iter().enumerate().map(row)),
         thousands(sweeps),
@@ -130,7 +136,9 @@ pub(super) fn costs(record: &Record) -> String {
 }
 
 pub(super) fn runs(record: &Record) -> String {
-    let head = [
+    let averages = record.plan.arms.iter().any(|arm| arm.average.is_some());
+    let before = format!("before averaging{}", percent(record.objective.unit));
+    let mut head = vec![
         number("Updates"),
         text("Arm"),
         number("Seed"),
@@ -139,6 +147,9 @@ pub(super) fn runs(record: &Record) -> String {
         number("Seconds, side by side"),
         text("Folder"),
     ];
+    if averages {
+        head.insert(4, number(&before));
+    }
     let mut rows = Vec::new();
     for budget in 0..record.plan.budgets.len() {
         for (arm, outcome) in record.arms.iter().enumerate() {
@@ -150,15 +161,25 @@ pub(super) fn runs(record: &Record) -> String {
                     Some(_) => "",
                     None => " <span class=\"diverged\">diverged</span>",
                 };
-                rows.push(vec![
-                    Cell::number(thousands(run.updates_done)),
+                let shared = match run.updates_shared {
+                    0 => String::new(),
+                    shared => format!(" ({} shared)", thousands(shared)),
+                };
+                let mut row = vec![
+                    Cell::number(thousands(run.updates_done) + &shared),
                     Cell::name(arm_name(record, arm) + diverged),
                     Cell::number(format!("{}{added}", run.seed)),
                     Cell::number(cell(run.values.map(|values| values.validation))),
                     Cell::number(cell(run.values.map(|values| values.test))),
                     Cell::number(figure(run.seconds)),
                     Cell::text(format!("<code>{}</code>", escaped(&run.folder))),
-                ]);
+                ];
+                if averages {
+                    let trained = run.evaluations.last().filter(|last| last.average.is_some());
+                    let trained = trained.and_then(|last| record.objective.value(&last.metrics));
+                    row.insert(4, Cell::number(cell(trained)));
+                }
+                rows.push(row);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::chart::quoted;
 /// Every final run of every comparison, a row each.
 pub(super) fn csv(records: &[Record]) -> String {
     let mut text = String::from(
-        "comparison,budget,arm,spec,seed,added,updates,diverged,validation,test,seconds\n",
+        "comparison,budget,arm,spec,seed,added,updates,diverged,validation,test,seconds,updates_shared\n",
     );
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x}"));
     for record in records {
@@ -28,6 +28,7 @@ pub(super) fn csv(records: &[Record]) -> String {
                         number(run.values.map(|values| values.validation)),
                         number(run.values.map(|values| values.test)),
                         format!("{}", run.seconds),
+                        format!("{}", run.updates_shared),
                     ];
                     text.push_str(&fields.join(","));
                     text.push('\n');

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{Arm, BoundsSource, Plan, Settings, compare, read_comparison};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::{Interrupt, Watch};
+use cyclr_train::{Average, Interrupt, Watch};
 use serde_json::Value;
 
 use super::Report;
@@ -87,6 +87,41 @@ fn the_page_says_the_verdict_first_and_every_run_s_value() {
         }
         assert!(html.contains(&arm.spec.as_ref().unwrap().to_string()));
     }
+}
+
+/// The model that was trained stands beside its average, and what is shared is counted once.
+#[test]
+fn the_page_shows_averages_and_branches() {
+    let arm = |policy: &str| Arm {
+        tuned: false,
+        ..Arm::of(policy.parse().unwrap())
+    };
+    let mut plan = Plan::new(480);
+    plan.arms = vec![
+        arm("fixed(lr=0.05)"),
+        arm("triangular(base=0.02, max=0.2, step=25%)"),
+    ];
+    plan.arms[1].average = Some(Average::Troughs);
+    (plan.tuning, plan.bounds) = (None, BoundsSource::Unneeded);
+    (plan.budgets, plan.branches) = (vec![0.5, 1.0], true);
+    let folder = tempfile::tempdir().unwrap();
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let (net, settings) = (NoisyQuadratic::default(), Settings::default());
+    let record = compare(&net, &plan, folder.path(), &settings, watch).unwrap();
+    let report = Report::new(std::slice::from_ref(&record)).unwrap();
+    let html = report.html();
+    let cell = |text: &str| html.contains(&format!(">{text}</td>"));
+    assert!(html.contains("before averaging (%)"));
+    for run in &record.arms[1].whole().runs {
+        let last = run.evaluations.last().unwrap();
+        let trained = record.objective.value(&last.metrics).unwrap();
+        assert!(cell(&format!("{trained:.2}")), "{trained}");
+    }
+    // Five seeds of 480 updates, with which those of 240 are made, and five of 480 and of 240.
+    assert!(cell("240 (240 shared)") && cell("2,400") && cell("3,600"));
 }
 
 #[test]

@@ -255,6 +255,7 @@ mod tests {
             added: false,
             folder: String::new(),
             updates_done: 40,
+            updates_shared: 0,
             values: Some(FinalValues {
                 validation: values[3],
                 test: values[3],

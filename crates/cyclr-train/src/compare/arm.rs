@@ -178,7 +178,8 @@ impl Arm {
         Percent::new(step.unwrap_or(percent)).map(Length::from)
     }
 
-    /// What the spec does at a fraction of the budget: the whole shape, shortened with it.
+    /// What the spec does at a fraction of the budget: the whole shape, shortened with it. Where
+    /// runs branch off, a warm-up in updates or epochs keeps its length.
     pub(super) fn schedule(
         &self,
         spec: &Spec,
@@ -193,7 +194,12 @@ impl Arm {
         let spec = if fraction == 1.0 {
             spec.clone()
         } else {
-            spec.stretched(fraction).map_err(|e| bad(format!("{e}")))?
+            let shorter = if plan.branches {
+                spec.stretched_after_warmup(fraction)
+            } else {
+                spec.stretched(fraction)
+            };
+            shorter.map_err(|e| bad(format!("{e}")))?
         };
         let schedule = Horizon::of_updates(plan.updates_of(self, fraction))
             .and_then(|run| run.with_epoch(info.examples, info.batch))

@@ -29,6 +29,7 @@
 mod analyse;
 mod arm;
 mod bounds;
+mod branches;
 mod execute;
 mod export;
 mod folder;

@@ -48,6 +48,12 @@ pub struct Plan {
     pub updates: u64,
     /// The fractions of it at which every arm runs, rising to 1.
     pub budgets: Vec<f64>,
+    /// Whether a final run at a shorter budget begins as its arm's run of the whole budget, of the
+    /// same seed, up to the update where their rates part, so that these updates are made once.
+    /// Warm-ups in updates or epochs then keep their length at every budget. Of everything else
+    /// the cost alone depends on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub branches: bool,
     /// How peak rates are found; `null` if every arm's spec is taken as it is.
     pub tuning: Option<Tune>,
     /// Where the bounds come from that tuning and unfinished specs start from.
@@ -122,6 +128,7 @@ impl Plan {
             race: None,
             updates,
             budgets: vec![1.0],
+            branches: false,
             tuning: Some(Tune::default()),
             bounds: BoundsSource::Found {
                 updates: (USUAL_RUNS.saturating_mul(updates) / 10)
@@ -249,6 +256,12 @@ impl Plan {
                 needed: "a validation split to choose by and a test split to report: set some of the data aside for them",
             });
         }
+        if self.branches && !info.snapshots {
+            return Err(Error::Undecidable {
+                option: "a run that branches off another one",
+                needed: "a trainer whose state can be saved: leave out --branches",
+            });
+        }
         if let Some(test) = self.bounds.range_test() {
             test.check(info)?;
         }
@@ -331,6 +344,11 @@ impl Plan {
             || !self.budgets.is_sorted_by(|a, b| a < b)
         {
             return refuse("the budgets must be shares above 0 that rise to 1");
+        }
+        if self.branches && self.budgets.len() < 2 {
+            return refuse(
+                "branches are the runs of shorter budgets: give these, as in --budgets 1/4,1/2,1",
+            );
         }
         if let Some(fault) = self.tuning.as_ref().and_then(Tune::fault) {
             return refuse(fault);

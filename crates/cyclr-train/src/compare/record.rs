@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 pub use super::race::{RaceEnd, WhyEnded};
+use crate::run::is_zero;
 use crate::verdict::{self, Standing, Standings};
 use crate::{Pace, ValidationPoint};
 
@@ -186,13 +187,18 @@ pub struct RunOutcome {
     pub folder: String,
     /// Updates that were done.
     pub updates_done: u64,
+    /// The first so many of them were made by the run of the whole budget, off which this one
+    /// branches, and belong to its cost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub updates_shared: u64,
     /// The final values; `null` if training diverged, which ends a run.
     pub values: Option<FinalValues>,
     /// The validation split on the way.
     pub evaluations: Vec<ValidationPoint>,
     /// Training batches on the way, averaged in bins.
     pub training: Vec<Bin>,
-    /// What training took, side by side with other runs; evaluations not counted.
+    /// What training took, side by side with other runs; evaluations not counted, updates that are
+    /// shared counted.
     pub seconds: f64,
 }
 
@@ -347,6 +353,13 @@ impl ArmOutcome {
         let trials = self.tuning.iter().flat_map(|tuning| &tuning.trials);
         let runs = trials.flat_map(|trial| &trial.runs);
         runs.map(|run| run.updates).sum()
+    }
+}
+
+impl RunOutcome {
+    /// The updates that were made for it alone: what it costs.
+    pub fn updates_made(&self) -> u64 {
+        self.updates_done - self.updates_shared
     }
 }
 

@@ -187,6 +187,7 @@ impl OldPlan {
             race: None,
             updates: self.updates,
             budgets: self.budgets,
+            branches: false,
             tuning: self.tuning,
             // A record that is only read needs no bounds to start from.
             bounds: BoundsSource::Unneeded,
@@ -332,6 +333,7 @@ impl OldRun {
             added: self.added,
             folder: self.folder.clone(),
             updates_done: self.made,
+            updates_shared: 0,
             values: values.map(|(validation, test)| FinalValues { validation, test }),
             evaluations: points(&self.readings, objective),
             training: self.training.iter().map(bin).collect(),

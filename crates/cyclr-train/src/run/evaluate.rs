@@ -1,25 +1,26 @@
 //! What a run reads on the held-out data, and what that decides.
 
-use cyclr::trainer::{Metrics, Split};
+use cyclr::trainer::{Metrics, Split, Trainer};
 
+use super::recorder::Recorder;
 use crate::run::{Outcome, Run, StopReason, ValidationPoint};
 use crate::{Error, Event};
 
-impl Run<'_, '_> {
+impl Recorder<'_> {
     /// Averages, reads the validation split, and says whether what it shows ends the run.
-    pub(super) fn read(&mut self) -> Result<Option<StopReason>, Error> {
+    pub(super) fn read(&mut self, net: &mut dyn Trainer) -> Result<Option<StopReason>, Error> {
         let updates_done = self.progress.updates_done;
         let average = self.plan.average_at(updates_done);
         if let Some(average) = average {
-            self.net.average(average)?;
+            net.average(average)?;
         }
         if self.plan.info().validation == 0 {
             return Ok(None);
         }
-        let evaluation = self.net.evaluate(Split::Validation)?;
+        let evaluation = net.evaluate(Split::Validation)?;
         let mut correct = evaluation.correct;
         let average = if average.is_some() {
-            let of_average = self.net.evaluate_average(Split::Validation)?;
+            let of_average = net.evaluate_average(Split::Validation)?;
             correct = of_average.correct;
             Some(of_average.metrics)
         } else {
@@ -79,7 +80,9 @@ impl Run<'_, '_> {
         };
         !metric.direction.is_better(target, metric.value)
     }
+}
 
+impl Run<'_, '_> {
     /// Reads the test split, and gives the outcome.
     pub(super) fn test(&mut self) -> Result<Outcome, Error> {
         let updates_done = self.progress.updates_done;
@@ -109,6 +112,7 @@ impl Run<'_, '_> {
         Ok(Outcome {
             stop_reason,
             updates_done,
+            updates_shared: self.progress.updates_shared,
             test,
             compute_seconds: self.progress.compute_seconds,
             wall_seconds: self.spent(),

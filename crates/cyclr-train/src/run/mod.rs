@@ -4,25 +4,33 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
-use cyclr::trainer::{Known, Metrics, Trainer, TrainerError, TrainerFactory};
+use cyclr::trainer::{Known, Trainer, TrainerFactory};
 
 use crate::store::{Failure, RunFolder};
-use crate::{Error, Event, Machine, Watch};
+use crate::{Error, Event, Watch};
 
+mod branch;
 mod evaluate;
 mod outcome;
 mod plan;
 mod plateau;
 mod progress;
+mod recorder;
 mod refuse;
 mod resume;
 
+use branch::Branches;
+use recorder::Recorder;
+
+pub(crate) use branch::Branch;
 pub use cyclr::trainer::Average;
+pub(crate) use outcome::is_zero;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub(crate) use plan::troughs_of;
 pub use plan::{Budget, Plan, Planned, Task};
 pub(crate) use progress::Progress;
 pub(crate) use refuse::{check_average, check_obeyed, refuse_for_whole_runs};
+pub(crate) use resume::go_on_with;
 pub use resume::{Change, resume};
 
 /// Trains, and keeps nothing but the outcome.
@@ -49,9 +57,21 @@ pub fn train_in(
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
+    train_with(folder, factory, trainer_record, task, &[], watch)
+}
+
+/// As [`train_in`], together with runs that branch off.
+pub(crate) fn train_with(
+    folder: &Path,
+    factory: &dyn TrainerFactory,
+    trainer_record: serde_json::Value,
+    task: &Task,
+    branches: &[Branch],
+    watch: Watch,
+) -> Result<Outcome, Error> {
     RunFolder::check_absent(folder)?;
     let interrupt = watch.interrupt;
-    let done = begin_in(folder, factory, trainer_record, task, watch);
+    let done = begin_in(folder, factory, trainer_record, task, branches, watch);
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
@@ -60,6 +80,7 @@ fn begin_in(
     factory: &dyn TrainerFactory,
     trainer_record: serde_json::Value,
     task: &Task,
+    branches: &[Branch],
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let updates = match task.budget {
@@ -68,8 +89,12 @@ fn begin_in(
     };
     let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
+    let of_branches = trainer_record.clone();
     let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
-    Run::new(&plan, net, Some(&mut folder), watch).go()
+    let branches = Branches::open(branches, 0, plan.info(), &of_branches, watch.observer)?;
+    let mut run = Run::new(&plan, net, Some(&mut folder), watch);
+    run.branches = branches;
+    run.go()
 }
 
 /// Starts a run of a folder, which it is told.
@@ -119,6 +144,8 @@ struct Run<'a, 'w> {
     net: Box<dyn Trainer + 'a>,
     progress: Progress,
     folder: Option<&'a mut RunFolder>,
+    /// Other runs that are the same so far.
+    branches: Branches,
     watch: Watch<'w>,
     /// When this process began, and the seconds of those before it.
     began: Instant,
@@ -141,6 +168,7 @@ impl<'a, 'w> Run<'a, 'w> {
             net,
             progress,
             folder,
+            branches: Branches::default(),
             watch,
             began: now,
             before: 0.0,
@@ -174,6 +202,7 @@ impl<'a, 'w> Run<'a, 'w> {
                 self.save()?;
             }
         }
+        std::mem::take(&mut self.branches).leave(&mut *self.net)?;
         let outcome = self.test()?;
         let mut models = Models::default();
         if self.folder.is_some() && !outcome.diverged() {
@@ -189,34 +218,13 @@ impl<'a, 'w> Run<'a, 'w> {
 
     /// Says what will be done.
     fn announce(&mut self) -> Result<(), Error> {
-        let Planned {
-            horizon,
-            end,
-            seconds_per_update,
-            ..
-        } = self.plan.planned;
-        if self.progress.updates_done == 0 {
-            if let (Some(seconds), Some(seconds_per_update)) =
-                (self.plan.seconds(), seconds_per_update)
-            {
-                self.emit(&Event::Timed {
-                    seconds,
-                    seconds_per_update,
-                    updates: horizon,
-                })?;
-            }
-            if end != horizon {
-                self.emit(&Event::Adjusted {
-                    budget: horizon,
-                    end,
-                })?;
-            }
-        }
-        self.emit(&Event::Started {
-            updates_done: self.progress.updates_done,
-            end,
-            updates_per_epoch: self.plan.info().updates_per_epoch(),
-            resumable: self.plan.info().snapshots,
+        let (mut recorder, _) = self.recorder();
+        recorder.announce()?;
+        recorder.emit(&Event::Started {
+            updates_done: recorder.progress.updates_done,
+            end: recorder.plan.end(),
+            updates_per_epoch: recorder.plan.info().updates_per_epoch(),
+            resumable: recorder.plan.info().snapshots,
         })
     }
 
@@ -226,7 +234,8 @@ impl<'a, 'w> Run<'a, 'w> {
         if let Some(diverged) = self.update_until(stop)? {
             return Ok(Some(diverged));
         }
-        if let Some(decided) = self.read()? {
+        let (mut recorder, net) = self.recorder();
+        if let Some(decided) = recorder.read(net)? {
             return Ok(Some(decided));
         }
         if stop == self.plan.end() {
@@ -241,7 +250,7 @@ impl<'a, 'w> Run<'a, 'w> {
     fn update_until(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
         while self.progress.updates_done < stop {
             self.heed_interrupt()?;
-            let hypers = self.next_hypers(stop);
+            let hypers = self.next_hypers(self.branches.next_stop(stop));
             let began = Instant::now();
             let updates_done = self.net.updates(&hypers);
             if updates_done.is_err() && self.plan.info().whole_runs.is_some() {
@@ -251,7 +260,10 @@ impl<'a, 'w> Run<'a, 'w> {
             let updates_done = updates_done?;
             let seconds = began.elapsed().as_secs_f64() / updates_done.len().max(1) as f64;
             self.keep_output()?;
-            if let Some(stop_reason) = self.count(&hypers, updates_done, seconds)? {
+            self.branches
+                .count(&mut *self.net, &hypers, &updates_done, seconds)?;
+            let (mut recorder, _) = self.recorder();
+            if let Some(stop_reason) = recorder.count(&hypers, &updates_done, seconds)? {
                 return Ok(Some(stop_reason));
             }
             let often = self.plan.task().save_every;
@@ -280,37 +292,6 @@ impl<'a, 'w> Run<'a, 'w> {
         (updates_done..last)
             .map(|update| self.plan.schedule.at(update))
             .collect()
-    }
-
-    /// Takes note of updates that were made with the first of `hypers`.
-    fn count(
-        &mut self,
-        hypers: &[Hyper],
-        updates_done: Vec<Metrics>,
-        seconds: f64,
-    ) -> Result<Option<StopReason>, Error> {
-        let (asked, answered) = (hypers.len(), updates_done.len());
-        for (&hyper, metrics) in hypers.iter().zip(updates_done) {
-            let update = self.progress.updates_done;
-            let finite = metrics.is_finite();
-            self.progress.updates_done += 1;
-            self.progress.compute_seconds += seconds;
-            Machine::count(&mut self.progress.machines, seconds);
-            self.emit(&Event::Updated {
-                update,
-                hyper,
-                metrics,
-                seconds,
-            })?;
-            if !finite {
-                return Ok(Some(StopReason::Diverged { update }));
-            }
-        }
-        if answered < asked {
-            let reason = format!("it made {answered} of {asked} updates, all of them finite");
-            return Err(TrainerError::Failed { reason }.into());
-        }
-        Ok(None)
     }
 
     /// Whether this is a trough and the budget of time, if there is one, will be over before the
@@ -355,7 +336,9 @@ impl<'a, 'w> Run<'a, 'w> {
             return Ok(());
         };
         let began = Instant::now();
-        folder.save(&self.progress, &self.net.state()?)?;
+        let state = self.net.state()?;
+        self.branches.save(&state)?;
+        folder.save(&self.progress, &state)?;
         self.saved = Instant::now();
         self.saving = self.saved - began;
         self.emit(&Event::Saved {
@@ -376,11 +359,18 @@ impl<'a, 'w> Run<'a, 'w> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
+    /// What is written down, and the trainer.
+    fn recorder(&mut self) -> (Recorder<'_>, &mut dyn Trainer) {
+        let recorder = Recorder {
+            plan: self.plan,
+            progress: &mut self.progress,
+            folder: self.folder.as_deref_mut(),
+            observer: &mut *self.watch.observer,
+        };
+        (recorder, &mut *self.net)
+    }
+
     fn emit(&mut self, event: &Event) -> Result<(), Error> {
-        if let Some(folder) = self.folder.as_deref_mut() {
-            folder.record(event)?;
-        }
-        (self.watch.observer)(event);
-        Ok(())
+        self.recorder().0.emit(event)
     }
 }

@@ -60,6 +60,10 @@ pub struct Outcome {
     pub stop_reason: StopReason,
     /// The updates done.
     pub updates_done: u64,
+    /// The first so many of them were made by the run of a longer budget, which is the same so far;
+    /// they belong to its cost. What this run says of them is as if it had made them by itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub updates_shared: u64,
     /// What the validation split showed at each stop.
     pub evaluations: Vec<ValidationPoint>,
     /// What the test split showed of the declared model after the end: of the averaged one in a
@@ -74,6 +78,11 @@ pub struct Outcome {
     /// The machines that made it, in order. Records of earlier programs do not say.
     #[serde(default)]
     pub machines: Vec<Machine>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Outcome {

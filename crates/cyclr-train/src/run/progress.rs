@@ -8,6 +8,9 @@ use crate::run::{StopReason, ValidationPoint};
 pub(crate) struct Progress {
     /// Updates done.
     pub(crate) updates_done: u64,
+    /// Of these, the first that another run's trainer made for both.
+    #[serde(default)]
+    pub(crate) updates_shared: u64,
     /// Seconds that the updates took.
     pub(crate) compute_seconds: f64,
     /// Seconds that everything took, all processes together.

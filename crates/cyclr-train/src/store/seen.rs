@@ -30,9 +30,11 @@ pub struct Seen {
     pub end: u64,
     /// What its last update used and showed; `None` before the first.
     pub last: Option<(Hyper, Metrics)>,
-    /// What decides, in the last evaluation of the validation split, if the end of the log has
-    /// one.
+    /// The objective of the model that is trained, in the last evaluation of the validation split,
+    /// if the end of the log has one.
     pub figure: Option<Metric>,
+    /// The same of the averaged model, which is then the declared one.
+    pub average: Option<Metric>,
     /// What an update takes, in seconds: the mean over the last ones.
     pub seconds_per_update: Option<f64>,
 }
@@ -65,6 +67,7 @@ impl Seen {
             end: planned.end,
             last: None,
             figure: None,
+            average: None,
             seconds_per_update: None,
         };
         let mut evaluation = seen.follow(&tail.text);
@@ -73,11 +76,11 @@ impl Seen {
             seen.updates_done = outcome.updates_done;
             evaluation = outcome.last().cloned();
         }
-        let deciding = evaluation.and_then(|point| {
-            let figure = planned.info.objective_in(&point.metrics);
-            figure.cloned()
-        });
-        seen.figure = deciding;
+        if let Some(point) = evaluation {
+            let (info, average) = (&planned.info, point.average.as_ref());
+            seen.figure = info.objective_in(&point.metrics).cloned();
+            seen.average = average.and_then(|metrics| info.objective_in(metrics).cloned());
+        }
         Ok(seen)
     }
 

@@ -56,7 +56,30 @@ impl Spec {
     /// [`Error::OutOfRange`] if `factor` is not finite and above 0; the error of the value if a
     /// length or a `gamma` leaves its range.
     pub fn stretched(&self, factor: f64) -> Result<Self, SpecError> {
-        self.scaled(Scaling::Length(factor))
+        self.scaled(Scaling::Length {
+            factor,
+            warmups: true,
+        })
+    }
+
+    /// As [`stretched`](Self::stretched), but warm-ups in updates and epochs stay as long as they
+    /// are, so that runs of several lengths begin alike.
+    ///
+    /// ```
+    /// let spec: cyclr::Spec = "wsd(lr=0.1, cooldown=200, warmup=50)".parse().unwrap();
+    /// assert_eq!(
+    ///     spec.stretched_after_warmup(0.5).unwrap().to_string(),
+    ///     "wsd(lr=0.1, cooldown=100, warmup=50)"
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    /// As [`stretched`](Self::stretched).
+    pub fn stretched_after_warmup(&self, factor: f64) -> Result<Self, SpecError> {
+        self.scaled(Scaling::Length {
+            factor,
+            warmups: false,
+        })
     }
 
     fn scaled(&self, scaling: Scaling) -> Result<Self, SpecError> {
@@ -87,7 +110,12 @@ impl Stage {
             let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
             return Ok(Self::repeated(stages, repeat.times, repeat.gamma)?);
         }
+        let is_warmup = |key| matches!(self.kind, Kind::Warmup(_)) || key == "warmup";
+        let keeps = matches!(scaling, Scaling::Length { warmups: false, .. });
         let fields = self.fields().into_iter().map(|field| {
+            if keeps && is_warmup(field.key) {
+                return Ok(field);
+            }
             scaling.quantity(field.quantity).map(|quantity| Field {
                 key: field.key,
                 quantity,
@@ -186,6 +214,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn warm_ups_may_keep_their_length() {
+        for (text, shorter) in [
+            (
+                "warmup(40) then cosine(lr=0.2) for 100 then fixed(lr=0.1)",
+                "warmup(40) then cosine(lr=0.2) for 50 then fixed(lr=0.1)",
+            ),
+            (
+                "(warmup(2ep) then triangular(base=0, max=1, step=4ep) for 20ep) x 2",
+                "(warmup(2ep) then triangular(base=0, max=1, step=2ep) for 10ep) x 2",
+            ),
+            (
+                "linear(lr=1, warmup=5%) for 60 then exponential(lr=1, gamma=0.5)",
+                "linear(lr=1, warmup=5%) for 30 then exponential(lr=1, gamma=0.25)",
+            ),
+        ] {
+            let found = spec(text).stretched_after_warmup(0.5).unwrap();
+            assert_eq!(found.to_string(), spec(shorter).to_string());
+        }
+        assert!(spec("fixed(lr=1)").stretched_after_warmup(0.0).is_err());
     }
 
     #[test]

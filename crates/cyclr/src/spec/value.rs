@@ -94,13 +94,14 @@ impl Field {
 pub(super) enum Scaling {
     /// Rates go from one peak to another.
     Peak { from: f64, to: f64 },
-    /// The run becomes this many times as long.
-    Length(f64),
+    /// The run becomes this many times as long, and so do warm-ups, unless they keep their
+    /// updates and epochs.
+    Length { factor: f64, warmups: bool },
 }
 
 impl Scaling {
     pub(super) fn length(self, length: Length) -> Result<Length, Error> {
-        let Self::Length(factor) = self else {
+        let Self::Length { factor, .. } = self else {
             return Ok(length);
         };
         Ok(match length {
@@ -124,10 +125,10 @@ impl Scaling {
                 let lengths = lengths.into_iter().map(|length| self.length(length));
                 Quantity::Lengths(lengths.collect::<Result<_, _>>()?)
             }
-            (Quantity::FactorPerUpdate(gamma), Self::Length(factor)) => {
+            (Quantity::FactorPerUpdate(gamma), Self::Length { factor, .. }) => {
                 Quantity::FactorPerUpdate(libm::pow(gamma, 1.0 / factor))
             }
-            (Quantity::AmountPerUpdate(amount), Self::Length(factor)) => {
+            (Quantity::AmountPerUpdate(amount), Self::Length { factor, .. }) => {
                 Quantity::AmountPerUpdate(amount / factor)
             }
             (same, _) => same,
@@ -141,7 +142,7 @@ impl Scaling {
                 above_zero("peak", to)?;
                 above_zero("the peak of the spec", from)?;
             }
-            Self::Length(factor) => {
+            Self::Length { factor, .. } => {
                 above_zero("factor", factor)?;
             }
         }

@@ -41,6 +41,7 @@ pub(super) fn of_flags(
     if !args.budgets.is_empty() {
         plan.budgets.clone_from(&args.budgets);
     }
+    plan.branches = args.branches;
     if let Some(seeds) = args.seeds {
         plan.seeds = (1..=seeds).collect();
     }

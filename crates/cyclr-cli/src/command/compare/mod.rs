@@ -215,7 +215,7 @@ fn execute(
     let jobs = comparison.factory.jobs(manner.jobs);
     if let Some(begin) = &begin {
         plan.check(&begin.info)?;
-        show::announce(plan, &begin.info);
+        show::announce(plan, &begin.info)?;
         if !begin.info.snapshots {
             note!("{}", lost_if_stopped(plan, begin));
         }

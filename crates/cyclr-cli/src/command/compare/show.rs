@@ -3,15 +3,16 @@
 use std::io;
 
 use cyclr::trainer::TrainerInfo;
+use cyclr_train::Error;
 use cyclr_train::compare::record::{Range, Record};
-use cyclr_train::compare::{BoundsSource, CompareEvent, Plan, RunName};
+use cyclr_train::compare::{Arm, BoundsSource, CompareEvent, Plan, RunName};
 
 use crate::chart::rate;
 use crate::progress::Progress;
 use crate::say::{columns, note, out};
 
 /// What was declared.
-pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
+pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
     let epochs = plan.updates as f64 / info.updates_per_epoch() as f64;
     note!(
@@ -42,6 +43,24 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) {
         plan.updates,
         plan.updates_of_runs()
     );
+    if plan.branches {
+        note!("{}", branches(plan, info)?);
+    }
+    Ok(())
+}
+
+/// What is made once for several budgets, arm by arm.
+fn branches(plan: &Plan, info: &TrainerInfo) -> Result<String, Error> {
+    let shared = plan.updates_shared(info)?;
+    let of_arm = |(arm, updates): (&Arm, &u64)| match updates {
+        0 => format!("{} is trained anew at every budget", arm.label),
+        updates => format!("{} {updates}", arm.label),
+    };
+    let arms: Vec<String> = plan.arms.iter().zip(&shared).map(of_arm).collect();
+    Ok(format!(
+        "branches: of the updates of a seed, these are made once for several budgets: {}",
+        arms.join(", ")
+    ))
 }
 
 /// What is under way.

@@ -20,8 +20,10 @@ const LONGEST: usize = 1 << 20;
 pub(super) struct Curve {
     /// Updates done, loss and rate of every so many updates.
     updates: Thinned<(u64, Option<f64>, f64)>,
-    /// Updates done, and what decides.
+    /// Updates done, and the objective of the model that is trained.
     figures: Thinned<(u64, f64)>,
+    /// The same of the averaged model.
+    averages: Thinned<(u64, f64)>,
     /// The bytes of the log that were read.
     #[serde(skip)]
     read: u64,
@@ -32,6 +34,7 @@ impl Curve {
         Self {
             updates: Thinned::new(),
             figures: Thinned::new(),
+            averages: Thinned::new(),
             read: 0,
         }
     }
@@ -80,9 +83,13 @@ impl Curve {
                         .push((update.saturating_add(1), loss, hyper.lr));
                 }
                 Ok(Event::Evaluated(point)) => {
-                    let figure = info.objective_in(&point.metrics).map(|figure| figure.value);
-                    if let Some(value) = figure {
-                        self.figures.push((point.updates_done, value));
+                    let place =
+                        |metrics| Some((point.updates_done, info.objective_in(metrics)?.value));
+                    if let Some(figure) = place(&point.metrics) {
+                        self.figures.push(figure);
+                    }
+                    if let Some(average) = point.average.as_ref().and_then(place) {
+                        self.averages.push(average);
                     }
                 }
                 _ => {}
@@ -132,7 +139,41 @@ impl<P> Thinned<P> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use cyclr_train::noisy_quadratic::NoisyQuadratic;
+    use cyclr_train::{Average, Budget, Interrupt, Task, Watch, train_in};
+
     use super::*;
+
+    #[test]
+    fn an_average_is_a_curve_beside_that_of_the_model() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("run");
+        let spec = "triangular(base=0.01, max=0.1, step=10)".parse().unwrap();
+        let task = Task {
+            average: Some(Average::Troughs),
+            evaluate_every: 10.try_into().ok(),
+            ..Task::new(spec, 1, Budget::Updates(60))
+        };
+        let watch = Watch {
+            observer: &mut |_| {},
+            interrupt: &Interrupt::new(),
+        };
+        let net = NoisyQuadratic::default();
+        train_in(&folder, &net, serde_json::Value::Null, &task, watch).unwrap();
+        let mut curve = Curve::new();
+        let mut left = u64::MAX;
+        curve.follow(&folder, &mut left).unwrap();
+        let at = |points: &[(u64, f64)]| points.iter().map(|&(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(at(&curve.figures.points), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(at(&curve.averages.points), [20, 30, 40, 50, 60]);
+        // As the log has them.
+        let log = fs::read_to_string(folder.join(Event::FILE)).unwrap();
+        for (_, value) in curve.figures.points.iter().chain(&curve.averages.points) {
+            assert!(log.contains(&format!("{value}")), "{value}");
+        }
+    }
 
     #[test]
     fn a_long_curve_keeps_evenly_spaced_updates() {

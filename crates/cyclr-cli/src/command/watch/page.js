@@ -35,11 +35,17 @@ function cell(row, text, kind) {
   if (kind) cell.className = kind;
 }
 
+// A run, and its averaged model as a line of its own.
+function withAverage(run) {
+  if (!run.curve || run.curve.averages.length === 0) return [run];
+  return [run, { name: `${run.name}, averaged`, curve: { figures: run.curve.averages } }];
+}
+
 function show(figures) {
   element("title").textContent = figures.title;
   element("counts").textContent = figures.counts;
   draw("loss", figures.runs, curve => curve.updates);
-  draw("figure", figures.runs, curve => curve.figures);
+  draw("figure", figures.runs.flatMap(withAverage), curve => curve.figures);
   const rows = element("runs");
   rows.replaceChildren();
   for (const run of figures.runs) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cyclr::readable;
+use cyclr::trainer::Metric;
 use cyclr_train::store::{Seen, State};
 
 use super::{Overview, Row};
@@ -91,8 +92,11 @@ fn bar(done: u64, all: u64) -> String {
 
 /// How a run stands, in words.
 pub(super) fn said(seen: &Seen) -> Vec<String> {
+    let value = |figure: &Metric| readable(figure.value, 4);
     let figure = seen.figure.iter();
-    let figure = figure.map(|figure| format!("{} {}", figure.name, readable(figure.value, 4)));
+    let figure = figure.map(|figure| format!("{} {}", figure.name, value(figure)));
+    let average = seen.average.iter();
+    let figure = figure.chain(average.map(|figure| format!("averaged {}", value(figure))));
     let mut said = match &seen.state {
         State::Done(outcome) if outcome.diverged() => return vec![String::from("diverged")],
         State::Done(_) => return [String::from("done")].into_iter().chain(figure).collect(),
@@ -150,6 +154,7 @@ mod tests {
             end: 200,
             last: None,
             figure: None,
+            average: None,
             seconds_per_update: Some(0.5),
         }
     }
@@ -188,6 +193,20 @@ mod tests {
                 "░░░░░░░░░░░░░░░░       0/200     b: failed (on n1: out of memory)",
                 "░░░░░░░░░░░░░░░░       0/200     a: waiting",
             ]
+        );
+    }
+
+    #[test]
+    fn an_averaged_model_stands_beside_the_trained_one() {
+        let metric = |correct| Some(Metric::accuracy(correct, 1000));
+        let seen = Seen {
+            figure: metric(872),
+            average: metric(881),
+            ..seen(State::AtWork(None), 50)
+        };
+        assert_eq!(
+            said(&seen).join(", "),
+            "at work, accuracy 0.872, averaged 0.881, 75 s left"
         );
     }
 

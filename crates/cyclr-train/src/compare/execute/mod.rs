@@ -1,3 +1,4 @@
+mod branches;
 mod call;
 mod launch;
 mod places;
@@ -149,6 +150,10 @@ pub fn compare(
         None => factory.info()?,
     };
     plan.check(&info)?;
+    if plan.branches && settings.on.is_some() {
+        let reason = "runs that branch off another one are made together with it by one process: leave out --on or --branches";
+        return Err(Error::BadPlan { reason });
+    }
     let manifest = Manifest {
         plan: plan.clone(),
         trainer: settings.trainer.clone(),

@@ -70,6 +70,7 @@ mod tests {
         let outcome = Outcome {
             stop_reason: StopReason::Completed,
             updates_done: 1,
+            updates_shared: 0,
             evaluations: Vec::new(),
             test: None,
             compute_seconds: 1.0,

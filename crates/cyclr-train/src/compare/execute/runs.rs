@@ -11,10 +11,9 @@ use super::{CompareEvent, Comparing, Observer, RunName, check_alike};
 use crate::compare::analyse;
 use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
+use crate::run::{Branch, go_on_with, train_with};
 use crate::store::{Stage, read_events, stage};
-use crate::{
-    Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, resume, side_by_side, train_in,
-};
+use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, side_by_side};
 
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
@@ -23,6 +22,10 @@ const BINS: u64 = 100;
 pub(super) struct Job {
     pub(super) name: RunName,
     pub(super) task: Task,
+    /// The updates that it shares with the run that it branches off; 0 if it is none of these.
+    pub(super) shared: u64,
+    /// Those that branch off it.
+    pub(super) branches: Vec<Branch>,
 }
 
 impl Comparing<'_> {
@@ -80,7 +83,7 @@ impl Comparing<'_> {
                 }
             }
         }
-        let outcomes = self.run(&jobs, false, observer)?;
+        let (jobs, outcomes) = self.run_with_branches(jobs, observer)?;
         let mut runs = self.outcomes(&jobs, outcomes)?.into_iter();
         for place in 0..self.plan.budgets.len() {
             for arm in &mut *arms {
@@ -101,6 +104,10 @@ impl Comparing<'_> {
         multiple: Option<f64>,
     ) -> Result<Job, Error> {
         let declared = &self.plan.arms[arm];
+        let shared = match multiple {
+            Some(_) => 0,
+            None => self.plan.shared(declared, spec, fraction, &self.info)?,
+        };
         let (spec, schedule) = declared.schedule(spec, fraction, &self.plan, &self.info)?;
         let updates = schedule.updates();
         let arm_folder = format!("{}-{}", arm + 1, plain(&declared.label));
@@ -126,6 +133,8 @@ impl Comparing<'_> {
                 folder,
             },
             task,
+            shared,
+            branches: Vec::new(),
         })
     }
 
@@ -234,14 +243,17 @@ impl Comparing<'_> {
             interrupt: self.interrupt,
         };
         match stage(&folder)? {
-            Stage::Absent => train_in(
+            Stage::Absent => train_with(
                 &folder,
                 self.factory,
                 self.trainer.clone(),
                 &job.task,
+                &job.branches,
                 watch,
             ),
-            Stage::Unfinished | Stage::Finished => resume(&folder, self.factory, None, watch),
+            Stage::Unfinished | Stage::Finished => {
+                go_on_with(&folder, self.factory, None, &job.branches, watch)
+            }
         }
     }
 
@@ -264,6 +276,7 @@ impl Comparing<'_> {
                 added: self.plan.added_seeds.contains(&job.name.seed),
                 folder: job.name.folder.clone(),
                 updates_done: outcome.updates_done,
+                updates_shared: outcome.updates_shared,
                 values,
                 evaluations: outcome.evaluations,
                 training: training(&folder, job.name.updates, &self.objective)?,

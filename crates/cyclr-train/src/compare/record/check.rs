@@ -1,6 +1,6 @@
 //! Whether a record that was read fits its plan.
 
-use super::{ArmOutcome, Range, Record};
+use super::{ArmOutcome, Range, Record, RunOutcome};
 use crate::compare::plan::Plan;
 
 impl Record {
@@ -83,6 +83,10 @@ pub(in crate::compare) fn check_outcomes(
             let runs = budget.spec.as_ref().map_or(0, |_| seeds);
             if budget.runs.len() != runs {
                 return Err("an arm does not have a run for each seed");
+            }
+            let too_many = |run: &RunOutcome| run.updates_shared > run.updates_done;
+            if budget.runs.iter().any(too_many) {
+                return Err("a run shares more updates than it has done");
             }
             if budget.updates != plan.updates_of(declared, fraction) {
                 return Err("an arm does not have the updates that the plan gives it");

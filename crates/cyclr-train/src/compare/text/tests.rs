@@ -98,6 +98,7 @@ fn outcome(objective: &Objective, (_, spec, values): &Values<'_>) -> ArmOutcome 
         added: false,
         folder: format!("{seed}"),
         updates_done: 1000,
+        updates_shared: 0,
         values: value.map(|value| FinalValues {
             validation: value,
             test: value,

@@ -1,0 +1,178 @@
+//! Runs that have the rates of a longer one up to some update. One trainer makes them all so far;
+//! then each goes on by itself from its checkpoint.
+
+use std::path::PathBuf;
+
+use cyclr::Hyper;
+use cyclr::trainer::{Metrics, Trainer, TrainerInfo};
+
+use super::recorder::Recorder;
+use super::{Budget, Plan, Progress, StopReason, Task};
+use crate::store::{RunFolder, Stage, stage};
+use crate::{Error, Event};
+
+/// A run that branches off another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Branch {
+    pub(crate) folder: PathBuf,
+    pub(crate) task: Task,
+    /// The updates that both have alike.
+    pub(crate) shared: u64,
+}
+
+impl Branch {
+    /// Opens the branch where the other run has done so many updates; `None` if the branch is
+    /// elsewhere, and so is made by itself.
+    fn open(
+        &self,
+        updates_done: u64,
+        info: &TrainerInfo,
+        trainer: &serde_json::Value,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<Option<OpenBranch>, Error> {
+        let Budget::Updates(updates) = self.task.budget else {
+            return Ok(None);
+        };
+        let plan = Plan::of_updates(&self.task, info, updates)?;
+        let (folder, progress) = match stage(&self.folder)? {
+            Stage::Finished => return Ok(None),
+            Stage::Absent if updates_done > 0 => return Ok(None),
+            Stage::Absent => {
+                let folder = RunFolder::create(&self.folder, &plan, trainer.clone())?;
+                (folder, Progress::default())
+            }
+            Stage::Unfinished => {
+                let (mut folder, record) = RunFolder::open(&self.folder)?;
+                let (progress, _) = folder.last_checkpoint(observer)?;
+                if record.plan != plan.planned {
+                    return Ok(None);
+                }
+                (folder, progress)
+            }
+        };
+        let is_here = progress.updates_done == updates_done
+            && progress.updates_shared == updates_done
+            && progress.stop_reason.is_none()
+            && updates_done < self.shared;
+        let mut branch = OpenBranch {
+            plan,
+            progress,
+            folder,
+            shared: self.shared,
+        };
+        if !is_here {
+            return Ok(None);
+        }
+        branch.recorder(&mut |_| {}).announce()?;
+        Ok(Some(branch))
+    }
+}
+
+/// Branches that are the run of another trainer so far.
+#[derive(Default)]
+pub(super) struct Branches(Vec<OpenBranch>);
+
+struct OpenBranch {
+    plan: Plan,
+    progress: Progress,
+    folder: RunFolder,
+    shared: u64,
+}
+
+impl Branches {
+    /// Those that are where the other run is.
+    pub(super) fn open(
+        branches: &[Branch],
+        updates_done: u64,
+        info: &TrainerInfo,
+        trainer: &serde_json::Value,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<Self, Error> {
+        let mut open = Vec::new();
+        for branch in branches {
+            open.extend(branch.open(updates_done, info, trainer, observer)?);
+        }
+        Ok(Self(open))
+    }
+
+    /// The first count of updates at which a branch is read or ends, and at most `stop`.
+    pub(super) fn next_stop(&self, stop: u64) -> u64 {
+        let stops = self.0.iter().map(OpenBranch::next_stop);
+        stops.fold(stop, u64::min)
+    }
+
+    /// Takes note of updates that the trainer made for all, and lets go of the branches that end
+    /// here.
+    pub(super) fn count(
+        &mut self,
+        net: &mut dyn Trainer,
+        hypers: &[Hyper],
+        updates_done: &[Metrics],
+        seconds: f64,
+    ) -> Result<(), Error> {
+        for branch in &mut self.0 {
+            branch.count(net, hypers, updates_done, seconds)?;
+        }
+        let all = std::mem::take(&mut self.0).into_iter();
+        let (ended, open): (Vec<_>, Vec<_>) = all.partition(OpenBranch::is_over);
+        self.0 = open;
+        Self(ended).leave(net)
+    }
+
+    /// Writes the checkpoint of every branch.
+    pub(super) fn save(&mut self, state: &[u8]) -> Result<(), Error> {
+        for branch in &mut self.0 {
+            branch.folder.save(&branch.progress, state)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of the branches, each at its checkpoint.
+    pub(super) fn leave(mut self, net: &mut dyn Trainer) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.save(&net.state()?)
+    }
+}
+
+impl OpenBranch {
+    fn recorder<'r>(&'r mut self, observer: &'r mut dyn FnMut(&Event)) -> Recorder<'r> {
+        Recorder {
+            plan: &self.plan,
+            progress: &mut self.progress,
+            folder: Some(&mut self.folder),
+            observer,
+        }
+    }
+
+    fn next_stop(&self) -> u64 {
+        let stop = self.plan.next_stop(self.progress.updates_done);
+        stop.min(self.shared)
+    }
+
+    fn is_over(&self) -> bool {
+        self.progress.stop_reason.is_some() || self.progress.updates_done >= self.shared
+    }
+
+    fn count(
+        &mut self,
+        net: &mut dyn Trainer,
+        hypers: &[Hyper],
+        updates_done: &[Metrics],
+        seconds: f64,
+    ) -> Result<(), Error> {
+        let stop = self.plan.next_stop(self.progress.updates_done);
+        let end = self.plan.end();
+        let mut unseen = |_: &Event| {};
+        let mut recorder = self.recorder(&mut unseen);
+        let mut stop_reason = recorder.count(hypers, updates_done, seconds)?;
+        if stop_reason.is_none() && recorder.progress.updates_done == stop {
+            stop_reason = recorder.read(net)?;
+            stop_reason = stop_reason.or((stop == end).then_some(StopReason::Completed));
+        }
+        self.progress.stop_reason = stop_reason;
+        self.progress.updates_shared = self.progress.updates_done;
+        Ok(())
+    }
+}
