@@ -58,7 +58,8 @@ impl Plan {
             let evaluations = self.grid(runs.fraction).len() + troughs;
             let mut run = pace.seconds_of_run(schedule.updates(), evaluations);
             if runs.is_final {
-                run += pace.seconds_of_test(info);
+                let shared = self.shared(runs.arm, &spec, runs.fraction, info)?;
+                run += pace.seconds_of_test(info) - shared as f64 * pace.seconds_per_update;
             }
             runs_alone += runs.count as f64 * run;
         }
