@@ -214,21 +214,9 @@ fn execute(
     let Comparison { plan, folder, .. } = comparison;
     let jobs = comparison.factory.jobs(manner.jobs);
     if let Some(begin) = &begin {
-        plan.check(&begin.info)?;
-        show::announce(plan, &begin.info)?;
-        if !begin.info.snapshots {
-            note!("{}", lost_if_stopped(plan, begin));
-        }
-        // What the machines of a launcher do is not known here.
-        let begins = manner.on.is_none() && !is_comparison(folder);
-        if manner.plan_only || begins {
-            let predicted = Predicted::of(plan, begin, factory, jobs)?;
-            if let Some(predicted) = &predicted {
-                predicted.announce(jobs, manner.plan_only && !manner.json)?;
-            }
-            if manner.plan_only {
-                return Ok(Done::Planned(Box::new(forecast(plan, predicted))));
-            }
+        let forecast = announce(comparison, begin, factory, manner)?;
+        if let Some(forecast) = forecast.filter(|_| manner.plan_only) {
+            return Ok(Done::Planned(Box::new(forecast)));
         }
     }
     if is_comparison(folder) && comparison.factory.command.is_empty() && !manner.allow_inexact {
@@ -264,6 +252,31 @@ fn execute(
     }
     reported?;
     Ok(Done::Finished(Box::new(record)))
+}
+
+/// Says what was declared and, where that can be known, how long it will take.
+fn announce(
+    comparison: &Comparison,
+    begin: &Begin,
+    factory: &dyn TrainerFactory,
+    manner: &Manner,
+) -> anyhow::Result<Option<Forecast>> {
+    let Comparison { plan, folder, .. } = comparison;
+    plan.check(&begin.info)?;
+    show::announce(plan, &begin.info)?;
+    if !begin.info.snapshots {
+        note!("{}", lost_if_stopped(plan, begin));
+    }
+    // What the machines of a launcher do is not known here, nor what a folder that was begun lacks.
+    if !manner.plan_only && (manner.on.is_some() || is_comparison(folder)) {
+        return Ok(None);
+    }
+    let jobs = comparison.factory.jobs(manner.jobs);
+    let predicted = Predicted::of(plan, begin, factory, jobs)?;
+    if let Some(predicted) = &predicted {
+        predicted.announce(jobs, manner.plan_only && !manner.json)?;
+    }
+    Ok(Some(forecast(plan, predicted)))
 }
 
 /// What an interruption may cost where a trainer takes no snapshots.

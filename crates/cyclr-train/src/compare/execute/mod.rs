@@ -3,6 +3,7 @@ mod call;
 mod launch;
 mod places;
 mod runs;
+mod training;
 mod tuning;
 
 use std::collections::BTreeMap;

@@ -1,22 +1,19 @@
 //! Runs of a comparison: made side by side, resumed, or read.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cyclr::Spec;
 use cyclr::trainer::{Metrics, Objective};
 
+use super::training::training;
 use super::{CompareEvent, Comparing, Observer, RunName, check_alike};
 use crate::compare::analyse;
-use crate::compare::record::{ArmOutcome, Bin, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
+use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::run::{Branch, go_on_with, train_with};
 use crate::store::{Stage, read_events, stage};
 use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, side_by_side};
-
-/// The bins of a training curve; more than a chart shows.
-const BINS: u64 = 100;
 
 /// A run to make.
 pub(super) struct Job {
@@ -359,51 +356,6 @@ fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<Final
 pub(super) fn validation_of(outcome: &Outcome, objective: &Objective) -> Option<f64> {
     let last = outcome.last().filter(|_| !outcome.diverged())?;
     objective.value(last.declared())
-}
-
-/// A run's training batches, from its events, averaged in bins.
-fn training(folder: &Path, updates: u64, objective: &Objective) -> Result<Vec<Bin>, Error> {
-    let width = updates.div_ceil(BINS).max(1);
-    let mut bins: Vec<Bin> = Vec::new();
-    let (mut loss, mut value) = (Mean::default(), Mean::default());
-    let mut updates_done = 0;
-    for event in read_events(folder)? {
-        let Event::Updated { metrics, .. } = event? else {
-            continue;
-        };
-        loss.add(metrics.loss().map(|metric| metric.value));
-        value.add(objective.find(&metrics).map(|metric| metric.value));
-        updates_done += 1;
-        if updates_done % width == 0 {
-            let value = std::mem::take(&mut value).get();
-            bins.push(Bin {
-                updates_done,
-                loss: std::mem::take(&mut loss).get(),
-                value: value.map(|value| objective.unit.of(value)),
-            });
-        }
-    }
-    Ok(bins)
-}
-
-/// The mean of finite values.
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    count: u64,
-}
-
-impl Mean {
-    fn add(&mut self, value: Option<f64>) {
-        if let Some(value) = value.filter(|value| value.is_finite()) {
-            self.sum += value;
-            self.count += 1;
-        }
-    }
-
-    fn get(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
-    }
 }
 
 /// A label as part of a folder's name.

@@ -1,0 +1,61 @@
+//! The training curve of a run, from its events.
+
+use std::path::Path;
+
+use cyclr::trainer::Objective;
+
+use crate::compare::record::Bin;
+use crate::store::read_events;
+use crate::{Error, Event};
+
+/// The bins of a training curve; more than a chart shows.
+const BINS: u64 = 100;
+
+/// A run's training batches, from its events, averaged in bins.
+pub(super) fn training(
+    folder: &Path,
+    updates: u64,
+    objective: &Objective,
+) -> Result<Vec<Bin>, Error> {
+    let width = updates.div_ceil(BINS).max(1);
+    let mut bins: Vec<Bin> = Vec::new();
+    let (mut loss, mut value) = (Mean::default(), Mean::default());
+    let mut updates_done = 0;
+    for event in read_events(folder)? {
+        let Event::Updated { metrics, .. } = event? else {
+            continue;
+        };
+        loss.add(metrics.loss().map(|metric| metric.value));
+        value.add(objective.find(&metrics).map(|metric| metric.value));
+        updates_done += 1;
+        if updates_done % width == 0 {
+            let value = std::mem::take(&mut value).get();
+            bins.push(Bin {
+                updates_done,
+                loss: std::mem::take(&mut loss).get(),
+                value: value.map(|value| objective.unit.of(value)),
+            });
+        }
+    }
+    Ok(bins)
+}
+
+/// The mean of finite values.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.sum += value;
+            self.count += 1;
+        }
+    }
+
+    fn get(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
