@@ -1,7 +1,7 @@
 //! A training loop of your own in Rust under `cyclr`: the loop stays as it is, and asks for the
 //! rate of each update.
 //!
-//! ```no_run
+//! ```
 //! use cyclr::trainer::{Evaluation, Metric, Metrics, Split, TrainerInfo};
 //! use cyclr::units::Horizon;
 //! use cyclr::Spec;
@@ -18,9 +18,22 @@
 //!     }
 //! }
 //!
-//! let run = begin(0)?; // The run's seed under cyclr; 0 where nobody drives the program.
+//! let run = begin(3)?; // The run's seed under cyclr; 3 where nobody drives the program.
 //! let mut net = Net { weight: run.seed as f64 };
-//! # let info: TrainerInfo = todo!();
+//! let info = TrainerInfo {
+//!     examples: 1000,
+//!     batch: 20,
+//!     validation: 200,
+//!     test: 200,
+//!     momentum: false,
+//!     weight_decay: false,
+//!     snapshots: false,
+//!     given_weights: false,
+//!     averages: false,
+//!     ensembles: false,
+//!     objective: None,
+//!     whole_runs: None,
+//! };
 //! let alone = "triangular2(base=0.01, max=0.1, step=100)".parse::<Spec>()?;
 //! let alone = alone.schedule(&Horizon::of_updates(1000)?)?;
 //! let mut lr = run.attach(info, alone)?;
@@ -29,6 +42,7 @@
 //!     net.weight -= hyper.lr * 2.0 * net.weight;
 //!     lr.made(Metrics::new([Metric::loss(loss, 20)]));
 //! }
+//! assert!(net.weight < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

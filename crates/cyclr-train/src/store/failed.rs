@@ -19,13 +19,8 @@ pub struct Failure {
     pub no_answer: Option<String>,
     /// Whether it shows that the trainer or the plan cannot do what is asked, on whatever machine:
     /// another try would not help.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 impl Failure {
