@@ -71,6 +71,26 @@ fn run(plan: &Plan) -> Record {
     run_in(tempfile::tempdir().unwrap().path(), plan, 2).unwrap()
 }
 
+/// A log that was cut between two lines reads well, and lacks updates.
+#[test]
+fn a_log_that_lacks_updates_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let log = place.path().join("final/1/1-reference-seed2/events.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    let half: String = text.split_inclusive('\n').take(100).collect();
+    fs::write(&log, half).unwrap();
+    fs::remove_file(place.path().join("result.json")).unwrap();
+    let error = run_in(place.path(), &plan, 1).unwrap_err().to_string();
+    assert!(
+        error.contains("1-reference-seed2/events.jsonl") && error.contains("of the 240"),
+        "{error}"
+    );
+    fs::remove_dir_all(log.parent().unwrap()).unwrap();
+    run_in(place.path(), &plan, 1).unwrap();
+}
+
 /// The second arm beside the first.
 fn only(record: &Record) -> &Comparison {
     let against = &record.arms[1].whole().against[0];

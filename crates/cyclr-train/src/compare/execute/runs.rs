@@ -268,6 +268,7 @@ impl Comparing<'_> {
                     continue;
                 }
             };
+            let training = training(&folder, job.name.updates, &outcome, &self.objective)?;
             runs.push(RunOutcome {
                 seed: job.name.seed,
                 added: self.plan.added_seeds.contains(&job.name.seed),
@@ -276,7 +277,7 @@ impl Comparing<'_> {
                 updates_shared: outcome.updates_shared,
                 values,
                 evaluations: outcome.evaluations,
-                training: training(&folder, job.name.updates, &self.objective)?,
+                training,
                 seconds: outcome.compute_seconds,
             });
         }

@@ -5,19 +5,21 @@ use std::path::Path;
 use cyclr::trainer::Objective;
 
 use crate::compare::record::Bin;
-use crate::store::read_events;
-use crate::{Error, Event};
+use crate::store::{bad, read_events};
+use crate::{Error, Event, Outcome};
 
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
 
-/// A run's training batches, from its events, averaged in bins.
+/// The training batches of a run of `planned` updates, from its events, averaged in bins. A log that
+/// does not have all updates that were done is damaged.
 pub(super) fn training(
     folder: &Path,
-    updates: u64,
+    planned: u64,
+    outcome: &Outcome,
     objective: &Objective,
 ) -> Result<Vec<Bin>, Error> {
-    let width = updates.div_ceil(BINS).max(1);
+    let width = planned.div_ceil(BINS).max(1);
     let mut bins: Vec<Bin> = Vec::new();
     let (mut loss, mut value) = (Mean::default(), Mean::default());
     let mut updates_done = 0;
@@ -36,6 +38,11 @@ pub(super) fn training(
                 value: value.map(|value| objective.unit.of(value)),
             });
         }
+    }
+    if updates_done != outcome.updates_done {
+        let all = outcome.updates_done;
+        let reason = format!("it has {updates_done} updates of the {all} that the run made");
+        return Err(bad(&folder.join(Event::FILE))(reason));
     }
     Ok(bins)
 }
