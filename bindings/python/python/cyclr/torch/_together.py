@@ -148,7 +148,7 @@ def _over_store() -> Share:
             return _over_group(line)
         sent += 1
         if is_first:
-            store.set(str(sent), line or b"")
+            store.set(str(sent), line or b"")  # type: ignore[arg-type]  # bytes are taken, whatever the stub says
             # The updates between keep the processes together: nobody waits for such an old one.
             store.delete_key(str(sent - 100))
             return line or b""
