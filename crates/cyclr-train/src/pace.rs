@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Objective, Split, Trainer, TrainerFactory, TrainerInfo};
@@ -12,8 +12,6 @@ const UNTIMED: usize = 5;
 /// Updates are timed in groups of this many, as a run makes them.
 const GROUP: usize = 10;
 const GROUPS: usize = 5;
-/// No further group is timed after so long, so that slow nets are not waited for.
-const ENOUGH: Duration = Duration::from_millis(500);
 
 /// What work takes, measured on models that are then thrown away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -145,8 +143,7 @@ fn objective(info: &TrainerInfo, metrics: &Metrics) -> Result<Option<Objective>,
 fn time_updates(trainer: &mut dyn Trainer) -> Result<Vec<f64>, Error> {
     trainer.updates(&[Hyper::lr(0.0); UNTIMED])?;
     let mut groups = Vec::with_capacity(GROUPS);
-    let first = Instant::now();
-    while groups.is_empty() || groups.len() < GROUPS && first.elapsed() < ENOUGH {
+    for _ in 0..GROUPS {
         let began = Instant::now();
         trainer.updates(&[Hyper::lr(0.0); GROUP])?;
         groups.push(began.elapsed().as_secs_f64());
