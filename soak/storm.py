@@ -241,7 +241,8 @@ def content(path):
     if path.suffix == ".json":
         return without_times(json.loads(data))
     if path.name == "runs.csv":
-        return [row[:-1] for row in csv.reader(io.StringIO(data.decode()))]
+        rows = csv.DictReader(io.StringIO(data.decode()))
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
     if "tfevents" in path.name:
         return len(data)
     return hashlib.sha256(data).hexdigest()
