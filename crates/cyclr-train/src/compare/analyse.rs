@@ -5,15 +5,14 @@ use cyclr::stats::{
     self, Comparison, ExampleSpread, Interval, Rules, StatsError, Summary, Time, Verdict,
     median_time, time_ratio,
 };
-use cyclr::trainer::{Objective, TrainerInfo, Unit};
+use cyclr::trainer::{Direction, Objective, TrainerInfo, Unit};
 
 use super::Plan;
 use super::plan::Grid;
 use super::record::{
     Against, ArmOutcome, Because, BudgetOutcome, Role, RunOutcome, Samples, TimeToTarget, Winner,
-    best,
 };
-use crate::{Error, ValidationPoint};
+use crate::{Error, ValidationPoint, verdict};
 
 /// Puts beside every arm, at every budget, how it stands against the references, in place of what
 /// stood there after fewer seeds.
@@ -227,6 +226,16 @@ pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) ->
     let candidates = std::iter::once(plan.reference).chain(level);
     let arm = candidates.min_by(|&a, &b| cost(&arms[a]).total_cmp(&cost(&arms[b])))?;
     Some(Winner { arm, because })
+}
+
+/// Of these arms at one budget, the one that validates best; of equals the first.
+fn best<'a>(
+    arms: impl Iterator<Item = (usize, &'a BudgetOutcome)>,
+    direction: Direction,
+) -> Option<usize> {
+    // An arm that is not whole has no value to be the best by.
+    let validated = arms.filter_map(|(place, arm)| Some((place, arm.validation()?)));
+    verdict::best(validated, direction)
 }
 
 /// The updates that an arm costs: its tuning, and the way to the declared target, or, if that is

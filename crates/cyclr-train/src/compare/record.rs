@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 
 use cyclr::Spec;
 use cyclr::stats::{Comparison, ExampleSpread, Summary};
-use cyclr::trainer::{Direction, Objective, TrainerInfo};
+use cyclr::trainer::{Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 pub use super::race::{RaceEnd, WhyEnded};
 use crate::run::is_zero;
-use crate::verdict::{self, Standing, Standings};
+use crate::verdict::{Standing, Standings};
 use crate::{Pace, ValidationPoint};
 
 pub(super) use check::check_outcomes;
@@ -391,14 +391,4 @@ impl TimeToTarget {
     pub fn reached(&self) -> usize {
         self.updates.iter().flatten().count()
     }
-}
-
-/// Of these arms at one budget, the one that validates best; of equals the first.
-pub(super) fn best<'a>(
-    arms: impl Iterator<Item = (usize, &'a BudgetOutcome)>,
-    direction: Direction,
-) -> Option<usize> {
-    // An arm that is not whole has no value to be the best by.
-    let validated = arms.filter_map(|(place, arm)| Some((place, arm.validation()?)));
-    verdict::best(validated, direction)
 }

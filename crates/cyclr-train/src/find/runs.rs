@@ -28,6 +28,18 @@ pub(super) struct Run<'f> {
     first: Option<Metrics>,
 }
 
+impl Run<'_> {
+    fn is_of(&self, seed: u64, updates: u64) -> bool {
+        (self.seed, self.updates) == (seed, updates)
+    }
+
+    /// Goes back to the beginning; whether it could.
+    fn goes_back(&mut self) -> bool {
+        let beginning = self.beginning.as_deref();
+        beginning.is_some_and(|state| self.trainer.restore(state).is_ok())
+    }
+}
+
 impl<'f> Runs<'f> {
     pub(super) fn new(factory: &'f dyn TrainerFactory) -> Self {
         Self {
@@ -39,18 +51,16 @@ impl<'f> Runs<'f> {
 
     /// A run of that seed at its beginning, which is told that it is planned for so many updates.
     pub(super) fn begin(&self, seed: u64, updates: u64) -> Result<Run<'f>, TrainerError> {
-        if let Some(mut run) = self.take(seed, updates) {
-            let beginning = run.beginning.as_deref();
-            let is_it = run.seed == seed && run.updates == updates;
-            if is_it && beginning.is_some_and(|state| run.trainer.restore(state).is_ok()) {
-                return Ok(run);
-            }
-            if is_it {
+        match self.take(seed, updates) {
+            Some(mut run) if run.is_of(seed, updates) => {
+                if run.goes_back() {
+                    return Ok(run);
+                }
                 // A fresh one can do what it could not.
                 self.go_back.store(false, Ordering::Relaxed);
-            } else {
-                run.trainer.end()?;
             }
+            Some(mut other) => other.trainer.end()?,
+            None => {}
         }
         self.start(seed, updates)
     }
@@ -88,8 +98,7 @@ impl<'f> Runs<'f> {
     /// Of those that are over the one that is asked for, or else any.
     fn take(&self, seed: u64, updates: u64) -> Option<Run<'f>> {
         let mut idle = self.idle();
-        let is_it = |run: &Run| (run.seed, run.updates) == (seed, updates);
-        let place = idle.iter().position(is_it);
+        let place = idle.iter().position(|run| run.is_of(seed, updates));
         let place = place.or_else(|| idle.len().checked_sub(1))?;
         Some(idle.swap_remove(place))
     }

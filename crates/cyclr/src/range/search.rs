@@ -314,8 +314,8 @@ fn bounds(trough: &Trough, diverged: f64, open: (bool, bool)) -> Bounds {
 /// Half the prediction interval, in ln rate: other seeds' answers lie further off where the trough
 /// is wide.
 fn half_width(trough: &Trough) -> f64 {
-    const LEAST: f64 = 0.35;
-    const OF_THE_SPREAD: f64 = 0.3;
+    const LEAST: f64 = 0.3;
+    const OF_THE_SPREAD: f64 = 0.45;
     let wide = OF_THE_SPREAD * trough.spread;
     libm::sqrt(LEAST * LEAST + wide * wide)
 }
