@@ -39,19 +39,8 @@ impl<'a> Bank<'a> {
             trained: 0,
         };
         for row in bank.rows("probes")? {
-            let [updates, step, seed, correct, count, made] =
-                [0, 1, 2, 4, 5, 6].map(|k| row[k].parse::<i64>().unwrap_or(-1));
-            let probe = probe(updates as u64, step);
-            let result = ProbeResult {
-                probe,
-                loss: row[3].parse().ok(),
-                figure: (correct >= 0).then(|| correct as f64 / count as f64),
-                correct: (correct >= 0).then_some(correct as u64),
-                count: count as u64,
-                made: made as u64,
-            };
-            bank.probes
-                .insert((updates as u64, step, seed as u64), result);
+            let (key, result) = kept_probe(&row)?;
+            bank.probes.insert(key, result);
         }
         bank.sweeps = sweeps(folder, problem.name)?;
         Ok(bank)
@@ -152,11 +141,31 @@ impl<'a> Bank<'a> {
 /// What Optuna's TPE answered on a problem with the updates of a test, where `tpe.py` was run.
 pub fn tpe(folder: &Path, problem: &str, cost: f64, seed: u64) -> Result<Option<f64>> {
     for row in rows(folder, problem, "tpe")? {
-        if row[0].parse() == Ok(cost) && row[1].parse() == Ok(seed) && !row[2].is_empty() {
+        let of: (f64, u64) = (row[0].parse()?, row[1].parse()?);
+        if of == (cost, seed) && !row[2].is_empty() {
             return Ok(Some(2f64.powf(row[2].parse::<f64>()? / 2.0)));
         }
     }
     Ok(None)
+}
+
+/// A probe that was kept, by its updates, half octave and seed. Without a loss it diverged, and not
+/// every net has an accuracy.
+fn kept_probe(row: &[String]) -> Result<((u64, i64, u64), ProbeResult)> {
+    let key: (u64, i64, u64) = (row[0].parse()?, row[1].parse()?, row[2].parse()?);
+    let given = |cell: usize| (!row[cell].is_empty()).then_some(&row[cell]);
+    let loss = given(3).map(|loss| loss.parse::<f64>()).transpose()?;
+    let correct = given(4).map(|correct| correct.parse::<u64>()).transpose()?;
+    let count: u64 = row[5].parse()?;
+    let result = ProbeResult {
+        probe: probe(key.0, key.1),
+        loss,
+        figure: correct.map(|correct| correct as f64 / count as f64),
+        correct,
+        count,
+        made: row[6].parse()?,
+    };
+    Ok((key, result))
 }
 
 /// The sweeps of a problem, by their updates and seed.
