@@ -2,7 +2,7 @@ use alloc::{borrow::Cow, format};
 
 use super::{Direction, Metric, Metrics, TrainerError};
 
-/// What a run trains on and what it can vary. Start from [`TrainerInfo::new`] and change fields.
+/// What a run trains on and what it can vary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
