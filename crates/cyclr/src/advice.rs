@@ -304,11 +304,11 @@ mod tests {
         for epoch in [1 << 60, u64::MAX] {
             let run = Horizon::of_updates(40).unwrap();
             let run = run.with_epoch(epoch, 1).unwrap();
-            let advice = super::cycles(&run).unwrap();
+            let advice = cycles(&run).unwrap();
             assert_eq!((advice.cycles, advice.step, advice.short), (4, 5, true));
-            let cycles = cyclical(&"fixed(lr=1)".parse().unwrap(), &run, 5.0).unwrap();
+            let spec = cyclical(&"fixed(lr=1)".parse().unwrap(), &run, 5.0).unwrap();
             let expected = "triangular2(base=1, max=5, step=6) for 36";
-            assert_eq!(cycles.to_string(), expected);
+            assert_eq!(spec.to_string(), expected);
         }
     }
 
