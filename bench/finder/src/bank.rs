@@ -57,13 +57,18 @@ impl<'a> Bank<'a> {
     /// The probe at a seed, trained if need be.
     pub fn probe(&mut self, asked: Probe, seed: u64) -> Result<ProbeResult> {
         let step = (2.0 * asked.lr.log2()).round() as i64;
-        let key = (asked.updates, step, seed);
-        if let Some(&result) = self.probes.get(&key) {
-            return Ok(ProbeResult {
-                probe: asked,
-                ..result
-            });
-        }
+        let kept = match self.probes.get(&(asked.updates, step, seed)).copied() {
+            Some(kept) => kept,
+            None => self.train(asked, step, seed)?,
+        };
+        Ok(ProbeResult {
+            probe: asked,
+            ..kept
+        })
+    }
+
+    /// Trains a probe, and gives it with the digits that are kept: as whoever reads them later.
+    fn train(&mut self, asked: Probe, step: i64, seed: u64) -> Result<ProbeResult> {
         let interrupt = Interrupt::new();
         let mut watch = Watch {
             observer: &mut |_| {},
@@ -78,19 +83,24 @@ impl<'a> Bank<'a> {
             .map_or_else(String::new, |loss| format!("{loss:.6}"));
         let correct = result.correct.map_or_else(String::new, |n| n.to_string());
         let (updates, count, made) = (asked.updates, result.count, result.made);
-        self.append(
-            "probes",
-            &format!("{updates},{step},{seed},{loss},{correct},{count},{made}\n"),
-        )?;
-        self.probes.insert(key, result);
-        Ok(result)
+        let row = format!("{updates},{step},{seed},{loss},{correct},{count},{made}");
+        self.append("probes", &format!("{row}\n"))?;
+        let (key, kept) = kept_probe(&cells(&row))?;
+        self.probes.insert(key, kept);
+        Ok(kept)
     }
 
     /// The exponential sweep at a seed, made if need be.
     pub fn sweep(&mut self, updates: u64, seed: u64) -> Result<Sweep> {
-        if let Some(sweep) = self.sweeps.get(&(updates, seed)) {
-            return Ok(sweep.clone());
+        if !self.sweeps.contains_key(&(updates, seed)) {
+            self.make_sweep(updates, seed)?;
+            self.sweeps = sweeps(&self.folder, self.problem.name)?;
         }
+        let sweep = self.sweeps.get(&(updates, seed));
+        sweep.cloned().context("the sweep that was just kept")
+    }
+
+    fn make_sweep(&mut self, updates: u64, seed: u64) -> Result<()> {
         let test = SweepTest {
             seed,
             repeats: 1,
@@ -111,11 +121,8 @@ impl<'a> Bank<'a> {
                 point.lr, point.count
             );
         }
-        self.append("sweeps", &rows)?;
         self.trained += swept.curves[0].points.len() as u64;
-        let sweep = swept.curves[0].sweep()?;
-        self.sweeps.insert((updates, seed), sweep.clone());
-        Ok(sweep)
+        self.append("sweeps", &rows)
     }
 
     /// What Optuna's TPE answered, where `tpe.py` was run.
@@ -192,11 +199,14 @@ pub fn rows(folder: &Path, problem: &str, kind: &str) -> Result<Vec<Vec<String>>
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(&path)?;
-    let cells = |line: &str| line.split(',').map(String::from).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = text.lines().skip(1).map(cells).collect();
     let whole = rows.iter().all(|row| row.len() == columns);
     ensure!(whole, "{}: a row has not {columns} cells", path.display());
     Ok(rows)
+}
+
+fn cells(line: &str) -> Vec<String> {
+    line.split(',').map(String::from).collect()
 }
 
 fn path(folder: &Path, problem: &str, kind: &str) -> PathBuf {
