@@ -491,8 +491,8 @@ fn arguments_outside_their_range_are_refused() {
 }
 
 /// scipy 1.17.1, with a = [1, 3, 2.5] and b = [5, 1, 4]: `ttest_rel(a, b)`, `ttest_ind(a, b,
-/// equal_var=False)` and `pearsonr(a, b)`. None of them depends on the unit, not even on one in which
-/// squares are below every number.
+/// equal_var=False)` and `pearsonr(a, b)`. None of them depends on the unit, not even on one in
+/// which squares are below every number.
 #[test]
 fn tests_do_not_depend_on_the_unit() {
     for unit in [1.0, 1e-99, 1e-120, 1e-200, 1e-300] {

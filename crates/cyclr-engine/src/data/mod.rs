@@ -130,8 +130,8 @@ impl Dataset {
     /// # Errors
     /// [`DataError::Contents`] if pixels, labels and shape do not fit each other,
     /// [`DataError::LabelRange`] if a label has no class, [`DataError::OneClass`] if the training
-    /// part has fewer than two classes, [`DataError::UnseenName`] for a class name that should not be
-    /// printed ([`cyclr::names`]).
+    /// part has fewer than two classes, [`DataError::UnseenName`] for a class name that should not
+    /// be printed ([`cyclr::names`]).
     pub fn new(
         shape: Shape,
         classes: Vec<String>,

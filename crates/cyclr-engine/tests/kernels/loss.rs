@@ -78,7 +78,7 @@ fn large_logits_do_not_overflow_and_nan_shows() {
     }
 }
 
-/// Two classes of equal logits share the probability, ln 2 each; the gradient is softmax less target.
+/// Two equal logits share the probability: the loss is ln 2, and the gradient softmax less target.
 #[test]
 fn a_logit_of_minus_infinity_is_a_probability_of_0() {
     let loss = SoftmaxCrossEntropy::new(3, 0.0).unwrap();
