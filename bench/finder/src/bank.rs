@@ -39,19 +39,8 @@ impl<'a> Bank<'a> {
             trained: 0,
         };
         for row in bank.rows("probes")? {
-            let [updates, step, seed, correct, count, made] =
-                [0, 1, 2, 4, 5, 6].map(|k| row[k].parse::<i64>().unwrap_or(-1));
-            let probe = probe(updates as u64, step);
-            let result = ProbeResult {
-                probe,
-                loss: row[3].parse().ok(),
-                figure: (correct >= 0).then(|| correct as f64 / count as f64),
-                correct: (correct >= 0).then_some(correct as u64),
-                count: count as u64,
-                made: made as u64,
-            };
-            bank.probes
-                .insert((updates as u64, step, seed as u64), result);
+            let (key, result) = kept_probe(&row)?;
+            bank.probes.insert(key, result);
         }
         bank.sweeps = sweeps(folder, problem.name)?;
         Ok(bank)
@@ -68,13 +57,18 @@ impl<'a> Bank<'a> {
     /// The probe at a seed, trained if need be.
     pub fn probe(&mut self, asked: Probe, seed: u64) -> Result<ProbeResult> {
         let step = (2.0 * asked.lr.log2()).round() as i64;
-        let key = (asked.updates, step, seed);
-        if let Some(&result) = self.probes.get(&key) {
-            return Ok(ProbeResult {
-                probe: asked,
-                ..result
-            });
-        }
+        let kept = match self.probes.get(&(asked.updates, step, seed)).copied() {
+            Some(kept) => kept,
+            None => self.train(asked, step, seed)?,
+        };
+        Ok(ProbeResult {
+            probe: asked,
+            ..kept
+        })
+    }
+
+    /// Trains a probe, and gives it with the digits that are kept: as whoever reads them later.
+    fn train(&mut self, asked: Probe, step: i64, seed: u64) -> Result<ProbeResult> {
         let interrupt = Interrupt::new();
         let mut watch = Watch {
             observer: &mut |_| {},
@@ -89,19 +83,24 @@ impl<'a> Bank<'a> {
             .map_or_else(String::new, |loss| format!("{loss:.6}"));
         let correct = result.correct.map_or_else(String::new, |n| n.to_string());
         let (updates, count, made) = (asked.updates, result.count, result.made);
-        self.append(
-            "probes",
-            &format!("{updates},{step},{seed},{loss},{correct},{count},{made}\n"),
-        )?;
-        self.probes.insert(key, result);
-        Ok(result)
+        let row = format!("{updates},{step},{seed},{loss},{correct},{count},{made}");
+        self.append("probes", &format!("{row}\n"))?;
+        let (key, kept) = kept_probe(&cells(&row))?;
+        self.probes.insert(key, kept);
+        Ok(kept)
     }
 
     /// The exponential sweep at a seed, made if need be.
     pub fn sweep(&mut self, updates: u64, seed: u64) -> Result<Sweep> {
-        if let Some(sweep) = self.sweeps.get(&(updates, seed)) {
-            return Ok(sweep.clone());
+        if !self.sweeps.contains_key(&(updates, seed)) {
+            self.make_sweep(updates, seed)?;
+            self.sweeps = sweeps(&self.folder, self.problem.name)?;
         }
+        let sweep = self.sweeps.get(&(updates, seed));
+        sweep.cloned().context("the sweep that was just kept")
+    }
+
+    fn make_sweep(&mut self, updates: u64, seed: u64) -> Result<()> {
         let test = SweepTest {
             seed,
             repeats: 1,
@@ -122,11 +121,8 @@ impl<'a> Bank<'a> {
                 point.lr, point.count
             );
         }
-        self.append("sweeps", &rows)?;
         self.trained += swept.curves[0].points.len() as u64;
-        let sweep = swept.curves[0].sweep()?;
-        self.sweeps.insert((updates, seed), sweep.clone());
-        Ok(sweep)
+        self.append("sweeps", &rows)
     }
 
     /// What Optuna's TPE answered, where `tpe.py` was run.
@@ -152,11 +148,31 @@ impl<'a> Bank<'a> {
 /// What Optuna's TPE answered on a problem with the updates of a test, where `tpe.py` was run.
 pub fn tpe(folder: &Path, problem: &str, cost: f64, seed: u64) -> Result<Option<f64>> {
     for row in rows(folder, problem, "tpe")? {
-        if row[0].parse() == Ok(cost) && row[1].parse() == Ok(seed) && !row[2].is_empty() {
+        let of: (f64, u64) = (row[0].parse()?, row[1].parse()?);
+        if of == (cost, seed) && !row[2].is_empty() {
             return Ok(Some(2f64.powf(row[2].parse::<f64>()? / 2.0)));
         }
     }
     Ok(None)
+}
+
+/// A probe that was kept, by its updates, half octave and seed. Without a loss it diverged, and not
+/// every net has an accuracy.
+fn kept_probe(row: &[String]) -> Result<((u64, i64, u64), ProbeResult)> {
+    let key: (u64, i64, u64) = (row[0].parse()?, row[1].parse()?, row[2].parse()?);
+    let given = |cell: usize| (!row[cell].is_empty()).then_some(&row[cell]);
+    let loss = given(3).map(|loss| loss.parse::<f64>()).transpose()?;
+    let correct = given(4).map(|correct| correct.parse::<u64>()).transpose()?;
+    let count: u64 = row[5].parse()?;
+    let result = ProbeResult {
+        probe: probe(key.0, key.1),
+        loss,
+        figure: correct.map(|correct| correct as f64 / count as f64),
+        correct,
+        count,
+        made: row[6].parse()?,
+    };
+    Ok((key, result))
 }
 
 /// The sweeps of a problem, by their updates and seed.
@@ -183,11 +199,14 @@ pub fn rows(folder: &Path, problem: &str, kind: &str) -> Result<Vec<Vec<String>>
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(&path)?;
-    let cells = |line: &str| line.split(',').map(String::from).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = text.lines().skip(1).map(cells).collect();
     let whole = rows.iter().all(|row| row.len() == columns);
     ensure!(whole, "{}: a row has not {columns} cells", path.display());
     Ok(rows)
+}
+
+fn cells(line: &str) -> Vec<String> {
+    line.split(',').map(String::from).collect()
 }
 
 fn path(folder: &Path, problem: &str, kind: &str) -> PathBuf {

@@ -113,23 +113,11 @@ pub const PROBLEMS: &[Problem] = &[
 impl Problem {
     /// The facts that the cost of a test follows from.
     pub fn info(&self) -> TrainerInfo {
-        TrainerInfo {
-            examples: match self.data {
-                Data::Cifar16 => 10_000,
-                _ => 8000,
-            },
-            batch: self.batch as u64,
-            validation: VALIDATION as u64,
-            test: 2000,
-            momentum: true,
-            weight_decay: true,
-            snapshots: true,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
-            objective: None,
-            whole_runs: None,
-        }
+        let examples = match self.data {
+            Data::Cifar16 => 10_000,
+            _ => 8000,
+        };
+        TrainerInfo::new(examples, self.batch as u64)
     }
 
     /// `cifar` is the folder of CIFAR-10's binary files.

@@ -55,18 +55,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     bowl.weight = 4.0 + (0..10).map(|_| bowl.noise()).sum::<f64>();
     let info = TrainerInfo {
-        examples: 1000,
-        batch: 50,
         validation: 100,
         test: 100,
-        momentum: false,
-        weight_decay: false,
         snapshots: true,
-        given_weights: false,
-        averages: false,
-        ensembles: false,
-        objective: None,
-        whole_runs: None,
+        ..TrainerInfo::new(1000, 50)
     };
     let alone = "cosine(lr=0.1)".parse::<Spec>()?;
     let mut lr = run.attach(info, alone.schedule(&Horizon::of_updates(300)?)?)?;

@@ -20,20 +20,7 @@
 //!
 //! let run = begin(3)?; // The run's seed under cyclr; 3 where nobody drives the program.
 //! let mut net = Net { weight: run.seed as f64 };
-//! let info = TrainerInfo {
-//!     examples: 1000,
-//!     batch: 20,
-//!     validation: 200,
-//!     test: 200,
-//!     momentum: false,
-//!     weight_decay: false,
-//!     snapshots: false,
-//!     given_weights: false,
-//!     averages: false,
-//!     ensembles: false,
-//!     objective: None,
-//!     whole_runs: None,
-//! };
+//! let info = TrainerInfo { validation: 200, test: 200, ..TrainerInfo::new(1000, 20) };
 //! let alone = "triangular2(base=0.01, max=0.1, step=100)".parse::<Spec>()?;
 //! let alone = alone.schedule(&Horizon::of_updates(1000)?)?;
 //! let mut lr = run.attach(info, alone)?;
@@ -174,6 +161,7 @@ impl Run {
         Ok(Attached {
             connection,
             otherwise,
+            given: 0,
             updates_done: 0,
             asked: None,
             made: Vec::new(),
@@ -186,6 +174,9 @@ impl Run {
 pub struct Attached {
     connection: Option<Connection>,
     otherwise: Schedule,
+    /// The updates that [`Attached::next`] gave out.
+    given: u64,
+    /// The calls of [`Attached::made`].
     updates_done: u64,
     /// The request for updates that are being made: its id, and what each of them uses.
     asked: Option<(u64, Vec<Hyper>)>,
@@ -201,8 +192,20 @@ impl Attached {
     /// What the next update uses; `None` at the end. Requests are answered here, by `model`.
     ///
     /// # Errors
-    /// [`Error`] if cyclr is gone, or [`Attached::made`] was not called after an update.
+    /// [`Error`] if cyclr is gone, or [`Attached::made`] was not called once for each update.
     pub fn next(&mut self, model: &mut impl Trained) -> Result<Option<Hyper>, Error> {
+        if self.given != self.updates_done {
+            return Err(Error::NotOnce {
+                calls: self.updates_done,
+                updates: self.given,
+            });
+        }
+        let hyper = self.following(model)?;
+        self.given += u64::from(hyper.is_some());
+        Ok(hyper)
+    }
+
+    fn following(&mut self, model: &mut impl Trained) -> Result<Option<Hyper>, Error> {
         let Some(connection) = &mut self.connection else {
             let update = self.updates_done;
             return Ok((update < self.otherwise.updates()).then(|| self.otherwise.at(update)));
@@ -294,6 +297,14 @@ pub enum Error {
     /// cyclr is gone, or the connection broke.
     #[error("cyclr is gone: {0}")]
     Gone(#[from] std::io::Error),
+    /// [`Attached::made`] was not called once for each update.
+    #[error("`made` was called {calls} times for {updates} updates: call it once after each")]
+    NotOnce {
+        /// The calls.
+        calls: u64,
+        /// The updates that [`Attached::next`] gave out.
+        updates: u64,
+    },
     /// A message is no request.
     #[error("`{line}` is no request: {reason}")]
     NoRequest {

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use cyclr::trainer::{Evaluation, Metric, Metrics, Split, TrainerInfo};
 use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec};
-use cyclr_child::{Trained, VARIABLES, begin};
+use cyclr_child::{Error, Trained, VARIABLES, begin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,24 +42,19 @@ impl Trained for Bowl {
     }
 }
 
-fn train() -> Vec<f64> {
-    let info = TrainerInfo {
-        examples: 100,
-        batch: 10,
+fn info() -> TrainerInfo {
+    TrainerInfo {
         validation: 2,
         test: 2,
-        momentum: false,
-        weight_decay: false,
         snapshots: true,
-        given_weights: false,
-        averages: false,
-        ensembles: false,
-        objective: None,
-        whole_runs: None,
-    };
+        ..TrainerInfo::new(100, 10)
+    }
+}
+
+fn train() -> Vec<f64> {
     let run = begin(3).unwrap();
     let mut bowl = Bowl(run.seed as f64);
-    let mut lr = run.attach(info, alone()).unwrap();
+    let mut lr = run.attach(info(), alone()).unwrap();
     let mut losses = Vec::new();
     while let Some(hyper) = lr.next(&mut bowl).unwrap() {
         losses.push(bowl.0.powi(2));
@@ -93,6 +88,25 @@ fn is_a_child() {
 #[test]
 fn alone_the_loop_follows_its_schedule() {
     assert_eq!(train(), descent(3.0, &[0.25; 4]));
+}
+
+/// A loop that forgets to tell would be given the same update for ever.
+#[test]
+fn each_update_is_told_once() {
+    for told in [0, 2] {
+        let run = begin(3).unwrap();
+        let mut bowl = Bowl(3.0);
+        let mut lr = run.attach(info(), alone()).unwrap();
+        assert!(lr.next(&mut bowl).unwrap().is_some());
+        for _ in 0..told {
+            lr.made(Metrics::new([Metric::loss(9.0, 10)]));
+        }
+        let refused = lr.next(&mut bowl);
+        assert!(
+            matches!(refused, Err(Error::NotOnce { calls, updates: 1 }) if calls == told),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use cyclr::names::unseen;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -83,7 +84,7 @@ impl Predictor {
             text: file.metadata.get(name).map(String::as_str),
         };
         let shape = word("image").shape()?;
-        let classes: Vec<String> = word("classes").read()?;
+        let classes = word("classes").names()?;
         let (mean, scale): (Vec<f32>, Vec<f32>) = (word("mean").read()?, word("scale").read()?);
         let normalization = Normalization::of_constants(&mean, &scale, shape).ok_or_else(|| {
             let (means, scales) = (mean.len(), scale.len());
@@ -168,6 +169,17 @@ impl<'a> Word<'a> {
     fn read<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
         let read = serde_json::from_str(self.text()?);
         read.map_err(|error| self.wrong(error.to_string()))
+    }
+
+    /// Names that can be printed.
+    fn names(&self) -> Result<Vec<String>, ModelError> {
+        let names: Vec<String> = self.read()?;
+        match names.iter().find(|name| unseen(name).is_some()) {
+            Some(name) => Err(self.wrong(format!(
+                "{name:?} has a character that is not seen, or turns the text around"
+            ))),
+            None => Ok(names),
+        }
     }
 
     /// The image's size, no larger than any that training takes.

@@ -279,6 +279,16 @@ fn contradictions_in_memory_are_refused() {
     let flat = Shape { height: 0, ..shape };
     let error = Dataset::new(flat, names(), images(&[], &[0, 1]), none()).unwrap_err();
     assert!(matches!(error, DataError::Contents { .. }));
+    // They are written to the model's file, and printed by whoever predicts with it.
+    let names = vec!["a".to_owned(), "\u{1b}[2Jb".to_owned()];
+    let error = Dataset::new(shape, names, images(&[1, 2], &[0, 1]), none()).unwrap_err();
+    assert!(matches!(
+        error,
+        DataError::UnseenName {
+            unseen: '\u{1b}',
+            ..
+        }
+    ));
 }
 
 #[test]

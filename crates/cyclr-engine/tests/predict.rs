@@ -66,6 +66,8 @@ fn other_files_are_refused_with_their_reason() {
         ("[28,28,1]", "[28,29,1]", "use weights of the same net"),
         ("\"mlp\"", "\"mlq\"", "mlq"),
         ("[28,28,1]", "[28,28x1]", "cannot be read"),
+        // An escape character, written as in JSON within JSON.
+        ("Trouser", r"\\u001b", r#""\u{1b}" has a character"#),
     ] {
         let said = changed(from, to);
         assert!(said.contains(expected), "{said}");

@@ -77,10 +77,14 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
         .updates_per_epoch()
         .ok_or(Error::UnknownEpoch { length: unknown })?;
     let updates = run.updates();
-    let cycles = if updates > 2 * GOOD_CYCLES * STEP_EPOCHS.1 * epoch {
-        updates / (2 * AMPLE_STEP_EPOCHS * epoch)
-    } else if updates >= 2 * GOOD_CYCLES * STEP_EPOCHS.0 * epoch {
+    // More updates than can be counted are more than any run has.
+    let in_epochs = |epochs: u64| epoch.saturating_mul(epochs);
+    let cycles = if updates > in_epochs(2 * GOOD_CYCLES * STEP_EPOCHS.1) {
+        updates / in_epochs(2 * AMPLE_STEP_EPOCHS)
+    } else if updates >= in_epochs(2 * GOOD_CYCLES * STEP_EPOCHS.0) {
         GOOD_CYCLES
+    } else if updates >= in_epochs(2 * FEWEST_CYCLES * STEP_EPOCHS.0) {
+        FEWEST_CYCLES
     } else {
         fewest_cycles(updates)
     };
@@ -91,7 +95,7 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
             fewest: 2 * FEWEST_CYCLES,
         });
     }
-    let short = step < STEP_EPOCHS.0 * epoch;
+    let short = step < in_epochs(STEP_EPOCHS.0);
     Ok(Cycles {
         step,
         cycles,
@@ -101,7 +105,7 @@ pub fn cycles(run: &Horizon) -> Result<Cycles, Error> {
     })
 }
 
-/// The number of cycles for a run that is too short for four of the shortest advised step size.
+/// The number of cycles for a run that is too short for three of the shortest advised step size.
 fn fewest_cycles(updates: u64) -> u64 {
     let used = |cycles: u64| updates / (2 * cycles) * (2 * cycles);
     if 10 * used(FEWEST_CYCLES) > 9 * updates {
@@ -207,7 +211,8 @@ fn replaced(step: &ConstantStep, epoch: u64, ratio: f64) -> Result<Stage, Error>
         return Ok(Stage::warmup(Warmup::new(Updates(updates), from)?));
     }
     let lr = rounded(step.lr, RATE_DIGITS);
-    let cycles = (updates / (2 * AMPLE_STEP_EPOCHS * epoch)).max(FEWEST_CYCLES);
+    let ample = epoch.saturating_mul(2 * AMPLE_STEP_EPOCHS);
+    let cycles = (updates / ample).max(FEWEST_CYCLES);
     let step = updates / (2 * cycles);
     if step == 0 {
         return Err(Error::TooShort {
@@ -270,6 +275,40 @@ mod tests {
             let run = Horizon::of_updates(updates).unwrap();
             let advice = super::cycles(&run.with_epoch(1_000, 1).unwrap()).unwrap();
             assert_eq!((advice.cycles, advice.step), (cycles, step), "{updates}");
+        }
+    }
+
+    #[test]
+    fn a_run_with_room_for_three_cycles_of_two_epochs_is_not_short() {
+        // (updates, cycles, step, short): of epochs of 3 updates, three cycles of 2 × 2 epochs take
+        // 36 updates, and four 48.
+        for (updates, cycles, step, short) in [
+            (35, 4, 4, true),
+            (36, 3, 6, false),
+            (40, 3, 6, false),
+            (47, 3, 7, false),
+            (48, 4, 6, false),
+        ] {
+            let run = Horizon::of_updates(updates).unwrap();
+            let advice = super::cycles(&run.with_epoch(3, 1).unwrap()).unwrap();
+            assert_eq!(
+                (advice.cycles, advice.step, advice.short),
+                (cycles, step, short),
+                "{updates}"
+            );
+        }
+    }
+
+    #[test]
+    fn epochs_of_more_updates_than_any_run_has_are_taken() {
+        for epoch in [1 << 60, u64::MAX] {
+            let run = Horizon::of_updates(40).unwrap();
+            let run = run.with_epoch(epoch, 1).unwrap();
+            let advice = cycles(&run).unwrap();
+            assert_eq!((advice.cycles, advice.step, advice.short), (4, 5, true));
+            let spec = cyclical(&"fixed(lr=1)".parse().unwrap(), &run, 5.0).unwrap();
+            let expected = "triangular2(base=1, max=5, step=6) for 36";
+            assert_eq!(spec.to_string(), expected);
         }
     }
 

@@ -17,20 +17,7 @@ const START: Start = Start {
 };
 
 fn info(batch: u64) -> TrainerInfo {
-    TrainerInfo {
-        examples: 20_000,
-        batch,
-        validation: 0,
-        test: 0,
-        momentum: false,
-        weight_decay: false,
-        snapshots: false,
-        given_weights: false,
-        averages: false,
-        ensembles: false,
-        objective: None,
-        whole_runs: None,
-    }
+    TrainerInfo::new(20_000, batch)
 }
 
 /// Probes whose losses are a function of their rate; `None` if they diverge, after half of their
@@ -132,6 +119,30 @@ fn what_learns_in_longer_probes_only_is_made_again_with_them() {
         ..START
     };
     assert!(read(taught, 240, |_| Some(2.29)).answer.is_ok());
+}
+
+/// A figure turned so that less is better, such as -accuracy, is no logarithm; its unit is what was
+/// learnt.
+#[test]
+fn a_figure_that_stays_what_it_was_is_not_learning() {
+    let start = Start {
+        opening: -0.1,
+        ..START
+    };
+    let stays = |probe: Probe| Some(if probe.lr < 0.01 { -0.1 } else { -0.05 });
+    for updates in [240, 2000] {
+        let answer = read(start, updates, stays).answer;
+        assert!(
+            matches!(answer, Err(NoAnswer::HardlyLearns { fall, .. }) if fall == 0.0),
+            "{answer:?}"
+        );
+        let taught = Start {
+            given_weights: true,
+            ..start
+        };
+        let max_lr = read(taught, updates, stays).answer.unwrap().max_lr;
+        assert!(max_lr.value < 0.01, "{max_lr:?}");
+    }
 }
 
 #[test]

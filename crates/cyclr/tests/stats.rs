@@ -8,8 +8,8 @@
 use cyclr::{
     stats::{
         Comparison, Interval, LogSummary, Median, Obstacle, Paired, Rules, StatsError, Summary,
-        Time, Verdict, binomial_tail, chi_square_cdf, chi_square_quantile, compare, holm, mcnemar,
-        median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, student_cdf,
+        Time, Verdict, Welch, binomial_tail, chi_square_cdf, chi_square_quantile, compare, holm,
+        mcnemar, median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, student_cdf,
         student_quantile, time_ratio,
     },
     trainer::Direction,
@@ -489,6 +489,44 @@ fn arguments_outside_their_range_are_refused() {
         Err(StatsError::NoSpread { n: 2, value: -1.0 })
     );
 }
+
+/// scipy 1.17.1, with a = [1, 3, 2.5] and b = [5, 1, 4]: `ttest_rel(a, b)`, `ttest_ind(a, b,
+/// equal_var=False)` and `pearsonr(a, b)`. None of them depends on the unit, not even on one in
+/// which squares are below every number.
+#[test]
+fn tests_do_not_depend_on_the_unit() {
+    for unit in [1.0, 1e-99, 1e-120, 1e-200, 1e-300] {
+        let [arm, reference] = [[1.0, 3.0, 2.5], [5.0, 1.0, 4.0]].map(|x| x.map(|x| x * unit));
+        let pair = Paired::new(&arm, &reference).unwrap();
+        check("paired", pair.t_test().unwrap().p, PAIRED_P, 1e-12);
+        check("r", pair.correlation().unwrap().r, PEARSON_R, 1e-12);
+        let welch = Welch::new(&arm, &reference).unwrap();
+        let test = welch.t_test().unwrap();
+        check("Welch's p", test.p, WELCH_P, 1e-12);
+        check("Welch's df", test.df, WELCH_DF, 1e-12);
+        // s² are 13/12 and 13/3.
+        let sd = (13.0_f64 / 12.0 + 13.0 / 3.0).sqrt();
+        check("sd", welch.sd().unwrap(), sd * unit, 1e-12);
+    }
+    // The least numbers that there are.
+    let (arm, reference) = ([5e-324, 1e-323], [0.0, 0.0]);
+    let tests = [
+        Paired::new(&arm, &reference).unwrap().t_test(),
+        Welch::new(&arm, &reference).unwrap().t_test(),
+    ];
+    for test in tests {
+        let holds = match &test {
+            Ok(test) => test.p > 0.05,
+            Err(error) => matches!(error, StatsError::NoSpread { .. }),
+        };
+        assert!(holds, "{test:?}");
+    }
+}
+
+const PAIRED_P: f64 = 0.571_606_957_046_526_8;
+const WELCH_P: f64 = 0.450_302_759_429_520_6;
+const WELCH_DF: f64 = 2.941_176_470_588_236;
+const PEARSON_R: f64 = -0.846_153_846_153_846_3;
 
 fn any_time() -> impl Strategy<Value = Time> {
     let at = 0.1..10.0;

@@ -109,16 +109,8 @@ impl WrapFactory {
             ));
         }
         let info = TrainerInfo {
-            examples: wrap.examples,
-            batch: wrap.batch,
             validation: 1,
             test: 1,
-            momentum: false,
-            weight_decay: false,
-            snapshots: false,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
             objective: Some(Objective {
                 name: String::from(wrap.metric.name()).into(),
                 direction: wrap.direction,
@@ -128,6 +120,7 @@ impl WrapFactory {
                 schedule,
                 test_apart: wrap.test_metric.is_some(),
             }),
+            ..TrainerInfo::new(wrap.examples, wrap.batch)
         };
         Ok(Self {
             command,

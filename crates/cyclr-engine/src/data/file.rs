@@ -55,13 +55,17 @@ pub(super) fn reserve(pixels: &mut Vec<u8>, bytes: u128, path: &Path) -> Result<
     })
 }
 
-/// Reads a small text file whole, refusing to take in more than 64 KiB.
+/// Reads a small text file whole, and none of more than 64 KiB.
 pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
-    let (file, _) = open(path)?;
+    const MOST: u64 = 1 << 16;
+    let io = |source| DataError::io(path, source);
+    let (file, length) = open(path)?;
+    if length > MOST {
+        let reason = format!("it has {length} bytes, where a list of names has at most {MOST}");
+        return Err(io(std::io::Error::new(ErrorKind::FileTooLarge, reason)));
+    }
     let mut text = String::new();
-    file.take(1 << 16)
-        .read_to_string(&mut text)
-        .map_err(|source| DataError::io(path, source))?;
+    file.take(MOST).read_to_string(&mut text).map_err(io)?;
     Ok(text)
 }
 

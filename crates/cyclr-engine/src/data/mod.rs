@@ -130,15 +130,20 @@ impl Dataset {
     /// # Errors
     /// [`DataError::Contents`] if pixels, labels and shape do not fit each other,
     /// [`DataError::LabelRange`] if a label has no class, [`DataError::OneClass`] if the training
-    /// part has fewer than two classes.
+    /// part has fewer than two classes, [`DataError::UnseenName`] for a class name that should not
+    /// be printed ([`cyclr::names`]).
     pub fn new(
         shape: Shape,
         classes: Vec<String>,
         train: Images,
         test: Images,
     ) -> Result<Self, DataError> {
+        let source = "memory".to_owned();
+        for name in &classes {
+            file::check_name(name, source.as_ref())?;
+        }
         Self::from_contents(Contents {
-            source: "memory".to_owned(),
+            source,
             format: "images in memory",
             shape,
             classes,

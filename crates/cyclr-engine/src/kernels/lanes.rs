@@ -33,8 +33,8 @@ pub(super) trait Lanes: Copy {
     /// The larger of 0 and each number; NaN stays.
     fn relu(v: Self::V) -> Self::V;
 
-    /// If `v` is larger than `best`, or the first NaN: `yes`, and elsewhere `no`. Returns the
-    /// larger too.
+    /// The larger of each two numbers, and `yes` where it is `v`'s, `no` where it is `best`'s. Equal
+    /// numbers count as `best`'s; a NaN is larger than any number, and one in `best` stays.
     fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V);
 
     /// Reads the first `n` of eight numbers (1 to 8); the others are 0.

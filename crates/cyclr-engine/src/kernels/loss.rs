@@ -43,8 +43,8 @@ impl SoftmaxCrossEntropy {
     /// slice with one element an example says which were classified correctly. Labels are below
     /// the number of classes.
     ///
-    /// An example with a logit that is not finite has a loss that is not, and gradients that are
-    /// NaN.
+    /// A logit that is NaN or ∞ makes the loss and the gradients of its example NaN. A logit of -∞
+    /// is a probability of 0, and makes the loss infinite if its class is a target, as in torch.
     pub fn run(
         &self,
         logits: &[f32],

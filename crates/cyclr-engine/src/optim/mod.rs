@@ -146,7 +146,11 @@ impl Optimizer {
                 let (good, range) = if fraction {
                     ((0.0..1.0).contains(&value), "at least 0 and below 1")
                 } else {
-                    (value > 0.0 && value.is_finite(), "finite and above 0")
+                    // Below the least single-precision number it would be 0, and 0 / 0 without a
+                    // gradient.
+                    let single = value as f32;
+                    let good = single > 0.0 && single.is_finite();
+                    (good, "finite and above 0 in single precision")
                 };
                 (!good).then_some((name, value, range))
             })

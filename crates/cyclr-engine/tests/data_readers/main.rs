@@ -337,6 +337,14 @@ fn cifar10_is_read_back() {
         b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n".to_vec(),
     ));
     assert_eq!(open(&folder(&files)).unwrap().classes()[9], "j");
+    // Ten names, and an eleventh after 64 KiB.
+    let names = &mut files.last_mut().unwrap().1;
+    names.resize((1 << 16) + 5, b'\n');
+    names.push(b'k');
+    check_error!(
+        refused(&files),
+        DataError::Io { source, .. } if source.kind() == std::io::ErrorKind::FileTooLarge
+    );
     files.last_mut().unwrap().1.truncate(5);
     check_error!(
         refused(&files),

@@ -77,3 +77,16 @@ fn large_logits_do_not_overflow_and_nan_shows() {
         assert!(gradient.iter().all(|g| g.is_nan()), "{bad}: {gradient:?}");
     }
 }
+
+/// Two equal logits share the probability: the loss is ln 2, and the gradient softmax less target.
+#[test]
+fn a_logit_of_minus_infinity_is_a_probability_of_0() {
+    let loss = SoftmaxCrossEntropy::new(3, 0.0).unwrap();
+    let logits = [0.0, f32::NEG_INFINITY, 0.0];
+    let mut gradient = [f32::NAN; 3];
+    let sum = loss.run(&logits, &[0], Some((&mut gradient, 1.0)), None);
+    assert!((sum.loss - std::f64::consts::LN_2).abs() < 1e-15);
+    assert_eq!(gradient, [-0.5, 0.0, 0.5]);
+    let sum = loss.run(&logits, &[1], None, None);
+    assert_eq!((sum.loss, sum.correct), (f64::INFINITY, 0));
+}

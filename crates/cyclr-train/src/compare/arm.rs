@@ -219,20 +219,7 @@ mod tests {
 
     #[test]
     fn a_completed_cycle_is_short_to_read_and_ends_with_the_run() {
-        let info = TrainerInfo {
-            examples: 8000,
-            batch: 100,
-            validation: 2000,
-            test: 2000,
-            momentum: true,
-            weight_decay: true,
-            snapshots: true,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
-            objective: Some(cyclr::trainer::Objective::ACCURACY),
-            whole_runs: None,
-        };
+        let info = TrainerInfo::new(8000, 100);
         let arm = Arm::of(ArmPolicy::Named("triangular2"));
         for updates in [100, 320, 1280, 2800, 70_001, 1_000_003, 99_999_989] {
             let mut plan = Plan::new(updates);

@@ -223,18 +223,13 @@ mod tests {
 
     fn info(examples: u64) -> TrainerInfo {
         TrainerInfo {
-            examples,
-            batch: 100,
             validation: 5_000,
             test: 10_000,
             momentum: true,
             weight_decay: true,
             snapshots: true,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
             objective: Some(cyclr::trainer::Objective::ACCURACY),
-            whole_runs: None,
+            ..TrainerInfo::new(examples, 100)
         }
     }
 

@@ -209,18 +209,10 @@ impl OldData {
     /// What version 1 kept of the trainer; its abilities were not in the record.
     fn info(&self, objective: &Objective) -> TrainerInfo {
         TrainerInfo {
-            examples: self.examples,
-            batch: self.batch,
             validation: self.validation,
             test: self.test,
-            momentum: false,
-            weight_decay: false,
-            snapshots: false,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
             objective: Some(objective.clone()),
-            whole_runs: None,
+            ..TrainerInfo::new(self.examples, self.batch)
         }
     }
 }

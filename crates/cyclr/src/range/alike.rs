@@ -9,7 +9,7 @@ use super::{Sweep, curve};
 pub enum Unlike {
     /// The rate of one rises exponentially, that of the other linearly.
     Ramp,
-    /// One has a objective (accuracy, as a rule), the other losses alone.
+    /// One has an objective (accuracy, as a rule), the other losses alone.
     Figure,
     /// More of one's figure is better, less of the other's.
     Direction,

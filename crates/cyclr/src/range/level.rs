@@ -39,6 +39,9 @@ impl Level {
     fn at(&self, loss: f64) -> f64 {
         if self.is_ln {
             libm::log(loss)
+        } else if loss == self.best {
+            // Where nothing was learnt there is no unit, and all that is worse is infinite.
+            0.0
         } else {
             2.0 * (loss - self.best) / libm::fabs(self.opening - self.best)
         }

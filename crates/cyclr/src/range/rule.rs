@@ -12,7 +12,7 @@ pub struct Rule {
     /// The same share if there is nothing but the loss, which has made most of its fall long
     /// before the rate is as large as it may be.
     pub loss_top: f64,
-    /// A linear sweep's `max_lr` is if the figure has first made this share of its rise.
+    /// A linear sweep's `max_lr` is where the figure first has made this share of its rise.
     pub slowing: f64,
     /// `base_lr` is where the figure has made this share of its rise.
     pub leaving: f64,

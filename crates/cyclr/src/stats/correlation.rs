@@ -2,7 +2,7 @@
 
 use libm::{atanh, sqrt, tanh};
 
-use super::{Interval, Summary};
+use super::{Interval, Summary, summary::unit};
 
 /// The 97.5 % quantile of the normal distribution.
 const NORMAL: f64 = 1.959_963_984_540_054;
@@ -31,9 +31,11 @@ impl Correlation {
         if n < 3 || means.iter().any(|summary| !summary.varies()) {
             return None;
         }
+        let x_unit = unit(arm.iter().map(|x| x - arm_mean));
+        let y_unit = unit(reference.iter().map(|y| y - reference_mean));
         let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
         for (x, y) in arm.iter().zip(reference) {
-            let (x, y) = (x - arm_mean, y - reference_mean);
+            let (x, y) = ((x - arm_mean) / x_unit, (y - reference_mean) / y_unit);
             xx += x * x;
             yy += y * y;
             xy += x * y;

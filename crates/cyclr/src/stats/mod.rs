@@ -1,5 +1,5 @@
-//! Statistics of small samples: intervals, paired comparisons with a verdict, and the time to
-//! target a target is reached.
+//! Statistics of small samples: intervals, paired comparisons with a verdict, and the time until
+//! a target is reached.
 //!
 //! Everything here is a pure function of numbers and knows nothing of training. The level is fixed
 //! throughout: intervals hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]). Only the

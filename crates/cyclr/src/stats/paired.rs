@@ -83,7 +83,9 @@ impl Paired {
         let Summary { n, mean, .. } = self.summary;
         match self.summary.standard_error() {
             None => Err(StatsError::TooFew { n, needed: 2 }),
-            Some(_) if !self.varies => Err(StatsError::NoSpread { n, value: mean }),
+            Some(error) if !self.varies || error == 0.0 => {
+                Err(StatsError::NoSpread { n, value: mean })
+            }
             Some(error) => Ok(Scale {
                 mean,
                 error,

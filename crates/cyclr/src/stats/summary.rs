@@ -86,11 +86,13 @@ impl Summary {
                 interval: None,
             });
         }
-        let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+        let deviations = values.iter().map(|x| x - mean);
+        let unit = unit(deviations.clone());
+        let squares: f64 = deviations.map(|d| (d / unit) * (d / unit)).sum();
         let mut summary = Self {
             n,
             mean,
-            sd: Some(sqrt(squares / (n - 1) as f64)),
+            sd: Some(unit * sqrt(squares / (n - 1) as f64)),
             interval: None,
         };
         summary.interval = summary.interval_at(ALPHA);
@@ -201,6 +203,17 @@ fn check_finite(values: &[f64]) -> Result<(), StatsError> {
             value: values[index],
         }),
         None => Ok(()),
+    }
+}
+
+/// What values are divided by before they are squared: 1, or the largest of values so small that
+/// their squares, and with them their spread, would be 0.
+pub(super) fn unit(values: impl Iterator<Item = f64>) -> f64 {
+    let largest = values.map(fabs).fold(0.0, f64::max);
+    if largest > 0.0 && largest < 1.0 / LARGEST {
+        largest
+    } else {
+        1.0
     }
 }
 

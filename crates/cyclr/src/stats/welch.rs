@@ -5,6 +5,7 @@ use libm::sqrt;
 use super::{
     ALPHA, Interval, StatsError, Summary, TTest, Tost,
     distributions::student_at,
+    summary::unit,
     t_test::{Scale, check_margin},
 };
 
@@ -46,7 +47,7 @@ impl Welch {
     /// has one value only.
     pub fn sd(&self) -> Option<f64> {
         let (arm, reference) = self.arm.sd.zip(self.reference.sd)?;
-        Some(sqrt(arm * arm + reference * reference))
+        Some(SumOfSquares::of(arm, reference).root)
     }
 
     /// The 95 % interval of the difference of the true means; `None` if either has one value only.
@@ -97,22 +98,41 @@ impl Welch {
             let n = self.arm.n.min(self.reference.n);
             return Err(StatsError::TooFew { n, needed: 2 });
         };
-        let mean = self.mean();
-        if !self.arm.varies() && !self.reference.varies() {
+        let (mean, sum) = (self.mean(), SumOfSquares::of(arm, reference));
+        let varies = self.arm.varies() || self.reference.varies();
+        if !varies || sum.root == 0.0 {
             let n = self.arm.n + self.reference.n;
             return Err(StatsError::NoSpread { n, value: mean });
         }
-        let variance = arm * arm + reference * reference;
         // Shares of the variance instead of variances, whose squares might overflow.
-        let share = arm * arm / variance;
+        let share = sum.share;
         let df = |summary: &Summary| (summary.n - 1) as f64;
         let of_arm = share * share / df(&self.arm);
         let of_reference = (1.0 - share) * (1.0 - share) / df(&self.reference);
         Ok(Scale {
             mean,
-            error: sqrt(variance),
+            error: sum.root,
             // Rounding must not carry it below 1.
             df: (1.0 / (of_arm + of_reference)).max(1.0),
         })
+    }
+}
+
+/// The sum of two squares, also of numbers whose squares would be 0.
+struct SumOfSquares {
+    root: f64,
+    /// The part that the first makes of it.
+    share: f64,
+}
+
+impl SumOfSquares {
+    fn of(first: f64, second: f64) -> Self {
+        let unit = unit([first, second].into_iter());
+        let squares = [first, second].map(|x| (x / unit) * (x / unit));
+        let sum = squares[0] + squares[1];
+        Self {
+            root: unit * sqrt(sum),
+            share: squares[0] / sum,
+        }
     }
 }

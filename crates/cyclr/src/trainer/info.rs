@@ -70,7 +70,37 @@ pub struct WholeRuns {
 }
 
 impl TrainerInfo {
+    /// The info of a trainer with training examples alone, which obeys the rate and has no other
+    /// ability. Start from it and change fields.
+    ///
+    /// ```
+    /// use cyclr::trainer::TrainerInfo;
+    ///
+    /// // 1,000 examples in batches of 20, and 200 that are held out to decide by.
+    /// let info = TrainerInfo { validation: 200, snapshots: true, ..TrainerInfo::new(1000, 20) };
+    /// assert_eq!((info.updates_per_epoch(), info.test, info.momentum), (50, 0, false));
+    /// ```
+    pub const fn new(examples: u64, batch: u64) -> Self {
+        Self {
+            examples,
+            batch,
+            validation: 0,
+            test: 0,
+            momentum: false,
+            weight_decay: false,
+            snapshots: false,
+            given_weights: false,
+            averages: false,
+            ensembles: false,
+            objective: None,
+            whole_runs: None,
+        }
+    }
+
     /// Updates in an epoch: `ceil(examples / batch)`.
+    ///
+    /// # Panics
+    /// If the batch is 0, which [`TrainerInfo::checked`] refuses.
     pub fn updates_per_epoch(&self) -> u64 {
         self.examples.div_ceil(self.batch)
     }

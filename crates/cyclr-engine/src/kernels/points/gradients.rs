@@ -1,6 +1,6 @@
 //! From tiles of output gradients to points.
 
-use super::{Picture, Points, Tile, load, rounded};
+use super::{Picture, Points, Tile, load};
 use crate::kernels::lanes::{Lanes, at_level};
 
 at_level! {
@@ -32,22 +32,12 @@ fn gradients_of<L: Lanes, const T: usize>(
     tiles: &[Tile],
     points: &mut Points<'_>,
 ) {
-    let Picture { row_len, channels } = target;
-    let reach = row_len + 2 * channels;
-    assert!(
-        tiles
-            .iter()
-            .all(|tile| tile.to as usize + reach <= dy.len()),
-        "the tiles lie inside"
-    );
-    assert!(points.width == rounded(channels) && tiles.len() * points.width <= points.stride);
-    assert!(
-        T * T * points.stride <= points.memory.len(),
-        "the points have room"
-    );
+    let channels = target.channels;
+    target.check_squares(2, tiles.iter().map(|tile| tile.to), dy.len());
+    points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
+            // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
                 let from = dy.as_ptr().add(tile.to as usize + first);

@@ -1,6 +1,6 @@
 //! From tiles of inputs to points.
 
-use super::{Picture, Points, Tile, load, rounded};
+use super::{Picture, Points, Tile, load};
 use crate::kernels::lanes::{Lanes, at_level};
 
 at_level! {
@@ -32,22 +32,12 @@ fn inputs_of<L: Lanes, const N: usize, const T: usize>(
     tiles: &[Tile],
     points: &mut Points<'_>,
 ) {
-    let Picture { row_len, channels } = source;
-    let reach = (N - 1) * row_len + N * channels;
-    assert!(
-        tiles
-            .iter()
-            .all(|tile| tile.from as usize + reach <= x.len()),
-        "the tiles lie inside"
-    );
-    assert!(points.width == rounded(channels) && tiles.len() * points.width <= points.stride);
-    assert!(
-        T * T * points.stride <= points.memory.len(),
-        "the points have room"
-    );
+    let channels = source.channels;
+    source.check_squares(N, tiles.iter().map(|tile| tile.from), x.len());
+    points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
         for first in (0..channels).step_by(8) {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
+            // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
                 let from = x.as_ptr().add(tile.from as usize + first);

@@ -18,6 +18,18 @@ pub(super) struct Picture {
     pub(super) channels: usize,
 }
 
+impl Picture {
+    /// Panics unless the squares of `side` pixels that begin at `starts` lie inside `len` numbers.
+    #[inline(always)]
+    fn check_squares(self, side: usize, mut starts: impl Iterator<Item = u32>, len: usize) {
+        let reach = (side - 1) * self.row_len + side * self.channels;
+        assert!(
+            starts.all(|start| start as usize + reach <= len),
+            "the tiles lie inside"
+        );
+    }
+}
+
 /// Where tiles lie.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
@@ -69,6 +81,19 @@ impl<'a> Points<'a> {
             width,
             stride: 16 * lines,
         }
+    }
+
+    /// Panics unless there is room for so many points of so many tiles with so many channels.
+    #[inline(always)]
+    fn check(&self, points: usize, tiles: usize, channels: usize) {
+        assert!(
+            self.width == rounded(channels) && tiles * self.width <= self.stride,
+            "a point has room for the tiles"
+        );
+        assert!(
+            points * self.stride <= self.memory.len(),
+            "the points are complete"
+        );
     }
 
     pub(super) fn point(&self, point: usize) -> &[f32] {

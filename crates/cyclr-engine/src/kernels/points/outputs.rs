@@ -1,6 +1,6 @@
 //! From points to tiles of outputs.
 
-use super::{Picture, Points, Tile, load, rounded};
+use super::{Picture, Points, Tile, load};
 use crate::kernels::lanes::{Lanes, at_level};
 
 /// What becomes of outputs.
@@ -55,11 +55,7 @@ fn outputs_of<L: Lanes, const T: usize>(
         tiles.iter().all(|tile| reach(tile) <= y.len()),
         "the tiles lie inside"
     );
-    assert!(points.width == rounded(channels) && tiles.len() * points.width <= points.stride);
-    assert!(
-        T * T * points.stride <= points.memory.len(),
-        "the points are complete"
-    );
+    points.check(T * T, tiles.len(), channels);
     assert!(
         end.bias.is_none_or(|bias| bias.len() == channels),
         "the bias has one number an output"

@@ -62,18 +62,10 @@ fn unjudged(objective: Objective, arms: &[Values<'_>]) -> Record {
     };
     Record {
         info: TrainerInfo {
-            examples: 800,
-            batch: 8,
             validation: 100,
             test: 200,
-            momentum: false,
-            weight_decay: false,
-            snapshots: false,
-            given_weights: false,
-            averages: false,
-            ensembles: false,
             objective: Some(objective.clone()),
-            whole_runs: None,
+            ..TrainerInfo::new(800, 8)
         },
         about: BTreeMap::new(),
         pace: Pace {
