@@ -63,8 +63,11 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--arm =fixed --arm linear", "no label"),
         ("--arm fixed --arm nonsense", "nonsense"),
         ("--reference cosine", "fixed, triangular2, linear"),
-        ("--margin 0", "the margin must be a number above 0"),
-        ("--margin -1", "the margin must be a number above 0"),
+        ("--margin 0", "the margin is 0: it must be a number above 0"),
+        (
+            "--margin -1",
+            "the margin is -1: it must be a number above 0",
+        ),
         ("--validation 0", "needs a validation split"),
         ("--budgets 1/4,1/2", "rise to 1"),
         ("--jobs 0", "0 is not in 1..=4096"),

@@ -263,8 +263,13 @@ fn tuned(tune: &Tune) -> String {
         let figures: Vec<String> = figures.iter().map(|x| figure(*x)).collect();
         figures.join(", ")
     };
+    let finer = if tune.rungs.len() > 1 {
+        ", then finer"
+    } else {
+        ""
+    };
     format!(
-        "{} times max_lr, then finer, on seeds {}, at {} of the budget; at most {} rates more",
+        "{} times max_lr{finer}, on seeds {}, at {} of the budget; at most {} rates more",
         figures(&tune.multiples),
         numbers(&tune.seeds),
         figures(&tune.rungs),

@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
+use crate::run::check_same;
 use crate::store::{
     Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
     write_atomically, write_record,
@@ -80,6 +81,16 @@ impl Begin {
 
     /// The unit that is made first where a launcher makes them.
     pub const UNIT: &str = "begin";
+
+    /// Refuses a trainer that is not the one that was measured.
+    pub(super) fn check_same(&self, now: &TrainerInfo, record: &Path) -> Result<(), Error> {
+        let mut was = self.own_info();
+        if was.objective.is_none() || now.objective.is_none() {
+            // Earlier programs did not write down whether it was declared.
+            was.objective.clone_from(&now.objective);
+        }
+        check_same(&was, now, record)
+    }
 
     /// The info as the trainer itself declares it.
     pub(super) fn own_info(&self) -> TrainerInfo {
@@ -231,7 +242,7 @@ impl Folder {
     }
 
     pub(super) fn has_begin(&self) -> bool {
-        self.path.join(Self::BEGIN).exists()
+        self.begin_file().exists()
     }
 
     pub(super) fn has_range(&self) -> bool {
@@ -239,7 +250,7 @@ impl Folder {
     }
 
     pub(super) fn read_begin(&self) -> Result<Begin, Error> {
-        read_record(&self.path.join(Self::BEGIN))
+        read_record(&self.begin_file())
     }
 
     /// The folder of the range test's curves.
@@ -276,11 +287,16 @@ impl Folder {
         &self.path
     }
 
+    pub(super) fn begin_file(&self) -> PathBuf {
+        self.path.join(Self::BEGIN)
+    }
+
     /// The stored beginning, or else the measured one, stored.
     pub(super) fn begin(
         &self,
         measure: impl FnOnce() -> Result<Begin, Error>,
     ) -> Result<Begin, Error> {
+        let path = self.begin_file();
         let begin: Begin = self.stored(Self::BEGIN, || {
             let begin = measure()?;
             match begin.info.objective {
@@ -289,7 +305,6 @@ impl Folder {
             }
         })?;
         if begin.info.objective.is_none() {
-            let path = self.path.join(Self::BEGIN);
             return Err(bad(&path)("it has no objective"));
         }
         Ok(begin)
@@ -308,8 +323,12 @@ impl Folder {
 
     /// Writes what came of it: with `result.json` the comparison is finished.
     pub(super) fn finish(&self, record: &Record, winner: Option<&str>) -> Result<(), Error> {
-        if let Some(winner) = winner {
-            write_atomically(&self.path.join(Self::WINNER), winner.as_bytes())?;
+        let path = self.path.join(Self::WINNER);
+        match winner {
+            Some(winner) => write_atomically(&path, winner.as_bytes())?,
+            // That of fewer seeds is no winner any more.
+            None if path.exists() => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+            None => {}
         }
         let verdict = record.conclusion.to_string();
         write_atomically(&self.path.join(Self::VERDICT), verdict.as_bytes())?;
@@ -344,7 +363,9 @@ impl Folder {
         let added = &now.seeds[before.seeds.len()..];
         let mut plan = before.clone();
         plan.seeds.extend(added);
-        if self.path.join(Self::RESULT).exists() {
+        // A result that was removed to be made again was known all the same.
+        let is_known = |file: &&str| self.path.join(file).exists();
+        if [Self::RESULT, Self::VERDICT].iter().any(is_known) {
             plan.added_seeds.extend(added);
         }
         Ok(plan)

@@ -276,25 +276,32 @@ impl Plan {
     }
 
     fn check_arms(&self) -> Result<(), Error> {
-        let labels: BTreeSet<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
+        let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
         if labels.iter().any(|label| label.trim().is_empty()) {
             return refuse(
                 "an arm has no label: give it a name, or leave out the label and its `=`",
             );
         }
-        if labels.len() < self.arms.len() {
-            return refuse("two arms have the same label: give each arm one of its own");
+        if let Some(label) = twice(&labels) {
+            return refuse(format!(
+                "two arms have the same label, {label}: give each arm one of its own"
+            ));
         }
         if labels.len() < 2 {
-            return refuse("a comparison needs at least two arms");
+            return refuse(format!(
+                "a comparison needs at least two arms, and has {}",
+                labels.len()
+            ));
         }
         if self.reference >= self.arms.len() {
-            return refuse("the reference is none of the arms: give its place among them, from 0");
+            return refuse(format!(
+                "the reference is arm {} of {}, counted from 0: give the place of one",
+                self.reference,
+                labels.len()
+            ));
         }
-        if labels.iter().any(|label| unseen(label).is_some()) {
-            return refuse(
-                "an arm's label has control characters, or others that are not seen or turn its text around: leave them out",
-            );
+        if let Some(problem) = labels.iter().find_map(|label| unseen(label)) {
+            return refuse(format!("the label of an arm: {problem}"));
         }
         let tuned = self.arms.iter().any(|arm| arm.tuned);
         if tuned && self.tuning.is_none() {
@@ -311,22 +318,37 @@ impl Plan {
     }
 
     fn check_seeds(&self) -> Result<(), Error> {
-        let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
-        if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return refuse("the seeds must be at least one, and each another");
+        if self.seeds.is_empty() {
+            return refuse("there are no seeds: give at least one");
+        }
+        if let Some(seed) = twice(&self.seeds) {
+            return refuse(format!("the seed {seed} is there twice: give each once"));
         }
         if let Some(fault) = self.race_fault() {
             return refuse(fault);
         }
-        if self.added_seeds.iter().any(|seed| !seeds.contains(seed)) {
-            return refuse("every added seed must stand among the seeds");
+        let is_final = |seed: &&u64| self.seeds.contains(seed);
+        if let Some(seed) = self.added_seeds.iter().find(|seed| !is_final(seed)) {
+            return refuse(format!(
+                "the added seed {seed} is none of the seeds: put it among them"
+            ));
         }
-        if let Some(tune) = &self.tuning
-            && tune.seeds.iter().any(|seed| seeds.contains(seed))
-        {
-            return refuse(
-                "a tuning seed must be none of the final ones: what is tuned on a seed looks better there",
-            );
+        let mut tuning = self.tuning.iter().flat_map(|tune| &tune.seeds);
+        if let Some(seed) = tuning.find(is_final) {
+            return refuse(format!(
+                "the seed {seed} is a tuning seed and a final one: what is tuned on a seed looks better there"
+            ));
+        }
+        let found = match self.bounds {
+            BoundsSource::Found { seed, .. } => seed..seed.saturating_add(Allowance::MOST_SEEDS),
+            BoundsSource::Given { .. } | BoundsSource::Unneeded => 0..0,
+        };
+        if let Some(seed) = self.seeds.iter().find(|seed| found.contains(seed)) {
+            return refuse(format!(
+                "the seed {seed} is a final one and may be one of the range test's, which count up from {}: bounds that \
+                 are found on a seed suit it; give another",
+                found.start
+            ));
         }
         Ok(())
     }
@@ -334,16 +356,25 @@ impl Plan {
     fn check_numbers(&self) -> Result<(), Error> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if !positive(self.margin) {
-            return refuse("the margin must be a number above 0");
+            return refuse(format!(
+                "the margin is {}: it must be a number above 0",
+                self.margin
+            ));
         }
         if self.updates == 0 || self.evaluations < 2 {
-            return refuse("a run needs at least one update, and at least two readings");
+            return refuse(format!(
+                "a run of {} updates with {} evaluations: it needs at least one update and two evaluations",
+                self.updates, self.evaluations
+            ));
         }
         if self.budgets.last() != Some(&1.0)
             || !self.budgets.iter().copied().all(positive)
             || !self.budgets.is_sorted_by(|a, b| a < b)
         {
-            return refuse("the budgets must be shares above 0 that rise to 1");
+            return refuse(format!(
+                "the budgets are {}: they must be shares above 0 that rise to 1",
+                listed(&self.budgets)
+            ));
         }
         if self.branches && self.budgets.len() < 2 {
             return refuse(
@@ -356,7 +387,10 @@ impl Plan {
         if let BoundsSource::Given { base_lr, max_lr } = self.bounds
             && !(base_lr >= 0.0 && base_lr <= max_lr && positive(max_lr))
         {
-            return refuse("the bounds must be 0 <= base_lr <= max_lr, and max_lr above 0");
+            return refuse(format!(
+                "the bounds are base_lr = {base_lr} and max_lr = {max_lr}: they must be 0 <= base_lr <= max_lr, and max_lr \
+                 above 0"
+            ));
         }
         Ok(())
     }
@@ -370,8 +404,21 @@ pub(super) struct Runs<'a> {
     pub(super) is_final: bool,
 }
 
-fn refuse<T>(reason: &'static str) -> Result<T, Error> {
+fn refuse<T>(reason: impl Into<String>) -> Result<T, Error> {
+    let reason = reason.into();
     Err(Error::BadPlan { reason })
+}
+
+/// What is there more than once.
+fn twice<T: Ord>(items: &[T]) -> Option<&T> {
+    let mut seen = BTreeSet::new();
+    items.iter().find(|item| !seen.insert(*item))
+}
+
+/// `0.25, 0.5`
+pub(super) fn listed(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    numbers.join(", ")
 }
 
 /// The updates after which every arm is evaluated: each multiple of a number of updates, and the
