@@ -247,9 +247,7 @@ impl Plan {
     /// [`Error::NotObeyed`], [`Error::TooManyTroughs`], and [`Error::BadSweep`] if the updates of
     /// the range test are too few.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
-        self.check_arms()?;
-        self.check_seeds()?;
-        self.check_numbers()?;
+        self.check_declared()?;
         if info.validation == 0 || info.test == 0 {
             return Err(Error::Undecidable {
                 option: "a comparison",
@@ -273,6 +271,16 @@ impl Plan {
             check_average(arm.average, info, schedule.troughs().next().is_some())?;
         }
         Ok(())
+    }
+
+    /// Refuses a plan that means nothing, whatever is trained.
+    ///
+    /// # Errors
+    /// [`Error::BadPlan`].
+    pub fn check_declared(&self) -> Result<(), Error> {
+        self.check_arms()?;
+        self.check_seeds()?;
+        self.check_numbers()
     }
 
     fn check_arms(&self) -> Result<(), Error> {

@@ -113,7 +113,7 @@ impl RangeTest {
     /// Refuses a test that could not be made of what has these facts, before any of it is.
     ///
     /// # Errors
-    /// [`Error::BadSweep`] if there are too few updates; [`Error::NotObeyed`] if the trainer does
+    /// [`Error::BadSweep`] if there are too few updates, or no seeds after its own; [`Error::NotObeyed`] if the trainer does
     /// not obey weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         refuse_for_whole_runs(
@@ -122,6 +122,7 @@ impl RangeTest {
             "give `compare` the bounds (--bounds LO..HI, --from FILE) or whole specs, and `train` a --policy",
         )?;
         check_obeyed(self.weight_decay, info)?;
+        check_seed(self.seed, Allowance::MOST_SEEDS)?;
         if self.updates < Allowance::FEWEST_UPDATES {
             return Err(Error::BadSweep {
                 reason: format!(
@@ -142,6 +143,19 @@ fn check_obeyed(weight_decay: Option<f64>, info: &TrainerInfo) -> Result<(), Err
         });
     }
     Ok(())
+}
+
+/// Refuses a seed that has not so many others after it.
+fn check_seed(seed: u64, runs: u64) -> Result<(), Error> {
+    match seed.checked_add(runs) {
+        Some(_) => Ok(()),
+        None => Err(Error::BadSweep {
+            reason: format!(
+                "its seeds count up from {seed}, and there are none above {}: give a smaller one",
+                u64::MAX
+            ),
+        }),
+    }
 }
 
 /// What happens during a range test.

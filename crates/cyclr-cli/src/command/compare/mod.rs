@@ -107,11 +107,20 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     };
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
-    for comparison in of_study(args, file, &out).with_context(of_file)? {
+    let declared = of_study(args, file, &out).with_context(of_file)?;
+    let parts = declared.len();
+    for comparison in declared {
         let begun = manner.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
-        all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
+        let done = execute(&comparison, &*factory, Some(begin), &manner);
+        if done.is_err() && all.len() + 1 < parts {
+            note!(
+                "the study's other comparisons go on with the same command and --out {}",
+                quoted(&out)
+            );
+        }
+        all.push(done?);
     }
     finish(&all, manner.json)?;
     let records = all.into_iter().filter_map(|done| match done {
