@@ -161,16 +161,14 @@ impl<'p> Figures<'p> {
         self.end_line();
         let lost = match self.lost {
             0 => String::new(),
-            lost => {
-                format!(" after {lost} bytes that came too fast to be read: print the figure last")
-            }
+            lost => format!("; {lost} bytes came too fast to be read: print it after them"),
         };
         let pairs = self.patterns.iter().zip(self.found);
         pairs
             .map(|(pattern, found)| match found {
                 Some(Ok(figure)) => Ok(figure),
                 Some(Err(text)) => Err(format!("`{pattern}` finds `{text}`, which is no number")),
-                None => Err(format!("nothing that it printed{lost} matches `{pattern}`")),
+                None => Err(format!("nothing that it printed matches `{pattern}`{lost}")),
             })
             .collect()
     }
