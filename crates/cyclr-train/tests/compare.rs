@@ -610,11 +610,10 @@ fn seeds_are_marked_also_if_the_result_is_to_be_made_again() {
 fn a_folder_is_one_comparison_and_one_process() {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), &given(120, 2), 2).unwrap();
-    let another = run_in(folder.path(), &given(240, 2), 2);
-    assert!(
-        matches!(another, Err(Error::OtherPlan { .. })),
-        "{another:?}"
-    );
+    let another = run_in(folder.path(), &given(240, 2), 2).unwrap_err();
+    assert!(matches!(another, Error::OtherPlan { .. }), "{another}");
+    let said = another.to_string();
+    assert!(said.contains("updates 120, and this has 240"), "{said}");
     let lock = Lock::take(folder.path()).unwrap();
     let locked = run_in(folder.path(), &given(120, 2), 2);
     assert!(matches!(locked, Err(Error::Locked { .. })), "{locked:?}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::bounds;
 use super::plan::Plan;
@@ -27,7 +28,7 @@ pub struct Manifest {
     /// The plan.
     pub plan: Plan,
     /// What the caller needs to make the trainer factory again.
-    pub trainer: serde_json::Value,
+    pub trainer: Value,
     /// Names and versions of the program, the engine and the machine that began it.
     pub about: BTreeMap<String, String>,
 }
@@ -53,7 +54,7 @@ pub struct Begin {
 #[serde(deny_unknown_fields)]
 pub struct Work {
     /// What the caller needs to make the trainer factory again.
-    pub trainer: serde_json::Value,
+    pub trainer: Value,
     /// Names and versions of the program and the engine, which must be the same everywhere.
     pub about: BTreeMap<String, String>,
     /// The variables of the coordinator's environment that decide what a command is.
@@ -355,7 +356,8 @@ impl Folder {
         same_seeds.seeds.clone_from(&before.seeds);
         same_seeds.added_seeds.clone_from(&before.added_seeds);
         if same_seeds != *before {
-            return Err(self.other("another plan"));
+            let other = difference(before, &same_seeds).map_err(bad(&self.path))?;
+            return Err(self.other(&other));
         }
         if !now.seeds.starts_with(&before.seeds) {
             return Err(self.other(&format!("the seeds {:?}", before.seeds)));
@@ -377,6 +379,26 @@ impl Folder {
             what: String::from(what),
         }
     }
+}
+
+/// The first thing in which two plans differ, as each has it.
+fn difference(before: &Plan, now: &Plan) -> Result<String, serde_json::Error> {
+    const MOST: usize = 160;
+    let (before, now) = (serde_json::to_value(before)?, serde_json::to_value(now)?);
+    let of_both = [&before, &now].into_iter().filter_map(Value::as_object);
+    let mut keys = of_both.flat_map(Map::keys);
+    let Some(key) = keys.find(|key| before.get(key) != now.get(key)) else {
+        return Ok(String::from("another plan"));
+    };
+    let shown = |plan: &Value| -> String {
+        let value = plan.get(key).unwrap_or(&Value::Null);
+        value.to_string().chars().take(MOST).collect()
+    };
+    Ok(format!(
+        "{key} {}, and this has {}",
+        shown(&before),
+        shown(&now)
+    ))
 }
 
 /// What began a comparison, and what went on with it if that is something else: `avx2, then
