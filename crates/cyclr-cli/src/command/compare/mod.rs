@@ -122,7 +122,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         }
         all.push(done?);
     }
-    finish(&all, manner.json)?;
+    unless_unread(finish(&all, manner.json))?;
     let records = all.into_iter().filter_map(|done| match done {
         Done::Finished(record) => Some(*record),
         Done::Planned(_) => None,
