@@ -97,13 +97,17 @@ pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'
 fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize, bool)) -> String {
     let conclusion = &record.conclusion;
     let heading = if alone { "h1" } else { "h2" };
+    let (updates, up_to) = match record.plan.longest() {
+        (updates, false) => (updates, ""),
+        (updates, true) => (updates, "up to "),
+    };
     let mut html = format!(
-        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {} updates a run &middot; \
-         {} epochs</p>\n<{heading}>{}</{heading}>\n",
+        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {up_to}{} updates a run \
+         &middot; {} epochs</p>\n<{heading}>{}</{heading}>\n",
         escaped(title),
         record.seeds().len(),
-        thousands(record.plan.updates),
-        figure(record.plan.updates as f64 / record.info.updates_per_epoch() as f64),
+        thousands(updates),
+        figure(updates as f64 / record.info.updates_per_epoch() as f64),
         escaped(&conclusion.headline),
     );
     let published: Vec<Option<f64>> = record.plan.arms.iter().map(|arm| arm.published).collect();

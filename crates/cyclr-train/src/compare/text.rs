@@ -288,9 +288,12 @@ impl Text<'_> {
                 ));
             }
         }
+        let (updates, up_to) = match plan.longest() {
+            (updates, false) => (updates, ""),
+            (updates, true) => (updates, "up to "),
+        };
         limits.push(format!(
-            "It is one net, one data set and {} updates. Elsewhere the order may differ.",
-            plan.updates
+            "It is one net, one data set and {up_to}{updates} updates. Elsewhere the order may differ."
         ));
         limits
     }

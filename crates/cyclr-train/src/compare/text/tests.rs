@@ -553,4 +553,7 @@ fn limits_are_those_of_what_was_done() {
     assert_eq!(of_peaks(&record), 0);
     record.plan.tuning = Some(Tune::default());
     assert_eq!(of_peaks(&record), 2);
+    record.plan.arms[1].updates = Some(1500);
+    let limits = conclusion(&record).limits.concat();
+    assert!(limits.contains("up to 1500 updates"), "{limits}");
 }
