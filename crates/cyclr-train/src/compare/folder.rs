@@ -2,22 +2,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::TrainerFactory;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::begin::Begin;
 use super::bounds;
 use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
-use crate::run::check_same;
 use crate::store::{
     Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
     write_atomically, write_record,
 };
-use crate::{Error, Pace, Watch};
+use crate::{Error, Watch};
 
 /// What a comparison's folder is for: the content of its `comparison.json`. With it and the
 /// trainer factory, the comparison can continue.
@@ -31,22 +31,6 @@ pub struct Manifest {
     pub trainer: Value,
     /// Names and versions of the program, the engine and the machine that began it.
     pub about: BTreeMap<String, String>,
-}
-
-/// What was measured before the first run: the content of `begin.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Begin {
-    /// What work takes if nothing else runs.
-    pub pace: Pace,
-    /// What is trained, with its objective.
-    pub info: TrainerInfo,
-    /// Whether the objective is that of the evaluation, as the trainer declares none.
-    #[serde(default)]
-    pub undeclared: bool,
-    /// What is trained, in a few words.
-    #[serde(default)]
-    pub title: String,
 }
 
 /// What the units of a comparison need where they are made: the content of `work.json`.
@@ -63,44 +47,6 @@ pub struct Work {
     pub allow_inexact: bool,
     /// Whether files that were edited since it began are used.
     pub allow_changed: bool,
-}
-
-impl Begin {
-    /// Starts a trainer, and measures what must be known before the first run.
-    ///
-    /// # Errors
-    /// [`Error::Trainer`] if the trainer fails.
-    pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
-        let (pace, info) = Pace::measure(factory, seed)?;
-        Ok(Self {
-            pace,
-            info,
-            undeclared: factory.info()?.objective.is_none(),
-            title: String::new(),
-        })
-    }
-
-    /// The unit that is made first where a launcher makes them.
-    pub const UNIT: &str = "begin";
-
-    /// Refuses a trainer that is not the one that was measured.
-    pub(super) fn check_same(&self, now: &TrainerInfo, record: &Path) -> Result<(), Error> {
-        let mut was = self.own_info();
-        if was.objective.is_none() || now.objective.is_none() {
-            // Earlier programs did not write down whether it was declared.
-            was.objective.clone_from(&now.objective);
-        }
-        check_same(&was, now, record)
-    }
-
-    /// The info as the trainer itself declares it.
-    pub(super) fn own_info(&self) -> TrainerInfo {
-        let mut info = self.info.clone();
-        if self.undeclared {
-            info.objective = None;
-        }
-        info
-    }
 }
 
 /// Whether a folder is, or was, a comparison's.

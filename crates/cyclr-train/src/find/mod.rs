@@ -37,6 +37,7 @@ mod kept;
 mod probe;
 mod ramp;
 mod recorded;
+mod refuse;
 mod runs;
 mod sweep;
 mod sweeps;
@@ -48,6 +49,7 @@ pub use probe::train_probe;
 use probe::{check_probes, train_probe_and_first};
 pub use ramp::{Ramp, Shape};
 pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
+use refuse::{check_obeyed, check_seed};
 use runs::Runs;
 pub use sweep::{Measure, range_test_in_place};
 pub use sweeps::{SweepTest, Swept, sweep_test};
@@ -133,28 +135,6 @@ impl RangeTest {
             });
         }
         Ok(())
-    }
-}
-
-fn check_obeyed(weight_decay: Option<f64>, info: &TrainerInfo) -> Result<(), Error> {
-    if weight_decay.is_some() && !info.weight_decay {
-        return Err(Error::NotObeyed {
-            what: "weight decay",
-        });
-    }
-    Ok(())
-}
-
-/// Refuses a seed that has not so many others after it.
-fn check_seed(seed: u64, runs: u64) -> Result<(), Error> {
-    match seed.checked_add(runs) {
-        Some(_) => Ok(()),
-        None => Err(Error::BadSweep {
-            reason: format!(
-                "its seeds count up from {seed}, and there are none above {}: give a smaller one",
-                u64::MAX
-            ),
-        }),
     }
 }
 

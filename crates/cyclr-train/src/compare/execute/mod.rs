@@ -13,7 +13,8 @@ use std::sync::Mutex;
 use cyclr::Spec;
 use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
 
-use super::folder::{Begin, Folder, Manifest};
+use super::begin::Begin;
+use super::folder::{Folder, Manifest};
 use super::record::{ArmOutcome, Conclusion, RaceEnd, Range, Record};
 use super::{BoundsSource, Plan, bounds, export, text};
 use crate::find::FindEvent;
