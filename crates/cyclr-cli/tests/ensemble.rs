@@ -60,6 +60,14 @@ fn a_run_leaves_the_models_of_its_ensemble_and_tests_it_alone() {
     assert_eq!(predicted("plain"), predicted("both/model.safetensors"));
     assert_eq!(predicted("mean"), predicted("mean/average.safetensors"));
     assert_ne!(predicted("mean"), predicted("plain"));
+    // An ensemble of which a model is gone is none.
+    let gone = place.path().join("both/ensemble-2.safetensors");
+    let model = fs::read(&gone).unwrap();
+    fs::remove_file(&gone).unwrap();
+    let both = place.path().join("both").display().to_string();
+    let (code, _, err) = cyclr(&["predict", &both, &picture]);
+    assert!(code == 2 && err.contains("has no ensemble-2"), "{err}");
+    fs::write(&gone, model).unwrap();
     let file = |run: &str, name: &str| fs::read(place.path().join(run).join(name));
     // The run ends at its third trough, with the model that the ensemble has last.
     let last = file("both", "ensemble-2.safetensors").unwrap();

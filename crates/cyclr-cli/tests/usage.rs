@@ -63,10 +63,13 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--arm =fixed --arm linear", "no label"),
         ("--arm fixed --arm nonsense", "nonsense"),
         ("--reference cosine", "fixed, triangular2, linear"),
-        ("--margin 0", "the margin must be a number above 0"),
-        ("--margin -1", "the margin must be a number above 0"),
+        ("--margin 0", "the margin is 0: it must be a number above 0"),
+        (
+            "--margin -1",
+            "the margin is -1: it must be a number above 0",
+        ),
         ("--validation 0", "needs a validation split"),
-        ("--budgets 1/4,1/2", "rise to 1"),
+        ("--budgets 1/4,1/2", "the budgets are 0.25, 0.5: they must"),
         ("--jobs 0", "0 is not in 1..=4096"),
     ] {
         refused(&format!("compare --plan {line}"), words);
@@ -94,6 +97,22 @@ fn range_tests_that_cannot_be_made_are_refused_before_they_begin() {
             "cannot be used with",
         ),
         ("find --over weight_decay=1e-4,0.0001", "twice"),
+        (
+            "find --epochs 1 --max-lr 1 --fraction 5",
+            "cannot be used with",
+        ),
+        (
+            "find --over weight_decay=0,1e-4 --weight-decay 0.1",
+            "cannot be used with",
+        ),
+        (
+            "find --plan --seed 18446744073709551615",
+            "count up from 18446744073709551615",
+        ),
+        (
+            "find --plan --sweep-only --seed 18446744073709551614",
+            "count up from 18446744073709551614",
+        ),
         ("find --from curve.csv --net lenet", "--net"),
         ("find --from curve.csv --on val", "--on"),
         ("train --threads 0 --policy fixed(lr=1)", "0 is not in"),
@@ -131,6 +150,8 @@ fn settings_out_of_their_range_are_refused() {
         ("compare --plan --weight-decay -1", "weight_decay is -1"),
         ("find --plan --crop 28", "augment.pad is 28"),
         ("find --plan --batch 99999", "from 1 to 8000"),
+        ("predict run --top 0 image.png", "0 is not in 1..=4096"),
+        ("data --size 8", "required arguments"),
         (
             "train --policy Cargo.toml",
             "no `winner.toml` of a comparison",

@@ -103,6 +103,19 @@ pub enum Error {
         /// The facts of the trainer factory.
         is: String,
     },
+    /// The run in a folder of a comparison is not the one that its plan has there.
+    #[error(
+        "{} holds the run of {was}, and the comparison has that of {is} there: remove this folder, and the run is made again",
+        path.display()
+    )]
+    OtherRun {
+        /// The folder of the run.
+        path: PathBuf,
+        /// What it was asked to do.
+        was: String,
+        /// What the comparison asks for.
+        is: String,
+    },
     /// A change of horizon that is none or cannot be made.
     #[error("the run cannot go on to {updates} updates: {reason}")]
     BadHorizon {
@@ -194,7 +207,7 @@ pub enum Error {
     #[error("the plan cannot be carried out: {reason}")]
     BadPlan {
         /// What is wrong, and what would be right.
-        reason: &'static str,
+        reason: String,
     },
     /// An arm of a comparison that cannot run.
     #[error("the arm `{label}` cannot run: {reason}")]

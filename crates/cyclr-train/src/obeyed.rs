@@ -70,7 +70,7 @@ impl Beginning {
 
 /// Whether a loss is none that every batch has: infinite, 0, or the logarithm of a number of
 /// classes.
-fn says_something(loss: f64) -> bool {
+pub(crate) fn says_something(loss: f64) -> bool {
     let classes = libm::exp(loss);
     let guess = (classes - libm::round(classes)).abs() < 1e-5 * classes && classes < 1e6;
     loss.is_finite() && loss != 0.0 && !guess

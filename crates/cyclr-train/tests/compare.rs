@@ -19,7 +19,7 @@ use cyclr_train::compare::{
 use cyclr_train::find::FindEvent;
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::Lock;
-use cyclr_train::{Average, Budget, Error, Event, Interrupt, Task, Watch, train};
+use cyclr_train::{Average, Budget, Change, Error, Event, Interrupt, Task, Watch, resume, train};
 use killing::{kill_at, logged};
 use serde_json::Value;
 
@@ -435,6 +435,57 @@ fn where_no_rate_trains_the_arm_has_no_runs() {
     assert_eq!(record.conclusion.winner, None);
 }
 
+/// Of fewer seeds there was one.
+#[test]
+fn where_there_is_no_winner_an_earlier_one_is_taken_away() {
+    let (folder, plan) = (
+        tempfile::tempdir().unwrap(),
+        two("fixed(lr=100)", "linear(lr=100)", 2),
+    );
+    run_in(folder.path(), &plan, 2).unwrap();
+    let winner = folder.path().join("winner.toml");
+    fs::write(&winner, "that of fewer seeds").unwrap();
+    fs::remove_file(folder.path().join("result.json")).unwrap();
+    let record = run_in(folder.path(), &plan, 2).unwrap();
+    assert_eq!(record.conclusion.winner, None);
+    assert!(!winner.exists());
+}
+
+/// Somebody has let one of its runs go on for more updates, or has put other data in their place.
+#[test]
+fn what_is_not_what_was_planned_is_not_compared() {
+    let (folder, plan) = (
+        tempfile::tempdir().unwrap(),
+        two("fixed(lr=0.1)", "linear(lr=0.1)", 2),
+    );
+    let record = run_in(folder.path(), &plan, 2).unwrap();
+    let run = folder.path().join("final/1/1-reference-seed2");
+    let more = Change::KeepShape { updates: 300 };
+    let watch = Watch {
+        observer: &mut |_: &Event| {},
+        interrupt: &Interrupt::new(),
+    };
+    resume(&run, &NoisyQuadratic::default(), Some(more), watch).unwrap();
+    fs::remove_file(folder.path().join("result.json")).unwrap();
+    let error = run_in(folder.path(), &plan, 2).unwrap_err();
+    assert!(
+        matches!(&error, Error::OtherRun { path, .. } if *path == run),
+        "{error}"
+    );
+    fs::remove_dir_all(&run).unwrap();
+    let again = run_in(folder.path(), &plan, 2).unwrap();
+    assert_eq!(timeless(&again), timeless(&record));
+
+    let mut other = NoisyQuadratic::default();
+    other.info.examples += 100;
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let error = compare(&other, &plan, folder.path(), &Settings::default(), watch).unwrap_err();
+    assert!(matches!(error, Error::OtherTrainer { .. }), "{error}");
+}
+
 #[test]
 fn the_number_of_jobs_changes_nothing() {
     let plan = given(120, 3);
@@ -544,15 +595,25 @@ fn seeds_that_are_added_later_are_marked() {
     );
 }
 
+/// The result was removed, but its verdict had been read.
+#[test]
+fn seeds_are_marked_also_if_the_result_is_to_be_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |seeds| two("fixed(lr=0.1)", "linear(lr=0.1)", seeds);
+    run_in(folder.path(), &plan(2), 2).unwrap();
+    fs::remove_file(folder.path().join("result.json")).unwrap();
+    let after = run_in(folder.path(), &plan(3), 2).unwrap();
+    assert_eq!(after.plan.added_seeds, [3]);
+}
+
 #[test]
 fn a_folder_is_one_comparison_and_one_process() {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), &given(120, 2), 2).unwrap();
-    let another = run_in(folder.path(), &given(240, 2), 2);
-    assert!(
-        matches!(another, Err(Error::OtherPlan { .. })),
-        "{another:?}"
-    );
+    let another = run_in(folder.path(), &given(240, 2), 2).unwrap_err();
+    assert!(matches!(another, Error::OtherPlan { .. }), "{another}");
+    let said = another.to_string();
+    assert!(said.contains("updates 120, and this has 240"), "{said}");
     let lock = Lock::take(folder.path()).unwrap();
     let locked = run_in(folder.path(), &given(120, 2), 2);
     assert!(matches!(locked, Err(Error::Locked { .. })), "{locked:?}");
@@ -581,6 +642,15 @@ fn plans_that_mean_nothing_are_refused() {
     assert!(
         bad(&refused(&|p| p.seeds.push(1001))),
         "the tuning seed is no final one"
+    );
+    assert!(
+        bad(&refused(&|p| {
+            p.bounds = BoundsSource::Found {
+                updates: 300,
+                seed: 2,
+            };
+        })),
+        "the seeds of the range test are no final ones"
     );
     assert!(bad(&refused(&|p| p.arms.truncate(1))));
     assert!(bad(&refused(&|p| p.arms[1].label = "fixed".into())));

@@ -471,6 +471,9 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
         );
         assert!(curve.points.iter().all(|p| p.count == 500));
     }
+    let answer = AnswerRecord::of_sweeps(&on_held_out, None, None).unwrap();
+    let answer = serde_json::to_value(answer).unwrap();
+    assert_eq!(answer["updates"], 300, "three sweeps of a hundred updates");
     let mut noisy_quadratic = NoisyQuadratic::default();
     noisy_quadratic.info.validation = 0;
     assert!(matches!(

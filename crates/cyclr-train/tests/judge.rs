@@ -485,6 +485,16 @@ fn tables_that_are_none_are_refused() {
             &own,
             "it has only the arm a",
         ),
+        (
+            "{\"seed\": {\"0\": 1, \"1\": 2}, \"a\": {\"0\": 1, \"2\": 2}, \"b\": {\"0\": 3, \"1\": 4}}",
+            &own,
+            "its columns a and b have other keys",
+        ),
+        (
+            "arm,seed,value\na,1,1\n#1,1,2\nb,1,3\n",
+            &own,
+            "line 3 begins with `#1`",
+        ),
         ("[]", &own, "it is empty"),
         ("{}", &own, "it is empty"),
     ] {
@@ -587,6 +597,68 @@ fn bad_values_are_refused_with_line_and_column() {
     ] {
         refused(text, question, expected);
     }
+}
+
+/// Scorers of scikit-learn that begin with `neg_` are better the higher they are, and an error in
+/// the first guess the lower it is: such names are not guessed at, whatever their unit.
+#[test]
+fn a_name_whose_words_contradict_each_other_says_no_direction() {
+    for name in [
+        "top1_error",
+        "neg_mean_squared_error",
+        "accuracy_drop",
+        "error reduction",
+    ] {
+        for fraction in [None, Some(true)] {
+            let question = Question {
+                figure: Figure {
+                    fraction,
+                    ..Figure::default()
+                },
+                ..asked("a")
+            };
+            let text = format!("arm,seed,{name}\na,1,0.5\nb,1,0.4\n");
+            refused(&text, &question, "say --higher or --lower");
+        }
+    }
+}
+
+#[test]
+fn the_figure_that_is_asked_for_is_judged_alone() {
+    let of = |name: &str| Question {
+        figure: Figure {
+            name: Some(name.into()),
+            ..asked("a").figure
+        },
+        unpaired: true,
+        ..asked("a")
+    };
+    for text in [
+        "arm,seed,metric,value\na,1,acc,1\na,1,loss,9\na,2,acc,2\na,2,loss,9\nb,1,acc,3\nb,1,loss,9\nb,2,acc,4\n",
+        "metric,a,b\nacc,1,3\nloss,9,9\nacc,2,4\nloss,9,9\n",
+        "arm,metric,1,2\na,acc,1,2\nb,acc,3,4\nb,loss,9,9\n",
+        "arm,seed,Acc,acc\na,1,9,1\na,2,9,2\nb,1,9,3\nb,2,9,4\n",
+        "arm,seed,aCC,acc_top5\na,1,1,9\na,2,2,9\nb,1,3,9\nb,2,4,9\n",
+    ] {
+        let found = judged(text, &of("acc")).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        let values = found.tasks[0].arms.iter().map(|arm| {
+            let values = arm.values.iter().map(|run| run.value.unwrap());
+            values.collect::<Vec<_>>()
+        });
+        let values: Vec<_> = values.collect();
+        assert_eq!(values, [[1.0, 2.0], [3.0, 4.0]], "{text}");
+    }
+    let two = "arm,seed,Acc,acc\na,1,9,1\nb,1,9,3\n";
+    refused(two, &of("ACC"), "`Acc` and `acc` could both be `ACC`");
+    let figures = "seed,metric,a,b\n1,acc,1,3\n1,loss,9,9\n";
+    refused(figures, &asked("a"), "it has the figures acc and loss");
+}
+
+#[test]
+fn a_comment_among_the_rows_is_no_row() {
+    let text = "arm,seed,value\n# by hand, in May, twice\na,1,1\n## b, 1, 2\nb,1,3\n";
+    let found = judged(text, &asked("a")).unwrap();
+    assert_eq!(found.tasks[0].arms.len(), 2);
 }
 
 #[test]

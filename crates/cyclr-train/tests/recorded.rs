@@ -275,6 +275,10 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
             "`loss` and `train_loss` could both be the loss",
         ),
         ("a - lr,b - lr,loss\n0.1,0.1,2\n", "`a - lr` and `b - lr`"),
+        (
+            "lr,loss,lower,higher\n0.1,2,1,3\n",
+            "`lower` and `higher` could both be the figure",
+        ),
         ("step,lr\n0,0.1\n", "1 have only rates and 0 only losses"),
         ("lr\n0.1\n", "none is the loss"),
         ("loss\n0.1\n", "none is the learning rate"),

@@ -52,7 +52,7 @@ pub(crate) struct FindArgs {
         value_name = "E",
         requires = "max_lr",
         group = "sweeps",
-        conflicts_with = "sweep_only",
+        conflicts_with_all = ["sweep_only", "fraction"],
         help_heading = "The test"
     )]
     pub(crate) epochs: Option<f64>,
@@ -98,7 +98,12 @@ pub(crate) struct FindArgs {
     )]
     pub(crate) on: On,
     /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
-    #[arg(long, value_name = "NAME=VALUES", help_heading = "The test")]
+    #[arg(
+        long,
+        value_name = "NAME=VALUES",
+        conflicts_with = "weight_decay",
+        help_heading = "The test"
+    )]
     pub(crate) over: Option<String>,
     /// Keep the curves and the probes as CSV, and the plot as SVG and PNG, in this folder
     #[arg(long, value_name = "DIR")]

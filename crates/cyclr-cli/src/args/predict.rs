@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::count;
+
 #[derive(Args)]
 pub(crate) struct PredictArgs {
     /// The folder of a finished run, whose declared model predicts: the averaged one or the
@@ -11,7 +13,7 @@ pub(crate) struct PredictArgs {
     #[arg(required = true, value_name = "IMAGE")]
     pub(crate) images: Vec<PathBuf>,
     /// Name so many classes, the likeliest first
-    #[arg(long, value_name = "K", default_value_t = 1)]
+    #[arg(long, value_name = "K", value_parser = count(), default_value_t = 1)]
     pub(crate) top: usize,
     /// Print one JSON document
     #[arg(long)]

@@ -110,6 +110,8 @@ pub(super) struct Figures<'p> {
     found: Vec<Option<Result<f64, String>>>,
     /// The start of a line whose end is not there yet.
     rest: Vec<u8>,
+    /// The bytes that were printed and could not be read.
+    lost: u64,
 }
 
 impl<'p> Figures<'p> {
@@ -118,7 +120,16 @@ impl<'p> Figures<'p> {
             found: vec![None; patterns.len()],
             patterns,
             rest: Vec::new(),
+            lost: 0,
         }
+    }
+
+    /// Takes note of bytes that were printed here and could not be read: a figure that was printed
+    /// before them need not be the last.
+    pub(super) fn lose(&mut self, bytes: u64) {
+        self.lost += bytes;
+        self.rest.clear();
+        self.found.fill(None);
     }
 
     /// Reads what was printed; a line ends with LF, or with CR, as progress bars have it.
@@ -148,12 +159,16 @@ impl<'p> Figures<'p> {
     /// What is missing, or is no number.
     pub(super) fn found(mut self) -> Result<Vec<f64>, String> {
         self.end_line();
+        let lost = match self.lost {
+            0 => String::new(),
+            lost => format!("; {lost} bytes came too fast to be read: print it after them"),
+        };
         let pairs = self.patterns.iter().zip(self.found);
         pairs
             .map(|(pattern, found)| match found {
                 Some(Ok(figure)) => Ok(figure),
                 Some(Err(text)) => Err(format!("`{pattern}` finds `{text}`, which is no number")),
-                None => Err(format!("nothing that it printed matches `{pattern}`")),
+                None => Err(format!("nothing that it printed matches `{pattern}`{lost}")),
             })
             .collect()
     }
@@ -185,6 +200,21 @@ mod tests {
         );
         assert!(last(r"f1: (\S+)", printed).unwrap_err().contains("nothing"));
         assert!(last(r"acc: (\S+)", "acc: 91%").unwrap_err().contains("91%"));
+    }
+
+    /// A later one may be among what was lost.
+    #[test]
+    fn a_figure_before_lost_output_is_not_the_last() {
+        let pattern: Pattern = r"acc: (\S+)".parse().unwrap();
+        let read = |after: &str| {
+            let mut figures = Figures::new(vec![&pattern]);
+            figures.read(b"acc: 0.5\nacc: 0.");
+            figures.lose(1000);
+            figures.read(after.as_bytes());
+            figures.found()
+        };
+        assert!(read("7\n").unwrap_err().contains("1000 bytes"));
+        assert_eq!(read("9\nacc: 0.75\n"), Ok(vec![0.75]));
     }
 
     #[test]

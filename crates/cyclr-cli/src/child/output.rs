@@ -52,8 +52,14 @@ impl Output {
         Self(shared)
     }
 
-    /// What was printed since the last ask.
+    /// What was printed since the last ask, which says so where bytes of it were dropped.
     pub(super) fn take(&self) -> Vec<u8> {
+        let (dropped, kept) = self.take_counted();
+        noted(dropped, kept)
+    }
+
+    /// The bytes that were dropped since the last ask, and what was printed after them.
+    pub(super) fn take_counted(&self) -> (u64, Vec<u8>) {
         self.0.lock().take()
     }
 
@@ -88,16 +94,19 @@ impl Printed {
         cut(&mut self.tail, TAIL);
     }
 
-    fn take(&mut self) -> Vec<u8> {
+    fn take(&mut self) -> (u64, Vec<u8>) {
         let kept = std::mem::take(&mut self.kept);
-        match std::mem::take(&mut self.dropped) {
-            0 => kept,
-            dropped => {
-                let note = format!("\n[cyclr: {dropped} bytes of output were dropped here]\n");
-                [note.into_bytes(), kept].concat()
-            }
-        }
+        (std::mem::take(&mut self.dropped), kept)
     }
+}
+
+/// What is kept of an output, after a note of what is not.
+pub(super) fn noted(dropped: u64, kept: Vec<u8>) -> Vec<u8> {
+    if dropped == 0 {
+        return kept;
+    }
+    let note = format!("\n[cyclr: {dropped} bytes of output were dropped here]\n");
+    [note.into_bytes(), kept].concat()
 }
 
 /// Drops the oldest bytes if there are more than `most`, and says how many.
@@ -118,11 +127,15 @@ mod tests {
         for part in text.chunks(7001) {
             printed.add(part);
         }
-        let taken = printed.take();
-        assert!(taken.starts_with(b"\n[cyclr: 1000 bytes of output were dropped here]\n"));
-        assert!(taken.ends_with(&text[1000..]) && taken.len() < MOST + 100);
+        let taken = |printed: &mut Printed| {
+            let (dropped, kept) = printed.take();
+            noted(dropped, kept)
+        };
+        let first = taken(&mut printed);
+        assert!(first.starts_with(b"\n[cyclr: 1000 bytes of output were dropped here]\n"));
+        assert!(first.ends_with(&text[1000..]) && first.len() < MOST + 100);
         printed.add(b"more");
-        assert_eq!(printed.take(), b"more");
-        assert!(printed.take().is_empty());
+        assert_eq!(taken(&mut printed), b"more");
+        assert!(taken(&mut printed).is_empty());
     }
 }

@@ -16,7 +16,7 @@ use cyclr::trainer::{
 };
 
 use super::figure::{Figures, Pattern};
-use super::output::Output;
+use super::output::{Output, noted};
 use super::process::Process;
 use super::run::hint;
 
@@ -263,10 +263,13 @@ impl Wrapped<'_> {
     }
 
     fn read(&mut self, output: &Output, figures: &mut Figures) {
-        let printed = output.take();
+        let (dropped, printed) = output.take_counted();
+        if dropped > 0 {
+            figures.lose(dropped);
+        }
         figures.read(&printed);
         if self.printed.len() <= MOST_PRINTED {
-            self.printed.extend(printed);
+            self.printed.extend(noted(dropped, printed));
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::{CheckArgs, updates};
 use crate::progress::interrupt;
-use crate::say::out;
+use crate::say::{out, unless_unread};
 
 /// The seed of the run that is timed.
 const SEED: u64 = 1;
@@ -35,8 +35,9 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<()> {
     let factory = args.factory.factory(1, false)?;
     let interrupt = interrupt()?;
     let checks = check(&*factory, &interrupt)?;
+    // The exit code does not depend on whether anybody reads what is printed.
     if !args.json {
-        checks.iter().try_for_each(print)?;
+        unless_unread(checks.iter().try_for_each(print))?;
     }
     let begin = Begin::measure(&*factory, SEED)?;
     let budget = updates(&args.budget, begin.info.updates_per_epoch())?;
@@ -46,11 +47,11 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<()> {
         checks,
         begin,
     };
-    if args.json {
-        out!("{}", serde_json::to_string(&report)?)?;
+    unless_unread(if args.json {
+        out!("{}", serde_json::to_string(&report)?)
     } else {
-        print_costs(&report, budget)?;
-    }
+        print_costs(&report, budget)
+    })?;
     let not_ok = report
         .checks
         .iter()

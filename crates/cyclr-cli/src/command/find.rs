@@ -48,8 +48,9 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         note!("all runs start from the given weights: they differ in the order of the data only");
     }
     let kept = args.out.as_ref().map_or(Ok(()), |folder| done.keep(folder));
-    done.show(args, &run)?;
-    kept
+    unless_unread(done.show(args, &run))?;
+    kept?;
+    done.check_answers()
 }
 
 /// Refuses a folder that holds the curves of an earlier test, of which some would be left beside the new ones.
@@ -180,14 +181,30 @@ impl Tests {
         most.unwrap_or(1)
     }
 
+    /// The pace of their runs.
+    fn pace(&self, factory: &dyn TrainerFactory) -> Result<Pace, cyclr_train::Error> {
+        let evaluates = |test: &SweepTest| test.measure != Measure::Training;
+        match self {
+            Self::Sweeps(tests) if tests.iter().any(evaluates) => {
+                Pace::of_runs(factory, 0, self.at_once())
+            }
+            Self::Sweeps(_) | Self::Probes(_) => Pace::of_updates(factory, 0, self.at_once()),
+        }
+    }
+
     /// The seconds that they take as a rule.
     fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         match self {
             Self::Probes(tests) => tests.iter().map(|test| test.seconds(info, pace)).sum(),
             Self::Sweeps(tests) => {
                 let rounds = |test: &SweepTest| (test.repeats as usize).div_ceil(test.threads);
+                let evaluations = |test: &SweepTest| match test.measure {
+                    Measure::Training => 0,
+                    Measure::Validation { points } => points,
+                };
                 let of_sweep = |test: &SweepTest| {
-                    rounds(test) as f64 * pace.seconds_of_run(test.ramp.updates(), 0)
+                    let updates = test.ramp.updates();
+                    rounds(test) as f64 * pace.seconds_of_run(updates, evaluations(test))
                 };
                 tests.iter().map(of_sweep).sum()
             }
@@ -236,7 +253,7 @@ fn announce(
     let cost = tests.cost();
     let fraction = 100.0 * cost as f64 / budget as f64;
     let info = factory.info()?;
-    let pace = Pace::of_updates(factory, 0, tests.at_once())?;
+    let pace = tests.pace(factory)?;
     let seconds = in_all(tests.seconds(&info, &pace));
     note!(
         "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; as a rule {} updates and {} in all",
@@ -313,11 +330,15 @@ impl Done {
 
     /// The answer of each test and its plot, or why there is none.
     fn show(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
-        unless_unread(if args.json {
+        if args.json {
             self.print_json(run)
         } else {
             self.print(args, run)
-        })?;
+        }
+    }
+
+    /// An error if no test gave an answer.
+    fn check_answers(&self) -> anyhow::Result<()> {
         let answers = match self {
             Self::Probes(all) => all.iter().any(|found| found.answer.is_ok()),
             Self::Sweeps(all) => all.iter().any(|(_, swept)| swept.reading.answer.is_ok()),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use cyclr_engine::Predictor;
 use cyclr_engine::data::read_image;
 use cyclr_train::compare::read_plan;
-use cyclr_train::store::{read_run, read_state};
+use cyclr_train::store::{read_outcome, read_run, read_state};
 use cyclr_train::{Average, Error};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     check_alike(&predictors, &args.run)?;
     let mut documents = Vec::new();
     for image in &args.images {
-        let likeliest = likeliest(&mut predictors, image, args.top.max(1))?;
+        let likeliest = likeliest(&mut predictors, image, args.top)?;
         if args.json {
             documents.push(document(image, &likeliest));
         } else {
@@ -49,23 +49,39 @@ fn models(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let names: Vec<String> = match average {
         None => vec![String::from("model.safetensors")],
         Some(Average::Troughs) => vec![String::from("average.safetensors")],
-        Some(Average::Ensemble(last)) => (1..=last.get())
-            .map(|n| format!("ensemble-{n}.safetensors"))
+        Some(Average::Ensemble(last)) => (1..=models_of_ensemble(run, last.get().into())?)
+            .map(of_ensemble)
             .collect(),
     };
-    // A run with fewer troughs has an ensemble of fewer models.
-    let there = names.iter().take_while(|name| run.join(name).is_file());
-    let there: Vec<&str> = there.map(String::as_str).collect();
-    if there.is_empty() {
-        let (run, missing) = (run.display(), &names[0]);
+    if let Some(missing) = names.iter().find(|name| !run.join(name).is_file()) {
+        let run = run.display();
         return Err(Usage::error(format!(
             "{run} has no {missing}: a run of the embedded engine leaves it when it ends (cyclr resume {run})"
         )));
     }
     if average.is_some() {
-        note!("by {}", there.join(", "));
+        note!("by {}", names.join(", "));
     }
-    Ok(there.into_iter().map(|name| run.join(name)).collect())
+    Ok(names.into_iter().map(|name| run.join(name)).collect())
+}
+
+/// How many models the ensemble of a run has: fewer than it could have where the run had fewer
+/// troughs.
+fn models_of_ensemble(run: &Path, most: u64) -> anyhow::Result<u64> {
+    let evaluations = read_outcome(run)?.map_or_else(Vec::new, |outcome| outcome.evaluations);
+    let models = if evaluations.is_empty() {
+        // Where nothing is held out, the files alone say how many troughs there were.
+        let is_there = |n: &u64| run.join(of_ensemble(*n)).is_file();
+        (1..=most).take_while(is_there).count()
+    } else {
+        let troughs = evaluations.iter().filter(|point| point.trough.is_some());
+        troughs.count()
+    };
+    Ok((models as u64).clamp(1, most))
+}
+
+fn of_ensemble(n: u64) -> String {
+    format!("ensemble-{n}.safetensors")
 }
 
 /// What is averaged in a run. A folder with nothing but a model is no run, and may be used.

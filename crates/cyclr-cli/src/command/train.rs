@@ -27,7 +27,7 @@ const DEFAULT_EPOCHS: f64 = 24.0;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     check_target(args)?;
-    average(args)?;
+    let declared = average(args)?;
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
@@ -45,8 +45,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
         other => other,
     };
-    let mut task = task(args, spec, budget);
-    task.average = average(args)?.or(winner.and_then(|winner| winner.average));
+    let task = Task {
+        average: declared.or(winner.and_then(|winner| winner.average)),
+        ..task(args, spec, budget)
+    };
     if args.plan {
         return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
     }
@@ -358,7 +360,10 @@ fn announce_test(
     let (pace, info) = Pace::measure(factory, args.seed)?;
     // The rates of the bounds do not matter to what the run takes.
     let spec = advice::suggest(0.01, 0.1, run)?;
-    let after = task(args, spec, Budget::Updates(run.updates()));
+    let after = Task {
+        average: average(args)?,
+        ..task(args, spec, Budget::Updates(run.updates()))
+    };
     let after = seconds_of(&Plan::new(factory, &after)?, &pace);
     let (updates, seconds) = (test.updates, in_all(test.seconds(&info, &pace) + after));
     if args.plan && args.json {

@@ -69,7 +69,16 @@ impl TrainerArgs {
         let factory: Self = table
             .try_into()
             .map_err(|error| Usage::error(format!("the study's [train]: {error}")))?;
-        match named.as_ref().and_then(toml::Value::as_str) {
+        let name = match &named {
+            None => None,
+            Some(toml::Value::String(name)) => Some(name.as_str()),
+            Some(other) => {
+                return Err(Usage::error(format!(
+                    "the study's [train]: `data = {other}` is no name of a data set: write it in quotes"
+                )));
+            }
+        };
+        match name {
             Some(name) if name != "fashion" && self.data.is_none() => Err(Usage::error(format!(
                 "the study needs the data set {name}: give its folder with --data DIR"
             ))),

@@ -86,12 +86,17 @@ fn against_budget(record: &Record) -> Option<Chart> {
     if record.plan.budgets.len() < 2 {
         return None;
     }
-    let caption = "Final test value by the length of the run; bars are 95 % intervals over seeds. \
-        Peak rates were tuned at the longest budget only.";
+    let tuned = match record.plan.tuning {
+        Some(_) => " An arm has one peak rate at every budget.",
+        None => "",
+    };
+    let caption = format!(
+        "Final test value by the length of the run; bars are 95 % intervals over seeds.{tuned}"
+    );
     let mut chart = chart(
         "budget",
         format!("What each budget buys: {}", measured(record, "test")),
-        String::from(caption),
+        caption,
         (updates(record), Axis::of(measured(record, "test"))),
     );
     for (arm, outcome) in record.arms.iter().enumerate() {

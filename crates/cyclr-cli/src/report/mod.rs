@@ -128,6 +128,19 @@ impl Report {
     }
 }
 
+/// The titles of comparisons, with their places behind those that several have.
+fn titles(records: &[Record]) -> Vec<String> {
+    let title = |(n, record): (usize, &Record)| {
+        let title = &record.plan.title;
+        let same = records.iter().filter(|other| other.plan.title == *title);
+        match same.count() {
+            1 => title.clone(),
+            _ => format!("{title} ({})", n + 1),
+        }
+    };
+    records.iter().enumerate().map(title).collect()
+}
+
 /// What keeps the charts of several sections of a page apart.
 fn prefix(section: usize, sections: usize) -> String {
     if sections > 1 {

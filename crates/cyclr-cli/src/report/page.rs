@@ -8,6 +8,7 @@ use serde_json::json;
 use super::cells::{escaped, figure, list, thousands};
 use super::forest;
 use super::provenance::{costs, range, runs, tuning};
+use super::titles;
 use super::verdicts::{differences, summary, times_to_target};
 use crate::chart::{COLOURS, COLOURS_ON_DARK, Chart, DASHES};
 
@@ -23,16 +24,16 @@ pub(super) fn html(records: &[Record], charts: &[Vec<Chart>]) -> String {
         [record] => record.plan.title.clone(),
         _ => format!("{} comparisons", records.len()),
     };
+    let titles = titles(records);
     let mut body = String::new();
     if records.len() > 1 {
-        let items = records.iter().map(|record| {
-            let title = record.plan.title.as_str();
-            (title, record.conclusion.headline.as_str())
-        });
+        let items = titles.iter().zip(records);
+        let items = items.map(|(title, record)| (&**title, &*record.conclusion.headline));
         body.push_str(&contents(&title, items));
     }
     for (n, (record, charts)) in records.iter().zip(charts).enumerate() {
-        body.push_str(&comparison(record, charts, n, records.len() == 1));
+        let place = (n, records.len() == 1);
+        body.push_str(&comparison(record, &titles[n], charts, place));
     }
     let charts: Vec<&Chart> = charts.iter().flatten().collect();
     document(&title, &body, &charts)
@@ -93,16 +94,20 @@ pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'
     )
 }
 
-fn comparison(record: &Record, charts: &[Chart], n: usize, alone: bool) -> String {
+fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize, bool)) -> String {
     let conclusion = &record.conclusion;
     let heading = if alone { "h1" } else { "h2" };
+    let (updates, up_to) = match record.plan.longest() {
+        (updates, false) => (updates, ""),
+        (updates, true) => (updates, "up to "),
+    };
     let mut html = format!(
-        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {} updates a run &middot; \
-         {} epochs</p>\n<{heading}>{}</{heading}>\n",
-        escaped(&record.plan.title),
+        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {up_to}{} updates a run \
+         &middot; {} epochs</p>\n<{heading}>{}</{heading}>\n",
+        escaped(title),
         record.seeds().len(),
-        thousands(record.plan.updates),
-        figure(record.plan.updates as f64 / record.info.updates_per_epoch() as f64),
+        thousands(updates),
+        figure(updates as f64 / record.info.updates_per_epoch() as f64),
         escaped(&conclusion.headline),
     );
     let published: Vec<Option<f64>> = record.plan.arms.iter().map(|arm| arm.published).collect();
@@ -263,8 +268,13 @@ fn tuned(tune: &Tune) -> String {
         let figures: Vec<String> = figures.iter().map(|x| figure(*x)).collect();
         figures.join(", ")
     };
+    let finer = if tune.rungs.len() > 1 {
+        ", then finer"
+    } else {
+        ""
+    };
     format!(
-        "{} times max_lr, then finer, on seeds {}, at {} of the budget; at most {} rates more",
+        "{} times max_lr{finer}, on seeds {}, at {} of the budget; at most {} rates more",
         figures(&tune.multiples),
         numbers(&tune.seeds),
         figures(&tune.rungs),

@@ -1,5 +1,6 @@
 //! How the result was made: bounds, tuning, costs, and every run.
 
+use cyclr_train::compare::BoundsSource;
 use cyclr_train::compare::record::{ArmOutcome, Record, RunOutcome, Trial, Tuning};
 
 use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
@@ -7,7 +8,16 @@ use super::differences::percent;
 
 pub(super) fn range(record: &Record) -> String {
     let Some(range) = &record.range else {
-        return String::from("<p>The bounds were given, not found.</p>\n");
+        return match record.plan.bounds {
+            BoundsSource::Given { base_lr, max_lr } => format!(
+                "<p>The bounds were given, not found: base_lr = {} and max_lr = {}.</p>\n",
+                figure(base_lr),
+                figure(max_lr)
+            ),
+            BoundsSource::Found { .. } | BoundsSource::Unneeded => {
+                String::from("<p>No range test was made.</p>\n")
+            }
+        };
     };
     let interval = |interval: Option<[f64; 2]>| {
         interval.map_or_else(String::new, |[low, high]| {

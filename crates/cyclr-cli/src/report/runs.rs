@@ -2,6 +2,7 @@
 
 use cyclr_train::compare::record::Record;
 
+use super::titles;
 use crate::chart::quoted;
 
 /// Every final run of every comparison, a row each.
@@ -10,14 +11,14 @@ pub(super) fn csv(records: &[Record]) -> String {
         "comparison,budget,arm,spec,seed,added,updates,diverged,validation,test,seconds,updates_shared\n",
     );
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x}"));
-    for record in records {
+    for (record, title) in records.iter().zip(titles(records)) {
         for (arm, outcome) in record.arms.iter().enumerate() {
             for (fraction, budget) in record.plan.budgets.iter().zip(&outcome.budgets) {
                 let spec = budget.spec.as_ref();
                 let spec = spec.map_or_else(String::new, ToString::to_string);
                 for run in &budget.runs {
                     let fields = [
-                        quoted(&record.plan.title),
+                        quoted(&title),
                         format!("{fraction}"),
                         quoted(record.label(arm)),
                         quoted(&spec),

@@ -210,12 +210,22 @@ fn control_characters_do_not_break_a_file() {
     assert!(report.runs_csv().contains(quoted));
 }
 
+fn runs(record: &Record) -> usize {
+    let budgets = record.arms.iter().flat_map(|arm| &arm.budgets);
+    budgets.map(|budget| budget.runs.len()).sum()
+}
+
 #[test]
 fn several_comparisons_share_a_page_without_mixing() {
     let report = Report::new(&[record().clone(), record().clone()]).unwrap();
     let html = report.html();
     assert!(html.contains("2 comparisons"));
     assert!(html.contains("id=\"1-accuracy\"") && html.contains("id=\"2-accuracy\""));
+    for place in [1, 2] {
+        let title = format!("{} ({place})", record().plan.title);
+        let rows = report.runs_csv().lines().filter(|row| row.contains(&title));
+        assert_eq!(rows.count(), runs(record()), "{title}");
+    }
     assert!(html.len() < 1_500_000);
 }
 

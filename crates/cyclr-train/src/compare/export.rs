@@ -144,8 +144,10 @@ fn evidence(record: &Record, arm: &ArmOutcome) -> Evidence {
 fn head(file: &WinnerFile) -> String {
     let why = match file.because {
         Because::Better => "it was shown to be better than the reference",
-        Because::NoneBetter => "it is the reference, and every other arm was shown to be worse",
-        Because::Cheapest => "the comparison did not decide, and this arm costs the least",
+        Because::NoneBetter => {
+            "it is the reference, and every other arm was shown to be worse or diverged"
+        }
+        Because::Cheapest => "nothing separates the best arms, and this one costs the least",
         Because::Validation => "the reference diverged, and this arm validates best",
     };
     let averaged = match file.average {

@@ -2,10 +2,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cyclr::trainer::{TrainerFactory, TrainerInfo};
+use cyclr::trainer::TrainerFactory;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::begin::Begin;
 use super::bounds;
 use super::plan::Plan;
 use super::record::{Range, Record};
@@ -15,7 +17,7 @@ use crate::store::{
     Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
     write_atomically, write_record,
 };
-use crate::{Error, Pace, Watch};
+use crate::{Error, Watch};
 
 /// What a comparison's folder is for: the content of its `comparison.json`. With it and the
 /// trainer factory, the comparison can continue.
@@ -26,25 +28,9 @@ pub struct Manifest {
     /// The plan.
     pub plan: Plan,
     /// What the caller needs to make the trainer factory again.
-    pub trainer: serde_json::Value,
+    pub trainer: Value,
     /// Names and versions of the program, the engine and the machine that began it.
     pub about: BTreeMap<String, String>,
-}
-
-/// What was measured before the first run: the content of `begin.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Begin {
-    /// What work takes if nothing else runs.
-    pub pace: Pace,
-    /// What is trained, with its objective.
-    pub info: TrainerInfo,
-    /// Whether the objective is that of the evaluation, as the trainer declares none.
-    #[serde(default)]
-    pub undeclared: bool,
-    /// What is trained, in a few words.
-    #[serde(default)]
-    pub title: String,
 }
 
 /// What the units of a comparison need where they are made: the content of `work.json`.
@@ -52,7 +38,7 @@ pub struct Begin {
 #[serde(deny_unknown_fields)]
 pub struct Work {
     /// What the caller needs to make the trainer factory again.
-    pub trainer: serde_json::Value,
+    pub trainer: Value,
     /// Names and versions of the program and the engine, which must be the same everywhere.
     pub about: BTreeMap<String, String>,
     /// The variables of the coordinator's environment that decide what a command is.
@@ -61,34 +47,6 @@ pub struct Work {
     pub allow_inexact: bool,
     /// Whether files that were edited since it began are used.
     pub allow_changed: bool,
-}
-
-impl Begin {
-    /// Starts a trainer, and measures what must be known before the first run.
-    ///
-    /// # Errors
-    /// [`Error::Trainer`] if the trainer fails.
-    pub fn measure(factory: &dyn TrainerFactory, seed: u64) -> Result<Self, Error> {
-        let (pace, info) = Pace::measure(factory, seed)?;
-        Ok(Self {
-            pace,
-            info,
-            undeclared: factory.info()?.objective.is_none(),
-            title: String::new(),
-        })
-    }
-
-    /// The unit that is made first where a launcher makes them.
-    pub const UNIT: &str = "begin";
-
-    /// The info as the trainer itself declares it.
-    pub(super) fn own_info(&self) -> TrainerInfo {
-        let mut info = self.info.clone();
-        if self.undeclared {
-            info.objective = None;
-        }
-        info
-    }
 }
 
 /// Whether a folder is, or was, a comparison's.
@@ -231,7 +189,7 @@ impl Folder {
     }
 
     pub(super) fn has_begin(&self) -> bool {
-        self.path.join(Self::BEGIN).exists()
+        self.begin_file().exists()
     }
 
     pub(super) fn has_range(&self) -> bool {
@@ -239,7 +197,7 @@ impl Folder {
     }
 
     pub(super) fn read_begin(&self) -> Result<Begin, Error> {
-        read_record(&self.path.join(Self::BEGIN))
+        read_record(&self.begin_file())
     }
 
     /// The folder of the range test's curves.
@@ -276,11 +234,16 @@ impl Folder {
         &self.path
     }
 
+    pub(super) fn begin_file(&self) -> PathBuf {
+        self.path.join(Self::BEGIN)
+    }
+
     /// The stored beginning, or else the measured one, stored.
     pub(super) fn begin(
         &self,
         measure: impl FnOnce() -> Result<Begin, Error>,
     ) -> Result<Begin, Error> {
+        let path = self.begin_file();
         let begin: Begin = self.stored(Self::BEGIN, || {
             let begin = measure()?;
             match begin.info.objective {
@@ -289,7 +252,6 @@ impl Folder {
             }
         })?;
         if begin.info.objective.is_none() {
-            let path = self.path.join(Self::BEGIN);
             return Err(bad(&path)("it has no objective"));
         }
         Ok(begin)
@@ -308,8 +270,12 @@ impl Folder {
 
     /// Writes what came of it: with `result.json` the comparison is finished.
     pub(super) fn finish(&self, record: &Record, winner: Option<&str>) -> Result<(), Error> {
-        if let Some(winner) = winner {
-            write_atomically(&self.path.join(Self::WINNER), winner.as_bytes())?;
+        let path = self.path.join(Self::WINNER);
+        match winner {
+            Some(winner) => write_atomically(&path, winner.as_bytes())?,
+            // That of fewer seeds is no winner any more.
+            None if path.exists() => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+            None => {}
         }
         let verdict = record.conclusion.to_string();
         write_atomically(&self.path.join(Self::VERDICT), verdict.as_bytes())?;
@@ -336,7 +302,8 @@ impl Folder {
         same_seeds.seeds.clone_from(&before.seeds);
         same_seeds.added_seeds.clone_from(&before.added_seeds);
         if same_seeds != *before {
-            return Err(self.other("another plan"));
+            let other = difference(before, &same_seeds).map_err(bad(&self.path))?;
+            return Err(self.other(&other));
         }
         if !now.seeds.starts_with(&before.seeds) {
             return Err(self.other(&format!("the seeds {:?}", before.seeds)));
@@ -344,7 +311,9 @@ impl Folder {
         let added = &now.seeds[before.seeds.len()..];
         let mut plan = before.clone();
         plan.seeds.extend(added);
-        if self.path.join(Self::RESULT).exists() {
+        // A result that was removed to be made again was known all the same.
+        let is_known = |file: &&str| self.path.join(file).exists();
+        if [Self::RESULT, Self::VERDICT].iter().any(is_known) {
             plan.added_seeds.extend(added);
         }
         Ok(plan)
@@ -356,6 +325,26 @@ impl Folder {
             what: String::from(what),
         }
     }
+}
+
+/// The first thing in which two plans differ, as each has it.
+fn difference(before: &Plan, now: &Plan) -> Result<String, serde_json::Error> {
+    const MOST: usize = 160;
+    let (before, now) = (serde_json::to_value(before)?, serde_json::to_value(now)?);
+    let of_both = [&before, &now].into_iter().filter_map(Value::as_object);
+    let mut keys = of_both.flat_map(Map::keys);
+    let Some(key) = keys.find(|key| before.get(key) != now.get(key)) else {
+        return Ok(String::from("another plan"));
+    };
+    let shown = |plan: &Value| -> String {
+        let value = plan.get(key).unwrap_or(&Value::Null);
+        value.to_string().chars().take(MOST).collect()
+    };
+    Ok(format!(
+        "{key} {}, and this has {}",
+        shown(&before),
+        shown(&now)
+    ))
 }
 
 /// What began a comparison, and what went on with it if that is something else: `avx2, then

@@ -28,6 +28,7 @@
 
 mod analyse;
 mod arm;
+mod begin;
 mod bounds;
 mod branches;
 mod execute;
@@ -44,10 +45,11 @@ mod v1;
 
 pub(crate) use analyse::example_spread;
 pub use arm::{Arm, ArmPolicy};
+pub use begin::Begin;
 pub use execute::{CompareEvent, RunName, Settings, compare, launch_begin};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{
-    Begin, Manifest, Work, is_comparison, read_comparison, read_plan, read_work, work_begin,
+    Manifest, Work, is_comparison, read_comparison, read_plan, read_work, work_begin,
 };
 pub use plan::{BoundsSource, Grid, Plan};
 pub use study::{Part, Study};

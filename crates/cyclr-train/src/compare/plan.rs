@@ -1,17 +1,17 @@
-use std::collections::BTreeSet;
+mod check;
+
 use std::num::NonZeroU64;
 
 use cyclr::range::Allowance;
 use cyclr::stats::Race;
-use cyclr::trainer::TrainerInfo;
 use serde::{Deserialize, Serialize};
 
 use super::tune::Tune;
 use super::{Arm, ArmPolicy};
 use crate::Error;
 use crate::find::RangeTest;
-use crate::run::{check_average, check_obeyed, troughs_of};
-use crate::verdict::unseen;
+
+pub(super) use check::listed;
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and
 /// in its record.
@@ -202,6 +202,13 @@ impl Plan {
         ((whole as f64 * fraction).round() as u64).max(1)
     }
 
+    /// The updates of a run of the whole budget: the most of them, and whether some arm has fewer.
+    pub fn longest(&self) -> (u64, bool) {
+        let updates = || self.arms.iter().map(|arm| self.updates_of(arm, 1.0));
+        let most = updates().max().unwrap_or(self.updates);
+        (most, updates().any(|updates| updates < most))
+    }
+
     /// The place of the arm of that label.
     ///
     /// # Errors
@@ -239,127 +246,6 @@ impl Plan {
         let updates = self.updates_at(fraction);
         NonZeroU64::new(updates.div_ceil(self.evaluations.max(1))).unwrap_or(NonZeroU64::MIN)
     }
-
-    /// Refuses a plan that means nothing, or that this data cannot carry.
-    ///
-    /// # Errors
-    /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::NoReference`], [`Error::Undecidable`],
-    /// [`Error::NotObeyed`], [`Error::TooManyTroughs`], and [`Error::BadSweep`] if the updates of
-    /// the range test are too few.
-    pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
-        self.check_arms()?;
-        self.check_seeds()?;
-        self.check_numbers()?;
-        if info.validation == 0 || info.test == 0 {
-            return Err(Error::Undecidable {
-                option: "a comparison",
-                needed: "a validation split to choose by and a test split to report: set some of the data aside for them",
-            });
-        }
-        if self.branches && !info.snapshots {
-            return Err(Error::Undecidable {
-                option: "a run that branches off another one",
-                needed: "a trainer whose state can be saved: leave out --branches",
-            });
-        }
-        if let Some(test) = self.bounds.range_test() {
-            test.check(info)?;
-        }
-        for Runs { arm, fraction, .. } in self.planned(0, self.first_seeds()) {
-            let spec = arm.spec(self.any_bounds(), None, self, info)?;
-            let (_, schedule) = arm.schedule(&spec, fraction, self, info)?;
-            check_obeyed(&schedule, info)?;
-            troughs_of(&schedule)?;
-            check_average(arm.average, info, schedule.troughs().next().is_some())?;
-        }
-        Ok(())
-    }
-
-    fn check_arms(&self) -> Result<(), Error> {
-        let labels: BTreeSet<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
-        if labels.iter().any(|label| label.trim().is_empty()) {
-            return refuse(
-                "an arm has no label: give it a name, or leave out the label and its `=`",
-            );
-        }
-        if labels.len() < self.arms.len() {
-            return refuse("two arms have the same label: give each arm one of its own");
-        }
-        if labels.len() < 2 {
-            return refuse("a comparison needs at least two arms");
-        }
-        if self.reference >= self.arms.len() {
-            return refuse("the reference is none of the arms: give its place among them, from 0");
-        }
-        if labels.iter().any(|label| unseen(label).is_some()) {
-            return refuse(
-                "an arm's label has control characters, or others that are not seen or turn its text around: leave them out",
-            );
-        }
-        let tuned = self.arms.iter().any(|arm| arm.tuned);
-        if tuned && self.tuning.is_none() {
-            return refuse(
-                "an arm is to be tuned and the plan does not say how: give `tuning`, or `tuned = false`",
-            );
-        }
-        if tuned && self.bounds == BoundsSource::Unneeded {
-            return refuse(
-                "tuning starts from the bounds of the rate: let them be found, or give them",
-            );
-        }
-        Ok(())
-    }
-
-    fn check_seeds(&self) -> Result<(), Error> {
-        let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
-        if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return refuse("the seeds must be at least one, and each another");
-        }
-        if let Some(fault) = self.race_fault() {
-            return refuse(fault);
-        }
-        if self.added_seeds.iter().any(|seed| !seeds.contains(seed)) {
-            return refuse("every added seed must stand among the seeds");
-        }
-        if let Some(tune) = &self.tuning
-            && tune.seeds.iter().any(|seed| seeds.contains(seed))
-        {
-            return refuse(
-                "a tuning seed must be none of the final ones: what is tuned on a seed looks better there",
-            );
-        }
-        Ok(())
-    }
-
-    fn check_numbers(&self) -> Result<(), Error> {
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        if !positive(self.margin) {
-            return refuse("the margin must be a number above 0");
-        }
-        if self.updates == 0 || self.evaluations < 2 {
-            return refuse("a run needs at least one update, and at least two readings");
-        }
-        if self.budgets.last() != Some(&1.0)
-            || !self.budgets.iter().copied().all(positive)
-            || !self.budgets.is_sorted_by(|a, b| a < b)
-        {
-            return refuse("the budgets must be shares above 0 that rise to 1");
-        }
-        if self.branches && self.budgets.len() < 2 {
-            return refuse(
-                "branches are the runs of shorter budgets: give these, as in --budgets 1/4,1/2,1",
-            );
-        }
-        if let Some(fault) = self.tuning.as_ref().and_then(Tune::fault) {
-            return refuse(fault);
-        }
-        if let BoundsSource::Given { base_lr, max_lr } = self.bounds
-            && !(base_lr >= 0.0 && base_lr <= max_lr && positive(max_lr))
-        {
-            return refuse("the bounds must be 0 <= base_lr <= max_lr, and max_lr above 0");
-        }
-        Ok(())
-    }
 }
 
 /// Runs of an arm of the same length.
@@ -368,10 +254,6 @@ pub(super) struct Runs<'a> {
     pub(super) fraction: f64,
     pub(super) count: u64,
     pub(super) is_final: bool,
-}
-
-fn refuse<T>(reason: &'static str) -> Result<T, Error> {
-    Err(Error::BadPlan { reason })
 }
 
 /// The updates after which every arm is evaluated: each multiple of a number of updates, and the

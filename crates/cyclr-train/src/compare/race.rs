@@ -75,8 +75,12 @@ impl Plan {
     }
 
     /// Why the race does not fit the seeds, if it does not.
-    pub(super) fn race_fault(&self) -> Option<&'static str> {
-        let fits = self.looks().last() == Some(&self.seeds.len());
-        (!fits).then_some("a race needs as many seeds as it has at most: give that many, or none")
+    pub(super) fn race_fault(&self) -> Option<String> {
+        let (most, seeds) = (self.looks().last().copied(), self.seeds.len());
+        most.filter(|&most| most != seeds).map(|most| {
+            format!(
+                "a race of at most {most} needs as many seeds, and there are {seeds}: give that many, or none"
+            )
+        })
     }
 }

@@ -148,6 +148,12 @@ impl Written {
                 )));
             }
         };
+        if let Some(key) = self.key_of_tuning().filter(|_| !tuned) {
+            return Err(bad(format!(
+                "{}: `{key}` is about tuning, and no arm is tuned: leave it out, or let an arm be tuned",
+                self.name
+            )));
+        }
         let tune = usual.tuning.map(|usual| Tune {
             multiples: self.multiples.unwrap_or(usual.multiples),
             seeds: self.tuning_seeds.unwrap_or(usual.seeds),
@@ -167,7 +173,8 @@ impl Written {
         Ok(Part {
             plan: Plan {
                 title: self.title.unwrap_or_else(|| self.name.clone()),
-                reference: place_of(&self.reference, &self.arm)?,
+                reference: place_of(&self.reference, &self.arm)
+                    .map_err(|error| bad(format!("{}: {error}", self.name)))?,
                 arms: self.arm,
                 seeds: self.seeds.unwrap_or(seeds),
                 added_seeds: Vec::new(),
@@ -183,6 +190,20 @@ impl Written {
             name: self.name,
             train: over(train, self.train),
         })
+    }
+}
+
+impl Written {
+    /// A key that says how arms are tuned, if there is one.
+    fn key_of_tuning(&self) -> Option<&'static str> {
+        [
+            ("multiples", self.multiples.is_some()),
+            ("tuning_seeds", self.tuning_seeds.is_some()),
+            ("rungs", self.rungs.is_some()),
+            ("rounds", self.rounds.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(key, is_there)| is_there.then_some(key))
     }
 }
 
@@ -348,6 +369,10 @@ mod tests {
             ("", "title"),
             ("title = 1", "string"),
             ("title = \"x\"\ncomparison = []\nseed = 3", "seed"),
+            (
+                &TABLE_1.replace("updates = 70000", "updates = 70000\nrungs = [0.5, 1.0]"),
+                "`rungs` is about tuning",
+            ),
             (&DEMO.replace("\"demo\"", "\"../demo\""), "letters, digits"),
             (&DEMO.replace("updates = 1280", "updates = -1"), "updates"),
         ] {

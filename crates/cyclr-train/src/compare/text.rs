@@ -281,16 +281,19 @@ impl Text<'_> {
                 texts(&tune.seeds),
                 texts(&tune.rungs)
             ));
+            if plan.budgets.len() > 1 {
+                limits.push(String::from(
+                    "An arm has one peak rate at every budget, which may not be its best at budgets other than those of \
+                     the tuning.",
+                ));
+            }
         }
-        if plan.budgets.len() > 1 {
-            limits.push(String::from(
-                "Peak rates were tuned at the longest budget only, so at the shorter ones they may not be each arm's \
-                 best.",
-            ));
-        }
+        let (updates, up_to) = match plan.longest() {
+            (updates, false) => (updates, ""),
+            (updates, true) => (updates, "up to "),
+        };
         limits.push(format!(
-            "It is one net, one data set and {} updates. Elsewhere the order may differ.",
-            plan.updates
+            "It is one net, one data set and {up_to}{updates} updates. Elsewhere the order may differ."
         ));
         limits
     }

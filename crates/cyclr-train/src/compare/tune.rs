@@ -9,6 +9,7 @@ use cyclr::trainer::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::Arm;
+use super::plan::listed;
 use super::record::{Trial, Tuning};
 
 /// The one tuned number, the peak rate: the same search for every arm, on the same seeds.
@@ -97,7 +98,7 @@ impl Tune {
     }
 
     /// Why it means nothing, if it does not.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub(super) fn fault(&self) -> Option<String> {
         let rise = |numbers: &[f64]| {
             let positive = |x: f64| x.is_finite() && x > 0.0;
             !numbers.is_empty()
@@ -105,16 +106,24 @@ impl Tune {
                 && numbers.is_sorted_by(|a, b| a < b)
         };
         if !rise(&self.multiples) {
-            return Some("the multiples must be numbers above 0 that rise");
+            return Some(format!(
+                "the multiples are {}: they must be numbers above 0 that rise",
+                listed(&self.multiples)
+            ));
         }
         if !rise(&self.rungs) || self.rungs.iter().any(|&rung| rung > 1.0) {
-            return Some("the rungs must be shares of the budget above 0 that rise, at most 1");
+            return Some(format!(
+                "the rungs are {}: they must be shares of the budget above 0 that rise, at most 1",
+                listed(&self.rungs)
+            ));
         }
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
-        if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return Some("the tuning seeds must be at least one, and each another");
-        }
-        None
+        (seeds.is_empty() || seeds.len() < self.seeds.len()).then(|| {
+            format!(
+                "the tuning seeds are {:?}: they must be at least one, and each another",
+                self.seeds
+            )
+        })
     }
 }
 

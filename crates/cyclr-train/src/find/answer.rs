@@ -109,7 +109,9 @@ impl AnswerRecord {
         weight_decay: Option<f64>,
         run: Option<&Horizon>,
     ) -> Result<Self, Error> {
-        let made = swept.curves.iter().map(|curve| curve.points.len() as u64);
+        // Of held-out data there are fewer points than updates.
+        let last = swept.curves.iter().filter_map(|curve| curve.points.last());
+        let made = last.map(|point| point.update + 1);
         let reading = &swept.reading;
         let record = Self::new(ReadFrom::Sweeps, reading.answer, reading, run)?;
         Ok(record.with(made.sum(), weight_decay))

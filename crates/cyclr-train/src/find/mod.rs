@@ -37,6 +37,7 @@ mod kept;
 mod probe;
 mod ramp;
 mod recorded;
+mod refuse;
 mod runs;
 mod sweep;
 mod sweeps;
@@ -48,6 +49,7 @@ pub use probe::train_probe;
 use probe::{check_probes, train_probe_and_first};
 pub use ramp::{Ramp, Shape};
 pub use recorded::{Recorded, RecordedError, Smoothed, copies, read_recorded};
+use refuse::{check_obeyed, check_seed};
 use runs::Runs;
 pub use sweep::{Measure, range_test_in_place};
 pub use sweeps::{SweepTest, Swept, sweep_test};
@@ -113,7 +115,7 @@ impl RangeTest {
     /// Refuses a test that could not be made of what has these facts, before any of it is.
     ///
     /// # Errors
-    /// [`Error::BadSweep`] if there are too few updates; [`Error::NotObeyed`] if the trainer does
+    /// [`Error::BadSweep`] if there are too few updates, or no seeds after its own; [`Error::NotObeyed`] if the trainer does
     /// not obey weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         refuse_for_whole_runs(
@@ -122,6 +124,7 @@ impl RangeTest {
             "give `compare` the bounds (--bounds LO..HI, --from FILE) or whole specs, and `train` a --policy",
         )?;
         check_obeyed(self.weight_decay, info)?;
+        check_seed(self.seed, Allowance::MOST_SEEDS)?;
         if self.updates < Allowance::FEWEST_UPDATES {
             return Err(Error::BadSweep {
                 reason: format!(
@@ -133,15 +136,6 @@ impl RangeTest {
         }
         Ok(())
     }
-}
-
-fn check_obeyed(weight_decay: Option<f64>, info: &TrainerInfo) -> Result<(), Error> {
-    if weight_decay.is_some() && !info.weight_decay {
-        return Err(Error::NotObeyed {
-            what: "weight decay",
-        });
-    }
-    Ok(())
 }
 
 /// What happens during a range test.

@@ -5,6 +5,7 @@ use std::path::Path;
 use cyclr::range::{Rule, SweepReading, read_bounds};
 use cyclr::trainer::{Known, TrainerFactory, TrainerInfo};
 
+use super::refuse::{check_obeyed, check_seed};
 use super::{Curve, CurvePoint, FindEvent, Measure, Ramp, sweep};
 use crate::obeyed::Beginning;
 use crate::parallel::all_side_by_side;
@@ -51,12 +52,13 @@ impl SweepTest {
     /// Refuses a test that could not be made of what has these facts, before any of it is.
     ///
     /// # Errors
-    /// [`Error::BadSweep`] if there are no repeats; [`Error::Undecidable`] if the validation split
+    /// [`Error::BadSweep`] if there are no repeats, or no seeds for them; [`Error::Undecidable`] if the validation split
     /// is to be measured and there is none; [`Error::NotObeyed`] if the trainer does not obey
     /// weight decay.
     pub fn check(&self, info: &TrainerInfo) -> Result<(), Error> {
         sweep::check_measure(info, self.measure)?;
-        super::check_obeyed(self.weight_decay, info)?;
+        check_obeyed(self.weight_decay, info)?;
+        check_seed(self.seed, u64::from(self.repeats))?;
         if self.repeats == 0 {
             return Err(Error::BadSweep {
                 reason: "it has no repeats: give at least 1".into(),

@@ -10,17 +10,15 @@ use crate::verdict::unseen;
 pub(super) struct Columns {
     pub(super) task: Option<usize>,
     pub(super) seed: Option<usize>,
+    /// The names of figures, of which one is asked for, in a table of several.
+    pub(super) figure: Option<usize>,
     pub(super) shape: Shape,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A row a value. `figure` is a column of figures' names, of which one is asked for.
-    Long {
-        arm: usize,
-        value: usize,
-        figure: Option<usize>,
-    },
+    /// A row a value.
+    Long { arm: usize, value: usize },
     /// A row a seed, and a column an arm.
     ArmColumns(Vec<usize>),
     /// A row an arm, and a column a seed.
@@ -151,10 +149,8 @@ impl Columns {
         let seed = one("seed", SEED)?;
         let arm = one("arm", ARM)?;
         let figure = one("name of the figure", FIGURE)?;
-        let asked_for = asked.map(plain_name);
-        let asked_for = names
-            .iter()
-            .position(|name| Some(name) == asked_for.as_ref());
+        let asked_for = asked.map(|asked| named(file, &names, asked));
+        let asked_for = asked_for.transpose()?.flatten();
         let known = [task, seed, arm, figure];
         // What is left: no index of pandas, which has no name.
         let others: Vec<usize> = (0..names.len())
@@ -170,16 +166,37 @@ impl Columns {
             return Err(file.bad_columns(&problem));
         }
         let shape = match (arm, asked_for) {
-            (Some(arm), Some(value)) => Shape::Long {
-                arm,
-                value,
-                figure: None,
-            },
-            (Some(arm), None) => in_rows(file, &names, (arm, seed, figure), &others, asked)?,
+            (Some(arm), Some(value)) => Shape::Long { arm, value },
+            (Some(arm), None) => in_rows(file, &names, (arm, seed), &others, asked)?,
             (None, None) if others.len() > 1 => Shape::ArmColumns(others),
             (None, _) => return Err(file.bad_columns("none is the arm; name it `arm`")),
         };
-        Ok(Self { task, seed, shape })
+        Ok(Self {
+            task,
+            seed,
+            // A column of the name that is asked for has that figure alone.
+            figure: figure.filter(|_| asked_for.is_none()),
+            shape,
+        })
+    }
+}
+
+/// The column that is called so as it stands, or else in another case or spelling.
+fn named(file: &TableFile, names: &[String], asked: &str) -> Result<Option<usize>, TableError> {
+    let exact = file.names().iter();
+    let exact = exact
+        .map(|name| name.trim())
+        .position(|name| name == asked.trim());
+    let plain = plain_name(asked);
+    let alike = |&n: &usize| names[n] == plain && !plain.is_empty();
+    let alike: Vec<usize> = (0..names.len()).filter(alike).collect();
+    match (exact, &alike[..]) {
+        (None, [first, second, ..]) => Err(file.bad_columns(&format!(
+            "`{}` and `{}` could both be `{asked}`; write the name as it stands",
+            file.names()[*first],
+            file.names()[*second]
+        ))),
+        (exact, alike) => Ok(exact.or(alike.first().copied())),
     }
 }
 
@@ -187,7 +204,7 @@ impl Columns {
 fn in_rows(
     file: &TableFile,
     names: &[String],
-    (arm, seed, figure): (usize, Option<usize>, Option<usize>),
+    (arm, seed): (usize, Option<usize>),
     others: &[usize],
     asked: Option<&str>,
 ) -> Result<Shape, TableError> {
@@ -205,7 +222,7 @@ fn in_rows(
             let problem = format!("none is `{asked}`; name one with --metric");
             return Err(file.bad_columns(&problem));
         };
-        return Ok(Shape::Long { arm, value, figure });
+        return Ok(Shape::Long { arm, value });
     }
     let value = match (&find(names, VALUE)[..], others) {
         ([only], _) | ([], [only]) => *only,
@@ -218,7 +235,7 @@ fn in_rows(
             )));
         }
     };
-    Ok(Shape::Long { arm, value, figure })
+    Ok(Shape::Long { arm, value })
 }
 
 /// The columns with the most telling of the known names.

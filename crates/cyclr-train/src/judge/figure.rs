@@ -81,6 +81,18 @@ const HIGHER: [&str; 25] = [
     "top5",
 ];
 
+/// Words that turn the meaning of another one round, as in scikit-learn's `neg_log_loss`.
+const TURNED: [&str; 8] = [
+    "neg",
+    "negative",
+    "minus",
+    "inverse",
+    "reduction",
+    "decrease",
+    "drop",
+    "improvement",
+];
+
 impl Figure {
     /// The objective that the values are of, the name of whose column is known or not.
     pub(super) fn objective(&self, column: Option<&str>) -> Result<Objective, JudgeError> {
@@ -91,11 +103,11 @@ impl Figure {
         };
         let name = self.name.as_deref().or(column);
         let name = String::from(name.unwrap_or(usual));
-        let direction = match self.direction.or_else(|| direction_of(&name)) {
-            Some(direction) => direction,
-            // Only accuracies and error rates have such a unit, and these say what they are.
-            None if self.fraction.is_some() => Direction::Higher,
-            None => {
+        let direction = match (self.direction, &directions_in(&name)[..]) {
+            (Some(direction), _) | (None, &[direction]) => direction,
+            // Of what has such a unit, an error rate says what it is.
+            (None, []) if self.fraction.is_some() => Direction::Higher,
+            (None, _) => {
                 return Err(JudgeError::Asked(format!(
                     "`{name}` does not tell whether more or less of it is better: say --higher or --lower"
                 )));
@@ -149,16 +161,15 @@ pub(super) fn checked_margin(
     }
 }
 
-/// Whether more or less is better, if the name has a word that tells, and none that tells otherwise.
-fn direction_of(name: &str) -> Option<Direction> {
+/// What words of the name say is better: both, if they contradict each other, as in `top1_error`.
+fn directions_in(name: &str) -> Vec<Direction> {
     let name = name.to_lowercase();
     let has = |known: &[&str]| {
         let mut words = name.split(|c: char| !c.is_alphanumeric());
         words.any(|word| known.contains(&word))
     };
-    match (has(&LOWER), has(&HIGHER)) {
-        (true, false) => Some(Direction::Lower),
-        (false, true) => Some(Direction::Higher),
-        _ => None,
-    }
+    let turned = has(&TURNED);
+    let lower = (turned || has(&LOWER)).then_some(Direction::Lower);
+    let higher = (turned || has(&HIGHER)).then_some(Direction::Higher);
+    lower.into_iter().chain(higher).collect()
 }

@@ -95,11 +95,7 @@ impl<'a> Gathered<'a> {
             largest: f64::NEG_INFINITY,
         };
         match &columns.shape {
-            Shape::Long {
-                value,
-                figure: None,
-                ..
-            } => {
+            Shape::Long { value, .. } if columns.figure.is_none() => {
                 let name = &file.names()[*value];
                 let says = !["value", "values", "result", "results"].contains(&&*plain_name(name));
                 gathered.values.figure = says.then(|| name.clone());
@@ -120,14 +116,14 @@ impl<'a> Gathered<'a> {
         let task = self.task(task.transpose()?);
         let seed = self.columns.seed.map(|column| self.text(row, column));
         let seed = seed.transpose()?.map(|seed| same_seed(&seed));
+        if let Some(figure) = self.columns.figure {
+            let name = self.text(row, figure)?;
+            if !self.is_asked(&name)? {
+                return Ok(());
+            }
+        }
         match &self.columns.shape {
-            Shape::Long { arm, value, figure } => {
-                if let Some(figure) = figure {
-                    let name = self.text(row, *figure)?;
-                    if !self.is_asked(&name)? {
-                        return Ok(());
-                    }
-                }
+            Shape::Long { arm, value } => {
                 let arm = self.text(row, *arm)?;
                 let arm = self.arm(&arm);
                 self.value((task, arm), seed, row, *value, false)

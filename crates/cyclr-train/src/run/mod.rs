@@ -30,8 +30,8 @@ pub(crate) use plan::troughs_of;
 pub use plan::{Budget, Plan, Planned, Task};
 pub(crate) use progress::Progress;
 pub(crate) use refuse::{check_average, check_obeyed, refuse_for_whole_runs};
-pub(crate) use resume::go_on_with;
 pub use resume::{Change, resume};
+pub(crate) use resume::{check_same, go_on_with};
 
 /// Trains, and keeps nothing but the outcome.
 ///

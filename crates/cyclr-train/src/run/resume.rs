@@ -74,7 +74,7 @@ fn go_on(
     };
     let mut net = start_in(folder, factory, record.plan.task.seed, Some(updates))?;
     let info = net.info().clone();
-    check_same(&record, &info, folder)?;
+    check_same(&record.plan.info, &info, &folder.join(RunRecord::FILE))?;
     let mut plan = Plan::recorded(&record.plan, &info)?;
     let (mut progress, state) = files.last_checkpoint(watch.observer)?;
     if let Some(state) = state {
@@ -120,8 +120,12 @@ fn of_checkpoint(error: TrainerError, folder: &Path, updates_done: u64) -> Train
     }
 }
 
-fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(), Error> {
-    let was = &record.plan.info;
+/// Refuses a trainer that is not what a record says of it.
+pub(crate) fn check_same(
+    was: &TrainerInfo,
+    info: &TrainerInfo,
+    record: &Path,
+) -> Result<(), Error> {
     // A plan that averages is checked against what the trainer can do now.
     let (averages, ensembles) = (info.averages, info.ensembles);
     if *info
@@ -134,7 +138,7 @@ fn check_same(record: &RunRecord, info: &TrainerInfo, folder: &Path) -> Result<(
         return Ok(());
     }
     Err(Error::OtherTrainer {
-        path: folder.join(RunRecord::FILE),
+        path: record.to_owned(),
         was: described(was),
         is: described(info),
     })

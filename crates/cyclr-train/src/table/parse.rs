@@ -107,9 +107,17 @@ fn from_csv(text: &str) -> Result<Table, String> {
         let record = record.map_err(|error| error.to_string())?;
         let line = blank_lines + record.position().map_or(0, csv::Position::line);
         let cells: Vec<String> = record.iter().map(str::to_owned).collect();
-        let comment = cells[0].starts_with('#') || cells.iter().all(String::is_empty);
+        let hash = cells[0].strip_prefix('#');
+        let comment = hash.is_some() || cells.iter().all(String::is_empty);
         match &names {
             None => names = Some(cells),
+            Some(names) if names.len() == cells.len() && hash.is_some_and(may_be_a_name) => {
+                return Err(format!(
+                    "line {line} begins with `{}`, and so may be a row or a comment: put a space behind the # of a \
+                     comment, or another character before that of a name",
+                    cells[0]
+                ));
+            }
             Some(_) if comment => {}
             Some(names) if names.len() != cells.len() => {
                 return Err(format!(
@@ -138,6 +146,11 @@ fn from_csv(text: &str) -> Result<Table, String> {
         comma(&rows)
     };
     Ok(Table { names, rows, comma })
+}
+
+/// Whether what stands behind a # may be the rest of a name, as in `#1`.
+fn may_be_a_name(rest: &str) -> bool {
+    rest.starts_with(|c: char| !c.is_whitespace() && c != '#')
 }
 
 /// What separates the columns of a header: a tab, a semicolon, a comma, or else spaces. What
@@ -223,9 +236,15 @@ fn from_json(text: &str) -> Result<Table, String> {
 /// The lists of `{"lr": […], "loss": […]}`, or the columns that pandas writes: `{"lr": {"0": …},
 /// …}`. What is no list is no column.
 fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
+    check_keys(columns)?;
     let list = |value: &Value| match value {
         Value::Array(values) => Some(values.iter().map(text_of).collect()),
-        Value::Object(values) => in_order(values),
+        Value::Object(values) => Some(
+            numbered(values)?
+                .into_iter()
+                .map(|(_, text)| text)
+                .collect(),
+        ),
         _ => None,
     };
     let lists: Vec<(&String, Vec<String>)> = columns
@@ -251,12 +270,30 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     })
 }
 
-/// The values of `{"0": …, "1": …}` in the order of their keys, where these are numbers.
-fn in_order(values: &Map<String, Value>) -> Option<Vec<String>> {
+/// Refuses columns of `{"0": …, "1": …}` that have other keys than each other: what stands in a row
+/// together must have the same.
+fn check_keys(columns: &Map<String, Value>) -> Result<(), String> {
+    let keys = |(name, column): (&String, &Value)| {
+        let keys = numbered(column.as_object()?)?.into_iter();
+        Some((name.clone(), keys.map(|(key, _)| key).collect::<Vec<u64>>()))
+    };
+    // What has no such keys is no column of this kind.
+    let keyed: Vec<_> = columns.iter().filter_map(keys).collect();
+    match keyed.windows(2).find(|pair| pair[0].1 != pair[1].1) {
+        Some([(first, _), (second, _)]) => Err(format!(
+            "its columns {first} and {second} have other keys than each other: give every row a value in each, or null"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The values of `{"0": …, "1": …}` with their keys and in the order of these, where they are
+/// numbers.
+fn numbered(values: &Map<String, Value>) -> Option<Vec<(u64, String)>> {
     let number = |(key, value): (&String, &Value)| Some((key.parse::<u64>().ok()?, text_of(value)));
     let mut numbered: Vec<(u64, String)> = values.iter().map(number).collect::<Option<_>>()?;
     numbered.sort_by_key(|(key, _)| *key);
-    Some(numbered.into_iter().map(|(_, text)| text).collect())
+    Some(numbered)
 }
 
 /// A list of objects, one for each update; or of `[wall time, step, value]`, as TensorBoard gives

@@ -26,9 +26,6 @@ pub(super) const PROBES: u64 = 5;
 /// The fewest of them that another seed is of use with.
 pub(super) const FEWEST_AGAIN: u64 = 3;
 
-/// The most seeds: further ones hardly move the answer.
-pub(super) const MOST_SEEDS: u64 = 5;
-
 /// The updates and the examples that a probe should have at least, and the updates that are enough
 /// for any batch.
 const SHORTEST_PROBE: u64 = 40;
@@ -42,6 +39,9 @@ impl Allowance {
         let asked = (fraction * budget as f64) as u64;
         Self::of(asked.max(least_updates(budget, info)), info)
     }
+
+    /// The most seeds of a range test: further ones hardly move the answer.
+    pub const MOST_SEEDS: u64 = 5;
 
     /// The fewest updates of a range test.
     pub const FEWEST_UPDATES: u64 = 100;
@@ -64,7 +64,7 @@ impl Allowance {
     pub fn groups(&self) -> Vec<u64> {
         let mut groups = vec![3, 2];
         let mut left = (self.updates - self.sweep) / self.probe - PROBES;
-        while groups.len() <= MOST_SEEDS as usize && left >= FEWEST_AGAIN {
+        while groups.len() <= Self::MOST_SEEDS as usize && left >= FEWEST_AGAIN {
             let again = if left < PROBES { FEWEST_AGAIN } else { PROBES };
             groups.push(again);
             left -= again;

@@ -1,6 +1,6 @@
 use alloc::{vec, vec::Vec};
 
-use super::allowance::{FEWEST_AGAIN, MOST_SEEDS, PROBES};
+use super::allowance::{FEWEST_AGAIN, PROBES};
 use super::level::Level;
 use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start, Trough};
 
@@ -83,7 +83,7 @@ impl Search {
 
     /// Makes the probes near the best again with other seeds.
     fn repeat<E>(&mut self, train: Trains<'_, E>) -> Result<(), E> {
-        for repeat in 1..MOST_SEEDS {
+        for repeat in 1..Allowance::MOST_SEEDS {
             let near = self.near_the_best(repeat);
             if near.is_empty() {
                 break;

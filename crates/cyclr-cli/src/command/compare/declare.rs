@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use cyclr::stats::Race;
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
@@ -69,6 +70,12 @@ fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
         return Ok(args.bounds);
     };
     let text = read_text(file, "the file that `cyclr find --json` wrote")?;
+    if text.trim_start().starts_with('[') {
+        return Err(Usage::error(format!(
+            "{} has the answers of several tests, as `cyclr find --over` writes them: leave one of them in it",
+            file.display()
+        )));
+    }
     let answer: AnswerRecord = serde_json::from_str(&text).map_err(|error| {
         let file = file.display();
         Usage::error(format!(
@@ -173,6 +180,8 @@ pub(super) fn of_study(
             }
             plan.seeds.truncate(seeds as usize);
         }
+        // Of all comparisons, before the first of them takes its hours.
+        plan.check_declared().with_context(|| part.name.clone())?;
         Ok(Comparison {
             factory: args.factory.of_study(&part.train)?.placed()?,
             plan,

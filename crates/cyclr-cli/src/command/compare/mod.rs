@@ -107,13 +107,22 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     };
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
-    for comparison in of_study(args, file, &out).with_context(of_file)? {
+    let declared = of_study(args, file, &out).with_context(of_file)?;
+    let parts = declared.len();
+    for comparison in declared {
         let begun = manner.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
-        all.push(execute(&comparison, &*factory, Some(begin), &manner)?);
+        let done = execute(&comparison, &*factory, Some(begin), &manner);
+        if done.is_err() && all.len() + 1 < parts {
+            note!(
+                "the study's other comparisons go on with the same command and --out {}",
+                quoted(&out)
+            );
+        }
+        all.push(done?);
     }
-    finish(&all, manner.json)?;
+    unless_unread(finish(&all, manner.json))?;
     let records = all.into_iter().filter_map(|done| match done {
         Done::Finished(record) => Some(*record),
         Done::Planned(_) => None,
@@ -282,7 +291,7 @@ fn announce(
 /// What an interruption may cost where a trainer takes no snapshots.
 fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
     let what = "this trainer cannot be saved: a run that is stopped starts anew, and loses up to";
-    let updates = plan.updates;
+    let (updates, _) = plan.longest();
     if begin.info.whole_runs.is_some() {
         return format!("{what} {updates} updates");
     }

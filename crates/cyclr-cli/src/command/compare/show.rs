@@ -14,7 +14,8 @@ use crate::say::{columns, note, out};
 /// What was declared.
 pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
-    let epochs = plan.updates as f64 / info.updates_per_epoch() as f64;
+    let (longest, _) = plan.longest();
+    let epochs = longest as f64 / info.updates_per_epoch() as f64;
     note!(
         "{}: {}; the reference is {}",
         plan.title,
@@ -40,7 +41,7 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
     note!(
         "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{range_test}{rounds}{race}",
         plan.runs(),
-        plan.updates,
+        longest,
         plan.updates_of_runs()
     );
     if plan.branches {

@@ -13,7 +13,8 @@ use std::sync::Mutex;
 use cyclr::Spec;
 use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
 
-use super::folder::{Begin, Folder, Manifest};
+use super::begin::Begin;
+use super::folder::{Folder, Manifest};
 use super::record::{ArmOutcome, Conclusion, RaceEnd, Range, Record};
 use super::{BoundsSource, Plan, bounds, export, text};
 use crate::find::FindEvent;
@@ -131,7 +132,8 @@ pub struct RunName {
 /// # Errors
 /// [`Error::BadPlan`], [`Error::BadArm`], [`Error::Undecidable`] for a plan that cannot be carried
 /// out; [`Error::OtherPlan`], [`Error::Occupied`], [`Error::Locked`] for a folder that is not this
-/// comparison's or in use; [`Error::SeedNotObeyed`], [`Error::RateNotObeyed`] if the runs show it,
+/// comparison's or in use; [`Error::OtherTrainer`] and [`Error::OtherRun`] if what it was begun with, or a
+/// run in it, is another; [`Error::SeedNotObeyed`], [`Error::RateNotObeyed`] if the runs show it,
 /// [`Error::ObjectiveMissing`]; [`Error::RunsFailed`] if the trainer failed in some runs, which
 /// another call tries again; [`Error::Interrupted`]; those of [`train_in`](crate::train_in) for
 /// the runs.
@@ -146,13 +148,16 @@ pub fn compare(
         observer,
         interrupt,
     } = watch;
-    let info = match &settings.begin {
-        Some(begin) => begin.info.clone(),
-        None => factory.info()?,
+    let (info, own_info) = match &settings.begin {
+        Some(begin) => (begin.info.clone(), begin.own_info()),
+        None => {
+            let info = factory.info()?;
+            (info.clone(), info)
+        }
     };
     plan.check(&info)?;
     if plan.branches && settings.on.is_some() {
-        let reason = "runs that branch off another one are made together with it by one process: leave out --on or --branches";
+        let reason = "runs that branch off another one are made together with it by one process: leave out --on or --branches".into();
         return Err(Error::BadPlan { reason });
     }
     let manifest = Manifest {
@@ -168,6 +173,7 @@ pub fn compare(
         Some(begin) => Ok(begin.clone()),
         None => Begin::measure(factory, manifest.plan.seeds[0]),
     })?;
+    begin.check_same(&own_info, &folder.begin_file())?;
     let objective = begin.info.objective.clone();
     let objective = objective.ok_or(Error::NoObjective)?;
     let comparing = Comparing {

@@ -1,5 +1,6 @@
 //! Runs of a comparison: made side by side, resumed, or read.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::compare::analyse;
 use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::run::{Branch, go_on_with, train_with};
-use crate::store::{Stage, read_events, stage};
+use crate::store::{Stage, bad, read_events, read_run, stage};
 use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, side_by_side};
 
 /// A run to make.
@@ -249,6 +250,7 @@ impl Comparing<'_> {
                 watch,
             ),
             Stage::Unfinished | Stage::Finished => {
+                check_task(&folder, &job.task)?;
                 go_on_with(&folder, self.factory, None, &job.branches, watch)
             }
         }
@@ -289,6 +291,24 @@ impl Comparing<'_> {
             runs: jobs.len(),
         })
     }
+}
+
+/// Refuses a run that was asked to do something else, such as to go on for more updates.
+fn check_task(folder: &Path, wanted: &Task) -> Result<(), Error> {
+    let found = read_run(folder)?.plan.task;
+    // How often it is saved does not show in a run.
+    let wanted = Task {
+        save_every: found.save_every,
+        ..wanted.clone()
+    };
+    // As the record has them.
+    let text = |task: &Task| serde_json::to_string(task).map_err(bad(folder));
+    let (was, is) = (text(&found)?, text(&wanted)?);
+    if was == is {
+        return Ok(());
+    }
+    let path = folder.to_owned();
+    Err(Error::OtherRun { path, was, is })
 }
 
 /// The outcomes in the order of the jobs, if all of them are there.

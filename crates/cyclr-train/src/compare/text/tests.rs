@@ -7,7 +7,7 @@ use cyclr::trainer::{Direction, Metric, Metrics, Objective, TrainerInfo, Unit};
 use cyclr::stats::Race;
 
 use super::super::record::{FinalValues, RaceEnd, RunOutcome, Trial, Tuning};
-use super::super::{Arm, BoundsSource, Plan};
+use super::super::{Arm, BoundsSource, Plan, Tune};
 use super::*;
 use crate::compare::record::ArmOutcome;
 use crate::{Pace, ValidationPoint};
@@ -525,4 +525,27 @@ fn a_race_says_how_many_seeds_it_took_and_why_it_ended() {
         "{:?}",
         open.notes
     );
+}
+
+/// Of peak rates nothing is said where none was tuned.
+#[test]
+fn limits_are_those_of_what_was_done() {
+    let mut record = unjudged(
+        Objective::ACCURACY,
+        &[
+            ("a", "fixed(lr=0.1)", &accuracies(&[80.0, 81.0])),
+            ("b", "linear(lr=0.1)", &accuracies(&[81.0, 82.5])),
+        ],
+    );
+    record.plan.budgets = vec![0.5, 1.0];
+    let of_peaks = |record: &Record| {
+        let limits = conclusion(record).limits.into_iter();
+        limits.filter(|limit| limit.contains("eak rate")).count()
+    };
+    assert_eq!(of_peaks(&record), 0);
+    record.plan.tuning = Some(Tune::default());
+    assert_eq!(of_peaks(&record), 2);
+    record.plan.arms[1].updates = Some(1500);
+    let limits = conclusion(&record).limits.concat();
+    assert!(limits.contains("up to 1500 updates"), "{limits}");
 }

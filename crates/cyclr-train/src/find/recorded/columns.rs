@@ -78,6 +78,7 @@ impl Columns {
             Some(lr) => Some(lr),
             None => one("learning rate", &["lr_of_optimizer"])?,
         };
+        one("figure", &["higher", "lower"])?;
         Ok(Self {
             step: STEP
                 .iter()
