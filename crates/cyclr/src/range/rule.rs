@@ -1,5 +1,5 @@
-/// The constants of the rule that reads bounds from sweeps alone. bench/finder/README.md says how they
-/// were chosen, METHOD.md how good its answers are.
+/// The constants of the rule that reads bounds from sweeps alone. bench/finder/README.md says how
+/// they were chosen, METHOD.md how good the answers are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
     /// How far the local regression reaches to each side, in ln rate.
