@@ -75,7 +75,7 @@ fn same_but_cheaper(train: &str, command: &[&str], models: bool) {
     assert!(!err.contains("branches"), "{err}");
     let (mut found, err) = compare(branched.path(), true, train, command);
     assert!(
-        err.contains("fixed 20, wsd 17, linear is trained anew at every budget"),
+        err.contains("fixed 20, wsd 17, linear none"),
         "{err}"
     );
     let shared =

@@ -133,7 +133,7 @@ fn settings_out_of_their_range_are_refused() {
         ("find --plan --batch 99999", "from 1 to 8000"),
         (
             "train --policy Cargo.toml",
-            "no `winner.toml` of a comparison",
+            "not a comparison's `winner.toml`",
         ),
     ] {
         refused(line, words);

@@ -59,7 +59,7 @@ fn models(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if there.is_empty() {
         let (run, missing) = (run.display(), &names[0]);
         return Err(Usage::error(format!(
-            "{run} has no {missing}: a run of the embedded engine leaves it when it ends (cyclr resume {run})"
+            "{run} has no {missing}: a run of the embedded engine writes it at its end (cyclr resume {run})"
         )));
     }
     if average.is_some() {
@@ -106,7 +106,7 @@ fn check_alike(predictors: &[Predictor], run: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Usage::error(format!(
-        "the models of the ensemble in {} have other classes or images than each other: they are not of one run",
+        "the models of the ensemble in {} differ in their classes or image sizes: they are not from one run",
         run.display()
     )))
 }
