@@ -38,9 +38,7 @@ pub(super) fn bounds(text: &str) -> Result<(f64, f64), String> {
     let pair = text.split_once("..");
     let (low, high) = pair
         .and_then(|(low, high)| number(low).zip(number(high)))
-        .ok_or_else(|| {
-            format!("`{text}` is not LO..HI: write bounds as in 0.001..0.02")
-        })?;
+        .ok_or_else(|| format!("`{text}` is not LO..HI: write bounds as in 0.001..0.02"))?;
     if low > 0.0 && low < high && high.is_finite() {
         Ok((low, high))
     } else {

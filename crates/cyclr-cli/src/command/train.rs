@@ -236,7 +236,9 @@ pub(crate) fn resumable(
     match error {
         cyclr_train::Error::Interrupted { .. } => note!("to resume: cyclr resume {folder}"),
         cyclr_train::Error::RunsFailed { .. } => {
-            note!("the finished runs are kept; to try the failed ones again: cyclr resume {folder}");
+            note!(
+                "the finished runs are kept; to try the failed ones again: cyclr resume {folder}"
+            );
         }
         _ => {}
     }

@@ -289,11 +289,13 @@ impl Plan {
             return refuse("a comparison needs at least two arms");
         }
         if self.reference >= self.arms.len() {
-            return refuse("the reference is none of the arms: give its place among them, from 0");
+            return refuse(
+                "the reference is not one of the arms: give its place among them, from 0",
+            );
         }
         if labels.iter().any(|label| unseen(label).is_some()) {
             return refuse(
-                "an arm's label has control characters, or others that are not seen or turn its text around: leave them out",
+                "an arm's label has control characters, or others that are invisible or reverse the text: leave them out",
             );
         }
         let tuned = self.arms.iter().any(|arm| arm.tuned);
@@ -313,19 +315,19 @@ impl Plan {
     fn check_seeds(&self) -> Result<(), Error> {
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return refuse("the seeds must be at least one, and each another");
+            return refuse("give at least one seed, and none twice");
         }
         if let Some(fault) = self.race_fault() {
             return refuse(fault);
         }
         if self.added_seeds.iter().any(|seed| !seeds.contains(seed)) {
-            return refuse("every added seed must stand among the seeds");
+            return refuse("every added seed must be one of the seeds");
         }
         if let Some(tune) = &self.tuning
             && tune.seeds.iter().any(|seed| seeds.contains(seed))
         {
             return refuse(
-                "a tuning seed must be none of the final ones: what is tuned on a seed looks better there",
+                "a tuning seed must not be a final one: what is tuned on a seed looks better there",
             );
         }
         Ok(())
@@ -337,13 +339,15 @@ impl Plan {
             return refuse("the margin must be a number above 0");
         }
         if self.updates == 0 || self.evaluations < 2 {
-            return refuse("a run needs at least one update, and at least two readings");
+            return refuse("a run needs at least one update, and at least two evaluations");
         }
         if self.budgets.last() != Some(&1.0)
             || !self.budgets.iter().copied().all(positive)
             || !self.budgets.is_sorted_by(|a, b| a < b)
         {
-            return refuse("the budgets must be shares above 0 that rise to 1");
+            return refuse(
+                "the budgets must be fractions above 0, in rising order, and the last must be 1",
+            );
         }
         if self.branches && self.budgets.len() < 2 {
             return refuse(

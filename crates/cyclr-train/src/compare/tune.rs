@@ -105,14 +105,16 @@ impl Tune {
                 && numbers.is_sorted_by(|a, b| a < b)
         };
         if !rise(&self.multiples) {
-            return Some("the multiples must be numbers above 0 that rise");
+            return Some("the multiples must be numbers above 0, in rising order");
         }
         if !rise(&self.rungs) || self.rungs.iter().any(|&rung| rung > 1.0) {
-            return Some("the rungs must be shares of the budget above 0 that rise, at most 1");
+            return Some(
+                "the rungs must be fractions of the budget above 0, in rising order, at most 1",
+            );
         }
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return Some("the tuning seeds must be at least one, and each another");
+            return Some("give at least one tuning seed, and none twice");
         }
         None
     }
