@@ -253,7 +253,7 @@ class Attached(_attach.Attached):
 
     def _deny_snapshots(self, why: str) -> None:
         if rank() == 0:
-            print(f"cyclr: {why}: a run that is stopped starts anew", file=sys.stderr)
+            print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
         self._info = replace(self._info, snapshots=False)
 
     def _unsafe(self) -> Optional[str]:

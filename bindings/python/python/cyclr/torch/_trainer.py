@@ -342,7 +342,7 @@ def _resumable(build: Build) -> Build:
         if isinstance(trainer, Trainer) and (lack := trainer.lack()) is not None:
             trainer._info = replace(trainer.info, snapshots=False)
             if rank() == 0:
-                print(f"cyclr: {lack}: a run that is stopped starts anew", file=sys.stderr)
+                print(f"cyclr: {lack}: a run that is stopped starts over", file=sys.stderr)
         return trainer
 
     return built
