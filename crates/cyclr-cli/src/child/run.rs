@@ -32,8 +32,9 @@ const TO_END_UNASKED: Duration = Duration::from_secs(10);
 const HINT_AFTER: Duration = Duration::from_secs(10);
 
 /// What a script needs that knows nothing of cyclr.
-const HINT: &str = "run a PyTorch script unchanged with `-- cyclr drive train.py`; in any Python script call \
-     cyclr.attach or cyclr.serve; another program follows docs/protocol.md, or runs unchanged with --wrap";
+const HINT: &str = "run a PyTorch script unchanged with `-- cyclr drive train.py` (of cyclr's Python package); in any \
+     Python script call cyclr.attach or cyclr.serve; another program follows docs/protocol.md, or runs unchanged \
+     with --wrap";
 
 /// How long the last words of a dead child are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -92,7 +92,7 @@ def attach(
             factors of their groups.
         train: The loader of the training batches.
         model: The model, or all models that are trained. Without it, a run that is stopped starts
-            anew.
+            over.
         evaluate: Measures ``"validation"`` or ``"test"``. It returns a mapping with ``loss``,
             ``correct`` and ``count``, the objective's value, or a list of `cyclr.Metric`. The
             model is in evaluation mode, without gradients.
