@@ -238,12 +238,14 @@ fn announce(
     let pace = Pace::of_updates(factory, 0, tests.at_once())?;
     let seconds = in_all(tests.seconds(&info, &pace));
     let (usual, longer) = (tests.usual(&info), tests.longer(&info));
-    let most = match cost + longer {
-        most if most > usual => format!("; at most {most} if the net learns slowly"),
-        _ => String::new(),
+    let most = cost + longer;
+    let limit = if most > usual {
+        format!("; at most {most} if the net learns slowly")
+    } else {
+        String::new()
     };
     note!(
-        "range test for {budget} updates: {usual} updates ({:.1} %), predicted time {}{most}",
+        "range test for {budget} updates: {usual} updates ({:.1} %), predicted time {}{limit}",
         100.0 * usual as f64 / budget as f64,
         words(seconds)
     );
