@@ -9,6 +9,7 @@ use cyclr::{
 use serde_json::json;
 
 use crate::args::{AdviseArgs, spec};
+use crate::chart::rate;
 use crate::exit::Usage;
 use crate::say::out;
 
@@ -48,7 +49,9 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
     print_cycles(&cycles, &run)?;
     if let (Some((low, high)), Some(max)) = (base, args.max) {
         out!(
-            "base_lr   {low} to {high}, a rule of thumb for max_lr {max}; cyclr find measures it"
+            "base_lr   {} to {}, a rule of thumb for max_lr {max}; cyclr find measures it",
+            rate(low),
+            rate(high)
         )?;
     }
     if let Some(equivalent) = equivalent {
