@@ -298,11 +298,11 @@ fn a_node_that_differs_is_refused() {
     for (prelude, said) in [
         (
             r#"sed -i 's/"cyclr": "[^"]*"/"cyclr": "0.0.7"/' "$dir/work.json""#,
-            "the comparison is made by cyclr 0.0.7: install the same",
+            "the comparison was started by cyclr 0.0.7: install the same",
         ),
         (
             r#"sed -i 's/"level": "[^"]*"/"level": "abacus"/' "$dir/work.json""#,
-            "the comparison is made at abacus",
+            "the comparison was started at abacus",
         ),
         ("mv weights gone", "weights"),
     ] {

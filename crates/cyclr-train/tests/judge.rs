@@ -541,7 +541,7 @@ fn bad_values_are_refused_with_line_and_column() {
         (
             "arm,seed,acc\na,1,84.2\n",
             &fraction,
-            "line 2, column `acc`: 84.2 is no fraction",
+            "line 2, column `acc`: 84.2 is not a fraction",
         ),
         (
             "arm,seed,acc\na,1,101\n",

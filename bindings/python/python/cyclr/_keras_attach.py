@@ -124,7 +124,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         x: Any = self._fit.get("x")
         if examples is None:
             if not hasattr(x, "shape"):
-                raise CyclrError(f"x is a {type(x).__name__} and no array: say Attach(examples=..., batch=...)")
+                raise CyclrError(f"x is a {type(x).__name__} and not an array: give Attach(examples=..., batch=...)")
             examples = int(x.shape[0])
         return examples, batch or (self._fit.get("batch_size") or 32) * self._accumulate
 
