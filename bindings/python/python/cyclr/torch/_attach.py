@@ -98,7 +98,7 @@ def attach(
             model is in evaluation mode, without gradients.
         validation: The loader of the split that decides, or how many examples it has.
         test: The same of the split that is read once. If one of the two is missing, or both are
-            the same data, the one that there is is halved; ``attached.held_out[split]`` has the
+            the same data, the only one is halved; ``attached.held_out[split]`` has the
             halves.
         objective: What decides, and whether ``"higher"`` or ``"lower"`` is better, as in
             ``("accuracy", "higher")``.
