@@ -414,7 +414,7 @@ def test_each_part_is_put_back_by_itself_and_the_failure_raised_afterwards(monke
         raise OSError("the loader is broken")
 
     monkeypatch.setattr(_state, "restore_order", fail)
-    with pytest.raises(ValueError, match="not all is put back: the scaler is broken; the loader is broken"):
+    with pytest.raises(ValueError, match="not everything was restored: the scaler is broken; the loader is broken"):
         cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), scaler=BrokenScaler(), **SWEEP)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
     assert optimizer.param_groups[0]["lr"] == 0.01 and not optimizer.state

@@ -84,7 +84,7 @@ def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path,
         driver.process.kill()
         driver.process.wait()
     log = (tmp_path / "log").read_text()
-    assert (said or "") in log and ("starts anew" in log) == (said is not None)
+    assert (said or "") in log and ("starts over" in log) == (said is not None)
 
 
 @pytest.mark.skipif("CYCLR_CI_INTEGRATIONS" not in os.environ, reason="CYCLR_CI_INTEGRATIONS is not set")

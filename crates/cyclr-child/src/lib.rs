@@ -1,5 +1,5 @@
-//! A training loop of your own in Rust under `cyclr`: the loop stays as it is, and asks for the
-//! rate of each update.
+//! Your own training loop in Rust under `cyclr`: the loop stays as it is, and asks for the rate of
+//! each update.
 //!
 //! ```
 //! use cyclr::trainer::{Evaluation, Metric, Metrics, Split, TrainerInfo};
@@ -18,7 +18,7 @@
 //!     }
 //! }
 //!
-//! let run = begin(3)?; // The run's seed under cyclr; 3 where nobody drives the program.
+//! let run = begin(3)?; // The run's seed under cyclr; 3 if the program runs alone.
 //! let mut net = Net { weight: run.seed as f64 };
 //! let info = TrainerInfo { validation: 200, test: 200, ..TrainerInfo::new(1000, 20) };
 //! let alone = "triangular2(base=0.01, max=0.1, step=100)".parse::<Spec>()?;
@@ -34,7 +34,7 @@
 //! ```
 //!
 //! `cyclr compare --budget 1000 -- target/release/mine` compares policies on it. The rules of the
-//! protocol hold: `docs/protocol.md`. Of Unix alone.
+//! protocol apply: `docs/protocol.md`. Only for Unix.
 #![cfg(unix)]
 
 mod connection;
@@ -51,8 +51,8 @@ use serde_json::{Value, json};
 use connection::Connection;
 use requests::{Call, Request, evaluated, initialized, updated};
 
-/// The environment by which cyclr is found. A process that the program starts should not inherit
-/// it: [`std::process::Command::env_remove`].
+/// The environment variables by which the program finds cyclr. Processes that it starts should not
+/// inherit them: [`std::process::Command::env_remove`].
 pub const VARIABLES: [&str; 3] = ["CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"];
 
 /// The code of an error that is none of the protocol's own.
@@ -61,14 +61,14 @@ const NO_METHOD: i64 = -32601;
 
 /// What a model can do besides being trained.
 pub trait Trained {
-    /// Measures a whole split, and leaves no trace in the training.
+    /// Evaluates on a whole split, and leaves no trace in the training.
     ///
     /// # Errors
-    /// Why it could not be measured.
+    /// Why the evaluation failed.
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, String>;
 
-    /// All that later updates depend on: weights, optimizer, random numbers, the place in the
-    /// data. It is asked for if the info says `snapshots`.
+    /// Everything that later updates depend on: weights, optimizer, random numbers, the place in the
+    /// data. It is only called if the info has `snapshots`.
     ///
     /// # Errors
     /// Why there is no state.
@@ -79,7 +79,7 @@ pub trait Trained {
     /// Goes on from what `state` returned, in this process or another.
     ///
     /// # Errors
-    /// Why it cannot; nothing was changed then.
+    /// Why it cannot; nothing may have changed then.
     fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let _ = state;
         Err("this program has no states".into())
@@ -102,11 +102,11 @@ pub struct Run {
     driven: Option<(Connection, u64)>,
 }
 
-/// Says which run this is: call it before the model is made. Where no cyclr drives the program,
+/// Returns which run this is: call it before the model is made. If cyclr does not drive the program,
 /// the seed is `seed`.
 ///
 /// # Errors
-/// [`Error`] if a cyclr has started the program and is not reached.
+/// [`Error`] if cyclr has started the program and cannot be reached.
 pub fn begin(seed: u64) -> Result<Run, Error> {
     let Some(mut connection) = Connection::open()? else {
         return Ok(Run {
@@ -143,10 +143,11 @@ pub fn begin(seed: u64) -> Result<Run, Error> {
 }
 
 impl Run {
-    /// Says what is trained. Alone, the loop follows `otherwise`, and makes its updates.
+    /// Tells cyclr what is trained. Without cyclr the loop follows `otherwise`, for its number of
+    /// updates.
     ///
     /// # Errors
-    /// [`Error`] if the info is impossible, or cyclr is gone.
+    /// [`Error`] if the info is impossible, or cyclr has ended.
     pub fn attach(self, info: TrainerInfo, otherwise: Schedule) -> Result<Attached, Error> {
         let info = info.checked().map_err(|error| Error::Impossible {
             reason: error.to_string(),
@@ -184,15 +185,15 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Whether a cyclr drives the program.
+    /// Whether cyclr drives the program.
     pub const fn is_driven(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// What the next update uses; `None` at the end. Requests are answered here, by `model`.
+    /// What the next update uses; `None` at the end. Requests are answered here, with `model`.
     ///
     /// # Errors
-    /// [`Error`] if cyclr is gone, or [`Attached::made`] was not called once for each update.
+    /// [`Error`] if cyclr has ended, or [`Attached::made`] was not called once for each update.
     pub fn next(&mut self, model: &mut impl Trained) -> Result<Option<Hyper>, Error> {
         if self.given != self.updates_done {
             return Err(Error::NotOnce {
@@ -305,7 +306,7 @@ pub enum Error {
         /// The updates that [`Attached::next`] gave out.
         updates: u64,
     },
-    /// A message is no request.
+    /// A message is not a request.
     #[error("`{line}` is no request: {reason}")]
     NoRequest {
         /// The message.

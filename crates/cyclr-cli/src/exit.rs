@@ -30,7 +30,7 @@ pub(crate) struct NoReliableAnswer;
 
 impl fmt::Display for NoReliableAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no reliable answer")
+        f.write_str("no reliable answer")
     }
 }
 

@@ -46,7 +46,7 @@ impl Files {
             match content(path) {
                 Ok(is) if is == *was => None,
                 Ok(is) => Some(format!(
-                    "{name} is not what it was when this began ({was} then, {is} now)"
+                    "{name} has changed since the run began ({was} then, {is} now)"
                 )),
                 Err(error) => Some(format!("{error:#}")),
             }

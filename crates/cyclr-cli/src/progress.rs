@@ -30,7 +30,7 @@ pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
             std::process::exit(130);
         }
         asked.request();
-        note!("\nstopping; once more to stop at once");
+        note!("\nstopping; press Ctrl-C again to stop at once");
     })?;
     Ok(interrupt)
 }
@@ -139,7 +139,7 @@ impl Progress {
                 seconds_per_update,
                 updates,
             } => self.say(&format!(
-                "{seconds:.0} s are {updates} updates of {} ms each",
+                "{seconds:.0} s are {updates} updates of {} ms",
                 readable(1e3 * seconds_per_update, 3)
             )),
             Event::Adjusted { budget, end } => {
@@ -154,7 +154,7 @@ impl Progress {
                 ..
             } => self.whole.started(*updates_done, *end, *updates_per_epoch),
             Event::Damaged { file, reason } => self.say(&format!(
-                "{} is damaged ({reason}): the one before it is taken",
+                "{} is damaged ({reason}): the one before it is used",
                 file.display()
             )),
             Event::Updated {
@@ -196,7 +196,7 @@ impl Progress {
             FindEvent::SweepBegan { ramp, repeats } => {
                 self.repeats.clear();
                 self.say(&format!(
-                    "{repeats} × {} updates, the rate rising from {} to {} ({})",
+                    "sweep of {repeats} × {} updates, rate from {} to {} ({})",
                     ramp.updates(),
                     rate(ramp.from()),
                     rate(ramp.to()),
@@ -224,7 +224,7 @@ impl Progress {
                     (None, None) => String::from("diverged"),
                 };
                 let (lr, made) = (rate(result.probe.lr), result.made);
-                self.say(&format!("probe of {made} updates at {lr}: {end}"));
+                self.say(&format!("probe of {made} updates at rate {lr}: {end}"));
             }
             _ => {}
         }

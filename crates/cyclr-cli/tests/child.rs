@@ -554,10 +554,7 @@ fn a_child_that_fails_says_why() {
         ),
         ("fifo", ["is no regular file", "`state`"]),
         ("shutdown", ["signal: 11", "`shutdown`"]),
-        (
-            "stay",
-            ["has not ended within 1 s of `shutdown`", "staying"],
-        ),
+        ("stay", ["had not ended 1 s after `shutdown`", "staying"]),
     ] {
         let place = Place::new();
         let timeout = if ["hang", "stay", "stopped"].contains(&wrong) {

@@ -268,7 +268,7 @@ fn a_launcher_that_does_nothing_is_called_once() {
     fs::remove_file(place.path("rounds")).unwrap();
     let (code, err) = place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
     assert_eq!((code, place.rounds()), (Some(1), 2), "{err}");
-    assert!(err.contains("none of these 4 got further"), "{err}");
+    assert!(err.contains("none of these 4 made progress"), "{err}");
     assert!(err.contains(FIRST), "{err}");
     // Somebody else can end it.
     place.done("resume x");
@@ -298,11 +298,11 @@ fn a_node_that_differs_is_refused() {
     for (prelude, said) in [
         (
             r#"sed -i 's/"cyclr": "[^"]*"/"cyclr": "0.0.7"/' "$dir/work.json""#,
-            "the comparison is made by cyclr 0.0.7: install the same",
+            "the comparison was started by cyclr 0.0.7: install the same",
         ),
         (
             r#"sed -i 's/"level": "[^"]*"/"level": "abacus"/' "$dir/work.json""#,
-            "the comparison is made at abacus",
+            "the comparison was started at abacus",
         ),
         ("mv weights gone", "weights"),
     ] {
@@ -452,7 +452,7 @@ fn a_unit_lies_within_the_comparison() {
     for unit in ["../x", "/tmp", "."] {
         let (code, err) = place.cyclr(&format!("work x {unit}"));
         assert_eq!(code, Some(2), "{err}");
-        assert!(err.contains("is no unit"), "{err}");
+        assert!(err.contains("is not a unit"), "{err}");
     }
     let (code, err) = place.cyclr("work x final/nothing");
     assert_eq!(code, Some(1), "{err}");

@@ -111,7 +111,7 @@ fn what_the_table_does_not_tell_is_a_question_of_usage() {
     let (code, err) = run("--reference fixed --unit fraction");
     assert_eq!(code, 1);
     assert!(
-        err.contains("r.csv: line 2, column `fixed`: 84 is no fraction"),
+        err.contains("r.csv: line 2, column `fixed`: 84 is not a fraction"),
         "{err}"
     );
 }

@@ -154,7 +154,7 @@ fn settings_out_of_their_range_are_refused() {
         ("data --size 8", "required arguments"),
         (
             "train --policy Cargo.toml",
-            "no `winner.toml` of a comparison",
+            "not a comparison's `winner.toml`",
         ),
     ] {
         refused(line, words);

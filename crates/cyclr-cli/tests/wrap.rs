@@ -131,7 +131,7 @@ fn what_whole_runs_cannot_do_is_refused_before_they_start() {
             with(cycles, "--stop-when plateau"),
             SCHEDULE,
             2,
-            "stop when flat",
+            "a stop on plateau",
         ),
         (with(cycles, "--target 0.1"), SCHEDULE, 2, "a target"),
         (

@@ -58,7 +58,7 @@ pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<
     refuse_for_whole_runs(
         &factory.info()?,
         "a check",
-        "a comparison looks itself whether seed and rate are obeyed",
+        "a comparison itself checks whether seed and rate are obeyed",
     )?;
     let heed = |updates_done| {
         if interrupt.is_requested() {
@@ -219,7 +219,7 @@ fn same_seed(first: &[f64], second: &[f64]) -> Check {
         Sameness::Different(_) => (
             Finding::NotOk,
             format!(
-                "{} once, {} the other time: let the seed decide the weights, the order of the data and dropout",
+                "{} and {}: let the seed decide the initial weights, the order of the data and dropout",
                 shown(first),
                 shown(second)
             ),
@@ -261,13 +261,13 @@ fn rate_zero([before, after]: &[Vec<f64>; 2]) -> Check {
         Sameness::Close(_) | Sameness::Different(_) => (
             Finding::Unclear,
             format!(
-                "{} before, {} after: norm statistics may do that; if there are none, something else moves the weights",
+                "{} before, {} after: norm statistics may cause that; if there are none, something else changes the weights",
                 shown(before),
                 shown(after)
             ),
         ),
     };
-    made("rate 0 leaves the evaluation alone", finding, detail)
+    made("rate 0 does not change the evaluation", finding, detail)
 }
 
 fn rate_obeyed(at_rate: &[f64], at_other: &[f64], exact: bool) -> Check {
@@ -275,7 +275,7 @@ fn rate_obeyed(at_rate: &[f64], at_other: &[f64], exact: bool) -> Check {
         Sameness::Same => (
             Finding::NotOk,
             format!(
-                "{} losses, the same at {RATE} and {OTHER_RATE}: use the rate of each update, and take the script's own schedule out",
+                "{} losses, the same at {RATE} and {OTHER_RATE}: use the rate of each update, and remove the script's own schedule",
                 at_rate.len()
             ),
         ),
@@ -296,24 +296,24 @@ fn no_trace(straight: &[f64], halted: &[f64], exact: bool) -> Check {
         straight,
         halted,
         exact,
-        "let it put back the training mode, norm statistics and random numbers",
+        "let it restore the training mode, norm statistics and random numbers",
     )
 }
 
 fn restored(halted: &Halted, restored: Option<&[f64]>, exact: bool) -> Check {
-    let name = "a restored state goes on as the run did";
+    let name = "a restored state continues as the run did";
     match restored {
         Some(restored) => made_like(
             name,
             &halted.after,
             restored,
             exact,
-            "put all that later updates depend on into the state (weights, optimizer, averages, random numbers, the place in the data), or say that there are no snapshots",
+            "save everything that later updates depend on (weights, optimizer, averages, random numbers, the place in the data), or declare `snapshots` false",
         ),
         None => made(
             name,
             Finding::Unclear,
-            "the trainer takes no snapshots: an interrupted run starts anew".into(),
+            "the trainer takes no snapshots: an interrupted run starts over".into(),
         ),
     }
 }
@@ -425,7 +425,7 @@ mod tests {
             ("no seed", &["the same seed gives the same losses"]),
             ("own rate", &["the rate is obeyed"]),
             ("trace", &["an evaluation leaves no trace"]),
-            ("lost state", &["a restored state goes on as the run did"]),
+            ("lost state", &["a restored state continues as the run did"]),
         ] {
             let factory = Faulty {
                 quadratic: NoisyQuadratic::default(),

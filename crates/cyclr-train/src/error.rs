@@ -15,7 +15,7 @@ pub enum Error {
     /// The spec does not fit the run.
     #[error(transparent)]
     Schedule(#[from] cyclr::Error),
-    /// A budget that leaves nothing to do.
+    /// The budget is too short.
     #[error("a budget of {budget} is too short: {reason}")]
     BudgetTooShort {
         /// The budget, with its unit.
@@ -34,7 +34,7 @@ pub enum Error {
         /// The troughs that a run can have.
         most: usize,
     },
-    /// An option that decides something, without anything to decide by.
+    /// An option needs something to decide by, such as a validation split.
     #[error("{option} needs {needed}")]
     Undecidable {
         /// The option.
@@ -42,24 +42,25 @@ pub enum Error {
         /// What is missing and how to get it.
         needed: &'static str,
     },
-    /// The schedule moves what the trainer does not obey.
-    #[error("the schedule sets {what}, which this trainer does not obey: leave it out of the spec")]
+    /// The schedule sets what the trainer cannot change.
+    #[error("the schedule sets {what}, which this trainer cannot change: leave it out of the spec")]
     NotObeyed {
         /// Momentum or weight decay.
         what: &'static str,
     },
-    /// Something that a trainer cannot do which makes whole runs only.
-    #[error("{what} cannot be had from a program that makes whole runs only: {instead}")]
+    /// A trainer that only makes whole runs cannot do this.
+    #[error("{what} is not possible with a program that only makes whole runs: {instead}")]
     WholeRunsOnly {
         /// What was asked.
         what: &'static str,
         /// What would do.
         instead: &'static str,
     },
-    /// All runs that should differ by their seed, or by their rate, have one and the same figure.
+    /// All runs that differ in their seed, or in their rate, end with the same figure.
     #[error(
-        "the {what} is not obeyed, or the figure is too coarse to show it: in every arm, all runs that differ by it have \
-         one and the same figure, such as {figure}. Let the program use the {what} that it is given, and print all digits"
+        "the {what} is not obeyed, or the figure has too few digits to show it: in every arm, all runs that differ in the \
+         {what} end with the same figure, such as {figure}. Let the program use the {what} that it is given, and print \
+         all digits"
     )]
     RunsAlike {
         /// The seed or the rate.
@@ -67,11 +68,11 @@ pub enum Error {
         /// What all runs of an arm show.
         figure: f64,
     },
-    /// Runs of different seeds are one and the same.
+    /// Runs of different seeds are the same.
     #[error(
-        "the seed is not obeyed: the runs of seed {} and seed {} have the same training loss ({loss}) to the bit before \
-         anything was learnt, and so are one run made twice. Let the seed that the run is given decide its weights and the \
-         order of its data", seeds[0], seeds[1]
+        "the seed is not obeyed: the runs of seed {} and seed {} begin with the same training loss ({loss}) to the bit, \
+         so they are the same run. Let the seed that the run is given decide its initial weights and the order of its \
+         data", seeds[0], seeds[1]
     )]
     SeedNotObeyed {
         /// The seeds.
@@ -79,10 +80,10 @@ pub enum Error {
         /// The first loss of both.
         loss: f64,
     },
-    /// Runs at different rates are one and the same.
+    /// Runs at different rates are the same.
     #[error(
         "the rate is not obeyed: with seed {seed}, {updates} updates at the rates {:?} and {:?} have the same training losses \
-         to the bit. Let the optimizer use the rate that the run is given, and take the script's own schedule out",
+         to the bit. Let the optimizer use the rate that the run is given, and remove the script's own schedule",
         rates[0], rates[1]
     )]
     RateNotObeyed {
@@ -94,7 +95,7 @@ pub enum Error {
         updates: usize,
     },
     /// The run in the folder was made by a trainer factory with other data or abilities.
-    #[error("{} says that it was trained on {was}, and this is {is}: give the same data and net", path.display())]
+    #[error("{} was trained on {was}, and this is {is}: give the same data and net", path.display())]
     OtherTrainer {
         /// The record of the run.
         path: PathBuf,
@@ -116,7 +117,7 @@ pub enum Error {
         /// What the comparison asks for.
         is: String,
     },
-    /// A change of horizon that is none or cannot be made.
+    /// The horizon of a run cannot be changed like this.
     #[error("the run cannot go on to {updates} updates: {reason}")]
     BadHorizon {
         /// The updates asked for.
@@ -138,7 +139,7 @@ pub enum Error {
         /// What is wrong, and where.
         error: CurveError,
     },
-    /// Somebody asked for a stop; everything up to `updates_done` is kept if the run has a folder.
+    /// A stop was requested. If the run has a folder, everything up to `updates_done` is kept.
     #[error("interrupted after {updates_done} updates")]
     Interrupted {
         /// The updates done.
@@ -186,7 +187,7 @@ pub enum Error {
         missing: &'static str,
     },
     /// A record that is damaged or of another kind.
-    #[error("{} is not a record that can be read: {reason}{}", path.display(), way_out(path))]
+    #[error("{} is not a valid record: {reason}{}", path.display(), way_out(path))]
     BadRecord {
         /// The file.
         path: PathBuf,
@@ -194,7 +195,7 @@ pub enum Error {
         reason: String,
     },
     /// A record of another version.
-    #[error("{} is of version {found} and this program reads version {known}: use the cyclr that wrote it", path.display())]
+    #[error("{} has version {found}, and this cyclr reads version {known}: use the cyclr that wrote it", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -203,7 +204,7 @@ pub enum Error {
         /// The version that can be read.
         known: u32,
     },
-    /// A plan of a comparison that means nothing.
+    /// The plan of a comparison is not valid.
     #[error("the plan cannot be carried out: {reason}")]
     BadPlan {
         /// What is wrong, and what would be right.
@@ -251,7 +252,7 @@ pub enum Error {
         reason: String,
     },
     /// A text that should be the winner of a comparison.
-    #[error("it is no `winner.toml` of a comparison: {reason}")]
+    #[error("it is not a comparison's `winner.toml`: {reason}")]
     BadWinner {
         /// What is wrong, and where.
         reason: String,
@@ -289,9 +290,11 @@ pub enum Error {
         /// Why not, and what would help.
         reason: String,
     },
-    /// A launcher returned and has brought nothing further.
+    /// A launcher returned, and no run made progress.
     #[error(
-        "the launcher has returned ({status}) and none of these {} got further:{}\nwhat came of them is in what the          launcher printed and in the logs of its jobs. A run that was stopped goes on from its last checkpoint; of a          trainer that cannot be saved it starts over, and must end within one job",
+        "the launcher has returned ({status}) and none of these {} made progress:{}\nthe reason is in the launcher's output \
+         and in the logs of its jobs. A run that was stopped goes on from its last checkpoint; if the trainer cannot be \
+         saved, it starts over, and must end within one job",
         units.len(), some_of(units)
     )]
     NoProgress {
@@ -301,7 +304,7 @@ pub enum Error {
         status: String,
     },
     /// The range test of a comparison gives no reliable answer.
-    #[error("the range test gives no reliable answer: {reason}, or give the bounds yourself (the curves are in {})", sweeps.display())]
+    #[error("the range test gives no reliable answer: {reason}, or give the bounds with --bounds (the curves are in {})", sweeps.display())]
     NoBounds {
         /// Why not, and what to try.
         reason: String,

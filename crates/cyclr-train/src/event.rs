@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::Interrupt;
 use crate::run::{StopReason, ValidationPoint};
 
-/// Who looks on while work is done, and who may stop it.
+/// An observer of the work, and the interrupt that may stop it.
 #[expect(missing_debug_implementations, reason = "an observer is a closure")]
 pub struct Watch<'a, E = Event> {
     /// Is shown everything that happens, in order, by the thread that does the work.
     pub observer: &'a mut dyn FnMut(&E),
-    /// Is heeded between updates.
+    /// Checked between updates.
     pub interrupt: &'a Interrupt,
 }
 

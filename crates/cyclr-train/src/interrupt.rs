@@ -7,13 +7,13 @@ use cyclr::trainer::TrainerError;
 
 use crate::Error;
 
-/// A wish to stop, shared between whoever has it (a Ctrl-C handler, say) and the work, which heeds
-/// it between updates.
+/// A request to stop, shared between the one who makes it (such as a Ctrl-C handler) and the work,
+/// which checks it between updates.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Nobody wishes to stop.
+    /// No stop is requested.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,17 +1,17 @@
 //! Runs and experiments over the [trainer interface](cyclr::trainer): training under any schedule,
 //! the learning-rate range test, comparisons of policies, and their records.
 //!
-//! This crate knows nothing of nets: whatever implements
-//! [`TrainerFactory`](cyclr::trainer::TrainerFactory) is trained and tested. It never prints: the
-//! work emits [`Event`]s, and whoever watches shows them.
+//! This crate knows nothing of nets: it trains and tests anything that implements
+//! [`TrainerFactory`](cyclr::trainer::TrainerFactory). It never prints: the work emits [`Event`]s,
+//! and the caller shows them.
 //!
 //! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and
 //!   [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
-//! - [`judge`](mod@judge): the same verdicts on runs that were made elsewhere.
-//! - [`verdict`]: the words of both.
-//! - [`check`]: whether a trainer does what all of them rely on.
+//! - [`judge`](mod@judge): the same verdicts on runs of other programs.
+//! - [`verdict`]: the sentences of both.
+//! - [`check`]: whether a trainer does what the others rely on.
 //! - [`store`]: what a run leaves in its folder.
 //! - [`noisy_quadratic`]: a net that fits in a page, for tests and examples.
 //!

@@ -228,7 +228,8 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         let winner = winner.replacen(&updates, damaged, 1);
         let winner = winner.replacen(&file.policy.to_string(), "warmup(1) then cosine(lr=1)", 1);
         let error = WinnerFile::read(&winner).unwrap_err().to_string();
-        let said = error.starts_with("it is no `winner.toml`") && error.contains("put back a copy");
+        let said = error.starts_with("it is not a comparison's `winner.toml`")
+            && error.contains("put back a copy");
         assert!(said, "{error}");
     }
 }

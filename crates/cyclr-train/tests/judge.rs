@@ -469,7 +469,7 @@ fn tables_that_are_none_are_refused() {
             },
             "two have the name `b`",
         ),
-        ("{\"arm\": \"a\"", &own, "no valid JSON"),
+        ("{\"arm\": \"a\"", &own, "not valid JSON"),
         (
             "{\"seed\": [1], \"a\": [1], \"b\": [2], \"b\": [3]}",
             &own,
@@ -551,12 +551,12 @@ fn bad_values_are_refused_with_line_and_column() {
         (
             "arm,seed,acc\na,1,84.2\n",
             &fraction,
-            "line 2, column `acc`: 84.2 is no fraction",
+            "line 2, column `acc`: 84.2 is not a fraction",
         ),
         (
             "arm,seed,acc\na,1,101\n",
             &percent,
-            "line 2, column `acc`: 101 is no percentage",
+            "line 2, column `acc`: 101 is not a percentage",
         ),
         (
             "arm,seed,acc\na,1,0.84\nb,1,0.85\n",

@@ -303,7 +303,7 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
         ),
         ("{\"lr\": [0.1, 0.2], \"loss\": [1]}", "has 1 values"),
         ("[[0.1, 0.2], [2, 1]]", "its lists have no names"),
-        ("{\"lr\": [0.1", "no valid JSON"),
+        ("{\"lr\": [0.1", "not valid JSON"),
         ("\u{0}\u{0}", "its columns are"),
     ] {
         let error = texts(&[("curve.csv", text)]).unwrap_err().to_string();

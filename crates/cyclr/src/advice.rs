@@ -6,8 +6,8 @@
 //!
 //! At a fixed budget of 2.5 to 19 epochs, fewer cycles ended better (`bench/finder`: four small
 //! nets, three seeds each, at the `max_lr` of the range test). Under `triangular2` one cycle ended
-//! 0.48 ± 0.42 points above four, and sixteen 1.4 ± 1.4 points below. What several cycles buy is a
-//! choice of places to stop.
+//! 0.48 ± 0.42 points above four, and sixteen 1.4 ± 1.4 points below. Several cycles give a choice of
+//! places to stop.
 //!
 //! [CLR]: https://arxiv.org/abs/1506.01186
 
@@ -118,7 +118,7 @@ fn fewest_cycles(updates: u64) -> u64 {
         .unwrap_or(FEWEST_CYCLES)
 }
 
-/// The range in which the base lies by rule of thumb, where only the maximum is known: `max/4` to
+/// The range of the base by rule of thumb, if only the maximum is known: `max/4` to
 /// `max/3` for several cycles, `max/20` to `max/10` for a single one ([CLR] section 3.3).
 ///
 /// ```

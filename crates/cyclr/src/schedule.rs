@@ -13,8 +13,8 @@ use placed::{Part, Placed, RepeatCycle};
 
 /// The rate at every update of a run: a pure total function of the update, without state.
 ///
-/// Past the end it holds the value at `i = N`, one past the last of the `N` updates: a run that is
-/// resumed is a number, and a schedule cannot run out. [`Schedule::at`] takes constant time for
+/// Past the end it holds the value at `i = N`, one past the last of the `N` updates, so a schedule
+/// cannot run out. [`Schedule::at`] takes constant time for
 /// each stage.
 ///
 /// ```

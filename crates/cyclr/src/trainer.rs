@@ -1,11 +1,10 @@
-//! The interface between the experiments and whatever is trained.
+//! The interface between the experiments and what is trained.
 //!
 //! A [`TrainerFactory`] makes runs; a [`Trainer`] is one model under training, driven one update
-//! at a time. The range test, the run and the comparison know nothing else, so a net of the
-//! embedded engine, a child process, a Burn module and a Python callback are all trained, tested
-//! and compared by the same code.
+//! at a time. The range test, the run and the comparison use nothing else, so the same code trains,
+//! tests and compares a net of the embedded engine, a child process and a Python object.
 //!
-//! **What an implementor owes.** Two runs that are started with the same seed and given the same updates return the
+//! **What an implementation must do.** Two runs with the same seed and the same updates return the
 //! same bits. [`Trainer::evaluate`] leaves no trace in the training that follows.
 //! [`Trainer::state`] holds everything that later updates depend on (weights, optimizer, norm
 //! statistics, random numbers, the place in the data), so that [`Trainer::restore`] into a fresh
@@ -23,7 +22,7 @@ pub use average::Average;
 pub use info::{Objective, Split, TrainerInfo, Unit, WholeRuns};
 pub use metric::{Direction, Evaluation, Metric, Metrics};
 
-/// Makes runs: models under training that differ by their seed alone.
+/// Makes runs: models under training that differ only by their seed.
 pub trait TrainerFactory: Sync {
     /// A fresh run. The seed decides the initial weights (unless they are given), the order of the
     /// data, and dropout.
@@ -32,8 +31,8 @@ pub trait TrainerFactory: Sync {
     /// [`TrainerError`] if the run cannot be set up.
     fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError>;
 
-    /// As [`TrainerFactory::start`], of a run of which more is known. A program of the user's may
-    /// want to know it; it changes nothing of what the run does.
+    /// Like [`TrainerFactory::start`], for a run of which more is known. A user's program may want to
+    /// know it; it does not change what the run does.
     ///
     /// # Errors
     /// As [`TrainerFactory::start`].
@@ -42,8 +41,8 @@ pub trait TrainerFactory: Sync {
         self.start(seed)
     }
 
-    /// The facts of every run: they do not depend on the seed. Where a run is costly to start, a
-    /// trainer factory remembers them.
+    /// The info of every run, which does not depend on the seed. If a run is costly to start, a
+    /// trainer factory should remember it.
     ///
     /// # Errors
     /// As [`TrainerFactory::start`].
@@ -57,7 +56,7 @@ pub trait TrainerFactory: Sync {
 pub struct Known<'a> {
     /// The updates that it is planned for, if the budget is in updates.
     pub updates: Option<u64>,
-    /// The absolute path of its folder, where it has one.
+    /// The absolute path of its folder, if it has one.
     pub folder: Option<&'a str>,
 }
 
@@ -66,18 +65,18 @@ pub trait Trainer: Send {
     /// What is being trained on, and what this run can vary. Constant for the life of a run.
     fn info(&self) -> &TrainerInfo;
 
-    /// Makes one optimizer update with the given rate and returns the metrics of its training
-    /// batch, as they were
-    /// *before* the update. A non-finite loss is a result, not an error: the caller decides what it means.
+    /// Makes one optimizer update with the given rate and returns the metrics of its training batch,
+    /// as they were *before* the update. A loss that is not finite is a result, not an error: the
+    /// caller decides what it means.
     ///
     /// # Errors
     /// [`TrainerError`] if the update could not be made; the run is then lost.
     fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError>;
 
     /// Makes one update for each element, and stops early *after* an update whose metrics are not
-    /// finite. Returns the metrics of the updates that were made. Where an update is a message to
-    /// another process, this saves the trips. A trainer with [`TrainerInfo::whole_runs`] is asked
-    /// for all updates of a run at once, and may know no metrics of them.
+    /// finite. Returns the metrics of the updates that were made. If an update is a message to
+    /// another process, this saves round trips. A trainer with [`TrainerInfo::whole_runs`] gets all
+    /// updates of a run in one call, and may return no metrics for them.
     ///
     /// # Errors
     /// As [`Trainer::update`].
@@ -94,7 +93,7 @@ pub trait Trainer: Send {
         Ok(made)
     }
 
-    /// Measures the model, as it stands, on the whole of a held-out split.
+    /// Evaluates the present model on the whole of a held-out split.
     ///
     /// # Errors
     /// [`TrainerError::Unsupported`] if the split is empty.
@@ -106,16 +105,16 @@ pub trait Trainer: Send {
     /// [`TrainerError::Unsupported`] if [`TrainerInfo::snapshots`] is false.
     fn state(&mut self) -> Result<Vec<u8>, TrainerError>;
 
-    /// Continues from a state that a run of the same trainer factory gave, whatever this run has
-    /// done so far.
+    /// Continues from a state of a run of the same trainer factory, whatever this run has done so
+    /// far.
     ///
     /// # Errors
     /// [`TrainerError::BadState`] if the bytes are damaged, truncated or of another net; the run
     /// is then as it was.
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError>;
 
-    /// The model as a file for others (plain safetensors, for the embedded engine), if there is
-    /// such a form.
+    /// The model as a file for other programs (plain safetensors, for the embedded engine), if there
+    /// is such a form.
     ///
     /// # Errors
     /// [`TrainerError`] if it could not be made.
@@ -123,11 +122,11 @@ pub trait Trainer: Send {
         Ok(None)
     }
 
-    /// Takes the model as it stands into the average: into the mean of all weights that were taken
-    /// (Izmailov et al., [SWA](https://arxiv.org/abs/1803.05407)), or among the models, of which the
-    /// last so many are kept, whose predictions are averaged (Huang et al., [snapshot
+    /// Adds the present model to the average: its weights to the mean of all weights that were added
+    /// (Izmailov et al., [SWA](https://arxiv.org/abs/1803.05407)), or the model to the ensemble of the
+    /// last K, whose predictions are averaged (Huang et al., [snapshot
     /// ensembles](https://arxiv.org/abs/1704.00109)). It leaves no trace in the training that
-    /// follows, and belongs to [`Trainer::state`]. A run averages in one way.
+    /// follows, and is part of [`Trainer::state`]. A run averages in one way.
     ///
     /// # Errors
     /// [`TrainerError::Unsupported`] if [`TrainerInfo::averages`], or of an ensemble
@@ -137,9 +136,9 @@ pub trait Trainer: Send {
         Err(no_average())
     }
 
-    /// As [`Trainer::evaluate`], of the model that has the averaged weights, whose norm statistics
-    /// are those that the training data have under them; or of the mean of the probabilities that
-    /// the models of the ensemble give to each class.
+    /// Like [`Trainer::evaluate`], for the model with the averaged weights, whose norm statistics are
+    /// those that the training data have under them; or for the mean of the probabilities that the
+    /// models of the ensemble give to each class.
     ///
     /// # Errors
     /// As [`Trainer::evaluate`]; besides, [`TrainerError::Unsupported`] if nothing was averaged.
@@ -148,7 +147,7 @@ pub trait Trainer: Send {
         Err(no_average())
     }
 
-    /// As [`Trainer::model`], of the averaged model, or of the models of the ensemble, the oldest
+    /// Like [`Trainer::model`], for the averaged model, or for the models of the ensemble, the oldest
     /// first; none if there is no such form.
     ///
     /// # Errors
@@ -157,14 +156,13 @@ pub trait Trainer: Send {
         Ok(Vec::new())
     }
 
-    /// What the trainer printed since this was last asked, for the run's log; nothing, for one
-    /// that does not print.
+    /// What the trainer printed since the last call, for the run's log; nothing if it does not print.
     fn output(&mut self) -> Vec<u8> {
         Vec::new()
     }
 
-    /// Ends the run in good order: nothing but [`Trainer::output`] is asked afterwards. A run that
-    /// is dropped ends too, but nobody hears whether that went well.
+    /// Ends the run: only [`Trainer::output`] is called afterwards. A run that is dropped ends, too,
+    /// but without an error if that fails.
     ///
     /// # Errors
     /// [`TrainerError::Failed`] if the trainer does not end.
@@ -198,7 +196,7 @@ pub enum TrainerError {
         /// What is wrong with it, with the values found and expected.
         reason: String,
     },
-    /// The trainer says something that cannot be true.
+    /// The trainer returned something that cannot be true.
     #[error("the trainer says something impossible: {reason}")]
     Impossible {
         /// What it says, and what would be possible.

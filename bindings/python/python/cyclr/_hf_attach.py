@@ -27,7 +27,7 @@ def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = No
     The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if
     `cyclr.torch.begin` was called before the model was made; else they are given. The trainer
     makes as many updates as are asked for, saves nothing, and evaluates when it is asked to; what
-    comes after ``train()`` does not run. A run that is stopped starts anew.
+    comes after ``train()`` does not run. A run that is stopped starts over.
 
     Args:
         trainer: A `transformers.Trainer`, or one like it. Its ``eval_dataset`` decides.

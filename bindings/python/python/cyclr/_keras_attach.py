@@ -33,7 +33,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     ``fit`` makes as many updates as are asked for and measures its ``validation_data`` when it is
     asked to; what comes after it does not run. The weights follow the run's seed if `begin` was
-    called before the model was made; else they are given. A run that is stopped starts anew.
+    called before the model was made; else they are given. A run that is stopped starts over.
 
     Args:
         test: The data that are read once, as ``validation_data`` are given. Without them, those
@@ -124,7 +124,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         x: Any = self._fit.get("x")
         if examples is None:
             if not hasattr(x, "shape"):
-                raise CyclrError(f"x is a {type(x).__name__} and no array: say Attach(examples=..., batch=...)")
+                raise CyclrError(f"x is a {type(x).__name__} and not an array: give Attach(examples=..., batch=...)")
             examples = int(x.shape[0])
         return examples, batch or (self._fit.get("batch_size") or 32) * self._accumulate
 

@@ -32,7 +32,7 @@ class Attach(Callback):
     gives to ``self.log``. ``fit`` makes as many updates as are asked for, without checkpoints,
     early stopping and validation of its own; what comes after it does not run. The weights follow
     the run's seed if `cyclr.torch.begin` was called before the model was made; else they are
-    given. A run that is stopped starts anew.
+    given. A run that is stopped starts over.
 
     Args:
         validation: The loader of the split that decides. If it is not given, the trainer's own.

@@ -11,13 +11,13 @@ pub(crate) struct AdviseArgs {
     /// The budget in epochs
     #[arg(long, value_name = "E")]
     pub(crate) epochs: f64,
-    /// A stepped schedule (step, multistep, fixed, or stages of them) to replace by cycles
+    /// A stepped schedule (step, multistep, fixed, or stages of them) to replace with cycles
     #[arg(long, value_name = "SPEC")]
     pub(crate) from: Option<String>,
-    /// With --from: how many times its base the maximum of each cycle is (5 in the paper)
+    /// With --from: the maximum of each cycle over its base (5 in the paper)
     #[arg(long, value_name = "R", default_value_t = 5.0, requires = "from")]
     pub(crate) ratio: f64,
-    /// A known maximum rate, to advise a base for
+    /// A known max_lr, to advise a base_lr for
     #[arg(long, value_name = "LR")]
     pub(crate) max: Option<f64>,
     /// Print one JSON document

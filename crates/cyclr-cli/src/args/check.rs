@@ -6,7 +6,7 @@ use crate::factory::TrainerArgs;
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// The training whose find and compare are predicted, as in 2000 (updates) or 30ep
+    /// The budget for which find and compare are predicted, as in 2000 (updates) or 30ep
     #[arg(long, value_name = "LENGTH", default_value = "30ep")]
     pub(crate) budget: String,
     /// Print one JSON document

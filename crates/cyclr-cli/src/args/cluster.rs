@@ -9,8 +9,8 @@ use super::values::count;
 /// Who makes runs.
 #[derive(ClapArgs)]
 pub(crate) struct OnArgs {
-    /// Have the runs made on other machines: a program that is called as LAUNCHER DIR UNIT...,
-    /// calls `cyclr work DIR UNIT` for each, and returns when all have ended (docs/cluster.md)
+    /// Make the runs on other machines: this program is called as LAUNCHER DIR UNIT..., calls
+    /// `cyclr work DIR UNIT` for each UNIT, and returns when all have ended (docs/cluster.md)
     #[arg(long, value_name = "LAUNCHER", conflicts_with = "jobs")]
     pub(crate) on: Option<PathBuf>,
 }
@@ -32,11 +32,11 @@ pub(crate) struct WatchArgs {
     /// The folder of a run or comparison
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Serve it as a page with live curves, to browsers on this machine, at the printed address; at a free
-    /// port if none is given
+    /// Serve a page with live curves to browsers on this machine, at the printed address; without
+    /// PORT, at a free port
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", conflicts_with = "once")]
     pub(crate) serve: Option<u16>,
-    /// Show it once, and stop
+    /// Print it once and exit
     #[arg(long)]
     pub(crate) once: bool,
 }

@@ -4,9 +4,9 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct DataArgs {
-    /// The folder; without it, the embedded data
+    /// The folder [default: the embedded Fashion-MNIST subset]
     pub(crate) folder: Option<PathBuf>,
-    /// The side that a folder's images are resized to
+    /// Resize a folder's images to this side
     #[arg(long, value_name = "PIXELS", requires = "folder")]
     pub(crate) size: Option<u32>,
     /// Print one JSON document

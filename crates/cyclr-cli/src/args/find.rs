@@ -16,8 +16,8 @@ pub(crate) struct FindArgs {
         "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]
     pub(crate) from: Vec<PathBuf>,
-    /// Undo the average that a tool recorded in place of the losses: fastai, lightning,
-    /// torch-lr-finder, or its factor, as in 0.98; 0 if they are raw
+    /// Undo the moving average that a tool recorded instead of the losses: fastai, lightning,
+    /// torch-lr-finder, or its factor, as in 0.98; 0 if the losses are raw
     #[arg(
         long,
         value_name = "AVERAGE",
@@ -33,8 +33,8 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) budget: String,
-    /// What the test may cost, in per cent of the budget, but no less than a readable test needs;
-    /// with --over, at each value
+    /// Cost of the test in per cent of the budget; a test that needs more to be readable costs
+    /// more. With --over, for each value
     #[arg(
         long,
         value_name = "PERCENT",
@@ -43,10 +43,10 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) fraction: f64,
-    /// Make sweeps alone and read them as the paper does: no probe confirms the bounds
+    /// Read the bounds from sweeps alone, as in the paper: no probe confirms them
     #[arg(long, group = "sweeps", help_heading = "The test")]
     pub(crate) sweep_only: bool,
-    /// As --sweep-only, with a linear sweep over so many epochs, from --min-lr to --max-lr
+    /// Like --sweep-only, with a linear sweep over E epochs, from --min-lr to --max-lr
     #[arg(
         long,
         value_name = "E",
@@ -56,7 +56,7 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) epochs: Option<f64>,
-    /// Where that sweep starts
+    /// The rate at which that sweep starts
     #[arg(
         long,
         value_name = "LR",
@@ -65,7 +65,7 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) min_lr: f64,
-    /// Where that sweep ends
+    /// The rate at which that sweep ends
     #[arg(
         long,
         value_name = "LR",
@@ -73,10 +73,10 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) max_lr: Option<f64>,
-    /// Let that sweep rise exponentially
+    /// Make that sweep exponential
     #[arg(long, requires = "epochs", help_heading = "The test")]
     pub(crate) exponential: bool,
-    /// Sweeps, each with its own weights and order of the data, of --sweep-only or --epochs
+    /// With --sweep-only or --epochs: the number of sweeps, each with its own weights and data order
     #[arg(
         long,
         default_value_t = 3,
@@ -97,7 +97,7 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) on: On,
-    /// Make the test at each of these values: weight_decay=0,1e-5,1e-4,1e-3
+    /// Make the test at each of these values, as in weight_decay=0,1e-5,1e-4,1e-3
     #[arg(
         long,
         value_name = "NAME=VALUES",
@@ -105,13 +105,13 @@ pub(crate) struct FindArgs {
         help_heading = "The test"
     )]
     pub(crate) over: Option<String>,
-    /// Keep the curves and the probes as CSV, and the plot as SVG and PNG, in this folder
+    /// Write the curves and the probes as CSV, and the plot as SVG and PNG, into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Runs side by side [default: one for each core; 1 of a COMMAND]
+    /// Runs side by side [default: one per core; 1 for a COMMAND]
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,
-    /// Say what would be done, and stop
+    /// Print the updates and the predicted time, and exit
     #[arg(long)]
     pub(crate) plan: bool,
     /// Print one JSON document

@@ -6,38 +6,38 @@ use cyclr_train::judge::{Figure, Question};
 
 #[derive(ClapArgs)]
 pub(crate) struct JudgeArgs {
-    /// The table: CSV or JSON (also an object a line), a row a value with the columns arm, seed and
-    /// value, or a column an arm, or a column a seed
+    /// The table, as CSV, JSON or JSON lines: one row per value with the columns arm, seed and
+    /// value, or one column per arm, or one column per seed
     pub(crate) table: PathBuf,
-    /// The arm that the others are held against
+    /// The arm that the others are compared with
     #[arg(long, value_name = "ARM")]
     pub(crate) reference: String,
-    /// What to judge, as its column is named [default: the only column of values]
+    /// The name of the figure to judge [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,
-    /// More of it is better [default: as its name says]
+    /// Higher figures are better [default: by the figure's name]
     #[arg(long, conflicts_with = "lower")]
     pub(crate) higher: bool,
-    /// Less of it is better [default: as its name says]
+    /// Lower figures are better [default: by the figure's name]
     #[arg(long)]
     pub(crate) lower: bool,
-    /// How an accuracy or an error rate is written
+    /// How accuracies or error rates are written
     #[arg(long, value_enum)]
     pub(crate) unit: Option<ShareUnit>,
-    /// Differences below this do not matter, in points with --unit, else as the values are
+    /// Differences below this do not matter, in points with --unit, else in the unit of the values
     /// [default with --unit: 0.5 points]
     #[arg(long, value_name = "MARGIN")]
     pub(crate) margin: Option<f64>,
-    /// The test examples behind each value, to say what they explain of the spread
+    /// Test examples behind each value, to say how much of the spread they explain
     #[arg(long, value_name = "N", requires = "unit", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub(crate) examples: Option<u64>,
     /// The runs have no seeds, or equal seeds of two arms have nothing in common
     #[arg(long)]
     pub(crate) unpaired: bool,
-    /// End with code 4 unless this arm is better than the reference, at every task
+    /// Exit with code 4 unless this arm is better than the reference, in every task
     #[arg(long, value_name = "ARM")]
     pub(crate) require: Option<String>,
-    /// Write a report, the verdict and the values as JSON into this folder
+    /// Write the report, the verdict and the values (as JSON) into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON document

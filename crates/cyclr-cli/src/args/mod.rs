@@ -46,33 +46,32 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Print or draw the rates of a policy
     Schedule(ScheduleArgs),
-    /// Advise a step size, a number of cycles and a budget, or cycles in place of a stepped
-    /// schedule
+    /// Advise a step size, a number of cycles and a budget, or cycles to replace a stepped schedule
     Advise(AdviseArgs),
-    /// Check that a COMMAND obeys the seed and the rate and can be evaluated and saved, and say
-    /// what find and compare will cost
+    /// Check that a COMMAND uses the seed and the rate that it is given and can be evaluated and
+    /// saved, and predict the cost of find and compare
     Check(CheckArgs),
-    /// Find the bounds of a cyclical policy by a learning-rate range test
+    /// Find the bounds of a cyclical policy with a learning-rate range test
     Find(FindArgs),
     /// Train under a policy; without one, under triangular2 from a range test
     Train(TrainArgs),
     /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
     Compare(CompareArgs),
-    /// Say which arm wins in a table of results that were made anywhere
+    /// Say which arm wins in a table of results from any program
     Judge(JudgeArgs),
-    /// Make the report of comparisons again, of several as one
+    /// Make the report of one or more comparisons again
     Report(ReportArgs),
-    /// Go on with an interrupted run or comparison
+    /// Resume an interrupted run or comparison
     Resume(ResumeArgs),
-    /// Make one run of a comparison, or go on with it: what a LAUNCHER calls on other machines
+    /// Make or resume one run of a comparison: a LAUNCHER calls this on other machines
     Work(WorkArgs),
-    /// Show how far a run or comparison is, whoever works on it
+    /// Show the progress of a run or comparison, also if other machines make it
     Watch(WatchArgs),
-    /// Name the class of images, by a trained model
+    /// Classify images with a trained model
     Predict(PredictArgs),
-    /// Say what a data set holds
+    /// Describe a data set
     Data(DataArgs),
-    /// Print the completions of a shell
+    /// Print completions for a shell
     Completions {
         /// The shell
         shell: Shell,

@@ -9,28 +9,28 @@ use super::values::count;
 pub(crate) struct ResumeArgs {
     /// The folder of the run or comparison
     pub(crate) folder: PathBuf,
-    /// Another budget, in updates: say with --keep-shape or --stretch what becomes of the curve
+    /// A new budget in updates; needs --keep-shape or --stretch
     #[arg(long, value_name = "N", requires = "change")]
     pub(crate) updates: Option<u64>,
-    /// The rate of every update stays what it was
+    /// Keep the rate of every update as it was
     #[arg(long, group = "change", requires = "updates")]
     pub(crate) keep_shape: bool,
-    /// The schedule is made anew for the new budget
+    /// Compute the schedule again for the new budget
     #[arg(long, group = "change", requires = "updates")]
     pub(crate) stretch: bool,
-    /// Threads of the run [default: one for each core]
+    /// Threads of the run [default: one per core]
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) threads: Option<usize>,
-    /// Of a comparison, runs side by side [default: one for each core; 1 of a COMMAND]
+    /// For a comparison: runs side by side [default: one per core; 1 for a COMMAND]
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "threads")]
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) cluster: OnArgs,
-    /// Go on with a state from another CPU level (CYCLR_CPU); the last bits then differ
+    /// Resume from a state of another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,
-    /// Go on although a file of the recorded command was edited; runs of two programs are then
-    /// compared
+    /// Resume although a file of the recorded command was edited; the runs before and after are
+    /// then of two programs
     #[arg(long)]
     pub(crate) allow_changed: bool,
     /// Print the outcome as one JSON document

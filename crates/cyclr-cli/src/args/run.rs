@@ -7,10 +7,10 @@ use crate::exit::Usage;
 /// The facts of a run that lengths in epochs and per cent need.
 #[derive(ClapArgs)]
 pub(crate) struct RunArgs {
-    /// The updates of the run
+    /// Updates of the run
     #[arg(long, value_name = "N", conflicts_with = "epochs")]
     pub(crate) updates: Option<u64>,
-    /// The epochs of the run
+    /// Epochs of the run
     #[arg(long, value_name = "E", requires = "examples")]
     pub(crate) epochs: Option<f64>,
     /// Training examples, without those held out for validation

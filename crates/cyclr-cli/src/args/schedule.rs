@@ -12,7 +12,7 @@ pub(crate) struct ScheduleArgs {
     pub(crate) specs: Vec<String>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Print rows instead of a plot: update,lr,momentum (one SPEC only)
+    /// Print rows instead of a plot (one SPEC only)
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// Only these updates, counted from 0; past the end the last value holds
@@ -21,13 +21,14 @@ pub(crate) struct ScheduleArgs {
     /// Print one JSON document instead of a plot
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// Draw into this file instead, .svg or .png
+    /// Draw into this file (.svg or .png) instead of the terminal
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "json", "at"])]
     pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
-    /// A header and a row an update; momentum is empty if the policy leaves it alone
+    /// A header, update,lr,momentum, and one row per update; momentum is empty if the policy does
+    /// not set it
     Csv,
 }

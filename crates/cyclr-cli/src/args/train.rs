@@ -12,7 +12,7 @@ use crate::factory::TrainerArgs;
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// The policy: a spec, or the winner.toml of a comparison, whose budget is then the default
+    /// The policy: a spec, or the winner.toml of a comparison (its budget is then the default)
     /// [default: triangular2 from a range test]
     #[arg(long, value_name = "SPEC|FILE")]
     pub(crate) policy: Option<String>,
@@ -22,40 +22,40 @@ pub(crate) struct TrainArgs {
     /// The budget in epochs [default: 24]
     #[arg(long, value_name = "E", group = "budget")]
     pub(crate) epochs: Option<f64>,
-    /// The budget by the clock, as in 90s, 10m or 1h30m
+    /// The budget in time, as in 90s, 10m or 1h30m
     #[arg(long, value_name = "TIME", group = "budget", value_parser = duration)]
     pub(crate) time: Option<Duration>,
-    /// Decides the initial weights, the order of the data, and dropout
+    /// The seed of the initial weights, the data order and dropout
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Read the held-out images also after every so many updates
+    /// Also evaluate on the validation split every N updates
     #[arg(long, value_name = "N")]
     pub(crate) evaluate_every: Option<NonZeroU64>,
-    /// End a cyclical run when a whole cycle brought no gain
+    /// End a cyclical run after a cycle without gain
     #[arg(long, value_name = "WHEN")]
     pub(crate) stop_when: Option<StopWhen>,
-    /// End when the validation accuracy, or whatever decides, is at least as good as this, at a
-    /// trough
+    /// End at a trough if the objective (the accuracy, unless a COMMAND declares another) is at
+    /// least this good on the validation split
     #[arg(long, value_name = "FIGURE", allow_negative_numbers = true)]
     pub(crate) target: Option<f64>,
-    /// Average the weights: those at all troughs so far. The average is evaluated at each trough
-    /// beside the model that is trained, decides, is tested, and is written as average.safetensors
+    /// Average the weights at all troughs so far. The averaged model is evaluated beside the
+    /// trained one; it decides, it is tested, and it is written as average.safetensors
     #[arg(long, value_name = "POINTS")]
     pub(crate) average: Option<Average>,
-    /// In place of weights, average the predictions of the models at the last K troughs. They are
-    /// written as ensemble-1.safetensors and so on
+    /// Instead, average the predictions of the models at the last K troughs, which are written as
+    /// ensemble-1.safetensors and so on
     #[arg(long, value_name = "K")]
     pub(crate) ensemble: Option<NonZeroU32>,
-    /// Leave the test split alone
+    /// Do not evaluate on the test split
     #[arg(long)]
     pub(crate) no_test: bool,
     /// The folder of the run [default: the next runs/train-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Threads of the run; the results do not depend on them [default: one for each core]
+    /// Threads of the run; the results do not depend on them [default: one per core]
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "command")]
     pub(crate) threads: Option<usize>,
-    /// Say what would be done, its updates and its predicted time, and stop
+    /// Print what would be done, its updates and its predicted time, and exit
     #[arg(long)]
     pub(crate) plan: bool,
     /// Print the outcome as one JSON document
@@ -65,6 +65,6 @@ pub(crate) struct TrainArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum StopWhen {
-    /// The same held-out images show no gain from one trough to the next
+    /// The validation split shows no gain from one trough to the next
     Plateau,
 }

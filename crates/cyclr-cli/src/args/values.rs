@@ -29,7 +29,7 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
     };
     value
         .filter(|v| *v > 0.0 && *v <= 1.0)
-        .ok_or_else(|| format!("`{text}` is no fraction: write it as in 1/4 or 0.25"))
+        .ok_or_else(|| format!("`{text}` is not a fraction: write it as in 1/4 or 0.25"))
 }
 
 /// `0.001..0.02`
@@ -38,21 +38,19 @@ pub(super) fn bounds(text: &str) -> Result<(f64, f64), String> {
     let pair = text.split_once("..");
     let (low, high) = pair
         .and_then(|(low, high)| number(low).zip(number(high)))
-        .ok_or_else(|| {
-            format!("`{text}` are no bounds: write them as LO..HI, as in 0.001..0.02")
-        })?;
+        .ok_or_else(|| format!("`{text}` is not LO..HI: write bounds as in 0.001..0.02"))?;
     if low > 0.0 && low < high && high.is_finite() {
         Ok((low, high))
     } else {
         Err(format!(
-            "`{text}`: both must be above 0, the lower one first"
+            "`{text}`: both bounds must be above 0, the lower one first"
         ))
     }
 }
 
 /// `90s`, `10m`, `1h30m`: numbers with units that fall.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("`{text}` is no time: write it as in 90s, 10m or 1h30m");
+    let refuse = || format!("`{text}` is not a time: write it as in 90s, 10m or 1h30m");
     let (mut rest, mut seconds) = (text, 0.0);
     for (unit, length) in [('h', 3600.0), ('m', 60.0), ('s', 1.0)] {
         if let Some((number, after)) = rest.split_once(unit) {
@@ -72,7 +70,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
     let refuse = || {
         Usage::error(format!(
-            "`{text}` is no budget: write it as in 2000 (updates) or 30ep"
+            "`{text}` is not a budget: write it as in 2000 (updates) or 30ep"
         ))
     };
     let updates = match text.strip_suffix("ep") {
@@ -93,7 +91,7 @@ pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64>
 /// Reads a spec from an argument.
 pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
     text.parse()
-        .map_err(|error| Usage::error(format!("no policy can be read from the text\n{error}")))
+        .map_err(|error| Usage::error(format!("the policy cannot be read\n{error}")))
 }
 
 /// The schedule of a spec for a run.

@@ -17,23 +17,23 @@ use crate::exit::Usage;
 #[command(next_help_heading = "A program that can't be touched")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WrapArgs {
-    /// COMMAND knows nothing of cyclr: start it once for each run, and read its figures from what
-    /// it prints. {schedule} in it becomes a file with the rate of each update, one a line, or
-    /// {lr} a constant rate; {seed}, {updates}, {data_seed} and {folder} are filled in, too
+    /// COMMAND does not know cyclr: start it once per run, and read its figures from what it
+    /// prints. In COMMAND, {schedule} becomes a file with the rate of each update, one per line, or
+    /// {lr} a constant rate; {seed}, {updates}, {data_seed} and {folder} are replaced too
     #[arg(long, requires_all = ["command", "metric", "direction", "examples", "batch"])]
     pub(crate) wrap: bool,
-    /// With --wrap: the figure that decides, the last one printed. A regular expression with one
-    /// group, as in 'val_acc=(\S+)', or a path into lines of JSON, as in $.val.accuracy
+    /// With --wrap: the figure that decides, the last one printed: a regular expression with one
+    /// group, as in 'val_acc=(\S+)', or a path into JSON lines, as in $.val.accuracy
     #[arg(long, value_name = "PATTERN", requires = "wrap")]
     pub(crate) metric: Option<String>,
-    /// With --wrap: the figure of the test data, which is reported and decides nothing [default:
-    /// that of --metric, and the verdict says so]
+    /// With --wrap: the figure on the test data, which is reported and decides nothing [default:
+    /// that of --metric; the verdict then says so]
     #[arg(long, value_name = "PATTERN", requires = "wrap")]
     pub(crate) test_metric: Option<String>,
-    /// With --wrap: which figure is better, the higher or the lower
+    /// With --wrap: whether a higher or a lower figure is better
     #[arg(long, value_name = "higher|lower", value_parser = direction, requires = "wrap")]
     pub(crate) direction: Option<Direction>,
-    /// With --wrap: the training examples, which with --batch make an epoch
+    /// With --wrap: the number of training examples; with --batch it gives the length of an epoch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "wrap")]
     pub(crate) examples: Option<u64>,
 }

@@ -167,7 +167,9 @@ impl<'p> Figures<'p> {
         pairs
             .map(|(pattern, found)| match found {
                 Some(Ok(figure)) => Ok(figure),
-                Some(Err(text)) => Err(format!("`{pattern}` finds `{text}`, which is no number")),
+                Some(Err(text)) => {
+                    Err(format!("`{pattern}` finds `{text}`, which is not a number"))
+                }
                 None => Err(format!("nothing that it printed matches `{pattern}`{lost}")),
             })
             .collect()

@@ -32,8 +32,9 @@ const TO_END_UNASKED: Duration = Duration::from_secs(10);
 const HINT_AFTER: Duration = Duration::from_secs(10);
 
 /// What a script needs that knows nothing of cyclr.
-const HINT: &str = "a PyTorch script is driven as it is by `-- cyclr drive train.py`; any Python script can call \
-     cyclr.serve; every other program does what docs/protocol.md says, or is run as it is by --wrap";
+const HINT: &str = "run a PyTorch script unchanged with `-- cyclr drive train.py` (of cyclr's Python package); in any \
+     Python script call cyclr.attach or cyclr.serve; another program follows docs/protocol.md, or runs unchanged \
+     with --wrap";
 
 /// How long the last words of a dead child are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -184,7 +185,7 @@ impl Child {
                     *known |= heard;
                     if !*known && !hinted && began.elapsed() >= HINT_AFTER {
                         hinted = true;
-                        note!("the script has not asked cyclr for anything yet. If it is not merely slow to start: {HINT}");
+                        note!("the script has not asked cyclr for anything yet. Unless it is just slow to start: {HINT}");
                     }
                 },
             },
@@ -213,7 +214,7 @@ impl Child {
             return Ok(());
         }
         Err(self.with_last_lines(&format!(
-            "the child has not ended within {:.0} s of `shutdown`, and was ended",
+            "the child had not ended {:.0} s after `shutdown`, and was killed",
             most.as_secs_f64().ceil()
         )))
     }
@@ -225,7 +226,7 @@ impl Child {
             Split::Test => self.info().test,
         };
         if examples == 0 {
-            return Self::cannot("evaluate", "the script holds no such data out");
+            return Self::cannot("evaluate", "the script has no such held-out data");
         }
         let answer: Evaluated = self.get(call, examples as f64)?;
         let metrics = answer.metrics.checked();

@@ -24,7 +24,9 @@ impl StateFile {
     pub(super) fn read(&self) -> std::io::Result<Vec<u8>> {
         if !fs::symlink_metadata(&self.path)?.is_file() {
             let path = self.path.display();
-            return Err(std::io::Error::other(format!("{path} is no regular file")));
+            return Err(std::io::Error::other(format!(
+                "{path} is not a regular file"
+            )));
         }
         fs::read(&self.path)
     }
@@ -32,7 +34,7 @@ impl StateFile {
     /// Its path, as a message can carry it.
     pub(super) fn name(&self) -> Result<String, TrainerError> {
         let text = self.path.to_str().map(String::from);
-        text.ok_or_else(|| failed(format!("{} is no UTF-8: set TMPDIR", self.path.display())))
+        text.ok_or_else(|| failed(format!("{} is not UTF-8: set TMPDIR", self.path.display())))
     }
 }
 

@@ -166,7 +166,9 @@ impl Wrapped<'_> {
     /// Makes the whole run.
     fn make(&mut self, hypers: &[Hyper]) -> Result<[f64; 2], TrainerError> {
         if let Some(reason) = self.factory.without_figures.get() {
-            return Err(failed(&format!("not started, as of another run {reason}")));
+            return Err(failed(&format!(
+                "not started, because in another run {reason}"
+            )));
         }
         let (mut process, printed) = self.start(hypers)?;
         let output = Output::collect(printed);

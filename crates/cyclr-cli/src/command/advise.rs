@@ -9,6 +9,7 @@ use cyclr::{
 use serde_json::json;
 
 use crate::args::{AdviseArgs, spec};
+use crate::chart::rate;
 use crate::exit::Usage;
 use crate::say::out;
 
@@ -48,11 +49,13 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
     print_cycles(&cycles, &run)?;
     if let (Some((low, high)), Some(max)) = (base, args.max) {
         out!(
-            "base_lr   {low} to {high}, by rule of thumb for max_lr {max}; a range test finds it (cyclr find)"
+            "base_lr   {} to {}, a rule of thumb for max_lr {max}; cyclr find measures it",
+            rate(low),
+            rate(high)
         )?;
     }
     if let Some(equivalent) = equivalent {
-        out!("in cycles {equivalent}")?;
+        out!("as cycles {equivalent}")?;
     }
     Ok(())
 }
@@ -65,21 +68,21 @@ fn print_cycles(cycles: &Cycles, run: &Horizon) -> io::Result<()> {
         cycles.step_epochs
     )?;
     out!(
-        "cycles    {} (the paper: at least 3, and 4 are better)",
+        "cycles    {} (the paper: at least 3, better 4)",
         cycles.cycles
     )?;
     out!(
-        "          in a study of runs of 2.5 to 19 epochs, 1 cycle ended 0.5 points above 4, and 16 ended 1.4 below"
+        "          in runs of 2.5 to 19 epochs, 1 cycle ended 0.5 points above 4 cycles, and 16 ended 1.4 below (METHOD.md)"
     )?;
     out!(
-        "budget    {} updates, which end at a trough (of {} given)",
+        "budget    {} of {} updates: the last trough is there",
         cycles.updates,
         run.updates()
     )?;
     if cycles.short {
         let fewest = 2 * advice::FEWEST_CYCLES * shortest;
         out!(
-            "note      three cycles of steps of {shortest} epochs need {fewest} epochs: this budget is shorter"
+            "note      three cycles with a step size of {shortest} epochs need {fewest} epochs: this budget is shorter"
         )?;
     }
     Ok(())

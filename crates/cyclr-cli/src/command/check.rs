@@ -114,7 +114,7 @@ fn print_costs(report: &Report, budget: u64) -> std::io::Result<()> {
     for (command, cost) in [("find", &report.find), ("compare", &report.compare)] {
         match cost {
             Cost::Predicted { updates, seconds } => out!(
-                "cyclr {command} for {budget} updates: {updates} updates, {seconds:.0} s, one run at a time"
+                "cyclr {command} for {budget} updates: {updates} updates, predicted time {seconds:.0} s, one run at a time"
             ),
             Cost::Refused { reason } => {
                 out!("cyclr {command} for {budget} updates is not possible: {reason}")

@@ -94,7 +94,7 @@ fn print(summary: &Summary) -> io::Result<()> {
         out!("  {class:20} {}", counts.join(" / "))?;
     }
     if !summary.ignored.is_empty() {
-        out!("not read   {}", summary.ignored.join(", "))?;
+        out!("ignored    {}", summary.ignored.join(", "))?;
     }
     for note in &summary.notes {
         out!("note       {note}")?;

@@ -150,7 +150,7 @@ impl Tests {
         }
     }
 
-    /// The updates that are added where probes learn too little.
+    /// The updates that are added if probes learn too little.
     fn longer(&self, info: &TrainerInfo) -> u64 {
         match self {
             Self::Probes(tests) => tests.iter().map(|test| test.longer(info)).sum(),
@@ -158,7 +158,7 @@ impl Tests {
         }
     }
 
-    /// The updates that they make as a rule.
+    /// The updates that they usually make.
     fn usual(&self, info: &TrainerInfo) -> u64 {
         match self {
             Self::Probes(tests) => tests
@@ -192,7 +192,7 @@ impl Tests {
         }
     }
 
-    /// The seconds that they take as a rule.
+    /// The seconds that they usually take.
     fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         match self {
             Self::Probes(tests) => tests.iter().map(|test| test.seconds(info, pace)).sum(),
@@ -251,25 +251,27 @@ fn announce(
     json: bool,
 ) -> anyhow::Result<()> {
     let cost = tests.cost();
-    let fraction = 100.0 * cost as f64 / budget as f64;
     let info = factory.info()?;
     let pace = tests.pace(factory)?;
     let seconds = in_all(tests.seconds(&info, &pace));
+    let (usual, longer) = (tests.usual(&info), tests.longer(&info));
+    let most = cost + longer;
+    let limit = if most > usual {
+        format!("; at most {most} if the net learns slowly")
+    } else {
+        String::new()
+    };
     note!(
-        "the test takes at most {cost} updates, {fraction:.1} % of the budget of {budget} updates that the bounds are for; as a rule {} updates and {} in all",
-        tests.usual(&info),
+        "range test for {budget} updates: {usual} updates ({:.1} %), predicted time {}{limit}",
+        100.0 * usual as f64 / budget as f64,
         words(seconds)
     );
-    let longer = tests.longer(&info);
-    if longer > 0 {
-        note!("where its probes learn too little, at most {longer} more");
-    }
     if json {
         let plan = json!({
             "updates": cost,
             "longer": longer,
             "budget": budget,
-            "percent": fraction,
+            "percent": 100.0 * cost as f64 / budget as f64,
             "predicted_seconds": seconds,
         });
         out!("{plan}")?;
@@ -299,7 +301,7 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<Option<f64>>> {
     let twice = (1..values.len()).find(|&n| values[..n].contains(&values[n]));
     match twice {
         Some(n) => Err(Usage::error(format!(
-            "--over {text}: {} is there twice",
+            "--over {text}: {} is given twice",
             values[n]
         ))),
         None => Ok(values.into_iter().map(Some).collect()),

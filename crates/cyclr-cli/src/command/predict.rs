@@ -56,7 +56,7 @@ fn models(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if let Some(missing) = names.iter().find(|name| !run.join(name).is_file()) {
         let run = run.display();
         return Err(Usage::error(format!(
-            "{run} has no {missing}: a run of the embedded engine leaves it when it ends (cyclr resume {run})"
+            "{run} has no {missing}: a run of the embedded engine writes it at its end (cyclr resume {run})"
         )));
     }
     if average.is_some() {
@@ -122,7 +122,7 @@ fn check_alike(predictors: &[Predictor], run: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Usage::error(format!(
-        "the models of the ensemble in {} have other classes or images than each other: they are not of one run",
+        "the models of the ensemble in {} differ in their classes or image sizes: they are not from one run",
         run.display()
     )))
 }

@@ -45,7 +45,7 @@ pub(super) fn refuse_other_results(out: &Path, reported: &[PathBuf]) -> anyhow::
         return Ok(());
     };
     Err(Usage::error(format!(
-        "{} is the folder of {holds}, whose own files would be replaced: give another --out",
+        "{} is the folder of {holds}, whose files would be replaced: give another --out",
         out.display()
     )))
 }
@@ -54,13 +54,13 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
     if !is_comparison(folder) && folder.join("judgement.json").exists() {
         let folder = folder.display();
         return Err(Usage::error(format!(
-            "{folder} holds a judged table: its report is made again by judging the table again, with `cyclr judge \
+            "{folder} holds a judged table: to make its report again, judge the table again, with `cyclr judge \
              TABLE --reference ARM --out {folder}`; {folder}/judgement.json names the table",
         )));
     }
     read_comparison(folder)?.ok_or_else(|| {
         anyhow!(
-            "{} is not finished: go on with `cyclr resume {}`",
+            "{} is not finished: run `cyclr resume {}`",
             folder.display(),
             folder.display()
         )

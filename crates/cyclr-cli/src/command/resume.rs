@@ -18,7 +18,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     }
     if read_run(folder).is_err() && read_work(folder).is_ok() {
         return Err(Usage::error(format!(
-            "the plan of {} is not made yet: repeat the command that began it, with --out {}",
+            "{} has no plan yet: repeat the command that started it, with --out {}",
             folder.display(),
             quoted(folder)
         )));
@@ -31,14 +31,14 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     }
     if args.jobs.is_some() {
         return Err(Usage::error(
-            "--jobs is for comparisons, and this folder holds a single run: say --threads",
+            "--jobs is for comparisons, and this folder holds a single run: give --threads",
         ));
     }
     let file = folder.join(RunRecord::FILE);
     let trained = TrainerArgs::recorded(record.trainer, &file)?;
     if args.threads.is_some() && !trained.command.is_empty() {
         return Err(Usage::error(
-            "--threads is for the embedded engine, and this run is of a command: it has threads of its own",
+            "--threads is for the embedded engine, and this run is of a command, which chooses its own threads",
         ));
     }
     if args.updates.is_some() || read_outcome(folder)?.is_none() {

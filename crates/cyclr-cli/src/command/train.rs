@@ -105,7 +105,7 @@ fn check_target(args: &TrainArgs) -> anyhow::Result<()> {
     let wrong = |target: &f64| engine && !(0.0..=1.0).contains(target);
     match args.target.filter(wrong) {
         Some(target) => Err(Usage::error(format!(
-            "--target {target}: an accuracy is between 0 and 1, as in 0.9 for 90 %"
+            "--target {target}: an accuracy is from 0 to 1, as in 0.9 for 90 %"
         ))),
         None => Ok(()),
     }
@@ -134,14 +134,15 @@ fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Re
         return Ok(());
     }
     out!("{spec}\n  {}", spec.describe())?;
+    let plural = if evaluations == 1 { "" } else { "s" };
     out!(
-        "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluations of the validation split"
+        "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluation{plural} on the validation split"
     )?;
     if let Some(seconds) = seconds {
-        out!("predicted: {} in all", words(seconds))?;
+        out!("predicted time {}", words(seconds))?;
     }
     if !plan.info().snapshots {
-        out!("it cannot be saved: if it is stopped, it starts anew")?;
+        out!("the run cannot be saved: if it is stopped, it starts over")?;
     }
     Ok(())
 }
@@ -182,7 +183,7 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         StopReason::Plateau => String::from("a whole cycle brought no gain"),
         StopReason::Target => String::from("the target was reached"),
         StopReason::OutOfTime => {
-            String::from("the next trough did not fit into the time that was left")
+            String::from("the time that was left did not reach to the next trough")
         }
         StopReason::Diverged { update } => {
             format!("training diverged at update {update}: try a lower rate")
@@ -235,9 +236,11 @@ pub(crate) fn resumable(
     let option = given.map_or_else(String::new, |given| format!(" {option} {given}"));
     let folder = format!("{}{option}", quoted(folder));
     match error {
-        cyclr_train::Error::Interrupted { .. } => note!("go on with: cyclr resume {folder}"),
+        cyclr_train::Error::Interrupted { .. } => note!("to resume: cyclr resume {folder}"),
         cyclr_train::Error::RunsFailed { .. } => {
-            note!("the other runs are kept; try the failed ones again with: cyclr resume {folder}");
+            note!(
+                "the finished runs are kept; to try the failed ones again: cyclr resume {folder}"
+            );
         }
         _ => {}
     }
@@ -343,7 +346,7 @@ fn range_test_of(
         Horizon::of_updates(updates).and_then(|run| run.with_epoch(info.examples, info.batch));
     let run = run.with_context(|| {
         format!(
-            "without --policy a range test of {} updates comes first, which the budget of {whole} does not hold: give a larger --time, or a --policy",
+            "without --policy a range test of {} updates comes first, which does not fit into the budget of {whole}: give a larger --time, or a --policy",
             test.updates
         )
     })?;
@@ -373,10 +376,10 @@ fn announce_test(
         )?;
         return Ok(());
     }
-    let fraction = 100.0 * updates as f64 / run.updates() as f64;
     note!(
-        "finding the bounds first: at most {updates} updates, {fraction:.0} % of the run after it ({} more where its probes learn too little); predicted: {} in all",
-        test.longer(&info),
+        "range test of at most {} updates, then {} updates of training; predicted time {}",
+        updates + test.longer(&info),
+        run.updates(),
         words(seconds)
     );
     Ok(())

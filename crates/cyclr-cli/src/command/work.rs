@@ -59,7 +59,7 @@ fn unit(args: &WorkArgs) -> anyhow::Result<PathBuf> {
     let inside = |part: Component| matches!(part, Component::Normal(_));
     if args.unit.is_empty() || !unit.components().all(inside) {
         return Err(Usage::error(format!(
-            "`{}` is no unit: give the folder of a run as seen from {}, or `begin`",
+            "`{}` is not a unit: give the folder of a run relative to {}, or `begin`",
             args.unit,
             args.folder.display()
         )));
@@ -78,8 +78,8 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
     tell_environment(&work.environment);
     if !check_lock(&args.folder, unit)? {
         note!(
-            "the lock of the comparison's coordinator is not seen here, though the coordinator lives: the file system of {} \
-             keeps locks to each machine. Nothing but the launcher keeps two processes from one run",
+            "the lock of the comparison's coordinator is not seen here, although the coordinator is running: the file \
+             system of {} keeps locks to each machine. Only the launcher keeps two processes from making one run",
             args.folder.display()
         );
     }
@@ -115,15 +115,16 @@ fn check_same(about: &BTreeMap<String, String>, any_level: bool) -> anyhow::Resu
     let (began, here) = (about.get("cyclr"), env!("CARGO_PKG_VERSION"));
     if began.is_some_and(|began| began != here) {
         return Err(anyhow!(
-            "this is cyclr {here}, and the comparison is made by cyclr {}: install the same on every machine",
+            "this is cyclr {here}, and the comparison was started by cyclr {}: install the same version on every machine",
             began.map_or("", String::as_str)
         ));
     }
     let here = Level::from_environment().context("CYCLR_CPU")?.name();
     match about.get("level") {
         Some(began) if !any_level && began != here => Err(anyhow!(
-            "the CPU level here is {here}, and the comparison is made at {began}, which differs in the last bits: set \
-             CYCLR_CPU={began} in the launcher, or begin the comparison with CYCLR_CPU=portable, which every machine has"
+            "the CPU level here is {here}, and the comparison was started at {began}, whose results differ in the last \
+             bits: set CYCLR_CPU={began} in the launcher, or start the comparison with CYCLR_CPU=portable, which every \
+             machine has"
         )),
         _ => Ok(()),
     }
@@ -142,7 +143,7 @@ fn set_environment(coordinator: &BTreeMap<String, String>) -> anyhow::Result<()>
         return Ok(());
     }
     for (name, value) in &missing {
-        note!("{name} is not set here: {value}, as where the coordinator is");
+        note!("{name} is not set here: using the coordinator's, {value}");
     }
     let program = std::env::current_exe().context("the program itself is not found")?;
     let mut anew = std::process::Command::new(&program);
@@ -165,7 +166,7 @@ fn tell_environment(coordinator: &BTreeMap<String, String>) {
         if there != here {
             let said = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
             note!(
-                "{name} is {} here, and {} where the coordinator is: if that is not meant, set it in the launcher",
+                "{name} is {} here, and {} for the coordinator: if that is not intended, set it in the launcher",
                 said(here),
                 said(there)
             );

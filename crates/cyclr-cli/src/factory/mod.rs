@@ -73,7 +73,7 @@ impl TrainerArgs {
         }
         match self.files.changed() {
             Some(change) if !allow_changed => Err(Usage::error(format!(
-                "{} names a file that has changed: {change}: put it back as it was, or go on all the same with --allow-changed",
+                "{} names a file that was edited: {change}; restore it, or continue with --allow-changed",
                 record.display()
             ))),
             _ => Ok(()),
@@ -84,8 +84,8 @@ impl TrainerArgs {
     pub(crate) fn recorded(record: serde_json::Value, file: &Path) -> anyhow::Result<Self> {
         serde_json::from_value(record).with_context(|| {
             format!(
-                "{}: its record of what is trained cannot be read; restore the file from a copy, or begin anew in \
-                 another folder",
+                "{}: its record of what is trained cannot be read; restore the file from a copy, or start again \
+                 in another folder",
                 file.display()
             )
         })

@@ -11,11 +11,11 @@ use crate::files::Files;
 #[command(next_help_heading = "What is trained")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TrainerArgs {
-    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class; without it, the
-    /// embedded Fashion-MNIST
+    /// A folder of IDX files, CIFAR-10 or CIFAR-100 (binary), or images by class [default: the
+    /// embedded Fashion-MNIST subset]
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub(crate) data: Option<PathBuf>,
-    /// The side that a folder's images are resized to
+    /// Resize a folder's images to this side
     #[arg(
         long,
         value_name = "PIXELS",
@@ -23,26 +23,26 @@ pub(crate) struct TrainerArgs {
         conflicts_with = "command"
     )]
     pub(crate) size: Option<u32>,
-    /// Read a folder's images in gray
+    /// Read a folder's images as grayscale
     #[arg(long, requires = "data", conflicts_with = "command")]
     pub(crate) gray: bool,
     /// The net: mlp, lenet, cifar10_quick, cifar10_full, resnet8, resnet20 or resnet56 [default:
     /// mlp; cifar10_quick for colour]
     #[arg(long, conflicts_with = "command")]
     pub(crate) net: Option<String>,
-    /// Training images that are held out to decide by [default: a fifth, at most 5000]
+    /// Training images held out for validation [default: a fifth, at most 5000]
     #[arg(long, value_name = "N", conflicts_with = "command")]
     pub(crate) validation: Option<usize>,
-    /// Decides which images are held out; the same for all runs
+    /// The seed that chooses the held-out images; the same for all runs
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub(crate) data_seed: u64,
-    /// Examples that an update sees [default: 100; a COMMAND's own]
+    /// The batch size: examples per update [default: 100; a COMMAND's own]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) batch: Option<u64>,
-    /// Examples that go through the net at a time
+    /// Examples that go through the net at a time; an update still sees --batch
     #[arg(long, value_name = "N", conflicts_with = "command")]
     pub(crate) micro_batch: Option<usize>,
-    /// How parameters follow their gradients
+    /// The optimizer
     #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
     pub(crate) optimizer: OptimizerName,
     /// Momentum (beta1 of adam and adamw), if the policy does not move it [default: 0.9; 0 for
@@ -57,11 +57,11 @@ pub(crate) struct TrainerArgs {
         conflicts_with = "command"
     )]
     pub(crate) weight_decay: f64,
-    /// What pixels become [default: channel; pixel-mean for cifar10_quick and cifar10_full, whose
-    /// first weights are made for it]
+    /// How pixels are normalized [default: channel; pixel-mean for cifar10_quick and cifar10_full,
+    /// whose initial weights are made for it]
     #[arg(long, value_enum, conflicts_with = "command")]
     pub(crate) normalize: Option<NormalizationName>,
-    /// Shift training images by up to so many pixels, at random
+    /// Shift training images at random, by up to this many pixels
     #[arg(
         long,
         value_name = "PIXELS",
@@ -69,13 +69,13 @@ pub(crate) struct TrainerArgs {
         conflicts_with = "command"
     )]
     pub(crate) crop: u16,
-    /// Mirror training images, at random
+    /// Mirror training images at random
     #[arg(long, conflicts_with = "command")]
     pub(crate) flip: bool,
-    /// Take the training images in the file's order, as Caffe does
+    /// Take the training images in the file's order, as in Caffe
     #[arg(long, conflicts_with = "command")]
     pub(crate) stored_order: bool,
-    /// How much of the label is spread over all classes
+    /// Label smoothing: the part of each label that is spread over all classes
     #[arg(
         long,
         value_name = "EPSILON",
@@ -83,20 +83,20 @@ pub(crate) struct TrainerArgs {
         conflicts_with = "command"
     )]
     pub(crate) label_smoothing: f64,
-    /// Scale gradients down to this norm where they are larger
+    /// Clip gradients to this norm
     #[arg(long, value_name = "NORM", conflicts_with = "command")]
     pub(crate) clip_norm: Option<f64>,
     /// Weights to start from: a safetensors file
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) weights: Option<PathBuf>,
-    /// What any answer of COMMAND may take [default: 10 minutes, and later 20 times its own pace
-    /// or a minute]
+    /// The time limit of each answer of COMMAND [default: 10 minutes; later 20 times its own pace,
+    /// at least a minute]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "command")]
     pub(crate) child_timeout: Option<f64>,
     #[command(flatten)]
     #[serde(skip_serializing_if = "WrapArgs::is_off")]
     pub(crate) wrap: WrapArgs,
-    /// Train with a program of your own, one process a run (docs/protocol.md): -- python train.py
+    /// Train with your own program, one process per run (docs/protocol.md): -- python train.py
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
     /// The working directory of COMMAND's processes.
@@ -112,20 +112,20 @@ pub(crate) struct TrainerArgs {
 /// Seconds above 0.
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e9);
-    seconds.ok_or_else(|| format!("`{text}` is no number of seconds above 0"))
+    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds above 0"))
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OptimizerName {
-    /// SGD with momentum, as torch has it
+    /// SGD with momentum, as in torch
     #[default]
     Sgd,
-    /// Nesterov's, as torch has it
+    /// Nesterov momentum, as in torch
     Nesterov,
-    /// SGD with the rate inside the velocity, as Caffe has it
+    /// SGD with the rate inside the velocity, as in Caffe
     CaffeSgd,
-    /// Nesterov's, as Caffe has it
+    /// Nesterov momentum, as in Caffe
     CaffeNesterov,
     Adam,
     #[value(name = "adamw")]
@@ -149,7 +149,7 @@ pub(crate) enum NormalizationName {
     Channel,
     /// Mean 0 and standard deviation 1 in each pixel
     Pixel,
-    /// Minus the mean of each pixel, unscaled, as Caffe does
+    /// Minus the mean of each pixel, unscaled, as in Caffe
     PixelMean,
     /// Divided by 255
     Unit,

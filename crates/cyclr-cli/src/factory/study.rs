@@ -52,7 +52,7 @@ impl TrainerArgs {
             return match table.keys().next() {
                 None => Ok(self.clone()),
                 Some(key) => Err(Usage::error(format!(
-                    "the study says itself what is trained (`{key}` in [train]): leave the COMMAND out, or take the table out of the study"
+                    "the study declares what is trained (`{key}` in [train]): leave the COMMAND out, or remove that table from the study"
                 ))),
             };
         }
@@ -62,7 +62,7 @@ impl TrainerArgs {
             && let Some(other) = table.keys().find(|key| !is_of_commands(key))
         {
             return Err(Usage::error(format!(
-                "the study's [train]: `{other}` is of the embedded engine and means nothing to a command"
+                "the study's [train]: `{other}` is an option of the embedded engine, not of a command"
             )));
         }
         let named = table.remove("data");

@@ -146,7 +146,7 @@ fn target(record: &Record) -> Option<Level> {
         .whole()
         .against(Role::Declared)?;
     Some(Level {
-        label: format!("target: {} less the margin", record.label(reference)),
+        label: format!("target: {} minus the margin", record.label(reference)),
         at: against.time_to_target.as_ref()?.target,
     })
 }
@@ -279,7 +279,7 @@ fn range(record: &Record) -> Option<Chart> {
         "range",
         String::from("The range test"),
         String::from(
-            "Training batches while the rate rises, one line a repeat. The shaded stretch goes from base_lr to max_lr.",
+            "Training batches while the rate rises, one line per repeat. The shaded range is base_lr to max_lr.",
         ),
         (rate, Axis::of(measured(record, "training"))),
     );

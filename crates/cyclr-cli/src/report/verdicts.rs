@@ -118,8 +118,8 @@ fn span([low, high]: [Option<f64>; 2]) -> String {
 pub(super) fn differences(record: &Record) -> String {
     let looks = record.plan.race.as_ref().map_or_else(String::new, |race| {
         format!(
-            "<p>The p-values are adjusted for the {} looks of the race too, and its intervals are wider \
-             for them.</p>\n",
+            "<p>The p-values are adjusted for the {} looks of the race, too, and the intervals are wider \
+             because of them.</p>\n",
             race.looks().len()
         )
     });
@@ -130,7 +130,7 @@ pub(super) fn differences(record: &Record) -> String {
             Role::BestNonCyclical => "the arm without cycles that validates best",
         };
         format!(
-            "<h3>Beside {}, {said}</h3>\n{}",
+            "<h3>Compared with {}, {said}</h3>\n{}",
             escaped(record.label(reference)),
             tests(&record.beside(reference, role), record.plan.reference)
         )
@@ -233,7 +233,7 @@ fn times_beside(record: &Record, reference: usize, role: Role) -> Option<String>
         percent(record.objective.unit),
         escaped(record.label(reference)),
         match record.objective.direction {
-            Direction::Higher => "less",
+            Direction::Higher => "minus",
             Direction::Lower => "plus",
         },
         table(&head, rows)

@@ -150,7 +150,7 @@ impl Arm {
         let Some(peak) = peak.or(bounds.map(|(_, max)| rounded(max, 4))) else {
             let example = complete(EXAMPLE.0, EXAMPLE.1)?;
             return Err(bad(format!(
-                "`{name}` does not say its rates, and no bounds are known: write a whole spec, such as {example}, or let the bounds be found"
+                "`{name}` has no rates, and no bounds are known: write a complete spec, such as {example}, or let a range test find the bounds"
             )));
         };
         let base = peak * bounds.map_or(USUAL_RATIO, |(base, max)| base / max);

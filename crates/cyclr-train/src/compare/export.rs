@@ -75,7 +75,7 @@ impl WinnerFile {
         let file: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         if !(1..=VERSION).contains(&file.version) {
             return Err(bad(format!(
-                "it is of version {}, and this program reads versions up to {VERSION}; use the cyclr that wrote it",
+                "it has version {}, and this cyclr reads versions up to {VERSION}: use the cyclr that wrote it",
                 file.version
             )));
         }

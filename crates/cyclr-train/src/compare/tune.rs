@@ -107,20 +107,20 @@ impl Tune {
         };
         if !rise(&self.multiples) {
             return Some(format!(
-                "the multiples are {}: they must be numbers above 0 that rise",
+                "the multiples are {}: they must be numbers above 0, in rising order",
                 listed(&self.multiples)
             ));
         }
         if !rise(&self.rungs) || self.rungs.iter().any(|&rung| rung > 1.0) {
             return Some(format!(
-                "the rungs are {}: they must be shares of the budget above 0 that rise, at most 1",
+                "the rungs are {}: they must be fractions of the budget above 0, in rising order, at most 1",
                 listed(&self.rungs)
             ));
         }
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         (seeds.is_empty() || seeds.len() < self.seeds.len()).then(|| {
             format!(
-                "the tuning seeds are {:?}: they must be at least one, and each another",
+                "the tuning seeds are {:?}: give at least one, and none twice",
                 self.seeds
             )
         })

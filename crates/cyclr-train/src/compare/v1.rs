@@ -165,7 +165,7 @@ impl OldPlan {
     fn now(self, arms: &[OldArmRecord]) -> Result<Plan, String> {
         let reference = self.arms.iter().position(|arm| arm.label == self.reference);
         let reference = reference
-            .ok_or_else(|| format!("the reference {} is none of its arms", self.reference))?;
+            .ok_or_else(|| format!("the reference {} is not one of its arms", self.reference))?;
         if self.arms.len() != arms.len() || self.budgets.is_empty() {
             return Err(String::from("its arms are not those of its plan"));
         }

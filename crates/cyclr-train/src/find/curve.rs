@@ -29,7 +29,7 @@ pub struct CurvePoint {
     pub lr: f64,
     /// The mean loss, if there is one.
     pub loss: Option<f64>,
-    /// The objective beside the loss, accuracy as a rule, if there is one.
+    /// The objective beside the loss (usually accuracy), if there is one.
     pub figure: Option<f64>,
     /// Of an accuracy: the number correct.
     pub correct: Option<u64>,
@@ -274,7 +274,7 @@ pub(super) fn index_of(error: &SweepError) -> Option<usize> {
     }
 }
 
-/// Why a text is no curve of a range test. Lines are counted from 1.
+/// Why a text is not a curve of a range test. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CurveError {

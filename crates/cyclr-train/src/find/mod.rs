@@ -64,8 +64,8 @@ pub struct RangeTest {
     pub seed: u64,
     /// At most so many probes run at the same time. The answer does not depend on it.
     pub threads: usize,
-    /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added
-    /// where the probes learn too little.
+    /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added if
+    /// the probes learn too little.
     pub updates: u64,
     /// The weight decay, if it is not the trainer's own.
     pub weight_decay: Option<f64>,
@@ -93,13 +93,13 @@ impl RangeTest {
         }
     }
 
-    /// The updates that are added where the probes learn too little to tell one rate from another.
+    /// The updates that are added if the probes learn too little to distinguish rates.
     pub fn longer(&self, info: &TrainerInfo) -> u64 {
         Allowance::of(self.updates, info).longer()
     }
 
-    /// What it takes as a rule: a sweep, and groups of probes side by side, each as `pace` says. Where
-    /// a run can go back to its beginning, one is started for each seed and not for each probe.
+    /// The seconds that it usually takes: a sweep, and groups of probes side by side, at `pace`. If a
+    /// run can go back to its beginning, one is started for each seed and not for each probe.
     pub fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         let allowance = Allowance::of(self.updates, info);
         let groups = allowance.groups();
@@ -112,7 +112,7 @@ impl RangeTest {
             + (rounds * allowance.probe) as f64 * pace.seconds_per_update
     }
 
-    /// Refuses a test that could not be made of what has these facts, before any of it is.
+    /// Refuses a test that a trainer with this info cannot make, before it starts.
     ///
     /// # Errors
     /// [`Error::BadSweep`] if there are too few updates, or no seeds after its own; [`Error::NotObeyed`] if the trainer does

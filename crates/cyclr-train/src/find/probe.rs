@@ -31,7 +31,7 @@ pub(super) fn train_probe_and_first(
     weight_decay: Option<f64>,
     watch: &mut Watch<u64>,
 ) -> Result<(ProbeResult, Option<Metrics>), Error> {
-    /// Few, so that an interrupt is heeded soon.
+    /// Few, so that an interrupt is noticed soon.
     const AT_ONCE: u64 = 5;
     let mut batches: Vec<Metrics> = Vec::new();
     let mut diverged = false;

@@ -124,7 +124,7 @@ pub(super) fn made(asked: u64, batches: &[Metrics]) -> Result<u64, TrainerError>
 
 /// The count of updates up to which the next ones are made in one go.
 fn next_stop(ramp: &Ramp, measure: Measure, made: u64) -> u64 {
-    /// Few, so that an interrupt is heeded soon.
+    /// Few, so that an interrupt is noticed soon.
     const AT_ONCE: u64 = 5;
     let updates = ramp.updates();
     match measure {

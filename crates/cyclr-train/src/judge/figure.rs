@@ -109,7 +109,7 @@ impl Figure {
             (None, []) if self.fraction.is_some() => Direction::Higher,
             (None, _) => {
                 return Err(JudgeError::Asked(format!(
-                    "`{name}` does not tell whether more or less of it is better: say --higher or --lower"
+                    "`{name}` does not tell whether higher or lower is better: give --higher or --lower"
                 )));
             }
         };
@@ -131,11 +131,11 @@ impl Figure {
     pub(super) fn in_unit(&self, value: f64) -> Result<f64, String> {
         match self.fraction {
             Some(true) if !(0.0..=1.0).contains(&value) => Err(format!(
-                "{value} is no fraction of 1: per cent need --unit percent"
+                "{value} is not a fraction of 1: percentages need --unit percent"
             )),
-            Some(false) if !(0.0..=100.0).contains(&value) => {
-                Err(format!("{value} is no percentage: it should be in 0..=100"))
-            }
+            Some(false) if !(0.0..=100.0).contains(&value) => Err(format!(
+                "{value} is not a percentage: it must be from 0 to 100"
+            )),
             Some(true) => Ok(Unit::Points.of(value)),
             Some(false) | None => Ok(value),
         }
@@ -154,7 +154,7 @@ pub(super) fn checked_margin(
         ))),
         (None, Unit::Points) => Ok(POINTS),
         (None, Unit::Own) => Err(JudgeError::Asked(format!(
-            "say with --margin which difference in `{}` would not matter; of an accuracy say --unit fraction or \
+            "give with --margin a difference in `{}` that does not matter; for an accuracy give --unit fraction or \
              --unit percent, and the margin is {POINTS} points",
             objective.name
         ))),

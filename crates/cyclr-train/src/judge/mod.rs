@@ -40,10 +40,10 @@ use crate::compare::example_spread;
 use crate::table::TableError;
 use crate::verdict::{Conclusion, Standing, Standings};
 
-/// What is asked of a table.
+/// What a table is judged by.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// The label of the arm that the others are held against.
+    /// The label of the arm that the others are compared with.
     pub reference: String,
     /// What the values are.
     pub figure: Figure,

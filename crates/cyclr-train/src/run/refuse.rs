@@ -46,33 +46,33 @@ pub(super) fn check_decidable(
     cyclical: bool,
 ) -> Result<(), Error> {
     let on_the_way = [
-        (task.stop_on_plateau, "to stop when flat"),
+        (task.stop_on_plateau, "a stop on plateau"),
         (task.target.is_some(), "a target"),
-        (task.evaluate_every.is_some(), "evaluations on the way"),
+        (task.evaluate_every.is_some(), "evaluations during the run"),
     ];
     for (is_asked, what) in on_the_way {
         if is_asked {
-            refuse_for_whole_runs(info, what, "leave the option out")?;
+            refuse_for_whole_runs(info, what, "leave it out")?;
         }
     }
     let refuse = |option, needed| Err(Error::Undecidable { option, needed });
     let validation = "a validation split to decide by: set some of the training data aside for it";
     if info.validation == 0 && task.stop_on_plateau {
-        return refuse("to stop when flat", validation);
+        return refuse("a stop on plateau", validation);
     }
     if info.validation == 0 && task.target.is_some() {
         return refuse("a target", validation);
     }
     if task.stop_on_plateau && !cyclical {
         return refuse(
-            "to stop when flat",
+            "a stop on plateau",
             "a schedule with cycles to compare, such as triangular2",
         );
     }
     if task.target.is_some() && !cyclical && task.evaluate_every.is_none() {
         return refuse(
             "a target",
-            "evaluations on the way: take a schedule with cycles, or say how often to evaluate (--evaluate-every)",
+            "evaluations during the run: use a schedule with cycles, or give --evaluate-every",
         );
     }
     Ok(())
@@ -91,14 +91,14 @@ pub(crate) fn check_average(
         }
         Some(Average::Ensemble(_)) if !info.ensembles => {
             "a trainer that makes ensembles, as the embedded nets do, and cyclr.torch.Trainer with a \
-             cross-entropy; another script says `ensembles` (docs/protocol.md)"
+             cross-entropy; another script declares `ensembles` (docs/protocol.md)"
         }
         Some(_) if !cyclical => "a schedule with cycles, such as triangular2, or a repeat",
         Some(_) | None => return Ok(()),
     };
     let option = match average {
-        Some(Average::Ensemble(_)) => "to average the predictions of the models at troughs",
-        _ => "to average the weights at troughs",
+        Some(Average::Ensemble(_)) => "an ensemble of the models at troughs",
+        _ => "an average of the weights at troughs",
     };
     Err(Error::Undecidable { option, needed })
 }

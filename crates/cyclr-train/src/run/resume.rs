@@ -172,7 +172,7 @@ impl Plan {
         let refuse = |reason| Err(Error::BadHorizon { updates, reason });
         if let Some(StopReason::Diverged { update }) = stop_reason {
             return refuse(format!(
-                "it diverged at update {update}; start anew at a lower rate"
+                "it diverged at update {update}; start a new run at a lower rate"
             ));
         }
         let mut task = self.task().clone();

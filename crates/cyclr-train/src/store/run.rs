@@ -115,7 +115,7 @@ fn check_lengths(plan: &Planned) -> Result<(), String> {
     let (horizon, end) = (plan.horizon, plan.end);
     if !(1..=MAX_UPDATES).contains(&horizon) {
         return Err(format!(
-            "at `plan.horizon`: {horizon} updates are no run: it must be from 1 to {MAX_UPDATES}"
+            "at `plan.horizon`: {horizon} updates are out of range: it must be from 1 to {MAX_UPDATES}"
         ));
     }
     // A run that goes on beyond its horizon was asked to in updates.

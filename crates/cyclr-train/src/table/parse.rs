@@ -207,7 +207,7 @@ fn from_json(text: &str) -> Result<Table, String> {
     let (mut values, mut lines) = (Vec::new(), Vec::new());
     let (mut line, mut counted) = (1, 0);
     while let Some(value) = stream.next() {
-        let Checked(value) = value.map_err(|error| format!("it is no valid JSON: {error}"))?;
+        let Checked(value) = value.map_err(|error| format!("it is not valid JSON: {error}"))?;
         values.push(value);
         let end = stream.byte_offset();
         line += text[counted..end].matches('\n').count();

@@ -3,15 +3,15 @@ use core::fmt;
 
 use super::{Sweep, curve};
 
-/// How two sweeps differ that cannot be repeats of one test.
+/// Why two sweeps cannot be repeats of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unlike {
     /// The rate of one rises exponentially, that of the other linearly.
     Ramp,
-    /// One has an objective (accuracy, as a rule), the other losses alone.
+    /// One has an objective (usually accuracy), the other only losses.
     Figure,
-    /// More of one's figure is better, less of the other's.
+    /// Higher figures of one are better, lower ones of the other.
     Direction,
 }
 

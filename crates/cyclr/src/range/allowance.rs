@@ -4,9 +4,8 @@ use crate::trainer::TrainerInfo;
 
 /// How a range test spends its updates: one exponential sweep, then probes.
 ///
-/// The length of a probe follows from the batch alone, so that it is the same question that is
-/// answered at every cost. What is left buys other seeds, or longer probes where a net learns
-/// slowly.
+/// The length of a probe follows from the batch alone, so every cost answers the same question.
+/// The rest pays for other seeds, or for longer probes if a net learns slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The updates of the sweep.
@@ -15,8 +14,8 @@ pub struct Allowance {
     pub probe: u64,
     /// The updates of sweep and probes together, at most.
     pub updates: u64,
-    /// No probe is longer. It is an epoch, after which a net that learns examples by heart would
-    /// seem to learn; a probe's own length if that is more.
+    /// No probe is longer. It is an epoch, since a net that memorizes examples would seem to learn
+    /// after that; or the length of a probe, if that is more.
     pub longest_probe: u64,
 }
 
@@ -33,8 +32,8 @@ const FEWEST_EXAMPLES: u64 = 1500;
 const ENOUGH_FOR_ANY: u64 = 150;
 
 impl Allowance {
-    /// What a test may cost that answers for a training of `budget` updates: `fraction` of them,
-    /// and no fewer than a readable test needs.
+    /// What a test for a training of `budget` updates may cost: `fraction` of them, and no fewer than
+    /// a readable test needs.
     pub fn new(budget: u64, fraction: f64, info: &TrainerInfo) -> Self {
         let asked = (fraction * budget as f64) as u64;
         Self::of(asked.max(least_updates(budget, info)), info)
@@ -46,7 +45,7 @@ impl Allowance {
     /// The fewest updates of a range test.
     pub const FEWEST_UPDATES: u64 = 100;
 
-    /// Deals `updates` out, at least 100 of them.
+    /// Divides `updates`, at least 100, between sweep and probes.
     pub fn of(updates: u64, info: &TrainerInfo) -> Self {
         let updates = updates.max(Self::FEWEST_UPDATES);
         let sweep = (updates / 6).clamp(25, 200);
@@ -59,7 +58,7 @@ impl Allowance {
         }
     }
 
-    /// The probes that are made as a rule, by groups whose probes do not depend on one another:
+    /// The probes that are usually made, by groups whose probes do not depend on one another:
     /// three around the start, two between them, and those of the other seeds.
     pub fn groups(&self) -> Vec<u64> {
         let mut groups = vec![3, 2];
@@ -72,21 +71,21 @@ impl Allowance {
         groups
     }
 
-    /// The updates that are made as a rule: all of [`Self::updates`] only where these are few, or
-    /// where the net learns slowly.
+    /// The updates that are usually made: all of [`Self::updates`] only if these are few, or if the
+    /// net learns slowly.
     pub fn usual(&self) -> u64 {
         self.sweep + self.probe * self.groups().iter().sum::<u64>()
     }
 
-    /// The length of the probes that follow those of `length` updates, where these learn too
-    /// little to tell one rate from another; `None` if they are the longest.
+    /// The length of the probes that follow those of `length` updates, if these learn too little to
+    /// distinguish rates; `None` if they are the longest.
     pub fn after(&self, length: u64) -> Option<u64> {
         let longer = (2 * length).min(self.longest_probe);
         (longer > length).then_some(longer)
     }
 
-    /// The updates that are added where the first probes learn next to nothing, and longer ones
-    /// cannot be had within [`Self::updates`].
+    /// The updates that are added if the first probes learn almost nothing, and longer ones do not
+    /// fit into [`Self::updates`].
     pub fn longer(&self) -> u64 {
         self.after(self.probe).map_or(0, |longer| PROBES * longer)
     }

@@ -96,8 +96,8 @@ pub struct Bounds {
     pub held_by: Option<f64>,
 }
 
-/// Reads the bounds from the repeats of one range test. METHOD.md describes the rule and what it
-/// is worth.
+/// Reads the bounds from the repeats of one range test. METHOD.md says how good
+/// its answers are.
 ///
 /// More than half of the repeats must be readable. Each bound is the geometric mean over those
 /// that are. A sweep that is an exact copy of another counts once, and sweeps of different kinds

@@ -44,7 +44,7 @@ pub struct ProbeResult {
     /// The mean training loss over [`Probe::tail`], or the objective turned so that less is better
     /// if there is no loss; `None` if the training diverged.
     pub loss: Option<f64>,
-    /// The mean of the objective beside the loss (accuracy, as a rule) over the same updates, if
+    /// The mean of the objective beside the loss (usually accuracy) over the same updates, if
     /// there is one.
     pub figure: Option<f64>,
     /// Of an accuracy: the number correct over the same updates.

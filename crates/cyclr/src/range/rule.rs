@@ -1,5 +1,5 @@
-/// The constants of the rule that reads bounds. METHOD.md says how they were chosen and what they
-/// are worth.
+/// The constants of the rule that reads bounds from sweeps alone. bench/finder/README.md says how
+/// they were chosen, METHOD.md how good the answers are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
     /// How far the local regression reaches to each side, in ln rate.

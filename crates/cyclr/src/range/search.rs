@@ -17,19 +17,19 @@ pub struct ProbeReading {
     pub probes: Vec<ProbeResult>,
 }
 
-/// Trains the probes that it is handed and gives their results in the same order.
+/// Trains the probes that it is given and returns their results in the same order.
 pub type Trains<'a, E> = &'a mut dyn FnMut(&[Probe]) -> Result<Vec<ProbeResult>, E>;
 
 /// Finds `max_lr` by probes. Their highest rates are powers of 2, so that other seeds and costs
 /// meet the same ones.
 ///
 /// Three are made at the powers of 4 around the start, further ones at the next powers of 4 until
-/// the best stands between two worse, and then those half way to its neighbours. Where they learn
-/// little, they are made again at twice the length, as long as that can be paid. What is left buys
+/// the best is between two worse ones, and then those half way to its neighbours. If they learn
+/// little, they are made again at twice the length, as long as the updates allow. The rest pays for
 /// other seeds at the rates near the best. `max_lr` is the centre of the rates whose loss, between
 /// the probes on straight lines in ln rate, lies less than a fifth above the best, each weighed by
-/// how far it stays below that. `train` makes the probes that it is handed, which do not depend on
-/// one another; `updates` is what they may cost together. Where they learn next to nothing,
+/// how far it stays below that. `train` makes the probes that it is given, which do not depend on
+/// one another; `updates` is what they may cost together. If they learn almost nothing,
 /// [`Allowance::longer`] is added, once.
 ///
 /// # Errors

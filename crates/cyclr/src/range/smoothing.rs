@@ -3,11 +3,10 @@ use core::{fmt, str::FromStr};
 
 use super::Sweep;
 
-/// An exponential average that a tool recorded in place of the losses, and that
-/// [`Smoothing::undo`] takes back.
+/// An exponential average that a tool recorded instead of the losses; [`Smoothing::undo`] undoes it.
 ///
-/// Its text is a tool, `torch-lr-finder`, `fastai` or `lightning`, where needed with a factor of
-/// one's own, as in `lightning=0.9`.
+/// Its text is a tool, `torch-lr-finder`, `fastai` or `lightning`, with another factor if needed, as
+/// in `lightning=0.9`.
 ///
 /// ```
 /// use cyclr::range::Smoothing;
@@ -127,7 +126,7 @@ fn checked(factor: f64) -> Result<f64, SmoothingError> {
     })
 }
 
-/// Why a text is no [`Smoothing`].
+/// Why a text is not a [`Smoothing`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SmoothingError {

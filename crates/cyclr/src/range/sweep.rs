@@ -9,7 +9,7 @@ pub struct Point {
     pub lr: f64,
     /// The mean loss over the batch, if there is one. Not finite where training diverged.
     pub loss: Option<f64>,
-    /// The figure that the bounds are read from (accuracy, as a rule), if there is one beside the
+    /// The figure that the bounds are read from (usually accuracy), if there is one beside the
     /// loss.
     pub figure: Option<f64>,
     /// The examples measured, at least 1. They weigh the point against its neighbours.

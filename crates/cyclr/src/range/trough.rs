@@ -1,8 +1,8 @@
 /// Which rates are about as good as the best: the area between a curve of results over rates and
 /// the level that lies a depth above its lowest point.
 ///
-/// Its centre is a steadier answer than the lowest point, which the noise of single trainings
-/// moves about where the curve is flat. The range test takes `max_lr` from it, a comparison the
+/// Its centre is a steadier answer than the lowest point, which the noise of single trainings moves
+/// if the curve is flat. The range test takes `max_lr` from it, a comparison the
 /// peak rate of each arm.
 ///
 /// ```

@@ -1,19 +1,19 @@
 //! Policy specs: the text form of a policy, for the command line, study files and records.
 //!
 //! `NAME(key=value, …)`, optionally `for LENGTH`, joined by `then`. A length is `2000` (updates),
-//! `8ep` or `30%`. A `warmup(LENGTH, from=0)` may stand in front of any policy.
+//! `8ep` or `30%`. A `warmup(LENGTH, from=0)` may come before any policy.
 //!
-//! `(A for LENGTH then …) x 5` is what stands in the parentheses five times in a row, with
-//! `gamma=0.5` behind it each time at half the rates. If nothing in the parentheses cycles, each
-//! time is a cycle and ends at a trough.
+//! `(A for LENGTH then …) x 5` repeats the stages in the parentheses five times, with `gamma=0.5`
+//! after it each time at half the previous rates. If nothing in the parentheses cycles, each
+//! repetition is a cycle and ends at a trough.
 //!
-//! `%` inside a policy is of its stage, a warm-up that leads into it included; `%` after `for`,
+//! `%` inside a policy is of its stage, including a warm-up that leads into it; `%` after `for`,
 //! and of a warm-up in front, is of the run. A place (`at`) in `%` counts from where the stage
 //! begins, before its warm-up; a place in updates or epochs counts from the policy's first update,
 //! after the warm-up.
 //!
 //! A stage begins at the first whole update at or after the exact end of the one before it. What
-//! is whole but for a relative error of `1e-12` counts as whole.
+//! is whole except for a relative error of `1e-12` counts as whole.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -36,8 +36,8 @@ use repeat::Repeat;
 pub(crate) use repeat::{Turn, turns};
 pub(crate) use value::{Field, number};
 
-/// What a run's rate does: a policy, or several in turn. It is read from text and prints back as
-/// text that reads to the same spec; it becomes a [`Schedule`] once the run is known.
+/// What the rate does in a run: a policy, or several one after the other. It is read from text, and
+/// prints as text that gives the same spec; it becomes a [`Schedule`] once the run is known.
 ///
 /// ```
 /// use cyclr::{Spec, units::Horizon};

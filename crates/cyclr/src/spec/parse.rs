@@ -137,7 +137,7 @@ impl<'t> Parser<'t> {
     fn call(&mut self) -> Result<Args<'t>, Fault> {
         let name_place = self.word("the name of a policy")?;
         if !self.symbol("(") {
-            return Err(self.expected("`(`"));
+            return Err(self.expected("`(` and keys, as in fixed(lr=0.1)"));
         }
         let mut list = Vec::new();
         while !self.symbol(")") {

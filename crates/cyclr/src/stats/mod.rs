@@ -1,5 +1,5 @@
-//! Statistics of small samples: intervals, paired comparisons with a verdict, and the time until
-//! a target is reached.
+//! Statistics of small samples: intervals, paired comparisons with a verdict, and the time until a
+//! target is reached.
 //!
 //! Everything here is a pure function of numbers and knows nothing of training. The level is fixed
 //! throughout: intervals hold 95 % and a claim is made at an error of 5 % ([`ALPHA`]). Only the
@@ -8,7 +8,7 @@
 //! - [`Summary`]: mean, standard deviation and t-interval; [`LogSummary`] does the same on a
 //!   logarithmic scale.
 //! - [`Paired`]: the t-test and the equivalence test (TOST) of one arm against a reference on the
-//!   same seeds; [`Welch`]: the same on other seeds. [`Correlation`] tells what pairing is worth.
+//!   same seeds; [`Welch`]: the same on different seeds. [`Correlation`]: whether pairing helps.
 //! - [`compare`] and [`compare_family`]: several arms against one reference, adjusted by [`holm`],
 //!   each with a [`Verdict`].
 //! - [`Race`]: when seeds are added while a verdict is open, and what each look may claim.
@@ -16,7 +16,7 @@
 //! - [`seeds_to_decide`]: how many seeds would settle what these could not.
 //! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
 //! - [`time_ratio`]: how much sooner a target is reached, where some runs never reach it.
-//! - [`student_cdf`] and its neighbours: the distributions that all of these read.
+//! - [`student_cdf`] and so on: the distributions behind all of these.
 //!
 //! Values must be finite; NaN is refused, never skipped.
 

@@ -1,4 +1,4 @@
-//! The time until a target is reached, where some runs never reach it.
+//! The time until a target is reached, if some runs never reach it.
 //!
 //! A run that ends before the target is *censored*: its time is known to be longer than the run.
 //! It enters with that bound and is never dropped, since dropping it would make slow arms look

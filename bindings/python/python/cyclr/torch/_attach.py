@@ -92,13 +92,13 @@ def attach(
             factors of their groups.
         train: The loader of the training batches.
         model: The model, or all models that are trained. Without it, a run that is stopped starts
-            anew.
+            over.
         evaluate: Measures ``"validation"`` or ``"test"``. It returns a mapping with ``loss``,
             ``correct`` and ``count``, the objective's value, or a list of `cyclr.Metric`. The
             model is in evaluation mode, without gradients.
         validation: The loader of the split that decides, or how many examples it has.
         test: The same of the split that is read once. If one of the two is missing, or both are
-            the same data, the one that there is is halved; ``attached.held_out[split]`` has the
+            the same data, the only one is halved; ``attached.held_out[split]`` has the
             halves.
         objective: What decides, and whether ``"higher"`` or ``"lower"`` is better, as in
             ``("accuracy", "higher")``.
@@ -253,7 +253,7 @@ class Attached(_attach.Attached):
 
     def _deny_snapshots(self, why: str) -> None:
         if rank() == 0:
-            print(f"cyclr: {why}: a run that is stopped starts anew", file=sys.stderr)
+            print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
         self._info = replace(self._info, snapshots=False)
 
     def _unsafe(self) -> Optional[str]:

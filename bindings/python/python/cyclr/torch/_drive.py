@@ -246,7 +246,7 @@ class Driver:
         examples, batch = self._counts
         if self.feed.loader is None and None in self._counts:
             raise CyclrError(
-                "no DataLoader was seen, so that nobody knows what an epoch is: say it before the script, as in cyclr drive "
+                "no DataLoader was seen, so the length of an epoch is unknown: give it before the script, as in cyclr drive "
                 "--examples 50000 --batch 128"
             )
         if batch is None:

@@ -362,6 +362,6 @@ def each(parts: Iterable[Callable[[], object]]) -> None:
         except Exception as error:
             failures.append(error)
     if len(failures) > 1:
-        raise ValueError("not all is put back: " + "; ".join(map(str, failures))) from failures[0]
+        raise ValueError("not everything was restored: " + "; ".join(map(str, failures))) from failures[0]
     if failures:
         raise failures[0]

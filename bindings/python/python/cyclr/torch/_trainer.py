@@ -342,7 +342,7 @@ def _resumable(build: Build) -> Build:
         if isinstance(trainer, Trainer) and (lack := trainer.lack()) is not None:
             trainer._info = replace(trainer.info, snapshots=False)
             if rank() == 0:
-                print(f"cyclr: {lack}: a run that is stopped starts anew", file=sys.stderr)
+                print(f"cyclr: {lack}: a run that is stopped starts over", file=sys.stderr)
         return trainer
 
     return built
@@ -380,7 +380,7 @@ def _given(loader: Any, size: int) -> int:
             return len(loader) * size
         return len(sampler) if hasattr(sampler, "__len__") else len(loader) * size  # type: ignore[arg-type]
     except TypeError:
-        raise ValueError("the loader does not tell how many examples it gives: say examples=...") from None
+        raise ValueError("the loader does not say how many examples it gives: give examples=...") from None
 
 
 def _held_out(name: str, loader: Any) -> int:
@@ -397,7 +397,7 @@ def _held_out(name: str, loader: Any) -> int:
     if count > 0 and next(iter(loader), None) is None:
         raise CyclrError(
             f"the {name} loader gives its batches once, and every evaluation needs them: give a DataLoader, a list of "
-            "batches, or an object whose iter() begins anew"
+            "batches, or an object whose iter() starts again"
         )
     restore_order(loader, order)
     restore_random(generators)
@@ -406,7 +406,7 @@ def _held_out(name: str, loader: Any) -> int:
         return len(loader)
     if count == 0:
         raise ValueError(
-            f"the {name} loader does not tell how many examples it gives: give it a data set with a length"
+            f"the {name} loader does not say how many examples it gives: give it a data set with a length"
         )
     return count
 

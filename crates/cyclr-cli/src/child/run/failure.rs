@@ -29,7 +29,7 @@ impl Child {
                     format!("; it has not asked cyclr for anything: {HINT}")
                 };
                 format!(
-                    "the child has not answered `{method}` within {:.0} s, and was ended (--child-timeout gives it another limit){hint}",
+                    "the child has not answered `{method}` within {:.0} s, and was killed (--child-timeout sets the limit){hint}",
                     limit.as_secs_f64().ceil()
                 )
             }

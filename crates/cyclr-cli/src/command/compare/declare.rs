@@ -64,7 +64,7 @@ pub(super) fn of_flags(
     })
 }
 
-/// The bounds that were handed on: given themselves, or what `cyclr find --json` wrote.
+/// The bounds that are given: themselves, or in a file that `cyclr find --json` wrote.
 fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
     let Some(file) = &args.from else {
         return Ok(args.bounds);
@@ -98,7 +98,7 @@ fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
     const POINTS: f64 = 0.5;
     match &info.objective {
         Some(objective) if objective.unit != Unit::Points => Err(Usage::error(format!(
-            "{} decides here, which is no accuracy: say with --margin which difference in it would not matter",
+            "the objective is {}, not an accuracy: give with --margin a difference in it that does not matter",
             objective.name
         ))),
         // Without an objective there is nothing to evaluate on, which the plan's check refuses.
@@ -168,7 +168,7 @@ pub(super) fn of_study(
             let declared = plan.seeds.len();
             if plan.race.is_some() {
                 return Err(Usage::error(format!(
-                    "--seeds {seeds}: {} races, and so decides itself how many of its {declared} seeds it takes",
+                    "--seeds {seeds}: {} is a race, which itself decides how many of its {declared} seeds it uses",
                     part.name
                 )));
             }

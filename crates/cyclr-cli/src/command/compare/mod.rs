@@ -73,7 +73,7 @@ impl Manner<'_> {
             let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
             let begin = launch_begin(folder, launcher, &work, self.interrupt);
             if matches!(begin, Err(Error::Interrupted { .. })) {
-                note!("go on with the same command and --out {}", quoted(folder));
+                note!("to resume: the same command with --out {}", quoted(folder));
             }
             let begin = begin?;
             return Ok((Box::new(Elsewhere), begin));
@@ -174,12 +174,12 @@ fn finish(all: &[Done], json: bool) -> anyhow::Result<()> {
 pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()> {
     if args.updates.is_some() {
         return Err(Usage::error(
-            "the budget of a comparison cannot be changed: begin another",
+            "the budget of a comparison cannot be changed: start another comparison",
         ));
     }
     if args.threads.is_some() {
         return Err(Usage::error(
-            "each run of a comparison works with one thread: say with --jobs how many run side by side",
+            "each run of a comparison has one thread: give the number of runs side by side with --jobs",
         ));
     }
     let file = args.folder.join("comparison.json");
@@ -290,7 +290,7 @@ fn announce(
 
 /// What an interruption may cost where a trainer takes no snapshots.
 fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
-    let what = "this trainer cannot be saved: a run that is stopped starts anew, and loses up to";
+    let what = "this trainer cannot be saved: a run that is stopped starts over, and loses up to";
     let (updates, _) = plan.longest();
     if begin.info.whole_runs.is_some() {
         return format!("{what} {updates} updates");
@@ -306,7 +306,7 @@ fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
     let level = Level::from_environment().map_err(Usage::error)?.name();
     match manifest.about.get("level") {
         Some(began) if began != level => Err(Usage::error(format!(
-            "{} was begun at the CPU level {began}, and this is {level}, which differs in the last bits: set CYCLR_CPU={began}, or resume it with --allow-inexact",
+            "{} was started at the CPU level {began}, and this is {level}, whose results differ in the last bits: set CYCLR_CPU={began}, or resume it with --allow-inexact",
             folder.display()
         ))),
         _ => Ok(()),
@@ -359,7 +359,7 @@ impl Predicted {
     /// Says it: as a result where it is one.
     fn announce(&self, jobs: usize, as_result: bool) -> std::io::Result<()> {
         let text = format!(
-            "predicted: {} in all with {jobs} at a time, at most {} (a start {:.2} s, an update {:.2} ms, an evaluation {:.2} s)",
+            "predicted time {}, at most {} ({jobs} at a time; start {:.2} s, update {:.2} ms, evaluation {:.2} s)",
             words(self.seconds),
             words(self.longest),
             self.pace.seconds_per_start,

@@ -54,12 +54,12 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
 fn branches(plan: &Plan, info: &TrainerInfo) -> Result<String, Error> {
     let shared = plan.updates_shared(info)?;
     let of_arm = |(arm, updates): (&Arm, &u64)| match updates {
-        0 => format!("{} is trained anew at every budget", arm.label),
+        0 => format!("{} none", arm.label),
         updates => format!("{} {updates}", arm.label),
     };
     let arms: Vec<String> = plan.arms.iter().zip(&shared).map(of_arm).collect();
     Ok(format!(
-        "branches: of the updates of a seed, these are made once for several budgets: {}",
+        "updates per seed that are made once for several budgets: {}",
         arms.join(", ")
     ))
 }
@@ -91,7 +91,7 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
         CompareEvent::Over { name, .. } => progress.over(&describe_run(plan, name)),
         CompareEvent::Chosen { arm, spec } => {
             let spec = spec.as_ref().map(ToString::to_string);
-            let spec = spec.unwrap_or_else(|| "no peak rate: every trial diverged".into());
+            let spec = spec.unwrap_or_else(|| "no peak rate, every trial diverged".into());
             progress.say(&format!("{}: {spec}", plan.arms[*arm].label));
         }
         _ => {}

@@ -42,7 +42,7 @@ impl Places {
         if !self.unlocked.is_empty() {
             let hosts = listed(&self.unlocked);
             let text = format!(
-                "not seen on {hosts}: nothing but the launcher kept two processes from one run there"
+                "not seen on {hosts}: only the launcher kept two processes from making one run there"
             );
             said.push((String::from("locks"), text));
         }

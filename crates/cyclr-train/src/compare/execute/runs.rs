@@ -361,7 +361,7 @@ fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<Final
         finite.ok_or_else(|| {
             let is = found.map_or_else(|| "missing".into(), |metric| metric.value.to_string());
             format!(
-                "{} on the {split} split is {is}: mend the evaluation and remove the run's folder to make it again",
+                "{} on the {split} split is {is}: correct the evaluation, and remove the run's folder to make the run again",
                 objective.name
             )
         })

@@ -110,7 +110,7 @@ impl Plan {
         let is_final = |seed: &&u64| self.seeds.contains(seed);
         if let Some(seed) = self.added_seeds.iter().find(|seed| !is_final(seed)) {
             return refuse(format!(
-                "the added seed {seed} is none of the seeds: put it among them"
+                "the added seed {seed} is not one of the seeds: put it among them"
             ));
         }
         let mut tuning = self.tuning.iter().flat_map(|tune| &tune.seeds);
@@ -152,7 +152,7 @@ impl Plan {
             || !self.budgets.is_sorted_by(|a, b| a < b)
         {
             return refuse(format!(
-                "the budgets are {}: they must be shares above 0 that rise to 1",
+                "the budgets are {}: they must be fractions above 0, in rising order, and the last must be 1",
                 listed(&self.budgets)
             ));
         }

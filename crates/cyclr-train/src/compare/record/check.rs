@@ -27,7 +27,7 @@ impl Record {
         match self.race {
             None if self.plan.race.is_none() => Ok(self.plan.seeds.len()),
             Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
-            _ => Err("it is no race of the plan's looks, or does not say how the race ended"),
+            _ => Err("it is not a race with the plan's looks, or does not say how the race ended"),
         }
     }
 }
@@ -41,7 +41,9 @@ impl Range {
         ];
         for (name, rate, interval) in named {
             if !rate.is_finite() || rate <= 0.0 {
-                return Err(format!("{name} = {rate:e} is no rate: it must be above 0"));
+                return Err(format!(
+                    "{name} = {rate:e} is not a rate: it must be above 0"
+                ));
             }
             if let Some([low, high]) = interval
                 && !(low..=high).contains(&rate)
@@ -75,7 +77,7 @@ pub(in crate::compare) fn check_outcomes(
         if let Some(tuning) = &arm.tuning {
             let best = tuning.best.map(|best| tuning.trials.get(best).is_some());
             if best == Some(false) || best.is_some() != tuning.peak.is_some() {
-                return Err("an arm's best trial is none of its trials, or it has no peak rate");
+                return Err("an arm's best trial is not one of its trials, or it has no peak rate");
             }
         }
         for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
