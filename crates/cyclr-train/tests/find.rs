@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cyclr::Hyper;
 use cyclr::range::{Allowance, NoAnswer};
 use cyclr::trainer::{
-    Direction, Evaluation, Metric, Metrics, Split, Trainer, TrainerError, TrainerFactory,
-    TrainerInfo,
+    Direction, Evaluation, Metric, Metrics, Objective, Split, Trainer, TrainerError,
+    TrainerFactory, TrainerInfo,
 };
 use cyclr_train::find::{
     AnswerRecord, Curve, CurveError, CurvePoint, FindEvent, Found, Measure, Ramp, RangeTest, Shape,
@@ -300,12 +300,15 @@ impl Trainer for Deaf {
     }
 }
 
-struct DeafFactory(fn(u64) -> Metrics);
+struct DeafFactory(fn(u64) -> Metrics, Option<Objective>);
 
 impl TrainerFactory for DeafFactory {
     fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
         Ok(Box::new(Deaf {
-            info: NoisyQuadratic::default().info,
+            info: TrainerInfo {
+                objective: self.1.clone(),
+                ..NoisyQuadratic::default().info
+            },
             metrics: self.0,
             update: 1000 * seed,
         }))
@@ -319,7 +322,7 @@ fn a_net_that_cannot_learn_has_no_bounds() {
         updates: 100,
         ..RangeTest::default()
     };
-    let nothing = found(&DeafFactory(flat), &test).unwrap();
+    let nothing = found(&DeafFactory(flat, None), &test).unwrap();
     let answer = nothing.answer;
     // Longer probes were tried too.
     assert!(
@@ -339,7 +342,7 @@ fn a_net_that_cannot_learn_has_no_bounds() {
             Metric::accuracy(update * 7 % 11, 50),
         ])
     };
-    let answer = found(&DeafFactory(guessing), &RangeTest::default())
+    let answer = found(&DeafFactory(guessing, None), &RangeTest::default())
         .unwrap()
         .answer;
     assert!(
@@ -351,13 +354,52 @@ fn a_net_that_cannot_learn_has_no_bounds() {
         let loss = if update % 1000 < 30 { 1.0 } else { f64::NAN };
         Metrics::new([Metric::loss(loss, 50)])
     };
-    let answer = found(&DeafFactory(never), &RangeTest::default())
+    let answer = found(&DeafFactory(never, None), &RangeTest::default())
         .unwrap()
         .answer;
     assert!(
         matches!(answer, Err(NoAnswer::ProbesDiverged { .. })),
         "{answer:?}"
     );
+}
+
+/// What a trainer declares decides, and not what it happens to measure first.
+#[test]
+fn the_declared_objective_is_what_is_measured() {
+    let metrics: fn(u64) -> Metrics = |update| {
+        Metrics::new([
+            Metric::loss(1.0 / update as f64, 50),
+            Metric::accuracy(update % 50, 50),
+            Metric {
+                name: "error".into(),
+                direction: Direction::Lower,
+                value: 0.5 / update as f64,
+                count: 50,
+                correct: None,
+            },
+        ])
+    };
+    let declared = |name: &'static str, direction| Objective {
+        name: name.into(),
+        direction,
+        unit: cyclr::trainer::Unit::Own,
+    };
+    let curve = |objective| {
+        let factory = DeafFactory(metrics, objective);
+        let curves = swept(&factory, &linear(0.1, 40)).unwrap().curves;
+        curves.into_iter().next().unwrap()
+    };
+    let loss = curve(Some(declared("loss", Direction::Lower)));
+    assert!(loss.points.iter().all(|point| point.figure.is_none()));
+    assert_eq!(loss.direction, Direction::Lower);
+    let error = curve(Some(declared("error", Direction::Lower)));
+    assert_eq!(error.direction, Direction::Lower);
+    for point in &error.points {
+        assert_eq!(point.figure, Some(point.loss.unwrap() / 2.0));
+    }
+    let first = curve(None);
+    assert_eq!(first.direction, Direction::Higher);
+    assert!(first.points.iter().all(|point| point.correct.is_some()));
 }
 
 #[test]

@@ -326,6 +326,19 @@ note: Not paired, and so compared by Welch's t-test: b and c; their seeds are no
     );
 }
 
+/// Differences of exactly 1 at every seed: t would be infinite.
+#[test]
+fn a_difference_without_spread_is_said_to_have_none() {
+    let text = "arm,seed,score\na,1,2\na,2,5\na,3,3\nb,1,3\nb,2,6\nb,3,4\n";
+    let found = judged(text, &asked("a")).unwrap();
+    let difference = found.tasks[0].arms[1].difference.unwrap();
+    assert_eq!(difference.difference.mean, 1.0);
+    assert_eq!(difference.verdict, Verdict::Undecided(Obstacle::NoSpread));
+    let said = said(&found);
+    let note = "note: The difference of b from a does not vary over seeds";
+    assert!(said.contains(note), "{said}");
+}
+
 #[test]
 fn a_task_without_the_reference_has_no_verdict() {
     let text = "task,arm,seed,value\nx,a,1,1\nx,a,2,2\nx,b,1,2\nx,b,2,2.5\ny,b,1,3\ny,b,2,4\n";

@@ -275,16 +275,32 @@ fn range(record: &Record) -> Option<Chart> {
     let range = record.range.as_ref()?;
     let rate = Axis::of_sweeps(range.sweeps.iter().map(|sweep| sweep.lr.as_slice()));
     let is_log = rate.log;
+    // An objective that is not measured in training leaves the loss to show.
+    let is_measured = range
+        .sweeps
+        .iter()
+        .flat_map(|sweep| &sweep.value)
+        .any(Option::is_some);
+    let value = if is_measured {
+        measured(record, "training")
+    } else {
+        String::from("training loss")
+    };
     let mut chart = chart(
         "range",
         String::from("The range test"),
         String::from(
             "Training batches while the rate rises, one line per repeat. The shaded range is base_lr to max_lr.",
         ),
-        (rate, Axis::of(measured(record, "training"))),
+        (rate, Axis::of(value)),
     );
     for (repeat, sweep) in range.sweeps.iter().enumerate() {
-        let points = sweep.lr.iter().zip(&sweep.value);
+        let values = if is_measured {
+            &sweep.value
+        } else {
+            &sweep.loss
+        };
+        let points = sweep.lr.iter().zip(values);
         // A log axis has no place for a rate of 0.
         let points = points.filter(|(lr, _)| !is_log || **lr > 0.0);
         chart.series.push(Series {

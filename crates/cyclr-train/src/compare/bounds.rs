@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cyclr::range::Estimate;
-use cyclr::trainer::TrainerFactory;
+use cyclr::trainer::{Objective, TrainerFactory};
 
 use super::record::{Range, Sweep};
 use crate::find::{
@@ -19,6 +19,7 @@ const BINS: usize = 150;
 /// sweep and the probes, is not made again.
 pub(super) fn find(
     factory: &dyn TrainerFactory,
+    objective: &Objective,
     test: &RangeTest,
     sweeps: &Path,
     watch: Watch<FindEvent>,
@@ -33,6 +34,7 @@ pub(super) fn find(
     })?;
     let (base_lr, base_interval) = parts(bounds.base_lr);
     let (max_lr, max_interval) = parts(bounds.max_lr);
+    let curves = found.sweep.curves.iter();
     Ok(Range {
         base_lr,
         base_interval,
@@ -40,7 +42,7 @@ pub(super) fn find(
         max_interval,
         interval: describe_intervals(&bounds),
         updates: found.updates(),
-        sweeps: found.sweep.curves.iter().map(thinned).collect(),
+        sweeps: curves.map(|curve| thinned(curve, objective)).collect(),
     })
 }
 
@@ -48,8 +50,13 @@ fn parts(estimate: Estimate) -> (f64, Option<[f64; 2]>) {
     (estimate.value, Some([estimate.low, estimate.high]))
 }
 
-/// The curve in few bins, each with the geometric middle of its rates; an accuracy in points.
-fn thinned(curve: &Curve) -> Sweep {
+/// The curve in few bins, each with the geometric middle of its rates and the objective in its unit.
+/// An objective that is not measured in training has no values.
+fn thinned(curve: &Curve, objective: &Objective) -> Sweep {
+    let value = |point: &CurvePoint| match &*objective.name {
+        "loss" => point.loss,
+        _ => point.figure.map(|figure| objective.unit.of(figure)),
+    };
     let width = curve.points.len().div_ceil(BINS).max(1);
     let mut sweep = Sweep {
         lr: Vec::new(),
@@ -65,13 +72,7 @@ fn thinned(curve: &Curve) -> Sweep {
         };
         sweep.lr.push(middle);
         sweep.loss.push(mean(bin, |point| point.loss));
-        sweep
-            .value
-            .push(mean(bin, |point| match (point.figure, point.correct) {
-                (Some(fraction), Some(_)) => Some(100.0 * fraction),
-                (Some(figure), None) => Some(figure),
-                (None, _) => point.loss,
-            }));
+        sweep.value.push(mean(bin, value));
     }
     sweep
 }

@@ -106,14 +106,16 @@ pub fn work_begin(
         _lock: lock,
     };
     let interrupt = watch.interrupt;
-    let done = folder.begin(measure).and_then(|_| {
+    let done = folder.begin(measure).and_then(|begin| {
         if !is_comparison(&folder.path) {
             return Ok(());
         }
         match read_plan(&folder.path)?.plan.bounds.range_test() {
             None => Ok(()),
             Some(test) => {
-                let find = || bounds::find(factory, &test, &folder.sweeps(), watch);
+                let objective = begin.info.objective.ok_or(Error::NoObjective)?;
+                let sweeps = folder.sweeps();
+                let find = || bounds::find(factory, &objective, &test, &sweeps, watch);
                 folder.range(find).map(drop)
             }
         }

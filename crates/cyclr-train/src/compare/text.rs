@@ -97,6 +97,7 @@ impl Text<'_> {
             self.beside_best(),
             self.edges(),
             self.standings.seeds_to_decide(),
+            self.standings.without_spread(),
             self.shorter_budgets(),
             self.published(),
         ];

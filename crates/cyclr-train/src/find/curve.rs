@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cyclr::range::{Point, Sweep, SweepError};
-use cyclr::trainer::{Direction, Metrics};
+use cyclr::trainer::{Direction, Metric, Metrics, TrainerInfo};
 
 use crate::Error;
 use crate::store::read_regular;
@@ -67,12 +67,21 @@ impl Curve {
         Sweep::new(self.points.iter().map(point).collect(), self.direction)
     }
 
-    /// Adds a point that was made from `metrics`.
-    pub(super) fn push(&mut self, point: CurvePoint, metrics: &Metrics) {
-        self.direction = metrics
-            .first_objective()
-            .map_or(self.direction, |metric| metric.direction);
-        self.points.push(point);
+    /// Adds what a trainer measured at an update.
+    pub(super) fn push(&mut self, update: u64, lr: f64, metrics: &Metrics, info: &TrainerInfo) {
+        let figure = figure_in(metrics, info);
+        let measured = figure.or(metrics.loss());
+        if let Some(metric) = measured {
+            self.direction = metric.direction;
+        }
+        self.points.push(CurvePoint {
+            update,
+            lr,
+            loss: metrics.loss().map(|loss| loss.value),
+            figure: figure.map(|metric| metric.value),
+            correct: figure.and_then(|metric| metric.correct),
+            count: measured.map_or(0, |metric| metric.count),
+        });
     }
 
     /// The curve as text: `update,lr,loss,correct,count`; if the objective is no accuracy,
@@ -168,20 +177,14 @@ impl Curve {
     }
 }
 
-impl CurvePoint {
-    pub(super) fn of(update: u64, lr: f64, metrics: &Metrics) -> Self {
-        let figure = metrics
-            .first_objective()
-            .filter(|metric| metric.name != "loss");
-        Self {
-            update,
-            lr,
-            loss: metrics.loss().map(|loss| loss.value),
-            figure: figure.map(|metric| metric.value),
-            correct: figure.and_then(|metric| metric.correct),
-            count: metrics.first_objective().map_or(0, |metric| metric.count),
-        }
-    }
+/// What was measured beside the loss: the objective. If there is neither this nor a loss, the first
+/// metric.
+pub(super) fn figure_in<'m>(metrics: &'m Metrics, info: &TrainerInfo) -> Option<&'m Metric> {
+    let figure = match (info.objective_in(metrics), metrics.loss()) {
+        (None, None) => metrics.first_objective(),
+        (found, _) => found,
+    };
+    figure.filter(|metric| metric.name != "loss")
 }
 
 const FULL: &str = "update,lr,loss,correct,count";

@@ -2,8 +2,9 @@
 
 use cyclr::Hyper;
 use cyclr::range::{Probe, ProbeResult};
-use cyclr::trainer::{Metric, Metrics, Trainer};
+use cyclr::trainer::{Metric, Metrics, Trainer, TrainerInfo};
 
+use super::curve::figure_in;
 use super::sweep::made;
 use crate::{Error, Watch};
 
@@ -33,6 +34,8 @@ pub(super) fn train_probe_and_first(
 ) -> Result<(ProbeResult, Option<Metrics>), Error> {
     /// Few, so that an interrupt is noticed soon.
     const AT_ONCE: u64 = 5;
+    let info = net.info().clone();
+    let loss = |batch: &Metrics| loss(batch, &info);
     let mut batches: Vec<Metrics> = Vec::new();
     let mut diverged = false;
     while !diverged && (batches.len() as u64) < probe.updates {
@@ -53,7 +56,7 @@ pub(super) fn train_probe_and_first(
         (watch.observer)(&(batches.len() as u64));
     }
     let first = batches.first().cloned();
-    Ok((result(probe, &batches, diverged), first))
+    Ok((result(probe, &batches, diverged, &info), first))
 }
 
 /// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
@@ -84,29 +87,24 @@ pub(super) fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<()
     Ok(())
 }
 
-fn result(probe: Probe, batches: &[Metrics], diverged: bool) -> ProbeResult {
+fn result(probe: Probe, batches: &[Metrics], diverged: bool, info: &TrainerInfo) -> ProbeResult {
     let tail = &batches[batches.len().saturating_sub(probe.tail() as usize)..];
-    let deciding = |batch: &Metrics| {
-        let metric = batch
-            .first_objective()
-            .filter(|metric| metric.name != "loss");
-        metric.cloned()
-    };
-    let deciding: Option<Vec<Metric>> = tail.iter().map(deciding).collect();
-    let deciding = deciding.filter(|_| !diverged);
-    let correct = deciding
+    let figure = |batch| figure_in(batch, info);
+    let figures: Option<Vec<&Metric>> = tail.iter().map(figure).collect();
+    let figures = figures.filter(|_| !diverged);
+    let correct = figures
         .as_ref()
         .and_then(|all| all.iter().map(|m| m.correct).sum());
-    let count = tail
+    // What has neither a figure nor a loss counts no examples.
+    let counts = tail
         .iter()
-        .filter_map(Metrics::first_objective)
-        .map(|m| m.count);
+        .filter_map(|batch| figure(batch).or(batch.loss()));
     ProbeResult {
         probe,
-        loss: (!diverged).then(|| mean(tail.iter().map(loss))),
-        figure: deciding.map(|all| mean(all.iter().map(|m| m.value))),
+        loss: (!diverged).then(|| mean(tail.iter().map(|batch| loss(batch, info)))),
+        figure: figures.map(|all| mean(all.iter().map(|m| m.value))),
         correct,
-        count: count.sum(),
+        count: counts.map(|m| m.count).sum(),
         made: batches.len() as u64,
     }
 }
@@ -116,8 +114,8 @@ fn is_hopeless(loss: f64, first: f64) -> bool {
 }
 
 /// The loss of a batch, or what decides if there is none, turned so that less is better.
-fn loss(batch: &Metrics) -> f64 {
-    let Some(metric) = batch.loss().or(batch.first_objective()) else {
+fn loss(batch: &Metrics, info: &TrainerInfo) -> f64 {
+    let Some(metric) = batch.loss().or(figure_in(batch, info)) else {
         return f64::NAN;
     };
     -metric.direction.sign() * metric.value

@@ -1,6 +1,7 @@
 use cyclr::Hyper;
 use cyclr::trainer::{Direction, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 
+use super::curve::figure_in;
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
 use crate::run::refuse_for_whole_runs;
 use crate::{Error, Watch};
@@ -71,6 +72,7 @@ pub(super) fn sweep(
     watch: &mut Watch<CurvePoint>,
 ) -> Result<Curve, Error> {
     check_measure(net.info(), measure)?;
+    let info = net.info().clone();
     let mut losses = Losses::default();
     let mut curve = Curve {
         points: Vec::new(),
@@ -91,17 +93,16 @@ pub(super) fn sweep(
         let batches = net.updates(&(made..stop).map(hyper).collect::<Vec<_>>())?;
         for (update, batch) in (made..).zip(&batches) {
             if measure == Measure::Training {
-                curve.push(CurvePoint::of(update, ramp.at(update), batch), batch);
+                curve.push(update, ramp.at(update), batch, &info);
             }
-            curve.diverged = curve.diverged.or(losses.diverged(ramp.at(update), batch));
+            curve.diverged = curve
+                .diverged
+                .or(losses.diverged(ramp.at(update), batch, &info));
         }
         made += self::made(stop - made, &batches)?;
         if measure != Measure::Training {
             let held_out = net.evaluate(Split::Validation)?.metrics;
-            curve.push(
-                CurvePoint::of(made - 1, ramp.at(made - 1), &held_out),
-                &held_out,
-            );
+            curve.push(made - 1, ramp.at(made - 1), &held_out, &info);
         }
         curve
             .points
@@ -155,7 +156,7 @@ pub(super) fn check_measure(info: &TrainerInfo, measure: Measure) -> Result<(), 
 struct Losses(Vec<f64>);
 
 impl Losses {
-    fn diverged(&mut self, lr: f64, batch: &Metrics) -> Option<Diverged> {
+    fn diverged(&mut self, lr: f64, batch: &Metrics, info: &TrainerInfo) -> Option<Diverged> {
         if !batch.is_finite() {
             return Some(Diverged {
                 lr,
@@ -163,7 +164,7 @@ impl Losses {
             });
         }
         let falling = |m: &&Metric| m.direction == Direction::Lower;
-        let loss = batch.loss().or(batch.first_objective().filter(falling))?;
+        let loss = batch.loss().or(figure_in(batch, info).filter(falling))?;
         self.0.push(loss.value);
         self.is_far_above_the_first().then_some(Diverged {
             lr,

@@ -26,6 +26,7 @@ pub(super) fn conclusion(
         text.unpaired(),
         text.standings.small(),
         text.standings.seeds_to_decide(),
+        text.standings.without_spread(),
     ];
     Conclusion {
         headline: text.headline(winner),

@@ -3,8 +3,8 @@
 use cyclr::readable;
 use cyclr::stats::{Obstacle, SEED_CAP, SeedRange, Verdict};
 
-use super::Standings;
 use super::words::{DIGITS, listed, two_decimals};
+use super::{Standing, Standings};
 
 impl Standings<'_> {
     /// What `small` means, if an arm is.
@@ -36,6 +36,21 @@ impl Standings<'_> {
         });
         let arms: Vec<String> = arms.collect();
         (!arms.is_empty()).then(|| format!("Seeds in all that might decide: {}.", arms.join(", ")))
+    }
+
+    /// The arms whose verdict is open because their difference is the same at every seed.
+    pub(crate) fn without_spread(&self) -> Option<String> {
+        let verdict = |arm: &Standing| Some(arm.difference?.verdict);
+        let is_one = |arm: &&Standing| verdict(arm) == Some(Verdict::Undecided(Obstacle::NoSpread));
+        let arms = self.arms.iter().filter(is_one);
+        let arms: Vec<String> = arms.map(|arm| arm.label.to_owned()).collect();
+        (!arms.is_empty()).then(|| {
+            format!(
+                "The difference of {} from {} does not vary over seeds, so that nothing can be tested.",
+                listed(&arms),
+                self.label(self.reference)
+            )
+        })
     }
 
     /// What the spread over seeds is made of.

@@ -281,7 +281,8 @@ impl Comparing<'_> {
                 observer: &mut |event: &FindEvent| observer(&CompareEvent::Finding(event.clone())),
                 interrupt: self.interrupt,
             };
-            bounds::find(self.factory, &test, &self.folder.sweeps(), watch)
+            let sweeps = self.folder.sweeps();
+            bounds::find(self.factory, &self.objective, &test, &sweeps, watch)
         })?;
         observer(&CompareEvent::Bounded(range.clone()));
         Ok(Some(range))
