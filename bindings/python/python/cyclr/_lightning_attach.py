@@ -11,11 +11,11 @@ from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
-from cyclr.torch._attach import Attached, begun_or_begin, loader_size
+from cyclr.torch._attach import Attached, begun_or_begin
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._examples import given, loader_size
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._trainer import _given
 
 try:
     from lightning.pytorch import Callback
@@ -77,7 +77,7 @@ class Attach(Callback):
         loader = trainer.train_dataloader
         size = loader_size(loader) * trainer.accumulate_grad_batches * world_size()
         info = TrainerInfo(
-            examples=_given(loader, loader_size(loader)) * world_size(),
+            examples=given(loader, loader_size(loader)) * world_size(),
             batch=size,
             validation=counts["validation"],
             test=counts["test"],

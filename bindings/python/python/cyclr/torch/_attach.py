@@ -22,6 +22,7 @@ from cyclr._requests import Requests
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
 from cyclr.torch._counting import CountsUpdates
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._examples import given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
@@ -35,7 +36,7 @@ from cyclr.torch._state import (
     restore_random,
 )
 from cyclr.torch._together import gathered, mine, open_here, share_over, summed
-from cyclr.torch._trainer import _given, seed_all
+from cyclr.torch._trainer import seed_all
 
 
 def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
@@ -141,7 +142,7 @@ def attach(
     groups = Groups(optimizers)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
-        examples=examples or (_given(train, loader_size(train)) * world_size() if train is not None else size),
+        examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
         batch=size,
         validation=counts["validation"] if evaluate else 0,
         test=counts["test"] if evaluate else 0,
@@ -383,15 +384,6 @@ def step(*, loss: Any = None, correct: Any = None) -> None:
 
 
 _attached: list[Attached] = []
-
-
-def loader_size(loader: Any) -> int:
-    """Examples of a batch; 1 if the loader does not tell."""
-    if loader is None:
-        return 1
-    if isinstance(loader, (list, tuple)) and loader:
-        return _attach.examples_in(loader[0]) or 1
-    return getattr(loader, "batch_size", None) or 1
 
 
 def _loaders(train: Any) -> list[Any]:
