@@ -73,7 +73,7 @@ def test_a_sampler_that_takes_a_part_is_obeyed():
     """The rest of the data set may be what is trained on."""
     halves, counts = splits(by(range(80, 100)), None, 0, say=False)
     assert counts == {"validation": 10, "test": 10}
-    assert sorted(sum(shown(halves).values(), [])) == list(range(80, 100))
+    assert sorted(value for half in shown(halves).values() for value in half) == list(range(80, 100))
     halves, counts = splits(by([81, 80, 84]), by([99, 98]), 0, say=False)
     assert counts == {"validation": 3, "test": 2}
     assert shown(halves) == {"validation": [80, 81, 84], "test": [98, 99]}
@@ -96,7 +96,7 @@ def test_a_sampler_of_ones_own_cannot_be_halved():
         def __len__(self):
             return 2
 
-    with pytest.raises(cyclr.CyclrError, match="cannot be halved: .* without a sampler of your own"):
+    with pytest.raises(cyclr.CyclrError, match=r"cannot be halved: .* without a sampler of your own"):
         splits(DataLoader(DATA, sampler=Sampler()), None, 0, say=False)
 
 

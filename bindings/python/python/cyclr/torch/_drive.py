@@ -106,6 +106,8 @@ class Driver:
         self._info: Optional[TrainerInfo] = None
         self._optimizers: dict[int, _Driven] = {}
         self._first: Optional[Optimizer] = None
+        # The one whose step is being made; steps within it, of its base class or of what it holds, are a part of it.
+        self._stepping: Optional[Optimizer] = None
         self._late: Optional[Optimizer] = None
         self._late_steps = 0
         # The losses of the update that is being made; None between the start and the first.
@@ -166,10 +168,11 @@ class Driver:
         if self.loop.has_ended:
             # The script caught the exit.
             os._exit(0)
-        if bool(getattr(optimizer, "found_inf", None) or False):
+        if self._stepping is not None or bool(getattr(optimizer, "found_inf", None) or False):
             return
         refuse_closures(optimizer)
         self._learn(optimizer)
+        self._stepping = optimizer
         if optimizer is self._first:
             self._late, self._late_steps = None, 0
             self._begin_update()
@@ -178,6 +181,9 @@ class Driver:
         self._optimizers[id(optimizer)].set(self.loop.hyper)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if optimizer is not self._stepping:
+            return
+        self._stepping = None
         loss = self.losses.take()
         if loss is not None and self._current is not None:
             self._current.append(loss)
@@ -295,7 +301,7 @@ def _ratio(rate: float, lead: float) -> float:
 def _sets_the_rate(optimizer: Optimizer) -> str:
     """Who in the script has set the rate of an optimizer."""
     for thing in gc.get_objects():
-        if isinstance(thing, LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
+        if issubclass(type(thing), LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
             return f"the script's {type(thing).__name__}"
     return "the script"
 

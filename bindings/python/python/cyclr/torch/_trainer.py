@@ -16,7 +16,7 @@ import torch
 from torch.optim import Optimizer
 
 import cyclr
-from cyclr._cyclr import CyclrError, Hyper, Spec
+from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
