@@ -21,6 +21,7 @@ from cyclr._cyclr import CyclrError, Hyper
 from cyclr._loop import Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._feed import Feed
 from cyclr.torch._groups import Groups, refuse_closures
@@ -168,7 +169,7 @@ class Driver:
         if self.loop.has_ended:
             # The script caught the exit.
             os._exit(0)
-        if self._stepping is not None or bool(getattr(optimizer, "found_inf", None) or False):
+        if self._stepping is not None or has_skipped(optimizer):
             return
         refuse_closures(optimizer)
         self._learn(optimizer)

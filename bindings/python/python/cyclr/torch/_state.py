@@ -215,7 +215,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
     }
 
 
-_MARKS = ("_opt_called", "_step_count", "_cyclr_updates")
+_MARKS = ("_opt_called", "_step_count", "_cyclr_updates", "_cyclr_trains")
 """What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
 
 
