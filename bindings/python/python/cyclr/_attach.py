@@ -144,6 +144,7 @@ class Attached:
         self._is_in_batches = False
         self._restored: Optional[bytes] = None
         self._seen = 0
+        self._idle_passes = 0
         self.loop: Optional[Loop] = None
         if begun.requests is not None:
             begun.requests.answer_by(self)
@@ -192,7 +193,7 @@ class Attached:
                 return
 
     def step(self, *, loss: Any = None, correct: Any = None) -> None:
-        """Counts an update; call it after the optimizer's.
+        """Counts an update; call it after the optimizer's. With torch, a call without one since the last call counts none.
 
         Args:
             loss: The mean loss of the update's batch before the update.
@@ -279,10 +280,20 @@ class Attached:
                     self._hear()
                 if self._restored is not None:
                     return
+            self._check_idle()
         finally:
             self._is_in_batches = False
             if self._restored is None:
                 self._place = _Place()
+
+    def _check_idle(self) -> None:
+        """Refuses to go on for good where nothing is trained; of a pass that was gone back into, a part may be left."""
+        self._idle_passes += 1
+        if self._idle_passes > 1:
+            raise CyclrError(
+                "a whole pass over the training batches made no update: call lr.step() after optimizer.step(), give attach() "
+                "the optimizer that makes the steps, and iterate another loader where nothing is trained"
+            )
 
     def _begin_pass(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of a pass, from its start or from where a state that was restored is."""
@@ -327,7 +338,7 @@ class Attached:
         if not self._is_in_batches and self.info.snapshots:
             raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
-        self._seen = 0
+        self._seen = self._idle_passes = 0
         if self._is_in_batches:
             if self.loop.has_update:
                 self._set(self.loop.hyper)

@@ -20,7 +20,7 @@ from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
-from cyclr.torch._counting import CountsUpdates
+from cyclr.torch._counting import CountsUpdates, has_skipped, with_held
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
 from cyclr.torch._feed import feed
@@ -32,6 +32,7 @@ from cyclr.torch._state import (
     Everything,
     capture_order,
     capture_random,
+    evaluating,
     restore_order,
     restore_random,
 )
@@ -154,7 +155,7 @@ def attach(
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
-    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out)
+    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     _attached.append(attached)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
@@ -189,6 +190,7 @@ class Attached(_attach.Attached):
         scaler: Any,
         train: Any,
         held_out: dict[str, Any],
+        accumulate: int = 1,
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
@@ -201,11 +203,11 @@ class Attached(_attach.Attached):
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
             return
-        self._losses = Losses().watch()
+        self._losses = Losses(accumulate).watch()
         self._is_opening = False
         if train is not None and not isinstance(train, (list, tuple)):
             feed(train, self.iterated)
-        for one in self._optimizers:
+        for one in with_held(self._optimizers):
             one.register_step_pre_hook(self._before_step)
             one.register_step_post_hook(self._after_step)
 
@@ -214,7 +216,7 @@ class Attached(_attach.Attached):
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
-            names = unregistered(self._models, self._optimizers, self._scaler)
+            names = unregistered(self._models, self._everything.optimizers, self._scaler)
             if names:
                 self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
             elif (unsafe := self._unsafe()) is not None:
@@ -242,14 +244,10 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
-        modes = [(module, module.training) for model in self._models for module in model.modules()]
-        for model in self._models:
-            model.eval()
         try:
-            return super().evaluate(split)
+            with evaluating(self._everything.model, self._optimizers):
+                return super().evaluate(split)
         finally:
-            for module, training in modes:
-                module.training = training
             restore_order(self.held_out[split], order)
 
     def _deny_snapshots(self, why: str) -> None:
@@ -279,21 +277,22 @@ class Attached(_attach.Attached):
         self._groups.set(self.loop.hyper)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        skipped = getattr(optimizer, "found_inf", None)
-        self._has_stepped = self._has_stepped or skipped is None or not bool(skipped)
+        self._has_stepped = self._has_stepped or not has_skipped(optimizer)
 
     def _made(self, loss: Any, correct: Any) -> None:
         if loss is None:
-            loss = self._losses.take()
+            loss = self._losses.mean()
         elif isinstance(loss, torch.Tensor):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
-        self._losses.clear()
         if loss is None:
             raise CyclrError("no backward() was seen since the last lr.step(): give the loss, as in lr.step(loss=loss)")
         if not self._has_stepped and bool(torch.isfinite(torch.as_tensor(loss))):
-            # AMP's scaler skipped it: no update was made.
-            self._seen = 0
+            if self._losses.has_scaled_step:
+                # AMP's scaler skipped the update. Else it is still being made: a micro-batch is a part of it.
+                self._losses.clear()
+                self._seen = self._idle_passes = 0
             return
+        self._losses.clear()
         self._has_stepped = False
         self._count(loss, correct)
 
@@ -315,17 +314,10 @@ class Attached(_attach.Attached):
                 file=sys.stderr,
             )
         self._is_endless = True
-        assert self.loop is not None
         for epoch in self.epochs(0):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
-            done = self.loop.updates_done
             yield from self.batches(loader)
-            if self.loop.updates_done == done and self._restored is None:
-                raise CyclrError(
-                    "a whole pass over train=... made no update: call lr.step() after optimizer.step(), and iterate "
-                    "another loader where nothing is trained"
-                )
 
     def _open(self, loader: Any) -> Any:
         self._is_opening = True
