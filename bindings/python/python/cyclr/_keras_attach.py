@@ -73,7 +73,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
                 f"steps_per_execution = {self.model.steps_per_execution}: the rate could not be set for each of those "
                 "updates; compile the model with 1"
             )
-        self._accumulate = self.model.optimizer.gradient_accumulation_steps or 1
+        if self._fit.get("validation_split"):
+            raise CyclrError(
+                f"validation_split = {self._fit['validation_split']}: cut the data before fit, and give it validation_data"
+            )
+        self._accumulate = accumulated(self.model.optimizer)
         held_out = self._splits()
         examples, batch = self._found_counts()
         info = TrainerInfo(
@@ -92,10 +96,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._attached._hear()
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Lets the metrics show this batch alone."""
-        if self._attached is not None:
+        """Lets the metrics show this batch alone, and sets the rate over what other callbacks did."""
+        if self._attached is not None and self._attached.loop is not None:
             self._sync()
             self.model.reset_metrics()
+            self._set(self._attached.loop.hyper.lr)
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Counts the update, if the batch ended one."""
@@ -155,6 +160,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
                 self.model.train()
         wanted = {"loss"} | ({self._objective.name} if self._objective else set())
         return {name: float(value) for name, value in shown.items() if name in wanted}
+
+
+def accumulated(optimizer: Any) -> int:
+    """The batches of an update, which the optimizer knows that one for mixed precision holds."""
+    return getattr(optimizer, "inner_optimizer", optimizer).gradient_accumulation_steps or 1
 
 
 def _count(data: Any) -> int:

@@ -30,7 +30,7 @@ class Attach(Callback):
 
     The module stays as it is: ``training_step`` trains, ``validation_step`` measures, by what it
     gives to ``self.log``. ``fit`` makes as many updates as are asked for, without checkpoints,
-    early stopping and validation of its own; what comes after it does not run. The weights follow
+    early stopping, schedulers and validation of its own; what comes after it does not run. The weights follow
     the run's seed if `cyclr.torch.begin` was called before the model was made; else they are
     given. A run that is stopped starts anew.
 
@@ -65,6 +65,9 @@ class Attach(Callback):
             return
         begun = self._begun
         assert begun is not None
+        if pl_module.automatic_optimization:
+            # Their rates would be overridden, and some need the validation that is left out.
+            trainer.strategy.lr_scheduler_configs = []
         for optimizer in trainer.optimizers:
             refuse_closures(optimizer)
         # Lightning wraps them for a strategy at most.
