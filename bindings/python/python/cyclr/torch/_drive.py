@@ -24,7 +24,7 @@ from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._feed import Feed
-from cyclr.torch._groups import Groups, refuse_closures
+from cyclr.torch._groups import Groups, first_above_zero, refuse_closures
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._seeds import move_seeds
 from cyclr.torch._together import open_here, share_over, summed
@@ -273,7 +273,7 @@ class _Driven:
         self.groups, self.is_late = Groups([optimizer]), is_late
         first = optimizer.param_groups[0]
         self.rate = float(first.get("initial_lr", first["lr"]))
-        self.decay = float(first.get("weight_decay", 0.0))
+        self.decay = first_above_zero(float(group.get("weight_decay", 0.0)) for group in optimizer.param_groups)
         self.factor = 1.0 if lead is None or self.rate == lead.rate else _ratio(self.rate, lead.rate)
         self.decay_factor = self.decay / lead.decay if lead is not None and lead.decay else 1.0
         self._optimizer, self._is_told = optimizer, False

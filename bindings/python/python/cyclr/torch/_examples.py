@@ -101,9 +101,8 @@ def _of_data(loader: Any, data: Any) -> int:
     count = len(data) if places is None else len(places)
     # Processes that share the data out among them measure all of it together.
     is_shared_out = isinstance(getattr(loader, "sampler", None), DistributedSampler)
-    size = getattr(loader, "batch_size", None)
-    drops_last = size is not None and getattr(loader, "drop_last", False) and not is_shared_out
-    return count - count % size if drops_last else count
+    drops_last = getattr(loader, "drop_last", False) and not is_shared_out
+    return count - count % (getattr(loader, "batch_size", None) or 1) if drops_last else count
 
 
 def drawn(loader: Any) -> Optional[Sequence[int]]:
