@@ -164,7 +164,7 @@ def test_divergence_ends_the_answer_at_the_first_loss_that_is_not_finite(start):
 
 def test_what_cannot_be_attached_is_refused():
     weight = torch.nn.Parameter(torch.ones(1))
-    cyclr._attach._begun.clear()
+    cyclr._begun._begun.clear()
     with pytest.raises(cyclr.CyclrError, match=r"call begin\(\) before the model"):
         cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1))
     cyclr.torch.begin()

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import torch
 from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
-from cyclr._attach import begun_before
+from cyclr._begun import begun_before
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import keras
 
 from cyclr import _attach
+from cyclr._begun import Begun, begin_by, begun_before, begun_last
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests, is_driven, open_pipes
@@ -23,7 +24,7 @@ def begin(seed: int = 0) -> Run:
 
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
     """
-    begun = _attach.begin_by(lambda: Requests(open_pipes()), seed)
+    begun = begin_by(lambda: Requests(open_pipes()), seed)
     keras.utils.set_random_seed(begun.run.seed % 2**32)
     return begun.run
 
@@ -57,12 +58,12 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
         self._attached: Optional[_attach.Attached] = None
-        self._begun: Optional[_attach.Begun] = None
-        self._follows = _attach.begun_before()
+        self._begun: Optional[Begun] = None
+        self._follows = begun_before()
         if not self._follows and is_driven():
             begin()
-        if _attach.begun_before() and _attach._begun[-1].requests is not None:
-            self._begun = _attach._begun[-1]
+        if begun_before() and begun_last().requests is not None:
+            self._begun = begun_last()
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Learns what is trained."""

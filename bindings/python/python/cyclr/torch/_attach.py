@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from cyclr import _attach
-from cyclr._attach import Begun
+from cyclr._begun import Begun, begin_by, begun_before, begun_last, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests
@@ -42,10 +42,10 @@ from cyclr.torch._trainer import seed_all
 
 def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
     """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
-    if _attach.begun_before():
-        return _attach._begun[-1], True
+    if begun_before():
+        return begun_last(), True
     begin(seed)
-    return _attach._begun[-1], False
+    return begun_last(), False
 
 
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
@@ -61,7 +61,7 @@ def begin(seed: int = 0) -> Run:
         The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the
         ``batch`` that was asked for, or ``None``.
     """
-    begun = _attach.begin_by(lambda: Requests(open_here(), share_over()), seed)
+    begun = begin_by(lambda: Requests(open_here(), share_over()), seed)
     seed_all(begun.run.seed)
     return begun.run
 
@@ -131,7 +131,7 @@ def attach(
                     optimizer.step()
                     lr.step()
     """
-    begun = _attach.begun_run()
+    begun = begun_run()
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
     # Accelerate wraps them.
     optimizers = [getattr(one, "optimizer", one) for one in optimizers]
