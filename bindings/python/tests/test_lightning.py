@@ -57,6 +57,65 @@ def test_every_update_uses_the_schedule(tmp_path, accumulate):
     assert module.used == expected(updates, updates)
 
 
+class Manual(lightning.LightningModule):
+    """Two optimizers, of which the second makes a step in every second batch, or one with two steps a batch."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.nets = torch.nn.ModuleList(torch.nn.Linear(4, 1) for _ in range(count))
+        self.automatic_optimization = False
+        self.used = []
+
+    def training_step(self, batch, place):
+        optimizers = self.optimizers()
+        if len(self.nets) == 1:
+            optimizers = [optimizers, optimizers]
+        for number, (optimizer, net) in enumerate(zip(optimizers, [*self.nets, self.nets[0]])):
+            if number == 0 or len(self.nets) == 1 or place % 2 == 0:
+                optimizer.zero_grad()
+                self.manual_backward(net(batch[0]).pow(2).mean())
+                optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer):
+        if optimizer is self.trainer.optimizers[0]:
+            self.used.append([])
+        self.used[-1].append(optimizer.param_groups[0]["lr"])
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(net.parameters(), lr=0.5) for net in self.nets]
+
+
+def test_an_update_is_a_step_of_the_first_optimizer(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    module = Manual(1)
+    fit(module, tmp_path, 1, callbacks=[CyclrCallback("linear(lr=1)", updates=16)])
+    assert [rate for (rate,) in module.used] == pytest.approx([1 - k / 16 for k in range(16)])
+
+    # The trainer counts the steps of both: 36 are 24 updates of three epochs.
+    def run(epochs, **settings):
+        module = Manual(2)
+        trainer = fit(module, tmp_path, epochs, callbacks=[CyclrCallback("linear(lr=1)", updates=24)], **settings)
+        return module.used, trainer
+
+    expected = [[1 - k / 24] * (1 + (k % 2 == 0)) for k in range(24)]
+    assert run(3)[0] == [pytest.approx(rates) for rates in expected]
+    run(1)[1].save_checkpoint(tmp_path / "third.ckpt")
+    assert run(3, ckpt_path=tmp_path / "third.ckpt")[0] == [pytest.approx(rates) for rates in expected[8:]]
+
+
+def test_the_trainers_max_steps_are_those_of_all_optimizers(tmp_path):
+    from cyclr.lightning import CyclrCallback
+
+    class Both(Manual):
+        def training_step(self, batch, _):
+            super().training_step(batch, 0)
+
+    module = Both(2)
+    fit(module, tmp_path, 9, max_steps=20, callbacks=[CyclrCallback("linear(lr=1)")])
+    assert module.used == [pytest.approx([1 - k / 10] * 2) for k in range(10)]
+
+
 def test_it_resumes(tmp_path):
     from cyclr.lightning import CyclrCallback
 

@@ -22,6 +22,13 @@ SCRIPTS = [
     ("keras_fit.py", ["--accumulate", "2"], "keras", {"KERAS_BACKEND": "torch"}, 5),
     ("keras_fit.py", [], "jax", {"KERAS_BACKEND": "jax"}, 20),
 ]
+OF_ITS_OWN = [
+    # What sets rates, stops or counts beside cyclr, in the driven script alone.
+    ("hf.py", ["--log"], ["--stopping"], {}, 10),
+    ("lightning_fit.py", [], ["--plateau"], {}, 10),
+    ("keras_fit.py", [], ["--schedule", "0.5"], {"KERAS_BACKEND": "torch"}, 10),
+    ("keras_fit.py", ["--accumulate", "2"], ["--scaled"], {"KERAS_BACKEND": "torch"}, 5),
+]
 
 
 @pytest.fixture
@@ -38,23 +45,52 @@ def start(tmp_path):
         driver.process.wait()
 
 
+def skip_without(*libraries):
+    for needed in libraries:
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+
+
 def losses_of(made):
     return [metrics[0]["value"] for metrics in made]
 
 
+@pytest.mark.parametrize(("name", "arguments", "own", "environment", "count"), OF_ITS_OWN)
+def test_what_a_script_does_of_its_own_changes_nothing(start, tmp_path, name, arguments, own, environment, count):
+    skip_without({"hf.py": "transformers", "lightning_fit.py": "lightning", "keras_fit.py": "keras"}[name])
+    printed = alone(OWN_LOOP / name, *arguments, log=tmp_path / "alone", environment=environment)
+    wanted = losses_alone(printed, 2 if "--accumulate" in arguments else 1, count)
+    lr = 0.01 if name == "hf.py" else 0.1
+    driver = start(name, *arguments, *own, environment=environment)
+    driver.initialize(seed=3)
+    made = losses_of(driver.updates(count, lr=lr))
+    assert made == pytest.approx(wanted, rel=1e-4)
+    assert len(driver.updates(20, lr=lr)) == 20
+    assert driver.shutdown() == 0
+
+
+def test_a_split_that_keras_makes_is_refused(start, tmp_path):
+    skip_without("keras")
+    driver = start("keras_fit.py", "--split", environment={"KERAS_BACKEND": "torch"})
+    with pytest.raises(ValueError):
+        driver.initialize(seed=3)
+    assert driver.process.wait(timeout=60) == 1
+    assert "validation_split = 0.2: cut the data before fit" in (tmp_path / "log").read_text()
+
+
+def losses_alone(printed, each, count):
+    """What the first updates, of so many losses each, show in a script that prints its losses."""
+    line = next(line for line in printed.splitlines() if line.startswith("losses "))
+    losses = ast.literal_eval(line.removeprefix("losses "))
+    return [sum(losses[place * each : (place + 1) * each]) / each for place in range(count)]
+
+
 @pytest.mark.parametrize(("name", "arguments", "library", "environment", "count"), SCRIPTS)
 def test_the_losses_are_those_of_the_loop_alone(start, tmp_path, name, arguments, library, environment, count):
-    for needed in {library, "keras" if environment else library}:
-        if importlib.util.find_spec(needed) is None:
-            pytest.skip(f"{needed} is not installed")
+    skip_without(library, "keras" if environment else library)
     printed = alone(OWN_LOOP / name, *arguments, log=tmp_path / "alone", environment=environment)
-    line = next(line for line in printed.splitlines() if line.startswith("losses "))
-    losses, each = ast.literal_eval(line.removeprefix("losses ")), 1
-    if "--accumulate" in arguments and name != "hf.py":
-        # There each is of a batch.
-        each = 2
-    wanted = [sum(losses[place * each : (place + 1) * each]) / each for place in range(count)]
-
+    # Elsewhere than with Hugging Face each is of a batch.
+    wanted = losses_alone(printed, 2 if "--accumulate" in arguments and name != "hf.py" else 1, count)
     lr = 0.01 if name == "hf.py" else 0.1
     driver = start(name, *arguments, environment=environment)
     info = driver.initialize(seed=3)

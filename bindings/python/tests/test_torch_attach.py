@@ -1,5 +1,6 @@
 import ast
 import pathlib
+import random
 
 import pytest
 from forked import Forked, alone
@@ -10,7 +11,7 @@ import cyclr  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
 from cyclr.torch._registered import can_be_placed  # noqa: E402
-from torch.utils.data import DataLoader, Subset, TensorDataset  # noqa: E402
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, TensorDataset  # noqa: E402
 
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
 
@@ -93,15 +94,34 @@ def test_state_that_could_run_code_when_read_is_named_and_no_snapshots_are_offer
     assert "weights_only=True, and what is registered holds argparse.Namespace" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("divided", [True, False])
-def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided):
-    arguments = ["--amp", "--accumulate", "4", *(["--divided"] if divided else [])]
+@pytest.mark.parametrize(("divided", "counts"), [(True, "updates"), (False, "updates"), (True, "batches")])
+def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_path, divided, counts):
+    """Also where the loop counts each micro-batch."""
+    arguments = ["--amp", "--accumulate", "4", "--counts", counts, *(["--divided"] if divided else [])]
     losses = losses_alone(tmp_path / "alone", *arguments, "--epochs", "1")
     means = [sum(losses[place : place + 4]) / 4 for place in (0, 4, 8, 12)]
     driver = start("many.py", *arguments)
     assert driver.initialize(seed=3)["batch"] == 80
     made = losses_of(driver.updates(3))
     assert made == pytest.approx(means[1:], rel=1e-6)
+
+
+def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
+    """It is measured in its own mode of evaluation, and its state is known."""
+    losses = losses_alone(tmp_path / "alone", "--holding", "--epochs", "1")
+    driver = start("many.py", "--holding")
+    assert driver.initialize(seed=3)["snapshots"]
+    assert "metrics" in driver.result("evaluate", split="validation")
+    assert losses_of(driver.updates(16)) == losses
+
+
+def test_a_loop_that_counts_no_update_is_ended(start, tmp_path):
+    driver = start("many.py", "--counts", "nothing")
+    driver.initialize()
+    with pytest.raises(ValueError):
+        driver.updates(1)
+    assert driver.process.wait(timeout=60) == 1
+    assert "a whole pass over the training batches made no update" in (tmp_path / "log").read_text()
 
 
 def test_a_bare_loop_is_driven_too_and_ends_with_the_run(start, tmp_path):
@@ -144,7 +164,7 @@ def test_divergence_ends_the_answer_at_the_first_loss_that_is_not_finite(start):
 
 def test_what_cannot_be_attached_is_refused():
     weight = torch.nn.Parameter(torch.ones(1))
-    cyclr._attach._begun.clear()
+    cyclr._begun._begun.clear()
     with pytest.raises(cyclr.CyclrError, match=r"call begin\(\) before the model"):
         cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1))
     cyclr.torch.begin()
@@ -169,9 +189,23 @@ def test_held_out_data_are_halved_or_kept_apart():
     assert halves == {"validation": [(1, 2), (5, 6)], "test": [(3, 4)]}
 
 
+class OwnBatches:
+    """Draws from a generator that nobody knows of."""
+
+    def __iter__(self):
+        return iter([[random.Random().randrange(11)]])
+
+    def __len__(self):
+        return 1
+
+
 def test_what_can_be_placed():
     data = TensorDataset(torch.arange(11))
     assert can_be_placed(DataLoader(data, shuffle=True)) and can_be_placed([1, 2])
+    batches = BatchSampler(SequentialSampler(data), 2, drop_last=True)
+    assert can_be_placed(DataLoader(data, batch_sampler=batches))
+    for own in (OwnBatches(), BatchSampler(OwnBatches(), 2, drop_last=True)):
+        assert not can_be_placed(DataLoader(data, batch_sampler=own))
     assert not can_be_placed(DataLoader(data, num_workers=1, persistent_workers=True))
     assert not can_be_placed(DataLoader(data, sampler=iter(range(11)))) and not can_be_placed(iter([1]))
 
@@ -188,3 +222,7 @@ def test_the_loss_of_an_update_is_the_mean_over_its_micro_batches():
     losses.add(weight * torch.tensor([1.0]).sum() / 4)
     assert losses.take() == 2.0
     assert losses.take() is None
+    # It may be the first that a process sees.
+    losses = Losses(accumulate=4)
+    losses.add(weight * torch.tensor([1.0]).sum() / 4)
+    assert losses.take() == 2.0

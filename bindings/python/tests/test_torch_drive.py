@@ -60,12 +60,23 @@ def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start, tmp_p
     assert losses_of(driver.updates(2)) != losses_alone(tmp_path)[:2]
 
 
-def test_steps_that_amp_skips_are_no_updates(start, tmp_path):
-    losses = losses_alone(tmp_path, "--kind", "amp")
-    driver = start("--kind", "amp")
+@pytest.mark.parametrize("kind", ["amp", "fused"])
+def test_steps_that_amp_skips_are_no_updates(start, tmp_path, kind):
+    """An optimizer that is fused skips them by itself."""
+    losses = losses_alone(tmp_path, "--kind", kind)
+    driver = start("--kind", kind)
     assert driver.initialize()["batch"] == 30
     made = losses_of(driver.updates(30))
     assert made == [loss for place, loss in enumerate(losses) if place % 11 > 0]
+
+
+def test_a_step_within_a_step_is_a_part_of_it(start, tmp_path):
+    """Optimizers that hold another, or call the base class's step, are set once, and are trained as plain ones are."""
+    driver = start("--kind", "holding")
+    assert driver.initialize()["batch"] == 30
+    made = losses_of(driver.updates(20))
+    assert made == losses_alone(tmp_path, "--kind", "holding")[:20]
+    assert "sets the rate too" not in (tmp_path / "log").read_text()
 
 
 def test_a_script_that_ends_early_says_both_numbers_and_which_argument_helps(start, tmp_path):

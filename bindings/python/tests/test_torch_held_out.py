@@ -7,9 +7,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
-from cyclr.torch import _trainer  # noqa: E402
+from cyclr.torch import _examples  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
-from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
+from torch.utils.data import (  # noqa: E402
+    DataLoader,
+    DistributedSampler,
+    IterableDataset,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 
 def batches(count=3):
@@ -42,11 +48,62 @@ def test_what_can_be_gone_through_once_is_refused(once):
 
 
 def test_one_without_an_end_is_said_and_refused(monkeypatch, capsys):
-    monkeypatch.setattr(_trainer, "SAY_AFTER", 0.0)
-    monkeypatch.setattr(_trainer, "MOST_EXAMPLES", 1000)
+    monkeypatch.setattr(_examples, "SAY_AFTER", 0.0)
+    monkeypatch.setattr(_examples, "MOST_EXAMPLES", 1000)
     with pytest.raises(
         cyclr.CyclrError, match="the validation loader has given 1004 examples and seems to have no end"
     ):
         splits(itertools.cycle(list(batches())), 4, 0, say=False)
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "the validation loader does not tell its length" in said
+
+
+DATA = TensorDataset(torch.arange(100))
+
+
+def by(places, **settings):
+    return DataLoader(DATA, batch_size=4, sampler=SubsetRandomSampler(places), **settings)
+
+
+def shown(halves):
+    return {name: sorted(value for (batch,) in half for value in batch.tolist()) for name, half in halves.items()}
+
+
+def test_a_sampler_that_takes_a_part_is_obeyed():
+    """The rest of the data set may be what is trained on."""
+    halves, counts = splits(by(range(80, 100)), None, 0, say=False)
+    assert counts == {"validation": 10, "test": 10}
+    assert sorted(value for half in shown(halves).values() for value in half) == list(range(80, 100))
+    halves, counts = splits(by([81, 80, 84]), by([99, 98]), 0, say=False)
+    assert counts == {"validation": 3, "test": 2}
+    assert shown(halves) == {"validation": [80, 81, 84], "test": [98, 99]}
+    dropping = by(range(7), drop_last=True), by(range(7, 9))
+    assert splits(*dropping, 0, say=False)[1] == {"validation": 4, "test": 2}
+
+
+def test_samplers_that_share_examples_are_refused():
+    again = DataLoader(TensorDataset(DATA.tensors[0]), sampler=[84, 85])
+    for test in (by(range(84, 90)), again):
+        with pytest.raises(cyclr.CyclrError, match="share 2 examples" if test is again else "share 6 examples"):
+            splits(by(range(80, 90)), test, 0, say=False)
+
+
+def test_a_sampler_of_ones_own_cannot_be_halved():
+    class Sampler:
+        def __iter__(self):
+            return iter([80, 81])
+
+        def __len__(self):
+            return 2
+
+    with pytest.raises(cyclr.CyclrError, match=r"cannot be halved: .* without a sampler of your own"):
+        splits(DataLoader(DATA, sampler=Sampler()), None, 0, say=False)
+
+
+def test_halves_are_shared_out_to_the_processes_as_the_whole_was():
+    ranks = [DataLoader(DATA, 4, sampler=DistributedSampler(DATA, 2, rank)) for rank in (0, 1)]
+    made = [splits(loader, None, 0, say=False) for loader in ranks]
+    assert [counts for _, counts in made] == [{"validation": 50, "test": 50}] * 2
+    parts = [shown(halves) for halves, _ in made]
+    assert [len(part["validation"]) for part in parts] == [25, 25]
+    assert sorted(value for part in parts for half in part.values() for value in half) == list(range(100))

@@ -13,7 +13,15 @@ torch = pytest.importorskip("torch")
 
 import cyclr.torch  # noqa: E402
 from cyclr.torch import _range_test, _state  # noqa: E402
-from cyclr.torch._state import capture_random, restore_random  # noqa: E402
+from cyclr.torch._groups import Groups  # noqa: E402
+from cyclr.torch._state import (  # noqa: E402
+    capture_model,
+    capture_optimizer,
+    capture_random,
+    restore_model,
+    restore_optimizer,
+    restore_random,
+)
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset  # noqa: E402
 
@@ -713,3 +721,51 @@ def test_a_state_of_another_optimizer_is_refused():
         trainer_of(of_head).restore(state)
     with pytest.raises(ValueError, match=r"with 1 optimizers and 1 loaders: here are 2 and 1"):
         trainer_of(of_two).restore(state)
+
+
+class Passes(torch.nn.Linear):
+    """Counts its passes in what torch calls extra state."""
+
+    def __init__(self):
+        super().__init__(8, 8)
+        self.passes = 0
+
+    def forward(self, x):
+        self.passes += 1
+        return super().forward(x)
+
+    def get_extra_state(self):
+        return {"passes": self.passes}
+
+    def set_extra_state(self, state):
+        self.passes = state["passes"]
+
+
+def test_extra_state_of_a_module_goes_on():
+    model = Passes()
+    model(torch.ones(1, 8))
+    state = capture_model(model)
+    model(torch.ones(1, 8))
+    restore_model(model, state)
+    assert model.passes == 1
+
+
+@pytest.mark.parametrize(("capturable", "device"), [(False, "cpu"), (True, "meta")])
+def test_a_count_of_steps_is_put_where_the_optimizer_counts(capturable, device):
+    """As `Optimizer.load_state_dict` does; from a file it comes to the CPU."""
+    weight = torch.nn.Parameter(torch.ones(2, device="meta"))
+    optimizer = torch.optim.Adam([weight], capturable=capturable)
+    optimizer.state[weight] = {"step": torch.tensor(3.0), "exp_avg": torch.zeros(2)}
+    restore_optimizer(optimizer, capture_optimizer(optimizer))
+    state = optimizer.state[weight]
+    assert (state["step"].device.type, state["exp_avg"].device.type) == (device, "meta")
+
+
+def test_groups_without_weight_decay_stay_so():
+    """Whichever comes first."""
+    for decays in ([0.0, 0.1, 0.2], [0.1, 0.0, 0.2]):
+        groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "weight_decay": decay} for decay in decays]
+        optimizer = torch.optim.SGD(groups, lr=0.1)
+        Groups([optimizer]).set(cyclr.Hyper(0.1, weight_decay=0.5))
+        found = [group["weight_decay"] for group in optimizer.param_groups]
+        assert found == pytest.approx([5 * decay for decay in decays])

@@ -209,16 +209,23 @@ def test_schedule_may_be_stepped_once_an_epoch():
         assert scheduler.get_last_lr()[0] == 1 - epoch / 10
 
 
-def test_updates_that_a_scaler_skips_do_not_count():
-    optimizer = make(torch.optim.SGD)
+@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize("clears_first", [False, True])
+def test_updates_that_a_scaler_skips_do_not_count(is_fused, clears_first):
+    """Optimizers that are fused are called for them too; and gradients may be gone when the scheduler is stepped."""
+    if is_fused and torch.__version__ < "2.4":
+        pytest.skip("no fused optimizer on the CPU")
+    optimizer = make(torch.optim.SGD, fused=is_fused)
     scheduler = cyclr.torch.Schedule(optimizer, "linear(lr=1)", updates=10)
     scaler = torch.amp.GradScaler("cpu")
-    for bad in [False, True, True, False]:
+    for bad in [True, True, False, True, False]:
         for group in optimizer.param_groups:
             group["params"][0].grad = torch.full((2,), float("inf") if bad else 1.0)
         scaler.scale(torch.ones(1))
         scaler.step(optimizer)
         scaler.update()
+        if clears_first:
+            optimizer.zero_grad()
         scheduler.step()
     assert scheduler.last_epoch == 2
 

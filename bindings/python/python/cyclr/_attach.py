@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import atexit
 import pickle
-import random
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Callable, Optional, TypeVar
 
+from cyclr._begun import Begun, begin_by, begun_run, random_state, seed_python, set_random_state
 from cyclr._cyclr import CyclrError, Hyper, Schedule
-from cyclr._loop import Figures, Loop, ended_early
+from cyclr._loop import Figures, Loop, say_if_ended_early
 from cyclr._measured import Declared, evaluation_of, objective_of
-from cyclr._requests import Requests, is_driven, open_pipes
+from cyclr._requests import Requests, open_pipes
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
 
 T = TypeVar("T")
-_begun: list[Begun] = []
-
-
-class Begun:
-    """What `begin` found out: the run, and who asks for it (nobody if the script runs alone)."""
-
-    def __init__(self, run: Run, requests: Optional[Requests]) -> None:
-        self.run, self.requests = run, requests
-        self.is_attached = False
 
 
 def begin(seed: int = 0) -> Run:
@@ -144,11 +134,12 @@ class Attached:
         self._is_in_batches = False
         self._restored: Optional[bytes] = None
         self._seen = 0
+        self._idle_passes = 0
         self.loop: Optional[Loop] = None
         if begun.requests is not None:
             begun.requests.answer_by(self)
             self.loop = Loop(begun.requests, self._read)
-            atexit.register(_say_if_ended_early, self.loop)
+            atexit.register(say_if_ended_early, self.loop)
 
     @property
     def info(self) -> TrainerInfo:
@@ -192,7 +183,7 @@ class Attached:
                 return
 
     def step(self, *, loss: Any = None, correct: Any = None) -> None:
-        """Counts an update; call it after the optimizer's.
+        """Counts an update; call it after the optimizer's. With torch, a call without one since the last call counts none.
 
         Args:
             loss: The mean loss of the update's batch before the update.
@@ -279,10 +270,20 @@ class Attached:
                     self._hear()
                 if self._restored is not None:
                     return
+            self._check_idle()
         finally:
             self._is_in_batches = False
             if self._restored is None:
                 self._place = _Place()
+
+    def _check_idle(self) -> None:
+        """Refuses to go on for good where nothing is trained; the first pass may be the rest of one."""
+        self._idle_passes += 1
+        if self._idle_passes > 1:
+            raise CyclrError(
+                "a whole pass over the training batches made no update: call lr.step() after optimizer.step() of an optimizer "
+                "that attach() has, and iterate another loader where nothing is trained"
+            )
 
     def _begin_pass(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of a pass, from its start or from where a state that was restored is."""
@@ -327,7 +328,7 @@ class Attached:
         if not self._is_in_batches and self.info.snapshots:
             raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
-        self._seen = 0
+        self._seen = self._idle_passes = 0
         if self._is_in_batches:
             if self.loop.has_update:
                 self._set(self.loop.hyper)
@@ -371,74 +372,6 @@ class _Place:
         self.began: Any = None
         self.given = 0
         self.length = length
-
-
-def begin_by(connect: Callable[[], Requests], seed: int) -> Begun:
-    """The run of this process: what cyclr asks for, or, alone, the run of ``seed``."""
-    if _begun:
-        if is_driven():
-            raise CyclrError("begin() was called before: a process makes one run")
-        _begun.clear()
-    if is_driven():
-        requests = connect()
-        begun = Begun(requests.run, requests)
-    else:
-        begun = Begun(Run(seed), None)
-    _begun.append(begun)
-    return begun
-
-
-def begun_before() -> bool:
-    """Whether `begin` was called, and nothing is attached yet."""
-    return bool(_begun) and not _begun[-1].is_attached
-
-
-def begun_run() -> Begun:
-    """The run that `begin` named."""
-    if not _begun:
-        raise CyclrError("call begin() before the model is made, so that the run's seed decides its weights")
-    begun = _begun[-1]
-    if begun.is_attached and begun.requests is not None:
-        raise CyclrError("a loop is attached already: a process trains one, and gives attach() all its optimizers")
-    return begun
-
-
-def _say_if_ended_early(loop: Loop) -> None:
-    """Says on stderr that a loop came to its end before it was to; an exception speaks for itself."""
-    error = ended_early(loop, _LONGER)
-    if error is not None and getattr(sys, "last_value", None) is None:
-        print(f"cyclr: {error}", file=sys.stderr)
-
-
-_LONGER = "iterate lr.epochs(n), which goes on as long as it takes, or raise the script's own number of epochs"
-
-
-def seed_python(seed: int) -> None:
-    """Seeds Python's generator, and NumPy's if it is imported."""
-    random.seed(seed)
-    if "numpy" in sys.modules:
-        import numpy as np
-
-        np.random.seed(seed % 2**32)
-
-
-def random_state() -> Any:
-    """The states of Python's generator, and of NumPy's if it is imported."""
-    state = {"python": random.getstate()}
-    if "numpy" in sys.modules:
-        import numpy as np
-
-        state["numpy"] = np.random.get_state()  # type: ignore[assignment]
-    return state
-
-
-def set_random_state(state: Any) -> None:
-    """Puts the generators back."""
-    random.setstate(state["python"])
-    if "numpy" in state:
-        import numpy as np
-
-        np.random.set_state(state["numpy"])
 
 
 def examples_in(batch: Any) -> int:

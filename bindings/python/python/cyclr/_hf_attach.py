@@ -6,9 +6,9 @@ import sys
 from typing import Any, Optional
 
 import torch
-from transformers import TrainerCallback, set_seed
+from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
-from cyclr._attach import begun_before
+from cyclr._begun import begun_before
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
@@ -26,8 +26,8 @@ def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = No
 
     The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if
     `cyclr.torch.begin` was called before the model was made; else they are given. The trainer
-    makes as many updates as are asked for, saves nothing, and evaluates when it is asked to; what
-    comes after ``train()`` does not run. A run that is stopped starts over.
+    makes as many updates as are asked for, saves nothing, does not stop early, and evaluates when
+    it is asked to; what comes after ``train()`` does not run. A run that is stopped starts over.
 
     Args:
         trainer: A `transformers.Trainer`, or one like it. Its ``eval_dataset`` decides.
@@ -50,6 +50,7 @@ def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = No
     args.max_steps = ENDLESS
     args.eval_strategy = args.save_strategy = "no"
     args.load_best_model_at_end = args.eval_on_start = False
+    trainer.remove_callback(EarlyStoppingCallback)
     follows = was_begun or trainer.model_init is not None
     trainer.add_callback(_Attach(trainer, begun, test, objective_of(objective) or _best(args), not follows))
 

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import keras
 
 from cyclr import _attach
+from cyclr._begun import Begun, begin_by, begun_before, begun_last
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests, is_driven, open_pipes
@@ -23,7 +24,7 @@ def begin(seed: int = 0) -> Run:
 
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
     """
-    begun = _attach.begin_by(lambda: Requests(open_pipes()), seed)
+    begun = begin_by(lambda: Requests(open_pipes()), seed)
     keras.utils.set_random_seed(begun.run.seed % 2**32)
     return begun.run
 
@@ -57,12 +58,12 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
         self._attached: Optional[_attach.Attached] = None
-        self._begun: Optional[_attach.Begun] = None
-        self._follows = _attach.begun_before()
+        self._begun: Optional[Begun] = None
+        self._follows = begun_before()
         if not self._follows and is_driven():
             begin()
-        if _attach.begun_before() and _attach._begun[-1].requests is not None:
-            self._begun = _attach._begun[-1]
+        if begun_before() and begun_last().requests is not None:
+            self._begun = begun_last()
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Learns what is trained."""
@@ -73,7 +74,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
                 f"steps_per_execution = {self.model.steps_per_execution}: the rate could not be set for each of those "
                 "updates; compile the model with 1"
             )
-        self._accumulate = self.model.optimizer.gradient_accumulation_steps or 1
+        if self._fit.get("validation_split"):
+            raise CyclrError(
+                f"validation_split = {self._fit['validation_split']}: cut the data before fit, and give it validation_data"
+            )
+        self._accumulate = accumulated(self.model.optimizer)
         held_out = self._splits()
         examples, batch = self._found_counts()
         info = TrainerInfo(
@@ -92,10 +97,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._attached._hear()
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Lets the metrics show this batch alone."""
-        if self._attached is not None:
+        """Lets the metrics show this batch alone, and sets the rate over what other callbacks did."""
+        if self._attached is not None and self._attached.loop is not None:
             self._sync()
             self.model.reset_metrics()
+            self._set(self._attached.loop.hyper.lr)
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Counts the update, if the batch ended one."""
@@ -155,6 +161,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
                 self.model.train()
         wanted = {"loss"} | ({self._objective.name} if self._objective else set())
         return {name: float(value) for name, value in shown.items() if name in wanted}
+
+
+def accumulated(optimizer: Any) -> int:
+    """The batches of an update, which the optimizer knows that one for mixed precision holds."""
+    return getattr(optimizer, "inner_optimizer", optimizer).gradient_accumulation_steps or 1
 
 
 def _count(data: Any) -> int:

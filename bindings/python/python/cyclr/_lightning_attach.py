@@ -6,16 +6,17 @@ from typing import Any, Optional
 
 import torch
 
-from cyclr._attach import Begun, begun_before, examples_in
+from cyclr._attach import examples_in
+from cyclr._begun import Begun, begun_before
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
-from cyclr.torch._attach import Attached, begun_or_begin, loader_size
+from cyclr.torch._attach import Attached, begun_or_begin
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._examples import given, loader_size
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._trainer import _given
 
 try:
     from lightning.pytorch import Callback
@@ -30,7 +31,7 @@ class Attach(Callback):
 
     The module stays as it is: ``training_step`` trains, ``validation_step`` measures, by what it
     gives to ``self.log``. ``fit`` makes as many updates as are asked for, without checkpoints,
-    early stopping and validation of its own; what comes after it does not run. The weights follow
+    early stopping, schedulers and validation of its own; what comes after it does not run. The weights follow
     the run's seed if `cyclr.torch.begin` was called before the model was made; else they are
     given. A run that is stopped starts over.
 
@@ -65,6 +66,9 @@ class Attach(Callback):
             return
         begun = self._begun
         assert begun is not None
+        if pl_module.automatic_optimization:
+            # Their rates would be overridden, and some need the validation that is left out.
+            trainer.strategy.lr_scheduler_configs = []
         for optimizer in trainer.optimizers:
             refuse_closures(optimizer)
         # Lightning wraps them for a strategy at most.
@@ -77,7 +81,7 @@ class Attach(Callback):
         loader = trainer.train_dataloader
         size = loader_size(loader) * trainer.accumulate_grad_batches * world_size()
         info = TrainerInfo(
-            examples=_given(loader, loader_size(loader)) * world_size(),
+            examples=given(loader, loader_size(loader)) * world_size(),
             batch=size,
             validation=counts["validation"],
             test=counts["test"],

@@ -106,3 +106,13 @@ def ended_early(loop: Loop, advice: str) -> Optional[CyclrError]:
     total = loop.requests.updates
     wanted = f"at least {asked}" if total is None else max(total, asked)
     return CyclrError(f"the loop ended after {loop.updates_done} updates, and cyclr asks for {wanted}: {advice}")
+
+
+def say_if_ended_early(loop: Loop) -> None:
+    """Says on stderr that a loop came to its end before it was to; an exception speaks for itself."""
+    error = ended_early(loop, _LONGER)
+    if error is not None and getattr(sys, "last_value", None) is None:
+        print(f"cyclr: {error}", file=sys.stderr)
+
+
+_LONGER = "iterate lr.epochs(n), which goes on as long as it takes, or raise the script's own number of epochs"

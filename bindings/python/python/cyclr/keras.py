@@ -8,7 +8,7 @@ import keras
 
 import cyclr
 from cyclr._cyclr import Spec
-from cyclr._keras_attach import Attach, begin
+from cyclr._keras_attach import Attach, accumulated, begin
 from cyclr._past import Continued
 
 __all__ = ["Attach", "CyclrCallback", "begin"]
@@ -50,8 +50,7 @@ class CyclrCallback(keras.callbacks.Callback):  # type: ignore[misc]
             )
         updates = self.updates
         if updates is None and self.params.get("steps"):
-            accumulated = self.model.optimizer.gradient_accumulation_steps or 1
-            updates = self.params["epochs"] * self.params["steps"] // accumulated
+            updates = self.params["epochs"] * self.params["steps"] // accumulated(self.model.optimizer)
         self._rates = Continued(self.spec, updates=updates, examples=self.examples, batch=self.batch)
         self._is_first_epoch = True
         if self._rates.schedule.at(0).momentum is not None:

@@ -10,7 +10,7 @@ import cyclr
 from cyclr._cyclr import Spec
 from cyclr._lightning_attach import Attach
 from cyclr._past import Continued
-from cyclr.torch._counting import Moves
+from cyclr.torch._counting import Moves, updates_of
 from cyclr.torch._groups import Groups
 
 try:
@@ -25,7 +25,8 @@ __all__ = ["Attach", "CyclrCallback"]
 class CyclrCallback(Callback):
     """Sets the rates of every optimizer update from a spec.
 
-    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. Leave other
+    Resuming needs nothing: the rate is a function of the trainer's ``global_step``. (With several
+    optimizers, an update goes from a step of the first to its next one.) Leave other
     schedulers out of ``configure_optimizers``, or return a `cyclr.torch.Schedule` there (interval
     ``"step"``) instead of this. Groups that are added later follow the spec too, and a warning
     says by which factor. Past the end of the run a policy that does not depend on its length goes
@@ -49,32 +50,58 @@ class CyclrCallback(Callback):
     ) -> None:
         self.spec, self.updates, self.examples, self.batch = spec, updates, examples, batch
         self._saved: dict[str, Any] = {}
+        # The updates that were made at a step of the trainer, which counts those of all optimizers.
+        self._counted: dict[str, int] = {"step": 0, "updates": 0}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learns the length of the run."""
         updates = _updates(trainer) if self.updates is None else self.updates
+        self._made_before = self._updates_before(trainer) - updates_of(trainer.optimizers[0])
         self._rates = Continued(self.spec, updates=updates, examples=self.examples, batch=self.batch)
         self._check_length()
-        self._rates.begin(_updates_done(trainer), "give updates=… for all that is trained")
+        self._rates.begin(self._updates_done(trainer), "give updates=… for all that is trained")
         self._groups = Groups(trainer.optimizers)
         self._groups.check(self._rates.schedule)
         self._last, self._moves, self._is_told = -1, Moves(), False
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Sets what the next update uses."""
-        self._groups.optimizers = trainer.optimizers
-        self._groups.set(self._rates.at(_updates_done(trainer)))
+        """Shows what the next update uses to what looks at the rate before it."""
+        self._set(trainer)
         self._check_count(trainer.global_step)
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        """Sets what the update uses: a batch may make several. It begins with the step of the first optimizer."""
+        if optimizer is trainer.optimizers[0]:
+            self._set(trainer)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Notes the updates that were made, for a state or another ``fit``."""
+        self._counted = {"step": int(trainer.global_step), "updates": self._updates_done(trainer)}
 
     def state_dict(self) -> dict[str, Any]:
         """The run that the schedule is of, for checkpoints."""
         if not hasattr(self, "_rates"):
             return self._saved
-        return {"spec": str(self.spec), "updates": self._rates.schedule.updates}
+        return {"spec": str(self.spec), "updates": self._rates.schedule.updates, "counted": self._counted}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Notes of which run the schedule was."""
         self._saved = state_dict
+        self._counted = state_dict.get("counted", self._counted)
+
+    def _set(self, trainer: Any) -> None:
+        self._groups.optimizers = trainer.optimizers
+        self._groups.set(self._rates.at(self._updates_done(trainer)))
+
+    def _updates_done(self, trainer: Any) -> int:
+        if len(trainer.optimizers) == 1:
+            return int(trainer.global_step)
+        return self._made_before + updates_of(trainer.optimizers[0])
+
+    def _updates_before(self, trainer: Any) -> int:
+        """The updates before this ``fit``; of a checkpoint that does not tell, all optimizers made as many steps."""
+        step = int(trainer.global_step)
+        return self._counted["updates"] if step == self._counted["step"] else step // len(trainer.optimizers)
 
     def _check_length(self) -> None:
         """Refuses another length of the run than the checkpoint's, unless it was given or the rates are the same."""
@@ -104,13 +131,12 @@ class CyclrCallback(Callback):
 def _updates(trainer: Any) -> int:
     """The updates that the trainer means to make."""
     updates = trainer.estimated_stepping_batches
+    if trainer.max_steps > 0:
+        # Those of all optimizers.
+        updates = min(updates, math.ceil(trainer.max_steps / len(trainer.optimizers)))
     if not (math.isfinite(updates) and updates > 0):
         raise cyclr.CyclrError(
             f"how long is the run? Lightning does not tell (max_epochs = {trainer.max_epochs}, max_steps = {trainer.max_steps}, "
             f"{trainer.num_training_batches} batches an epoch): give updates=…"
         )
     return int(updates)
-
-
-def _updates_done(trainer: Any) -> int:
-    return int(trainer.global_step) // len(trainer.optimizers)

@@ -6,12 +6,13 @@ import tempfile
 import cyclr.hf
 import cyclr.torch
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--epochs", type=int, default=1)
 parser.add_argument("--log", action="store_true")
+parser.add_argument("--stopping", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(1)
 cyclr.torch.begin(seed=3)
@@ -43,7 +44,11 @@ trainer = Trainer(
         logging_steps=1 if args.log else 1000,
         disable_tqdm=True,
         use_cpu=True,
+        load_best_model_at_end=args.stopping,
+        eval_strategy="epoch" if args.stopping else "no",
+        save_strategy="epoch" if args.stopping else "no",
     ),
+    callbacks=[EarlyStoppingCallback(1)] if args.stopping else [],
     train_dataset=data[:200],
     eval_dataset=data[200:],
     compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(1) == p.label_ids).mean())},

@@ -8,6 +8,9 @@ import numpy as np
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--accumulate", type=int, default=None)
+parser.add_argument("--schedule", type=float)
+parser.add_argument("--scaled", action="store_true")
+parser.add_argument("--split", action="store_true")
 args = parser.parse_args()
 cyclr.keras.begin(seed=3)
 generator = np.random.default_rng(0)
@@ -30,8 +33,12 @@ class Note(keras.callbacks.Callback):
 
 
 model = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.1), keras.layers.Dense(2)])
+optimizer = keras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate)
+callbacks = [cyclr.keras.Attach(objective=("accuracy", "higher")), Note()]
+if args.schedule:
+    callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch, lr: args.schedule))
 model.compile(
-    keras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate),
+    keras.optimizers.LossScaleOptimizer(optimizer) if args.scaled else optimizer,
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
@@ -41,7 +48,8 @@ model.fit(
     batch_size=20,
     epochs=2,
     verbose=0,
-    validation_data=(inputs[200:], labels[200:]),
-    callbacks=[cyclr.keras.Attach(objective=("accuracy", "higher")), Note()],
+    validation_data=None if args.split else (inputs[200:], labels[200:]),
+    validation_split=0.2 if args.split else 0.0,
+    callbacks=callbacks,
 )
 print("losses", Note.losses)

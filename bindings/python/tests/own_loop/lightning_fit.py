@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore")
 parser = argparse.ArgumentParser()
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--gamma", type=float, default=1.0)
+parser.add_argument("--plateau", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(1)
 cyclr.torch.begin(seed=3)
@@ -40,6 +41,9 @@ class Module(pl.LightningModule):
 
     def configure_optimizers(self):
         optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        if args.plateau:
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+            return {"optimizer": optimizer, "lr_scheduler": plateau, "monitor": "val_loss"}
         return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=args.gamma)]
 
 

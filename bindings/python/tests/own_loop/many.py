@@ -1,6 +1,6 @@
 """A loop with much in it: accumulation, AMP that skips the first update, clipping, an average of the weights, groups.
 
-Alone it prints its losses. `--ema registered` and `--way bare` vary it.
+Alone it prints its losses. `--ema registered` and `--way bare` vary it, `--counts` when it calls `lr.step()`.
 """
 
 import argparse
@@ -14,6 +14,8 @@ parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"]
 parser.add_argument("--way", choices=["batches", "bare", "list"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--divided", action="store_true")
+parser.add_argument("--counts", choices=["updates", "batches", "nothing"], default="updates")
+parser.add_argument("--holding", action="store_true")
 parser.add_argument("--amp", action="store_true")
 parser.add_argument("--epochs", type=int, default=4)
 args = parser.parse_args()
@@ -31,6 +33,29 @@ held_out = DataLoader(TensorDataset(inputs[320:], labels[320:]), batch_size=25)
 model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 2))
 groups = [{"params": model[0].parameters()}, {"params": model[3].parameters(), "lr": 0.05}]
 optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+
+
+class Holding(torch.optim.Optimizer):
+    """Has another make its steps, and is to be measured in another mode than it trains in."""
+
+    mode = "train"
+
+    def __init__(self, held):
+        super().__init__(held.param_groups, {})
+        self.held, self.param_groups = held, held.param_groups
+
+    def second_step(self):
+        self.held.step()
+
+    def train(self):
+        self.mode = "train"
+
+    def eval(self):
+        self.mode = "eval"
+
+
+if args.holding:
+    optimizer = Holding(optimizer)
 scaler = torch.amp.GradScaler("cpu", enabled=args.amp)
 ema = None
 if args.ema != "no":
@@ -39,6 +64,7 @@ if args.ema != "no":
 
 
 def evaluate(split):
+    assert getattr(optimizer, "mode", "eval") == "eval"
     net, loss, correct = ema or model, 0.0, 0
     for x, y in lr.held_out[split]:
         out = net(x)
@@ -71,14 +97,21 @@ for _epoch in lr.epochs(args.epochs) if args.way == "batches" else range(args.ep
         if (place + 1) % args.accumulate == 0:
             if args.amp and _epoch == 0 and place < args.accumulate:
                 model[0].weight.grad.fill_(torch.inf)
-            scaler.unscale_(optimizer)
+            if args.amp:
+                scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            scaler.step(optimizer)
-            scaler.update()
+            if args.holding:
+                optimizer.second_step()
+            else:
+                scaler.step(optimizer)
+                scaler.update()
             optimizer.zero_grad()
-            lr.step()
+            if args.counts == "updates":
+                lr.step()
             if ema:
                 ema.update_parameters(model)
+        if args.counts == "batches":
+            lr.step()
     torch.rand(1)
 print("losses", losses)
 print("rates", [group["lr"] for group in optimizer.param_groups])

@@ -18,14 +18,40 @@ labels = inputs[:, 0].gt(0).long()
 loader = DataLoader(TensorDataset(inputs, labels), batch_size=30, shuffle=True)
 if args.kind == "list":
     loader = [(inputs[:30], labels[:30])] * 11
+
+
+class Derived(torch.optim.SGD):
+    """Its step makes the base class's, which has hooks of its own as soon as there is one of that class."""
+
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+class Holding(torch.optim.Optimizer):
+    """Its step is that of another, which has the same groups."""
+
+    def __init__(self, weights, lr):
+        super().__init__(weights, {"lr": lr})
+        self.held = torch.optim.SGD(self.param_groups, lr=lr)
+        self.param_groups = self.held.param_groups
+
+    def step(self, closure=None):
+        return self.held.step(closure)
+
+
 body, head = torch.nn.Linear(8, 8), torch.nn.Linear(8, 2)
 sgd = torch.optim.SGD(body.parameters(), lr=0.1, momentum=0.9)
 second = torch.optim.SGD(head.parameters(), lr=0.02)
 optimizers = [sgd, second]
 if args.kind == "lbfgs":
     optimizers = [torch.optim.LBFGS([*body.parameters(), *head.parameters()])]
-scaler = torch.amp.GradScaler("cpu", enabled=args.kind == "amp")
-scheduler = torch.optim.lr_scheduler.StepLR(sgd, step_size=1, gamma=args.gamma)
+if args.kind == "fused":
+    optimizers = [torch.optim.SGD([*body.parameters(), *head.parameters()], lr=0.1, fused=True)]
+if args.kind in ("holding", "derived"):
+    optimizers = [Holding(body.parameters(), 0.1), Derived(head.parameters(), lr=0.02)]
+with_scaler = args.kind in ("amp", "fused")
+scaler = torch.amp.GradScaler("cpu", enabled=with_scaler)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=1, gamma=args.gamma)
 losses = []
 
 
@@ -43,7 +69,7 @@ def train(optimizers):
             for optimizer in optimizers:
                 optimizer.zero_grad()
             closure()
-            if args.kind == "amp" and place == 0:
+            if with_scaler and place == 0:
                 body.weight.grad.fill_(torch.inf)
                 head.weight.grad.fill_(torch.inf)
             for optimizer in optimizers:

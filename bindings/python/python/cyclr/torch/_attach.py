@@ -15,13 +15,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from cyclr import _attach
-from cyclr._attach import Begun
+from cyclr._begun import Begun, begin_by, begun_before, begun_last, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
-from cyclr.torch._counting import CountsUpdates
+from cyclr.torch._counting import CountsUpdates, has_skipped, with_held
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._examples import given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
@@ -31,19 +32,20 @@ from cyclr.torch._state import (
     Everything,
     capture_order,
     capture_random,
+    evaluating,
     restore_order,
     restore_random,
 )
 from cyclr.torch._together import gathered, mine, open_here, share_over, summed
-from cyclr.torch._trainer import _given, seed_all
+from cyclr.torch._trainer import seed_all
 
 
 def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
     """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
-    if _attach.begun_before():
-        return _attach._begun[-1], True
+    if begun_before():
+        return begun_last(), True
     begin(seed)
-    return _attach._begun[-1], False
+    return begun_last(), False
 
 
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
@@ -59,7 +61,7 @@ def begin(seed: int = 0) -> Run:
         The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the
         ``batch`` that was asked for, or ``None``.
     """
-    begun = _attach.begin_by(lambda: Requests(open_here(), share_over()), seed)
+    begun = begin_by(lambda: Requests(open_here(), share_over()), seed)
     seed_all(begun.run.seed)
     return begun.run
 
@@ -129,7 +131,7 @@ def attach(
                     optimizer.step()
                     lr.step()
     """
-    begun = _attach.begun_run()
+    begun = begun_run()
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
     # Accelerate wraps them.
     optimizers = [getattr(one, "optimizer", one) for one in optimizers]
@@ -141,7 +143,7 @@ def attach(
     groups = Groups(optimizers)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
-        examples=examples or (_given(train, loader_size(train)) * world_size() if train is not None else size),
+        examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
         batch=size,
         validation=counts["validation"] if evaluate else 0,
         test=counts["test"] if evaluate else 0,
@@ -153,7 +155,7 @@ def attach(
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
-    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out)
+    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     _attached.append(attached)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
@@ -188,6 +190,7 @@ class Attached(_attach.Attached):
         scaler: Any,
         train: Any,
         held_out: dict[str, Any],
+        accumulate: int = 1,
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
@@ -200,11 +203,11 @@ class Attached(_attach.Attached):
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
             return
-        self._losses = Losses().watch()
+        self._losses = Losses(accumulate).watch()
         self._is_opening = False
         if train is not None and not isinstance(train, (list, tuple)):
             feed(train, self.iterated)
-        for one in self._optimizers:
+        for one in with_held(self._optimizers):
             one.register_step_pre_hook(self._before_step)
             one.register_step_post_hook(self._after_step)
 
@@ -213,7 +216,7 @@ class Attached(_attach.Attached):
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
-            names = unregistered(self._models, self._optimizers, self._scaler)
+            names = unregistered(self._models, self._everything.optimizers, self._scaler)
             if names:
                 self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
             elif (unsafe := self._unsafe()) is not None:
@@ -241,14 +244,10 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
-        modes = [(module, module.training) for model in self._models for module in model.modules()]
-        for model in self._models:
-            model.eval()
         try:
-            return super().evaluate(split)
+            with evaluating(self._everything.model, self._optimizers):
+                return super().evaluate(split)
         finally:
-            for module, training in modes:
-                module.training = training
             restore_order(self.held_out[split], order)
 
     def _deny_snapshots(self, why: str) -> None:
@@ -278,21 +277,22 @@ class Attached(_attach.Attached):
         self._groups.set(self.loop.hyper)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        skipped = getattr(optimizer, "found_inf", None)
-        self._has_stepped = self._has_stepped or skipped is None or not bool(skipped)
+        self._has_stepped = self._has_stepped or not has_skipped(optimizer)
 
     def _made(self, loss: Any, correct: Any) -> None:
         if loss is None:
-            loss = self._losses.take()
+            loss = self._losses.mean()
         elif isinstance(loss, torch.Tensor):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
-        self._losses.clear()
         if loss is None:
             raise CyclrError("no backward() was seen since the last lr.step(): give the loss, as in lr.step(loss=loss)")
         if not self._has_stepped and bool(torch.isfinite(torch.as_tensor(loss))):
-            # AMP's scaler skipped it: no update was made.
-            self._seen = 0
+            if self._losses.has_scaled_step:
+                # AMP's scaler skipped the update. Else it is still being made: a micro-batch is a part of it.
+                self._losses.clear()
+                self._seen = self._idle_passes = 0
             return
+        self._losses.clear()
         self._has_stepped = False
         self._count(loss, correct)
 
@@ -314,17 +314,10 @@ class Attached(_attach.Attached):
                 file=sys.stderr,
             )
         self._is_endless = True
-        assert self.loop is not None
         for epoch in self.epochs(0):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
-            done = self.loop.updates_done
             yield from self.batches(loader)
-            if self.loop.updates_done == done and self._restored is None:
-                raise CyclrError(
-                    "a whole pass over train=... made no update: call lr.step() after optimizer.step(), and iterate "
-                    "another loader where nothing is trained"
-                )
 
     def _open(self, loader: Any) -> Any:
         self._is_opening = True
@@ -383,15 +376,6 @@ def step(*, loss: Any = None, correct: Any = None) -> None:
 
 
 _attached: list[Attached] = []
-
-
-def loader_size(loader: Any) -> int:
-    """Examples of a batch; 1 if the loader does not tell."""
-    if loader is None:
-        return 1
-    if isinstance(loader, (list, tuple)) and loader:
-        return _attach.examples_in(loader[0]) or 1
-    return getattr(loader, "batch_size", None) or 1
 
 
 def _loaders(train: Any) -> list[Any]:

@@ -14,6 +14,7 @@ of processes.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
@@ -61,7 +62,7 @@ class CountsUpdates(lr_scheduler.LRScheduler):
             self._moves = None
             return count - self._seen
         if not _has_gradients(self.optimizer):
-            return 1 if count == 0 else 0
+            return 1 if count == 0 and not self.optimizer._cyclr_trains else 0  # type: ignore[attr-defined]
         return self._made_unseen(count)
 
     def _made_unseen(self, count: int) -> int:
@@ -181,7 +182,28 @@ def _counted(optimizer: Optimizer) -> int:
         optimizer._cyclr_updates = 0  # type: ignore[attr-defined]
         optimizer.register_step_pre_hook(_begin)
         optimizer.register_step_post_hook(_count)
+        _notice_gradients(optimizer)
     return int(optimizer._cyclr_updates)  # type: ignore[attr-defined]
+
+
+def _notice_gradients(optimizer: Optimizer) -> None:
+    """Notes whether there were gradients that ``zero_grad()`` took away, maybe before the scheduler could see them."""
+    zero_grad = optimizer.zero_grad
+    optimizer._cyclr_trains = False  # type: ignore[attr-defined]
+
+    @functools.wraps(zero_grad)
+    def noticed(*args: Any, **kwargs: Any) -> None:
+        if _has_gradients(optimizer):
+            optimizer._cyclr_trains = True  # type: ignore[attr-defined]
+        zero_grad(*args, **kwargs)
+
+    optimizer.zero_grad = noticed  # type: ignore[method-assign]
+
+
+def has_skipped(optimizer: Optimizer) -> bool:
+    """Whether AMP's scaler lets a fused optimizer, whose step is being made, skip it."""
+    found = getattr(optimizer, "found_inf", None)
+    return found is not None and bool(found)
 
 
 def _has_gradients(optimizer: Optimizer) -> bool:
@@ -196,4 +218,4 @@ def _count(optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
     # A step() that calls that of its base class runs the hooks of both, one in the other: they are one update.
     if optimizer._cyclr_in_step:  # type: ignore[attr-defined]
         optimizer._cyclr_in_step = False  # type: ignore[attr-defined]
-        optimizer._cyclr_updates += 1  # type: ignore[attr-defined]
+        optimizer._cyclr_updates += not has_skipped(optimizer)  # type: ignore[attr-defined]

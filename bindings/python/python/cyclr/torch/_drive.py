@@ -21,9 +21,10 @@ from cyclr._cyclr import CyclrError, Hyper
 from cyclr._loop import Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._feed import Feed
-from cyclr.torch._groups import Groups, refuse_closures
+from cyclr.torch._groups import Groups, first_above_zero, refuse_closures
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._seeds import move_seeds
 from cyclr.torch._together import open_here, share_over, summed
@@ -106,6 +107,8 @@ class Driver:
         self._info: Optional[TrainerInfo] = None
         self._optimizers: dict[int, _Driven] = {}
         self._first: Optional[Optimizer] = None
+        # The one whose step is being made; steps within it, of its base class or of what it holds, are a part of it.
+        self._stepping: Optional[Optimizer] = None
         self._late: Optional[Optimizer] = None
         self._late_steps = 0
         # The losses of the update that is being made; None between the start and the first.
@@ -166,10 +169,11 @@ class Driver:
         if self.loop.has_ended:
             # The script caught the exit.
             os._exit(0)
-        if bool(getattr(optimizer, "found_inf", None) or False):
+        if self._stepping is not None or has_skipped(optimizer):
             return
         refuse_closures(optimizer)
         self._learn(optimizer)
+        self._stepping = optimizer
         if optimizer is self._first:
             self._late, self._late_steps = None, 0
             self._begin_update()
@@ -178,6 +182,9 @@ class Driver:
         self._optimizers[id(optimizer)].set(self.loop.hyper)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if optimizer is not self._stepping:
+            return
+        self._stepping = None
         loss = self.losses.take()
         if loss is not None and self._current is not None:
             self._current.append(loss)
@@ -266,7 +273,7 @@ class _Driven:
         self.groups, self.is_late = Groups([optimizer]), is_late
         first = optimizer.param_groups[0]
         self.rate = float(first.get("initial_lr", first["lr"]))
-        self.decay = float(first.get("weight_decay", 0.0))
+        self.decay = first_above_zero(float(group.get("weight_decay", 0.0)) for group in optimizer.param_groups)
         self.factor = 1.0 if lead is None or self.rate == lead.rate else _ratio(self.rate, lead.rate)
         self.decay_factor = self.decay / lead.decay if lead is not None and lead.decay else 1.0
         self._optimizer, self._is_told = optimizer, False
@@ -295,7 +302,7 @@ def _ratio(rate: float, lead: float) -> float:
 def _sets_the_rate(optimizer: Optimizer) -> str:
     """Who in the script has set the rate of an optimizer."""
     for thing in gc.get_objects():
-        if isinstance(thing, LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
+        if issubclass(type(thing), LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
             return f"the script's {type(thing).__name__}"
     return "the script"
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from cyclr.torch._trainer import _given
+from cyclr.torch._examples import given
 
 
 class Feed:
@@ -55,7 +55,7 @@ class Feed:
     @property
     def examples(self) -> int:
         """Examples of a pass; 1 if it is not known."""
-        return 1 if self.loader is None else _given(self.loader, self.batch_size)
+        return 1 if self.loader is None else given(self.loader, self.batch_size)
 
 
 def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ Place = tuple[int, int]
 class Groups:
     """Groups that keep their factors: their rates and weight decays relative to those of the very first.
 
+    (Weight decays to the first that is above 0, so that groups without any stay so.)
     They are looked up at each update, so that groups which come later, or are made anew as
     ``load_state_dict`` does, are set as well.
 
@@ -31,7 +32,8 @@ class Groups:
         placed = dict(self._placed())
         self._factors = dict(zip(placed, factors(list(placed.values()))))
         decays = {place: float(group.get("weight_decay", 0.0)) for place, group in placed.items()}
-        self._first_decay = next(iter(decays.values()))
+        # Often the first group is the one without any.
+        self._first_decay = first_above_zero(decays.values())
         self._decay_factors = {place: self._decay_factor(decay) for place, decay in decays.items()}
 
     @property
@@ -79,6 +81,11 @@ class Groups:
 
     def _decay_factor(self, decay: float) -> float:
         return decay / self._first_decay if self._first_decay else 1.0
+
+
+def first_above_zero(decays: Iterable[float]) -> float:
+    """The weight decay that those of all groups are relative to; 0 if none has any."""
+    return next((decay for decay in decays if decay > 0), 0.0)
 
 
 def factors(groups: Sequence[dict[str, Any]]) -> list[float]:

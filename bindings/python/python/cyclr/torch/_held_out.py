@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, DistributedSampler, Subset
 
 from cyclr._cyclr import CyclrError
-from cyclr.torch._trainer import _held_out
+from cyclr.torch._examples import drawn, held_out_count, source_of
 
 
 def splits(validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[str, Any], dict[str, int]]:
@@ -22,7 +22,7 @@ def splits(validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[
     given = {"validation": validation, "test": test}
     if test is None and validation is None:
         return given, {"validation": 0, "test": 0}
-    counts = {name: data if isinstance(data, int) else _held_out(name, data) for name, data in given.items()}
+    counts = {name: data if isinstance(data, int) else held_out_count(name, data) for name, data in given.items()}
     if isinstance(validation, int) or isinstance(test, int):
         return given, counts
     if validation is not None and test is not None and not _is_same(validation, test):
@@ -30,7 +30,7 @@ def splits(validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[
         return given, counts
     whole = validation if validation is not None else test
     halves = _halved(whole, data_seed)
-    counts = {name: _held_out(name, half) for name, half in halves.items()}
+    counts = {name: held_out_count(name, half) for name, half in halves.items()}
     if say:
         say_halved(counts)
     return halves, counts
@@ -40,9 +40,12 @@ def halves_of(data: Any, data_seed: int) -> tuple[Any, Any]:
     """The two halves of a data set, each in its own order; which examples are in which follows from ``data_seed``."""
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(data_seed)).tolist()
     middle = (len(order) + 1) // 2
+    return _part(data, sorted(order[:middle])), _part(data, sorted(order[middle:]))
+
+
+def _part(data: Any, places: Sequence[int]) -> Any:
     # Data sets of Hugging Face have their own way, which keeps them what they are.
-    part = data.select if hasattr(data, "select") else lambda places: Subset(data, places)
-    return part(sorted(order[:middle])), part(sorted(order[middle:]))
+    return data.select(places) if hasattr(data, "select") else Subset(data, places)
 
 
 def say_halved(counts: dict[str, int]) -> None:
@@ -52,22 +55,34 @@ def say_halved(counts: dict[str, int]) -> None:
 
 
 def _halved(loader: Any, data_seed: int) -> dict[str, Any]:
-    if isinstance(loader, DataLoader) and hasattr(loader.dataset, "__len__") and loader.batch_size is not None:
-        halves = halves_of(loader.dataset, data_seed)
-        return {name: _with(loader, half) for name, half in zip(("validation", "test"), halves)}
+    places = drawn(loader)
+    if places is not None:
+        data = loader.dataset if len(places) == len(loader.dataset) else _part(loader.dataset, places)
+        return {name: _with(loader, half) for name, half in zip(_SPLITS, halves_of(data, data_seed))}
     if isinstance(loader, Sequence) and len(loader) > 1:
         return {"validation": loader[::2], "test": loader[1::2]}
     raise CyclrError(
         f"the held-out {type(loader).__name__} cannot be halved: give validation=... and test=..., or a DataLoader over a "
-        "data set with a length"
+        "data set with a length, without a sampler of your own"
     )
+
+
+_SPLITS = ("validation", "test")
 
 
 def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
     """A loader like another, of other data and in their order."""
+    sampler: Any = loader.sampler
+    if isinstance(sampler, DistributedSampler):
+        # What each process measures is summed up by the script.
+        ranks = sampler.num_replicas, sampler.rank
+        sampler = DistributedSampler(data, *ranks, shuffle=False, drop_last=sampler.drop_last)
+    else:
+        sampler = None
     return DataLoader(
         data,
         batch_size=loader.batch_size,
+        sampler=sampler,
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
         pin_memory=loader.pin_memory,
@@ -77,21 +92,27 @@ def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
 def _is_same(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    data = getattr(one, "dataset", one), getattr(other, "dataset", other)
-    if data[0] is data[1] and getattr(one, "sampler", None).__class__ is getattr(other, "sampler", None).__class__:
+    (ours, places), (theirs, others) = source_of(one), source_of(other)
+    if not _is_same_data(ours, theirs):
+        return False
+    if places is None or others is None:
+        return getattr(one, "sampler", None).__class__ is getattr(other, "sampler", None).__class__
+    return places == others
+
+
+def _is_same_data(one: Any, other: Any) -> bool:
+    if one is other:
         return True
-    tensors = [getattr(each, "tensors", None) for each in data]
+    tensors = [getattr(each, "tensors", None) for each in (one, other)]
     if tensors[0] is None or tensors[1] is None or len(tensors[0]) != len(tensors[1]):
         return False
     return all(a.data_ptr() == b.data_ptr() and a.shape == b.shape for a, b in zip(*tensors))
 
 
 def _check_apart(validation: Any, test: Any) -> None:
-    data = getattr(validation, "dataset", None), getattr(test, "dataset", None)
-    if not (isinstance(data[0], Subset) and isinstance(data[1], Subset) and data[0].dataset is data[1].dataset):
-        return
-    shared = set(data[0].indices) & set(data[1].indices)
-    if shared:
+    (data, places), (others, other_places) = source_of(validation), source_of(test)
+    shared = (places or set()) & (other_places or set())
+    if shared and _is_same_data(data, others):
         raise CyclrError(
             f"validation and test share {len(shared)} examples: what decides must not be tested on; give each its own, "
             "or validation=... alone, which is halved"

@@ -18,13 +18,21 @@ class Losses:
     """The losses of an update, as the mean over its micro-batches, undone what AMP and accumulation make of them.
 
     Values that are on a device stay there, so that nothing waits for them.
+
+    Args:
+        accumulate: The micro-batches of an update, if they are known.
+
+    Attributes:
+        seen: How many there were.
+        has_scaled_step: Whether AMP's scaler has been asked for the step that the losses are for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, accumulate: int = 0) -> None:
         self._values: list[Any] = []
         self._divisors: list[float] = []
-        self._accumulated = 0
+        self._accumulated = accumulate
         self.seen = 0
+        self.has_scaled_step = False
 
     def watch(self) -> Losses:
         """Sees every ``backward`` of this process from now on."""
@@ -46,9 +54,16 @@ class Losses:
     def clear(self) -> None:
         """Forgets what was seen."""
         self._values, self._divisors = [], []
+        self.has_scaled_step = False
 
     def take(self) -> Optional[Any]:
         """The loss of the update, or ``None`` if there was none; then begins anew."""
+        loss = self.mean()
+        self.clear()
+        return loss
+
+    def mean(self) -> Optional[Any]:
+        """The loss of the update so far, or ``None`` if there was none."""
         if not self._values:
             return None
         count = len(self._values)
@@ -59,7 +74,6 @@ class Losses:
         # Micro-batches that the loop divided by their number sum up to the mean.
         is_divided = divisor > 1 and divisor in (count, self._accumulated)
         is_divided = is_divided and all(each == divisor for each in self._divisors)
-        self.clear()
         return loss * (divisor / count if is_divided else 1 / count) if count > 1 or is_divided else loss
 
 
@@ -82,6 +96,7 @@ def _patch() -> None:
         return
     torch.Tensor.backward = _seeing(torch.Tensor.backward)  # type: ignore[method-assign]
     torch.amp.GradScaler.scale = _noting(torch.amp.GradScaler.scale)  # type: ignore[method-assign]
+    torch.amp.GradScaler.step = _noticing(torch.amp.GradScaler.step)  # type: ignore[method-assign]
 
 
 def _seeing(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,6 +121,16 @@ def _noting(scale: Callable[..., Any]) -> Callable[..., Any]:
         return scaled
 
     return noted
+
+
+def _noticing(step: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(step)
+    def noticed(*args: Any, **kwargs: Any) -> Any:
+        for losses in _seen:
+            losses.has_scaled_step = True
+        return step(*args, **kwargs)
+
+    return noticed
 
 
 def read_at_once(figures: Sequence[Figures]) -> list[list[Metric]]:

@@ -17,7 +17,12 @@ def can_be_placed(loader: Any) -> bool:
         return True
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, torch.utils.data.IterableDataset):
         return False
-    return not loader.persistent_workers and type(loader.sampler) in _KNOWN_SAMPLERS
+    batch_sampler: Any = loader.batch_sampler
+    if batch_sampler is not None and type(batch_sampler) is not torch.utils.data.BatchSampler:
+        return False
+    # The loader of a batch sampler has none of its own.
+    sampler = loader.sampler if batch_sampler is None else batch_sampler.sampler
+    return not loader.persistent_workers and type(sampler) in _KNOWN_SAMPLERS
 
 
 _KNOWN_SAMPLERS = (

@@ -10,7 +10,7 @@ import torch
 import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr.torch._counting import CountsUpdates, another_length
-from cyclr.torch._groups import factors, late_factor, set_momentum
+from cyclr.torch._groups import factors, first_above_zero, late_factor, set_momentum
 
 
 class Schedule(CountsUpdates):
@@ -83,7 +83,7 @@ class Schedule(CountsUpdates):
             if hyper.momentum is not None:
                 set_momentum(group, hyper.momentum)
             if hyper.weight_decay is not None:
-                first = self.weight_decays[0]
+                first = first_above_zero(self.weight_decays)
                 group["weight_decay"] = hyper.weight_decay * (weight_decay / first if first else 1.0)
         rates = [hyper.lr * factor for hyper, factor in zip(hypers, self.factors)]
         return self._keep_late_groups(rates)

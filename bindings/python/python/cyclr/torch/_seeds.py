@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+from numbers import Integral
 from typing import Any, Callable
 
 import torch
@@ -29,9 +30,18 @@ def move_seeds(by: int) -> None:
 def _moved(seed: Callable[..., Any], by: int) -> Callable[..., Any]:
     @functools.wraps(seed)
     def moved(*args: Any, **kwargs: Any) -> Any:
-        if args and type(args[0]) is int and by != 0:
-            # Neighbours of a seed are likely to be other runs' seeds.
-            args = ((args[0] + by * 1_000_003) % 2**32, *args[1:])
+        if args:
+            args = (_apart(args[0], by), *args[1:])
+        # By name it is `seed`, and `a` of Python's generator.
+        kwargs = {name: _apart(value, by) if name in ("seed", "a") else value for name, value in kwargs.items()}
         return seed(*args, **kwargs)
 
     return moved
+
+
+def _apart(seed: Any, by: int) -> Any:
+    """A script's seed in another run; what is no whole number stays as it is."""
+    if by == 0 or isinstance(seed, bool) or not isinstance(seed, Integral):
+        return seed
+    # Neighbours of a seed are likely to be other runs' seeds.
+    return (int(seed) + by * 1_000_003) % 2**32

@@ -108,8 +108,14 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
+        "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
     }
+
+
+def _has_extra(module: torch.nn.Module) -> bool:
+    """Whether a module has state beside parameters and buffers, as torch lets it say."""
+    return type(module).get_extra_state is not torch.nn.Module.get_extra_state
 
 
 @torch.no_grad()
@@ -133,6 +139,9 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
         for name, values in saved["parameters"].items():
             _put_parameter(module._parameters[name], values)
         _put_buffers(module, saved)
+        # States of earlier versions have none.
+        if _has_extra(module) and "extra" in saved:
+            module.set_extra_state(_copied(saved["extra"]))
         module.training = saved["training"]
 
 
@@ -215,7 +224,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
     }
 
 
-_MARKS = ("_opt_called", "_step_count", "_cyclr_updates")
+_MARKS = ("_opt_called", "_step_count", "_cyclr_updates", "_cyclr_trains")
 """What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
 
 
@@ -245,10 +254,11 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
                 now.copy_(value)
             else:
                 group[key] = _copied(value)
-    weights = list(_weights(optimizer))
+    weights = [(weight, _counts_on_device(group)) for group in optimizer.param_groups for weight in group["params"]]
     optimizer.state.clear()
     for place, values in state["state"].items():
-        optimizer.state[weights[place]] = _to(_copied(values), weights[place].device)
+        weight, counts_too = weights[place]
+        optimizer.state[weight] = _to(_copied(values), weight.device, counts_too)
     optimizer.state.update(_copied(state["beside"]))
     for key, mark in state["marks"].items():
         if mark is None:
@@ -272,10 +282,15 @@ def _copied(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _to(values: Any, device: torch.device) -> Any:
-    # A count of steps stays where it was captured, as some optimizers keep it on the CPU.
+def _counts_on_device(group: dict[str, Any]) -> bool:
+    """Whether a group's count of steps is where its weights are; else it is on the CPU."""
+    return bool(group.get("fused") or group.get("capturable"))
+
+
+def _to(values: Any, device: torch.device, counts_too: bool) -> Any:
     if isinstance(values, dict):
-        return {key: _to(inner, device) if key != "step" else inner for key, inner in values.items()}
+        stays = () if counts_too else ("step",)
+        return {key: inner if key in stays else _to(inner, device, counts_too) for key, inner in values.items()}
     return values.to(device) if isinstance(values, torch.Tensor) else values
 
 

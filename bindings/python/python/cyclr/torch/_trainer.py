@@ -7,7 +7,6 @@ import io
 import math
 import pickle
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,8 +16,7 @@ import torch
 from torch.optim import Optimizer
 
 import cyclr
-from cyclr._attach import examples_in
-from cyclr._cyclr import CyclrError, Hyper, Spec
+from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
@@ -26,6 +24,7 @@ from cyclr.torch._average import Average, norms_of, one_pass
 from cyclr.torch._batches import Batches, Forward, batch_size
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
+from cyclr.torch._examples import given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._registered import unregistered
@@ -41,9 +40,6 @@ from cyclr.torch._state import (
 from cyclr.torch._together import serve_together
 
 Step = Callable[[Any], Figures]
-
-# After so many seconds of counting it is said what is waited for; more examples no held-out split has.
-SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
 
 
 class Trainer:
@@ -281,8 +277,8 @@ class Trainer:
         world = world_size()
         size = batch_size(self.loader)
         if examples is None:
-            examples = _given(self.loader, size) * world
-        count = {name: _held_out(name, loader) for name, loader in self.held_out.items()}
+            examples = given(self.loader, size) * world
+        count = {name: held_out_count(name, loader) for name, loader in self.held_out.items()}
         can_forward = self.own_step is None or self.forward.loss_fn is not None
         can_measure = can_forward or self.own_evaluate is not None
         return TrainerInfo(
@@ -368,64 +364,3 @@ def seed_all(seed: int) -> None:
         import numpy as np
 
         np.random.seed(seed % 2**32)
-
-
-def _given(loader: Any, size: int) -> int:
-    """Examples that a pass over the loader gives."""
-    if isinstance(loader, (list, tuple)):
-        return sum(examples_in(batch) for batch in loader)
-    sampler = getattr(loader, "sampler", None)
-    try:
-        if getattr(loader, "batch_size", None) is None or getattr(loader, "drop_last", False):
-            return len(loader) * size
-        return len(sampler) if hasattr(sampler, "__len__") else len(loader) * size  # type: ignore[arg-type]
-    except TypeError:
-        raise ValueError("the loader does not say how many examples it gives: give examples=...") from None
-
-
-def _held_out(name: str, loader: Any) -> int:
-    """Examples of a held-out split; a loader that does not tell is gone through once."""
-    if loader is None:
-        return 0
-    data = getattr(loader, "dataset", None)
-    if data is None and hasattr(loader, "__getitem__") and not isinstance(loader, (list, tuple)):
-        data = loader
-    if hasattr(data, "__len__"):
-        return len(data)  # type: ignore[arg-type]
-    order, generators = capture_order(loader), capture_random()
-    count = _counted(name, loader)
-    if count > 0 and next(iter(loader), None) is None:
-        raise CyclrError(
-            f"the {name} loader gives its batches once, and every evaluation needs them: give a DataLoader, a list of "
-            "batches, or an object whose iter() starts again"
-        )
-    restore_order(loader, order)
-    restore_random(generators)
-    if count == 0 and hasattr(loader, "__len__"):
-        # Its batches have no length that is known.
-        return len(loader)
-    if count == 0:
-        raise ValueError(
-            f"the {name} loader does not say how many examples it gives: give it a data set with a length"
-        )
-    return count
-
-
-def _counted(name: str, loader: Any) -> int:
-    """The examples that a loader gives before it ends."""
-    count, began, said = 0, time.monotonic(), False
-    for batch in loader:
-        count += examples_in(batch)
-        if count > MOST_EXAMPLES:
-            raise CyclrError(
-                f"the {name} loader has given {count} examples and seems to have no end: give one that ends, or a data set "
-                "with a length"
-            )
-        if not said and time.monotonic() - began > SAY_AFTER:
-            said = True
-            print(
-                f"cyclr: the {name} loader does not tell its length and is gone through once to count it: {count} examples "
-                "so far. One without an end never stops; a data set with a length is not counted",
-                file=sys.stderr,
-            )
-    return count

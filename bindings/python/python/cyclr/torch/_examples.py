@@ -1,0 +1,130 @@
+"""How many examples a loader gives, and which of its data set."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+)
+
+from cyclr._attach import examples_in
+from cyclr._cyclr import CyclrError
+from cyclr.torch._state import capture_order, capture_random, restore_order, restore_random
+
+# After so many seconds of counting it is said what is waited for; more examples no held-out split has.
+SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
+
+
+def loader_size(loader: Any) -> int:
+    """Examples of a batch; 1 if the loader does not tell."""
+    if loader is None:
+        return 1
+    if isinstance(loader, (list, tuple)) and loader:
+        return examples_in(loader[0]) or 1
+    return getattr(loader, "batch_size", None) or 1
+
+
+def given(loader: Any, size: int) -> int:
+    """Examples that a pass over the loader gives."""
+    if isinstance(loader, (list, tuple)):
+        return sum(examples_in(batch) for batch in loader)
+    sampler = getattr(loader, "sampler", None)
+    try:
+        if getattr(loader, "batch_size", None) is None or getattr(loader, "drop_last", False):
+            return len(loader) * size
+        return len(sampler) if hasattr(sampler, "__len__") else len(loader) * size  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError("the loader does not say how many examples it gives: give examples=...") from None
+
+
+def held_out_count(name: str, loader: Any) -> int:
+    """Examples of a held-out split; a loader that does not tell is gone through once."""
+    if loader is None:
+        return 0
+    data = getattr(loader, "dataset", None)
+    if data is None and hasattr(loader, "__getitem__") and not isinstance(loader, (list, tuple)):
+        data = loader
+    if hasattr(data, "__len__"):
+        return _of_data(loader, data)
+    order, generators = capture_order(loader), capture_random()
+    count = _counted(name, loader)
+    if count > 0 and next(iter(loader), None) is None:
+        raise CyclrError(
+            f"the {name} loader gives its batches once, and every evaluation needs them: give a DataLoader, a list of "
+            "batches, or an object whose iter() starts again"
+        )
+    restore_order(loader, order)
+    restore_random(generators)
+    if count == 0 and hasattr(loader, "__len__"):
+        # Its batches have no length that is known.
+        return len(loader)
+    if count == 0:
+        raise ValueError(f"the {name} loader does not say how many examples it gives: give it a data set with a length")
+    return count
+
+
+def _counted(name: str, loader: Any) -> int:
+    """The examples that a loader gives before it ends."""
+    count, began, said = 0, time.monotonic(), False
+    for batch in loader:
+        count += examples_in(batch)
+        if count > MOST_EXAMPLES:
+            raise CyclrError(
+                f"the {name} loader has given {count} examples and seems to have no end: give one that ends, or a data set "
+                "with a length"
+            )
+        if not said and time.monotonic() - began > SAY_AFTER:
+            said = True
+            print(
+                f"cyclr: the {name} loader does not tell its length and is gone through once to count it: {count} examples "
+                "so far. One without an end never stops; a data set with a length is not counted",
+                file=sys.stderr,
+            )
+    return count
+
+
+def _of_data(loader: Any, data: Any) -> int:
+    """Examples of a pass over data with a length."""
+    places = drawn(loader)
+    count = len(data) if places is None else len(places)
+    # Processes that share the data out among them measure all of it together.
+    is_shared_out = isinstance(getattr(loader, "sampler", None), DistributedSampler)
+    drops_last = getattr(loader, "drop_last", False) and not is_shared_out
+    return count - count % (getattr(loader, "batch_size", None) or 1) if drops_last else count
+
+
+def drawn(loader: Any) -> Optional[Sequence[int]]:
+    """The places of its data set that a `DataLoader` draws from; ``None`` if they are not known."""
+    if not isinstance(loader, DataLoader) or type(loader.batch_sampler) is not BatchSampler:
+        return None
+    sampler: Any = loader.sampler
+    if isinstance(sampler, SubsetRandomSampler):
+        return sorted(int(place) for place in sampler.indices)
+    if isinstance(sampler, Sequence):
+        return sampler
+    if isinstance(sampler, RandomSampler) and (sampler.replacement or sampler.num_samples != len(sampler.data_source)):
+        return None
+    if isinstance(sampler, (SequentialSampler, RandomSampler, DistributedSampler)):
+        return range(len(loader.dataset))  # type: ignore[arg-type]
+    return None
+
+
+def source_of(loader: Any) -> tuple[Any, Optional[set[int]]]:
+    """The data that a loader has in the end, below all subsets, and the places that it draws from, if they are known."""
+    data, places = getattr(loader, "dataset", loader), drawn(loader)
+    if isinstance(loader, Subset):
+        data, places = loader, range(len(loader))
+    while isinstance(data, Subset):
+        indices = data.indices
+        data, places = data.dataset, None if places is None else [indices[place] for place in places]
+    return data, None if places is None else {int(place) for place in places}
