@@ -148,12 +148,11 @@ pub fn compare(
         observer,
         interrupt,
     } = watch;
-    let (info, own_info) = match &settings.begin {
-        Some(begin) => (begin.info.clone(), begin.own_info()),
-        None => {
-            let info = factory.info()?;
-            (info.clone(), info)
-        }
+    let (info, own_info) = if let Some(begin) = &settings.begin {
+        (begin.info.clone(), begin.own_info())
+    } else {
+        let info = factory.info()?;
+        (info.clone(), info)
     };
     plan.check(&info)?;
     if plan.branches && settings.on.is_some() {
