@@ -265,7 +265,7 @@ def test_the_order_goes_on_within_a_pass():
 
 def test_a_stream_needs_to_be_told_how_long_it_is():
     stream = DataLoader(Stream(), 16)
-    with pytest.raises(ValueError, match="say examples="):
+    with pytest.raises(ValueError, match="give examples="):
         cyclr.torch.range_test(*adam(), cross_entropy, stream, **SWEEP)
     check(adam, loader=lambda: DataLoader(Stream(), 16), examples=96, repeats=1)
     # A held-out stream is counted by going through it once.

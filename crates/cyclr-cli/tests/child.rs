@@ -552,7 +552,7 @@ fn a_child_that_fails_says_why() {
             "lacking",
             ["cannot do what was asked", "no method `updates`"],
         ),
-        ("fifo", ["is no regular file", "`state`"]),
+        ("fifo", ["is not a regular file", "`state`"]),
         ("shutdown", ["signal: 11", "`shutdown`"]),
         ("stay", ["had not ended 1 s after `shutdown`", "staying"]),
     ] {
@@ -837,7 +837,7 @@ fn a_run_goes_on_from_another_folder_with_the_script_that_began_it() {
     let (code, _, err) = resume(&[]);
     assert_eq!(code, 2, "{err}");
     assert!(
-        err.contains("bowl.py is not what it was") && err.contains("--allow-changed"),
+        err.contains("bowl.py has changed since the run began") && err.contains("--allow-changed"),
         "{err}"
     );
     assert!(err.contains("run/run.json names"), "{err}");

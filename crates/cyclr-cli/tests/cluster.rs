@@ -403,8 +403,8 @@ fn a_unit_takes_over_what_is_not_set() {
     );
     let said = fs::read_to_string(place.path("said")).unwrap();
     for line in [
-        "PYTHONPATH is not set here: /of the coordinator",
-        "CONDA_PREFIX is /node here, and /login where the coordinator is",
+        "PYTHONPATH is not set here: using the coordinator's, /of the coordinator",
+        "CONDA_PREFIX is /node here, and /login for the coordinator",
     ] {
         assert!(said.contains(line), "{said}");
     }

@@ -278,7 +278,7 @@ fn advice_replaces_a_stepped_schedule_by_cycles() {
     ];
     let advice = stdout(&[&args[..], &warmed].concat());
     assert!(
-        advice.contains("in cycles warmup(2500) then triangular2(base=1, max=5, step=2000)"),
+        advice.contains("as cycles warmup(2500) then triangular2(base=1, max=5, step=2000)"),
         "{advice}"
     );
 }

@@ -49,7 +49,7 @@ pub enum Error {
         what: &'static str,
     },
     /// A trainer that only makes whole runs cannot do this.
-    #[error("{what} is not possible with a program that only makes whole runs: {instead}")]
+    #[error("not possible with a program that only makes whole runs: {what}; {instead}")]
     WholeRunsOnly {
         /// What was asked.
         what: &'static str,

@@ -101,7 +101,7 @@ fn what_cannot_be_an_ensemble_is_refused() {
     ] {
         let refused = run(factory, task).unwrap_err().to_string();
         assert!(
-            refused.contains("predictions") && refused.contains(said),
+            refused.contains("ensemble") && refused.contains(said),
             "{refused}"
         );
     }

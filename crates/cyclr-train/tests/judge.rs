@@ -631,7 +631,7 @@ fn a_name_whose_words_contradict_each_other_says_no_direction() {
                 ..asked("a")
             };
             let text = format!("arm,seed,{name}\na,1,0.5\nb,1,0.4\n");
-            refused(&text, &question, "say --higher or --lower");
+            refused(&text, &question, "give --higher or --lower");
         }
     }
 }

@@ -275,6 +275,8 @@ note: a label of forty-odd characters, no less is not shown to differ from
       it took 1.00× the updates to come within the margin.
 note: Seeds in all that might decide: a label of forty-odd characters, no less 4
       to 25, linear 4 to 25.
+note: The difference of multistep from fixed does not vary over seeds, so that
+      nothing can be tested.
 spread: Correlation with fixed by seed: a label of forty-odd characters, no less
         1.00 (n = 3), 学習率を下げる 0.98 (n = 3), multistep 1.00 (n = 3),
         linear 1.00 (n = 3), six 0.98 (n = 3).
