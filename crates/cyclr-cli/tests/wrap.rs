@@ -126,7 +126,12 @@ fn what_whole_runs_cannot_do_is_refused_before_they_start() {
             2,
             "--updates",
         ),
-        (with(fixed, "--evaluate-every 5"), SCHEDULE, 2, "evaluations during the run"),
+        (
+            with(fixed, "--evaluate-every 5"),
+            SCHEDULE,
+            2,
+            "evaluations during the run",
+        ),
         (
             with(cycles, "--stop-when plateau"),
             SCHEDULE,
