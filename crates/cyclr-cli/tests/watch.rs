@@ -287,6 +287,24 @@ fn a_browser_shows_a_comparison_at_work_and_then_its_report() {
     );
 }
 
+/// The report is written a moment after the result, and the page may look in between.
+#[test]
+fn a_page_waits_for_the_report_of_a_comparison_that_is_over() {
+    let Some(program) = browser() else {
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    finished(place);
+    let (report, aside) = (place.join("x/report.html"), place.join("aside"));
+    fs::rename(&report, &aside).unwrap();
+    let (_server, url) = serve(place);
+    let mut browser = Browser::show(&program, &url);
+    browser.text_with("4 done");
+    fs::rename(&aside, &report).unwrap();
+    browser.text_with("reference");
+}
+
 /// A finished comparison in `x`.
 fn finished(place: &Path) {
     fs::write(

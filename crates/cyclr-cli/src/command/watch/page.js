@@ -64,8 +64,8 @@ async function look() {
     const figures = await answer.json();
     show(figures);
     element("note").textContent = "";
+    // The report is written after the last result.
     if (figures.over && figures.report) return location.reload();
-    if (figures.over) return;
   } catch (error) {
     element("note").textContent = `No figures: ${error.message}`;
   }
