@@ -107,3 +107,16 @@ def test_halves_are_shared_out_to_the_processes_as_the_whole_was():
     parts = [shown(halves) for halves, _ in made]
     assert [len(part["validation"]) for part in parts] == [25, 25]
     assert sorted(value for part in parts for half in part.values() for value in half) == list(range(100))
+
+
+def test_shuffled_examples_are_measured_in_one_order():
+    """`cyclr train --stop-when plateau` compares the examples of two evaluations one by one."""
+    x = torch.randn(40, 3)
+    held_out = DataLoader(TensorDataset(x, (x[:, 0] > 0.5).long()), batch_size=8, shuffle=True)
+    loss = torch.nn.functional.cross_entropy
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trainer = cyclr.torch.Trainer(model, optimizer, loss, held_out, validation=held_out)
+    first = trainer.evaluate("validation").correct
+    torch.rand(5)
+    assert 0 < sum(first) < 40 and trainer.evaluate("validation").correct == first

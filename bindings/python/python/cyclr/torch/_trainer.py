@@ -146,6 +146,8 @@ class Trainer:
         """Measures the model on held-out data and leaves no trace in the training."""
         loader = self.held_out[split]
         state, order = capture_random(), capture_order(loader)
+        # Examples are compared one by one with an earlier evaluation: a loader that shuffles gives the same order each time.
+        torch.default_generator.manual_seed(0)
         try:
             with evaluating(self.model, self.optimizers):
                 if self.own_evaluate is not None:
