@@ -176,16 +176,16 @@ def test_held_out_data_are_halved_or_kept_apart():
     data = TensorDataset(torch.arange(11), torch.arange(11))
     loader = DataLoader(data, batch_size=4)
     for validation, test in [(loader, None), (None, loader), (loader, loader), (loader, DataLoader(data))]:
-        halves, counts = splits(validation, test, 0, say=False)
+        halves, counts = splits(None, validation, test, 0, say=False)
         assert counts == {"validation": 6, "test": 5}
         seen = [value for half in halves.values() for batch, _ in half for value in batch.tolist()]
         assert sorted(seen) == list(range(11))
     parts = [DataLoader(Subset(data, places)) for places in (range(6), range(5, 11), range(6, 11))]
     with pytest.raises(cyclr.CyclrError, match="share 1 examples"):
-        splits(parts[0], parts[1], 0, say=False)
-    kept, counts = splits(parts[0], parts[2], 0, say=False)
+        splits(None, parts[0], parts[1], 0, say=False)
+    kept, counts = splits(None, parts[0], parts[2], 0, say=False)
     assert kept == {"validation": parts[0], "test": parts[2]} and counts == {"validation": 6, "test": 5}
-    halves, counts = splits([(1, 2), (3, 4), (5, 6)], None, 0, say=False)
+    halves, counts = splits(None, [(1, 2), (3, 4), (5, 6)], None, 0, say=False)
     assert halves == {"validation": [(1, 2), (5, 6)], "test": [(3, 4)]}
 
 

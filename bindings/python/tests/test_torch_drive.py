@@ -54,6 +54,16 @@ def test_the_losses_are_the_scripts_own_and_its_scheduler_is_overridden(start, t
     assert log.count("the script's StepLR sets the rate too") == 1
 
 
+def test_momentum_that_a_scheduler_of_the_script_moves_is_named_with_it(start, tmp_path):
+    """Cyclr sets none, so the script's stays."""
+    driver = start("--cycle-momentum")
+    driver.initialize()
+    driver.updates(30)
+    log = (tmp_path / "log").read_text()
+    assert log.count("the script's CyclicLR sets the rate too") == 1
+    assert "overridden at every update; the momentum that it sets is not" in log
+
+
 def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start, tmp_path):
     driver = start()
     driver.initialize(seed=1)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def begin(seed: int = 0) -> Run:
-    """Says which run this is, and seeds Python's generator and, if it is imported, NumPy's. Call it first.
+    """Says which run this is, and seeds Python's generator and, if it is installed, NumPy's. Call it first.
 
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
 

@@ -9,6 +9,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--kind", default="plain")
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--gamma", type=float, default=1.0)
+parser.add_argument("--cycle-momentum", action="store_true")
 args = parser.parse_args()
 torch.manual_seed(7)
 torch.set_num_threads(1)
@@ -52,6 +53,8 @@ if args.kind in ("holding", "derived"):
 with_scaler = args.kind in ("amp", "fused")
 scaler = torch.amp.GradScaler("cpu", enabled=with_scaler)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=1, gamma=args.gamma)
+if args.cycle_momentum:
+    scheduler = torch.optim.lr_scheduler.CyclicLR(sgd, 0.1, 0.2, step_size_up=1)
 losses = []
 
 
