@@ -19,6 +19,13 @@ labels = inputs[:, 0].gt(0).long()
 loader = DataLoader(TensorDataset(inputs, labels), batch_size=30, shuffle=True)
 if args.kind == "list":
     loader = [(inputs[:30], labels[:30])] * 11
+if args.kind == "stream":
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(inputs, labels))
+
+    loader = DataLoader(Stream(), batch_size=30)
 
 
 class Derived(torch.optim.SGD):
@@ -68,7 +75,10 @@ def closure():
 def train(optimizers):
     global x, y
     for _ in range(args.epochs):
-        for place, (x, y) in enumerate(loader):  # noqa: B007
+        batches = iter(loader)
+        if args.kind == "validating":
+            list(DataLoader(TensorDataset(inputs), batch_size=110))
+        for place, (x, y) in enumerate(batches):  # noqa: B007
             for optimizer in optimizers:
                 optimizer.zero_grad()
             closure()

@@ -221,7 +221,7 @@ class Driver:
             done = self.loop.updates_done + 1
             raise CyclrError(
                 f"after {done} updates of one training the script began another, with another "
-                f"{type(optimizer).__name__}, and cyclr asks for more of the first: one process makes one training"
+                f"{type(optimizer).__name__}, and cyclr asks for more of the first: one process makes one training, with the optimizers of its first update"
             )
 
     def _noticing(self, step: Any) -> Any:
@@ -257,11 +257,20 @@ class Driver:
         if batch is None:
             batch = self.feed.batch_size * max(min(self.feed.given, len(self.losses)), 1) * world_size()
         if examples is None:
-            examples = max(self.feed.examples * world_size(), batch)
+            examples = max(self._found_examples(), batch)
         groups = self._optimizers[id(self._first)].groups
         return TrainerInfo(
             examples=examples, batch=batch, momentum=groups.have_momentum, weight_decay=groups.have_weight_decay
         )
+
+    def _found_examples(self) -> int:
+        try:
+            return self.feed.examples * world_size()
+        except ValueError:
+            raise CyclrError(
+                "the script's DataLoader does not say how many examples it gives: give them before the script, as in cyclr "
+                "drive --examples 50000"
+            ) from None
 
 
 class _Driven:
