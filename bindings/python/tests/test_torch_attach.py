@@ -82,6 +82,42 @@ def test_a_restored_run_goes_on_as_the_straight_one(start, tmp_path):
         assert other.result("evaluate", split="test") == measured
 
 
+@pytest.mark.parametrize(("leaves", "way"), [("slice", "batches"), ("break", "batches"), ("slice", "bare")])
+def test_passes_that_are_left_early_are_left_there_by_a_restored_run_too(start, tmp_path, leaves, way):
+    """The script counts from 0 in it: what is left of a pass of 7 updates is known by the passes before."""
+    arguments = ["--leaves", leaves, "--way", way, "--epochs", "9"]
+    straight = start("many.py", *arguments)
+    straight.initialize(seed=1)
+    made = []
+    for count in (3, 10, 14, 19):
+        made += losses_of(straight.updates(count - len(made)))
+        straight.result("state", path=str(tmp_path / f"state-{count}"))
+    made += losses_of(straight.updates(20))
+    for count in (10, 14, 19):
+        other = start("many.py", *arguments)
+        other.initialize(seed=2)
+        other.result("restore", path=str(tmp_path / f"state-{count}"))
+        assert losses_of(other.updates(39 - count)) == made[count:]
+    other = start("many.py", *arguments)
+    other.initialize(seed=2)
+    other.result("restore", path=str(tmp_path / "state-3"))
+    with pytest.raises(ValueError):
+        other.updates(36)
+    assert other.process.wait(timeout=60) == 1
+    assert "was restored amid the first" in (tmp_path / "log").read_text()
+
+
+def test_a_pass_that_is_left_anywhere_cannot_be_gone_back_into(start, tmp_path):
+    driver = start("many.py", "--leaves", "anywhere")
+    driver.initialize(seed=1)
+    driver.updates(13)
+    driver.result("state", path=str(tmp_path / "state"))
+    other = start("many.py", "--leaves", "anywhere")
+    other.initialize(seed=1)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "leaves its passes over the training data at different places" in refused["error"]["message"]
+
+
 def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(start, tmp_path):
     driver = start("many.py", "--ema", "forgotten")
     assert not driver.initialize()["snapshots"]

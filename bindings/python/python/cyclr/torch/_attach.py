@@ -199,7 +199,6 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped, self._is_told = scaler, False, False
-        self._is_endless = False
         # The models as one: what they share is kept once.
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
@@ -335,6 +334,12 @@ class Attached(_attach.Attached):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
             yield from self.batches(loader)
+            if self._has_left:
+                return
+
+    def _done(self) -> int:
+        # A micro-batch makes no update by itself.
+        return super()._done() + self._losses.seen
 
     def _open(self, loader: Any) -> Any:
         self._is_opening = True
