@@ -142,6 +142,13 @@ def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_
     assert made == pytest.approx(means[1:], rel=1e-6)
 
 
+def test_an_evaluation_of_both_halves_at_once_is_refused(start):
+    driver = start("many.py", "--whole")
+    driver.initialize()
+    refused = driver.ask("evaluate", split="validation")
+    assert "evaluate(split) goes through the whole of the held-out data, which were halved" in refused["error"]["message"]
+
+
 def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
     """It is measured in its own mode of evaluation, and its state is known."""
     losses = losses_alone(tmp_path / "alone", "--holding", "--epochs", "1")

@@ -14,6 +14,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
 parser.add_argument("--way", choices=["batches", "bare", "list"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--whole", action="store_true")
 parser.add_argument("--leaves", choices=["slice", "break", "anywhere"])
 parser.add_argument("--divided", action="store_true")
 parser.add_argument("--counts", choices=["updates", "batches", "nothing"], default="updates")
@@ -68,7 +69,7 @@ if args.ema != "no":
 def evaluate(split):
     assert getattr(optimizer, "mode", "eval") == "eval"
     net, loss, correct = ema or model, 0.0, 0
-    for x, y in lr.held_out[split]:
+    for x, y in held_out if args.whole else lr.held_out[split]:
         out = net(x)
         loss += torch.nn.functional.cross_entropy(out, y, reduction="sum").item()
         correct += (out.argmax(1) == y).sum().item()

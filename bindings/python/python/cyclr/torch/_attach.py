@@ -158,6 +158,9 @@ def attach(
         begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     _attached.append(attached)
+    for whole in (validation, test):
+        if is_driven and whole is not None and not any(whole is kept for kept in held_out.values()):
+            feed(whole, attached.whole_iterated)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
     return attached
@@ -199,6 +202,7 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped, self._is_told = scaler, False, False
+        self._is_evaluating = False
         # The models as one: what they share is kept once.
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
@@ -245,11 +249,21 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
+        self._is_evaluating = True
         try:
             with evaluating(self._everything.model, self._optimizers):
                 return super().evaluate(split)
         finally:
+            self._is_evaluating = False
             restore_order(self.held_out[split], order)
+
+    def whole_iterated(self, loader: Any) -> None:
+        """Refuses an evaluation of a loader that was halved: what decides would be what is reported."""
+        if self._is_evaluating:
+            raise CyclrError(
+                "evaluate(split) goes through the whole of the held-out data, which were halved: let it go through "
+                "held_out[split] of what attach() returns"
+            )
 
     def _deny_snapshots(self, why: str) -> None:
         if rank() == 0:
