@@ -49,6 +49,13 @@ def test_a_loop_without_torch_is_driven_and_alone_follows_its_schedule(start):
     assert driver.shutdown() == 0
 
 
+def test_numpy_is_seeded_though_it_is_imported_later():
+    numpy = pytest.importorskip("numpy")
+    script = "import cyclr; cyclr.begin(seed=2**40 + 5); import numpy; print(numpy.random.random())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == numpy.random.RandomState(5).random()
+
+
 def test_its_state_has_the_place_in_the_data_and_the_epoch(start, tmp_path):
     straight = start()
     assert straight.initialize(seed=1)["snapshots"]

@@ -69,6 +69,22 @@ def test_what_a_script_does_of_its_own_changes_nothing(start, tmp_path, name, ar
     assert driver.shutdown() == 0
 
 
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_batches_that_keras_skips_are_no_updates(start, tmp_path, backend):
+    """The first gradients overflow: the scale is halved, and no weight changes."""
+    skip_without("keras", backend)
+    environment = {"KERAS_BACKEND": backend}
+    printed = alone(OWN_LOOP / "keras_fit.py", "--scaled", "--overflow", log=tmp_path / "alone", environment=environment)
+    # Of the first epoch: then the script alone measures, which takes random numbers.
+    losses, iterations = (printed_list(printed, name)[:10] for name in ("losses", "iterations"))
+    wanted = [loss for loss, done, before in zip(losses, iterations, [0, *iterations]) if done > before]
+    assert 3 < len(wanted) < 10
+    driver = start("keras_fit.py", "--scaled", "--overflow", environment=environment)
+    driver.initialize(seed=3)
+    assert losses_of(driver.updates(len(wanted), lr=1e-4)) == pytest.approx(wanted, rel=1e-4)
+    assert driver.shutdown() == 0
+
+
 def test_a_split_that_keras_makes_is_refused(start, tmp_path):
     skip_without("keras")
     driver = start("keras_fit.py", "--split", environment={"KERAS_BACKEND": "torch"})
@@ -80,9 +96,13 @@ def test_a_split_that_keras_makes_is_refused(start, tmp_path):
 
 def losses_alone(printed, each, count):
     """What the first updates, of so many losses each, show in a script that prints its losses."""
-    line = next(line for line in printed.splitlines() if line.startswith("losses "))
-    losses = ast.literal_eval(line.removeprefix("losses "))
+    losses = printed_list(printed, "losses")
     return [sum(losses[place * each : (place + 1) * each]) / each for place in range(count)]
+
+
+def printed_list(printed, name):
+    line = next(line for line in printed.splitlines() if line.startswith(f"{name} "))
+    return ast.literal_eval(line.removeprefix(f"{name} "))
 
 
 @pytest.mark.parametrize(("name", "arguments", "library", "environment", "count"), SCRIPTS)

@@ -82,6 +82,42 @@ def test_a_restored_run_goes_on_as_the_straight_one(start, tmp_path):
         assert other.result("evaluate", split="test") == measured
 
 
+@pytest.mark.parametrize(("leaves", "way"), [("slice", "batches"), ("break", "batches"), ("slice", "bare")])
+def test_passes_that_are_left_early_are_left_there_by_a_restored_run_too(start, tmp_path, leaves, way):
+    """The script counts from 0 in it: what is left of a pass of 7 updates is known by the passes before."""
+    arguments = ["--leaves", leaves, "--way", way, "--epochs", "9"]
+    straight = start("many.py", *arguments)
+    straight.initialize(seed=1)
+    made = []
+    for count in (3, 10, 14, 19):
+        made += losses_of(straight.updates(count - len(made)))
+        straight.result("state", path=str(tmp_path / f"state-{count}"))
+    made += losses_of(straight.updates(20))
+    for count in (10, 14, 19):
+        other = start("many.py", *arguments)
+        other.initialize(seed=2)
+        other.result("restore", path=str(tmp_path / f"state-{count}"))
+        assert losses_of(other.updates(39 - count)) == made[count:]
+    other = start("many.py", *arguments)
+    other.initialize(seed=2)
+    other.result("restore", path=str(tmp_path / "state-3"))
+    with pytest.raises(ValueError):
+        other.updates(36)
+    assert other.process.wait(timeout=60) == 1
+    assert "was restored amid the first" in (tmp_path / "log").read_text()
+
+
+def test_a_pass_that_is_left_anywhere_cannot_be_gone_back_into(start, tmp_path):
+    driver = start("many.py", "--leaves", "anywhere")
+    driver.initialize(seed=1)
+    driver.updates(13)
+    driver.result("state", path=str(tmp_path / "state"))
+    other = start("many.py", "--leaves", "anywhere")
+    other.initialize(seed=1)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "leaves its passes over the training data at different places" in refused["error"]["message"]
+
+
 def test_state_that_is_not_registered_is_named_and_no_snapshots_are_offered(start, tmp_path):
     driver = start("many.py", "--ema", "forgotten")
     assert not driver.initialize()["snapshots"]
@@ -104,6 +140,13 @@ def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_
     assert driver.initialize(seed=3)["batch"] == 80
     made = losses_of(driver.updates(3))
     assert made == pytest.approx(means[1:], rel=1e-6)
+
+
+def test_an_evaluation_of_both_halves_at_once_is_refused(start):
+    driver = start("many.py", "--whole")
+    driver.initialize()
+    refused = driver.ask("evaluate", split="validation")
+    assert "evaluate(split) goes through the whole of the held-out data, which were halved" in refused["error"]["message"]
 
 
 def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
@@ -176,16 +219,16 @@ def test_held_out_data_are_halved_or_kept_apart():
     data = TensorDataset(torch.arange(11), torch.arange(11))
     loader = DataLoader(data, batch_size=4)
     for validation, test in [(loader, None), (None, loader), (loader, loader), (loader, DataLoader(data))]:
-        halves, counts = splits(validation, test, 0, say=False)
+        halves, counts = splits(None, validation, test, 0, say=False)
         assert counts == {"validation": 6, "test": 5}
         seen = [value for half in halves.values() for batch, _ in half for value in batch.tolist()]
         assert sorted(seen) == list(range(11))
     parts = [DataLoader(Subset(data, places)) for places in (range(6), range(5, 11), range(6, 11))]
     with pytest.raises(cyclr.CyclrError, match="share 1 examples"):
-        splits(parts[0], parts[1], 0, say=False)
-    kept, counts = splits(parts[0], parts[2], 0, say=False)
+        splits(None, parts[0], parts[1], 0, say=False)
+    kept, counts = splits(None, parts[0], parts[2], 0, say=False)
     assert kept == {"validation": parts[0], "test": parts[2]} and counts == {"validation": 6, "test": 5}
-    halves, counts = splits([(1, 2), (3, 4), (5, 6)], None, 0, say=False)
+    halves, counts = splits(None, [(1, 2), (3, 4), (5, 6)], None, 0, say=False)
     assert halves == {"validation": [(1, 2), (5, 6)], "test": [(3, 4)]}
 
 

@@ -4,9 +4,10 @@ import pathlib
 import pytest
 from forked import Forked, alone
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from cyclr.torch._drive import MANY_EPOCHS, with_epochs
+import cyclr  # noqa: E402
+from cyclr.torch._drive import MANY_EPOCHS, _Driven, with_epochs  # noqa: E402
 
 UNAWARE = pathlib.Path(__file__).parent / "own_loop" / "unaware.py"
 
@@ -54,10 +55,43 @@ def test_the_losses_are_the_scripts_own_and_its_scheduler_is_overridden(start, t
     assert log.count("the script's StepLR sets the rate too") == 1
 
 
+def test_momentum_that_a_scheduler_of_the_script_moves_is_named_with_it(start, tmp_path):
+    """Cyclr sets none, so the script's stays."""
+    driver = start("--cycle-momentum")
+    driver.initialize()
+    driver.updates(30)
+    log = (tmp_path / "log").read_text()
+    assert log.count("the script's CyclicLR sets the rate too") == 1
+    assert "overridden at every update; the momentum that it sets is not" in log
+
+
 def test_other_seeds_make_other_runs_though_the_script_seeds_itself(start, tmp_path):
     driver = start()
     driver.initialize(seed=1)
     assert losses_of(driver.updates(2)) != losses_alone(tmp_path)[:2]
+
+
+def test_what_it_trains_on_is_told_from_what_it_measures_between(start, tmp_path):
+    """Also if the pass over the training data began before."""
+    driver = start("--kind", "validating")
+    info = driver.initialize()
+    assert (info["examples"], info["batch"]) == (330, 30)
+    assert losses_of(driver.updates(20)) == losses_alone(tmp_path, "--kind", "validating")[:20]
+
+
+def test_ratios_of_groups_that_the_script_changes_are_named(capsys):
+    """As where it unfreezes a group, or warms up from 0 by hand."""
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(3)]
+    optimizer = torch.optim.SGD([{"params": [one], "lr": lr} for one, lr in zip(weights, (0.2, 0.0, 0.1))])
+    driven = _Driven(optimizer, None, False)
+    for place in range(3):
+        driven.set(cyclr.Hyper(0.4))
+        assert [group["lr"] for group in optimizer.param_groups] == [0.4, 0.0, 0.2]
+        if place > 0:
+            optimizer.param_groups[0]["lr"], optimizer.param_groups[1]["lr"] = 0.2, 0.02
+    told = capsys.readouterr().err
+    assert told.count("the script sets the rate too") == 1
+    assert told.count("the script gives group 1 of 3 0.1 times the rate of group 0: it keeps 0 times") == 1
 
 
 @pytest.mark.parametrize("kind", ["amp", "fused"])
@@ -106,6 +140,7 @@ def test_its_epochs_are_replaced_in_every_form():
     [
         ("lbfgs", "LBFGS measures the loss several times in an update"),
         ("list", "no DataLoader was seen"),
+        ("stream", "does not say how many examples it gives: give them before the script"),
         ("own", "no torch.optim.Optimizer made a step (33 losses were propagated)"),
     ],
 )

@@ -13,6 +13,7 @@ from torch.utils.data import (  # noqa: E402
     DataLoader,
     DistributedSampler,
     IterableDataset,
+    Subset,
     SubsetRandomSampler,
     TensorDataset,
 )
@@ -36,7 +37,7 @@ class Stream(IterableDataset):
 
 
 def test_a_loader_without_a_length_is_counted():
-    assert splits(Again(), Again(), 0, say=False)[1] == {"validation": 12, "test": 12}
+    assert splits(None, Again(), Again(), 0, say=False)[1] == {"validation": 12, "test": 12}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_loader_without_a_length_is_counted():
 )
 def test_what_can_be_gone_through_once_is_refused(once):
     with pytest.raises(cyclr.CyclrError, match="the test loader gives its batches once"):
-        splits(4, once, 0, say=False)
+        splits(None, 4, once, 0, say=False)
 
 
 def test_one_without_an_end_is_said_and_refused(monkeypatch, capsys):
@@ -53,7 +54,7 @@ def test_one_without_an_end_is_said_and_refused(monkeypatch, capsys):
     with pytest.raises(
         cyclr.CyclrError, match="the validation loader has given 1004 examples and seems to have no end"
     ):
-        splits(itertools.cycle(list(batches())), 4, 0, say=False)
+        splits(None, itertools.cycle(list(batches())), 4, 0, say=False)
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "the validation loader does not tell its length" in said
 
@@ -71,21 +72,57 @@ def shown(halves):
 
 def test_a_sampler_that_takes_a_part_is_obeyed():
     """The rest of the data set may be what is trained on."""
-    halves, counts = splits(by(range(80, 100)), None, 0, say=False)
+    halves, counts = splits(None, by(range(80, 100)), None, 0, say=False)
     assert counts == {"validation": 10, "test": 10}
     assert sorted(value for half in shown(halves).values() for value in half) == list(range(80, 100))
-    halves, counts = splits(by([81, 80, 84]), by([99, 98]), 0, say=False)
+    halves, counts = splits(None, by([81, 80, 84]), by([99, 98]), 0, say=False)
     assert counts == {"validation": 3, "test": 2}
     assert shown(halves) == {"validation": [80, 81, 84], "test": [98, 99]}
     dropping = by(range(7), drop_last=True), by(range(7, 9))
-    assert splits(*dropping, 0, say=False)[1] == {"validation": 4, "test": 2}
+    assert splits(None, *dropping, 0, say=False)[1] == {"validation": 4, "test": 2}
 
 
 def test_samplers_that_share_examples_are_refused():
     again = DataLoader(TensorDataset(DATA.tensors[0]), sampler=[84, 85])
     for test in (by(range(84, 90)), again):
         with pytest.raises(cyclr.CyclrError, match="share 2 examples" if test is again else "share 6 examples"):
-            splits(by(range(80, 90)), test, 0, say=False)
+            splits(None, by(range(80, 90)), test, 0, say=False)
+
+
+class Weighted(torch.utils.data.WeightedRandomSampler):
+    """Does not tell which examples it draws."""
+
+    def __init__(self):
+        super().__init__([1.0] * 100, 10)
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "reason"),
+    [
+        (DATA, DATA, "are the same data"),
+        (by(range(80, 100)), by(range(80, 100)), "are the same data"),
+        (DataLoader(DATA, shuffle=True), DataLoader(TensorDataset(*DATA.tensors)), "are the same data"),
+        (by(range(85)), by(range(80, 100)), "share 5 examples"),
+        (DataLoader(Subset(DATA, range(85))), DataLoader(Subset(Subset(DATA, range(50, 100)), [30, 40])), "share 1 examples"),
+    ],
+)
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_what_is_trained_on_is_no_held_out_data(train, held_out, reason, name):
+    others = {"validation": None, "test": None, name: held_out}
+    with pytest.raises(cyclr.CyclrError, match=f"train and {name} {reason}: .* hold examples out"):
+        splits(train, *others.values(), 0, say=False)
+
+
+def test_data_that_are_not_known_to_be_apart_are_named(capsys):
+    own = DataLoader(DATA, sampler=Weighted())
+    assert splits(own, by([98]), by([99]), 0, say=True)[1] == {"validation": 1, "test": 1}
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(" draw")[0] for line in told] == ["cyclr: train and validation", "cyclr: train and test"]
+    other = DataLoader(TensorDataset(torch.arange(100)), sampler=Weighted())
+    splits(other, by([98]), by([99]), 0, say=True)
+    splits(by(range(90)), by([98]), by([99]), 0, say=True)
+    splits([(1, 2)], [(1, 2)], 5, 0, say=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_sampler_of_ones_own_cannot_be_halved():
@@ -97,12 +134,12 @@ def test_a_sampler_of_ones_own_cannot_be_halved():
             return 2
 
     with pytest.raises(cyclr.CyclrError, match=r"cannot be halved: .* without a sampler of your own"):
-        splits(DataLoader(DATA, sampler=Sampler()), None, 0, say=False)
+        splits(None, DataLoader(DATA, sampler=Sampler()), None, 0, say=False)
 
 
 def test_halves_are_shared_out_to_the_processes_as_the_whole_was():
     ranks = [DataLoader(DATA, 4, sampler=DistributedSampler(DATA, 2, rank)) for rank in (0, 1)]
-    made = [splits(loader, None, 0, say=False) for loader in ranks]
+    made = [splits(None, loader, None, 0, say=False) for loader in ranks]
     assert [counts for _, counts in made] == [{"validation": 50, "test": 50}] * 2
     parts = [shown(halves) for halves, _ in made]
     assert [len(part["validation"]) for part in parts] == [25, 25]

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def begin(seed: int = 0) -> Run:
-    """Says which run this is, and seeds Python's generator and, if it is imported, NumPy's. Call it first.
+    """Says which run this is, and seeds Python's generator and, if it is installed, NumPy's. Call it first.
 
     Under ``cyclr`` the seed is the run's, alone it is ``seed``.
 
@@ -132,6 +132,13 @@ class Attached:
         self._goes_back = False
         self._place = _Place()
         self._is_in_batches = False
+        # Whether the epochs go on within one pass of the script's.
+        self._is_endless = False
+        # Where the script leaves its passes, if it does so before their end; whether it counts this one from amid it, as
+        # it was restored there, and whether it has counted one so.
+        self._left: Optional[Left] = None
+        self._is_amid = self._was_amid = self._has_left = False
+        self._failure: Optional[CyclrError] = None
         self._restored: Optional[bytes] = None
         self._seen = 0
         self._idle_passes = 0
@@ -226,6 +233,7 @@ class Attached:
             "epoch_began": self._epoch_began,
             "given": self._place.given,
             "began": self._place.began,
+            "left": self._left,
         }
         return self._packed({"place": place, "random": self._random(), **self._own_state()})
 
@@ -238,10 +246,16 @@ class Attached:
                 "or start another process"
             )
         saved = self._unpacked(state)
+        place = saved["place"]
+        if place.get("left") == VARIES and place["given"] > 0:
+            raise CyclrError(
+                "the script leaves its passes over the training data at different places, so that it cannot go on amid one: "
+                "start another process"
+            )
         self._set_own_state(saved)
         self._restored = state
+        self._left = place.get("left")
         self._place = _Place()
-        place = saved["place"]
         self._goes_back = self._epoch is not None and (place["epoch"] != self._epoch or place["epoch_began"] is None)
         self._epoch = place["epoch"]
 
@@ -263,18 +277,50 @@ class Attached:
         try:
             for batch in iterator:
                 self._place.given += 1
+                if self._is_left(is_used=False):
+                    return
                 self._seen += examples_in(batch)
+                self._place.done = self._done()
                 yield batch
+                if self._is_left(is_used=True):
+                    return
                 # What follows a pass in the script belongs to it: the next pass hears then.
                 if self._epoch is None or self._place.given < self._place.length:
                     self._hear()
                 if self._restored is not None:
                     return
             self._check_idle()
+            self._left = self._left and VARIES
+        except GeneratorExit:
+            self._leave()
+            raise
         finally:
             self._is_in_batches = False
             if self._restored is None:
                 self._place = _Place()
+
+    def _is_left(self, is_used: bool) -> bool:
+        """Whether the straight run left its pass here; one that was restored amid it has counted less of it."""
+        self._has_left = self._is_amid and self._here(is_used) == self._left
+        return self._has_left
+
+    def _leave(self) -> None:
+        """Notes where the script leaves a pass before its end, as by `break`."""
+        here = self._here(self._done() != self._place.done)
+        if self._was_amid and self._left is None:
+            self._failure = CyclrError(
+                "the script leaves its passes over the training data before their end, and was restored amid the first, where that "
+                "was not known: it cannot go on exactly; start this run anew"
+            )
+        self._left = here if self._left in (None, here) else VARIES
+
+    def _here(self, is_used: bool) -> Left:
+        return [self._epoch if self._is_endless else None, self._place.given, is_used]
+
+    def _done(self) -> int:
+        """What has been done with the batches: a number that grows."""
+        assert self.loop is not None
+        return self.loop.updates_done
 
     def _check_idle(self) -> None:
         """Refuses to go on for good where nothing is trained; the first pass may be the rest of one."""
@@ -290,6 +336,11 @@ class Attached:
         saved = None if self._restored is None else self._unpacked(self._restored)
         self._restored = None
         self._place = _Place(length=_length(loader))
+        if saved is not None:
+            place = saved["place"]
+            self._is_amid = self._was_amid = place["given"] > 0 or (self._is_endless and place["epoch"] > 0)
+        elif not self._is_endless:
+            self._is_amid = False
         if saved is not None and saved["place"]["began"] is not None:
             self._go_to_start(loader, saved["place"]["began"])
             self._place.given = saved["place"]["given"]
@@ -309,6 +360,8 @@ class Attached:
     def _hear(self) -> None:
         """Answers requests until there is an update to make, and sets its rate; ends the process if there is none."""
         assert self.loop is not None
+        if self._failure is not None:
+            raise self._failure
         self.loop.hear_or_exit()
         self._set(self.loop.hyper)
 
@@ -365,6 +418,11 @@ class Attached:
         return pickle.loads(state)  # type: ignore[no-any-return]
 
 
+Left = list[Any]
+"""A place in a pass where the script leaves it: the epoch of a loop without any, the batches given, whether the last was used."""
+VARIES: Left = []
+
+
 class _Place:
     """The place in a pass: what its order depended on when it began, and the batches that were given."""
 
@@ -372,6 +430,8 @@ class _Place:
         self.began: Any = None
         self.given = 0
         self.length = length
+        # What was done before the last batch was given.
+        self.done = 0
 
 
 def examples_in(batch: Any) -> int:

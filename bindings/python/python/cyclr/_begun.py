@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from typing import Any, Callable, Optional
@@ -57,9 +58,9 @@ def begun_run() -> Begun:
 
 
 def seed_python(seed: int) -> None:
-    """Seeds Python's generator, and NumPy's if it is imported."""
+    """Seeds Python's generator, and NumPy's if it is installed: the script may import it later."""
     random.seed(seed)
-    if "numpy" in sys.modules:
+    with contextlib.suppress(ImportError):
         import numpy as np
 
         np.random.seed(seed % 2**32)

@@ -16,7 +16,7 @@ from cyclr._trainer import Objective, Split, TrainerInfo
 from cyclr.torch._attach import Attached, begun_or_begin
 from cyclr.torch._distributed import rank
 from cyclr.torch._groups import Groups, refuse_closures
-from cyclr.torch._held_out import halves_of, say_halved
+from cyclr.torch._held_out import check_apart, halves_of, say_halved
 
 ENDLESS = 10**9
 
@@ -114,6 +114,8 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
         data, test = self._trainer.eval_dataset, self._test
         if isinstance(data, dict):
             raise CyclrError(f"eval_dataset has {list(data)}: give the trainer the one that decides")
+        for name, held_out in (("validation", data), ("test", test)):
+            check_apart("train", self._trainer.train_dataset, name, held_out, say=rank() == 0)
         if data is None or (test is not None and test is not data):
             return {"validation": data, "test": test}
         halves = dict(zip(("validation", "test"), halves_of(data, self._begun.run.data_seed)))

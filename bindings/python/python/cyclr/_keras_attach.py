@@ -79,6 +79,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
                 f"validation_split = {self._fit['validation_split']}: cut the data before fit, and give it validation_data"
             )
         self._accumulate = accumulated(self.model.optimizer)
+        self._updates = int(self.model.optimizer.iterations)
         held_out = self._splits()
         examples, batch = self._found_counts()
         info = TrainerInfo(
@@ -104,13 +105,19 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             self._set(self._attached.loop.hyper.lr)
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Counts the update, if the batch ended one."""
-        if self._attached is None:
+        """Counts the update, if the batch ended one; one that is skipped for its gradients is none."""
+        if self._attached is None or self._attached.loop is None:
             return
         self._losses.append(float((logs or {})["loss"]))
-        if len(self._losses) == self._accumulate:
-            loss, self._losses = sum(self._losses) / self._accumulate, []
-            self._sync()
+        if len(self._losses) < self._accumulate:
+            return
+        self._sync()
+        loss: Any = sum(self._losses[-self._accumulate :]) / self._accumulate
+        updates, self._updates = self._updates, int(self.model.optimizer.iterations)
+        if self._updates == updates:
+            loss = self._attached.loop.skipped(loss)
+        if loss is not None:
+            self._losses = []
             self._attached.step(loss=loss)
 
     def _set(self, lr: float) -> None:
@@ -136,6 +143,11 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _splits(self) -> dict[str, Any]:
         data, test = self._fit.get("validation_data"), self._test
+        for name, held_out in (("validation", data), ("test", test)):
+            if held_out is not None and _first_part(held_out) is self._fit.get("x"):
+                raise CyclrError(
+                    f"train and {name} are the same data: what decides or is reported must not be trained on; hold examples out"
+                )
         if data is None or (test is not None and test is not data):
             return {"validation": data, "test": test}
         if not isinstance(data, (tuple, list)) or not hasattr(data[0], "shape"):
@@ -169,9 +181,12 @@ def accumulated(optimizer: Any) -> int:
 
 
 def _count(data: Any) -> int:
-    if data is None:
-        return 0
-    return len(data[0]) if isinstance(data, (tuple, list)) else len(data)
+    return 0 if data is None else len(_first_part(data))
+
+
+def _first_part(data: Any) -> Any:
+    """The inputs, if targets are given beside them."""
+    return data[0] if isinstance(data, (tuple, list)) else data
 
 
 def _goes_on(fit: Any) -> Any:

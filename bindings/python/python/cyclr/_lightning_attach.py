@@ -77,8 +77,8 @@ class Attach(Callback):
         validation, test = self._given
         if validation is None:
             validation = _validation_of(trainer)
-        held_out, counts = splits(validation, test, begun.run.data_seed, say=rank() == 0)
         loader = trainer.train_dataloader
+        held_out, counts = splits(loader, validation, test, begun.run.data_seed, say=rank() == 0)
         size = loader_size(loader) * trainer.accumulate_grad_batches * world_size()
         info = TrainerInfo(
             examples=given(loader, loader_size(loader)) * world_size(),

@@ -35,6 +35,9 @@ class Figures:
         return metrics
 
 
+MOST_SKIPPED = 100
+"""After so many steps in a row that AMP's scaler skipped, no scale helps: the gradients are not finite."""
+
 Read = Callable[[Sequence[Figures]], list[list[Metric]]]
 
 
@@ -52,6 +55,7 @@ class Loop:
         self.has_ended = False
         self._asked: list[Hyper] = []
         self._made: list[Figures] = []
+        self._skipped = 0
 
     @property
     def has_update(self) -> bool:
@@ -79,8 +83,20 @@ class Loop:
             sys.stdout.flush()
             raise SystemExit(0)
 
+    def skipped(self, loss: Any) -> Any:
+        """What is to be counted for a step that AMP's scaler skipped: nothing, unless training has diverged.
+
+        Returns:
+            ``None`` if the next batches make the update; else the loss to count, which is not finite.
+        """
+        self._skipped += 1
+        if not math.isfinite(float(loss)):
+            return float(loss)
+        return math.nan if self._skipped >= MOST_SKIPPED else None
+
     def made(self, figures: Figures) -> None:
         """Counts an update that was made."""
+        self._skipped = 0
         self._made.append(figures)
         self.updates_done += 1
         if isinstance(figures.loss, float) and not math.isfinite(figures.loss):

@@ -4,6 +4,7 @@ Alone it prints its losses. `--ema registered` and `--way bare` vary it, `--coun
 """
 
 import argparse
+import itertools
 
 import cyclr.torch
 import torch
@@ -13,6 +14,8 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
 parser.add_argument("--way", choices=["batches", "bare", "list"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--whole", action="store_true")
+parser.add_argument("--leaves", choices=["slice", "break", "anywhere"])
 parser.add_argument("--divided", action="store_true")
 parser.add_argument("--counts", choices=["updates", "batches", "nothing"], default="updates")
 parser.add_argument("--holding", action="store_true")
@@ -66,7 +69,7 @@ if args.ema != "no":
 def evaluate(split):
     assert getattr(optimizer, "mode", "eval") == "eval"
     net, loss, correct = ema or model, 0.0, 0
-    for x, y in lr.held_out[split]:
+    for x, y in held_out if args.whole else lr.held_out[split]:
         out = net(x)
         loss += torch.nn.functional.cross_entropy(out, y, reduction="sum").item()
         correct += (out.argmax(1) == y).sum().item()
@@ -90,7 +93,11 @@ if args.ema == "object":
 
 losses = []
 for _epoch in lr.epochs(args.epochs) if args.way == "batches" else range(args.epochs):
-    for place, (x, y) in enumerate(lr.batches(loader) if args.way == "batches" else loader):
+    batches = lr.batches(loader) if args.way == "batches" else loader
+    most = 7 if args.leaves != "anywhere" else 5 + _epoch % 2
+    for place, (x, y) in enumerate(itertools.islice(batches, 7) if args.leaves == "slice" else batches):
+        if args.leaves in ("break", "anywhere") and place == most:
+            break
         loss = torch.nn.functional.cross_entropy(model(x), y)
         losses.append(loss.item())
         scaler.scale(loss / args.accumulate if args.divided else loss).backward()

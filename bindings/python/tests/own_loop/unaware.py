@@ -9,6 +9,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--kind", default="plain")
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--gamma", type=float, default=1.0)
+parser.add_argument("--cycle-momentum", action="store_true")
 args = parser.parse_args()
 torch.manual_seed(7)
 torch.set_num_threads(1)
@@ -18,6 +19,13 @@ labels = inputs[:, 0].gt(0).long()
 loader = DataLoader(TensorDataset(inputs, labels), batch_size=30, shuffle=True)
 if args.kind == "list":
     loader = [(inputs[:30], labels[:30])] * 11
+if args.kind == "stream":
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(inputs, labels))
+
+    loader = DataLoader(Stream(), batch_size=30)
 
 
 class Derived(torch.optim.SGD):
@@ -52,6 +60,8 @@ if args.kind in ("holding", "derived"):
 with_scaler = args.kind in ("amp", "fused")
 scaler = torch.amp.GradScaler("cpu", enabled=with_scaler)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=1, gamma=args.gamma)
+if args.cycle_momentum:
+    scheduler = torch.optim.lr_scheduler.CyclicLR(sgd, 0.1, 0.2, step_size_up=1)
 losses = []
 
 
@@ -65,7 +75,10 @@ def closure():
 def train(optimizers):
     global x, y
     for _ in range(args.epochs):
-        for place, (x, y) in enumerate(loader):  # noqa: B007
+        batches = iter(loader)
+        if args.kind == "validating":
+            list(DataLoader(TensorDataset(inputs), batch_size=110))
+        for place, (x, y) in enumerate(batches):  # noqa: B007
             for optimizer in optimizers:
                 optimizer.zero_grad()
             closure()

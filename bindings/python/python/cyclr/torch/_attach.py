@@ -27,7 +27,9 @@ from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._overridden import Overridden
 from cyclr.torch._registered import can_be_placed, unregistered
+from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -37,7 +39,6 @@ from cyclr.torch._state import (
     restore_random,
 )
 from cyclr.torch._together import gathered, mine, open_here, share_over, summed
-from cyclr.torch._trainer import seed_all
 
 
 def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
@@ -139,7 +140,7 @@ def attach(
         refuse_closures(one)
     models = [] if model is None else [model] if isinstance(model, torch.nn.Module) else list(model)
     is_driven = begun.requests is not None
-    held_out, counts = splits(validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
+    held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
@@ -157,6 +158,9 @@ def attach(
         begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     _attached.append(attached)
+    for whole in (validation, test):
+        if is_driven and whole is not None and not any(whole is kept for kept in held_out.values()):
+            feed(whole, attached.whole_iterated)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
     return attached
@@ -198,12 +202,13 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped, self._is_told = scaler, False, False
-        self._is_endless = False
+        self._is_evaluating = False
         # The models as one: what they share is kept once.
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
         if self.loop is None:
             return
         self._losses = Losses(accumulate).watch()
+        self._overridden = [Overridden(one) for one in self._optimizers]
         self._is_opening = False
         if train is not None and not isinstance(train, (list, tuple)):
             feed(train, self.iterated)
@@ -244,11 +249,21 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
+        self._is_evaluating = True
         try:
             with evaluating(self._everything.model, self._optimizers):
                 return super().evaluate(split)
         finally:
+            self._is_evaluating = False
             restore_order(self.held_out[split], order)
+
+    def whole_iterated(self, loader: Any) -> None:
+        """Refuses an evaluation of a loader that was halved: what decides would be what is reported."""
+        if self._is_evaluating:
+            raise CyclrError(
+                "evaluate(split) goes through the whole of the held-out data, which were halved: let it go through "
+                "held_out[split] of what attach() returns"
+            )
 
     def _deny_snapshots(self, why: str) -> None:
         if rank() == 0:
@@ -274,7 +289,12 @@ class Attached(_attach.Attached):
         assert self.loop is not None
         if not self._is_in_batches:
             self.loop.hear_or_exit()
-        self._groups.set(self.loop.hyper)
+        hyper = self.loop.hyper
+        for one in self._overridden:
+            one.notice(hyper)
+        self._groups.set(hyper)
+        for one in self._overridden:
+            one.leave()
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._has_stepped = self._has_stepped or not has_skipped(optimizer)
@@ -286,15 +306,25 @@ class Attached(_attach.Attached):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
         if loss is None:
             raise CyclrError("no backward() was seen since the last lr.step(): give the loss, as in lr.step(loss=loss)")
-        if not self._has_stepped and bool(torch.isfinite(torch.as_tensor(loss))):
-            if self._losses.has_scaled_step:
-                # AMP's scaler skipped the update. Else it is still being made: a micro-batch is a part of it.
-                self._losses.clear()
-                self._seen = self._idle_passes = 0
-            return
+        if not self._has_stepped:
+            loss = self._without_step(loss)
+            if loss is None:
+                return
         self._losses.clear()
         self._has_stepped = False
         self._count(loss, correct)
+
+    def _without_step(self, loss: Any) -> Any:
+        """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
+        if not self._losses.has_scaled_step:
+            # The update is still being made: a micro-batch is a part of it.
+            return None if bool(torch.isfinite(torch.as_tensor(loss))) else loss
+        assert self.loop is not None
+        loss = self.loop.skipped(loss)
+        if loss is None:
+            self._losses.clear()
+            self._seen = self._idle_passes = 0
+        return loss
 
     def iterated(self, loader: Any) -> Optional[Iterator[Any]]:
         """What a loop gets that iterates the training loader itself; ``None`` for a pass of the loader's own.
@@ -318,6 +348,12 @@ class Attached(_attach.Attached):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
             yield from self.batches(loader)
+            if self._has_left:
+                return
+
+    def _done(self) -> int:
+        # A micro-batch makes no update by itself.
+        return super()._done() + self._losses.seen
 
     def _open(self, loader: Any) -> Any:
         self._is_opening = True
@@ -339,6 +375,8 @@ class Attached(_attach.Attached):
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
         self._everything.restore(saved["everything"])
+        for one in self._overridden:
+            one.forget()
         super()._set_own_state(saved)
 
     def _random(self) -> Any:

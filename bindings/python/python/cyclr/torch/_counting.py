@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 from torch.optim import Optimizer, lr_scheduler
@@ -198,6 +199,23 @@ def _notice_gradients(optimizer: Optimizer) -> None:
         zero_grad(*args, **kwargs)
 
     optimizer.zero_grad = noticed  # type: ignore[method-assign]
+
+
+@contextmanager
+def steps_of(optimizers: Iterable[Optimizer]) -> Iterator[list[Optimizer]]:
+    """Those that make a step meanwhile, without those whose step AMP's scaler skips."""
+    made: list[Optimizer] = []
+
+    def note(optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if not has_skipped(optimizer):
+            made.append(optimizer)
+
+    hooks = [optimizer.register_step_post_hook(note) for optimizer in with_held(optimizers)]
+    try:
+        yield made
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def has_skipped(optimizer: Optimizer) -> bool:

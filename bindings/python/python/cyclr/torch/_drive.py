@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gc
-import math
 import os
 import runpy
 import sys
@@ -14,7 +12,6 @@ from typing import Any, Optional
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from cyclr._cyclr import CyclrError, Hyper
@@ -22,13 +19,13 @@ from cyclr._loop import Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import has_skipped
-from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._distributed import world_size
 from cyclr.torch._feed import Feed
 from cyclr.torch._groups import Groups, first_above_zero, refuse_closures
 from cyclr.torch._losses import Losses, read_at_once
-from cyclr.torch._seeds import move_seeds
+from cyclr.torch._overridden import Overridden
+from cyclr.torch._seeds import move_seeds, seed_all
 from cyclr.torch._together import open_here, share_over, summed
-from cyclr.torch._trainer import seed_all
 
 MANY_EPOCHS = 1_000_000
 
@@ -224,7 +221,7 @@ class Driver:
             done = self.loop.updates_done + 1
             raise CyclrError(
                 f"after {done} updates of one training the script began another, with another "
-                f"{type(optimizer).__name__}, and cyclr asks for more of the first: one process makes one training"
+                f"{type(optimizer).__name__}, and cyclr asks for more of the first: one process makes one training, with the optimizers of its first update"
             )
 
     def _noticing(self, step: Any) -> Any:
@@ -243,11 +240,12 @@ class Driver:
     def _skipped(self, optimizer: Optimizer) -> None:
         loss = self.losses.take()
         self.feed.clear()
-        if loss is not None and not math.isfinite(float(loss)):
-            # No scale helps: training has diverged, and no step may follow that would tell.
+        counted = None if loss is None else self.loop.skipped(loss)
+        if counted is not None:
+            # No step may follow that would tell.
             self._learn(optimizer)
             self._begin_update()
-            self._current = [loss]
+            self._current = [counted]
 
     def _found_info(self) -> TrainerInfo:
         examples, batch = self._counts
@@ -259,11 +257,20 @@ class Driver:
         if batch is None:
             batch = self.feed.batch_size * max(min(self.feed.given, len(self.losses)), 1) * world_size()
         if examples is None:
-            examples = max(self.feed.examples * world_size(), batch)
+            examples = max(self._found_examples(), batch)
         groups = self._optimizers[id(self._first)].groups
         return TrainerInfo(
             examples=examples, batch=batch, momentum=groups.have_momentum, weight_decay=groups.have_weight_decay
         )
+
+    def _found_examples(self) -> int:
+        try:
+            return self.feed.examples * world_size()
+        except ValueError:
+            raise CyclrError(
+                "the script's DataLoader does not say how many examples it gives: give them before the script, as in cyclr "
+                "drive --examples 50000"
+            ) from None
 
 
 class _Driven:
@@ -276,18 +283,14 @@ class _Driven:
         self.decay = first_above_zero(float(group.get("weight_decay", 0.0)) for group in optimizer.param_groups)
         self.factor = 1.0 if lead is None or self.rate == lead.rate else _ratio(self.rate, lead.rate)
         self.decay_factor = self.decay / lead.decay if lead is not None and lead.decay else 1.0
-        self._optimizer, self._is_told = optimizer, False
-        self._own: Optional[float] = None
+        self._overridden = Overridden(optimizer, "cyclr drive")
 
     def set(self, hyper: Hyper) -> None:
-        now = float(self._optimizer.param_groups[0]["lr"])
-        if self._own is not None and now != self._own and not self._is_told:
-            self._is_told = True
-            _say(f"{_sets_the_rate(self._optimizer)} sets the rate too: it is overridden at every update")
+        self._overridden.notice(hyper)
         decay = None if hyper.weight_decay is None else hyper.weight_decay * self.decay_factor
         momentum = hyper.momentum if self.groups.have_momentum else None
         self.groups.set(Hyper(hyper.lr * self.factor, momentum, decay))
-        self._own = float(self._optimizer.param_groups[0]["lr"])
+        self._overridden.leave()
 
 
 def _ratio(rate: float, lead: float) -> float:
@@ -299,14 +302,6 @@ def _ratio(rate: float, lead: float) -> float:
     return rate / lead
 
 
-def _sets_the_rate(optimizer: Optimizer) -> str:
-    """Who in the script has set the rate of an optimizer."""
-    for thing in gc.get_objects():
-        if issubclass(type(thing), LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
-            return f"the script's {type(thing).__name__}"
-    return "the script"
-
-
 def _advice(options: argparse.Namespace) -> str:
     if options.epochs_argument is not None:
         return f"{options.epochs_argument}={MANY_EPOCHS} did not make it longer"
@@ -314,8 +309,3 @@ def _advice(options: argparse.Namespace) -> str:
         "raise its epochs, or name the argument that has them, as in cyclr drive --epochs-argument=--epochs "
         f"{options.script}"
     )
-
-
-def _say(what: str) -> None:
-    if rank() == 0:
-        print(f"cyclr drive: {what}", file=sys.stderr, flush=True)

@@ -119,12 +119,22 @@ def drawn(loader: Any) -> Optional[Sequence[int]]:
     return None
 
 
-def source_of(loader: Any) -> tuple[Any, Optional[set[int]]]:
-    """The data that a loader has in the end, below all subsets, and the places that it draws from, if they are known."""
+def source_of(loader: Any) -> Any:
+    """The data set that a loader has in the end, below all subsets."""
+    data = getattr(loader, "dataset", loader)
+    if isinstance(loader, Subset):
+        data = loader
+    while isinstance(data, Subset):
+        data = data.dataset
+    return data
+
+
+def places_in_source(loader: Any) -> Optional[set[int]]:
+    """Which examples of `source_of` a loader draws; ``None`` if they are not known."""
     data, places = getattr(loader, "dataset", loader), drawn(loader)
     if isinstance(loader, Subset):
         data, places = loader, range(len(loader))
     while isinstance(data, Subset):
         indices = data.indices
         data, places = data.dataset, None if places is None else [indices[place] for place in places]
-    return data, None if places is None else {int(place) for place in places}
+    return None if places is None else {int(place) for place in places}

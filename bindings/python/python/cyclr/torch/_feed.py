@@ -14,7 +14,7 @@ from cyclr.torch._examples import given
 
 
 class Feed:
-    """Notes which DataLoader gave the last batch, and how many of its pass."""
+    """Notes which DataLoader gave the last batch, and how many since it was cleared."""
 
     def __init__(self) -> None:
         self.loader: Any = None
@@ -26,21 +26,25 @@ class Feed:
 
         @functools.wraps(began)
         def begins(loader: Any) -> Any:
-            self.begin(loader)
-            return began(loader)
+            iterator = began(loader)
+            # Between the two, the script may go through another loader.
+            iterator._cyclr_loader = loader
+            return iterator
 
         @functools.wraps(gave)
         def gives(iterator: Any) -> Any:
             batch = gave(iterator)
-            self.given += 1
+            # Iterators that a library makes by itself have no loader of torch.
+            self.give(getattr(iterator, "_cyclr_loader", self.loader))
             return batch
 
         DataLoader.__iter__ = begins  # type: ignore[method-assign]
         _BaseDataLoaderIter.__next__ = gives  # type: ignore[method-assign,assignment]
 
-    def begin(self, loader: Any) -> None:
-        """A pass over a loader."""
-        self.loader, self.given = loader, 0
+    def give(self, loader: Any) -> None:
+        """A batch of a loader."""
+        self.given = self.given + 1 if loader is self.loader else 1
+        self.loader = loader
 
     def clear(self) -> None:
         """Counts from here."""

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import torch
-from torch.utils.data import DataLoader, DistributedSampler, Subset
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, Subset
 
 from cyclr._cyclr import CyclrError
-from cyclr.torch._examples import drawn, held_out_count, source_of
+from cyclr.torch._examples import drawn, held_out_count, places_in_source, source_of
 
 
-def splits(validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[str, Any], dict[str, int]]:
+def splits(
+    train: Any, validation: Any, test: Any, data_seed: int, say: bool
+) -> tuple[dict[str, Any], dict[str, int]]:
     """The data of both splits and their examples. One split, or the same for both, is halved by ``data_seed``.
 
     Raises:
-        CyclrError: The splits share examples, or the one that there is cannot be halved.
+        CyclrError: The splits share examples, or training examples are in one, or the one that
+            there is cannot be halved.
     """
     given = {"validation": validation, "test": test}
+    for name, data in given.items():
+        check_apart("train", train, name, data, say)
     if test is None and validation is None:
         return given, {"validation": 0, "test": 0}
     counts = {name: data if isinstance(data, int) else held_out_count(name, data) for name, data in given.items()}
     if isinstance(validation, int) or isinstance(test, int):
         return given, counts
     if validation is not None and test is not None and not _is_same(validation, test):
-        _check_apart(validation, test)
+        check_apart("validation", validation, "test", test, say)
         return given, counts
     whole = validation if validation is not None else test
     halves = _halved(whole, data_seed)
@@ -89,15 +94,49 @@ def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
     )
 
 
+def check_apart(name: str, one: Any, other_name: str, other: Any, say: bool) -> None:
+    """Refuses data that share examples, as far as it can be seen without reading them.
+
+    Raises:
+        CyclrError: They share examples, or are the same data.
+    """
+    if one is None or other is None or isinstance(other, int):
+        return
+    if _is_same(one, other):
+        raise CyclrError(f"{name} and {other_name} are the same data: {_ADVICE[name]}")
+    shared = _shared(one, other)
+    if shared is None and say:
+        print(
+            f"cyclr: {name} and {other_name} draw from one data set, by a sampler that does not say which examples: they must "
+            "share none",
+            file=sys.stderr,
+        )
+    if shared:
+        raise CyclrError(f"{name} and {other_name} share {shared} examples: {_ADVICE[name]}")
+
+
+_ADVICE = {
+    "train": "what decides or is reported must not be trained on; hold examples out",
+    "validation": "what decides must not be tested on; give each its own examples, or leave test=... out",
+}
+
+
 def _is_same(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    (ours, places), (theirs, others) = source_of(one), source_of(other)
-    if not _is_same_data(ours, theirs):
+    if not _is_same_data(source_of(one), source_of(other)):
         return False
-    if places is None or others is None:
-        return getattr(one, "sampler", None).__class__ is getattr(other, "sampler", None).__class__
-    return places == others
+    if _has_sampler(one) or _has_sampler(other):
+        places = places_in_source(one)
+        return places is not None and places == places_in_source(other)
+    return True
+
+
+def _has_sampler(loader: Any) -> bool:
+    """Whether a loader chooses among the examples of its data set."""
+    if isinstance(loader, Subset):
+        return True
+    return isinstance(loader, DataLoader) and not isinstance(loader.dataset, IterableDataset)
 
 
 def _is_same_data(one: Any, other: Any) -> bool:
@@ -109,11 +148,9 @@ def _is_same_data(one: Any, other: Any) -> bool:
     return all(a.data_ptr() == b.data_ptr() and a.shape == b.shape for a, b in zip(*tensors))
 
 
-def _check_apart(validation: Any, test: Any) -> None:
-    (data, places), (others, other_places) = source_of(validation), source_of(test)
-    shared = (places or set()) & (other_places or set())
-    if shared and _is_same_data(data, others):
-        raise CyclrError(
-            f"validation and test share {len(shared)} examples: what decides must not be tested on; give each its own, "
-            "or validation=... alone, which is halved"
-        )
+def _shared(one: Any, other: Any) -> Optional[int]:
+    """How many examples two loaders share; ``None`` if that cannot be seen."""
+    if not _is_same_data(source_of(one), source_of(other)):
+        return 0
+    places, others = places_in_source(one), places_in_source(other)
+    return None if places is None or others is None else len(places & others)

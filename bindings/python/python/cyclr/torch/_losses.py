@@ -13,6 +13,12 @@ from cyclr._trainer import Metric
 
 _seen: list[Losses] = []
 
+MOST_TERMS = 64
+"""How far AMP's scale is looked for below a loss."""
+_SCALED = "cyclr_scaled"
+_LINEAR = {f"{name}Backward0" for name in ("Add", "Sub", "Mul", "Div", "Neg", "Sum", "Mean", "Stack", "View", "ToCopy")}
+"""What a loop makes of a scaled loss, by the names of torch's graph."""
+
 
 class Losses:
     """The losses of an update, as the mean over its micro-batches, undone what AMP and accumulation make of them.
@@ -43,9 +49,8 @@ class Losses:
     def add(self, loss: torch.Tensor) -> None:
         """Notes a loss that is about to be propagated."""
         self.seen += 1
-        loss = getattr(loss, "_cyclr_unscaled", loss)
-        self._divisors.append(_divisor(loss))
-        value = loss.detach()
+        value, divisor = _unscaled(loss)
+        self._divisors.append(divisor)
         self._values.append(value.item() if value.device.type == "cpu" else value.clone())
 
     def __len__(self) -> int:
@@ -77,6 +82,32 @@ class Losses:
         return loss * (divisor / count if is_divided else 1 / count) if count > 1 or is_divided else loss
 
 
+def _unscaled(loss: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """The value of a loss without AMP's scale, and by what number the loop divided it last."""
+    noted = None if loss.grad_fn is None else loss.grad_fn.metadata.get(_SCALED)
+    if noted is not None:
+        # Not divided by the scale, with which it may overflow.
+        return noted[0].detach(), _divisor(noted[0])
+    scale = _scale_of(loss)
+    return loss.detach() if scale is None else loss.detach() / scale, _divisor(loss)
+
+
+def _scale_of(loss: torch.Tensor) -> Any:
+    """AMP's scale of a loss that was divided, or of what it sums up, after it was scaled; ``None`` if it was not."""
+    waiting = [loss.grad_fn]
+    for _ in range(MOST_TERMS):
+        if not waiting:
+            return None
+        node = waiting.pop()
+        if node is None:
+            continue
+        if _SCALED in node.metadata:
+            return node.metadata[_SCALED][1]
+        if node.name() in _LINEAR:
+            waiting.extend(term for term, _ in node.next_functions)
+    return None
+
+
 def _divisor(loss: torch.Tensor) -> float:
     """By what number a loss was divided last; 1 if it was by none."""
     made_by = loss.grad_fn
@@ -92,32 +123,52 @@ def _divisor(loss: torch.Tensor) -> float:
 
 
 def _patch() -> None:
-    if hasattr(torch.Tensor.backward, "_cyclr"):
+    if hasattr(torch.autograd.backward, "_cyclr"):
         return
-    torch.Tensor.backward = _seeing(torch.Tensor.backward)  # type: ignore[method-assign]
+    # `Tensor.backward` calls it.
+    torch.autograd.backward = _seeing(torch.autograd.backward)
     torch.amp.GradScaler.scale = _noting(torch.amp.GradScaler.scale)  # type: ignore[method-assign]
     torch.amp.GradScaler.step = _noticing(torch.amp.GradScaler.step)  # type: ignore[method-assign]
 
 
 def _seeing(backward: Callable[..., Any]) -> Callable[..., Any]:
+    # What a backward pass begins by itself, as checkpoints do, is a part of it.
+    is_within = False
+
     @functools.wraps(backward)
-    def seen(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        if self.numel() == 1:
+    def seen(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal is_within
+        if is_within:
+            return backward(tensors, *args, **kwargs)
+        loss = _sum_of(tensors)
+        if loss is not None:
             for losses in _seen:
-                losses.add(self)
-        return backward(self, *args, **kwargs)
+                losses.add(loss)
+        is_within = True
+        try:
+            return backward(tensors, *args, **kwargs)
+        finally:
+            is_within = False
 
     seen._cyclr = True  # type: ignore[attr-defined]
     return seen
+
+
+def _sum_of(tensors: Any) -> Optional[torch.Tensor]:
+    """The loss that is propagated, which may be in several parts; ``None`` if it is no number."""
+    parts = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
+    if not parts or not all(isinstance(part, torch.Tensor) and part.numel() == 1 for part in parts):
+        return None
+    return parts[0] if len(parts) == 1 else torch.stack([part.reshape(()) for part in parts]).sum()
 
 
 def _noting(scale: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(scale)
     def noted(self: Any, outputs: Any) -> Any:
         scaled = scale(self, outputs)
-        if isinstance(outputs, torch.Tensor) and scaled is not outputs:
-            # What it was before: reading the scale would wait for the device.
-            scaled._cyclr_unscaled = outputs
+        if isinstance(outputs, torch.Tensor) and scaled is not outputs and scaled.grad_fn is not None:
+            # As tensors: reading the scale would wait for the device.
+            scaled.grad_fn.metadata[_SCALED] = outputs, self._scale
         return scaled
 
     return noted

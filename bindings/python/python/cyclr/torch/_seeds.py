@@ -1,4 +1,4 @@
-"""A script's own seeds, moved by the seed of the run."""
+"""The global generators, seeded by the run, and a script's own seeds, moved by it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from numbers import Integral
 from typing import Any, Callable
 
 import torch
+
+from cyclr._begun import seed_python
+
+
+def seed_all(seed: int) -> None:
+    """Seeds the global generators of torch, NumPy and Python."""
+    seed_python(seed)
+    torch.manual_seed(seed)
 
 
 def move_seeds(by: int) -> None:

@@ -18,16 +18,20 @@ from torch.optim import Optimizer
 import cyclr
 from cyclr._cyclr import Hyper, Spec
 from cyclr._find import Outcome
+from cyclr._loop import MOST_SKIPPED
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._average import Average, norms_of, one_pass
 from cyclr.torch._batches import Batches, Forward, batch_size
+from cyclr.torch._counting import steps_of
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
 from cyclr.torch._examples import given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
+from cyclr.torch._held_out import check_apart
 from cyclr.torch._registered import unregistered
+from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -64,7 +68,7 @@ class Trainer:
             before the update: ``{"loss": 0.7}``, and ``{"correct": 93, "count": 100}`` beside it for an accuracy; or, for
             figures of other names, a list of `cyclr.Metric`.
         evaluate: A measurement of your own: it is given ``"validation"`` or ``"test"`` and returns what ``step`` does.
-        scaler: A `torch.amp.GradScaler`.
+        scaler: A `torch.amp.GradScaler`. Steps that it skips are no updates.
         autocast: A context for the forward pass, such as ``torch.autocast("cuda", torch.bfloat16)``.
         accumulate: Batches of an update.
         clip: The largest norm of the gradients.
@@ -131,13 +135,8 @@ class Trainer:
             optimizer.train()
         for hyper in hypers:
             self.groups.set(hyper)
-            batches = [next(self.batches) for _ in range(self.accumulate)]
-            if self.own_step is None:
-                figures: Figures = self._step(batches)
-            else:
-                figures = self.own_step(batches if self.accumulate > 1 else batches[0])
-            made.append(agreed(metrics_of(figures, self.info.batch // world_size())))
-            if not all(math.isfinite(metric.value) for metric in made[-1]):
+            made.append(self._update())
+            if not _are_finite(made[-1]):
                 break
         return made
 
@@ -227,6 +226,17 @@ class Trainer:
         for batch in one_pass(self.loader):
             self.forward(batch)
 
+    def check_apart(self) -> None:
+        """Refuses splits that share examples with each other or with the training data.
+
+        Raises:
+            CyclrError: They do.
+        """
+        say, held_out = rank() == 0, self.held_out
+        for name, data in held_out.items():
+            check_apart("train", self.loader, name, data, say)
+        check_apart("validation", held_out["validation"], "test", held_out["test"], say)
+
     def lack(self) -> Optional[str]:
         """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
         if getattr(self.loader, "persistent_workers", False):
@@ -237,6 +247,23 @@ class Trainer:
         if not names:
             return None
         return f"the state of {', '.join(names)} is not known here (cyclr.torch.attach takes any by lr.register)"
+
+    def _update(self) -> list[Metric]:
+        """An update; a step that AMP's scaler skips is none, and the next batches follow."""
+        for _ in range(MOST_SKIPPED):
+            with steps_of(self.optimizers) as made:
+                metrics = self._attempt()
+            if self.scaler is None or made or not _are_finite(metrics):
+                return metrics
+        return [Metric.loss(math.nan, self.info.batch)]
+
+    def _attempt(self) -> list[Metric]:
+        batches = [next(self.batches) for _ in range(self.accumulate)]
+        if self.own_step is None:
+            figures: Figures = self._step(batches)
+        else:
+            figures = self.own_step(batches if self.accumulate > 1 else batches[0])
+        return agreed(metrics_of(figures, self.info.batch // world_size()))
 
     def _step(self, batches: list[Any]) -> dict[str, Any]:
         """One update, as most scripts make it."""
@@ -298,6 +325,10 @@ class Trainer:
         )
 
 
+def _are_finite(metrics: list[Metric]) -> bool:
+    return all(math.isfinite(metric.value) for metric in metrics)
+
+
 def serve(
     build: Build,
     *,
@@ -323,7 +354,7 @@ def serve(
             cyclr.torch.serve(build, policy="triangular2(base=0.01, max=0.1, step=2ep)", epochs=8)
     """
     if is_driven():
-        build = _resumable(build)
+        build = _checked(build)
     if is_driven() and world_size() > 1:
         serve_together(seeded(build), defer_sigterm)
         return None
@@ -332,15 +363,17 @@ def serve(
     )
 
 
-def _resumable(build: Build) -> Build:
-    """``build``, whose training offers no states where something is missing from them."""
+def _checked(build: Build) -> Build:
+    """``build``, whose data are apart, and whose training offers no states if something is missing from them."""
 
     def built(run: cyclr.Run) -> cyclr.Trainer:
         trainer = build(run)
-        if isinstance(trainer, Trainer) and (lack := trainer.lack()) is not None:
-            trainer._info = replace(trainer.info, snapshots=False)
-            if rank() == 0:
-                print(f"cyclr: {lack}: a run that is stopped starts over", file=sys.stderr)
+        if isinstance(trainer, Trainer):
+            trainer.check_apart()
+            if (lack := trainer.lack()) is not None:
+                trainer._info = replace(trainer.info, snapshots=False)
+                if rank() == 0:
+                    print(f"cyclr: {lack}: a run that is stopped starts over", file=sys.stderr)
         return trainer
 
     return built
@@ -354,15 +387,3 @@ def seeded(build: Build) -> Build:
         return build(run)
 
     return built
-
-
-def seed_all(seed: int) -> None:
-    """Seeds the global generators of torch, NumPy (where it is there) and Python."""
-    import random
-
-    random.seed(seed)
-    torch.manual_seed(seed)
-    with contextlib.suppress(ImportError):
-        import numpy as np
-
-        np.random.seed(seed % 2**32)
