@@ -49,6 +49,8 @@ class Kind:
 
 JUDGED = ["--reference", "PR 122", "--metric", "seconds", "--margin", "0.5", "--unpaired"]
 
+UNIT = "tuning/1/1-fixed-x0.250000-seed1001"
+
 # Each command works in a copy of its template.
 KINDS = [
     Kind("run.json", "stopped", "run/run.json", "json", ["resume", "run"]),
@@ -88,6 +90,18 @@ KINDS = [
     Kind("range.json", "stopped-comparison", "cmp/range.json", "json", ["resume", "cmp"]),
     Kind("run of a comparison", "stopped-comparison", "cmp/tuning/*/*/result.json", "json", ["resume", "cmp"]),
     Kind("plan of a run of a comparison", "stopped-comparison", "cmp/tuning/*/*/run.json", "json", ["resume", "cmp"]),
+    Kind("model of an ensemble", "averaged", "run/ensemble-*.safetensors", "safetensors", ["predict", "run", "image.png"]),
+    Kind("found.json", "curves", "found.json", "json", ["compare", "--from", "found.json", "--data", "idx", "--plan"]),
+    Kind("kept sweep", "stopped-test", "cmp/sweeps/.sweep.csv", "csv", ["resume", "cmp"]),
+    Kind("kept probes", "stopped-test", "cmp/sweeps/.probes.jsonl", "lines", ["resume", "cmp"]),
+    Kind("figures.json", "compared", "cmp/figures.json", "json", ["report", "cmp"]),
+    Kind("work.json", "launched", "cmp/work.json", "json", ["work", "cmp", UNIT]),
+    Kind("begin.json, launched", "launched", "cmp/begin.json", "json", ["work", "cmp", "begin"]),
+    Kind("plan of a unit", "launched", f"cmp/{UNIT}/run.json", "json", ["work", "cmp", UNIT]),
+    Kind("failed.json", "launched", f"cmp/{UNIT}/failed.json", "json", ["watch", "cmp", "--once"]),
+    Kind("run.json, watched", "stopped", "run/run.json", "json", ["watch", "run", "--once"]),
+    Kind("events.jsonl, watched", "stopped", "run/events.jsonl", "lines", ["watch", "run", "--once"]),
+    Kind("result.json, watched", "finished", "run/result.json", "json", ["watch", "run", "--once"]),
 ]
 
 
@@ -396,6 +410,9 @@ class Material:
         self.make_curves()
         self.make_compared()
         self.make_stopped_comparison()
+        self.make_averaged()
+        self.make_stopped_test()
+        self.make_launched()
 
     def place(self, name):
         place = self.folder / name
@@ -430,6 +447,8 @@ class Material:
         columns = {name: rows[0].index(name) for name in ("lr", "loss")}
         history = {name: [float(row[at]) for row in rows[1:]] for name, at in columns.items()}
         (place / "history.json").write_text(json.dumps(history))
+        found = subprocess.run([self.cyclr, "find", "--from", "raw.csv", "--json"], cwd=place, check=True, capture_output=True)
+        (place / "found.json").write_bytes(found.stdout)
         table = ROOT / "testdata/judge/nanogpt.csv"
         shutil.copy(table, place / "judged.csv")
         with table.open() as lines:
@@ -451,6 +470,31 @@ class Material:
         stop_when(process, lambda: len(list(place.glob("cmp/tuning/*/*/result.json"))) > 1)
         if (place / "cmp/result.json").exists():
             raise RuntimeError("the comparison was not stopped in its middle")
+
+
+    def make_averaged(self):
+        place = self.place("averaged")
+        self.done(place, "train", "--data", "idx", "--updates", "100", "--ensemble", "2", *POLICY, "--out", "run")
+
+    def make_stopped_test(self):
+        """A comparison that was stopped in its range test, whose finished parts are kept."""
+        place = self.place("stopped-test")
+        compare = ["compare", "--arm", "fixed", "--arm", "linear", "--seeds", "2", "--budget", "60", "--data", "idx"]
+        process = subprocess.Popen([self.cyclr, *compare, "--out", "cmp"], cwd=place, stderr=subprocess.DEVNULL)
+        stop_when(process, lambda: (place / "cmp/sweeps/.probes.jsonl").exists())
+        if (place / "cmp/range.json").exists():
+            raise RuntimeError("the comparison was not stopped in its range test")
+
+    def make_launched(self):
+        """A comparison whose launcher makes no run. Its units are declared, and one of them has failed before."""
+        place = self.place("launched")
+        launcher = place / "launcher"
+        launcher.write_text(f'#!/bin/sh\n[ "$2" != begin ] || exec {self.cyclr} work "$1" begin\n')
+        launcher.chmod(0o755)
+        compare = ["compare", "--arm", "fixed", "--arm", "linear", "--bounds", "0.01..0.1", "--seeds", "2", "--budget", "20"]
+        # Without a run it ends with an error.
+        subprocess.run([self.cyclr, *compare, "--data", "idx", "--on", "./launcher", "--out", "cmp"], cwd=place, capture_output=True)
+        (place / "cmp" / UNIT / "failed.json").write_text('{"version": 2, "reason": "no memory", "refused": false}')
 
 
 def stop_when(process, reached):

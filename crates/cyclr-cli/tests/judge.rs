@@ -158,6 +158,51 @@ fn the_json_and_the_report_have_every_value() {
     assert!(fs::read_to_string(svg).unwrap().starts_with("<svg"));
 }
 
+/// Two tasks have numbered charts, one has not.
+#[test]
+fn a_report_made_again_leaves_no_figures_of_the_former() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().display().to_string();
+    let charts = || {
+        let entries = fs::read_dir(place.path().join("charts")).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(judge(TASKS, &["--out", &folder]).0, 0);
+    let two = charts();
+    assert!(two.contains(&String::from("2-differences.png")), "{two:?}");
+    for mine in ["charts/3-differences.svg", "charts/mine.png", "notes.txt"] {
+        fs::write(place.path().join(mine), "mine").unwrap();
+    }
+    let (code, _, err) = judge(ONE, &["--out", &folder]);
+    assert_eq!(code, 0, "{err}");
+    let one = [
+        "3-differences.svg",
+        "differences.png",
+        "differences.svg",
+        "mine.png",
+    ];
+    assert_eq!(charts(), one);
+    assert!(place.path().join("notes.txt").exists());
+    // What names no file of a chart is left alone, and what cannot be read is said.
+    for (figures, said) in [
+        (r#"[{"id": "../notes"}, {"id": "mine.png/.."}]"#, false),
+        ("[{", true),
+    ] {
+        fs::write(place.path().join("figures.json"), figures).unwrap();
+        let (code, _, err) = judge(ONE, &["--out", &folder]);
+        assert_eq!(
+            (code, err.contains("charts of an earlier report")),
+            (0, said),
+            "{err}"
+        );
+        assert_eq!(charts(), one);
+    }
+}
+
 #[test]
 fn a_hundred_thousand_rows_make_a_page_that_opens() {
     use std::fmt::Write as _;

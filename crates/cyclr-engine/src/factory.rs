@@ -28,6 +28,7 @@ pub struct EngineFactory {
     /// Without label smoothing.
     pub(crate) plain_loss: SoftmaxCrossEntropy,
     pub(crate) fingerprint: Fingerprint,
+    data_checksum: String,
 }
 
 impl EngineFactory {
@@ -83,6 +84,7 @@ impl EngineFactory {
             loss: loss(config.label_smoothing)?,
             plain_loss: loss(0.0)?,
             fingerprint: fingerprint(&config, &splits.train, &plan, micro_batch),
+            data_checksum: splits.checksum(),
             plan: Arc::new(plan),
             weights,
             level,
@@ -130,6 +132,7 @@ impl EngineFactory {
             ensembles: true,
             objective: Some(Objective::ACCURACY),
             whole_runs: None,
+            data_checksum: Some(self.data_checksum.clone()),
         }
     }
 }

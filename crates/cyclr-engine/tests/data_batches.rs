@@ -337,3 +337,44 @@ fn batches_are_filled_in_the_order_of_the_picks() {
         [(-3.0 / deviation) as f32, (3.0 / deviation) as f32]
     );
 }
+
+/// Python: `zlib.crc32(b"".join(struct.pack("<H", label) for label in [0, 1, 0, 1]) + bytes([0, 0, 0, 1, 0, 2, 0, 3]))`,
+/// and `zlib.crc32(b"") == 0`.
+#[test]
+fn the_checksum_is_that_of_every_label_and_pixel() {
+    let checksum = |data: &Dataset| data.split(0, 0).unwrap().checksum();
+    assert_eq!(
+        checksum(&numbered(&[0, 1, 0, 1], 2)),
+        "CRC-32 of training 399b6d79, validation 00000000, test 00000000"
+    );
+}
+
+#[test]
+fn other_examples_or_splits_have_another_checksum() {
+    let labels: Vec<u16> = (0..400).map(|i| i % 2).collect();
+    let pixels = |turned: usize| -> Vec<u8> {
+        (0..800)
+            .map(|at| at as u8 ^ u8::from(at == turned))
+            .collect()
+    };
+    let checksum = |labels: &[u16], pixels: Vec<u8>, data_seed| {
+        let shape = Shape {
+            height: 1,
+            width: 2,
+            channels: 1,
+        };
+        let names = vec!["a".into(), "b".into()];
+        let labels = labels.to_vec();
+        let train = Images { pixels, labels };
+        let data = Dataset::new(shape, names, train, Images::default()).unwrap();
+        data.split(100, data_seed).unwrap().checksum()
+    };
+    let whole = checksum(&labels, pixels(usize::MAX), 0);
+    assert_eq!(checksum(&labels, pixels(usize::MAX), 0), whole);
+    let mut seen = BTreeSet::from([whole, checksum(&labels, pixels(usize::MAX), 1)]);
+    seen.extend((0..800).map(|turned| checksum(&labels, pixels(turned), 0)));
+    let mut corrected = labels.clone();
+    corrected.swap(6, 7);
+    seen.insert(checksum(&corrected, pixels(usize::MAX), 0));
+    assert_eq!(seen.len(), 803);
+}

@@ -104,6 +104,19 @@ pub enum Error {
         /// The facts of the trainer factory.
         is: String,
     },
+    /// The data of a run or comparison have changed since it began.
+    #[error(
+        "the data are not those that {} was begun with ({was} then, {is} now): restore the data, or start again in another folder",
+        path.display()
+    )]
+    OtherData {
+        /// The record of what was begun.
+        path: PathBuf,
+        /// The checksum then.
+        was: String,
+        /// The checksum now.
+        is: String,
+    },
     /// The run in a folder of a comparison is not the one that its plan has there.
     #[error(
         "{} holds the run of {was}, and the comparison has that of {is} there: remove this folder, and the run is made again",
@@ -327,9 +340,11 @@ fn what_to_do(source: &io::Error) -> &'static str {
 /// What to do about a damaged record.
 fn way_out(path: &Path) -> &'static str {
     match path.file_name().and_then(|name| name.to_str()) {
-        Some("result.json" | "range.json" | "begin.json") => {
+        Some("result.json" | "range.json" | "begin.json" | ".sweep.csv" | ".probes.jsonl") => {
             "; remove this file and resume, and it is made again"
         }
+        Some("failed.json") => "; remove this file and resume",
+        Some("work.json") => "; resume the comparison, and it is made again",
         Some("run.json" | "events.jsonl") => {
             "; put back a copy of it, or remove this run's folder to make the run again"
         }

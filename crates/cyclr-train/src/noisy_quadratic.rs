@@ -57,6 +57,7 @@ impl Default for NoisyQuadratic {
                 ensembles: true,
                 objective: Some(Objective::ACCURACY),
                 whole_runs: None,
+                data_checksum: None,
             },
         }
     }

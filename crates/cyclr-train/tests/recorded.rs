@@ -190,6 +190,14 @@ fn columns_are_found_by_name_in_every_dialect() {
         "\"Step\",\"a - train/loss\",\"a - train/loss__MIN\",\"a - train/loss__MAX\",\"a - lr\"\n\
          0,2.25,2.25,2.25,0.001\n1,1.5,1.5,1.5,0.01\n2,1,1,1,0.1\n",
         "epoch,step,lr-Adam,train_loss_step\n0,0,0.001,\n0,0,,2.25\n0,1,0.01,\n0,1,,1.5\n0,2,0.1,\n0,2,,1\n",
+        "  lr       loss\n 1e-3    2.25\n   0.01  1.5\n 1e-1    1\n",
+        "sep=;\r\nlr;loss\r\n0.001;2.25\r\n0.01;1.5\r\n0.1;1\r\n",
+        "run_id,key,value,step,timestamp\nr,lr,0.001,0,1\nr,lr,0.01,1,2\nr,lr,0.1,2,3\n\
+         r,train_loss,2.25,0,1\nr,train_loss,1.5,1,2\nr,val_loss,9,1,2\nr,train_loss,1,2,3\n",
+        "run,tag,step,value\na,loss,0,2.25\na,lr,0,0.001\na,loss,1,1.5\na,lr,1,0.01\na,loss,2,1\na,lr,2,0.1\n",
+        "[{\"key\": \"loss\", \"step\": 0, \"value\": 2.25}, {\"key\": \"loss\", \"step\": 1, \"value\": 1.5},\n\
+         {\"key\": \"loss\", \"step\": 2, \"value\": 1}, {\"key\": \"lr\", \"step\": 0, \"value\": 0.001},\n\
+         {\"key\": \"lr\", \"step\": 1, \"value\": 0.01}, {\"key\": \"lr\", \"step\": 2, \"value\": 0.1}]",
         "{\"lr\": [0.001, 0.01, 0.1], \"loss\": [2.25, 1.5, 1]}",
         "{\"losses\": [2.25, 1.5, 1.0], \"lrs\": [0.001, 0.01, 0.1], \"tool\": \"NaN, \\\"Infinity\\\"\"}",
         "{\"lr\":{\"0\":0.001,\"2\":0.1,\"1\":0.01},\"loss\":{\"0\":2.25,\"1\":1.5,\"2\":1}}",
@@ -245,6 +253,15 @@ fn rates_and_losses_in_two_files_are_joined_by_step() {
     // By what the values do, if the names do not say.
     let unnamed = [("a.json", "[[1, 0, 2], [3, 10, 1]]"), ("b.csv", lr.1)];
     assert_eq!(points(&texts(&unnamed).unwrap()[0]), expected);
+    // MLflow downloads one metric as a file.
+    let keyed = [
+        (
+            "a.csv",
+            "run_id,key,value,step\nr,lr,0.1,0\nr,lr,0.2,5\nr,lr,0.3,10\n",
+        ),
+        ("b.csv", "run_id,key,value,step\nr,loss,2,0\nr,loss,1,10\n"),
+    ];
+    assert_eq!(points(&texts(&keyed).unwrap()[0]), expected);
     // One file of rates serves several of losses.
     let other = ("loss-2.csv", "Step,run - loss\n0,3\n5,2.5\n10,2\n");
     let both = texts(&[loss, other, lr]).unwrap();
@@ -304,12 +321,62 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
         ("{\"lr\": [0.1, 0.2], \"loss\": [1]}", "has 1 values"),
         ("[[0.1, 0.2], [2, 1]]", "its lists have no names"),
         ("{\"lr\": [0.1", "not valid JSON"),
+        (
+            "{\"history\": {\"lr\": [0.1], \"loss\": [1]}, \"epochs\": 3}",
+            "its table is within `history`: write",
+        ),
+        (
+            "{\"log_history\": [{\"learning_rate\": 0.1, \"loss\": 1}], \"global_step\": 3}",
+            "its table is within `log_history`: write",
+        ),
+        (
+            "{\"lr\": 0.1, \"loss\": {\"a\": 1}}",
+            "it has no lists: write them as",
+        ),
+        (
+            "run_id,key,value,step\na,lr,0.1,0\nb,lr,0.1,0\n",
+            "line 3, column `run_id`: it is of another run",
+        ),
+        (
+            "key,value,step\nlr,0.1,0\nlr,0.2,0\n",
+            "line 3, column `key`: step 0 has it twice",
+        ),
+        (
+            "lr\tloss\n0.1\t2,224.7390\n",
+            "`2,224.7390` should be a number with a decimal point, and without other separators",
+        ),
+        ("lr;loss\n0,1;2.224,739\n", "without other separators"),
         ("\u{0}\u{0}", "its columns are"),
     ] {
         let error = texts(&[("curve.csv", text)]).unwrap_err().to_string();
         assert!(
             error.contains("curve.csv") && error.contains(said),
             "{text:?}: {error}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, said) in [
+        (
+            &b"\x93NUMPY\x01\0v\0{'descr'"[..],
+            "it is no text: give a CSV or JSON file",
+        ),
+        (
+            b"PK\x03\x04\x14\0\0\0\x08\0\xff",
+            "it is no text: give a CSV or JSON file",
+        ),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\xff", "Unpack archives"),
+        (
+            b"lr;loss;gr\xf6\xdfe\n1;2;3\n",
+            "another encoding than UTF-8: save it as UTF-8",
+        ),
+        (b"\xff\xfel\0r\0", "UTF-16 text: save it as UTF-8"),
+    ] {
+        let path = folder.path().join("curve.npy");
+        fs::write(&path, bytes).unwrap();
+        let error = read_recorded(&[path], None).unwrap_err().to_string();
+        assert!(
+            error.contains("curve.npy") && error.contains(said),
+            "{error}"
         );
     }
     let error = read_recorded(&[PathBuf::from("no such file")], None).unwrap_err();

@@ -461,6 +461,50 @@ fn folders_that_are_not_for_this_are_refused_and_left_alone() {
 }
 
 #[test]
+fn a_run_goes_on_with_the_data_that_it_was_begun_with() {
+    let of = |checksum: Option<&str>| {
+        let mut factory = NoisyQuadratic::default();
+        factory.info.data_checksum = checksum.map(String::from);
+        factory
+    };
+    let begun = |checksum| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("run");
+        let stop = stop_after(100, false);
+        let began = watched(stop, |watch| {
+            train_in(
+                &path,
+                &of(checksum),
+                serde_json::Value::Null,
+                &task(400),
+                watch,
+            )
+        });
+        assert!(matches!(began, Err(Error::Interrupted { .. })));
+        folder
+    };
+    let goes_on = |folder: &TempDir, checksum| {
+        let path = folder.path().join("run");
+        watched(|_, _| {}, |watch| resume(&path, &of(checksum), None, watch))
+    };
+    let folder = begun(Some("first"));
+    for (checksum, said) in [
+        (Some("second"), "(first then, second now)"),
+        (None, "(first then, no checksum now)"),
+    ] {
+        let error = goes_on(&folder, checksum).unwrap_err();
+        assert!(matches!(error, Error::OtherData { .. }), "{error:?}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    goes_on(&folder, Some("first")).unwrap();
+    // Records of earlier versions have none.
+    let folder = begun(None);
+    let record = fs::read_to_string(folder.path().join("run/run.json")).unwrap();
+    assert!(!record.contains("data_checksum"));
+    goes_on(&folder, Some("first")).unwrap();
+}
+
+#[test]
 fn records_of_another_version_or_lab_are_refused() {
     let folder = straight(&task(400));
     let folder = folder.path().join("run");

@@ -1,11 +1,12 @@
 //! `cyclr report DIR…`: the report of finished comparisons, made from their folders.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{is_comparison, read_comparison};
-use cyclr_train::store::{RunRecord, write_atomically};
+use cyclr_train::store::{RunRecord, read_regular_text, write_atomically};
 
 use crate::args::ReportArgs;
 use crate::exit::Usage;
@@ -69,6 +70,7 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
 
 /// Writes a report into a folder, and says where it is.
 pub(crate) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    remove_outdated(report, folder)?;
     for (name, bytes) in report.files()? {
         let path = folder.join(name);
         let written = std::fs::create_dir_all(path.parent().unwrap_or(folder))
@@ -82,5 +84,37 @@ pub(crate) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
         })?;
     }
     note!("report: {}", folder.join("report.html").display());
+    Ok(())
+}
+
+/// Removes the charts that an earlier report of the folder has drawn and this one has not. What else
+/// is there is not cyclr's.
+fn remove_outdated(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join("figures.json");
+    if !path.exists() {
+        return Ok(());
+    }
+    let earlier = read_regular_text(&path).map_err(anyhow::Error::from);
+    let outdated = match earlier.and_then(|text| Ok(report.outdated(&text)?)) {
+        Ok(outdated) => outdated,
+        Err(error) => {
+            let charts = folder.join("charts");
+            let (path, charts) = (path.display(), charts.display());
+            note!(
+                "{path} does not say what was drawn before ({error}): remove {charts} if it has charts of an earlier report"
+            );
+            return Ok(());
+        }
+    };
+    for name in outdated {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let of_earlier = "the chart of an earlier report cannot be removed (remove it)";
+                return Err(anyhow!(error).context(format!("{of_earlier}: {}", path.display())));
+            }
+            _ => {}
+        }
+    }
     Ok(())
 }

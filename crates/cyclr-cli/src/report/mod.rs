@@ -17,8 +17,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cyclr_train::compare::record::Record;
-
 use cyclr_train::judge::Judgement;
+use serde::Deserialize;
 
 use crate::chart::{self, Chart, DrawError};
 
@@ -115,17 +115,39 @@ impl Report {
             ),
         ];
         for chart in &self.charts {
-            let file = |kind: &str| PathBuf::from(format!("charts/{}.{kind}", chart.id));
+            let [svg, png] = chart_files(&chart.id);
             let alone = std::slice::from_ref(chart);
             let size = match chart.x.names.len() as u32 {
                 0 => SIZE,
                 rows => (SIZE.0, ROWS_SIZE.0 + rows * ROWS_SIZE.1),
             };
-            files.push((file("svg"), chart::svg(alone, size)?.into_bytes()));
-            files.push((file("png"), chart::png(alone, size)?));
+            files.push((svg, chart::svg(alone, size)?.into_bytes()));
+            files.push((png, chart::png(alone, size)?));
         }
         Ok(files)
     }
+
+    /// The charts of an earlier report that this one does not have, as files: they would be taken
+    /// for its own. `figures` is the text of the earlier `figures.json`.
+    ///
+    /// # Errors
+    /// If the text is no list of charts.
+    pub(crate) fn outdated(&self, figures: &str) -> Result<Vec<PathBuf>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Drawn {
+            id: String,
+        }
+        let drawn: Vec<Drawn> = serde_json::from_str(figures)?;
+        let is_id = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let kept = |id: &str| self.charts.iter().any(|chart| chart.id == id);
+        let outdated = drawn.iter().filter(|old| is_id(&old.id) && !kept(&old.id));
+        Ok(outdated.flat_map(|old| chart_files(&old.id)).collect())
+    }
+}
+
+/// Where a chart is drawn.
+fn chart_files(id: &str) -> [PathBuf; 2] {
+    ["svg", "png"].map(|kind| PathBuf::from(format!("charts/{id}.{kind}")))
 }
 
 /// The titles of comparisons, with their places behind those that several have.

@@ -214,8 +214,8 @@ pub enum DataError {
     },
     /// A class has a folder but no image.
     #[error(
-        "{path} holds no PNG or JPEG image; every class needs some, remove the folder if it is \
-         not a class"
+        "{path} holds no PNG or JPEG image; if it is a class, move or convert images into it; if \
+         not, remove it"
     )]
     EmptyClass {
         /// The folder.
@@ -233,7 +233,7 @@ pub enum DataError {
     /// A class cannot be divided.
     #[error(
         "class {class} has {images} training image(s), at least {needed} are needed to hold some \
-         out; add images or hold out none"
+         out; add images, or remove the class"
     )]
     ClassTooSmall {
         /// The class.

@@ -105,6 +105,18 @@ impl Examples {
         counts
     }
 
+    /// CRC-32 of all labels (two bytes each, little-endian) and then all pixels, in order.
+    pub(super) fn checksum(&self) -> u32 {
+        let mut crc = crc32fast::Hasher::new();
+        for pick in 0..self.len() as u32 {
+            crc.update(&self.label(pick).to_le_bytes());
+        }
+        for pick in 0..self.len() as u32 {
+            crc.update(self.image(pick));
+        }
+        crc.finalize()
+    }
+
     fn place(&self, pick: u32) -> usize {
         self.places[pick as usize] as usize
     }

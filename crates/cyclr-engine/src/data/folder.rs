@@ -97,6 +97,7 @@ pub(super) fn read(
     };
     let decoded = decode::read_parts([&train, &validation, &test], options)?;
     notes.extend(decoded.notes);
+    notes.extend(left_out(&ignored));
     let [train, validation, test] = decoded.parts;
     Ok(Contents {
         source: show(folder),
@@ -107,7 +108,7 @@ pub(super) fn read(
         validation,
         test,
         label_files: None,
-        ignored: file::shorten(ignored),
+        ignored: file::shorten(ignored.iter().map(|path| show(path)).collect()),
         notes,
     })
 }
@@ -124,7 +125,7 @@ impl<'a> Parts<'a> {
     fn find(
         folder: &Path,
         paths: &'a [PathBuf],
-        ignored: &mut Vec<String>,
+        ignored: &mut Vec<PathBuf>,
     ) -> Result<Self, DataError> {
         let mut parts = Self::default();
         if !has_train_folder(paths)? {
@@ -136,7 +137,7 @@ impl<'a> Parts<'a> {
                 Some(Role::Validation) => &mut parts.validation,
                 Some(Role::Test) => &mut parts.test,
                 None => {
-                    ignored.push(show(path));
+                    ignored.push(path.clone());
                     continue;
                 }
             };
@@ -176,7 +177,7 @@ type Classes = BTreeMap<String, u16>;
 fn list_classes(
     folder: &Path,
     paths: &[PathBuf],
-    ignored: &mut Vec<String>,
+    ignored: &mut Vec<PathBuf>,
 ) -> Result<(Classes, Vec<Labelled>), DataError> {
     let mut classes = Classes::new();
     let mut files = Vec::new();
@@ -199,14 +200,14 @@ fn list_classes(
 fn class_folders<'a>(
     folder: &Path,
     paths: &'a [PathBuf],
-    ignored: &mut Vec<String>,
+    ignored: &mut Vec<PathBuf>,
 ) -> Result<BTreeMap<String, Vec<&'a Path>>, DataError> {
     let mut classes: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
     for path in paths {
         if is_folder(path) {
             classes.entry(class_name(path)?).or_default().push(path);
         } else {
-            ignored.push(show(path));
+            ignored.push(path.clone());
         }
     }
     if classes.len() > usize::from(u16::MAX) + 1 {
@@ -230,7 +231,7 @@ fn class_folders<'a>(
 fn list_held_out(
     folder: &Path,
     classes: &Classes,
-    ignored: &mut Vec<String>,
+    ignored: &mut Vec<PathBuf>,
 ) -> Result<Vec<Labelled>, DataError> {
     let (names, mut files) = list_classes(folder, &file::list(folder)?, ignored)?;
     let mut labels = Vec::new();
@@ -278,14 +279,14 @@ fn hold_out(
     Ok(pool.into_iter().partition(|_| cut.next() == Some(false)))
 }
 
-fn list_images(folder: &Path, ignored: &mut Vec<String>) -> Result<Vec<PathBuf>, DataError> {
+fn list_images(folder: &Path, ignored: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
     let (images, others): (Vec<_>, Vec<_>) = file::list(folder)?
         .into_iter()
         .partition(|path| is_image(path));
     if images.is_empty() {
         return Err(DataError::EmptyClass { path: show(folder) });
     }
-    ignored.extend(others.iter().map(|path| show(path)));
+    ignored.extend(others);
     Ok(images)
 }
 
@@ -293,28 +294,50 @@ fn holds_images(folder: &Path) -> Result<bool, DataError> {
     Ok(file::list(folder)?.iter().any(|path| is_image(path)))
 }
 
+/// Files that may be meant as images, and are not read: a set without them is another set.
+fn left_out(ignored: &[PathBuf]) -> Option<String> {
+    let leads_nowhere = |path: &Path| path.is_symlink() && !path.exists();
+    let is_one = |path: &&PathBuf| is_other_image(path) || leads_nowhere(path);
+    let left_out: Vec<&PathBuf> = ignored.iter().filter(is_one).collect();
+    let first = show(left_out.first()?);
+    Some(format!(
+        "{} files or links are left out, such as {first}: only PNG and JPEG files are read, and \
+         links that lead to one",
+        left_out.len()
+    ))
+}
+
 /// Whether it is a file with an image's name. What cannot be looked at is none, and is listed as
 /// not read.
 pub(super) fn is_image(path: &Path) -> bool {
+    has_extension(path, &["png", "jpg", "jpeg"]) && !is_hidden(path) && path.is_file()
+}
+
+/// Whether it is a file with the name of an image in another format.
+pub(super) fn is_other_image(path: &Path) -> bool {
+    const OTHERS: [&str; 11] = [
+        "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif", "heic", "jfif", "jp2",
+    ];
+    has_extension(path, &OTHERS) && !is_hidden(path) && path.is_file()
+}
+
+/// Whether a name ends with one of these, in upper or lower case.
+pub(super) fn has_extension(path: &Path, known: &[&str]) -> bool {
     // An extension that is not UTF-8 is none of these.
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|e| {
-        ["png", "jpg", "jpeg"]
-            .iter()
-            .any(|known| e.eq_ignore_ascii_case(known))
-    }) && !is_hidden(path)
-        && path.is_file()
+    extension.is_some_and(|e| known.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 /// Whether it is a folder that can hold images. What cannot be looked at is none, and is listed as
 /// not read.
-fn is_folder(path: &Path) -> bool {
+pub(super) fn is_folder(path: &Path) -> bool {
     !is_hidden(path) && path.is_dir()
 }
 
+/// Whether its name says so. `__MACOSX` is what the archives of a Mac hold beside the files.
 fn is_hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    let name = path.file_name().map(|name| name.as_encoded_bytes());
+    name.is_some_and(|name| name.starts_with(b".") || name == b"__MACOSX")
 }
 
 /// The folder's name, composed (NFC): file systems and archives differ in the form that they

@@ -43,6 +43,13 @@ pub(super) fn is_meant(paths: &[PathBuf]) -> bool {
         .any(|path| role(path).is_some_and(|(_, kind)| kind.contains("idx")))
 }
 
+/// Whether a file begins as an IDX file of images or labels does, whatever its name. What cannot be
+/// read is none.
+pub(super) fn is_one(path: &Path) -> bool {
+    let begins = Stream::open(path).and_then(|mut stream| stream.word(4));
+    begins.is_ok_and(|magic| [IMAGES.0, LABELS.0].contains(&magic))
+}
+
 /// Reads the set in a folder with these files.
 pub(super) fn read(folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataError> {
     let files = find(folder, paths)?;

@@ -91,7 +91,7 @@ fn decode(bytes: &[u8], color: Color) -> Result<Image, String> {
     } else if bytes.starts_with(b"\xff\xd8") {
         decode_jpeg(bytes)?
     } else {
-        return Err("it is neither PNG nor JPEG".to_owned());
+        return Err(kind(bytes));
     };
     let image = Image {
         shape: Shape {
@@ -103,6 +103,30 @@ fn decode(bytes: &[u8], color: Color) -> Result<Image, String> {
         largest_wide: stored.largest_wide,
     };
     Ok(stored.orientation.apply(image))
+}
+
+/// What else a file is, in words.
+fn kind(bytes: &[u8]) -> String {
+    const BEGINNINGS: [(usize, &[u8], &str); 7] = [
+        (8, b"WEBP", "WebP"),
+        (0, b"GIF8", "GIF"),
+        (0, b"BM", "BMP"),
+        (0, b"II*\0", "TIFF"),
+        (0, b"MM\0*", "TIFF"),
+        (4, b"ftyp", "AVIF or HEIC"),
+        (0, b"<", "HTML or SVG"),
+    ];
+    if bytes.is_empty() {
+        return "it is empty".to_owned();
+    }
+    let begins = |(at, begin, _): &&(usize, &[u8], &str)| {
+        bytes.get(*at..).is_some_and(|rest| rest.starts_with(begin))
+    };
+    let found = BEGINNINGS.iter().find(begins);
+    found.map_or_else(
+        || "it is neither PNG nor JPEG".to_owned(),
+        |(_, _, name)| format!("it is {name}, neither PNG nor JPEG"),
+    )
 }
 
 /// What a decoder gives.

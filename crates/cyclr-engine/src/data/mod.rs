@@ -29,6 +29,7 @@ mod error;
 mod examples;
 mod file;
 mod folder;
+mod hint;
 mod idx;
 mod image;
 mod normalization;

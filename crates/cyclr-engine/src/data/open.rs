@@ -4,7 +4,9 @@ use super::{
     Contents, DataError, Dataset,
     cifar::{CIFAR10, CIFAR100},
     file::{self, show},
-    folder, idx,
+    folder,
+    hint::hint,
+    idx,
 };
 
 /// What [`Dataset::open`] cannot read off the files.
@@ -32,7 +34,7 @@ pub enum Color {
 
 /// The formats a folder can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Cifar10,
     Cifar100,
     Idx,
@@ -141,7 +143,7 @@ fn detect(path: &Path, paths: &[PathBuf]) -> Result<Format, DataError> {
 }
 
 /// The formats that a folder with these contents seems to be of.
-fn meant(paths: &[PathBuf]) -> Result<Vec<Format>, DataError> {
+pub(super) fn meant(paths: &[PathBuf]) -> Result<Vec<Format>, DataError> {
     let mut meant = Vec::new();
     for format in Format::ALL {
         match format.is_meant(paths) {
@@ -154,42 +156,4 @@ fn meant(paths: &[PathBuf]) -> Result<Vec<Format>, DataError> {
         }
     }
     Ok(meant)
-}
-
-/// What may have been meant instead.
-fn hint(paths: &[PathBuf]) -> Result<String, DataError> {
-    if paths.is_empty() {
-        return Ok(", which is empty".to_owned());
-    }
-    let python = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name == "data_batch_1" || name == "fine_label_names")
-            && path.is_file()
-    };
-    if paths.iter().any(python) {
-        return Ok(" (these look like CIFAR's Python files; get the binary version)".to_owned());
-    }
-    if paths.iter().any(|path| folder::is_image(path)) {
-        return Ok(
-            " (it has images, but no folders of classes; put the images of each class into a \
-             folder with its name)"
-                .to_owned(),
-        );
-    }
-    if let Some(held_out) = paths.iter().find(|path| folder::is_held_out(path)) {
-        return Ok(format!(
-            " ({} is for held-out images, and there is no folder of training images; name that \
-             `train`)",
-            show(held_out)
-        ));
-    }
-    for path in paths.iter().filter(|path| path.is_dir()) {
-        if !meant(&file::list(path)?)?.is_empty() {
-            return Ok(format!(
-                " (but there is one in {}; give that folder)",
-                show(path)
-            ));
-        }
-    }
-    Ok(String::new())
 }

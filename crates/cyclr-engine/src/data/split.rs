@@ -13,6 +13,16 @@ pub struct Splits {
     pub test: Examples,
 }
 
+impl Splits {
+    /// The CRC-32 of each split, over its labels and pixels in order, as a text: other examples, or
+    /// another split of them, give another text.
+    pub fn checksum(&self) -> String {
+        let [train, validation, test] =
+            [&self.train, &self.validation, &self.test].map(Examples::checksum);
+        format!("CRC-32 of training {train:08x}, validation {validation:08x}, test {test:08x}")
+    }
+}
+
 impl Dataset {
     /// How many training examples are held out to decide by, if nobody says: a fifth, at most
     /// 5,000; none if the data set came with a validation part.

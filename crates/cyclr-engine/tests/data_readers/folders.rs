@@ -271,3 +271,138 @@ fn all_damaged_images_are_listed() {
         DataError::Images { found: 25, listed } if listed.len() == 21 && listed[20] == "and 5 more"
     );
 }
+
+/// What people have instead of a data set, and the way out that is said.
+#[test]
+fn what_is_not_read_has_a_way_out() {
+    let idx = || idx_images(3, 1);
+    let cases: Vec<(Vec<(&str, Vec<u8>)>, &str)> = vec![
+        (
+            vec![("a.tar.gz", b"x".into())],
+            "a.tar.gz is an archive; unpack it",
+        ),
+        (
+            vec![("IMAGES.ZIP", b"x".into())],
+            "IMAGES.ZIP is an archive; unpack it",
+        ),
+        (
+            vec![("mnist.npz", b"x".into())],
+            "mnist.npz is not read; write its images",
+        ),
+        (
+            vec![("train.parquet", b"x".into())],
+            "train.parquet is not read",
+        ),
+        (
+            vec![("train_images.gz", gzip(&idx()))],
+            "train_images.gz is an IDX file by its contents",
+        ),
+        (
+            vec![("TRAIN.BIN", idx())],
+            "TRAIN.BIN is an IDX file by its contents",
+        ),
+        (
+            vec![("MNIST/raw/train-images-idx3-ubyte", idx())],
+            "MNIST/raw; give that folder",
+        ),
+        (
+            vec![
+                ("train-images-idx3-ubyte/train-images-idx3-ubyte", idx()),
+                (
+                    "train-labels-idx1-ubyte/train-labels-idx1-ubyte",
+                    idx_labels(&[1, 2, 3]),
+                ),
+            ],
+            "give one folder that holds all files",
+        ),
+        (
+            vec![
+                ("cifar-10-batches-py/data_batch_1", b"x".into()),
+                ("a.tar.gz", b"x".into()),
+            ],
+            "cifar-10-batches-py look like CIFAR's Python files",
+        ),
+        (
+            vec![
+                ("meta", b"x".into()),
+                ("train", b"x".into()),
+                ("test", b"x".into()),
+            ],
+            "these look like CIFAR's Python files",
+        ),
+        (
+            vec![("cat/1.webp", b"x".into()), ("dog/2.webp", b"x".into())],
+            "convert the images",
+        ),
+        (
+            vec![("a/b/train/cat/1.png", png(4, 3, [1; 3]))],
+            "a/b; give that folder",
+        ),
+        (vec![("a/test/cat/1.png", png(4, 3, [1; 3]))], ""),
+    ];
+    for (files, words) in cases {
+        let hint = match refused(&files) {
+            DataError::NoData { hint, .. } => hint,
+            other => panic!("{other}"),
+        };
+        assert!(
+            hint.contains(words) && hint.is_empty() == words.is_empty(),
+            "{words}: {hint}"
+        );
+    }
+}
+
+#[test]
+fn images_that_are_left_out_are_said() {
+    let place = image_folder(&[("train/a", 5, 1), ("train/b", 5, 2), ("test/a", 3, 1)]);
+    let left_out = || -> Vec<String> {
+        let notes = notes(&place).into_iter();
+        notes.filter(|note| note.contains("left out")).collect()
+    };
+    for junk in [".DS_Store", "Thumbs.db", "desktop.ini", "._000.png"] {
+        fs::write(place.path().join("train/a").join(junk), "x").unwrap();
+    }
+    assert_eq!(left_out(), [""; 0]);
+    fs::write(place.path().join("train/b/1.WebP"), "x").unwrap();
+    fs::write(place.path().join("test/a/2.gif"), "x").unwrap();
+    #[cfg(not(unix))]
+    let found = 2;
+    #[cfg(unix)]
+    let found = {
+        std::os::unix::fs::symlink("nowhere.png", place.path().join("train/a/9.png")).unwrap();
+        std::os::unix::fs::symlink("/unmounted", place.path().join("train/c")).unwrap();
+        4
+    };
+    assert!(
+        matches!(&left_out()[..], [note] if note.starts_with(&format!("{found} files or links"))),
+        "{:?}",
+        left_out()
+    );
+}
+
+#[test]
+fn what_a_mac_puts_into_archives_is_no_class() {
+    let place = image_folder(&[("a", 5, 1), ("b", 5, 2)]);
+    fs::create_dir_all(place.path().join("__MACOSX/a")).unwrap();
+    fs::write(place.path().join("__MACOSX/a/._000.png"), "x").unwrap();
+    assert_eq!(open(&place).unwrap().classes(), ["a", "b"]);
+}
+
+/// The first bytes are those that each format prescribes.
+#[test]
+fn images_of_other_kinds_are_called_what_they_are() {
+    for (content, kind) in [
+        (&b"RIFF\x24\0\0\0WEBPVP8 "[..], "it is WebP,"),
+        (b"GIF89a\x10\0", "it is GIF,"),
+        (b"BM\x36\0\0\0", "it is BMP,"),
+        (b"II*\0\x08\0", "it is TIFF,"),
+        (b"\0\0\0\x1cftypavif", "it is AVIF or HEIC,"),
+        (b"<!DOCTYPE html>", "it is HTML or SVG,"),
+        (b"", "it is empty"),
+        (b"words", "it is neither"),
+    ] {
+        let place = image_folder(&[("a", 3, 1), ("b", 3, 2)]);
+        fs::write(place.path().join("b/x.jpg"), content).unwrap();
+        check_error!(open(&place).unwrap_err(), DataError::Image { reason, .. } if reason.starts_with(kind));
+    }
+}

@@ -113,6 +113,8 @@ pub fn work_begin(
         match read_plan(&folder.path)?.plan.bounds.range_test() {
             None => Ok(()),
             Some(test) => {
+                // Another machine may have measured the beginning.
+                begin.check_same(&factory.info()?, &folder.begin_file())?;
                 let objective = begin.info.objective.ok_or(Error::NoObjective)?;
                 let sweeps = folder.sweeps();
                 let find = || bounds::find(factory, &objective, &test, &sweeps, watch);

@@ -8,7 +8,7 @@ use cyclr::range::{Probe, ProbeResult};
 
 use super::{Curve, Swept};
 use crate::Error;
-use crate::store::{bad, read_regular_text, write_atomically};
+use crate::store::{bad, read_regular, write_atomically};
 
 const SWEEP: &str = ".sweep.csv";
 const PROBES: &str = ".probes.jsonl";
@@ -41,7 +41,13 @@ impl Kept {
     pub(super) fn sweep(&self) -> Result<Option<Swept>, Error> {
         let path = self.folder.as_ref().map(|folder| folder.join(SWEEP));
         let path = path.filter(|path| path.exists());
-        let read = |path: PathBuf| Swept::of(vec![Curve::read(&path)?]);
+        let read = |path: PathBuf| {
+            let curve = Curve::read(&path).map_err(|error| match error {
+                Error::BadCurve { error, .. } => bad(&path)(error),
+                other => other,
+            });
+            Swept::of(vec![curve?])
+        };
         path.map(read).transpose()
     }
 
@@ -104,7 +110,8 @@ fn read_probes(folder: &Path) -> Result<Vec<ProbeResult>, Error> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = read_regular_text(&path).map_err(Error::io("read", &path))?;
+    let bytes = read_regular(&path).map_err(Error::io("read", &path))?;
+    let text = String::from_utf8(bytes).map_err(bad(&path))?;
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(bad(&path))
 }

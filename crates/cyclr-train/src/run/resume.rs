@@ -120,28 +120,36 @@ fn of_checkpoint(error: TrainerError, folder: &Path, updates_done: u64) -> Train
     }
 }
 
-/// Refuses a trainer that is not what a record says of it.
+/// Refuses a trainer that is not what a record says of it, and other data.
 pub(crate) fn check_same(
     was: &TrainerInfo,
     info: &TrainerInfo,
     record: &Path,
 ) -> Result<(), Error> {
-    // A plan that averages is checked against what the trainer can do now.
-    let (averages, ensembles) = (info.averages, info.ensembles);
-    if *info
-        == (TrainerInfo {
-            averages,
-            ensembles,
-            ..was.clone()
-        })
-    {
-        return Ok(());
+    let path = record.to_owned();
+    let same = TrainerInfo {
+        // A plan that averages is checked against what the trainer can do now.
+        averages: info.averages,
+        ensembles: info.ensembles,
+        data_checksum: info.data_checksum.clone(),
+        ..was.clone()
+    };
+    if *info != same {
+        return Err(Error::OtherTrainer {
+            path,
+            was: described(was),
+            is: described(info),
+        });
     }
-    Err(Error::OtherTrainer {
-        path: record.to_owned(),
-        was: described(was),
-        is: described(info),
-    })
+    match (&was.data_checksum, &info.data_checksum) {
+        (Some(was), is) if is.as_ref() != Some(was) => Err(Error::OtherData {
+            path,
+            was: was.clone(),
+            is: is.clone().unwrap_or_else(|| String::from("no checksum")),
+        }),
+        // Records of earlier versions have no checksum.
+        _ => Ok(()),
+    }
 }
 
 /// Trainer info in a line, for a message.

@@ -1,6 +1,7 @@
 //! Tables in files that other tools wrote: CSV in its dialects, and JSON.
 
 mod json;
+mod long;
 mod parse;
 
 use std::io;

@@ -10,12 +10,12 @@ use super::json::Checked;
 pub(super) struct Table {
     pub(super) names: Vec<String>,
     pub(super) rows: Vec<Row>,
-    comma: Comma,
+    pub(super) comma: Comma,
 }
 
 /// What a comma in a number is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Comma {
+pub(super) enum Comma {
     /// No part of a number.
     None,
     /// The decimal point.
@@ -40,9 +40,7 @@ impl Table {
             return Err("it is UTF-16 text: save it as UTF-8".into());
         }
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|_| {
-            "it is not UTF-8 text: give a CSV or JSON file, and save spreadsheets as CSV".to_owned()
-        })?;
+        let text = std::str::from_utf8(bytes).map_err(|_| not_text(bytes))?;
         if text.trim_start().starts_with(['{', '[']) {
             from_json(text)
         } else {
@@ -70,10 +68,13 @@ impl Table {
         }
         let point = text.replacen(',', ".", usize::from(self.comma == Comma::Decimal));
         let number: f64 = point.parse().map_err(|_| {
-            format!(
-                "`{}` should be a number, nan or inf",
-                shown().escape_debug()
-            )
+            let shown = shown();
+            let what = if has_other_separators(text) {
+                "a number with a decimal point, and without other separators"
+            } else {
+                "a number, nan or inf"
+            };
+            format!("`{}` should be {what}", shown.escape_debug())
         })?;
         if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
             return Err(format!(
@@ -85,10 +86,31 @@ impl Table {
     }
 }
 
+/// What is wrong with a file that is not UTF-8.
+fn not_text(bytes: &[u8]) -> String {
+    let what = if bytes.contains(&0) {
+        "it is no text: give a CSV or JSON file. Unpack archives, and export spreadsheets, arrays and TensorBoard's event \
+         files as CSV"
+    } else {
+        "it is text in another encoding than UTF-8: save it as UTF-8"
+    };
+    what.into()
+}
+
+/// Whether a text is digits with commas, points, spaces or apostrophes between them.
+fn has_other_separators(text: &str) -> bool {
+    let separators = [',', '.', ' ', '\'', '\u{a0}', '\u{202f}'];
+    let number = text.trim_start_matches(['-', '+']);
+    let digit = |c: char| c.is_ascii_digit();
+    number.starts_with(digit)
+        && number.contains(separators)
+        && number.replace(separators, "").chars().all(digit)
+}
+
 // ---- CSV
 
 fn from_csv(text: &str) -> Result<Table, String> {
-    let start = text.len() - text.trim_start_matches(['\n', '\r']).len();
+    let start = header_start(text);
     let text_from_header = &text[start..];
     let (header, _) = text_from_header
         .split_once('\n')
@@ -106,8 +128,10 @@ fn from_csv(text: &str) -> Result<Table, String> {
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         let line = blank_lines + record.position().map_or(0, csv::Position::line);
-        let cells: Vec<String> = record.iter().map(str::to_owned).collect();
-        let hash = cells[0].strip_prefix('#');
+        // Columns that stand below each other have several spaces between them.
+        let is_cell = |cell: &&str| delimiter != b' ' || !cell.is_empty();
+        let cells: Vec<String> = record.iter().filter(is_cell).map(str::to_owned).collect();
+        let hash = cells.first().and_then(|first| first.strip_prefix('#'));
         let comment = hash.is_some() || cells.iter().all(String::is_empty);
         match &names {
             None => names = Some(cells),
@@ -146,6 +170,16 @@ fn from_csv(text: &str) -> Result<Table, String> {
         comma(&rows)
     };
     Ok(Table { names, rows, comma })
+}
+
+/// Behind blank lines, and the line `sep=;` that is there for Excel.
+fn header_start(text: &str) -> usize {
+    let after_blank = text.trim_start_matches(['\n', '\r']);
+    let after_separator = match after_blank.split_once('\n') {
+        Some((first, rest)) if first.starts_with("sep=") && first.trim_end().len() == 5 => rest,
+        _ => after_blank,
+    };
+    text.len() - after_separator.len()
 }
 
 /// Whether what stands behind a # may be the rest of a name, as in `#1`.
@@ -238,7 +272,9 @@ fn from_json(text: &str) -> Result<Table, String> {
 fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
     check_keys(columns)?;
     let list = |value: &Value| match value {
-        Value::Array(values) => Some(values.iter().map(text_of).collect()),
+        Value::Array(values) if !values.iter().any(Value::is_object) => {
+            Some(values.iter().map(text_of).collect())
+        }
         Value::Object(values) => Some(
             numbered(values)?
                 .into_iter()
@@ -251,6 +287,9 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
         .iter()
         .filter_map(|(name, value)| Some((name, list(value)?)))
         .collect();
+    if lists.is_empty() {
+        return Err(no_lists(columns));
+    }
     let names: Vec<String> = lists.iter().map(|(name, _)| (*name).clone()).collect();
     let longest = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
     if let Some((name, list)) = lists.iter().find(|(_, list)| list.len() != longest) {
@@ -268,6 +307,21 @@ fn from_lists(columns: &Map<String, Value>) -> Result<Table, String> {
         rows: (0..longest).map(row).collect(),
         comma: Comma::None,
     })
+}
+
+/// What is wrong with an object that has no lists of its own.
+fn no_lists(columns: &Map<String, Value>) -> String {
+    let holds_table = |value: &Value| match value {
+        Value::Array(rows) => rows.iter().all(Value::is_object),
+        Value::Object(columns) => columns.values().any(Value::is_array),
+        _ => false,
+    };
+    match columns.iter().find(|(_, value)| holds_table(value)) {
+        Some((name, _)) => {
+            format!("its table is within `{name}`: write what that holds into a file of its own")
+        }
+        None => "it has no lists: write them as {\"lr\": […], \"loss\": […]}".into(),
+    }
 }
 
 /// Refuses columns of `{"0": …, "1": …}` that have other keys than each other: what stands in a row

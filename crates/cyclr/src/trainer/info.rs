@@ -1,4 +1,4 @@
-use alloc::{borrow::Cow, format};
+use alloc::{borrow::Cow, format, string::String};
 
 use super::{Direction, Metric, Metrics, TrainerError};
 
@@ -56,6 +56,13 @@ pub struct TrainerInfo {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub whole_runs: Option<WholeRuns>,
+    /// Checksums of the examples of each split, as a text. A run or comparison continues only if it
+    /// is the same text. `None` if the trainer does not say.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub data_checksum: Option<String>,
 }
 
 /// What a trainer that makes whole runs only can do.
@@ -94,6 +101,7 @@ impl TrainerInfo {
             ensembles: false,
             objective: None,
             whole_runs: None,
+            data_checksum: None,
         }
     }
 

@@ -111,7 +111,7 @@ struct Source {
 
 impl Source {
     fn read(path: &Path) -> Result<Self, TableError> {
-        let file = TableFile::read(path)?;
+        let file = TableFile::read(path)?.unfolded()?;
         let columns = Columns::of(file.names()).map_err(|reason| file.refuse(reason))?;
         Ok(Self { file, columns })
     }
