@@ -183,7 +183,10 @@ impl Progress {
                 end,
                 updates_per_epoch,
                 ..
-            } => self.whole.started(*updates_done, *end, *updates_per_epoch),
+            } => {
+                self.whole.started(*updates_done, *end, *updates_per_epoch);
+                self.last = Instant::now();
+            }
             Event::Damaged { file, reason } => self.say(&format!(
                 "{} is damaged ({reason}): the one before it is used",
                 file.display()
@@ -265,6 +268,7 @@ impl Progress {
     pub(crate) fn begin(&mut self, updates: u64) {
         self.whole.bar.reset();
         self.whole.started(0, updates, 1);
+        self.last = Instant::now();
     }
 
     /// Shows what one of several runs does, and counts it.

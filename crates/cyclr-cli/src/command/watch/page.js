@@ -23,8 +23,11 @@ function draw(id, runs, points) {
   const line = (run, n) => ({ label: run.name, stroke: COLOURS[n % COLOURS.length], width: 1.5, spanGaps: true, points: { show: id === "figure" } });
   const soft = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
   const axis = { stroke: soft, grid: { stroke: "#8884", width: 1 } };
+  // Those of a logarithmic scale that are not labelled are null.
+  const written = value => (value === null ? "" : String(Number(value.toPrecision(6))));
+  const values = (_, places) => places.map(written);
   const plot = new uPlot({
-    width: place.clientWidth, height: 280, scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } }, axes: [{ ...axis, label: "Updates" }, axis],
+    width: place.clientWidth, height: 280, scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } }, axes: [{ ...axis, label: "Updates" }, { ...axis, values }],
     series: [{ label: "Updates" }, ...shown.map(line)], legend: { show: shown.length <= 8 },
   }, joined, place);
   charts[id] = { kind, plot };
