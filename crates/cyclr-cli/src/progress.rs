@@ -58,6 +58,17 @@ pub(crate) fn words(seconds: f64) -> String {
     }
 }
 
+/// A time that is guessed, in words: `12 s`, `3 min` or `2.5 h`.
+pub(crate) fn roughly(seconds: f64) -> String {
+    if seconds < 100.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 6000.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
+}
+
 /// The progress of a piece of work that counts updates: a bar for the whole, and below it one for
 /// each run of several.
 pub(crate) struct Progress {
@@ -74,8 +85,8 @@ pub(crate) struct Progress {
 struct Pace {
     bar: ProgressBar,
     began: Instant,
-    /// Updates that were made before.
-    start: u64,
+    /// Updates that count, and were not made since.
+    skipped: u64,
     updates_per_epoch: u64,
 }
 
@@ -87,21 +98,41 @@ impl Pace {
         Self {
             bar: bars.add(bar),
             began: Instant::now(),
-            start: 0,
+            skipped: 0,
             updates_per_epoch: 1,
         }
     }
 
     fn started(&mut self, updates_done: u64, end: u64, updates_per_epoch: u64) {
-        (self.start, self.updates_per_epoch) = (updates_done, updates_per_epoch);
+        (self.skipped, self.updates_per_epoch) = (updates_done, updates_per_epoch);
         self.began = Instant::now();
         self.bar.set_length(end);
         self.bar.set_position(updates_done);
     }
 
+    /// Counts updates that are not made now.
+    fn skip(&mut self, updates: u64) {
+        self.bar.inc(updates);
+        self.skipped += updates;
+    }
+
+    /// Counts the updates up to here, and gives how many of them had not been counted.
+    fn reach(&mut self, updates_done: u64) -> u64 {
+        let more = updates_done.saturating_sub(self.bar.position());
+        self.bar.inc(more);
+        more
+    }
+
     fn speed(&self) -> f64 {
-        let updates_done = self.bar.position().saturating_sub(self.start);
-        updates_done as f64 / self.began.elapsed().as_secs_f64()
+        let made = self.bar.position().saturating_sub(self.skipped);
+        made as f64 / self.began.elapsed().as_secs_f64()
+    }
+
+    /// Seconds until the end at this speed; `None` if it is not known.
+    fn seconds_left(&self) -> Option<f64> {
+        let left = self.bar.length()?.saturating_sub(self.bar.position());
+        let seconds = left as f64 / self.speed();
+        seconds.is_finite().then_some(seconds)
     }
 
     /// `epoch 3.2, rate 0.01, loss 0.413, accuracy 0.872, 340/s`
@@ -119,7 +150,7 @@ impl Pace {
 impl Progress {
     pub(crate) fn new(updates: u64) -> Self {
         let bars = MultiProgress::new();
-        let template = "{wide_bar} {pos}/{len} updates  {msg}  ETA {eta}";
+        let template = "{wide_bar} {pos}/{len} updates  {msg}";
         Self {
             whole: Pace::new(&bars, updates, template),
             // Where bars cannot be drawn: no terminal, or one that cannot move its cursor.
@@ -152,7 +183,10 @@ impl Progress {
                 end,
                 updates_per_epoch,
                 ..
-            } => self.whole.started(*updates_done, *end, *updates_per_epoch),
+            } => {
+                self.whole.started(*updates_done, *end, *updates_per_epoch);
+                self.last = Instant::now();
+            }
             Event::Damaged { file, reason } => self.say(&format!(
                 "{} is damaged ({reason}): the one before it is used",
                 file.display()
@@ -234,6 +268,7 @@ impl Progress {
     pub(crate) fn begin(&mut self, updates: u64) {
         self.whole.bar.reset();
         self.whole.started(0, updates, 1);
+        self.last = Instant::now();
     }
 
     /// Shows what one of several runs does, and counts it.
@@ -245,8 +280,7 @@ impl Progress {
                 updates_per_epoch,
                 ..
             } => {
-                self.whole.bar.inc(*updates_done);
-                self.whole.start += *updates_done;
+                self.whole.skip(*updates_done);
                 let template = "  {bar:20} {pos}/{len} {prefix}  {msg}";
                 let mut pace = Pace::new(&self.bars, *end, template);
                 pace.bar.set_prefix(run.to_owned());
@@ -259,11 +293,10 @@ impl Progress {
                 metrics,
                 ..
             } => {
-                if let Some(pace) = self.runs.get(run) {
-                    // Of a run that another machine makes, not every update is seen.
-                    let shown = pace.bar.position();
-                    self.whole.bar.inc((update + 1).saturating_sub(shown));
-                    pace.bar.set_position(update + 1);
+                if let Some(pace) = self.runs.get_mut(run) {
+                    // Of a run that another machine makes, not every update is seen, and some are
+                    // seen again.
+                    self.whole.bar.inc(pace.reach(update + 1));
                 }
                 if self.is_time() {
                     if let Some(pace) = self.runs.get(run) {
@@ -276,11 +309,14 @@ impl Progress {
         }
     }
 
-    /// Takes away the bar of a run that is over.
-    pub(crate) fn over(&mut self, run: &str) {
-        if let Some(pace) = self.runs.remove(run) {
+    /// Takes away the bar of a run that is over. What is left of the updates that were planned was
+    /// made before, or never will be.
+    pub(crate) fn over(&mut self, run: &str, planned: u64) {
+        let counted = self.runs.remove(run).map_or(0, |pace| {
             self.bars.remove(&pace.bar);
-        }
+            pace.bar.position()
+        });
+        self.whole.skip(planned.saturating_sub(counted));
     }
 
     /// A line that stays.
@@ -311,7 +347,10 @@ impl Progress {
         due
     }
 
-    fn show(&self, message: String) {
+    fn show(&self, mut message: String) {
+        if let Some(seconds) = self.whole.seconds_left() {
+            message += &format!(", ETA {}", roughly(seconds));
+        }
         if self.plain {
             let bar = &self.whole.bar;
             let (updates_done, all) = (bar.position(), bar.length().unwrap_or(0));
@@ -329,4 +368,59 @@ pub(crate) fn figures(metrics: &Metrics) -> String {
         .map(|metric| format!("{} {}", metric.name, readable(metric.value, 4)))
         .collect();
     figures.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(updates_done: u64) -> Event {
+        Event::Started {
+            updates_done,
+            end: 100,
+            updates_per_epoch: 1,
+            resumable: true,
+        }
+    }
+
+    fn updated(update: u64) -> Event {
+        Event::Updated {
+            update,
+            hyper: Hyper::lr(0.1),
+            metrics: Metrics::new([]),
+            seconds: 0.1,
+        }
+    }
+
+    /// Of three runs one was made before, one was begun, and one ends early.
+    #[test]
+    fn what_was_made_before_counts_and_is_no_pace() {
+        let mut progress = Progress::new(0);
+        progress.begin(300);
+        let so_far = |progress: &Progress| {
+            let done = progress.whole.bar.position();
+            (done, done - progress.whole.skipped)
+        };
+        progress.over("read", 100);
+        assert_eq!(so_far(&progress), (100, 0));
+        progress.event_of("begun", &started(40));
+        assert_eq!(so_far(&progress), (140, 0));
+        // As another machine has made them, which goes on from a checkpoint.
+        for update in [59, 49, 99] {
+            progress.event_of("begun", &updated(update));
+        }
+        assert_eq!(so_far(&progress), (200, 60));
+        progress.over("begun", 100);
+        progress.event_of("diverges", &started(0));
+        progress.event_of("diverges", &updated(9));
+        progress.over("diverges", 100);
+        assert_eq!(so_far(&progress), (300, 70));
+    }
+
+    #[test]
+    fn a_guessed_time_has_two_digits() {
+        assert_eq!(roughly(12.3), "12 s");
+        assert_eq!(roughly(170.0), "3 min");
+        assert_eq!(roughly(9000.0), "2.5 h");
+    }
 }

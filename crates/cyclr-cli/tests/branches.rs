@@ -104,15 +104,7 @@ fn a_child_gives_the_same_values_from_branches() {
 }
 
 #[test]
-fn branches_need_shorter_budgets_and_one_process() {
-    for (more, said) in [
-        (&["--branches"][..], "--budgets"),
-        (
-            &["--branches", "--budgets", "1/2,1", "--on", "launcher.sh"],
-            "--on",
-        ),
-    ] {
-        let (code, _, err) = cyclr(&[&["compare"][..], more].concat());
-        assert!(code == 2 && err.contains(said), "{err}");
-    }
+fn branches_need_shorter_budgets() {
+    let (code, _, err) = cyclr(&["compare", "--branches"]);
+    assert!(code == 2 && err.contains("--budgets"), "{err}");
 }

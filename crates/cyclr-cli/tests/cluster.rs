@@ -172,6 +172,52 @@ fn a_race_is_launched_look_by_look() {
     assert_eq!(place.rounds(), 1 + seeds / 2);
 }
 
+/// What runs share is made by the unit of the whole run, which is stopped on the way and launched
+/// again, and their branches follow in a stage of their own.
+#[test]
+fn branches_are_launched_when_the_runs_are_done_that_they_branch_off() {
+    let place = Place::new();
+    let text = fs::read_to_string(place.path("child.toml")).unwrap();
+    let branched = text.replace(
+        "updates = 20",
+        "updates = 20\nbudgets = [0.5, 1]\nbranches = true",
+    );
+    let branched = branched.replace("seeds = [1, 2]", "seeds = [1]");
+    fs::write(place.path("child.toml"), branched).unwrap();
+    place.launcher(
+        r#"if [ "$1" = begin ] || [ -e struck ]; then
+               for unit; do cyclr work "$dir" "$unit"; done; exit
+           fi
+           touch struck; whole="$dir/final/1/1-a-seed1"
+           cyclr work "$dir" final/1/1-a-seed1 & work=$!
+           until [ -s "$whole/events.jsonl" ]; do sleep 0.02; done
+           kill -TERM $work; wait $work; echo $? > code"#,
+    );
+    let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
+    let compare = |out: &str| {
+        let mut command = place.command(&format!("compare --study child.toml {out} --"));
+        command.arg("python3").arg(&child).args(["--slow", "0.02"]);
+        let Output { status, stderr, .. } = command.output().unwrap();
+        let err = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{err}");
+    };
+    compare("--out here --jobs 4");
+    compare("--out there --on launcher.sh");
+    let record = place.result("here");
+    assert_eq!(record, place.result("there"));
+    let shared = |arm: usize| &record["arms"][arm]["budgets"][0]["runs"][0]["updates_shared"];
+    assert_eq!(
+        (shared(0).as_u64(), shared(1).as_u64()),
+        (Some(10), Some(1))
+    );
+    let code = fs::read_to_string(place.path("code")).unwrap();
+    assert_eq!(code.trim(), "130");
+    let rounds = fs::read_to_string(place.path("rounds")).unwrap();
+    let units = rounds.lines().map(|line| line.split(' ').count() - 1);
+    // What is measured first; whole runs, twice; branches.
+    assert_eq!(units.collect::<Vec<_>>(), [1, 2, 2, 2], "{rounds}");
+}
+
 /// The page of a comparison that is over is its report, and its figures are those of its runs.
 fn check_page(place: &Place) {
     let mut command = place.command("watch there --serve");

@@ -51,7 +51,7 @@ pub use machine::Machine;
 pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{
-    Average, Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint, resume,
-    train, train_in,
+    Average, Branch, Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint,
+    resume, train, train_in,
 };
 pub use table::TableError;

@@ -294,18 +294,4 @@ fn branches_are_refused_where_there_can_be_none() {
     unsaved.snapshots = false;
     let refused = plan.check(&unsaved).unwrap_err().to_string();
     assert!(refused.contains("leave out --branches"), "{refused}");
-
-    let settings = Settings {
-        on: Some("launcher.sh".into()),
-        ..Settings::default()
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let watch = Watch {
-        observer: &mut |_| {},
-        interrupt: &Interrupt::new(),
-    };
-    let net = NoisyQuadratic::default();
-    let refused = compare(&net, &plan, &folder.path().join("x"), &settings, watch);
-    let refused = refused.unwrap_err().to_string();
-    assert!(refused.contains("leave out --on"), "{refused}");
 }

@@ -48,7 +48,7 @@ pub(crate) struct CompareArgs {
     #[arg(
         long,
         requires = "budgets",
-        conflicts_with_all = ["study", "on"],
+        conflicts_with = "study",
         help_heading = "The comparison"
     )]
     pub(crate) branches: bool,

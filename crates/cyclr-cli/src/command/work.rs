@@ -69,6 +69,7 @@ fn unit(args: &WorkArgs) -> anyhow::Result<PathBuf> {
 
 fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyhow::Result<()> {
     set_environment(&work.environment)?;
+    note!("{} on {}", unit.display(), Machine::here().host);
     let record = args.folder.join("work.json");
     let trainer = TrainerArgs::recorded(work.trainer, &record)?;
     check_same(

@@ -97,9 +97,11 @@ pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'
 fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize, bool)) -> String {
     let conclusion = &record.conclusion;
     let heading = if alone { "h1" } else { "h2" };
-    let (updates, up_to) = match record.plan.longest() {
-        (updates, false) => (updates, ""),
-        (updates, true) => (updates, "up to "),
+    let updates = record.plan.longest();
+    let up_to = if record.plan.has_shorter_arms() {
+        "up to "
+    } else {
+        ""
     };
     let mut html = format!(
         "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {up_to}{} updates a run \

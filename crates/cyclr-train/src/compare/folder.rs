@@ -163,12 +163,12 @@ pub(super) struct Folder {
 
 impl Folder {
     const PLAN: &str = "comparison.json";
-    const BEGIN: &str = "begin.json";
-    const RANGE: &str = "range.json";
+    pub(super) const BEGIN: &str = "begin.json";
+    pub(super) const RANGE: &str = "range.json";
     const RESULT: &str = "result.json";
     const WINNER: &str = "winner.toml";
     const VERDICT: &str = "verdict.txt";
-    const WORK: &str = "work.json";
+    pub(super) const WORK: &str = "work.json";
     const SWEEPS: &str = "sweeps";
 
     /// Takes the folder of a comparison whose plan may not be known yet.

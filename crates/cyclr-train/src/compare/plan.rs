@@ -202,11 +202,16 @@ impl Plan {
         ((whole as f64 * fraction).round() as u64).max(1)
     }
 
-    /// The updates of a run of the whole budget: the most of them, and whether some arm has fewer.
-    pub fn longest(&self) -> (u64, bool) {
-        let updates = || self.arms.iter().map(|arm| self.updates_of(arm, 1.0));
-        let most = updates().max().unwrap_or(self.updates);
-        (most, updates().any(|updates| updates < most))
+    /// The updates of the longest run.
+    pub fn longest(&self) -> u64 {
+        let updates = self.arms.iter().map(|arm| self.updates_of(arm, 1.0));
+        updates.max().unwrap_or(self.updates)
+    }
+
+    /// Whether some arm's runs of the whole budget are shorter than another's.
+    pub fn has_shorter_arms(&self) -> bool {
+        let mut arms = self.arms.iter();
+        arms.any(|arm| self.updates_of(arm, 1.0) < self.longest())
     }
 
     /// The place of the arm of that label.

@@ -191,9 +191,7 @@ impl Written {
             train: over(train, self.train),
         })
     }
-}
 
-impl Written {
     /// A key that says how arms are tuned, if there is one.
     fn key_of_tuning(&self) -> Option<&'static str> {
         [

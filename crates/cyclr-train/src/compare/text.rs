@@ -289,10 +289,12 @@ impl Text<'_> {
                 ));
             }
         }
-        let (updates, up_to) = match plan.longest() {
-            (updates, false) => (updates, ""),
-            (updates, true) => (updates, "up to "),
+        let up_to = if plan.has_shorter_arms() {
+            "up to "
+        } else {
+            ""
         };
+        let updates = plan.longest();
         limits.push(format!(
             "It is one net, one data set and {up_to}{updates} updates. Elsewhere the order may differ."
         ));

@@ -1,55 +1,48 @@
 //! Runs that have the rates of a longer one up to some update. One trainer makes them all so far;
 //! then each goes on by itself from its checkpoint.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, Trainer, TrainerInfo};
+use serde::{Deserialize, Serialize};
 
 use super::recorder::Recorder;
-use super::{Budget, Plan, Progress, StopReason, Task};
+use super::{Plan, Progress, StopReason};
 use crate::store::{RunFolder, Stage, stage};
 use crate::{Error, Event};
 
 /// A run that branches off another one.
-#[derive(Clone, Debug)]
-pub(crate) struct Branch {
-    pub(crate) folder: PathBuf,
-    pub(crate) task: Task,
-    /// The updates that both have alike.
-    pub(crate) shared: u64,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// Its folder, relative to the other run's.
+    pub folder: String,
+    /// The first updates, which both have alike.
+    pub shared: u64,
 }
 
 impl Branch {
-    /// Opens the branch where the other run has done so many updates; `None` if the branch is
+    /// Opens the branch where the run in `folder` has done so many updates; `None` if the branch is
     /// elsewhere, and so is made by itself.
     fn open(
         &self,
+        folder: &Path,
         updates_done: u64,
         info: &TrainerInfo,
-        trainer: &serde_json::Value,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<Option<OpenBranch>, Error> {
-        let Budget::Updates(updates) = self.task.budget else {
+        let folder = folder.join(&self.folder);
+        if stage(&folder)? != Stage::Unfinished {
             return Ok(None);
+        }
+        let (mut folder, record) = match RunFolder::open(&folder) {
+            Err(Error::Locked { .. }) => return Ok(None),
+            opened => opened?,
         };
-        let plan = Plan::of_updates(&self.task, info, updates)?;
-        let (folder, progress) = match stage(&self.folder)? {
-            Stage::Finished => return Ok(None),
-            Stage::Absent if updates_done > 0 => return Ok(None),
-            Stage::Absent => {
-                let folder = RunFolder::create(&self.folder, &plan, trainer.clone())?;
-                (folder, Progress::default())
-            }
-            Stage::Unfinished => {
-                let (mut folder, record) = RunFolder::open(&self.folder)?;
-                let (progress, _) = folder.last_checkpoint(observer)?;
-                if record.plan != plan.planned {
-                    return Ok(None);
-                }
-                (folder, progress)
-            }
-        };
+        let plan = Plan::recorded(&record.plan, info)?;
+        let (progress, _) = folder.last_checkpoint(observer)?;
         let is_here = progress.updates_done == updates_done
             && progress.updates_shared == updates_done
             && progress.stop_reason.is_none()
@@ -83,14 +76,14 @@ impl Branches {
     /// Those that are where the other run is.
     pub(super) fn open(
         branches: &[Branch],
+        folder: &Path,
         updates_done: u64,
         info: &TrainerInfo,
-        trainer: &serde_json::Value,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<Self, Error> {
         let mut open = Vec::new();
         for branch in branches {
-            open.extend(branch.open(updates_done, info, trainer, observer)?);
+            open.extend(branch.open(folder, updates_done, info, observer)?);
         }
         Ok(Self(open))
     }

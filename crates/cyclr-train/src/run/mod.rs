@@ -22,7 +22,7 @@ mod resume;
 use branch::Branches;
 use recorder::Recorder;
 
-pub(crate) use branch::Branch;
+pub use branch::Branch;
 pub use cyclr::trainer::Average;
 pub(crate) use outcome::is_zero;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
@@ -30,8 +30,8 @@ pub(crate) use plan::troughs_of;
 pub use plan::{Budget, Plan, Planned, Task};
 pub(crate) use progress::Progress;
 pub(crate) use refuse::{check_average, check_obeyed, refuse_for_whole_runs};
+pub(crate) use resume::check_same;
 pub use resume::{Change, resume};
-pub(crate) use resume::{check_same, go_on_with};
 
 /// Trains, and keeps nothing but the outcome.
 ///
@@ -57,21 +57,9 @@ pub fn train_in(
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    train_with(folder, factory, trainer_record, task, &[], watch)
-}
-
-/// As [`train_in`], together with runs that branch off.
-pub(crate) fn train_with(
-    folder: &Path,
-    factory: &dyn TrainerFactory,
-    trainer_record: serde_json::Value,
-    task: &Task,
-    branches: &[Branch],
-    watch: Watch,
-) -> Result<Outcome, Error> {
     RunFolder::check_absent(folder)?;
     let interrupt = watch.interrupt;
-    let done = begin_in(folder, factory, trainer_record, task, branches, watch);
+    let done = begin_in(folder, factory, trainer_record, task, watch);
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
@@ -80,7 +68,6 @@ fn begin_in(
     factory: &dyn TrainerFactory,
     trainer_record: serde_json::Value,
     task: &Task,
-    branches: &[Branch],
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let updates = match task.budget {
@@ -89,12 +76,8 @@ fn begin_in(
     };
     let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
-    let of_branches = trainer_record.clone();
     let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
-    let branches = Branches::open(branches, 0, plan.info(), &of_branches, watch.observer)?;
-    let mut run = Run::new(&plan, net, Some(&mut folder), watch);
-    run.branches = branches;
-    run.go()
+    Run::new(&plan, net, Some(&mut folder), watch).go()
 }
 
 /// Starts a run of a folder, which it is told.

@@ -4,7 +4,7 @@ use cyclr::trainer::{TrainerError, TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::run::branch::Branches;
-use crate::run::{Branch, Budget, Outcome, Plan, Run, StopReason, Task, start_in};
+use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
 use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
 use crate::{Error, Event, Watch};
 
@@ -40,23 +40,12 @@ pub fn resume(
     change: Option<Change>,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    go_on_with(folder, factory, change, &[], watch)
-}
-
-/// As [`resume`], together with runs that branch off, as far as they are where this one is.
-pub(crate) fn go_on_with(
-    folder: &Path,
-    factory: &dyn TrainerFactory,
-    change: Option<Change>,
-    branches: &[Branch],
-    watch: Watch,
-) -> Result<Outcome, Error> {
     read_run(folder)?;
     if let (None, Some(outcome)) = (change, read_outcome(folder)?) {
         return Ok(outcome);
     }
     let interrupt = watch.interrupt;
-    let done = go_on(folder, factory, change, branches, watch);
+    let done = go_on(folder, factory, change, watch);
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
@@ -64,7 +53,6 @@ fn go_on(
     folder: &Path,
     factory: &dyn TrainerFactory,
     change: Option<Change>,
-    branches: &[Branch],
     watch: Watch,
 ) -> Result<Outcome, Error> {
     let (mut files, mut record) = RunFolder::open(folder)?;
@@ -90,8 +78,8 @@ fn go_on(
         record.change(change, progress.updates_done, &plan);
         files.replace(&record)?;
     }
-    let (done, trainer) = (progress.updates_done, &record.trainer);
-    let branches = Branches::open(branches, done, plan.info(), trainer, watch.observer)?;
+    let (done, branches) = (progress.updates_done, &record.branches);
+    let branches = Branches::open(branches, folder, done, plan.info(), watch.observer)?;
     let mut run = Run::new(&plan, net, Some(&mut files), watch);
     run.branches = branches;
     run.before = progress.wall_seconds;

@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::files::write_atomically;
+use super::lock::patiently;
 use super::regular::{check_place, open_regular, read_regular_text};
 use crate::{Error, Machine};
 
@@ -39,9 +40,8 @@ impl Beacon {
             .truncate(false)
             .open(&path);
         let file = open.map_err(Error::io("write", &path))?;
-        match file.try_lock() {
-            // A unit may look at this moment. Then the next one sees that the lock is free, and
-            // waits for a beat.
+        // A unit may look at this moment.
+        match patiently(|| file.try_lock()) {
             Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }

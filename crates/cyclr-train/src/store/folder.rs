@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::run::{Models, Progress};
+use crate::run::{Branch, Models, Progress};
 use crate::store::checkpoint::{self, Offsets};
 use crate::store::failed::Failure;
 use crate::store::files::{Log, bad, write_atomically, write_record};
@@ -148,10 +148,15 @@ impl RunFolder {
     pub(crate) fn declare(
         path: &Path,
         plan: &Plan,
+        branches: Vec<Branch>,
         trainer: serde_json::Value,
     ) -> Result<(), Error> {
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
-        write_record(&path.join(RunRecord::FILE), &RunRecord::new(plan, trainer))
+        let record = RunRecord {
+            branches,
+            ..RunRecord::new(plan, trainer)
+        };
+        write_record(&path.join(RunRecord::FILE), &record)
     }
 
     /// Opens the folder of a run that was begun.

@@ -19,7 +19,9 @@ pub struct Lock {
 
 /// Tries again for a moment: a process that is just being started holds what its parent held,
 /// until it becomes another program.
-fn patiently(try_lock: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+pub(super) fn patiently(
+    try_lock: impl Fn() -> Result<(), TryLockError>,
+) -> Result<(), TryLockError> {
     for _ in 0..20 {
         match try_lock() {
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(20)),

@@ -3,7 +3,7 @@ use std::path::Path;
 use cyclr::units::MAX_UPDATES;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Budget, Change, Outcome, Plan, Planned};
+use crate::run::{Branch, Budget, Change, Outcome, Plan, Planned};
 use crate::store::files::{bad, read_record, write_record};
 use crate::{Error, Event};
 
@@ -18,6 +18,9 @@ pub struct RunRecord {
     pub plan: Planned,
     /// The changes of the horizon that were asked for on the way.
     pub changes: Vec<ChangeRecord>,
+    /// The runs that branch off this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<Branch>,
     /// What the caller needs to make the trainer factory again.
     pub trainer: serde_json::Value,
 }
@@ -86,6 +89,7 @@ impl RunRecord {
             cyclr: env!("CARGO_PKG_VERSION").into(),
             plan: plan.planned.clone(),
             changes: Vec::new(),
+            branches: Vec::new(),
             trainer,
         }
     }

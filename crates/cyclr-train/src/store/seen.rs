@@ -117,18 +117,27 @@ impl Seen {
     }
 }
 
+impl State {
+    /// What happens in the folder of something that is not done.
+    pub(crate) fn of_unfinished(folder: &Path) -> Result<Self, Error> {
+        if Lock::is_held(folder)? {
+            Ok(Self::AtWork(Some(Lock::holder(folder)?.1)))
+        } else if let Some(failure) = Failure::read(folder)? {
+            Ok(Self::Failed(failure.reason))
+        } else {
+            Ok(Self::Waiting)
+        }
+    }
+}
+
 fn state(folder: &Path, fresh: bool) -> Result<State, Error> {
     if let Some(outcome) = read_outcome(folder)? {
-        Ok(State::Done(Box::new(outcome)))
-    } else if Lock::is_held(folder)? {
-        Ok(State::AtWork(Some(Lock::holder(folder)?.1)))
-    } else if let Some(failure) = Failure::read(folder)? {
-        Ok(State::Failed(failure.reason))
-    } else if fresh && !was_here(folder)? {
+        return Ok(State::Done(Box::new(outcome)));
+    }
+    match State::of_unfinished(folder)? {
         // Where locks do not reach this machine, only this shows it.
-        Ok(State::AtWork(None))
-    } else {
-        Ok(State::Waiting)
+        State::Waiting if fresh && !was_here(folder)? => Ok(State::AtWork(None)),
+        state => Ok(state),
     }
 }
 

@@ -291,7 +291,7 @@ fn announce(
 /// What an interruption may cost where a trainer takes no snapshots.
 fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
     let what = "this trainer cannot be saved: a run that is stopped starts over, and loses up to";
-    let (updates, _) = plan.longest();
+    let updates = plan.longest();
     if begin.info.whole_runs.is_some() {
         return format!("{what} {updates} updates");
     }

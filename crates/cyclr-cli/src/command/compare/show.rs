@@ -14,7 +14,7 @@ use crate::say::{columns, note, out};
 /// What was declared.
 pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
-    let (longest, _) = plan.longest();
+    let longest = plan.longest();
     let epochs = longest as f64 / info.updates_per_epoch() as f64;
     note!(
         "{}: {}; the reference is {}",
@@ -82,13 +82,13 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
         }
         CompareEvent::Run { name, event } => progress.event_of(&describe_run(plan, name), event),
         CompareEvent::Failed { name, reason } => {
-            progress.over(&describe_run(plan, name));
+            progress.over(&describe_run(plan, name), name.updates);
             progress.say(&format!("{} failed: {reason}", describe_run(plan, name)));
         }
         CompareEvent::Open { seeds } => {
             progress.say(&format!("a verdict is open after {seeds} seeds"));
         }
-        CompareEvent::Over { name, .. } => progress.over(&describe_run(plan, name)),
+        CompareEvent::Over { name, .. } => progress.over(&describe_run(plan, name), name.updates),
         CompareEvent::Chosen { arm, spec } => {
             let spec = spec.as_ref().map(ToString::to_string);
             let spec = spec.unwrap_or_else(|| "no peak rate, every trial diverged".into());

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use cyclr_train::Error;
-use cyclr_train::compare::{is_comparison, read_comparison, read_plan, read_work};
+use cyclr_train::compare::{Begin, is_comparison, read_comparison, read_plan, read_work};
 use cyclr_train::store::{RunRecord, Seen, State, read_run};
 
 use crate::args::WatchArgs;
@@ -31,13 +31,16 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
         Overview::of(&args.folder)?;
         return serve::serve(args.folder.clone(), port);
     }
-    let lives = io::stdout().is_terminal() && !args.once;
+    let is_terminal = io::stdout().is_terminal();
+    let lives = is_terminal && !args.once;
     let mut drawn = 0;
     loop {
         let overview = Overview::of(&args.folder)?;
         let size = terminal_size::terminal_size();
         let rows = size.filter(|_| lives).map(|(_, rows)| usize::from(rows.0));
-        let lines = terminal::lines(&overview, columns(), rows);
+        // Nothing breaks the lines of a file or a pipe.
+        let width = if is_terminal { columns() } else { usize::MAX };
+        let lines = terminal::lines(&overview, width, rows);
         // Up to where the last picture began, and clear from there.
         let back = if drawn > 0 {
             format!("\x1b[{drawn}A\x1b[J")
@@ -63,6 +66,8 @@ struct Overview {
     title: String,
     /// The runs of the plan, those not counted that an edge or a race may add; `None` if there is no plan.
     planned: Option<u64>,
+    /// What happens to the unit that a comparison begins with, until it is done.
+    begin: Option<State>,
     runs: Vec<Row>,
     /// Links that lead out of the folder, which are not followed.
     outside: usize,
@@ -87,6 +92,7 @@ impl Overview {
             return Ok(Self {
                 planned: Some(plan.runs()),
                 title: plan.title,
+                begin: Begin::seen(folder)?,
                 runs,
                 outside,
                 is_over: read_comparison(folder)?.is_some(),
@@ -95,8 +101,9 @@ impl Overview {
         }
         if !folder.join(RunRecord::FILE).exists() && read_work(folder).is_ok() {
             return Ok(Self {
-                title: String::from("a comparison whose facts are being measured"),
+                title: String::from("a comparison that has no plan yet"),
                 planned: None,
+                begin: Begin::seen(folder)?,
                 runs: Vec::new(),
                 outside: 0,
                 is_over: false,
@@ -113,10 +120,16 @@ impl Overview {
             title: spec.to_string(),
             planned: None,
             is_over: matches!(row.seen.state, State::Done(_)),
+            begin: None,
             runs: vec![row],
             outside: 0,
             folder: folder.to_owned(),
         })
+    }
+
+    /// Whether it is no single run.
+    fn is_comparison(&self) -> bool {
+        self.planned.is_some() || self.runs.is_empty()
     }
 
     fn count(&self, is: impl Fn(&State) -> bool) -> u64 {

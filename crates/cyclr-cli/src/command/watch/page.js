@@ -6,27 +6,31 @@ const element = id => document.getElementById(id);
 const charts = {};
 window.cyclr = charts;
 
-// One line for each run; a chart is made anew when the runs are others.
+// One line for each run; a chart is made anew when the runs or its scale are others.
 function draw(id, runs, points) {
   const shown = runs.filter(run => run.curve && points(run.curve).length > 0);
   if (shown.length === 0) return;
-  const names = shown.map(run => run.name).join("\n");
   const tables = shown.map(run => {
     const rows = points(run.curve);
     return [rows.map(row => row[0]), rows.map(row => row[1])];
   });
   const joined = uPlot.join(tables);
   const place = element(id);
-  if (charts[id] && charts[id].names === names) return charts[id].plot.setData(joined);
+  const isLog = id === "loss" && tables.every(([, values]) => values.every(value => value === null || value > 0));
+  const kind = [isLog, ...shown.map(run => run.name)].join("\n");
+  if (charts[id] && charts[id].kind === kind) return charts[id].plot.setData(joined);
   if (charts[id]) charts[id].plot.destroy();
   const line = (run, n) => ({ label: run.name, stroke: COLOURS[n % COLOURS.length], width: 1.5, spanGaps: true, points: { show: id === "figure" } });
   const soft = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
   const axis = { stroke: soft, grid: { stroke: "#8884", width: 1 } };
+  // Those of a logarithmic scale that are not labelled are null.
+  const written = value => (value === null ? "" : String(Number(value.toPrecision(6))));
+  const values = (_, places) => places.map(written);
   const plot = new uPlot({
-    width: place.clientWidth, height: 280, scales: { x: { time: false } }, axes: [{ ...axis, label: "Updates" }, axis],
+    width: place.clientWidth, height: 280, scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } }, axes: [{ ...axis, label: "Updates" }, { ...axis, values }],
     series: [{ label: "Updates" }, ...shown.map(line)], legend: { show: shown.length <= 8 },
   }, joined, place);
-  charts[id] = { names, plot };
+  charts[id] = { kind, plot };
 }
 
 function cell(row, text, kind) {
@@ -44,7 +48,9 @@ function withAverage(run) {
 function show(figures) {
   element("title").textContent = figures.title;
   element("counts").textContent = figures.counts;
+  element("verdict").hidden = !figures.comparison;
   draw("loss", figures.runs, curve => curve.updates);
+  draw("rate", figures.runs, curve => curve.updates.map(([done, , rate]) => [done, rate]));
   draw("figure", figures.runs.flatMap(withAverage), curve => curve.figures);
   const rows = element("runs");
   rows.replaceChildren();

@@ -153,7 +153,7 @@ impl Site {
         }
         let figures = json!({
             "title": overview.title, "counts": terminal::counts(&overview), "over": overview.is_over,
-            "report": report(&self.folder).is_some(), "runs": runs,
+            "comparison": overview.is_comparison(), "report": report(&self.folder).is_some(), "runs": runs,
         });
         Ok(("200 OK", "application/json", serde_json::to_vec(&figures)?))
     }

@@ -1,13 +1,13 @@
 //! The picture in the terminal.
 
-use std::time::Duration;
-
 use cyclr::readable;
 use cyclr::trainer::Metric;
+use cyclr_train::compare::Begin;
 use cyclr_train::store::{Seen, State};
 
 use super::{Overview, Row};
 use crate::chart::rate;
+use crate::progress::roughly;
 use crate::say::printable;
 
 /// The characters of a bar.
@@ -53,7 +53,7 @@ fn order(state: &State) -> u8 {
     }
 }
 
-/// `3 done, 2 at work, 7 waiting, 0 failed`
+/// `3 done, 2 at work, 7 waiting, 0 failed`, and what is to be known beside that.
 pub(super) fn counts(overview: &Overview) -> String {
     let counts = [
         (overview.done(), "done"),
@@ -65,14 +65,17 @@ pub(super) fn counts(overview: &Overview) -> String {
         .iter()
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
-    let counts = counts.join(", ");
-    match overview.outside {
-        0 => counts,
-        links => format!("{counts}; not followed: {links} links to other places"),
+    let mut counts = counts.join(", ");
+    if let Some(begin) = &overview.begin {
+        counts += &format!("; {}: {}", Begin::UNIT, stands(begin));
     }
+    if overview.outside > 0 {
+        counts += &format!("; not followed: {} links to other places", overview.outside);
+    }
+    counts
 }
 
-/// `████████░░░░░░░░   480/960    final/…: at work on n2, rate 0.01, loss 0.413, accuracy 0.872, 12 s left`
+/// `████████░░░░░░░░   480/960    final/…: at work on n2, 12 s left, validation accuracy 0.872, loss 0.413, rate 0.01`
 fn line(row: &Row) -> String {
     let Seen {
         updates_done, end, ..
@@ -94,41 +97,45 @@ fn bar(done: u64, all: u64) -> String {
 pub(super) fn said(seen: &Seen) -> Vec<String> {
     let value = |figure: &Metric| readable(figure.value, 4);
     let figure = seen.figure.iter();
-    let figure = figure.map(|figure| format!("{} {}", figure.name, value(figure)));
+    let figure = figure.map(|figure| format!("validation {} {}", figure.name, value(figure)));
     let average = seen.average.iter();
     let figure = figure.chain(average.map(|figure| format!("averaged {}", value(figure))));
-    let mut said = match &seen.state {
-        State::Done(outcome) if outcome.diverged() => return vec![String::from("diverged")],
-        State::Done(_) => return [String::from("done")].into_iter().chain(figure).collect(),
-        State::Failed(reason) => {
-            let first = reason
-                .lines()
-                .next()
-                .unwrap_or("for no reason that was written");
-            return vec![format!("failed ({first})")];
+    let mut said = vec![stands(&seen.state)];
+    match &seen.state {
+        State::Failed(_) => return said,
+        State::Done(outcome) if outcome.diverged() => return said,
+        State::Done(_) => {
+            said.extend(figure);
+            return said;
         }
-        State::Waiting => vec![String::from("waiting")],
-        State::AtWork(Some(host)) => vec![format!("at work on {host}")],
-        State::AtWork(None) => vec![String::from("at work")],
-    };
-    if let Some((hyper, metrics)) = &seen.last {
-        said.push(format!("rate {}", rate(hyper.lr)));
-        let loss = metrics.loss();
-        said.extend(loss.map(|loss| format!("loss {}", readable(loss.value, 4))));
+        State::AtWork(_) => {
+            let left = seen.seconds_left();
+            said.extend(left.map(|seconds| format!("{} left", roughly(seconds))));
+        }
+        State::Waiting => {}
     }
     said.extend(figure);
-    if let (State::AtWork(_), Some(seconds)) = (&seen.state, seen.seconds_left()) {
-        said.push(format!("{} left", time(seconds)));
+    if let Some((hyper, metrics)) = &seen.last {
+        let loss = metrics.loss();
+        said.extend(loss.map(|loss| format!("loss {}", readable(loss.value, 4))));
+        said.push(format!("rate {}", rate(hyper.lr)));
     }
     said
 }
 
-/// `12 s`, `3 min` or `2.5 h`
-fn time(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if time < Duration::from_secs(100) => format!("{seconds:.0} s"),
-        Ok(time) if time < Duration::from_secs(6000) => format!("{:.0} min", seconds / 60.0),
-        _ => format!("{:.1} h", seconds / 3600.0),
+/// `at work on n2`
+fn stands(state: &State) -> String {
+    match state {
+        State::Done(outcome) if outcome.diverged() => String::from("diverged"),
+        State::Done(_) => String::from("done"),
+        State::Failed(reason) => {
+            let first = reason.lines().next();
+            let first = first.unwrap_or("for no reason that was written");
+            format!("failed ({first})")
+        }
+        State::Waiting => String::from("waiting"),
+        State::AtWork(Some(host)) => format!("at work on {host}"),
+        State::AtWork(None) => String::from("at work"),
     }
 }
 
@@ -168,6 +175,7 @@ mod tests {
         Overview {
             title: "a title".into(),
             planned: Some(6),
+            begin: None,
             runs: vec![
                 row("a", seen(State::Waiting, 0)),
                 row(
@@ -197,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_before_the_runs_is_shown_until_it_is_done() {
+        let overview = Overview {
+            begin: Some(State::AtWork(Some("n1".into()))),
+            ..overview()
+        };
+        assert_eq!(
+            counts(&overview),
+            "0 done, 1 at work, 4 waiting, 1 failed; begin: at work on n1"
+        );
+    }
+
+    #[test]
     fn an_averaged_model_stands_beside_the_trained_one() {
         let metric = |correct| Some(Metric::accuracy(correct, 1000));
         let seen = Seen {
@@ -206,7 +226,7 @@ mod tests {
         };
         assert_eq!(
             said(&seen).join(", "),
-            "at work, accuracy 0.872, averaged 0.881, 75 s left"
+            "at work, 75 s left, validation accuracy 0.872, averaged 0.881"
         );
     }
 

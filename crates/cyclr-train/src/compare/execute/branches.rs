@@ -13,9 +13,11 @@ impl Comparing<'_> {
         mut jobs: Vec<Job>,
         observer: Observer,
     ) -> Result<(Vec<Job>, Vec<Outcome>), Error> {
-        self.tell_of_branches(&mut jobs);
+        tell_of_branches(&mut jobs);
         let planned = jobs.into_iter().enumerate();
         let (branches, others): (Vec<_>, Vec<_>) = planned.partition(|(_, job)| job.shared > 0);
+        // Whoever makes the whole run finds them declared.
+        branches.iter().try_for_each(|(_, job)| self.declare(job))?;
         let mut made = Vec::new();
         for part in [others, branches] {
             if part.is_empty() {
@@ -28,27 +30,22 @@ impl Comparing<'_> {
         made.sort_by_key(|&(place, _)| place);
         Ok(made.into_iter().map(|(_, made)| made).unzip())
     }
+}
 
-    /// Tells the runs of the whole budget, which are the last of their arm and seed, what branches
-    /// off them.
-    fn tell_of_branches(&self, jobs: &mut [Job]) {
-        for n in 0..jobs.len() {
-            let job = &jobs[n];
-            if job.shared == 0 {
-                continue;
-            }
-            let of = |job: &Job| (job.name.arm, job.name.seed);
-            let (arm_and_seed, branch) = (
-                of(job),
-                Branch {
-                    folder: self.folder.path().join(&job.name.folder),
-                    task: job.task.clone(),
-                    shared: job.shared,
-                },
-            );
-            let whole = jobs.iter_mut().rfind(|job| of(job) == arm_and_seed);
-            let whole = whole.expect("a branch is among the jobs itself");
-            whole.branches.push(branch);
+/// Tells the runs of the whole budget, which are the last of their arm and seed, what branches off
+/// them.
+fn tell_of_branches(jobs: &mut [Job]) {
+    for n in 0..jobs.len() {
+        let job = &jobs[n];
+        if job.shared == 0 {
+            continue;
         }
+        let of = |job: &Job| (job.name.arm, job.name.seed);
+        let (arm_and_seed, folder, shared) = (of(job), job.name.folder.clone(), job.shared);
+        let whole = jobs.iter_mut().rfind(|job| of(job) == arm_and_seed);
+        let whole = whole.expect("a branch is among the jobs itself");
+        let up = "../".repeat(whole.name.folder.split('/').count());
+        let folder = up + &folder;
+        whole.branches.push(Branch { folder, shared });
     }
 }

@@ -14,7 +14,6 @@ use super::runs::Job;
 use super::{CompareEvent, Comparing, Observer};
 use crate::compare::folder::Folder;
 use crate::compare::{Begin, Work};
-use crate::run::Plan;
 use crate::store::{Beacon, Failure, Lock, RunFolder, Seen, Stage, State, stage};
 use crate::{Error, Event, Interrupt};
 
@@ -220,16 +219,16 @@ impl Comparing<'_> {
     ) -> Result<(), Error> {
         let place = self.folder.path();
         let mut followed = vec![Followed::default(); jobs.len()];
-        let mut look = || {
-            let runs = followed.iter_mut().zip(jobs);
-            runs.into_iter()
-                .try_for_each(|(followed, job)| self.follow(followed, job, observer))
+        let mut look = |made_before| {
+            let mut runs = followed.iter_mut().zip(jobs);
+            runs.try_for_each(|(followed, job)| self.follow(followed, job, made_before, observer))
         };
+        look(true)?;
         let done = Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
             names: jobs.iter().map(|job| job.name.folder.clone()).collect(),
             declare: &|| jobs.iter().try_for_each(|job| self.declare(job)),
             reached: &|name| reached(&place.join(name)),
-            look: &mut look,
+            look: &mut || look(false),
         });
         let Err(Error::Interrupted { .. }) = done else {
             return done;
@@ -241,18 +240,15 @@ impl Comparing<'_> {
         Err(Error::Interrupted { updates_done })
     }
 
-    /// Writes down what a run is to be, if nobody has.
-    fn declare(&self, job: &Job) -> Result<(), Error> {
-        let folder = self.folder.path().join(&job.name.folder);
-        if stage(&folder)? != Stage::Absent {
-            return Ok(());
-        }
-        let plan = Plan::of_updates(&job.task, &self.own_info, job.name.updates)?;
-        RunFolder::declare(&folder, &plan, self.trainer.clone())
-    }
-
-    /// Shows the last update of a run, if its log has grown.
-    fn follow(&self, followed: &mut Followed, job: &Job, observer: Observer) -> Result<(), Error> {
+    /// Shows the last update of a run, if its log has grown. The updates before it were made before
+    /// this process began, or since.
+    fn follow(
+        &self,
+        followed: &mut Followed,
+        job: &Job,
+        made_before: bool,
+        observer: Observer,
+    ) -> Result<(), Error> {
         let folder = self.folder.path().join(&job.name.folder);
         // A run without a log has not begun.
         let length = fs::metadata(folder.join(Event::FILE)).map_or(0, |log| log.len());
@@ -269,7 +265,7 @@ impl Comparing<'_> {
         if !followed.begun {
             followed.begun = true;
             emit(Event::Started {
-                updates_done: 0,
+                updates_done: if made_before { seen.updates_done } else { 0 },
                 end: seen.end,
                 updates_per_epoch: self.info.updates_per_epoch(),
                 resumable: self.info.snapshots,

@@ -155,10 +155,6 @@ pub fn compare(
         (info.clone(), info)
     };
     plan.check(&info)?;
-    if plan.branches && settings.on.is_some() {
-        let reason = "runs that branch off another one are made together with it by one process: leave out --on or --branches".into();
-        return Err(Error::BadPlan { reason });
-    }
     let manifest = Manifest {
         plan: plan.clone(),
         trainer: settings.trainer.clone(),

@@ -12,9 +12,9 @@ use super::{CompareEvent, Comparing, Observer, RunName, check_alike};
 use crate::compare::analyse;
 use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
-use crate::run::{Branch, go_on_with, train_with};
-use crate::store::{Stage, bad, read_events, read_run, stage};
-use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, side_by_side};
+use crate::run::{Branch, Plan};
+use crate::store::{RunFolder, Stage, bad, read_events, read_run, stage};
+use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, resume, side_by_side};
 
 /// A run to make.
 pub(super) struct Job {
@@ -227,6 +227,17 @@ impl Comparing<'_> {
         Ok(())
     }
 
+    /// Writes down what a run is to be, if nobody has.
+    pub(super) fn declare(&self, job: &Job) -> Result<(), Error> {
+        let folder = self.folder.path().join(&job.name.folder);
+        if stage(&folder)? != Stage::Absent {
+            return Ok(());
+        }
+        let plan = Plan::of_updates(&job.task, &self.own_info, job.name.updates)?;
+        let branches = job.branches.clone();
+        RunFolder::declare(&folder, &plan, branches, self.trainer.clone())
+    }
+
     /// Makes a run, continues with it, or reads it, as far as its folder has it.
     fn run_one(&self, job: &Job, emit: &mut dyn FnMut(CompareEvent)) -> Result<Outcome, Error> {
         let folder = self.folder.path().join(&job.name.folder);
@@ -240,20 +251,9 @@ impl Comparing<'_> {
             observer: &mut observer,
             interrupt: self.interrupt,
         };
-        match stage(&folder)? {
-            Stage::Absent => train_with(
-                &folder,
-                self.factory,
-                self.trainer.clone(),
-                &job.task,
-                &job.branches,
-                watch,
-            ),
-            Stage::Unfinished | Stage::Finished => {
-                check_task(&folder, &job.task)?;
-                go_on_with(&folder, self.factory, None, &job.branches, watch)
-            }
-        }
+        self.declare(job)?;
+        check_task(&folder, &job.task)?;
+        resume(&folder, self.factory, None, watch)
     }
 
     /// The outcomes of final runs, as the record has them. A run that did not diverge has a finite
