@@ -206,7 +206,8 @@ fn tabr_is_better_where_its_means_are_larger() {
         let arms = ["MLP-PLR", "TabR-S", "TabR"].map(|arm| (arm, "better"));
         assert_eq!(verdicts(&found, task), arms);
     }
-    assert!(found.not_better("TabR").unwrap().is_empty());
+    let tabr = found.arm("TabR").unwrap();
+    assert_eq!(found.not_better(tabr).count(), 0);
     let found = public("tabr.csv", &question("MLP-PLR"));
     let of = |task| -> Vec<&str> { verdicts(&found, task).iter().map(|v| v.1).collect() };
     // churn: 6.5e-5, equivalent by 6.9e-5, 0.014.
@@ -339,6 +340,91 @@ fn a_difference_without_spread_is_said_to_have_none() {
     assert!(said.contains(note), "{said}");
 }
 
+/// One value at all seeds, or one difference, would have an interval of width 0: it would claim that
+/// the true value is known.
+#[test]
+fn without_spread_no_interval_is_printed() {
+    let text = "arm,seed,score\na,1,2\na,2,2\nb,1,2\nb,2,2\nc,1,3\nc,2,3\n";
+    same(
+        &said(&judged(text, &asked("a")).unwrap()),
+        "
+no winner: c is not shown to differ from a, +1 in score (n = 2)
+
+arm  score ± 95 %  difference, 95 %  verdict
+a    2             –                 reference
+b    2             +0                undecided
+c    3             +1                undecided
+
+note: At every seed the value of b is that of a. The difference of c from a does not vary over
+      seeds, so that nothing can be tested.
+",
+    );
+}
+
+/// scipy's ttest_rel has p = 0.03348 for b and 0.1560 for c.
+#[test]
+fn an_interval_without_0_of_an_undecided_arm_is_explained() {
+    let text = "seed,a,b,c\n1,90,91,80\n2,91,91.9,85\n";
+    let question = Question {
+        figure: Figure {
+            fraction: Some(false),
+            ..Figure::default()
+        },
+        ..asked("a")
+    };
+    let found = judged(text, &question).unwrap();
+    let note = "b: the interval leaves out 0, but verdicts are adjusted for 2 arms (p = 0.067).";
+    let notes = &found.tasks[0].conclusion.notes;
+    assert!(notes.iter().any(|said| said == note), "{notes:#?}");
+    let alone = judged("seed,a,b\n1,90,91\n2,91,91.9\n", &question).unwrap();
+    assert!(!said(&alone).contains("leaves out 0"));
+    // Of an error rate less is better, and nothing is \"over\" another.
+    let error = "seed,a,b\n1,9,8\n2,10,8.9\n3,11,10\n";
+    let question = Question {
+        figure: Figure {
+            fraction: Some(false),
+            direction: Some(Direction::Lower),
+            ..Figure::default()
+        },
+        ..asked("a")
+    };
+    let said = said(&judged(error, &question).unwrap());
+    assert!(
+        said.starts_with("b wins: -1.03 points against a ("),
+        "{said}"
+    );
+}
+
+#[test]
+fn fractions_beside_per_cent_are_asked_about() {
+    let question = Question {
+        figure: Figure {
+            fraction: Some(false),
+            ..Figure::default()
+        },
+        ..asked("a")
+    };
+    let text = "seed,a,b,c\n1,90,0.91,50\n2,91,0.93,0.9\n";
+    let found = judged(text, &question).unwrap();
+    let note = "Below 1 %, or written as a fraction beside values in per cent? b.";
+    assert_eq!(found.tasks[0].conclusion.notes[0], note);
+}
+
+#[test]
+fn of_many_arms_the_first_are_named() {
+    let mut text = String::from("arm,seed,value\n");
+    for arm in 0..30 {
+        for seed in 1..4 {
+            writeln!(text, "v{arm},{seed},{}", (arm * 7 + seed * seed * 5) % 11).unwrap();
+        }
+    }
+    let found = judged(&text, &asked("v0")).unwrap();
+    let said = said(&found);
+    let (_, notes) = said.split_once("note: Seeds in all").unwrap();
+    assert!(notes.contains(" more."), "{notes}");
+    assert!(!notes.contains("v20"), "{notes}");
+}
+
 #[test]
 fn a_task_without_the_reference_has_no_verdict() {
     let text = "task,arm,seed,value\nx,a,1,1\nx,a,2,2\nx,b,1,2\nx,b,2,2.5\ny,b,1,3\ny,b,2,4\n";
@@ -391,11 +477,14 @@ fn runs_without_seeds_are_judged_unpaired_if_that_is_said() {
 fn the_arm_that_is_required_must_be_better_at_every_task() {
     let text = "dataset,arm,seed,value\nx,a,1,1\nx,a,2,2\nx,b,1,5.1\nx,b,2,6\ny,a,1,1\ny,a,2,2\ny,b,1,1\ny,b,2,3\n";
     let found = judged(text, &asked("a")).unwrap();
-    let failed = found.not_better("b").unwrap();
-    assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0].task.as_deref(), Some("y"));
-    assert_eq!(found.not_better("a").unwrap().len(), 2);
-    assert!(found.not_better("c").is_none());
+    let not_better = |label| {
+        let arm = found.arm(label).unwrap();
+        let tasks = found.not_better(arm).map(|judged| judged.task.as_deref());
+        tasks.collect::<Vec<_>>()
+    };
+    assert_eq!(not_better("b"), [Some("y")]);
+    assert_eq!(not_better("a"), [Some("x"), Some("y")]);
+    assert!(found.arm("c").is_none());
 }
 
 #[test]
@@ -434,7 +523,136 @@ fn figures_say_their_direction_or_are_asked() {
     );
 }
 
+/// As the trackers write them: MLflow's `search_runs().to_csv()` of version 3.18 and the table that
+/// its page offers, the runs table of W&B, and its runs as `json_normalize` spreads them.
+#[test]
+fn exports_of_trackers_are_read() {
+    let of = |name: &str| Question {
+        figure: Figure {
+            name: Some(name.into()),
+            fraction: Some(true),
+            ..Figure::default()
+        },
+        ..Question::default()
+    };
+    let by = |column: &str| Question {
+        arm_column: Some(column.into()),
+        ..of("accuracy")
+    };
+    let mlflow = "run_id,experiment_id,status,artifact_uri,start_time,metrics.accuracy,metrics.loss,params.seed,params.lr,\
+        params.optimizer,tags.mlflow.runName,tags.mlflow.user\n\
+        b0eb,2246,FINISHED,file:///b0eb,2026-11-26 18:18:05.636+00:00,0.95,0.19,2,0.1,adamw,adamw-2,root\n\
+        50b6,2246,FINISHED,file:///50b6,2026-11-26 18:18:05.579+00:00,0.94,0.18,1,0.1,adamw,adamw-1,root\n\
+        1b00,2246,FINISHED,file:///1b00,2026-11-26 18:18:05.524+00:00,0.92,0.19,2,0.1,sgd,sgd-2,root\n\
+        46e9,2246,FINISHED,file:///46e9,2026-11-26 18:18:05.465+00:00,0.91,0.21,1,0.1,sgd,sgd-1,root\n";
+    let mlflow_page = "Start Time,Duration,Run ID,Name,Source Type,Source Name,User,Status,model,optimizer,seed,accuracy,loss\n\
+        2026-11-26 18:18:05,1.2min,b0eb,a,LOCAL,t.py,me,FINISHED,mlp,adamw,2,0.95,0.1\n\
+        2026-11-26 18:18:05,1.2min,50b6,b,LOCAL,t.py,me,FINISHED,mlp,adamw,1,0.94,0.1\n\
+        2026-11-26 18:18:05,1.2min,1b00,c,LOCAL,t.py,me,FINISHED,mlp,sgd,2,0.92,0.1\n\
+        2026-11-26 18:18:05,1.2min,46e9,d,LOCAL,t.py,me,FINISHED,mlp,sgd,1,0.91,0.1\n";
+    let wandb = "\"Name\",\"State\",\"Notes\",\"User\",\"Tags\",\"Created\",\"Runtime\",\"Sweep\",\"batch_size\",\"optimizer\",\
+        \"seed\",\"epoch\",\"test/accuracy\",\"test/loss\"\n\
+        \"haze-3\",\"finished\",\"-\",\"me\",\"\",\"2026-01-01T00:00:00.000Z\",\"120\",\"\",\"128\",\"adamw\",\"2\",\"10\",\"0.95\",\"0.1\"\n\
+        \"haze-2\",\"finished\",\"-\",\"me\",\"\",\"2026-01-01T00:00:00.000Z\",\"120\",\"\",\"128\",\"adamw\",\"1\",\"10\",\"0.94\",\"0.1\"\n\
+        \"haze-1\",\"finished\",\"-\",\"me\",\"\",\"2026-01-01T00:00:00.000Z\",\"120\",\"\",\"128\",\"sgd\",\"2\",\"10\",\"0.92\",\"0.1\"\n\
+        \"haze-0\",\"finished\",\"-\",\"me\",\"\",\"2026-01-01T00:00:00.000Z\",\"120\",\"\",\"128\",\"sgd\",\"1\",\"10\",\"0.91\",\"0.1\"\n";
+    let spread = ",name,config.sched,config.rng,config.lr,summary.accuracy,summary._step\n\
+        0,haze-3,adamw,2,0.1,0.95,10\n1,haze-2,adamw,1,0.1,0.94,10\n2,haze-1,sgd,2,0.1,0.92,10\n3,haze-0,sgd,1,0.1,0.91,10\n";
+    let seed_too = Question {
+        seed_column: Some("config.rng".into()),
+        ..by("config.sched")
+    };
+    for (text, question) in [
+        (mlflow, of("accuracy")),
+        (mlflow, of("metrics.accuracy")),
+        (mlflow, by("params.optimizer")),
+        (mlflow_page, by("optimizer")),
+        (wandb, of("test/accuracy")),
+        (spread, seed_too),
+    ] {
+        let question = Question {
+            reference: "sgd".into(),
+            ..question
+        };
+        let found = judged(text, &question).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        let values = found.tasks[0].arms.iter().map(|arm| {
+            let values = arm.values.iter();
+            let values = values.map(|run| (run.seed.as_deref().unwrap(), run.value.unwrap()));
+            (&*arm.label, values.collect::<Vec<_>>())
+        });
+        let values: Vec<_> = values.collect();
+        assert_eq!(
+            values[0],
+            ("adamw", vec![("2", 95.0), ("1", 94.0)]),
+            "{text}"
+        );
+        assert_eq!(values[1], ("sgd", vec![("2", 92.0), ("1", 91.0)]), "{text}");
+    }
+}
+
+#[test]
+fn what_an_export_lacks_is_said_with_how_to_say_it() {
+    let own = Question {
+        arm_column: Some("optimizer".into()),
+        ..asked("a")
+    };
+    let seed = Question {
+        seed_column: Some("n".into()),
+        ..asked("a")
+    };
+    let named = asked("a");
+    for (text, question, expected) in [
+        (
+            "seed,tag,accuracy\n1,x,0.9\n2,y,0.8\n",
+            &named,
+            "none is the arm; name it `arm`, or say which is with --arm-column (`tag` has no numbers",
+        ),
+        (
+            "Wall time,Step,Value\n1.0,1,0.5\n2.0,2,0.6\n",
+            &named,
+            "none is the seed; name it `seed`, or say which is with --seed-column, or --unpaired if the runs have none; \
+             it seems to be a log: give one final value of each run, with its arm and seed",
+        ),
+        (
+            "Step,a-1 - loss,a-1 - loss__MIN,a-1 - loss__MAX\n1,0.5,0.5,0.5\n",
+            &named,
+            "it seems to be a log",
+        ),
+        (
+            "model,optimizer,seed,value\nm,a,1,1\n",
+            &named,
+            "could both be the arm; say which with --arm-column",
+        ),
+        (
+            "arm,seed,value\na,1,1\n",
+            &own,
+            "none is `optimizer`, which should be the arm",
+        ),
+        (
+            "arm,seed,value\na,1,1\n",
+            &seed,
+            "none is `n`, which should be the seed",
+        ),
+        (
+            ",summary,config,group\n0,{'accuracy': 0.9},{'seed': 1},a\n1,{'accuracy': 0.8},{'seed': 1},b\n",
+            &named,
+            "`summary` has objects in its cells, which pandas.json_normalize spreads into columns",
+        ),
+        (
+            "optimizer,State,seed,value\na,finished,1,1\na,crashed,2,2\n",
+            &own,
+            "line 3, column `State`: a run that is `crashed` has no final value",
+        ),
+    ] {
+        refused(text, question, expected);
+    }
+    let diverged = "arm,status,seed,value\na,FINISHED,1,1\na,FAILED,2,nan\nb,FINISHED,1,2\n";
+    let found = judged(diverged, &asked("a")).unwrap();
+    assert_eq!(found.tasks[0].arms[0].diverged(), 1);
+}
+
 /// The error names the file, and where there is one, the line and the column.
+#[track_caller]
 fn refused(text: &str, question: &Question, expected: &str) {
     let error = judged(text, question).unwrap_err();
     let said = error.to_string();

@@ -242,6 +242,10 @@ fn what_cannot_be_tested_is_undecided() {
     let (arm, reference) = ([71.3, 72.3, 0.3], [71.2, 72.2, 0.2]);
     assert_ne!(arm[0] - reference[0], arm[2] - reference[2]);
     assert_eq!(found(&arm, &reference), undecided(Obstacle::NoSpread));
+    // An interval of width 0 would claim that the true difference is known.
+    let rules = Rules::new(0.5, Direction::Higher);
+    let found = compare(&reference, &[&arm], rules).unwrap()[0];
+    assert_eq!(found.difference.interval, None);
 }
 
 #[test]
@@ -308,6 +312,27 @@ fn the_seeds_that_decide() {
     // A margin far below the spread: more than the cap.
     let range = seeds_to_decide(&equal, 0.01, 1).unwrap();
     assert_eq!((range.low, range.high), (1000, 1000));
+}
+
+/// At half of the error one arm needs as many seeds as two arms do.
+#[test]
+fn a_stricter_level_needs_more_seeds() {
+    let (reference, arm) = ([71.0, 72.0, 73.0, 70.0], [71.8, 71.9, 74.1, 70.2]);
+    let found = |level| {
+        let rules = Rules {
+            level,
+            ..Rules::new(0.5, Direction::Higher)
+        };
+        compare(&reference, &[&arm], rules).unwrap()[0].verdict
+    };
+    let pair = Paired::new(&arm, &reference).unwrap();
+    let seeds = |arms| seeds_to_decide(pair.differences(), 0.5, arms).unwrap();
+    let open = |seeds| Verdict::Undecided(Obstacle::TooFewSeeds(seeds));
+    assert_eq!(
+        (found(0.05), found(0.025)),
+        (open(seeds(1)), open(seeds(2)))
+    );
+    assert!(seeds(2).high > seeds(1).high);
 }
 
 #[test]

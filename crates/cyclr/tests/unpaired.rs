@@ -237,6 +237,7 @@ fn what_cannot_be_tested_is_undecided() {
     // 0.1 three times has a mean that is off in the last bit.
     let found = verdict(&[0.1; 3], &[0.3; 6]);
     assert_eq!(found.verdict, Verdict::Undecided(Obstacle::NoSpread));
+    assert_eq!(found.difference.interval, None);
     // One side that varies is enough.
     let found = verdict(&[0.1; 3], &values);
     assert_eq!(found.verdict, Verdict::Worse);

@@ -31,6 +31,12 @@ pub(crate) struct JudgeArgs {
     /// Test examples behind each value, to say how much of the spread they explain
     #[arg(long, value_name = "N", requires = "unit", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub(crate) examples: Option<u64>,
+    /// The column that says which arm a row is of [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) arm_column: Option<String>,
+    /// The column with the seeds [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) seed_column: Option<String>,
     /// The runs have no seeds, or equal seeds of two arms have nothing in common
     #[arg(long)]
     pub(crate) unpaired: bool,
@@ -71,6 +77,8 @@ impl JudgeArgs {
             margin: self.margin,
             examples: self.examples,
             unpaired: self.unpaired,
+            arm_column: self.arm_column.clone(),
+            seed_column: self.seed_column.clone(),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn run(args: &JudgeArgs) -> anyhow::Result<()> {
     })?;
     let required = args.require.as_deref();
     let failed = required.map(|arm| failed(&judgement, arm)).transpose()?;
+    let failed = failed.flatten();
     // What is kept, and the exit code, do not depend on whether anybody reads what is printed.
     let kept = match &args.out {
         Some(folder) => {
@@ -36,45 +37,40 @@ pub(super) fn run(args: &JudgeArgs) -> anyhow::Result<()> {
     })?;
     kept?;
     match failed {
-        Some(reason) if !reason.is_empty() => Err(NotBetter(reason).into()),
+        Some(reason) => Err(NotBetter(reason).into()),
         _ if !judgement.has_verdict() => Err(anyhow!(NoReliableAnswer)),
         _ => Ok(()),
     }
 }
 
-/// Why an arm is not better than the reference; empty if it is.
-fn failed(judgement: &Judgement, arm: &str) -> anyhow::Result<String> {
-    let arms = judgement.tasks.iter().flat_map(|task| &task.arms);
-    let reference = arms.map(|arm| &arm.label).nth(judgement.reference);
-    if reference.is_some_and(|reference| reference == arm) {
-        return Err(Usage::error(format!(
-            "--require {arm}: it is the reference itself"
-        )));
-    }
-    let failed = judgement.not_better(arm).ok_or_else(|| {
+/// Why the arm with this label is not better than the reference; `None` if it is.
+fn failed(judgement: &Judgement, label: &str) -> anyhow::Result<Option<String>> {
+    let arm = judgement.arm(label).ok_or_else(|| {
         Usage::error(format!(
-            "--require {arm}: the table has no arm of that name"
+            "--require {label}: the table has no arm of that name"
         ))
     })?;
-    let said = failed.iter().map(|task| {
-        let rows = &task.conclusion.table;
-        let verdict = rows.iter().find(|row| row.arm == arm);
-        let verdict = verdict.map_or("", |row| &row.verdict);
-        match &task.task {
+    if arm == judgement.reference {
+        return Err(Usage::error(format!(
+            "--require {label}: it is the reference itself"
+        )));
+    }
+    let said = judgement.not_better(arm).map(|judged| {
+        let verdict = &judged.conclusion.table[arm].verdict;
+        match &judged.task {
             Some(task) => format!("{task}: {verdict}"),
-            None => String::from(verdict),
+            None => verdict.clone(),
         }
     });
     let said: Vec<String> = said.collect();
-    Ok(if said.is_empty() {
-        String::new()
-    } else {
-        let reference = reference.map_or("", String::as_str);
+    let reference = judgement.standings(&judgement.tasks[0]);
+    let reference = reference.label(judgement.reference);
+    Ok((!said.is_empty()).then(|| {
         format!(
-            "{arm} is not shown to be better than {reference} ({})",
+            "{label} is not shown to be better than {reference} ({})",
             said.join(", ")
         )
-    })
+    }))
 }
 
 fn print(judgement: &Judgement) -> std::io::Result<()> {

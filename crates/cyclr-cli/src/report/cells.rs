@@ -140,6 +140,12 @@ pub(super) fn figure(x: f64) -> String {
     }
 }
 
+/// `1 epoch`, `16 epochs`
+pub(super) fn counted(count: &str, noun: &str) -> String {
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// A count with its thousands apart.
 pub(super) fn thousands(count: u64) -> String {
     let digits = count.to_string();

@@ -7,6 +7,7 @@ use cyclr_train::compare::record::{Bin, BudgetOutcome, Record, Role, RunOutcome}
 use cyclr_train::verdict::Standings;
 
 use super::differences::{chart, colour, differences, percent, with_interval};
+use super::verdicts::less;
 use crate::chart::{Axis, Chart, Form, Level, Point, Series, Shade, Unit};
 
 /// Points of a rate curve; more than a screen shows.
@@ -146,7 +147,11 @@ fn target(record: &Record) -> Option<Level> {
         .whole()
         .against(Role::Declared)?;
     Some(Level {
-        label: format!("target: {} minus the margin", record.label(reference)),
+        label: format!(
+            "target: {} {} the margin",
+            record.label(reference),
+            less(record.objective.direction)
+        ),
         at: against.time_to_target.as_ref()?.target,
     })
 }

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use cyclr::trainer::Direction;
 use cyclr_train::judge::{Judged, Judgement};
 
-use super::cells::{Cell, dash, escaped, list, named, number, table, text, thousands, value};
+use super::cells::{
+    Cell, counted, dash, escaped, list, named, number, table, text, thousands, value,
+};
 use super::differences::{colour, differences, percent};
 use super::page::{contents, document, figure_of};
 use super::verdicts::{summary, tests};
@@ -62,11 +64,10 @@ fn section(
     };
     let mut html = format!(
         "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {}, of which {better} is better &middot; margin \
-         {}{}</p>\n<{heading}>{}</{heading}>\n",
+         {}</p>\n<{heading}>{}</{heading}>\n",
         escaped(task),
         escaped(&judgement.objective.name),
-        cyclr::readable(judgement.margin, 4),
-        standings.unit(),
+        standings.margin_in_words(),
         escaped(&conclusion.headline),
     );
     html.push_str(&summary(&standings, conclusion, &[]));
@@ -115,7 +116,7 @@ fn values(judgement: &Judgement, judged: &Judged) -> String {
             thousands(all as u64)
         )
     } else {
-        format!("{all} values")
+        counted(&all.to_string(), "value")
     };
     format!(
         "<details><summary>{shown}</summary>\n{}</details>\n",

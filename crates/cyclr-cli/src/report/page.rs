@@ -5,7 +5,7 @@ use cyclr_train::compare::Tune;
 use cyclr_train::compare::record::{Because, Record, Winner};
 use serde_json::json;
 
-use super::cells::{escaped, figure, list, thousands};
+use super::cells::{counted, escaped, figure, list, thousands};
 use super::forest;
 use super::provenance::{costs, range, runs, tuning};
 use super::titles;
@@ -104,12 +104,15 @@ fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize
         ""
     };
     let mut html = format!(
-        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} seeds &middot; {up_to}{} updates a run \
-         &middot; {} epochs</p>\n<{heading}>{}</{heading}>\n",
+        "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} &middot; {up_to}{} a run &middot; {}</p>\n\
+         <{heading}>{}</{heading}>\n",
         escaped(title),
-        record.seeds().len(),
-        thousands(updates),
-        figure(updates as f64 / record.info.updates_per_epoch() as f64),
+        counted(&record.seeds().len().to_string(), "seed"),
+        counted(&thousands(updates), "update"),
+        counted(
+            &figure(updates as f64 / record.info.updates_per_epoch() as f64),
+            "epoch"
+        ),
         escaped(&conclusion.headline),
     );
     let published: Vec<Option<f64>> = record.plan.arms.iter().map(|arm| arm.published).collect();
@@ -201,14 +204,6 @@ fn plan(record: &Record) -> String {
     )
 }
 
-/// What differences are in.
-fn points(record: &Record) -> &'static str {
-    match record.objective.unit {
-        Unit::Points => " points",
-        Unit::Own => "",
-    }
-}
-
 /// The plan, name by name.
 fn planned(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
@@ -218,10 +213,7 @@ fn planned(record: &Record) -> Vec<(String, String)> {
             String::from("reference"),
             String::from(record.label(plan.reference)),
         ),
-        (
-            String::from("margin"),
-            format!("{}{}", cyclr::readable(plan.margin, 4), points(record)),
-        ),
+        (String::from("margin"), record.standings().margin_in_words()),
         (
             String::from("data"),
             format!(
@@ -276,7 +268,7 @@ fn tuned(tune: &Tune) -> String {
         ""
     };
     format!(
-        "{} times max_lr{finer}, on seeds {}, at {} of the budget; at most {} rates more",
+        "{} times max_lr{finer}; tuning seeds: {}; lengths, as parts of the budget: {}; rounds of one rate more: at most {}",
         figures(&tune.multiples),
         numbers(&tune.seeds),
         figures(&tune.rungs),

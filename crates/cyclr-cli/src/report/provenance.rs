@@ -3,7 +3,9 @@
 use cyclr_train::compare::BoundsSource;
 use cyclr_train::compare::record::{ArmOutcome, Record, RunOutcome, Trial, Tuning};
 
-use super::cells::{Cell, arm_name, dash, escaped, figure, number, table, text, thousands, value};
+use super::cells::{
+    Cell, arm_name, counted, dash, escaped, figure, number, table, text, thousands, value,
+};
 use super::differences::percent;
 
 pub(super) fn range(record: &Record) -> String {
@@ -132,12 +134,16 @@ pub(super) fn costs(record: &Record) -> String {
     } else {
         ""
     };
-    let sweeps = record.range.as_ref().map_or(0, |range| range.updates);
+    let range_test = record.range.as_ref().map_or_else(String::new, |range| {
+        format!(
+            "The range test took {} updates once, for all arms. ",
+            thousands(range.updates)
+        )
+    });
     format!(
-        "{}<p class=\"small soft\">{shared}The range test took {} updates once, for all arms. If nothing else runs, an update \
+        "{}<p class=\"small soft\">{shared}{range_test}If nothing else runs, an update \
          takes {} s (median over {} updates), an evaluation of the validation split {} s, and a start {} s.</p>\n",
         table(&head, record.arms.iter().enumerate().map(row)),
-        thousands(sweeps),
         figure(record.pace.seconds_per_update),
         record.pace.updates_timed,
         figure(record.pace.seconds_per_evaluation),
@@ -194,8 +200,8 @@ pub(super) fn runs(record: &Record) -> String {
         }
     }
     format!(
-        "<details><summary>{} final runs, value by value</summary>\n{}</details>\n",
-        rows.len(),
+        "<details><summary>{}, value by value</summary>\n{}</details>\n",
+        counted(&rows.len().to_string(), "final run"),
         table(&head, rows.into_iter())
     )
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use cyclr::trainer::Direction;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{Arm, BoundsSource, Plan, Settings, compare, read_comparison};
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
@@ -87,6 +88,28 @@ fn the_page_says_the_verdict_first_and_every_run_s_value() {
         }
         assert!(html.contains(&arm.spec.as_ref().unwrap().to_string()));
     }
+}
+
+/// One is no plural, no range test took no updates, and a smaller loss is better.
+#[test]
+fn the_page_says_what_is_true_of_a_short_comparison() {
+    let mut record = record().clone();
+    record.plan.bounds = BoundsSource::Unneeded;
+    record.range = None;
+    record.plan.updates = record.info.updates_per_epoch();
+    record.plan.margin = 1.0;
+    record.objective.direction = Direction::Lower;
+    for arm in &mut record.arms {
+        for budget in &mut arm.budgets {
+            budget.runs.truncate(1);
+        }
+    }
+    let page = Report::new(std::slice::from_ref(&record)).unwrap().html();
+    let kicker = page.split("</p>").next().unwrap();
+    assert!(kicker.ends_with(" a run &middot; 1 epoch"), "{kicker}");
+    assert!(page.contains("<dd>1 point</dd>"));
+    assert!(!page.contains("The range test took"));
+    assert!(page.contains("target: fixed plus the margin"));
 }
 
 /// The model that was trained stands beside its average, and what is shared is counted once.

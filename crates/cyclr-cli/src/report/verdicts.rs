@@ -109,8 +109,9 @@ fn span([low, high]: [Option<f64>; 2]) -> String {
         (Some(low), Some(high)) if low == high => figure(low),
         (Some(0.0), Some(high)) => format!("&le; {}", figure(high)),
         (Some(low), Some(high)) => format!("{} to {}", figure(low), figure(high)),
-        (Some(low), None) => format!("&ge; {}", figure(low)),
-        (None, _) => dash(),
+        (Some(low), None) if low > 0.0 => format!("&ge; {}", figure(low)),
+        // Anything is at least 0.
+        (_, None) | (None, _) => dash(),
     }
 }
 
@@ -232,12 +233,17 @@ fn times_beside(record: &Record, reference: usize, role: Role) -> Option<String>
         value(record.objective.unit, target),
         percent(record.objective.unit),
         escaped(record.label(reference)),
-        match record.objective.direction {
-            Direction::Higher => "minus",
-            Direction::Lower => "plus",
-        },
+        less(record.objective.direction),
         table(&head, rows)
     ))
+}
+
+/// How a margin makes a figure less good.
+pub(super) fn less(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Higher => "minus",
+        Direction::Lower => "plus",
+    }
 }
 
 fn time_row(record: &Record, arm: usize, time: &TimeToTarget, is_reference: bool) -> Vec<Cell> {

@@ -11,7 +11,7 @@ use super::{Arm, ArmPolicy};
 use crate::Error;
 use crate::find::RangeTest;
 
-pub(super) use check::listed;
+pub(super) use check::joined;
 
 /// A comparison as it is declared before its first run. It stands in the comparison's folder and
 /// in its record.

@@ -96,6 +96,7 @@ impl Text<'_> {
             self.standings.small(),
             self.beside_best(),
             self.edges(),
+            self.standings.adjusted(),
             self.standings.seeds_to_decide(),
             self.standings.without_spread(),
             self.shorter_budgets(),
@@ -145,8 +146,9 @@ impl Text<'_> {
         let plan = &self.record.plan;
         let (added, all) = (plan.added_seeds.len(), plan.seeds.len());
         (added > 0).then(|| {
+            let were = if added == 1 { "was" } else { "were" };
             format!(
-                "{added} of the {all} seeds were added after results were known. The intervals and verdicts do not \
+                "{added} of the {all} seeds {were} added after results were known. The intervals and verdicts do not \
                  account for that, so they claim more than they should."
             )
         })
@@ -277,10 +279,13 @@ impl Text<'_> {
         )];
         if let Some(tune) = &plan.tuning {
             limits.push(format!(
-                "Peak rates were tuned among few values on seeds {}, in trainings of {} of the budget; other \
-                 seeds might choose others.",
+                "Peak rates were tuned among few values on {} {}{}; other seeds might choose others.",
+                if tune.seeds.len() == 1 { "seed" } else { "seeds" },
                 texts(&tune.seeds),
-                texts(&tune.rungs)
+                match &tune.rungs[..] {
+                    [1.0] => String::new(),
+                    rungs => format!(", in trainings of {} times the budget", texts(rungs)),
+                }
             ));
             if plan.budgets.len() > 1 {
                 limits.push(String::from(

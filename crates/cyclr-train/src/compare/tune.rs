@@ -9,7 +9,7 @@ use cyclr::trainer::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::Arm;
-use super::plan::listed;
+use super::plan::joined;
 use super::record::{Trial, Tuning};
 
 /// The one tuned number, the peak rate: the same search for every arm, on the same seeds.
@@ -108,13 +108,13 @@ impl Tune {
         if !rise(&self.multiples) {
             return Some(format!(
                 "the multiples are {}: they must be numbers above 0, in rising order",
-                listed(&self.multiples)
+                joined(&self.multiples)
             ));
         }
         if !rise(&self.rungs) || self.rungs.iter().any(|&rung| rung > 1.0) {
             return Some(format!(
                 "the rungs are {}: they must be fractions of the budget above 0, in rising order, at most 1",
-                listed(&self.rungs)
+                joined(&self.rungs)
             ));
         }
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();

@@ -54,6 +54,10 @@ pub struct Question {
     pub examples: Option<u64>,
     /// Whether equal seeds of two arms have nothing to do with each other.
     pub unpaired: bool,
+    /// The name of the column that says which arm a row is of, if its name does not tell.
+    pub arm_column: Option<String>,
+    /// The name of the column with the seeds, if its name does not tell.
+    pub seed_column: Option<String>,
 }
 
 /// What is said of a table.
@@ -205,17 +209,19 @@ impl Judgement {
         arms.map(|arm| arm.difference).any(|found| found.is_some())
     }
 
-    /// The tasks at which an arm is not shown to be better than the reference; `None` if there is
-    /// no such arm.
-    pub fn not_better(&self, label: &str) -> Option<Vec<&Judged>> {
-        let arms = &self.tasks.first()?.arms;
+    /// The place of the arm with this label.
+    pub fn arm(&self, label: &str) -> Option<usize> {
         let label = read::composed(label);
-        let arm = arms.iter().position(|arm| arm.label == label)?;
-        let better = |task: &Judged| {
+        let arms = &self.tasks.first()?.arms;
+        arms.iter().position(|arm| arm.label == label)
+    }
+
+    /// The tasks at which an arm is not shown to be better than the reference.
+    pub fn not_better(&self, arm: usize) -> impl Iterator<Item = &Judged> {
+        self.tasks.iter().filter(move |task| {
             let found = task.arms[arm].difference;
-            found.is_some_and(|found| found.verdict == Verdict::Better)
-        };
-        Some(self.tasks.iter().filter(|task| !better(task)).collect())
+            found.is_none_or(|found| found.verdict != Verdict::Better)
+        })
     }
 
     fn arms(

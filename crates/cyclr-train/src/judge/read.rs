@@ -6,10 +6,22 @@ use std::path::{Path, PathBuf};
 use cyclr::trainer::Direction;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::columns::{Columns, Shape, seed_in};
+use super::columns::{Columns, Shape, lacking, seed_in};
 use super::{JudgeError, Question, SeedValue};
 use crate::table::{Row, TableError, TableFile, plain_name};
 use crate::verdict::unseen;
+
+/// What W&B and MLflow call runs that have not come to their end.
+const UNFINISHED: [&str; 8] = [
+    "running",
+    "crashed",
+    "failed",
+    "killed",
+    "pending",
+    "scheduled",
+    "preempting",
+    "preempted",
+];
 
 /// The values of a table, by task, arm and seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,11 +47,11 @@ pub struct Values {
 /// two things, cells that are no numbers, two values of one arm and seed, no accuracies.
 pub fn read_values(path: &Path, question: &Question) -> Result<Values, JudgeError> {
     let file = TableFile::read(path)?;
-    let asked = question.figure.name.as_deref();
-    let columns = Columns::of(&file, asked)?;
+    let columns = Columns::of(&file, question)?;
     if columns.seed.is_none() && !question.unpaired && !columns.has_seeds() {
-        let problem = "none is the seed; name it `seed`, or say --unpaired if the runs have none";
-        return Err(file.bad_columns(problem).into());
+        let problem = "none is the seed; name it `seed`, or say which is with --seed-column, or --unpaired if the runs \
+                       have none";
+        return Err(lacking(&file, problem).into());
     }
     let mut gathered = Gathered::new(&file, &columns, question);
     for row in file.rows() {
@@ -126,6 +138,7 @@ impl<'a> Gathered<'a> {
             Shape::Long { arm, value } => {
                 let arm = self.text(row, *arm)?;
                 let arm = self.arm(&arm);
+                self.check_finished(row, *value)?;
                 self.value((task, arm), seed, row, *value, false)
             }
             Shape::ArmColumns(arms) => {
@@ -184,6 +197,29 @@ impl<'a> Gathered<'a> {
         self.values.runs[task].resize(self.values.arms.len(), Vec::new());
         self.values.runs[task][arm].push(SeedValue { seed, value });
         Ok(())
+    }
+
+    /// Refuses a value of a run that a tracker says was not finished; one that diverged may be so.
+    fn check_finished(&self, row: &Row, column: usize) -> Result<(), TableError> {
+        let finite = |value: f64| value.is_finite();
+        if !self.file.number(row, column)?.is_some_and(finite) {
+            return Ok(());
+        }
+        let unfinished = |column: &&usize| {
+            let state = row.cells[**column].trim().to_lowercase();
+            UNFINISHED.contains(&&*state)
+        };
+        match self.columns.states.iter().find(unfinished) {
+            Some(&state) => Err(self.file.at(
+                row,
+                state,
+                &format!(
+                    "a run that is `{}` has no final value: leave out its row, or write nan as its value if it diverged",
+                    row.cells[state].trim()
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Refuses a second value of the same task, arm and seed.

@@ -1,9 +1,10 @@
 //! What a judged table says to people, in the words of a comparison.
 
 use cyclr::stats::Verdict;
+use cyclr::trainer::{Direction, Unit};
 
 use super::{Judged, Judgement, Question};
-use crate::verdict::{Because, Conclusion, Standings, Winner, listed};
+use crate::verdict::{Because, Conclusion, Standings, Winner, first_of, listed};
 
 /// More seeds than this are counted, not listed.
 const SEEDS: usize = 6;
@@ -21,10 +22,12 @@ pub(super) fn conclusion(
     };
     let winner = text.winner();
     let notes = [
+        text.other_unit(),
         text.incomplete(),
         text.one_value(),
         text.unpaired(),
         text.standings.small(),
+        text.standings.adjusted(),
         text.standings.seeds_to_decide(),
         text.standings.without_spread(),
     ];
@@ -89,6 +92,26 @@ impl Text<'_> {
         })
     }
 
+    /// Arms whose values look like fractions beside per cent: the unit is that of the whole table.
+    fn other_unit(&self) -> Option<String> {
+        let objective = self.standings.objective;
+        if objective.unit != Unit::Points || objective.direction != Direction::Higher {
+            return None;
+        }
+        let largest = |arm: usize| {
+            let values = self.judged.arms[arm].values.iter();
+            // A value that is not finite has no size.
+            values.filter_map(|run| run.value).reduce(f64::max)
+        };
+        // In points, as all values are here.
+        let fractions = self
+            .standings
+            .labels(|arm| largest(arm).is_some_and(|largest| largest > 0.0 && largest <= 1.0));
+        (!fractions.is_empty()).then(|| {
+            format!("Below 1 %, or written as a fraction beside values in per cent? {fractions}.")
+        })
+    }
+
     /// Arms that are not compared, since they have no values or a run diverged.
     fn incomplete(&self) -> Option<String> {
         let others = |arm: usize| arm != self.standings.reference;
@@ -137,7 +160,7 @@ impl Text<'_> {
             let why: Vec<String> = arms.map(|arm| self.other_seeds(arm)).collect();
             format!(
                 "their seeds are not those of {reference} ({})",
-                why.join("; ")
+                first_of(&why, "; ")
             )
         };
         Some(format!(
@@ -166,8 +189,7 @@ impl Text<'_> {
 fn limits(judged: &Judged) -> Vec<String> {
     let mut limits = vec![
         String::from(
-            "The intervals are over seeds, not over examples: they say how much a new training would vary on the same \
-             test examples.",
+            "The intervals are over runs: they say how much a new training would vary, not how much new test data would.",
         ),
         String::from(
             "The runs were not seen: whether the arms were tuned alike, and whether these are all the runs that were \
@@ -176,7 +198,7 @@ fn limits(judged: &Judged) -> Vec<String> {
     ];
     if judged.task.is_some() {
         limits.push(String::from(
-            "Each task is a family of its own. Over many tasks some verdicts at 5 % are wrong.",
+            "Each task is a family of its own: the chance of a wrong verdict at any of several tasks is above 5 %.",
         ));
     }
     limits

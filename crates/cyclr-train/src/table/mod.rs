@@ -12,6 +12,9 @@ use parse::Table;
 
 use crate::store::read_regular;
 
+/// Columns that a message names; exports of trackers have hundreds.
+const MOST_SEEN: usize = 20;
+
 /// A file with a table in it.
 pub(crate) struct TableFile {
     path: PathBuf,
@@ -68,8 +71,12 @@ impl TableFile {
 
     /// What is wrong with the columns, with those that were seen.
     pub(crate) fn bad_columns(&self, problem: &str) -> TableError {
-        let seen: Vec<String> = self.names().iter().map(|n| format!("`{n}`")).collect();
-        let seen = seen.join(", ");
+        let names = self.names();
+        let seen = names.iter().take(MOST_SEEN).map(|n| format!("`{n}`"));
+        let mut seen = seen.collect::<Vec<_>>().join(", ");
+        if names.len() > MOST_SEEN {
+            seen += &format!(" and {} more", names.len() - MOST_SEEN);
+        }
         self.refuse(format!("its columns are {seen}: {problem}"))
     }
 }

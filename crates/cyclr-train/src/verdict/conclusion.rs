@@ -65,7 +65,7 @@ pub enum Because {
     /// It is shown to be better than the reference; of several such arms, it validates best, or, in
     /// a judged table, has the best mean.
     Better,
-    /// It is the reference, and every other arm is shown to be worse.
+    /// It is the reference, and every other arm is shown to be worse, or diverged.
     NoneBetter,
     /// Nothing separates it from others, and it costs the least.
     Cheapest,

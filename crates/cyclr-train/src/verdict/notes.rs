@@ -1,10 +1,10 @@
 //! What else must be known of arms beside a reference.
 
 use cyclr::readable;
-use cyclr::stats::{Obstacle, SEED_CAP, SeedRange, Verdict};
+use cyclr::stats::{Comparison, Obstacle, SEED_CAP, SeedRange, Verdict};
 
-use super::words::{DIGITS, listed, two_decimals};
-use super::{Standing, Standings};
+use super::Standings;
+use super::words::{first_of, listed, two_decimals};
 
 impl Standings<'_> {
     /// What `small` means, if an arm is.
@@ -12,11 +12,38 @@ impl Standings<'_> {
         let any = (0..self.arms.len()).any(|arm| self.is_small(arm));
         any.then(|| {
             format!(
-                "small: the difference is shown to be less than the margin of {}{}.",
-                readable(self.margin, DIGITS),
-                self.unit()
+                "small: the difference is shown to be less than the margin of {}.",
+                self.margin_in_words()
             )
         })
+    }
+
+    /// Arms whose interval leaves out 0 although nothing is shown: it is that of one comparison, and the
+    /// verdict is adjusted for all.
+    pub(crate) fn adjusted(&self) -> Option<String> {
+        let is_open = |found: &Comparison| {
+            let leaves_out = found
+                .difference
+                .interval
+                .is_some_and(|ends| !ends.contains(0.0));
+            leaves_out && !found.is_decided()
+        };
+        let found = || self.arms.iter().filter_map(|arm| arm.difference);
+        let p_values = found().filter(is_open);
+        let p_values: Vec<String> = p_values
+            .map(|found| readable(found.adjusted_p, 3))
+            .collect();
+        let labels = self.labels(|arm| self.arms[arm].difference.as_ref().is_some_and(is_open));
+        let what = match p_values.len() {
+            0 => return None,
+            1 => "the interval leaves",
+            _ => "the intervals leave",
+        };
+        Some(format!(
+            "{labels}: {what} out 0, but verdicts are adjusted for {} arms (p = {}).",
+            found().count(),
+            listed(&p_values)
+        ))
     }
 
     /// Seeds that would decide what is undecided.
@@ -35,22 +62,32 @@ impl Standings<'_> {
             Some(format!("{} {seeds}", arm.label))
         });
         let arms: Vec<String> = arms.collect();
-        (!arms.is_empty()).then(|| format!("Seeds in all that might decide: {}.", arms.join(", ")))
+        (!arms.is_empty())
+            .then(|| format!("Seeds in all that might decide: {}.", first_of(&arms, ", ")))
     }
 
     /// The arms whose verdict is open because their difference is the same at every seed.
     pub(crate) fn without_spread(&self) -> Option<String> {
-        let verdict = |arm: &Standing| Some(arm.difference?.verdict);
-        let is_one = |arm: &&Standing| verdict(arm) == Some(Verdict::Undecided(Obstacle::NoSpread));
-        let arms = self.arms.iter().filter(is_one);
-        let arms: Vec<String> = arms.map(|arm| arm.label.to_owned()).collect();
-        (!arms.is_empty()).then(|| {
-            format!(
-                "The difference of {} from {} does not vary over seeds, so that nothing can be tested.",
-                listed(&arms),
-                self.label(self.reference)
-            )
-        })
+        let which = |is_zero: bool| {
+            self.labels(|arm| {
+                let found = self.arms[arm].difference;
+                found.is_some_and(|found| {
+                    found.verdict == Verdict::Undecided(Obstacle::NoSpread)
+                        && (found.difference.mean == 0.0) == is_zero
+                })
+            })
+        };
+        let reference = self.label(self.reference);
+        let (same, shifted) = (which(true), which(false));
+        let said = [
+            (!same.is_empty())
+                .then(|| format!("At every seed the value of {same} is that of {reference}")),
+            (!shifted.is_empty()).then(|| {
+                format!("The difference of {shifted} from {reference} does not vary over seeds")
+            }),
+        ];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        (!said.is_empty()).then(|| format!("{}, so that nothing can be tested.", said.join(". ")))
     }
 
     /// What the spread over seeds is made of.
@@ -79,7 +116,7 @@ impl Standings<'_> {
             format!(
                 "Correlation with {} by seed: {}.",
                 self.label(self.reference),
-                arms.join(", ")
+                first_of(&arms, ", ")
             )
         })
     }

@@ -2,7 +2,7 @@
 
 use cyclr::readable;
 use cyclr::stats::{Comparison, Difference, Interval, Summary, Verdict};
-use cyclr::trainer::Unit;
+use cyclr::trainer::{Direction, Unit};
 
 use super::{Row, Standings};
 
@@ -81,7 +81,8 @@ impl Standings<'_> {
         }
     }
 
-    /// `+1.01 points over fixed (0.57 to 1.45, n = 5)`
+    /// `+1.01 points over fixed (0.57 to 1.45, n = 5)`; `against` if less is better, or if it is no
+    /// share of examples.
     fn over(&self, arm: usize, difference: &Difference) -> String {
         let reference = self.label(self.reference);
         let small = if self.is_small(arm) {
@@ -89,9 +90,9 @@ impl Standings<'_> {
         } else {
             ""
         };
-        let over = match self.objective.unit {
-            Unit::Points => format!(" over {reference}"),
-            Unit::Own => format!(" against {reference}"),
+        let over = match (self.objective.unit, self.objective.direction) {
+            (Unit::Points, Direction::Higher) => format!(" over {reference}"),
+            _ => format!(" against {reference}"),
         };
         format!("{}{small}", self.amount(difference, &over))
     }
@@ -115,7 +116,8 @@ impl Standings<'_> {
         let Some(sample) = sample else {
             return String::from(NOTHING);
         };
-        let half = half_width(sample.interval);
+        // Of values that are all the same it would be 0, as if the true mean were known.
+        let half = half_width(sample.interval).filter(|half| *half > 0.0);
         let mean = self.number(sample.mean, half);
         match half {
             Some(half) => format!("{mean} ± {}", self.number(half, Some(half))),
@@ -157,11 +159,13 @@ impl Standings<'_> {
         listed(&arms.map(|arm| self.label(arm)).collect::<Vec<_>>())
     }
 
-    /// The unit of a margin, after its number.
-    pub fn unit(&self) -> &'static str {
+    /// The margin with its unit: `0.5 points`.
+    pub fn margin_in_words(&self) -> String {
+        let number = readable(self.margin, DIGITS);
         match self.objective.unit {
-            Unit::Points => " points",
-            Unit::Own => "",
+            Unit::Points if number == "1" => String::from("1 point"),
+            Unit::Points => format!("{number} points"),
+            Unit::Own => number,
         }
     }
 
@@ -202,12 +206,26 @@ pub(super) fn two_decimals(value: f64) -> String {
     }
 }
 
+/// Of a longer list the rest is counted: nobody reads it.
+const MOST_LISTED: usize = 8;
+
 /// `a, b and c`
 pub(crate) fn listed<S: AsRef<str>>(words: &[S]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => words.concat(),
+        Some((last, rest)) if (1..MOST_LISTED).contains(&rest.len()) => {
+            format!("{} and {last}", rest.join(", "))
+        }
+        _ => first_of(&words, ", "),
+    }
+}
+
+/// `a 7 to 37, b 3`, of a long list the first, and how many more there are.
+pub(crate) fn first_of<S: AsRef<str>>(items: &[S], between: &str) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.len().checked_sub(MOST_LISTED) {
+        Some(more @ 1..) => format!("{} and {more} more", items[..MOST_LISTED].join(between)),
+        _ => items.join(between),
     }
 }
 

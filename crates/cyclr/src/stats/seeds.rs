@@ -44,6 +44,16 @@ pub fn seeds_to_decide(
     margin: f64,
     comparisons: usize,
 ) -> Result<SeedRange, StatsError> {
+    paired_seeds_to_decide(difference, margin, share_of_alpha(comparisons)?)
+}
+
+/// [`seeds_to_decide`] where each claim may make an error of `error`: 0.05 by the number of
+/// comparisons, and less at a look of a race.
+pub(super) fn paired_seeds_to_decide(
+    difference: &Summary,
+    margin: f64,
+    error: f64,
+) -> Result<SeedRange, StatsError> {
     check_margin(margin)?;
     let (n, mean) = (difference.n, fabs(difference.mean));
     let sd = difference.sd.ok_or(StatsError::TooFew { n, needed: 2 })?;
@@ -57,10 +67,10 @@ pub fn seeds_to_decide(
         sd,
         df: (n - 1) as f64,
     };
-    seen.decide(margin, comparisons, 1)
+    seen.decide(margin, error, 1)
 }
 
-/// [`seeds_to_decide`] of arms that are not paired, as the seeds of each of the two: the mean and
+/// [`paired_seeds_to_decide`] of arms that are not paired, as the seeds of each of the two: the mean and
 /// √(s₁² + s₂²) of [`Welch`] in place of those of the pairs, and 2·(n - 1) degrees of freedom.
 ///
 /// # Errors
@@ -68,7 +78,7 @@ pub fn seeds_to_decide(
 pub(super) fn unpaired_seeds_to_decide(
     difference: &Welch,
     margin: f64,
-    comparisons: usize,
+    error: f64,
 ) -> Result<SeedRange, StatsError> {
     check_margin(margin)?;
     let n = difference.samples()[0].n.min(difference.samples()[1].n);
@@ -79,7 +89,7 @@ pub(super) fn unpaired_seeds_to_decide(
         sd,
         df: difference.scale()?.df,
     };
-    seen.decide(margin, comparisons, 2)
+    seen.decide(margin, error, 2)
 }
 
 /// What is known of a difference.
@@ -95,11 +105,11 @@ struct Seen {
 impl Seen {
     /// The seeds at both ends of the interval of the standard deviation, in a test with
     /// `sides`·(n - 1) degrees of freedom.
-    fn decide(self, margin: f64, comparisons: usize, sides: u64) -> Result<SeedRange, StatsError> {
+    fn decide(self, margin: f64, error: f64, sides: u64) -> Result<SeedRange, StatsError> {
         let seeds_at = |p: f64| -> Result<u64, StatsError> {
             let sd = self.sd * sqrt(self.df / chi_square_quantile(p, self.df)?);
-            let detect = detect(self.mean / sd, comparisons, sides)?;
-            let equate = equate((margin - self.mean).max(0.0) / sd, comparisons, sides)?;
+            let detect = detect(self.mean / sd, error, sides)?;
+            let equate = equate((margin - self.mean).max(0.0) / sd, error, sides)?;
             Ok(detect.min(equate))
         };
         let low = seeds_at(0.9)?.max(self.n as u64 + 1);
@@ -119,7 +129,7 @@ impl Seen {
 /// # Errors
 /// [`StatsError::Range`] if the effect is negative or NaN, or there is no comparison.
 pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsError> {
-    detect(effect, comparisons, 1)
+    detect(effect, share_of_alpha(comparisons)?, 1)
 }
 
 /// The seeds at which equivalence is shown with a chance of at least about 80 % if the nearer
@@ -131,22 +141,25 @@ pub fn seeds_to_detect(effect: f64, comparisons: usize) -> Result<u64, StatsErro
 /// # Errors
 /// [`StatsError::Range`] if the room is negative or NaN, or there is no comparison.
 pub fn seeds_to_equate(room: f64, comparisons: usize) -> Result<u64, StatsError> {
-    equate(room, comparisons, 1)
+    equate(room, share_of_alpha(comparisons)?, 1)
 }
 
-fn detect(effect: f64, comparisons: usize, sides: u64) -> Result<u64, StatsError> {
-    let fraction = share_of_alpha(effect, comparisons)?;
-    Ok(smallest(effect, 1.0 - fraction / 2.0, POWER, sides))
+fn detect(effect: f64, error: f64, sides: u64) -> Result<u64, StatsError> {
+    check_effect(effect)?;
+    Ok(smallest(effect, 1.0 - error / 2.0, POWER, sides))
 }
 
-fn equate(room: f64, comparisons: usize, sides: u64) -> Result<u64, StatsError> {
-    let fraction = share_of_alpha(room, comparisons)?;
+fn equate(room: f64, error: f64, sides: u64) -> Result<u64, StatsError> {
+    check_effect(room)?;
     let power = f64::midpoint(1.0, POWER);
-    Ok(smallest(room, 1.0 - fraction, power, sides))
+    Ok(smallest(room, 1.0 - error, power, sides))
 }
 
-fn share_of_alpha(effect: f64, comparisons: usize) -> Result<f64, StatsError> {
-    check_range("the effect", effect, 0.0..=f64::INFINITY, "0..=inf")?;
+fn check_effect(effect: f64) -> Result<f64, StatsError> {
+    check_range("the effect", effect, 0.0..=f64::INFINITY, "0..=inf")
+}
+
+fn share_of_alpha(comparisons: usize) -> Result<f64, StatsError> {
     let family = comparisons as f64;
     check_range("the number of comparisons", family, 1.0..=1e6, "1..=1e6")?;
     Ok(ALPHA / family)

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use super::{
     ALPHA, Correlation, Interval, Paired, SeedRange, StatsError, TTest, Tost, Welch, check_range,
-    holm, seeds::unpaired_seeds_to_decide, seeds_to_decide, t_test::check_margin,
+    holm,
+    seeds::{paired_seeds_to_decide, unpaired_seeds_to_decide},
+    t_test::check_margin,
 };
 use crate::trainer::Direction;
 
@@ -73,7 +75,8 @@ pub enum Obstacle {
     /// shows how it would vary at other seeds.
     /// Two arms that are the same by construction end here, with a difference of 0.
     NoSpread,
-    /// The differences vary too much for this number of seeds; about so many in all would decide.
+    /// The differences vary too much for this number of seeds; about so many in all would decide, at
+    /// the same level: in a race, if one of so many is declared.
     TooFewSeeds(SeedRange),
 }
 
@@ -123,8 +126,9 @@ pub struct Difference {
     /// The standard deviation of the paired differences; if not paired, of the difference of two
     /// values, √(s₁² + s₂²). `None` if one value leaves no spread to see.
     pub sd: Option<f64>,
-    /// The 95 % interval of the true difference: Student's, or Welch's if not paired; `None` as
-    /// above. In a race the intervals of all looks together hold 95 %.
+    /// The 95 % interval of the true difference: Student's, or Welch's if not paired; `None` if one
+    /// value or no spread leaves nothing to tell it by. In a race the intervals of all looks together
+    /// hold 95 %.
     pub interval: Option<Interval>,
 }
 
@@ -226,7 +230,7 @@ impl Pairing {
     }
 
     fn difference(&self, level: f64) -> Difference {
-        match self {
+        let difference = match self {
             Self::BySeed(pair) => {
                 let pairs = pair.differences();
                 Difference {
@@ -244,6 +248,11 @@ impl Pairing {
                 sd: welch.sd(),
                 interval: welch.interval_at(level),
             },
+        };
+        Difference {
+            // Without spread it would be a point, as if the true difference were known.
+            interval: difference.interval.filter(|_| self.t_test().is_ok()),
+            ..difference
         }
     }
 
@@ -254,10 +263,10 @@ impl Pairing {
         }
     }
 
-    fn seeds_to_decide(&self, margin: f64, family: usize) -> Result<SeedRange, StatsError> {
+    fn seeds_to_decide(&self, margin: f64, error: f64) -> Result<SeedRange, StatsError> {
         match self {
-            Self::BySeed(pair) => seeds_to_decide(pair.differences(), margin, family),
-            Self::Unpaired(welch) => unpaired_seeds_to_decide(welch, margin, family),
+            Self::BySeed(pair) => paired_seeds_to_decide(pair.differences(), margin, error),
+            Self::Unpaired(welch) => unpaired_seeds_to_decide(welch, margin, error),
         }
     }
 }
@@ -293,7 +302,8 @@ impl Comparison {
         } else if self.t_test.is_none() {
             Obstacle::NoSpread
         } else {
-            Obstacle::TooFewSeeds(pair.seeds_to_decide(rules.margin, family)?)
+            let error = rules.level / family as f64;
+            Obstacle::TooFewSeeds(pair.seeds_to_decide(rules.margin, error)?)
         }))
     }
 }

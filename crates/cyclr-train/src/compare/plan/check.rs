@@ -153,7 +153,7 @@ impl Plan {
         {
             return refuse(format!(
                 "the budgets are {}: they must be fractions above 0, in rising order, and the last must be 1",
-                listed(&self.budgets)
+                joined(&self.budgets)
             ));
         }
         if self.branches && self.budgets.len() < 2 {
@@ -188,7 +188,7 @@ fn twice<T: Ord>(items: &[T]) -> Option<&T> {
 }
 
 /// `0.25, 0.5`
-pub(in crate::compare) fn listed(numbers: &[f64]) -> String {
+pub(in crate::compare) fn joined(numbers: &[f64]) -> String {
     let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
     numbers.join(", ")
 }

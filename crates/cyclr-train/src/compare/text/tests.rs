@@ -261,7 +261,7 @@ a label of forty-odd characters, no less
   70.83 ± 1.90  -14.17 (-14.88 to -13.45)  worse      ≥1.98× (0/3)
   linear(lr=0.1)
 multistep
-  85.00 ± 2.48  +0.00 (0.00 to 0.00)       undecided  1.00× (2/3)
+  85.00 ± 2.48  +0.00                      undecided  1.00× (2/3)
   warmup(10%) then multistep(lr=0.1, gamma=0.1, at=[30%, 50%, 70%, 80%])
 linear
   85.13 ± 2.11  +0.13 (-0.25 to 0.51)      undecided  1.00× (2/3)
@@ -271,7 +271,7 @@ six
   fixed(lr=0.05)
 
 note: a label of forty-odd characters, no less is not shown to differ from
-      linear, the best arm without cycles, +0.00 points (0.00 to 0.00, n = 3);
+      linear, the best arm without cycles, +0.00 points (n = 3);
       it took 1.00× the updates to come within the margin.
 note: Seeds in all that might decide: a label of forty-odd characters, no less 4
       to 25, linear 4 to 25.
@@ -547,6 +547,18 @@ fn limits_are_those_of_what_was_done() {
     assert_eq!(of_peaks(&record), 0);
     record.plan.tuning = Some(Tune::default());
     assert_eq!(of_peaks(&record), 2);
+    let limits = conclusion(&record).limits;
+    let one =
+        "Peak rates were tuned among few values on seed 1001; other seeds might choose others.";
+    assert!(limits.iter().any(|limit| limit == one), "{limits:#?}");
+    record.plan.tuning = Some(Tune {
+        seeds: vec![8, 9],
+        rungs: vec![0.25, 0.5],
+        ..Tune::default()
+    });
+    let limits = conclusion(&record).limits.concat();
+    let two = "on seeds 8 and 9, in trainings of 0.25 and 0.5 times the budget; other seeds";
+    assert!(limits.contains(two), "{limits}");
     record.plan.arms[1].updates = Some(1500);
     let limits = conclusion(&record).limits.concat();
     assert!(limits.contains("up to 1500 updates"), "{limits}");
