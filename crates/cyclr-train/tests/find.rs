@@ -330,7 +330,7 @@ fn a_net_that_cannot_learn_has_no_bounds() {
             && nothing.updates() <= test.updates + test.longer(&NoisyQuadratic::default().info)
     );
     assert!(
-        matches!(answer, Err(NoAnswer::HardlyLearns { .. })),
+        matches!(answer, Err(NoAnswer::NoBetterThanUntrained { .. })),
         "{answer:?}"
     );
 
@@ -404,13 +404,13 @@ fn the_declared_objective_is_what_is_measured() {
 
 #[test]
 fn losses_of_either_sign_and_figures_alone_are_read() {
-    // The quadratic's loss less two, as a log-likelihood may be; and its negative as a figure of
-    // which more is better.
-    struct Shifted(NoisyQuadratic, fn(f64) -> Metric);
-    struct ShiftedTrainer<'a>(Box<dyn Trainer + 'a>, fn(f64) -> Metric);
+    // The quadratic's loss less two, as a log-likelihood may be, or less that of the first batch,
+    // which is then 0; and their negatives as a figure of which more is better.
+    struct Shifted(NoisyQuadratic, fn(f64, f64) -> Metric);
+    struct ShiftedTrainer<'a>(Box<dyn Trainer + 'a>, fn(f64, f64) -> Metric, Option<f64>);
     impl TrainerFactory for Shifted {
         fn start(&self, seed: u64) -> Result<Box<dyn Trainer + '_>, TrainerError> {
-            Ok(Box::new(ShiftedTrainer(self.0.start(seed)?, self.1)))
+            Ok(Box::new(ShiftedTrainer(self.0.start(seed)?, self.1, None)))
         }
     }
     impl Trainer for ShiftedTrainer<'_> {
@@ -418,8 +418,9 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
             self.0.info()
         }
         fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
-            let metrics = self.0.update(hyper)?;
-            Ok(Metrics::new([(self.1)(metrics.loss().unwrap().value)]))
+            let loss = self.0.update(hyper)?.loss().unwrap().value;
+            let first = *self.2.get_or_insert(loss);
+            Ok(Metrics::new([(self.1)(loss, first)]))
         }
         fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
             self.0.evaluate(split)
@@ -433,15 +434,20 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
     }
     let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
     let plain = plain.answer.unwrap().max_lr.value;
-    let shifts: [fn(f64) -> Metric; 2] = [
-        |loss| Metric::loss(loss - 2.0, 50),
-        |loss| Metric {
-            name: "score".into(),
+    const fn score(value: f64) -> Metric {
+        Metric {
+            name: std::borrow::Cow::Borrowed("score"),
             direction: Direction::Higher,
-            value: 2.0 - loss,
+            value,
             count: 50,
             correct: None,
-        },
+        }
+    }
+    let shifts: [fn(f64, f64) -> Metric; 4] = [
+        |loss, _| Metric::loss(loss - 2.0, 50),
+        |loss, first| Metric::loss(loss - first, 50),
+        |loss, _| score(2.0 - loss),
+        |loss, first| score(first - loss),
     ];
     for shift in shifts {
         let factory = Shifted(NoisyQuadratic::default(), shift);

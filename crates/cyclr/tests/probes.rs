@@ -11,6 +11,7 @@ use proptest::prelude::*;
 const START: Start = Start {
     lr: 0.01,
     opening: 2.3,
+    deviation: 0.05,
     figure: None,
     count: 1000,
     given_weights: false,
@@ -133,7 +134,7 @@ fn a_figure_that_stays_what_it_was_is_not_learning() {
     for updates in [240, 2000] {
         let answer = read(start, updates, stays).answer;
         assert!(
-            matches!(answer, Err(NoAnswer::HardlyLearns { fall, .. }) if fall == 0.0),
+            matches!(answer, Err(NoAnswer::NoBetterThanUntrained { clearness, .. }) if clearness == 0.0),
             "{answer:?}"
         );
         let taught = Start {
@@ -143,6 +144,44 @@ fn a_figure_that_stays_what_it_was_is_not_learning() {
         let max_lr = read(taught, updates, stays).answer.unwrap().max_lr;
         assert!(max_lr.value < 0.01, "{max_lr:?}");
     }
+}
+
+/// Losses of any sign and size that only chance moves, as rewards of an agent that learns nothing.
+#[test]
+fn a_loss_that_only_chance_moves_is_not_learning() {
+    for opening in [0.0, -3.0, 1.0] {
+        let start = Start {
+            opening,
+            deviation: 10.0,
+            ..START
+        };
+        let answered = |seed: u64| {
+            // The mean loss of 800 examples.
+            let by_chance = |probe: Probe| {
+                let of_probe = seed ^ probe.lr.to_bits() ^ (probe.repeat << 7);
+                Some(opening + 10.0 / 800_f64.sqrt() * normal(of_probe))
+            };
+            read(start, 1000, by_chance).answer.is_ok()
+        };
+        let answers = (0..300).filter(|&seed| answered(seed)).count();
+        assert!(answers < 15, "{answers} of 300 at {opening}");
+        // Ten standard deviations are no chance.
+        let learns = |probe: Probe| Some(opening - 5.0 + 5.0 * trough(0.01, 2.0)(probe).unwrap());
+        assert!(read(start, 1000, learns).answer.is_ok());
+    }
+}
+
+/// A standard normal number that belongs to an index.
+fn normal(index: u64) -> f64 {
+    // Twelve uniform numbers less 6, by splitmix64.
+    let uniform = |n: u64| {
+        let mut z = index.wrapping_mul(12).wrapping_add(n + 1);
+        z = z.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    (0..12).map(uniform).sum::<f64>() - 6.0
 }
 
 #[test]

@@ -110,8 +110,13 @@ impl BoundsSource {
     }
 }
 
-/// The runs of the usual comparison; its sweeps cost a tenth of them, or less.
-const USUAL_RUNS: u64 = 27;
+/// What the range test of a comparison whose runs have `updates` may cost: a tenth of the usual
+/// comparison's runs, or less.
+pub(super) fn updates_of_range_test(updates: u64) -> u64 {
+    const USUAL_RUNS: u64 = 27;
+    const MOST: u64 = 3000;
+    (USUAL_RUNS.saturating_mul(updates) / 10).clamp(Allowance::FEWEST_UPDATES, MOST)
+}
 
 impl Plan {
     /// The usual comparison: `fixed` (the reference), `triangular2` and `linear`, tuned as
@@ -131,8 +136,7 @@ impl Plan {
             branches: false,
             tuning: Some(Tune::default()),
             bounds: BoundsSource::Found {
-                updates: (USUAL_RUNS.saturating_mul(updates) / 10)
-                    .clamp(Allowance::FEWEST_UPDATES, 3000),
+                updates: updates_of_range_test(updates),
                 seed: 2001,
             },
             margin: 0.5,

@@ -3,6 +3,7 @@
 use cyclr::stats::Race;
 use serde::Deserialize;
 
+use super::plan::updates_of_range_test;
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune};
 use crate::Error;
 
@@ -107,7 +108,8 @@ impl Study {
         Ok(self)
     }
 
-    /// The same study with `factor` times the updates, in budgets and specs alike.
+    /// The same study with `factor` times the updates, in budgets and specs alike. Its range tests
+    /// are those of the scaled budgets.
     ///
     /// # Errors
     /// [`Error::BadStudy`] if the factor is not in (0, 1], or a spec cannot be shortened so far.
@@ -120,6 +122,9 @@ impl Study {
         let shorter = |updates: u64| ((updates as f64 * factor).round() as u64).max(1);
         for Part { plan, .. } in &mut self.parts {
             plan.updates = shorter(plan.updates);
+            if let BoundsSource::Found { updates, .. } = &mut plan.bounds {
+                *updates = updates_of_range_test(plan.updates);
+            }
             for arm in &mut plan.arms {
                 arm.updates = arm.updates.map(shorter);
                 if let ArmPolicy::Spec(spec) = &mut arm.policy {
@@ -284,6 +289,15 @@ mod tests {
                  triangular2(base=1e-5, max=5e-5, step=20) for 120"
             )
         );
+    }
+
+    #[test]
+    fn a_scaled_study_has_the_range_test_of_its_own_budget() {
+        let declared = DEMO.replace("updates = 1280", "updates = 128");
+        let bounds = |study: Study| study.parts[0].plan.bounds;
+        let scaled = Study::read(DEMO).unwrap().scaled(0.1).unwrap();
+        assert_eq!(bounds(scaled), bounds(Study::read(&declared).unwrap()));
+        assert!(bounds(Study::read(&declared).unwrap()).updates() < 3 * 128);
     }
 
     #[test]

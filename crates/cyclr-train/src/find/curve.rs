@@ -187,6 +187,13 @@ pub(super) fn figure_in<'m>(metrics: &'m Metrics, info: &TrainerInfo) -> Option<
     figure.filter(|metric| metric.name != "loss")
 }
 
+/// What rises where training diverges: the loss, or a figure in its place of which less is better.
+pub(super) fn falling_in(metrics: &Metrics, info: &TrainerInfo) -> Option<f64> {
+    let falls = |metric: &&Metric| metric.direction == Direction::Lower;
+    let figure = || figure_in(metrics, info).filter(falls);
+    metrics.loss().or_else(figure).map(|metric| metric.value)
+}
+
 const FULL: &str = "update,lr,loss,correct,count";
 const HIGHER: &str = "update,lr,loss,higher,count";
 const LOWER: &str = "update,lr,loss,lower,count";

@@ -4,7 +4,7 @@ use cyclr::Hyper;
 use cyclr::range::{Probe, ProbeResult};
 use cyclr::trainer::{Metric, Metrics, Trainer, TrainerInfo};
 
-use super::curve::figure_in;
+use super::curve::{falling_in, figure_in};
 use super::sweep::made;
 use crate::{Error, Watch};
 
@@ -35,7 +35,6 @@ pub(super) fn train_probe_and_first(
     /// Few, so that an interrupt is noticed soon.
     const AT_ONCE: u64 = 5;
     let info = net.info().clone();
-    let loss = |batch: &Metrics| loss(batch, &info);
     let mut batches: Vec<Metrics> = Vec::new();
     let mut diverged = false;
     while !diverged && (batches.len() as u64) < probe.updates {
@@ -51,8 +50,7 @@ pub(super) fn train_probe_and_first(
         let more = net.updates(&(done..stop).map(hyper).collect::<Vec<_>>())?;
         made(stop - done, &more)?;
         batches.extend(more);
-        let first = loss(&batches[0]);
-        diverged = batches.iter().any(|batch| is_hopeless(loss(batch), first));
+        diverged = is_hopeless(&batches, &info);
         (watch.observer)(&(batches.len() as u64));
     }
     let first = batches.first().cloned();
@@ -109,8 +107,18 @@ fn result(probe: Probe, batches: &[Metrics], diverged: bool, info: &TrainerInfo)
     }
 }
 
-fn is_hopeless(loss: f64, first: f64) -> bool {
-    !loss.is_finite() || loss > first + HOPELESS * first.abs()
+/// Whether training diverged: a figure is not finite, or a loss rose far above the first. A first
+/// loss of 0 has nothing to compare with, and no more has a figure of which more is better, since
+/// its 0 may be anywhere.
+fn is_hopeless(batches: &[Metrics], info: &TrainerInfo) -> bool {
+    if batches.iter().any(|batch| !loss(batch, info).is_finite()) {
+        return true;
+    }
+    let mut losses = batches.iter().filter_map(|batch| falling_in(batch, info));
+    match losses.next() {
+        Some(first) if first != 0.0 => losses.any(|loss| loss > first + HOPELESS * first.abs()),
+        _ => false,
+    }
 }
 
 /// The loss of a batch, or what decides if there is none, turned so that less is better.

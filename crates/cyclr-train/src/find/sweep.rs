@@ -1,7 +1,7 @@
 use cyclr::Hyper;
-use cyclr::trainer::{Direction, Metric, Metrics, Split, Trainer, TrainerError, TrainerInfo};
+use cyclr::trainer::{Direction, Metrics, Split, Trainer, TrainerError, TrainerInfo};
 
-use super::curve::figure_in;
+use super::curve::falling_in;
 use crate::find::{Curve, CurvePoint, Diverged, Ramp};
 use crate::run::refuse_for_whole_runs;
 use crate::{Error, Watch};
@@ -151,7 +151,8 @@ pub(super) fn check_measure(info: &TrainerInfo, measure: Measure) -> Result<(), 
 
 /// The training losses of a sweep (or a figure that falls, in their place), watched for
 /// divergence: one that is not finite, or five in a row whose mean is above four times that of the
-/// first five.
+/// first five, and far outside their spread, which matters if they are near 0. If they are 0 there
+/// is nothing to compare with.
 #[derive(Default)]
 struct Losses(Vec<f64>);
 
@@ -163,9 +164,7 @@ impl Losses {
                 not_finite: true,
             });
         }
-        let falling = |m: &&Metric| m.direction == Direction::Lower;
-        let loss = batch.loss().or(figure_in(batch, info).filter(falling))?;
-        self.0.push(loss.value);
+        self.0.push(falling_in(batch, info)?);
         self.is_far_above_the_first().then_some(Diverged {
             lr,
             not_finite: false,
@@ -175,9 +174,12 @@ impl Losses {
     fn is_far_above_the_first(&self) -> bool {
         const FEW: usize = 5;
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-        match (self.0.first_chunk::<FEW>(), self.0.last_chunk::<FEW>()) {
-            (Some(first), Some(last)) => mean(last) > mean(first) + 3.0 * mean(first).abs(),
-            _ => false,
-        }
+        let (Some(first), Some(last)) = (self.0.first_chunk::<FEW>(), self.0.last_chunk::<FEW>())
+        else {
+            return false;
+        };
+        let deviations = first.map(|loss| (loss - mean(first)).abs());
+        let far = (3.0 * mean(first).abs()).max(5.0 * mean(&deviations));
+        far > 0.0 && mean(last) > mean(first) + far
     }
 }

@@ -3,8 +3,10 @@ use super::ProbeResult;
 /// The scale on which losses are compared: ln loss, where all are above 0; else twice the loss in
 /// units of what was learnt.
 pub(super) struct Level {
-    opening: f64,
-    best: f64,
+    /// The loss before anything was learnt.
+    pub(super) opening: f64,
+    /// The least loss.
+    pub(super) best: f64,
     is_ln: bool,
 }
 

@@ -1,4 +1,5 @@
 use super::Unlike;
+use crate::readable;
 
 /// Why a range test gives no reliable answer.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -30,7 +31,8 @@ pub enum NoAnswer {
     },
     /// The figure was never clearly better than at the first rates.
     #[error(
-        "the figure is best at the first rates, near {first_lr:.3e}, and only gets worse from there"
+        "the figure is best at the first rates, near {}, and only gets worse from there",
+        readable(*first_lr, 4)
     )]
     BestAtFirst {
         /// The first rate above 0.
@@ -60,7 +62,8 @@ pub enum NoAnswer {
     },
     /// The figure was rising from the first points on, so that there is no plateau to leave.
     #[error(
-        "the sweep starts too high or too coarsely: its first rate is {first_lr:.3e}, and at {learning_at:.3e} the net already learns"
+        "the sweep starts too high or too coarsely: its first rate is {}, and at {} the net already learns",
+        readable(*first_lr, 4), readable(*learning_at, 4)
     )]
     StartsTooHigh {
         /// The first rate above 0.
@@ -70,7 +73,8 @@ pub enum NoAnswer {
     },
     /// The figure was still rising at the end.
     #[error(
-        "the sweep ends at {last_lr:.3e}, before any slowing: the figure was still rising near {still_rising_at:.3e}"
+        "the sweep ends at {}, before any slowing: the figure was still rising near {}",
+        readable(*last_lr, 4), readable(*still_rising_at, 4)
     )]
     EndsBeforeSlowing {
         /// The largest rate.
@@ -79,7 +83,10 @@ pub enum NoAnswer {
         still_rising_at: f64,
     },
     /// The repeats' readings of `max_lr` lie too far apart.
-    #[error("the repeats disagree about max_lr: {lowest:.3e} to {highest:.3e}")]
+    #[error(
+        "the repeats disagree about max_lr: {} to {}",
+        readable(*lowest, 4), readable(*highest, 4)
+    )]
     RepeatsDisagree {
         /// The lowest reading.
         lowest: f64,
@@ -88,7 +95,8 @@ pub enum NoAnswer {
     },
     /// A repeat diverged hardly above the rate at which learning begins.
     #[error(
-        "a repeat diverged at {diverged:.3e}, too close to base_lr = {base_lr:.3e} for any max_lr between"
+        "a repeat diverged at {}, too close to base_lr = {} for any max_lr between",
+        readable(*diverged, 4), readable(*base_lr, 4)
     )]
     DivergesAtOnce {
         /// The lowest rate at which a repeat diverged.
@@ -96,19 +104,23 @@ pub enum NoAnswer {
         /// The rate at which learning begins.
         base_lr: f64,
     },
-    /// The best of the probes learnt hardly anything.
+    /// The loss of the best probe lies less than 5 % below that before training.
     #[error(
-        "hardly anything was learnt: the loss of the best probe, of {updates} updates, lies {fall:.1} % below that of an untrained net"
+        "hardly anything was learnt: the best probe, of {updates} updates, ends at a loss of {}, and an untrained net has {}",
+        readable(*best, 4), readable(*untrained, 4)
     )]
     HardlyLearns {
-        /// The fall of the loss, in per cent.
-        fall: f64,
+        /// The loss of the best probe.
+        best: f64,
+        /// The loss before training.
+        untrained: f64,
         /// The updates of a probe.
         updates: u64,
     },
-    /// The best probes classify no better than an untrained net.
+    /// The best probes are no better than an untrained net, by accuracy or, if none is measured, by
+    /// loss.
     #[error(
-        "nothing was learnt: probes of {updates} updates end {clearness:.1} standard errors above the accuracy of an untrained net, of at least {needed}"
+        "nothing was learnt: probes of {updates} updates end {clearness:.1} standard errors better than an untrained net, of at least {needed}"
     )]
     NoBetterThanUntrained {
         /// The gain in its standard errors.
@@ -119,7 +131,10 @@ pub enum NoAnswer {
         updates: u64,
     },
     /// Every probe diverged.
-    #[error("every probe diverged, down to the rate {lowest:.3e}")]
+    #[error(
+        "every probe diverged, down to the rate {}",
+        readable(*lowest, 4)
+    )]
     ProbesDiverged {
         /// The lowest rate that was tried.
         lowest: f64,

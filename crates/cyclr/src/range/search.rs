@@ -224,51 +224,54 @@ impl Search {
     /// Refuses probes that learnt nothing; none that start from given weights, which may know
     /// already what there is to learn.
     fn check_learning(&self, level: &Level) -> Result<(), NoAnswer> {
-        /// The least gain of accuracy that counts, in standard errors.
+        /// The least gain that counts, in standard errors.
         const CLEAR: f64 = 3.0;
         let updates = self.length;
         if self.start.given_weights {
             return Ok(());
         }
-        if let Some(clearness) = self.clearness(level).filter(|&clearness| clearness < CLEAR) {
+        let clearness = self.clearness(level);
+        if clearness < CLEAR {
             return Err(NoAnswer::NoBetterThanUntrained {
                 clearness,
                 needed: CLEAR,
                 updates,
             });
         }
-        let fall = level.fall();
-        if fall < LEAST_FALL {
+        if level.fall() < LEAST_FALL {
             return Err(NoAnswer::HardlyLearns {
-                fall: 100.0 * (1.0 - libm::exp(-fall)),
+                best: level.best,
+                untrained: level.opening,
                 updates,
             });
         }
         Ok(())
     }
 
-    /// How far the accuracy of the probes that end nearly as well as the best lies above that of
-    /// the sweep's opening, in standard errors; `None` if no accuracy is measured.
-    fn clearness(&self, level: &Level) -> Option<f64> {
-        let near = self
-            .made
-            .iter()
-            .filter(|probe| level.above_best(probe) < DEPTH);
-        let counts: Option<Vec<(u64, u64)>> = near
-            .map(|probe| Some((probe.correct?, probe.count)))
-            .collect();
-        let (correct, count) = counts?.iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let before = self.start.figure?;
-        let after = correct as f64 / count as f64;
-        let (n, m) = (self.start.count as f64, count as f64);
-        let pooled = (before * n + correct as f64) / (n + m);
-        let error = libm::sqrt(pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m));
-        // Where all is wrong or all is right, nothing was gained.
-        Some(if error > 0.0 {
-            (after - before) / error
-        } else {
-            0.0
-        })
+    /// How far the probes that end nearly as well as the best stand out from the sweep's opening, in
+    /// standard errors: by their accuracy, or by their loss if none is measured.
+    fn clearness(&self, level: &Level) -> f64 {
+        let is_near = |probe: &&ProbeResult| level.above_best(probe) < DEPTH;
+        let near = || self.made.iter().filter(is_near);
+        let (n, m) = (
+            self.start.count as f64,
+            near().map(|p| p.count).sum::<u64>() as f64,
+        );
+        let correct: Option<u64> = near().map(|probe| probe.correct).sum();
+        let (gain, deviation) = match (correct, self.start.figure) {
+            (Some(correct), Some(before)) => {
+                let pooled = (before * n + correct as f64) / (n + m);
+                let gain = correct as f64 / m - before;
+                (gain, libm::sqrt(pooled * (1.0 - pooled)))
+            }
+            _ => {
+                let loss = mean(near().filter_map(|probe| probe.loss));
+                (self.start.opening - loss, self.start.deviation)
+            }
+        };
+        // Where all is wrong, all is right or every loss is the same, nothing was gained.
+        let error = deviation * libm::sqrt(1.0 / n + 1.0 / m);
+        if gain > 0.0 { gain / error } else { 0.0 }
     }
 
     /// Whether the best rate lies at the lower and at the upper end of those tried.

@@ -10,6 +10,8 @@ pub struct Start {
     pub lr: f64,
     /// The mean loss of the sweep's opening, before anything is learnt.
     pub opening: f64,
+    /// The standard deviation of the loss of one example there, as far as batches show it.
+    pub deviation: f64,
     /// The mean of the objective beside the loss there, if there is one.
     pub figure: Option<f64>,
     /// The examples of the opening.
@@ -43,11 +45,15 @@ impl Start {
         let lr = points[least.0].lr;
         let idle = points.partition_point(|point| point.lr < lr / IDLE);
         let opening = &points[..quarter.max(idle)];
+        let losses = &losses[..opening.len()];
+        let count: u64 = opening.iter().map(|point| point.count).sum();
+        let batch = count as f64 / opening.len() as f64;
         Ok(Self {
             lr,
-            opening: mean(losses[..opening.len()].iter().copied()),
+            opening: mean(losses.iter().copied()),
+            deviation: deviation(losses) * libm::sqrt(batch),
             figure: mean_of(opening.iter().map(|point| point.figure)),
-            count: opening.iter().map(|point| point.count).sum(),
+            count,
             given_weights,
         })
     }
@@ -59,6 +65,13 @@ const IDLE: f64 = 100.0;
 /// The share of a sweep's points, and the least number of them, that are its opening.
 const OPENING_SHARE: usize = 4;
 const FEWEST_OPENING: usize = 3;
+
+/// The standard deviation of numbers, of which there are at least two.
+fn deviation(values: &[f64]) -> f64 {
+    let centre = mean(values.iter().copied());
+    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
+    libm::sqrt(squares / (values.len() - 1) as f64)
+}
 
 /// The mean of values that are all there.
 fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
