@@ -74,7 +74,9 @@ def test_batches_that_keras_skips_are_no_updates(start, tmp_path, backend):
     """The first gradients overflow: the scale is halved, and no weight changes."""
     skip_without("keras", backend)
     environment = {"KERAS_BACKEND": backend}
-    printed = alone(OWN_LOOP / "keras_fit.py", "--scaled", "--overflow", log=tmp_path / "alone", environment=environment)
+    printed = alone(
+        OWN_LOOP / "keras_fit.py", "--scaled", "--overflow", log=tmp_path / "alone", environment=environment
+    )
     # Of the first epoch: then the script alone measures, which takes random numbers.
     losses, iterations = (printed_list(printed, name)[:10] for name in ("losses", "iterations"))
     wanted = [loss for loss, done, before in zip(losses, iterations, [0, *iterations]) if done > before]

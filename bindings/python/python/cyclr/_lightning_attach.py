@@ -6,9 +6,9 @@ from typing import Any, Optional
 
 import torch
 
-from cyclr._attach import examples_in
 from cyclr._begun import Begun, begun_before
 from cyclr._cyclr import CyclrError
+from cyclr._loop import examples_in
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo

@@ -37,7 +37,9 @@ class Note(keras.callbacks.Callback):
 
 
 model = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.1), keras.layers.Dense(2)])
-optimizer = keras.optimizers.SGD(1e-4 if args.overflow else 0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate)
+optimizer = keras.optimizers.SGD(
+    1e-4 if args.overflow else 0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate
+)
 callbacks = [cyclr.keras.Attach(objective=("accuracy", "higher")), Note()]
 if args.schedule:
     callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch, lr: args.schedule))

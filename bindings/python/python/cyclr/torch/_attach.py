@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +26,7 @@ from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._overridden import Overridden
-from cyclr.torch._registered import can_be_placed, unregistered
+from cyclr.torch._registered import not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
@@ -142,6 +140,8 @@ def attach(
     is_driven = begun.requests is not None
     held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
+    if models and is_driven and (lack := without_place(train)) is not None:
+        say_starts_over(lack)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
@@ -150,7 +150,7 @@ def attach(
         test=counts["test"] if evaluate else 0,
         momentum=groups.have_momentum,
         weight_decay=groups.have_weight_decay,
-        snapshots=bool(models) and can_be_placed(train),
+        snapshots=bool(models) and without_place(train) is None,
         given_weights=given_weights,
         objective=objective_of(objective),
     )
@@ -158,8 +158,8 @@ def attach(
         begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     _attached.append(attached)
-    for whole in (validation, test):
-        if is_driven and whole is not None and not any(whole is kept for kept in held_out.values()):
+    for whole in (validation, test) if is_driven else ():
+        if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
@@ -201,10 +201,11 @@ class Attached(_attach.Attached):
         self._groups = groups
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
-        self._scaler, self._has_stepped, self._is_told = scaler, False, False
-        self._is_evaluating = False
+        self._scaler, self._has_stepped = scaler, False
+        self._is_told = self._is_evaluating = False
         # The models as one: what they share is kept once.
-        self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
+        loaders = [] if train is None else [train]
+        self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, loaders)
         if self.loop is None:
             return
         self._losses = Losses(accumulate).watch()
@@ -224,7 +225,7 @@ class Attached(_attach.Attached):
             names = unregistered(self._models, self._everything.optimizers, self._scaler)
             if names:
                 self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
-            elif (unsafe := self._unsafe()) is not None:
+            elif (unsafe := not_read_back(self._own_state())) is not None:
                 self._deny_snapshots(unsafe)
         return super().info
 
@@ -266,24 +267,8 @@ class Attached(_attach.Attached):
             )
 
     def _deny_snapshots(self, why: str) -> None:
-        if rank() == 0:
-            print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
+        say_starts_over(why)
         self._info = replace(self._info, snapshots=False)
-
-    def _unsafe(self) -> Optional[str]:
-        """What a state would hold that is not read back, as reading it could run code; ``None`` if nothing."""
-        file = io.BytesIO()
-        torch.save(self._own_state(), file)
-        try:
-            torch.load(io.BytesIO(file.getvalue()), weights_only=True)
-        except pickle.UnpicklingError as error:
-            found = re.search(r"GLOBAL (\S+)", str(error))
-            what = found.group(1) if found else "an object that is none"
-            return (
-                f"states are read with weights_only=True, and what is registered holds {what}, which is no tensor, number, "
-                "text, list or dict (hand those over, or name the class to torch.serialization.add_safe_globals)"
-            )
-        return None
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
@@ -348,7 +333,7 @@ class Attached(_attach.Attached):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
             yield from self.batches(loader)
-            if self._has_left:
+            if self._exits.is_left:
                 return
 
     def _done(self) -> int:
@@ -414,7 +399,3 @@ def step(*, loss: Any = None, correct: Any = None) -> None:
 
 
 _attached: list[Attached] = []
-
-
-def _loaders(train: Any) -> list[Any]:
-    return [] if train is None else [train]

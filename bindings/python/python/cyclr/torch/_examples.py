@@ -17,8 +17,8 @@ from torch.utils.data import (
     SubsetRandomSampler,
 )
 
-from cyclr._attach import examples_in
 from cyclr._cyclr import CyclrError
+from cyclr._loop import examples_in
 from cyclr.torch._state import capture_order, capture_random, restore_order, restore_random
 
 # After so many seconds of counting it is said what is waited for; more examples no held-out split has.
