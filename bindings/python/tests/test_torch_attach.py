@@ -142,6 +142,17 @@ def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_
     assert made == pytest.approx(means[1:], rel=1e-6)
 
 
+def test_an_accumulation_that_is_not_named_is_refused(start, tmp_path):
+    """An epoch would seem to have four times its updates."""
+    driver = start("many.py", "--accumulate", "4", "--silent")
+    driver.initialize()
+    with pytest.raises(ValueError):
+        driver.updates(3)
+    assert driver.process.wait(timeout=60) == 1
+    told = "each update takes 4 batches of train=..., and attach() says 1: give accumulate=4"
+    assert told in (tmp_path / "log").read_text()
+
+
 def test_an_evaluation_of_both_halves_at_once_is_refused(start):
     driver = start("many.py", "--whole")
     driver.initialize()
@@ -221,6 +232,8 @@ def test_what_cannot_be_attached_is_refused():
     cyclr.torch.begin()
     with pytest.raises(cyclr.CyclrError, match="LBFGS measures the loss several times"):
         cyclr.torch.attach(torch.optim.LBFGS([weight]))
+    with pytest.raises(cyclr.CyclrError, match=r"a TensorDataset, which has no batches: give the DataLoader"):
+        cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1), train=TensorDataset(torch.ones(3)))
 
 
 def test_held_out_data_are_halved_or_kept_apart():

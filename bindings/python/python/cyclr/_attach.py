@@ -137,7 +137,8 @@ class Attached:
         self._is_endless = False
         self._exits = Exits()
         self._restored: Optional[bytes] = None
-        self._seen = 0
+        # Batches and examples since the last update.
+        self._batches = self._seen = 0
         self._idle_passes = 0
         self.loop: Optional[Loop] = None
         if begun.requests is not None:
@@ -272,6 +273,7 @@ class Attached:
                 self._place.given += 1
                 if self._exits.ends(self._here(is_used=False)):
                     return
+                self._batches += 1
                 self._seen += examples_in(batch)
                 self._place.done = self._done()
                 yield batch
@@ -359,7 +361,7 @@ class Attached:
         if not self._is_in_batches and self.info.snapshots:
             raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
-        self._seen = self._idle_passes = 0
+        self._batches = self._seen = self._idle_passes = 0
         if self._is_in_batches:
             if self.loop.has_update:
                 self._set(self.loop.hyper)

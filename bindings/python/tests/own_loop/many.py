@@ -14,6 +14,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
 parser.add_argument("--way", choices=["batches", "bare", "list", "sampler"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--silent", action="store_true")
 parser.add_argument("--whole", action="store_true")
 parser.add_argument("--leaves", choices=["slice", "break", "anywhere"])
 parser.add_argument("--divided", action="store_true")
@@ -89,7 +90,7 @@ lr = cyclr.torch.attach(
     evaluate=evaluate,
     validation=held_out,
     scaler=scaler,
-    accumulate=args.accumulate,
+    accumulate=1 if args.silent else args.accumulate,
 )
 if args.ema == "registered":
     lr.register(ema)

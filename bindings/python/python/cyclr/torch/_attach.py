@@ -13,11 +13,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from cyclr import _attach
-from cyclr._begun import Begun, begin_by, begun_before, begun_last, begun_run
+from cyclr._begun import Begun, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
-from cyclr._requests import Requests
-from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
+from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import CountsUpdates, has_skipped, with_held
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
@@ -27,7 +26,6 @@ from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._overridden import Overridden
 from cyclr.torch._registered import not_read_back, say_starts_over, unregistered, without_place
-from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -36,33 +34,9 @@ from cyclr.torch._state import (
     restore_order,
     restore_random,
 )
-from cyclr.torch._together import gathered, mine, open_here, share_over, summed
-
-
-def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
-    """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
-    if begun_before():
-        return begun_last(), True
-    begin(seed)
-    return begun_last(), False
-
+from cyclr.torch._together import gathered, mine, summed
 
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
-
-
-def begin(seed: int = 0) -> Run:
-    """Says which run this is, and seeds torch's, NumPy's and Python's generators. Call it before the model is made.
-
-    Under ``cyclr`` the seed is the run's, alone it is ``seed``. Of processes that train together,
-    each calls it, after ``init_process_group``.
-
-    Returns:
-        The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the
-        ``batch`` that was asked for, or ``None``.
-    """
-    begun = begin_by(lambda: Requests(open_here(), share_over()), seed)
-    seed_all(begun.run.seed)
-    return begun.run
 
 
 def attach(
@@ -157,6 +131,9 @@ def attach(
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
+    if batch is not None:
+        # The script counts by itself.
+        attached.batches_of_update = float("inf")
     _attached.append(attached)
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
@@ -203,6 +180,7 @@ class Attached(_attach.Attached):
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler, self._has_stepped = scaler, False
         self._is_told = self._is_evaluating = False
+        self.batches_of_update: float = accumulate
         # The models as one: what they share is kept once.
         loaders = [] if train is None else [train]
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, loaders)
@@ -299,6 +277,17 @@ class Attached(_attach.Attached):
         self._has_stepped = False
         self._count(loss, correct)
 
+    def _count(self, loss: Any, correct: Any) -> None:
+        assert self.loop is not None
+        if self.loop.updates_done == 0:
+            self._first_batches = self._batches
+        elif self.loop.updates_done == 1 and self._batches == self._first_batches > self.batches_of_update:
+            raise CyclrError(
+                f"each update takes {self._batches} batches of train=..., and attach() says {self.batches_of_update}: give "
+                f"accumulate={self._batches}, by which the updates of an epoch are counted"
+            )
+        super()._count(loss, correct)
+
     def _without_step(self, loss: Any) -> Any:
         """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
         if not self._losses.has_scaled_step:
@@ -308,7 +297,7 @@ class Attached(_attach.Attached):
         loss = self.loop.skipped(loss)
         if loss is None:
             self._losses.clear()
-            self._seen = self._idle_passes = 0
+            self._batches = self._seen = self._idle_passes = 0
         return loss
 
     def iterated(self, loader: Any) -> Optional[Iterator[Any]]:
