@@ -96,6 +96,16 @@ def test_a_split_that_keras_makes_is_refused(start, tmp_path):
     assert "validation_split = 0.2: cut the data before fit" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize("name", ["hf.py", "lightning_fit.py", "keras_fit.py"])
+def test_training_data_are_no_held_out_data(start, tmp_path, name):
+    skip_without({"hf.py": "transformers", "lightning_fit.py": "lightning", "keras_fit.py": "keras"}[name])
+    driver = start(name, "--leaky", environment={"KERAS_BACKEND": "torch"})
+    with pytest.raises(ValueError):
+        driver.initialize(seed=3)
+    assert driver.process.wait(timeout=60) == 1
+    assert "train and validation are the same data" in (tmp_path / "log").read_text()
+
+
 def losses_alone(printed, each, count):
     """What the first updates, of so many losses each, show in a script that prints its losses."""
     losses = printed_list(printed, "losses")
