@@ -74,7 +74,9 @@ def test_batches_that_keras_skips_are_no_updates(start, tmp_path, backend):
     """The first gradients overflow: the scale is halved, and no weight changes."""
     skip_without("keras", backend)
     environment = {"KERAS_BACKEND": backend}
-    printed = alone(OWN_LOOP / "keras_fit.py", "--scaled", "--overflow", log=tmp_path / "alone", environment=environment)
+    printed = alone(
+        OWN_LOOP / "keras_fit.py", "--scaled", "--overflow", log=tmp_path / "alone", environment=environment
+    )
     # Of the first epoch: then the script alone measures, which takes random numbers.
     losses, iterations = (printed_list(printed, name)[:10] for name in ("losses", "iterations"))
     wanted = [loss for loss, done, before in zip(losses, iterations, [0, *iterations]) if done > before]
@@ -92,6 +94,16 @@ def test_a_split_that_keras_makes_is_refused(start, tmp_path):
         driver.initialize(seed=3)
     assert driver.process.wait(timeout=60) == 1
     assert "validation_split = 0.2: cut the data before fit" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("name", ["hf.py", "lightning_fit.py", "keras_fit.py"])
+def test_training_data_are_no_held_out_data(start, tmp_path, name):
+    skip_without({"hf.py": "transformers", "lightning_fit.py": "lightning", "keras_fit.py": "keras"}[name])
+    driver = start(name, "--leaky", environment={"KERAS_BACKEND": "torch"})
+    with pytest.raises(ValueError):
+        driver.initialize(seed=3)
+    assert driver.process.wait(timeout=60) == 1
+    assert "train and validation are the same data" in (tmp_path / "log").read_text()
 
 
 def losses_alone(printed, each, count):

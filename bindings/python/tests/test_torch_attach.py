@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 import cyclr  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
-from cyclr.torch._registered import can_be_placed  # noqa: E402
+from cyclr.torch._registered import without_place  # noqa: E402
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, TensorDataset  # noqa: E402
 
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
@@ -142,11 +142,24 @@ def test_micro_batches_are_averaged_and_skipped_steps_are_no_updates(start, tmp_
     assert made == pytest.approx(means[1:], rel=1e-6)
 
 
+def test_an_accumulation_that_is_not_named_is_refused(start, tmp_path):
+    """An epoch would seem to have four times its updates."""
+    driver = start("many.py", "--accumulate", "4", "--silent")
+    driver.initialize()
+    with pytest.raises(ValueError):
+        driver.updates(3)
+    assert driver.process.wait(timeout=60) == 1
+    told = "each update takes 4 batches of train=..., and attach() says 1: give accumulate=4"
+    assert told in (tmp_path / "log").read_text()
+
+
 def test_an_evaluation_of_both_halves_at_once_is_refused(start):
     driver = start("many.py", "--whole")
     driver.initialize()
     refused = driver.ask("evaluate", split="validation")
-    assert "evaluate(split) goes through the whole of the held-out data, which were halved" in refused["error"]["message"]
+    assert (
+        "evaluate(split) goes through the whole of the held-out data, which were halved" in refused["error"]["message"]
+    )
 
 
 def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
@@ -156,6 +169,12 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
     assert driver.initialize(seed=3)["snapshots"]
     assert "metrics" in driver.result("evaluate", split="validation")
     assert losses_of(driver.updates(16)) == losses
+
+
+def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
+    driver = start("many.py", "--way", "sampler")
+    assert not driver.initialize()["snapshots"]
+    assert "the order of Sorted is not known: a run that is stopped starts over" in (tmp_path / "log").read_text()
 
 
 def test_a_loop_that_counts_no_update_is_ended(start, tmp_path):
@@ -213,6 +232,8 @@ def test_what_cannot_be_attached_is_refused():
     cyclr.torch.begin()
     with pytest.raises(cyclr.CyclrError, match="LBFGS measures the loss several times"):
         cyclr.torch.attach(torch.optim.LBFGS([weight]))
+    with pytest.raises(cyclr.CyclrError, match=r"a TensorDataset, which has no batches: give the DataLoader"):
+        cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1), train=TensorDataset(torch.ones(3)))
 
 
 def test_held_out_data_are_halved_or_kept_apart():
@@ -242,15 +263,16 @@ class OwnBatches:
         return 1
 
 
-def test_what_can_be_placed():
+def test_what_cannot_be_gone_back_into_is_named():
     data = TensorDataset(torch.arange(11))
-    assert can_be_placed(DataLoader(data, shuffle=True)) and can_be_placed([1, 2])
+    assert without_place(DataLoader(data, shuffle=True)) is None and without_place([1, 2]) is None
     batches = BatchSampler(SequentialSampler(data), 2, drop_last=True)
-    assert can_be_placed(DataLoader(data, batch_sampler=batches))
+    assert without_place(DataLoader(data, batch_sampler=batches)) is None
     for own in (OwnBatches(), BatchSampler(OwnBatches(), 2, drop_last=True)):
-        assert not can_be_placed(DataLoader(data, batch_sampler=own))
-    assert not can_be_placed(DataLoader(data, num_workers=1, persistent_workers=True))
-    assert not can_be_placed(DataLoader(data, sampler=iter(range(11)))) and not can_be_placed(iter([1]))
+        assert "OwnBatches is not known" in without_place(DataLoader(data, batch_sampler=own))
+    assert "persistent workers" in without_place(DataLoader(data, num_workers=1, persistent_workers=True))
+    assert "range_iterator is not known" in without_place(DataLoader(data, sampler=iter(range(11))))
+    assert "list_iterator is not known" in without_place(iter([1]))
 
 
 def test_the_loss_of_an_update_is_the_mean_over_its_micro_batches():

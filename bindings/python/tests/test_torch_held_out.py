@@ -103,7 +103,11 @@ class Weighted(torch.utils.data.WeightedRandomSampler):
         (by(range(80, 100)), by(range(80, 100)), "are the same data"),
         (DataLoader(DATA, shuffle=True), DataLoader(TensorDataset(*DATA.tensors)), "are the same data"),
         (by(range(85)), by(range(80, 100)), "share 5 examples"),
-        (DataLoader(Subset(DATA, range(85))), DataLoader(Subset(Subset(DATA, range(50, 100)), [30, 40])), "share 1 examples"),
+        (
+            DataLoader(Subset(DATA, range(85))),
+            DataLoader(Subset(Subset(DATA, range(50, 100)), [30, 40])),
+            "share 1 examples",
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["validation", "test"])

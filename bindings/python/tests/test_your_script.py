@@ -4,6 +4,9 @@ import importlib.util
 import os
 import pathlib
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 from forked import Forked, alone
@@ -17,6 +20,17 @@ def test_every_block_has_a_name_and_a_command():
     assert len(SCRIPTS) == PAGE.count("```python") == 8
     for name, _, _ in SCRIPTS:
         assert re.search(rf"^    cyclr (find|compare) .*-- .*{name}$", PAGE, flags=re.M), name
+
+
+COMMANDS = re.findall(r"^    cyclr (.*) -- ", re.sub(r" *\\\n *", " ", PAGE), flags=re.M)
+
+
+@pytest.mark.parametrize("arguments", sorted(set(COMMANDS)))
+def test_every_command_has_the_options_that_it_is_given(arguments):
+    """Unknown ones are refused before there is help."""
+    command = [sys.executable, "-m", "cyclr", *shlex.split(arguments), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_comparison_costs_six_lines_and_removes_none():

@@ -10,8 +10,9 @@ from typing import Any, Callable, Optional, TypeVar
 
 from cyclr._begun import Begun, begin_by, begun_run, random_state, seed_python, set_random_state
 from cyclr._cyclr import CyclrError, Hyper, Schedule
-from cyclr._loop import Figures, Loop, say_if_ended_early
+from cyclr._loop import Figures, Loop, examples_in, say_if_ended_early
 from cyclr._measured import Declared, evaluation_of, objective_of
+from cyclr._place import Exit, Exits, Place
 from cyclr._requests import Requests, open_pipes
 from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
 
@@ -130,17 +131,14 @@ class Attached:
         self._epoch_began: Any = None
         # Whether a state that was restored is of another epoch, or of the place before one.
         self._goes_back = False
-        self._place = _Place()
+        self._place = Place()
         self._is_in_batches = False
         # Whether the epochs go on within one pass of the script's.
         self._is_endless = False
-        # Where the script leaves its passes, if it does so before their end; whether it counts this one from amid it, as
-        # it was restored there, and whether it has counted one so.
-        self._left: Optional[Left] = None
-        self._is_amid = self._was_amid = self._has_left = False
-        self._failure: Optional[CyclrError] = None
+        self._exits = Exits()
         self._restored: Optional[bytes] = None
-        self._seen = 0
+        # Batches and examples since the last update.
+        self._batches = self._seen = 0
         self._idle_passes = 0
         self.loop: Optional[Loop] = None
         if begun.requests is not None:
@@ -233,7 +231,7 @@ class Attached:
             "epoch_began": self._epoch_began,
             "given": self._place.given,
             "began": self._place.began,
-            "left": self._left,
+            "left": self._exits.seen,
         }
         return self._packed({"place": place, "random": self._random(), **self._own_state()})
 
@@ -247,15 +245,11 @@ class Attached:
             )
         saved = self._unpacked(state)
         place = saved["place"]
-        if place.get("left") == VARIES and place["given"] > 0:
-            raise CyclrError(
-                "the script leaves its passes over the training data at different places, so that it cannot go on amid one: "
-                "start another process"
-            )
+        # States of earlier versions do not tell.
+        self._exits.restore(place.get("left"), place["given"])
         self._set_own_state(saved)
         self._restored = state
-        self._left = place.get("left")
-        self._place = _Place()
+        self._place = Place()
         self._goes_back = self._epoch is not None and (place["epoch"] != self._epoch or place["epoch_began"] is None)
         self._epoch = place["epoch"]
 
@@ -277,12 +271,13 @@ class Attached:
         try:
             for batch in iterator:
                 self._place.given += 1
-                if self._is_left(is_used=False):
+                if self._exits.ends(self._here(is_used=False)):
                     return
+                self._batches += 1
                 self._seen += examples_in(batch)
                 self._place.done = self._done()
                 yield batch
-                if self._is_left(is_used=True):
+                if self._exits.ends(self._here(is_used=True)):
                     return
                 # What follows a pass in the script belongs to it: the next pass hears then.
                 if self._epoch is None or self._place.given < self._place.length:
@@ -290,31 +285,19 @@ class Attached:
                 if self._restored is not None:
                     return
             self._check_idle()
-            self._left = self._left and VARIES
+            self._exits.stay()
         except GeneratorExit:
-            self._leave()
+            self._exits.leave(self._here(is_used=self._done() != self._place.done))
             raise
         finally:
             self._is_in_batches = False
             if self._restored is None:
-                self._place = _Place()
+                self._place = Place()
 
-    def _is_left(self, is_used: bool) -> bool:
-        """Whether the straight run left its pass here; one that was restored amid it has counted less of it."""
-        self._has_left = self._is_amid and self._here(is_used) == self._left
-        return self._has_left
+    def _is_amid(self, place: dict[str, Any]) -> bool:
+        return place["given"] > 0 or (self._is_endless and place["epoch"] > 0)
 
-    def _leave(self) -> None:
-        """Notes where the script leaves a pass before its end, as by `break`."""
-        here = self._here(self._done() != self._place.done)
-        if self._was_amid and self._left is None:
-            self._failure = CyclrError(
-                "the script leaves its passes over the training data before their end, and was restored amid the first, where that "
-                "was not known: it cannot go on exactly; start this run anew"
-            )
-        self._left = here if self._left in (None, here) else VARIES
-
-    def _here(self, is_used: bool) -> Left:
+    def _here(self, is_used: bool) -> Exit:
         return [self._epoch if self._is_endless else None, self._place.given, is_used]
 
     def _done(self) -> int:
@@ -335,12 +318,9 @@ class Attached:
         """The batches of a pass, from its start or from where a state that was restored is."""
         saved = None if self._restored is None else self._unpacked(self._restored)
         self._restored = None
-        self._place = _Place(length=_length(loader))
-        if saved is not None:
-            place = saved["place"]
-            self._is_amid = self._was_amid = place["given"] > 0 or (self._is_endless and place["epoch"] > 0)
-        elif not self._is_endless:
-            self._is_amid = False
+        self._place = Place(loader)
+        if saved is not None or not self._is_endless:
+            self._exits.begin(saved is not None and self._is_amid(saved["place"]), saved is not None)
         if saved is not None and saved["place"]["began"] is not None:
             self._go_to_start(loader, saved["place"]["began"])
             self._place.given = saved["place"]["given"]
@@ -360,8 +340,8 @@ class Attached:
     def _hear(self) -> None:
         """Answers requests until there is an update to make, and sets its rate; ends the process if there is none."""
         assert self.loop is not None
-        if self._failure is not None:
-            raise self._failure
+        if self._exits.failure is not None:
+            raise self._exits.failure
         self.loop.hear_or_exit()
         self._set(self.loop.hyper)
 
@@ -381,7 +361,7 @@ class Attached:
         if not self._is_in_batches and self.info.snapshots:
             raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
-        self._seen = self._idle_passes = 0
+        self._batches = self._seen = self._idle_passes = 0
         if self._is_in_batches:
             if self.loop.has_update:
                 self._set(self.loop.hyper)
@@ -416,37 +396,3 @@ class Attached:
 
     def _unpacked(self, state: bytes) -> dict[str, Any]:
         return pickle.loads(state)  # type: ignore[no-any-return]
-
-
-Left = list[Any]
-"""A place in a pass where the script leaves it: the epoch of a loop without any, the batches given, whether the last was used."""
-VARIES: Left = []
-
-
-class _Place:
-    """The place in a pass: what its order depended on when it began, and the batches that were given."""
-
-    def __init__(self, length: float = float("inf")) -> None:
-        self.began: Any = None
-        self.given = 0
-        self.length = length
-        # What was done before the last batch was given.
-        self.done = 0
-
-
-def examples_in(batch: Any) -> int:
-    """Examples of a batch: those of its last part that has a length; 0 if none has."""
-    if hasattr(batch, "shape"):
-        return int(batch.shape[0]) if len(batch.shape) else 1
-    parts = list(batch.values()) if hasattr(batch, "values") else batch
-    if isinstance(parts, (tuple, list)):
-        for part in reversed(parts):
-            if hasattr(part, "shape") and len(part.shape):
-                return int(part.shape[0])
-            if isinstance(part, (tuple, list)):
-                return len(part)
-    return 0
-
-
-def _length(loader: Any) -> float:
-    return len(loader) if hasattr(loader, "__len__") else float("inf")

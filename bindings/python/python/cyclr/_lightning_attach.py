@@ -6,13 +6,14 @@ from typing import Any, Optional
 
 import torch
 
-from cyclr._attach import examples_in
 from cyclr._begun import Begun, begun_before
 from cyclr._cyclr import CyclrError
+from cyclr._loop import examples_in
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
-from cyclr.torch._attach import Attached, begun_or_begin
+from cyclr.torch._attach import Attached
+from cyclr.torch._begun import begun_or_begin
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
 from cyclr.torch._groups import Groups, refuse_closures

@@ -132,3 +132,17 @@ def say_if_ended_early(loop: Loop) -> None:
 
 
 _LONGER = "iterate lr.epochs(n), which goes on as long as it takes, or raise the script's own number of epochs"
+
+
+def examples_in(batch: Any) -> int:
+    """Examples of a batch: those of its last part that has a length; 0 if none has."""
+    if hasattr(batch, "shape"):
+        return int(batch.shape[0]) if len(batch.shape) else 1
+    parts = list(batch.values()) if hasattr(batch, "values") else batch
+    if isinstance(parts, (tuple, list)):
+        for part in reversed(parts):
+            if hasattr(part, "shape") and len(part.shape):
+                return int(part.shape[0])
+            if isinstance(part, (tuple, list)):
+                return len(part)
+    return 0

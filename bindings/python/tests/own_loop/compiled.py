@@ -5,8 +5,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 torch.set_num_threads(1)
-inputs = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
-data = TensorDataset(inputs, inputs[:, 0].gt(0).long())
+inputs = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+data, held_out = (TensorDataset(part, part[:, 0].gt(0).long()) for part in (inputs[:400], inputs[400:]))
 
 
 def build(run):
@@ -17,7 +17,7 @@ def build(run):
         torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
         torch.nn.functional.cross_entropy,
         DataLoader(data, batch_size=10, shuffle=True),
-        validation=DataLoader(data, batch_size=100),
+        validation=DataLoader(held_out, batch_size=100),
         accumulate=2,
         clip=1.0,
         autocast=torch.autocast("cpu", torch.bfloat16),

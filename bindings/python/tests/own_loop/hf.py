@@ -13,6 +13,7 @@ parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--epochs", type=int, default=1)
 parser.add_argument("--log", action="store_true")
 parser.add_argument("--stopping", action="store_true")
+parser.add_argument("--leaky", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(1)
 cyclr.torch.begin(seed=3)
@@ -30,6 +31,7 @@ class Net(torch.nn.Module):
         return {"loss": torch.nn.functional.cross_entropy(out, labels), "logits": out}
 
 
+train = data[:200]
 trainer = Trainer(
     Net(),
     TrainingArguments(
@@ -49,8 +51,8 @@ trainer = Trainer(
         save_strategy="epoch" if args.stopping else "no",
     ),
     callbacks=[EarlyStoppingCallback(1)] if args.stopping else [],
-    train_dataset=data[:200],
-    eval_dataset=data[200:],
+    train_dataset=train,
+    eval_dataset=train if args.leaky else data[200:],
     compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(1) == p.label_ids).mean())},
 )
 cyclr.hf.attach(trainer, objective=("accuracy", "higher"))

@@ -11,6 +11,7 @@ parser.add_argument("--accumulate", type=int, default=None)
 parser.add_argument("--schedule", type=float)
 parser.add_argument("--scaled", action="store_true")
 parser.add_argument("--split", action="store_true")
+parser.add_argument("--leaky", action="store_true")
 parser.add_argument("--overflow", action="store_true")
 args = parser.parse_args()
 cyclr.keras.begin(seed=3)
@@ -37,7 +38,9 @@ class Note(keras.callbacks.Callback):
 
 
 model = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.1), keras.layers.Dense(2)])
-optimizer = keras.optimizers.SGD(1e-4 if args.overflow else 0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate)
+optimizer = keras.optimizers.SGD(
+    1e-4 if args.overflow else 0.1, momentum=0.9, gradient_accumulation_steps=args.accumulate
+)
 callbacks = [cyclr.keras.Attach(objective=("accuracy", "higher")), Note()]
 if args.schedule:
     callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch, lr: args.schedule))
@@ -50,13 +53,14 @@ model.compile(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
+train = inputs[:200], labels[:200]
+held_out = train if args.leaky else (inputs[200:], labels[200:])
 model.fit(
-    inputs[:200],
-    labels[:200],
+    *train,
     batch_size=20,
     epochs=2,
     verbose=0,
-    validation_data=None if args.split else (inputs[200:], labels[200:]),
+    validation_data=None if args.split else held_out,
     validation_split=0.2 if args.split else 0.0,
     callbacks=callbacks,
 )

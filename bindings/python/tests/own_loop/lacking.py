@@ -32,9 +32,9 @@ def build(run):
 
     workers = {"num_workers": 1, "persistent_workers": True} if "workers" in sys.argv else {}
     loader = DataLoader(data, batch_size=20, shuffle=True, **workers)
-    held_out = list(DataLoader(data, batch_size=60))
+    halves = {name: list(DataLoader(data, batch_size=60)) for name in ("validation", "test")}
     loss = torch.nn.functional.cross_entropy
-    return cyclr.torch.Trainer(model, optimizer, loss, loader, step=step, validation=held_out, test=held_out)
+    return cyclr.torch.Trainer(model, optimizer, loss, loader, step=step, **halves)
 
 
 cyclr.torch.serve(build)

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--ema", choices=["no", "registered", "forgotten", "object"], default="no")
-parser.add_argument("--way", choices=["batches", "bare", "list"], default="batches")
+parser.add_argument("--way", choices=["batches", "bare", "list", "sampler"], default="batches")
 parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--silent", action="store_true")
 parser.add_argument("--whole", action="store_true")
 parser.add_argument("--leaves", choices=["slice", "break", "anywhere"])
 parser.add_argument("--divided", action="store_true")
@@ -31,6 +32,12 @@ labels = (inputs[:, 0] + 0.5 * torch.randn(420, generator=generator)).gt(0).long
 loader = DataLoader(TensorDataset(inputs[:320], labels[:320]), batch_size=20, shuffle=True)
 if args.way == "list":
     loader = list(loader)
+if args.way == "sampler":
+
+    class Sorted(torch.utils.data.RandomSampler):
+        """It may hold what nobody knows of."""
+
+    loader = DataLoader(loader.dataset, batch_size=20, sampler=Sorted(loader.dataset))
 held_out = DataLoader(TensorDataset(inputs[320:], labels[320:]), batch_size=25)
 
 model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 2))
@@ -83,7 +90,7 @@ lr = cyclr.torch.attach(
     evaluate=evaluate,
     validation=held_out,
     scaler=scaler,
-    accumulate=args.accumulate,
+    accumulate=1 if args.silent else args.accumulate,
 )
 if args.ema == "registered":
     lr.register(ema)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,11 +13,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from cyclr import _attach
-from cyclr._begun import Begun, begin_by, begun_before, begun_last, begun_run
+from cyclr._begun import Begun, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
-from cyclr._requests import Requests
-from cyclr._trainer import Evaluation, Metric, Run, Split, TrainerInfo
+from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import CountsUpdates, has_skipped, with_held
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
@@ -28,8 +25,7 @@ from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._overridden import Overridden
-from cyclr.torch._registered import can_be_placed, unregistered
-from cyclr.torch._seeds import seed_all
+from cyclr.torch._registered import not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._state import (
     Everything,
     capture_order,
@@ -38,33 +34,9 @@ from cyclr.torch._state import (
     restore_order,
     restore_random,
 )
-from cyclr.torch._together import gathered, mine, open_here, share_over, summed
-
-
-def begun_or_begin(seed: int = 0) -> tuple[Begun, bool]:
-    """The run, for a framework; and whether it was begun before, so that its seed decided the weights."""
-    if begun_before():
-        return begun_last(), True
-    begin(seed)
-    return begun_last(), False
-
+from cyclr.torch._together import gathered, mine, summed
 
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
-
-
-def begin(seed: int = 0) -> Run:
-    """Says which run this is, and seeds torch's, NumPy's and Python's generators. Call it before the model is made.
-
-    Under ``cyclr`` the seed is the run's, alone it is ``seed``. Of processes that train together,
-    each calls it, after ``init_process_group``.
-
-    Returns:
-        The run: its ``seed``, its ``data_seed`` for a held-out split of your own, and the
-        ``batch`` that was asked for, or ``None``.
-    """
-    begun = begin_by(lambda: Requests(open_here(), share_over()), seed)
-    seed_all(begun.run.seed)
-    return begun.run
 
 
 def attach(
@@ -142,6 +114,8 @@ def attach(
     is_driven = begun.requests is not None
     held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
+    if models and is_driven and (lack := without_place(train)) is not None:
+        say_starts_over(lack)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
@@ -150,16 +124,19 @@ def attach(
         test=counts["test"] if evaluate else 0,
         momentum=groups.have_momentum,
         weight_decay=groups.have_weight_decay,
-        snapshots=bool(models) and can_be_placed(train),
+        snapshots=bool(models) and without_place(train) is None,
         given_weights=given_weights,
         objective=objective_of(objective),
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
     attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
+    if batch is not None:
+        # The script counts by itself.
+        attached.batches_of_update = float("inf")
     _attached.append(attached)
-    for whole in (validation, test):
-        if is_driven and whole is not None and not any(whole is kept for kept in held_out.values()):
+    for whole in (validation, test) if is_driven else ():
+        if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
     if otherwise is not None and not is_driven:
         attached.alone = _Alone(otherwise)
@@ -201,10 +178,12 @@ class Attached(_attach.Attached):
         self._groups = groups
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
-        self._scaler, self._has_stepped, self._is_told = scaler, False, False
-        self._is_evaluating = False
+        self._scaler, self._has_stepped = scaler, False
+        self._is_told = self._is_evaluating = False
+        self.batches_of_update: float = accumulate
         # The models as one: what they share is kept once.
-        self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, _loaders(train))
+        loaders = [] if train is None else [train]
+        self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, loaders)
         if self.loop is None:
             return
         self._losses = Losses(accumulate).watch()
@@ -224,7 +203,7 @@ class Attached(_attach.Attached):
             names = unregistered(self._models, self._everything.optimizers, self._scaler)
             if names:
                 self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
-            elif (unsafe := self._unsafe()) is not None:
+            elif (unsafe := not_read_back(self._own_state())) is not None:
                 self._deny_snapshots(unsafe)
         return super().info
 
@@ -266,24 +245,8 @@ class Attached(_attach.Attached):
             )
 
     def _deny_snapshots(self, why: str) -> None:
-        if rank() == 0:
-            print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
+        say_starts_over(why)
         self._info = replace(self._info, snapshots=False)
-
-    def _unsafe(self) -> Optional[str]:
-        """What a state would hold that is not read back, as reading it could run code; ``None`` if nothing."""
-        file = io.BytesIO()
-        torch.save(self._own_state(), file)
-        try:
-            torch.load(io.BytesIO(file.getvalue()), weights_only=True)
-        except pickle.UnpicklingError as error:
-            found = re.search(r"GLOBAL (\S+)", str(error))
-            what = found.group(1) if found else "an object that is none"
-            return (
-                f"states are read with weights_only=True, and what is registered holds {what}, which is no tensor, number, "
-                "text, list or dict (hand those over, or name the class to torch.serialization.add_safe_globals)"
-            )
-        return None
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
@@ -314,6 +277,17 @@ class Attached(_attach.Attached):
         self._has_stepped = False
         self._count(loss, correct)
 
+    def _count(self, loss: Any, correct: Any) -> None:
+        assert self.loop is not None
+        if self.loop.updates_done == 0:
+            self._first_batches = self._batches
+        elif self.loop.updates_done == 1 and self._batches == self._first_batches > self.batches_of_update:
+            raise CyclrError(
+                f"each update takes {self._batches} batches of train=..., and attach() says {self.batches_of_update}: give "
+                f"accumulate={self._batches}, by which the updates of an epoch are counted"
+            )
+        super()._count(loss, correct)
+
     def _without_step(self, loss: Any) -> Any:
         """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
         if not self._losses.has_scaled_step:
@@ -323,7 +297,7 @@ class Attached(_attach.Attached):
         loss = self.loop.skipped(loss)
         if loss is None:
             self._losses.clear()
-            self._seen = self._idle_passes = 0
+            self._batches = self._seen = self._idle_passes = 0
         return loss
 
     def iterated(self, loader: Any) -> Optional[Iterator[Any]]:
@@ -348,7 +322,7 @@ class Attached(_attach.Attached):
             if hasattr(getattr(loader, "sampler", None), "set_epoch"):
                 loader.sampler.set_epoch(epoch)
             yield from self.batches(loader)
-            if self._has_left:
+            if self._exits.is_left:
                 return
 
     def _done(self) -> int:
@@ -414,7 +388,3 @@ def step(*, loss: Any = None, correct: Any = None) -> None:
 
 
 _attached: list[Attached] = []
-
-
-def _loaders(train: Any) -> list[Any]:
-    return [] if train is None else [train]

@@ -10,6 +10,7 @@ from typing import Any, Optional
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    Dataset,
     DistributedSampler,
     RandomSampler,
     SequentialSampler,
@@ -17,8 +18,8 @@ from torch.utils.data import (
     SubsetRandomSampler,
 )
 
-from cyclr._attach import examples_in
 from cyclr._cyclr import CyclrError
+from cyclr._loop import examples_in
 from cyclr.torch._state import capture_order, capture_random, restore_order, restore_random
 
 # After so many seconds of counting it is said what is waited for; more examples no held-out split has.
@@ -31,6 +32,10 @@ def loader_size(loader: Any) -> int:
         return 1
     if isinstance(loader, (list, tuple)) and loader:
         return examples_in(loader[0]) or 1
+    if isinstance(loader, Dataset) and not hasattr(loader, "__iter__"):
+        raise CyclrError(
+            f"train=... is a {type(loader).__name__}, which has no batches: give the DataLoader that the loop goes through"
+        )
     return getattr(loader, "batch_size", None) or 1
 
 

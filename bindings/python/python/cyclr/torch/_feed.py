@@ -28,7 +28,7 @@ class Feed:
         def begins(loader: Any) -> Any:
             iterator = began(loader)
             # Between the two, the script may go through another loader.
-            iterator._cyclr_loader = loader
+            iterator._cyclr_loader = loader  # type: ignore[attr-defined]
             return iterator
 
         @functools.wraps(gave)

@@ -13,9 +13,7 @@ from cyclr._cyclr import CyclrError
 from cyclr.torch._examples import drawn, held_out_count, places_in_source, source_of
 
 
-def splits(
-    train: Any, validation: Any, test: Any, data_seed: int, say: bool
-) -> tuple[dict[str, Any], dict[str, int]]:
+def splits(train: Any, validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[str, Any], dict[str, int]]:
     """The data of both splits and their examples. One split, or the same for both, is halved by ``data_seed``.
 
     Raises:

@@ -84,7 +84,8 @@ class Losses:
 
 def _unscaled(loss: torch.Tensor) -> tuple[torch.Tensor, float]:
     """The value of a loss without AMP's scale, and by what number the loop divided it last."""
-    noted = None if loss.grad_fn is None else loss.grad_fn.metadata.get(_SCALED)
+    made_by: Any = loss.grad_fn
+    noted = None if made_by is None else made_by.metadata.get(_SCALED)
     if noted is not None:
         # Not divided by the scale, with which it may overflow.
         return noted[0].detach(), _divisor(noted[0])
@@ -94,7 +95,7 @@ def _unscaled(loss: torch.Tensor) -> tuple[torch.Tensor, float]:
 
 def _scale_of(loss: torch.Tensor) -> Any:
     """AMP's scale of a loss that was divided, or of what it sums up, after it was scaled; ``None`` if it was not."""
-    waiting = [loss.grad_fn]
+    waiting: list[Any] = [loss.grad_fn]
     for _ in range(MOST_TERMS):
         if not waiting:
             return None

@@ -13,8 +13,8 @@ import cyclr
 from cyclr._find import Found, Sweep
 from cyclr.torch._batches import Batches
 from cyclr.torch._distributed import find_together, rank, world_size
-from cyclr.torch._signals import Deferred
 from cyclr.torch._seeds import seed_all
+from cyclr.torch._signals import Deferred
 from cyclr.torch._state import Structure, each, generators_of
 from cyclr.torch._trainer import Step, Trainer
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import gc
+import io
+import pickle
+import re
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from cyclr.torch._distributed import rank
 
-def can_be_placed(loader: Any) -> bool:
-    """Whether a pass over a loader can be gone into again: its order follows from generators that are known."""
+
+def without_place(loader: Any) -> Optional[str]:
+    """What of a loader keeps a pass over it from being gone into again; ``None`` if its order follows from known generators."""
+    if loader is None:
+        return "there is no train=... to go back into"
     if isinstance(loader, (list, tuple)):
-        return True
-    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, torch.utils.data.IterableDataset):
-        return False
+        return None
+    if not isinstance(loader, DataLoader):
+        return f"the order of {type(loader).__name__} is not known"
+    if isinstance(loader.dataset, torch.utils.data.IterableDataset):
+        return "the place in an IterableDataset is not known"
+    if loader.persistent_workers:
+        return "the random numbers of persistent workers cannot be saved"
     batch_sampler: Any = loader.batch_sampler
     if batch_sampler is not None and type(batch_sampler) is not torch.utils.data.BatchSampler:
-        return False
+        return f"the order of {type(batch_sampler).__name__} is not known"
     # The loader of a batch sampler has none of its own.
     sampler = loader.sampler if batch_sampler is None else batch_sampler.sampler
-    return not loader.persistent_workers and type(sampler) in _KNOWN_SAMPLERS
+    return None if type(sampler) in _KNOWN_SAMPLERS else f"the order of {type(sampler).__name__} is not known"
 
 
 _KNOWN_SAMPLERS = (
@@ -32,6 +44,28 @@ _KNOWN_SAMPLERS = (
     torch.utils.data.WeightedRandomSampler,
     torch.utils.data.DistributedSampler,
 )
+
+
+def not_read_back(state: dict[str, Any]) -> Optional[str]:
+    """What a state holds that is not read back, as reading it could run code; ``None`` if nothing."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    try:
+        torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        what = found.group(1) if found else "an object that is none"
+        return (
+            f"states are read with weights_only=True, and what is registered holds {what}, which is no tensor, number, "
+            "text, list or dict (hand those over, or name the class to torch.serialization.add_safe_globals)"
+        )
+    return None
+
+
+def say_starts_over(why: str) -> None:
+    """Says, once for all processes, why a run cannot go on from a state."""
+    if rank() == 0:
+        print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
 
 
 def unregistered(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], scaler: Any) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import math
 import pickle
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -30,7 +29,7 @@ from cyclr.torch._examples import given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
-from cyclr.torch._registered import unregistered
+from cyclr.torch._registered import say_starts_over, unregistered
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
@@ -372,8 +371,7 @@ def _checked(build: Build) -> Build:
             trainer.check_apart()
             if (lack := trainer.lack()) is not None:
                 trainer._info = replace(trainer.info, snapshots=False)
-                if rank() == 0:
-                    print(f"cyclr: {lack}: a run that is stopped starts over", file=sys.stderr)
+                say_starts_over(lack)
         return trainer
 
     return built
