@@ -355,6 +355,15 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
             "{text:?}: {error}"
         );
     }
+    let error = read_recorded(&[PathBuf::from("no such file")], None).unwrap_err();
+    assert!(
+        error.to_string().contains("no such file cannot be read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_that_are_no_text_have_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     for (bytes, said) in [
         (
@@ -380,9 +389,4 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
             "{error}"
         );
     }
-    let error = read_recorded(&[PathBuf::from("no such file")], None).unwrap_err();
-    assert!(
-        error.to_string().contains("no such file cannot be read"),
-        "{error}"
-    );
 }

@@ -272,11 +272,14 @@ fn all_damaged_images_are_listed() {
     );
 }
 
+/// Names and contents.
+type Files = Vec<(&'static str, Vec<u8>)>;
+
 /// What people have instead of a data set, and the way out that is said.
 #[test]
 fn what_is_not_read_has_a_way_out() {
     let idx = || idx_images(3, 1);
-    let cases: Vec<(Vec<(&str, Vec<u8>)>, &str)> = vec![
+    let cases: Vec<(Files, &str)> = vec![
         (
             vec![("a.tar.gz", b"x".into())],
             "a.tar.gz is an archive; unpack it",
