@@ -175,7 +175,9 @@ fn recorded(fuzz: &Path) -> Vec<Input> {
     let json =
         br#"0{"lr": [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0], "loss": [2.3, 2.2, 1.9, 1.2, 0.9, null]}"#;
     let own = b"0update,lr,loss,correct,count\n0,0.001,2.3,5,50\n1,0.002,2.1,9,50\n2,0.004,,12,50\n3,0.008,inf,0,50\n";
+    let long = b"0run_id,key,value,step,timestamp\nr,lr,1e-5,0,1\nr,lr,1e-3,1,2\nr,lr,0.1,2,3\nr,train_loss,2.3,0,1\nr,train_loss,1.9,1,2\nr,val_loss,2,1,2\nr,train_loss,,2,3\n";
     let others = [
+        ("long", long.to_vec()),
         ("pair", pair),
         ("repeats", repeats),
         ("json", json.to_vec()),

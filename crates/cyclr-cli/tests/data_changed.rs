@@ -126,24 +126,26 @@ fn a_comparison_is_not_continued_on_other_data() {
     place.done("resume c");
 }
 
-/// As on a machine with a copy of its own.
+/// As on a machine with a copy of its own: in the first run, or in the range test.
 #[test]
 fn a_unit_is_not_made_on_other_data() {
-    let place = Place::new();
-    let text = format!(
-        "#!/bin/sh\ndir=$1; shift\n[ $1 = begin ] || cp {other} {test}\nfor unit; do {cyclr} work $dir $unit; done\n",
-        other = place.path("other").display(),
-        test = place.path("data/t10k-images-idx3-ubyte").display(),
-        cyclr = env!("CARGO_BIN_EXE_cyclr"),
-    );
-    let launcher = place.path("launcher.sh");
-    fs::write(&launcher, text).unwrap();
-    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(
-        place.path("data/t10k-images-idx3-ubyte"),
-        place.path("other"),
-    )
-    .unwrap();
-    place.change("other", 16);
-    place.refused(&format!("{COMPARE} --on ./launcher.sh"), &["test"]);
+    for bounds in ["--bounds 0.01..0.04", ""] {
+        let place = Place::new();
+        let text = format!(
+            "#!/bin/sh\ndir=$1; shift\n[ ! -e $dir/comparison.json ] || cp {other} {test}\n\
+             for unit; do {cyclr} work $dir $unit; done\n",
+            other = place.path("other").display(),
+            test = place.path("data/t10k-images-idx3-ubyte").display(),
+            cyclr = env!("CARGO_BIN_EXE_cyclr"),
+        );
+        let launcher = place.path("launcher.sh");
+        fs::write(&launcher, text).unwrap();
+        fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
+        let test = place.path("data/t10k-images-idx3-ubyte");
+        fs::copy(test, place.path("other")).unwrap();
+        place.change("other", 16);
+        let command = COMPARE.replace("--bounds 0.01..0.04", bounds);
+        place.refused(&format!("{command} --on ./launcher.sh"), &["test"]);
+        assert!(!place.path("c/range.json").exists());
+    }
 }

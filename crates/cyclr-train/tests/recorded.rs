@@ -191,6 +191,7 @@ fn columns_are_found_by_name_in_every_dialect() {
          0,2.25,2.25,2.25,0.001\n1,1.5,1.5,1.5,0.01\n2,1,1,1,0.1\n",
         "epoch,step,lr-Adam,train_loss_step\n0,0,0.001,\n0,0,,2.25\n0,1,0.01,\n0,1,,1.5\n0,2,0.1,\n0,2,,1\n",
         "  lr       loss\n 1e-3    2.25\n   0.01  1.5\n 1e-1    1\n",
+        "sep=\t\nlr\tloss\n0.001\t2.25\n0.01\t1.5\n0.1\t1\n",
         "sep=;\r\nlr;loss\r\n0.001;2.25\r\n0.01;1.5\r\n0.1;1\r\n",
         "run_id,key,value,step,timestamp\nr,lr,0.001,0,1\nr,lr,0.01,1,2\nr,lr,0.1,2,3\n\
          r,train_loss,2.25,0,1\nr,train_loss,1.5,1,2\nr,val_loss,9,1,2\nr,train_loss,1,2,3\n",
@@ -354,6 +355,15 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
             "{text:?}: {error}"
         );
     }
+    let error = read_recorded(&[PathBuf::from("no such file")], None).unwrap_err();
+    assert!(
+        error.to_string().contains("no such file cannot be read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_that_are_no_text_have_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     for (bytes, said) in [
         (
@@ -379,9 +389,4 @@ fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
             "{error}"
         );
     }
-    let error = read_recorded(&[PathBuf::from("no such file")], None).unwrap_err();
-    assert!(
-        error.to_string().contains("no such file cannot be read"),
-        "{error}"
-    );
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -300,10 +301,12 @@ fn left_out(ignored: &[PathBuf]) -> Option<String> {
     let is_one = |path: &&PathBuf| is_other_image(path) || leads_nowhere(path);
     let left_out: Vec<&PathBuf> = ignored.iter().filter(is_one).collect();
     let first = show(left_out.first()?);
+    let are = match left_out.len() - 1 {
+        0 => String::from("is"),
+        more => format!("and {more} more are"),
+    };
     Some(format!(
-        "{} files or links are left out, such as {first}: only PNG and JPEG files are read, and \
-         links that lead to one",
-        left_out.len()
+        "{first} {are} left out: only PNG and JPEG files are read, and links that lead to one"
     ))
 }
 
@@ -336,7 +339,7 @@ pub(super) fn is_folder(path: &Path) -> bool {
 
 /// Whether its name says so. `__MACOSX` is what the archives of a Mac hold beside the files.
 fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.as_encoded_bytes());
+    let name = path.file_name().map(OsStr::as_encoded_bytes);
     name.is_some_and(|name| name.starts_with(b".") || name == b"__MACOSX")
 }
 

@@ -1,5 +1,5 @@
-//! Tables with a row for each figure (`key,value,step`), as MLflow exports them and TensorBoard's
-//! data frames are, turned into tables with a row for each step.
+//! Tables with a row for each figure (`key,value,step`), as trackers of experiments export them,
+//! turned into tables with a row for each step.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! Tables in files that other tools wrote: CSV in its dialects, and JSON.
 
+mod csv;
 mod json;
 mod long;
 mod parse;
