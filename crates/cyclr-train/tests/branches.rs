@@ -252,13 +252,17 @@ fn a_comparison_that_is_stopped_goes_on_with_its_branches() {
 /// A branch is no part of a run that was given other rates.
 #[test]
 fn a_run_that_is_stretched_leaves_its_branches_alone() {
-    let mut plan = plan(240, true, &ARMS[1..2]);
+    let mut plan = plan(240, true, &ARMS[..2]);
     plan.seeds = vec![1];
     let folder = tempfile::tempdir().unwrap();
-    run_until(folder.path(), &plan, 1, 55).0.unwrap_err();
+    let (stopped, _) = run_until(folder.path(), &plan, 1, 55);
+    assert!(
+        matches!(stopped, Err(Error::Interrupted { .. })),
+        "{stopped:?}"
+    );
     let of = |budget: &str| {
-        let runs = fs::read_dir(folder.path().join("final").join(budget)).unwrap();
-        runs.map(|run| run.unwrap().path()).next().unwrap()
+        let runs = folder.path().join("final").join(budget);
+        runs.join("1-fixed_lr_0_05_-seed1")
     };
     let log = || fs::read_to_string(of("0.5").join("events.jsonl")).unwrap();
     let before = log();
