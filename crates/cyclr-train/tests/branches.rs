@@ -13,7 +13,9 @@ use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, compare, read_comparison,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::{Average, Budget, Error, Event, Interrupt, Task, ValidationPoint, Watch, train};
+use cyclr_train::{
+    Average, Budget, Change, Error, Event, Interrupt, Task, ValidationPoint, Watch, resume, train,
+};
 use killing::{kill_at, logged};
 use serde_json::Value;
 
@@ -245,6 +247,34 @@ fn a_comparison_that_is_stopped_goes_on_with_its_branches() {
         assert_eq!(shared(&record), shared(&straight), "after {stop_after}");
         assert_eq!(before + after, made, "after {stop_after}");
     }
+}
+
+/// A branch is no part of a run that was given other rates.
+#[test]
+fn a_run_that_is_stretched_leaves_its_branches_alone() {
+    let mut plan = plan(240, true, &ARMS[..2]);
+    plan.seeds = vec![1];
+    let folder = tempfile::tempdir().unwrap();
+    let (stopped, _) = run_until(folder.path(), &plan, 1, 55);
+    assert!(
+        matches!(stopped, Err(Error::Interrupted { .. })),
+        "{stopped:?}"
+    );
+    let of = |budget: &str| {
+        let runs = folder.path().join("final").join(budget);
+        runs.join("1-fixed_lr_0_05_-seed1")
+    };
+    let log = || fs::read_to_string(of("0.5").join("events.jsonl")).unwrap();
+    let before = log();
+    assert!(before.contains(r#""update":50,"#), "{before}");
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let change = Change::Stretch { updates: 480 };
+    let net = NoisyQuadratic::default();
+    let outcome = resume(&of("1"), &net, Some(change), watch).unwrap();
+    assert_eq!((outcome.updates_done, log()), (480, before));
 }
 
 /// What a killed process runs: the test binary starts itself with this test alone.

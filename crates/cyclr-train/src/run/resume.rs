@@ -78,8 +78,14 @@ fn go_on(
         record.change(change, progress.updates_done, &plan);
         files.replace(&record)?;
     }
-    let (done, branches) = (progress.updates_done, &record.branches);
-    let branches = Branches::open(branches, folder, done, plan.info(), watch.observer)?;
+    // A run that was changed may have other rates than its branches.
+    let branches = match record.changes[..] {
+        [] => {
+            let (branches, done) = (&record.branches, progress.updates_done);
+            Branches::open(branches, folder, done, plan.info(), watch.observer)?
+        }
+        _ => Branches::default(),
+    };
     let mut run = Run::new(&plan, net, Some(&mut files), watch);
     run.branches = branches;
     run.before = progress.wall_seconds;

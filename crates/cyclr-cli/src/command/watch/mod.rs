@@ -28,14 +28,14 @@ const LOOKS: Duration = Duration::from_secs(1);
 pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
     if let Some(port) = args.serve {
         // A folder that is none is refused at once.
-        Overview::of(&args.folder)?;
+        look(&args.folder)?;
         return serve::serve(args.folder.clone(), port);
     }
     let is_terminal = io::stdout().is_terminal();
     let lives = is_terminal && !args.once;
     let mut drawn = 0;
     loop {
-        let overview = Overview::of(&args.folder)?;
+        let overview = look(&args.folder)?;
         let size = terminal_size::terminal_size();
         let rows = size.filter(|_| lives).map(|(_, rows)| usize::from(rows.0));
         // Nothing breaks the lines of a file or a pipe.
@@ -59,6 +59,14 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<()> {
         drawn = lines.len();
         sleep(LOOKS);
     }
+}
+
+fn look(folder: &Path) -> anyhow::Result<Overview> {
+    Overview::of(folder).map_err(|error| match error.downcast_ref() {
+        // Perhaps it is just being started.
+        Some(Error::NotARun { .. }) => error.context("there is nothing to watch yet"),
+        _ => error,
+    })
 }
 
 /// A run or comparison, as it is seen.
