@@ -194,8 +194,7 @@ triangular2  triangular2(base=0.01, max=0.1, step=125)
 linear       linear(lr=0.1)
 
 note: triangular2 is worse than linear, the best arm without cycles, -1.86
-      points (-2.23 to -1.49, n = 5); it took ≥1.98× the updates to come within
-      the margin.
+      points (-2.23 to -1.49, n = 5); 0 of 5 runs came within the margin.
 note: Seeds in all that might decide: triangular2 7 to 37.
 spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5),
         linear 0.99 (0.88 to 1.00, n = 5).
@@ -217,8 +216,8 @@ fixed        85.00 ± 0.98  –                      reference  1× (4/5)       
 triangular2  85.14 ± 0.75  +0.14 (-0.28 to 0.56)  undecided  1.00× (4/5)     triangular2(base=0.01, max=0.1, step=125)
 linear       87.00 ± 0.99  +2.00 (1.88 to 2.12)   better     1.00× (5/5)     linear(lr=0.1)
 
-note: triangular2 is worse than linear, the best arm without cycles, -1.86 points (-2.23 to -1.49, n = 5); it took ≥1.98× the updates to
-      come within the margin.
+note: triangular2 is worse than linear, the best arm without cycles, -1.86 points (-2.23 to -1.49, n = 5); 0 of 5 runs came within the
+      margin.
 note: Seeds in all that might decide: triangular2 7 to 37.
 spread: Correlation with fixed by seed: triangular2 0.92 (0.19 to 0.99, n = 5), linear 0.99 (0.88 to 1.00, n = 5).
 spread: 200 test examples by themselves: a standard deviation of 2.52 points, at least 91 % (fixed), 95 % (triangular2) and 90 % (linear) of
