@@ -379,7 +379,7 @@ fn in_rows(
 }
 
 /// The plain name of a column, without the part that trackers of experiments put in front:
-/// `params.seed` of `MLflow`, `config.seed` of W&B.
+/// `params.seed` of MLflow, `config.seed` of W&B.
 fn own_name(name: &str) -> String {
     let parts = ["params.", "metrics.", "config.", "summary."];
     let part = parts.iter().find_map(|part| name.trim().strip_prefix(part));

@@ -11,7 +11,7 @@ use super::{JudgeError, Question, SeedValue};
 use crate::table::{Row, TableError, TableFile, plain_name};
 use crate::verdict::unseen;
 
-/// What W&B and `MLflow` call runs that have not come to their end.
+/// What W&B and MLflow call runs that have not come to their end.
 const UNFINISHED: [&str; 8] = [
     "running",
     "crashed",
