@@ -70,6 +70,30 @@ fn the_required_arm_decides_the_exit_code() {
 }
 
 #[test]
+fn the_columns_of_arms_and_seeds_can_be_said() {
+    let text = "model,sched,rng,acc\nm,fixed,1,84\nm,fixed,2,85\nm,linear,1,86\nm,linear,2,86.9\n";
+    let columns = ["--arm-column", "sched", "--seed-column", "rng"];
+    let (code, out, err) = judge(text, &columns);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.starts_with("linear wins: +1.95 points over fixed"),
+        "{out}"
+    );
+    let (code, _, err) = judge(text, &["--arm-column", "sched"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("say which is with --seed-column"), "{err}");
+}
+
+/// A label is the same arm in either form of Unicode.
+#[test]
+fn a_required_arm_is_found_in_either_form_of_unicode() {
+    let text = "seed,fixed,caf\u{e9}\n1,84,84.1\n2,85,87.1\n3,86,84\n";
+    let (code, _, err) = judge(text, &["--require", "cafe\u{301}"]);
+    assert_eq!(code, 4);
+    assert!(err.contains("(undecided)"), "{err}");
+}
+
+#[test]
 fn a_table_whose_reference_diverged_has_no_answer() {
     let (code, out, _) = judge("seed,fixed,linear\n1,84,85\n2,nan,85\n", &[]);
     assert_eq!(code, 3);

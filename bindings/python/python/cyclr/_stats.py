@@ -33,7 +33,8 @@ class Judged:
     Attributes:
         verdict: ``"better"``, ``"worse"``, ``"equivalent"`` or ``"undecided"``.
         obstacle: What stood in the way, where it is undecided.
-        difference: The paired differences, arm less reference, with their own 95 % interval.
+        difference: The paired differences, arm less reference, with their own 95 % interval;
+            ``None`` for the interval if they do not vary.
         p: Of the paired t-test, after Holm over all arms.
         tost_p: Of the test for equivalence, after Holm over all arms.
         within_margin: Whether the difference is shown to be smaller than the margin.

@@ -204,10 +204,8 @@ impl Text<'_> {
         let found = against.difference.as_ref()?;
         let beside = self.record.beside(against.reference, against.role);
         let said = beside.said_of(arm, found, ", the best arm without cycles");
-        let time = against.time_to_target.as_ref().and_then(ratio);
-        let time = time.map_or_else(String::new, |ratio| {
-            format!("; it took {ratio} the updates to come within the margin")
-        });
+        let time = against.time_to_target.as_ref();
+        let time = time.map_or_else(String::new, came_within);
         Some(format!("{said}{time}."))
     }
 
@@ -326,6 +324,20 @@ fn time_cell(against: Option<&Against>, arm: usize) -> String {
     };
     let ratio = ratio.unwrap_or_else(|| String::from(NOTHING));
     format!("{ratio} ({}/{})", time.reached(), time.updates.len())
+}
+
+/// How long an arm took to come within the margin, if at least half of its runs did.
+fn came_within(time: &TimeToTarget) -> String {
+    match (ratio(time), time.ratio) {
+        (Some(ratio), [_, Some(_)]) => {
+            format!("; it took {ratio} the updates to come within the margin")
+        }
+        _ => format!(
+            "; {} of {} runs came within the margin",
+            time.reached(),
+            time.updates.len()
+        ),
+    }
 }
 
 /// The median ratio of times: `0.38–0.42×`, `≤0.42×`, `≥1.30×`; `None` if too few runs reached the

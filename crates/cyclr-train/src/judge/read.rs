@@ -214,7 +214,7 @@ impl<'a> Gathered<'a> {
                 row,
                 state,
                 &format!(
-                    "a run that is `{}` has no final value: leave out its row, or write nan as its value if it diverged",
+                    "a run that is `{}` has no final value: finish it or leave out its row, or write nan as its value if it diverged",
                     row.cells[state].trim()
                 ),
             )),

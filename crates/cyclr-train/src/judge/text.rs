@@ -198,7 +198,7 @@ fn limits(judged: &Judged) -> Vec<String> {
     ];
     if judged.task.is_some() {
         limits.push(String::from(
-            "Each task is a family of its own: the chance of a wrong verdict at any of several tasks is above 5 %.",
+            "Each task is a family of its own: the chance of a wrong verdict at any of several tasks can be above 5 %.",
         ));
     }
     limits

@@ -74,11 +74,12 @@ impl TableFile {
     pub(crate) fn bad_columns(&self, problem: &str) -> TableError {
         let names = self.names();
         let seen = names.iter().take(MOST_SEEN).map(|n| format!("`{n}`"));
-        let mut seen = seen.collect::<Vec<_>>().join(", ");
-        if names.len() > MOST_SEEN {
-            seen += &format!(" and {} more", names.len() - MOST_SEEN);
-        }
-        self.refuse(format!("its columns are {seen}: {problem}"))
+        let seen = seen.collect::<Vec<_>>().join(", ");
+        let more = match names.len().saturating_sub(MOST_SEEN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.refuse(format!("its columns are {seen}{more}: {problem}"))
     }
 }
 
