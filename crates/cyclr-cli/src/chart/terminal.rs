@@ -126,10 +126,19 @@ fn legend(chart: &Chart, coloured: bool) -> String {
     if chart.series.len() > 1 {
         legend.extend(chart.series.iter().map(|series: &Series| {
             let style = style(series.colour, coloured);
-            format!("  {style}{}{style:#}", series.label)
+            format!("  {style}{} {}{style:#}", sign(series), series.label)
         }));
     }
     legend.join("\n") + "\n"
+}
+
+/// What a series looks like in the chart.
+fn sign(series: &Series) -> &'static str {
+    match (series.form, series.colour) {
+        (Form::Points, 0) => "⠐ ",
+        (Form::Points, _) => "⠺⠂",
+        _ => "⠒⠒",
+    }
 }
 
 /// The style of the palette's colour `n`; the light ones stand out on dark grounds and can be read
