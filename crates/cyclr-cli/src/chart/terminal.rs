@@ -226,6 +226,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_legend_tells_lines_from_points_without_colour() {
+        let series = |label: &str, colour, form| Series {
+            label: label.into(),
+            colour,
+            form,
+            points: Vec::new(),
+        };
+        let mut chart = Chart::lines("rate", "loss", []);
+        chart.series = vec![
+            series("updates", 0, Form::Points),
+            series("smoothed", 1, Form::Line),
+            series("probes", 2, Form::Points),
+        ];
+        let expected = "loss against rate\n  ⠐  updates\n  ⠒⠒ smoothed\n  ⠺⠂ probes\n";
+        assert_eq!(legend(&chart, false), expected);
+    }
+
+    #[test]
     fn dots_stand_where_braille_has_them() {
         let mut canvas = Canvas::new(2, 1);
         canvas.line((0, 0), (3, 3), 0);
