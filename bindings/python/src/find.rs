@@ -83,6 +83,11 @@ pub(crate) fn find(
     sweep: Option<Sweep>,
     #[pyo3(from_py_with = whole)] validation_points: Option<u64>,
 ) -> PyResult<Found> {
+    if budget == Some(0) {
+        return Err(CyclrError::new_err(
+            "budget = 0: give the updates of the training that the bounds are for",
+        ));
+    }
     let ramp = sweep.as_ref().map(Sweep::ramp).transpose()?;
     let measure =
         validation_points.map_or(Measure::Training, |points| Measure::Validation { points });

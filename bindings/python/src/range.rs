@@ -148,6 +148,7 @@ impl From<NoAnswer> for Reason {
                 NoAnswer::NotRepeats { .. } => "not_repeats",
                 NoAnswer::HardlyLearns { .. } => "hardly_learns",
                 NoAnswer::NoBetterThanUntrained { .. } => "no_better_than_untrained",
+                NoAnswer::BreaksAtOnce { .. } => "breaks_at_once",
                 NoAnswer::ProbesDiverged { .. } => "probes_diverged",
                 _ => "other",
             },

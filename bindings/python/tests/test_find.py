@@ -139,6 +139,7 @@ def test_it_runs_on_the_calling_thread():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"budget": 0}, "budget = 0"),
         ({"updates": 30}, "30 updates are too few"),
         ({"sweep": cyclr.Sweep(0, 1, 100), "repeats": 0}, "no repeats"),
         ({"sweep": cyclr.Sweep(1, 0.1, 100)}, "from < to"),

@@ -243,6 +243,34 @@ fn training_that_is_nan_from_its_first_updates() {
 }
 
 #[test]
+fn a_range_test_that_cannot_be_made_names_the_option() {
+    let folder = TempDir::new().unwrap();
+    for part in ["train", "test"] {
+        images(&folder.path().join(part), &[("cat", 20), ("dog", 20)]);
+    }
+    let data = text(folder.path());
+    for (args, words) in [
+        (&["find", "--budget", "5"][..], "--budget 5"),
+        (&["find", "--epochs", "0.1", "--max-lr", "1"], "--epochs"),
+        (&["find", "--data", data, "--net", "mlp"], "--batch"),
+        (
+            &[
+                "find",
+                "--data",
+                data,
+                "--net",
+                "cifar10_quick",
+                "--batch",
+                "4",
+            ],
+            "--size",
+        ),
+    ] {
+        refused(args, 2, &[words]);
+    }
+}
+
+#[test]
 fn folders_that_are_not_a_run() {
     let folder = TempDir::new().unwrap();
     refused(

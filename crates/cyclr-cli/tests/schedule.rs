@@ -145,7 +145,7 @@ fn usage_errors_say_what_to_write() {
                 "--epochs",
                 "3",
             ],
-            "a batch of 101 out of 100 training examples; it must be from 1 to 100",
+            "a batch of 101 out of 100 training examples: give a --batch from 1 to 100",
         ),
         (
             vec![

@@ -500,7 +500,10 @@ fn nan_from_the_first_update_is_no_answer() {
     assert!(swept.curves.iter().all(|c| c.points.len() == 1));
     assert_eq!(swept.reading.largest_stable(), None);
     let found = found(&factory, &RangeTest::default()).unwrap();
-    assert!(matches!(found.answer, Err(NoAnswer::TooFewPoints { .. })));
+    assert!(matches!(
+        found.answer,
+        Err(NoAnswer::BreaksAtOnce { updates: 0 })
+    ));
     assert_eq!((found.updates(), found.probes.len()), (1, 0));
 }
 

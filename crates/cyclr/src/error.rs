@@ -116,7 +116,7 @@ pub enum Error {
         most: usize,
     },
     /// There are too few updates for what was asked.
-    #[error("{updates} updates are too few for cycles: give at least {fewest}")]
+    #[error("a training of {updates} updates is too short for cycles: give at least {fewest}")]
     TooShort {
         /// The updates that there are.
         updates: u64,

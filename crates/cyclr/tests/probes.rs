@@ -120,6 +120,15 @@ fn what_learns_in_longer_probes_only_is_made_again_with_them() {
         ..START
     };
     assert!(read(taught, 240, |_| Some(2.29)).answer.is_ok());
+    // What is the same at every rate is not followed for ever.
+    let rates = |loss: fn(Probe) -> Option<f64>| {
+        let probes = read(START, 1_000_000, loss).probes;
+        probes.into_iter().map(|r| r.probe.lr).collect::<Vec<_>>()
+    };
+    assert!(rates(|_| Some(2.29)).iter().all(|&lr| lr > 1e-13));
+    assert!(rates(|_| None).iter().all(|&lr| lr > 1e-13));
+    let higher_is_better = rates(|probe| Some(2.0 / (1.0 + probe.lr)));
+    assert!(higher_is_better.iter().all(|&lr| lr < 1e7));
 }
 
 /// A figure turned so that less is better, such as -accuracy, is no logarithm; its unit is what was
@@ -134,7 +143,7 @@ fn a_figure_that_stays_what_it_was_is_not_learning() {
     for updates in [240, 2000] {
         let answer = read(start, updates, stays).answer;
         assert!(
-            matches!(answer, Err(NoAnswer::NoBetterThanUntrained { clearness, .. }) if clearness == 0.0),
+            matches!(answer, Err(NoAnswer::NoBetterThanUntrained { clearness, .. }) if clearness < 1e-9),
             "{answer:?}"
         );
         let taught = Start {
@@ -230,6 +239,27 @@ fn the_start_is_where_the_smoothed_loss_is_least() {
     let start = Start::of(&sweep, false).unwrap();
     assert!((0.1..0.6).contains(&start.lr), "{start:?}");
     assert!((start.opening - 2.3).abs() < 0.01 && start.figure.is_none());
+}
+
+/// Of data that are not normalised, trainings may diverge at 1e-5 already.
+#[test]
+fn a_sweep_that_breaks_early_has_a_start_if_it_shows_an_untrained_net() {
+    let start = |finite: usize| {
+        let rates = (0..40).map(|i| 1e-7 * (1e8_f64).powf(f64::from(i) / 39.0));
+        let losses = [2.3, 2.31, 2.29, 2.1, 1.5, 1.9];
+        let points = rates.zip(losses.into_iter().take(finite));
+        let broken = Point::loss(1.0, f64::NAN);
+        let points = points.map(|(lr, loss)| Point::loss(lr, loss));
+        let sweep = Sweep::new(points.chain([broken]).collect(), Direction::Lower).unwrap();
+        Start::of(&sweep, false)
+    };
+    let early = start(6).unwrap();
+    assert!((early.opening - 2.3).abs() < 1e-9 && early.lr < 2e-6);
+    assert!((early.deviation - 0.01).abs() < 1e-9);
+    assert!(matches!(
+        start(2),
+        Err(NoAnswer::BreaksAtOnce { updates: 2 })
+    ));
 }
 
 #[test]

@@ -56,7 +56,8 @@ class NoAnswer:
     Attributes:
         kind: ``too_few_points``, ``nothing_learnt``, ``starts_too_high``, ``ends_before_slowing``,
             ``repeats_disagree``, ``diverges_at_once``, ``constant``, ``best_at_first``, ``smoothed``,
-            ``not_repeats``; of probes ``hardly_learns``, ``no_better_than_untrained``, ``probes_diverged``.
+            ``not_repeats``; of probes ``hardly_learns``, ``no_better_than_untrained``, ``breaks_at_once``,
+            ``probes_diverged``.
         reason: Why, with the values seen.
         advice: What to try.
     """

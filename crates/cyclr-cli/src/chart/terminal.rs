@@ -126,10 +126,19 @@ fn legend(chart: &Chart, coloured: bool) -> String {
     if chart.series.len() > 1 {
         legend.extend(chart.series.iter().map(|series: &Series| {
             let style = style(series.colour, coloured);
-            format!("  {style}{}{style:#}", series.label)
+            format!("  {style}{} {}{style:#}", sign(series), series.label)
         }));
     }
     legend.join("\n") + "\n"
+}
+
+/// What a series looks like in the chart.
+fn sign(series: &Series) -> &'static str {
+    match (series.form, series.colour) {
+        (Form::Points, 0) => "⠐ ",
+        (Form::Points, _) => "⠺⠂",
+        _ => "⠒⠒",
+    }
 }
 
 /// The style of the palette's colour `n`; the light ones stand out on dark grounds and can be read
@@ -215,6 +224,24 @@ impl Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_legend_tells_lines_from_points_without_colour() {
+        let series = |label: &str, colour, form| Series {
+            label: label.into(),
+            colour,
+            form,
+            points: Vec::new(),
+        };
+        let mut chart = Chart::lines("rate", "loss", []);
+        chart.series = vec![
+            series("updates", 0, Form::Points),
+            series("smoothed", 1, Form::Line),
+            series("probes", 2, Form::Points),
+        ];
+        let expected = "loss against rate\n  ⠐  updates\n  ⠒⠒ smoothed\n  ⠺⠂ probes\n";
+        assert_eq!(legend(&chart, false), expected);
+    }
 
     #[test]
     fn dots_stand_where_braille_has_them() {

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
         .map_err(Usage::error)?;
     if args.batch > args.examples {
         return Err(Usage::error(format!(
-            "a batch of {} out of {} training examples; it must be from 1 to {}",
+            "a batch of {} out of {} training examples: give a --batch from 1 to {}",
             args.batch, args.examples, args.examples
         )));
     }

@@ -6,6 +6,7 @@ pub(super) mod show;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use cyclr::advice;
 use cyclr::range::Allowance;
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     let info = factory.info()?;
     let budget = updates(&args.budget, info.updates_per_epoch())?;
     let run = Horizon::of_updates(budget)?.with_epoch(info.examples, info.batch)?;
+    // Before the work, too: what is too short for any cycles has no policy.
+    advice::cycles(&run)
+        .map_err(|error| Usage::error(format!("--budget {}: {error}", args.budget)))?;
     let tests = tests(args, &info, budget)?;
     tests.check(&info)?;
     announce(&tests, budget, &*factory, args.plan && args.json)?;

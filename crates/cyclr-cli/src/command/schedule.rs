@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use cyclr::{Hyper, Schedule, Spec};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{ScheduleArgs, schedule, spec};
 use crate::chart::{self, Chart, terminal};
@@ -17,6 +17,28 @@ const SIZE: (u32, u32) = (720, 300);
 
 /// Rows, and troughs, that a JSON document has at most: it is made in memory.
 const MOST_IN_DOCUMENT: usize = 1_000_000;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Documents<'c> {
+    schedules: Vec<Document<'c>>,
+}
+
+#[derive(Serialize)]
+struct Document<'c> {
+    spec: &'c Spec,
+    words: String,
+    updates: u64,
+    troughs: Vec<u64>,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    update: u64,
+    lr: f64,
+    momentum: Option<f64>,
+}
 
 /// A spec with its schedule for the run.
 struct Curve {
@@ -36,9 +58,9 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
         return Ok(rows(curve, &args.at).map_err(stdout_failed)?);
     }
     if args.json {
-        let documents = curves.iter().map(|curve| curve.json(&args.at));
-        let documents = documents.collect::<anyhow::Result<Vec<Value>>>()?;
-        out!("{}", json!({ "schedules": documents }))?;
+        let documents = curves.iter().map(|curve| curve.document(&args.at));
+        let schedules = documents.collect::<anyhow::Result<Vec<Document>>>()?;
+        out!("{}", serde_json::to_string(&Documents { schedules })?)?;
         return Ok(());
     }
     match &args.out {
@@ -142,7 +164,7 @@ impl Curve {
         }
     }
 
-    fn json(&self, at: &[u64]) -> anyhow::Result<Value> {
+    fn document(&self, at: &[u64]) -> anyhow::Result<Document<'_>> {
         let updates = self.schedule.updates();
         if at.is_empty() && updates > MOST_IN_DOCUMENT as u64 {
             return Err(Usage::error(format!(
@@ -157,16 +179,20 @@ impl Curve {
             )));
         }
         let row = |update: u64| {
-            let hyper = self.schedule.at(update);
-            json!({ "update": update, "lr": hyper.lr, "momentum": hyper.momentum })
+            let Hyper { lr, momentum, .. } = self.schedule.at(update);
+            Row {
+                update,
+                lr,
+                momentum,
+            }
         };
-        Ok(json!({
-            "spec": self.spec,
-            "words": self.spec.describe(),
-            "updates": updates,
-            "troughs": troughs,
-            "rows": self.updates(at).map(row).collect::<Vec<Value>>(),
-        }))
+        Ok(Document {
+            spec: &self.spec,
+            words: self.spec.describe(),
+            updates,
+            troughs,
+            rows: self.updates(at).map(row).collect(),
+        })
     }
 
     /// Points enough for any plot: every update of a short run, 2,001 of a long one.

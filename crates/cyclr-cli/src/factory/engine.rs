@@ -66,6 +66,9 @@ impl TrainerArgs {
                     path.display()
                 )
             }
+            EngineError::Net(error) => Usage::error(format!(
+                "{error}; give another --net, or images of another --size"
+            )),
             other => other.into(),
         })
     }

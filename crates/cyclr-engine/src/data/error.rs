@@ -314,7 +314,7 @@ pub enum DataError {
     },
     /// The batch does not fit the data.
     #[error(
-        "a batch of {batch} out of {examples} training examples; it must be from 1 to {examples}"
+        "a batch of {batch} out of {examples} training examples: give a --batch from 1 to {examples}"
     )]
     Batch {
         /// The batch asked for.

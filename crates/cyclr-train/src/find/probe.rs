@@ -6,6 +6,7 @@ use cyclr::trainer::{Metric, Metrics, Trainer, TrainerInfo};
 
 use super::curve::{falling_in, figure_in};
 use super::sweep::made;
+use crate::obeyed::says_something;
 use crate::{Error, Watch};
 
 /// A loss so many times the first one's will not come back.
@@ -58,11 +59,11 @@ pub(super) fn train_probe_and_first(
 }
 
 /// Refuses probes that show that the rate or the seed had no effect: their losses are equal to the
-/// bit.
+/// bit, and none that every run may have.
 pub(super) fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<(), Error> {
     for (n, one) in probes.iter().enumerate() {
         for other in &probes[..n] {
-            let (Some(loss), Some(same)) = (one.loss, other.loss) else {
+            let (Some(loss), Some(same)) = (own_loss(one), own_loss(other)) else {
                 continue;
             };
             if loss.to_bits() != same.to_bits() || one.probe.updates != other.probe.updates {
@@ -83,6 +84,14 @@ pub(super) fn check_probes(first_seed: u64, probes: &[ProbeResult]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The loss of a probe, if it tells the probe from others: a figure in its place may have few
+/// values, and a net that has learnt all there is has a loss of 0.
+fn own_loss(result: &ProbeResult) -> Option<f64> {
+    let is_figure = |loss: f64| result.figure.is_some_and(|f| f.abs() == loss.abs());
+    let loss = result.loss.filter(|&loss| says_something(loss));
+    loss.filter(|&loss| !is_figure(loss))
 }
 
 fn result(probe: Probe, batches: &[Metrics], diverged: bool, info: &TrainerInfo) -> ProbeResult {
@@ -132,4 +141,42 @@ fn loss(batch: &Metrics, info: &TrainerInfo) -> f64 {
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = values.len() as f64;
     values.sum::<f64>() / n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_losses_show_that_a_rate_has_no_effect_unless_every_run_may_have_them() {
+        let at = |lr, repeat, loss, figure| ProbeResult {
+            probe: Probe {
+                lr,
+                updates: 40,
+                repeat,
+            },
+            loss: Some(loss),
+            figure,
+            correct: None,
+            count: 800,
+            made: 40,
+        };
+        let two = |seed, loss, figure| [at(0.5, 0, loss, figure), at(0.5, seed, loss, figure)];
+        let rates = |loss, figure| [at(0.5, 0, loss, figure), at(2.0, 0, loss, figure)];
+        let refused = |probes: [ProbeResult; 2]| check_probes(0, &probes).err();
+        assert!(matches!(
+            refused(rates(0.37, Some(0.9))),
+            Some(Error::RateNotObeyed { .. })
+        ));
+        assert!(matches!(
+            refused(two(1, 0.37, None)),
+            Some(Error::SeedNotObeyed { .. })
+        ));
+        // All is learnt; a net whose units are all dead guesses between two classes; all is right, by a
+        // figure that stands in for a loss.
+        for (loss, figure) in [(0.0, None), (2_f64.ln(), Some(0.5)), (-1.0, Some(1.0))] {
+            assert!(refused(rates(loss, figure)).is_none(), "{loss}");
+            assert!(refused(two(1, loss, figure)).is_none(), "{loss}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Ramp {
         }
         if updates < FEWEST {
             return refuse(format!(
-                "a sweep of {updates} updates cannot be read: give at least {FEWEST} to each, or fewer repeats"
+                "a sweep of {updates} updates cannot be read: it needs {FEWEST} (more --epochs, a larger --budget or fewer --repeats)"
             ));
         }
         if updates > MOST {

@@ -130,6 +130,12 @@ pub enum NoAnswer {
         /// The updates of a probe.
         updates: u64,
     },
+    /// The sweep before the probes broke at rates that are too low to do that.
+    #[error("the loss is not finite after {updates} updates of the sweep, at its lowest rates")]
+    BreaksAtOnce {
+        /// The updates with finite figures.
+        updates: usize,
+    },
     /// Every probe diverged.
     #[error(
         "every probe diverged, down to the rate {}",
@@ -145,15 +151,18 @@ impl NoAnswer {
     /// What to try.
     pub const fn advice(&self) -> &'static str {
         match self {
-            Self::TooFewPoints { .. } => "sweep over more updates, or end at a lower rate",
+            Self::TooFewPoints { .. } => {
+                "sweep over more updates (a larger --budget, or --epochs), or end at a lower rate (--max-lr)"
+            }
             Self::NothingLearnt { .. } => {
-                "sweep to higher rates or over more updates, use larger batches, and check that the data and labels fit"
+                "sweep to higher rates (--max-lr) or over more updates (--epochs), use larger batches (--batch), and check that \
+                 the data and labels fit"
             }
             Self::Constant { .. } => {
                 "check that the recorded figure is that of each update, and that the optimizer obeys the rate"
             }
             Self::BestAtFirst { .. } => {
-                "start from fresh weights and from a much lower rate, and check the order of the points"
+                "start from fresh weights and from a much lower rate (--min-lr), and check the order of the points"
             }
             Self::Smoothed { .. } => {
                 "record each batch's own loss, or say how these were averaged: cyclr find --from … --smoothed with \
@@ -161,20 +170,26 @@ impl NoAnswer {
             }
             Self::NotRepeats { .. } => "give the repeats of one sweep only",
             Self::StartsTooHigh { .. } => {
-                "sweep lower: start the sweep at a tenth of its first rate or lower, or sweep exponentially over more updates"
+                "sweep lower: start at a tenth of that rate or lower (--min-lr), or sweep exponentially over more updates \
+                 (--exponential, --epochs)"
             }
-            Self::EndsBeforeSlowing { .. } => "sweep to a rate ten times as high",
+            Self::EndsBeforeSlowing { .. } => "sweep to a rate ten times as high (--max-lr)",
             Self::RepeatsDisagree { .. } => {
-                "sweep over more updates, use larger batches, or add repeats"
+                "sweep over more updates (a larger --budget, or --epochs), use larger batches (--batch), or add repeats (--repeats)"
             }
             Self::DivergesAtOnce { .. } => {
-                "warm the net up first, clip gradients, or normalise the data"
+                "warm the net up first, clip gradients (--clip-norm), or normalise the data (--normalize)"
             }
             Self::HardlyLearns { .. } | Self::NoBetterThanUntrained { .. } => {
-                "give longer probes by a larger --budget or --fraction, and check that the data and labels fit"
+                "give longer probes by a larger --budget or --fraction, or by smaller batches (--batch) if they are an epoch \
+                 long already, and check that the data and labels fit"
+            }
+            Self::BreaksAtOnce { .. } => {
+                "check the data and labels for values that are not finite, normalise the data (--normalize), or clip \
+                 gradients (--clip-norm)"
             }
             Self::ProbesDiverged { .. } => {
-                "clip gradients, normalise the data, or give more probes by a larger --fraction"
+                "clip gradients (--clip-norm), normalise the data (--normalize), or give more probes by a larger --fraction"
             }
         }
     }

@@ -1,4 +1,5 @@
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use super::allowance::{FEWEST_AGAIN, PROBES};
 use super::level::Level;
@@ -61,6 +62,10 @@ pub fn find_max_lr<E>(
 
 /// The first probes lie so many octaves apart.
 const COARSE: i32 = 2;
+
+/// No probe is made at rates outside these octaves: below 1e-12 and above 1e6 nothing is trained,
+/// and a loss that is the same at every rate would have the probes go on for ever.
+const OCTAVES: RangeInclusive<i32> = -40..=20;
 
 /// The probes of one length.
 struct Search {
@@ -149,6 +154,7 @@ impl Search {
 
     fn around_the_start(&self) -> Vec<Probe> {
         let middle = COARSE * libm::round(libm::log2(self.start.lr) / f64::from(COARSE)) as i32;
+        let middle = middle.clamp(OCTAVES.start() + COARSE, OCTAVES.end() - COARSE);
         let octaves = [middle - COARSE, middle, middle + COARSE];
         octaves.map(|octave| self.probe(octave, 0)).to_vec()
     }
@@ -168,11 +174,15 @@ impl Search {
         let tried = self.tried();
         let best = best(&tried);
         let (first, last) = (tried[0].0, tried[tried.len() - 1].0);
+        let beyond = |octave: i32| {
+            let within = Some(octave).filter(|octave| OCTAVES.contains(octave));
+            within.map(|octave| self.probe(octave, 0))
+        };
         if best == first {
-            return vec![self.probe(first - COARSE, 0)];
+            return beyond(first - COARSE).into_iter().collect();
         }
         if best == last {
-            return vec![self.probe(last + COARSE, 0)];
+            return beyond(last + COARSE).into_iter().collect();
         }
         let beside = Self::beside(&tried, best);
         let affordable = (self.left / self.length.max(1)) as usize;

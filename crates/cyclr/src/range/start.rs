@@ -24,15 +24,13 @@ impl Start {
     /// Reads the start from an exponential sweep that begins at a rate too low to learn.
     ///
     /// # Errors
-    /// [`NoAnswer::TooFewPoints`] if the loss is not finite from the start.
+    /// [`NoAnswer::BreaksAtOnce`] if the loss is not finite from the start.
     pub fn of(sweep: &Sweep, given_weights: bool) -> Result<Self, NoAnswer> {
         let points = sweep.points();
         let losses: Vec<f64> = sweep.losses().collect();
-        let quarter = losses.len() / OPENING_SHARE;
-        if quarter < FEWEST_OPENING {
-            return Err(NoAnswer::TooFewPoints {
-                points: losses.len(),
-                needed: OPENING_SHARE * FEWEST_OPENING,
+        if losses.len() < FEWEST_OPENING {
+            return Err(NoAnswer::BreaksAtOnce {
+                updates: losses.len(),
             });
         }
         let half = (losses.len() / 26).max(1);
@@ -44,7 +42,8 @@ impl Start {
         let least = least.fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
         let lr = points[least.0].lr;
         let idle = points.partition_point(|point| point.lr < lr / IDLE);
-        let opening = &points[..quarter.max(idle)];
+        let quarter = losses.len() / OPENING_SHARE;
+        let opening = &points[..quarter.max(idle).max(FEWEST_OPENING)];
         let losses = &losses[..opening.len()];
         let count: u64 = opening.iter().map(|point| point.count).sum();
         let batch = count as f64 / opening.len() as f64;

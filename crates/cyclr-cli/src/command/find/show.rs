@@ -140,7 +140,7 @@ fn asides(reading: &SweepReading) -> String {
     };
     let stable = reading.largest_stable();
     format!(
-        "largest stable rate {}; other rules: minimum/10 {}, steepest {}, valley {}, slide {}\n",
+        "in the sweep: largest stable rate {}; by other rules: minimum/10 {}, steepest {}, valley {}, slide {}\n",
         stable.map_or_else(|| String::from("none"), rate),
         mean(|p| p.minimum_tenth),
         mean(|p| p.steepest),
