@@ -268,16 +268,14 @@ impl Search {
             near().map(|p| p.count).sum::<u64>() as f64,
         );
         let correct: Option<u64> = near().map(|probe| probe.correct).sum();
-        let (gain, deviation) = match (correct, self.start.figure) {
-            (Some(correct), Some(before)) => {
-                let pooled = (before * n + correct as f64) / (n + m);
-                let gain = correct as f64 / m - before;
-                (gain, libm::sqrt(pooled * (1.0 - pooled)))
-            }
-            _ => {
-                let loss = mean(near().filter_map(|probe| probe.loss));
-                (self.start.opening - loss, self.start.deviation)
-            }
+        let (gain, deviation) = if let (Some(correct), Some(before)) = (correct, self.start.figure)
+        {
+            let pooled = (before * n + correct as f64) / (n + m);
+            let gain = correct as f64 / m - before;
+            (gain, libm::sqrt(pooled * (1.0 - pooled)))
+        } else {
+            let loss = mean(near().filter_map(|probe| probe.loss));
+            (self.start.opening - loss, self.start.deviation)
         };
         // Where all is wrong, all is right or every loss is the same, nothing was gained.
         let error = deviation * libm::sqrt(1.0 / n + 1.0 / m);
