@@ -361,7 +361,7 @@ note: At every seed the value of b is that of a. The difference of c from a does
     );
 }
 
-/// scipy's ttest_rel has p = 0.03348 for b and 0.1560 for c.
+/// scipy's `ttest_rel` has p = 0.03348 for b and 0.1560 for c.
 #[test]
 fn an_interval_without_0_of_an_undecided_arm_is_explained() {
     let text = "seed,a,b,c\n1,90,91,80\n2,91,91.9,85\n";
