@@ -158,7 +158,7 @@ fn a_figure_that_stays_what_it_was_is_not_learning() {
 /// Losses of any sign and size that only chance moves, as rewards of an agent that learns nothing.
 #[test]
 fn a_loss_that_only_chance_moves_is_not_learning() {
-    for opening in [0.0, -3.0, 1.0] {
+    for opening in [0.0, -3.0, 3.0] {
         let start = Start {
             opening,
             deviation: 10.0,
@@ -174,10 +174,23 @@ fn a_loss_that_only_chance_moves_is_not_learning() {
         };
         let answers = (0..300).filter(|&seed| answered(seed)).count();
         assert!(answers < 15, "{answers} of 300 at {opening}");
-        // Ten standard deviations are no chance.
+        // Five standard errors are no chance.
         let learns = |probe: Probe| Some(opening - 5.0 + 5.0 * trough(0.01, 2.0)(probe).unwrap());
         assert!(read(start, 1000, learns).answer.is_ok());
     }
+}
+
+/// A sweep that diverges at once has few losses of an untrained net, and those differ much.
+#[test]
+fn a_loss_that_falls_to_a_millionth_is_learning_whatever_its_noise() {
+    let start = Start {
+        opening: 1e7,
+        deviation: 1e8,
+        count: 150,
+        ..START
+    };
+    let answer = read(start, 1000, trough(0.01, 2.0)).answer;
+    assert!(answer.is_ok(), "{answer:?}");
 }
 
 /// A standard normal number that belongs to an index.

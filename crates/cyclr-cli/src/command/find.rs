@@ -6,10 +6,9 @@ pub(super) mod show;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use cyclr::advice;
-use cyclr::range::Allowance;
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
+use cyclr::{advice, range::Allowance};
 use cyclr_train::find::{
     AnswerRecord, Found, Measure, Ramp, RangeTest, Shape, SweepTest, Swept, range_test, scale_ramp,
     sweep_test,

@@ -7,7 +7,8 @@ pub(super) struct Level {
     pub(super) opening: f64,
     /// The least loss.
     pub(super) best: f64,
-    is_ln: bool,
+    /// Whether levels are ln loss.
+    pub(super) is_ln: bool,
 }
 
 impl Level {

@@ -268,14 +268,18 @@ impl Search {
             near().map(|p| p.count).sum::<u64>() as f64,
         );
         let correct: Option<u64> = near().map(|probe| probe.correct).sum();
-        let (gain, deviation) = if let (Some(correct), Some(before)) = (correct, self.start.figure)
-        {
-            let pooled = (before * n + correct as f64) / (n + m);
-            let gain = correct as f64 / m - before;
-            (gain, libm::sqrt(pooled * (1.0 - pooled)))
-        } else {
-            let loss = mean(near().filter_map(|probe| probe.loss));
-            (self.start.opening - loss, self.start.deviation)
+        let (gain, deviation) = match (correct, self.start.figure) {
+            (Some(correct), Some(before)) => {
+                let pooled = (before * n + correct as f64) / (n + m);
+                let gain = correct as f64 / m - before;
+                (gain, libm::sqrt(pooled * (1.0 - pooled)))
+            }
+            // Of a sweep that diverges at once the opening may differ more than losses by chance.
+            _ if level.is_ln && level.fall() > PLAIN_FALL => return f64::INFINITY,
+            _ => {
+                let loss = mean(near().filter_map(|probe| probe.loss));
+                (self.start.opening - loss, self.start.deviation)
+            }
         };
         // Where all is wrong, all is right or every loss is the same, nothing was gained.
         let error = deviation * libm::sqrt(1.0 / n + 1.0 / m);
@@ -294,6 +298,9 @@ const DEPTH: f64 = 0.2;
 
 /// The least fall of the loss, in ln, that counts as learning.
 const LEAST_FALL: f64 = 0.05;
+
+/// A fall of the loss, in ln, that is no chance: to a sixteenth.
+const PLAIN_FALL: f64 = 4.0 * core::f64::consts::LN_2;
 
 /// A fall of the loss, in ln, at which the rates near the best stand out from those that do nothing.
 const ENOUGH_FALL: f64 = 0.3;
