@@ -432,8 +432,6 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
             self.0.restore(state)
         }
     }
-    let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
-    let plain = plain.answer.unwrap().max_lr.value;
     const fn score(value: f64) -> Metric {
         Metric {
             name: std::borrow::Cow::Borrowed("score"),
@@ -443,6 +441,8 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
             correct: None,
         }
     }
+    let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
+    let plain = plain.answer.unwrap().max_lr.value;
     let shifts: [fn(f64, f64) -> Metric; 4] = [
         |loss, _| Metric::loss(loss - 2.0, 50),
         |loss, first| Metric::loss(loss - first, 50),
