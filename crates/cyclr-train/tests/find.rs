@@ -402,6 +402,17 @@ fn the_declared_objective_is_what_is_measured() {
     assert!(first.points.iter().all(|point| point.correct.is_some()));
 }
 
+/// A figure of which more is better.
+fn score(value: f64) -> Metric {
+    Metric {
+        name: "score".into(),
+        direction: Direction::Higher,
+        value,
+        count: 50,
+        correct: None,
+    }
+}
+
 #[test]
 fn losses_of_either_sign_and_figures_alone_are_read() {
     // The quadratic's loss less two, as a log-likelihood may be, or less that of the first batch,
@@ -434,15 +445,6 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
     }
     let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
     let plain = plain.answer.unwrap().max_lr.value;
-    const fn score(value: f64) -> Metric {
-        Metric {
-            name: std::borrow::Cow::Borrowed("score"),
-            direction: Direction::Higher,
-            value,
-            count: 50,
-            correct: None,
-        }
-    }
     let shifts: [fn(f64, f64) -> Metric; 4] = [
         |loss, _| Metric::loss(loss - 2.0, 50),
         |loss, first| Metric::loss(loss - first, 50),
