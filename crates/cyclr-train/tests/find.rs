@@ -402,6 +402,17 @@ fn the_declared_objective_is_what_is_measured() {
     assert!(first.points.iter().all(|point| point.correct.is_some()));
 }
 
+/// A figure of which more is better.
+fn score(value: f64) -> Metric {
+    Metric {
+        name: "score".into(),
+        direction: Direction::Higher,
+        value,
+        count: 50,
+        correct: None,
+    }
+}
+
 #[test]
 fn losses_of_either_sign_and_figures_alone_are_read() {
     // The quadratic's loss less two, as a log-likelihood may be, or less that of the first batch,
@@ -430,15 +441,6 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
         }
         fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
             self.0.restore(state)
-        }
-    }
-    const fn score(value: f64) -> Metric {
-        Metric {
-            name: std::borrow::Cow::Borrowed("score"),
-            direction: Direction::Higher,
-            value,
-            count: 50,
-            correct: None,
         }
     }
     let plain = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
