@@ -109,7 +109,7 @@ def test_past_the_end_it_holds_its_value():
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=9).at(-1), "update = -1"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=9).lr([3, -2]), "update = -2"),
         (lambda: cyclr.Schedule("fixed(lr=1)", updates=9).lr([0.5]), "whole numbers"),
-        (lambda: cyclr.cycles(updates=3, examples=100, batch=10), "3 updates are too few"),
+        (lambda: cyclr.cycles(updates=3, examples=100, batch=10), "a training of 3 updates is too short for cycles"),
     ],
 )
 def test_bad_values_are_value_errors_with_the_message_of_the_library(make, message):

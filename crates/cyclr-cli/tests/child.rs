@@ -200,6 +200,16 @@ fn what_a_script_prints_in_a_range_test_is_kept_beside_its_curves() {
     assert!(place.path("quiet/sweep-1.csv").exists() && !place.path("quiet/sweep-1.log").exists());
 }
 
+#[test]
+fn what_the_package_tells_the_user_is_shown_once() {
+    let place = Place::new();
+    let words = "compare --budget 100 --seeds 2 --arm fixed --arm linear --bounds 0.01..0.2";
+    let (code, _, err) = place.cyclr(words, "--note halved");
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(err.matches("cyclr: halved\n").count(), 1, "{err}");
+    assert!(place.pids().len() > 4);
+}
+
 /// What the rates, momenta and weight decays were, a child says itself: it trains as the engine's
 /// noisy quadratic does.
 #[test]

@@ -19,7 +19,7 @@ mod tests;
 mod wrap;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cyclr::trainer::{Known, Trainer, TrainerError, TrainerFactory, TrainerInfo};
@@ -29,7 +29,7 @@ pub(crate) use protocol::read_answer;
 pub(crate) use wrap::{Wrap, WrapFactory};
 
 use protocol::LARGEST_SEED;
-use run::Child;
+use run::{Child, Told};
 
 /// Runs of a command, one process each.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub(crate) struct ChildFactory {
     timeout: Option<Duration>,
     /// Those of the first process that was started; the others must have the same.
     info: OnceLock<TrainerInfo>,
+    told: Arc<Told>,
 }
 
 impl ChildFactory {
@@ -62,6 +63,7 @@ impl ChildFactory {
             data_seed,
             timeout,
             info: OnceLock::new(),
+            told: Arc::default(),
         }
     }
 }
@@ -83,6 +85,7 @@ impl TrainerFactory for ChildFactory {
             self.directory.as_deref(),
             self.timeout,
             self.info.get().is_some(),
+            Arc::clone(&self.told),
         )?;
         child.initialize(seed, self.data_seed, self.batch, known)?;
         let known = self.info.get_or_init(|| child.info().clone());

@@ -13,6 +13,13 @@ const MOST: usize = 256 * 1024;
 const TAIL: usize = 4096;
 const LINES: usize = 10;
 
+/// What lines begin with in which cyclr's Python package tells the user something.
+const NOTES: [&str; 2] = ["cyclr: ", "cyclr drive: "];
+/// A longer line is no such note, and a child that prints more of them than this is not read by
+/// people.
+const LONGEST_NOTE: usize = 1000;
+const MOST_NOTES: usize = 20;
+
 /// The collected output of a child, stdout and stderr in the order in which they were written.
 #[derive(Debug)]
 pub(super) struct Output(Arc<Shared>);
@@ -29,6 +36,10 @@ struct Printed {
     /// Bytes that were dropped since the last ask.
     dropped: u64,
     tail: Vec<u8>,
+    /// The line that is not yet complete, as far as a note may be long.
+    line: Vec<u8>,
+    /// The notes since the last ask.
+    notes: Vec<String>,
     closed: bool,
 }
 
@@ -63,6 +74,11 @@ impl Output {
         self.0.lock().take()
     }
 
+    /// What cyclr's Python package told the user since the last ask, a line each.
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().notes)
+    }
+
     /// Waits until everything has been collected, but not for ever: a process that left the
     /// child's group may still hold the pipe.
     pub(super) fn wait(&self, most: Duration) {
@@ -92,6 +108,24 @@ impl Printed {
         self.dropped += cut(&mut self.kept, MOST) as u64;
         self.tail.extend(bytes);
         cut(&mut self.tail, TAIL);
+        self.find_notes(bytes);
+    }
+
+    fn find_notes(&mut self, bytes: &[u8]) {
+        // A progress bar ends its lines with a carriage return.
+        let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        for part in bytes.split_inclusive(ends) {
+            let room = (LONGEST_NOTE + 1).saturating_sub(self.line.len());
+            self.line.extend(&part[..part.len().min(room)]);
+            if part.last().is_some_and(ends) {
+                let line = String::from_utf8_lossy(&self.line);
+                let is_note = NOTES.iter().any(|begin| line.starts_with(begin));
+                if is_note && line.len() <= LONGEST_NOTE && self.notes.len() < MOST_NOTES {
+                    self.notes.push(line.trim_end().into());
+                }
+                self.line.clear();
+            }
+        }
     }
 
     fn take(&mut self) -> (u64, Vec<u8>) {
@@ -137,5 +171,18 @@ mod tests {
         printed.add(b"more");
         assert_eq!(taken(&mut printed), b"more");
         assert!(taken(&mut printed).is_empty());
+    }
+
+    #[test]
+    fn notes_to_the_user_are_found_among_the_lines() {
+        let mut printed = Printed::default();
+        let text = "epoch 1\ncyclr: halved\nnot cyclr: this\n 40% ###\rcyclr drive: StepLR sets the rate too\r\n";
+        // In pieces, as a pipe gives them.
+        for part in text.as_bytes().chunks(7) {
+            printed.add(part);
+        }
+        printed.add(format!("cyclr: {}\ncyclr: incomplete", "x".repeat(2000)).as_bytes());
+        let told = ["cyclr: halved", "cyclr drive: StepLR sets the rate too"];
+        assert_eq!(printed.notes, told);
     }
 }

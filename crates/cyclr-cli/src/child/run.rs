@@ -1,8 +1,10 @@
 mod failure;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cyclr::Hyper;
@@ -39,6 +41,21 @@ const HINT: &str = "run a PyTorch script unchanged with `-- cyclr drive train.py
 /// How long the last words of a dead child are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// The notes to the user that were shown, each once for all runs of a command.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<BTreeSet<String>>);
+
+impl Told {
+    fn tell(&self, notes: Vec<String>) {
+        for line in notes {
+            let mut told = self.0.lock().expect("no panic while it is held");
+            if told.insert(line.clone()) {
+                note!("{line}");
+            }
+        }
+    }
+}
+
 /// One run: a process that is asked, one request at a time.
 #[derive(Debug)]
 pub(super) struct Child {
@@ -50,6 +67,8 @@ pub(super) struct Child {
     requests: u64,
     /// Whether it has read a request, or connected; or another process of the command has.
     heard: bool,
+    /// What processes of the command have told the user.
+    told: Arc<Told>,
     paces: Paces,
     timeout: Option<Duration>,
 }
@@ -60,6 +79,7 @@ impl Child {
         directory: Option<&Path>,
         timeout: Option<Duration>,
         is_known: bool,
+        told: Arc<Told>,
     ) -> Result<Self, TrainerError> {
         let started = Process::start(command, directory);
         let (process, channel, printed) = started.map_err(|error| {
@@ -77,6 +97,7 @@ impl Child {
             info: None,
             requests: 0,
             heard: is_known,
+            told,
             paces: Paces::default(),
             timeout,
         })
@@ -191,6 +212,7 @@ impl Child {
             },
         )?;
         self.heard = true;
+        self.told.tell(self.output.take_notes());
         Ok(answer)
     }
 
@@ -210,6 +232,7 @@ impl Child {
         let by_itself = self.process.wait(most);
         self.process.end();
         self.output.wait(LAST_WORDS);
+        self.told.tell(self.output.take_notes());
         if by_itself {
             return Ok(());
         }

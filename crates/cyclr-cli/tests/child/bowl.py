@@ -23,6 +23,7 @@ parser.add_argument("--ignore", choices=["seed", "rate", "gradient"], action="ap
 parser.add_argument("--objective", help="a declared objective: NAME:DIRECTION:UNIT")
 parser.add_argument("--slow", type=float, default=0, help="seconds an update takes")
 parser.add_argument("--chatty", action="store_true")
+parser.add_argument("--note", help="what every process tells the user as it starts")
 parser.add_argument("--pids", help="a folder that gets an empty file for each process")
 parser.add_argument("--wrong", default="", help="what goes wrong")
 parser.add_argument("--at", type=int, default=20)
@@ -47,6 +48,8 @@ class Bowl:
             helper = subprocess.Popen(["sleep", "1000"])
             for pid in (os.getpid(), helper.pid):
                 (Path(args.pids) / str(pid)).touch()
+        if args.note:
+            print(f"cyclr: {args.note}", file=sys.stderr, flush=True)
         self.go_wrong("initialize", "initialize")
         return {
             "examples": 1000,
