@@ -344,11 +344,11 @@ fn a_node_that_differs_is_refused() {
     for (prelude, said) in [
         (
             r#"sed -i 's/"cyclr": "[^"]*"/"cyclr": "0.0.7"/' "$dir/work.json""#,
-            "the comparison was started by cyclr 0.0.7: install the same",
+            "work.json was started by cyclr 0.0.7: install the same",
         ),
         (
             r#"sed -i 's/"level": "[^"]*"/"level": "abacus"/' "$dir/work.json""#,
-            "the comparison was started at abacus",
+            "work.json was started at abacus",
         ),
         ("mv weights gone", "weights"),
     ] {

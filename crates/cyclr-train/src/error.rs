@@ -119,11 +119,11 @@ pub enum Error {
     },
     /// The run in a folder of a comparison is not the one that its plan has there.
     #[error(
-        "{} holds the run of {was}, and the comparison has that of {is} there: remove this folder, and the run is made again",
+        "{} is that of {was}, and the comparison has the run of {is} there: remove the run's folder, and it is made again",
         path.display()
     )]
     OtherRun {
-        /// The folder of the run.
+        /// The record of the run.
         path: PathBuf,
         /// What it was asked to do.
         was: String,

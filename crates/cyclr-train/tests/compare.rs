@@ -470,7 +470,7 @@ fn what_is_not_what_was_planned_is_not_compared() {
     fs::remove_file(folder.path().join("result.json")).unwrap();
     let error = run_in(folder.path(), &plan, 2).unwrap_err();
     assert!(
-        matches!(&error, Error::OtherRun { path, .. } if *path == run),
+        matches!(&error, Error::OtherRun { path, .. } if *path == run.join("run.json")),
         "{error}"
     );
     fs::remove_dir_all(&run).unwrap();

@@ -74,6 +74,7 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
     let trainer = TrainerArgs::recorded(work.trainer, &record)?;
     check_same(
         &work.about,
+        &record,
         !trainer.command.is_empty() || work.allow_inexact,
     )?;
     tell_environment(&work.environment);
@@ -112,20 +113,27 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
 }
 
 /// Refuses a node whose results would differ.
-fn check_same(about: &BTreeMap<String, String>, any_level: bool) -> anyhow::Result<()> {
+fn check_same(
+    about: &BTreeMap<String, String>,
+    record: &Path,
+    any_level: bool,
+) -> anyhow::Result<()> {
     let (began, here) = (about.get("cyclr"), env!("CARGO_PKG_VERSION"));
     if began.is_some_and(|began| began != here) {
         return Err(anyhow!(
-            "this is cyclr {here}, and the comparison was started by cyclr {}: install the same version on every machine",
+            "this is cyclr {here}, and the comparison of {} was started by cyclr {}: install the same version on every \
+             machine",
+            record.display(),
             began.map_or("", String::as_str)
         ));
     }
     let here = Level::from_environment().context("CYCLR_CPU")?.name();
     match about.get("level") {
         Some(began) if !any_level && began != here => Err(anyhow!(
-            "the CPU level here is {here}, and the comparison was started at {began}, whose results differ in the last \
-             bits: set CYCLR_CPU={began} in the launcher, or start the comparison with CYCLR_CPU=portable, which every \
-             machine has"
+            "the CPU level here is {here}, and the comparison of {} was started at {began}, whose results differ in the \
+             last bits: set CYCLR_CPU={began} in the launcher, or start the comparison with CYCLR_CPU=portable, which \
+             every machine has",
+            record.display()
         )),
         _ => Ok(()),
     }

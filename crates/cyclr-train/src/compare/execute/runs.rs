@@ -13,7 +13,7 @@ use crate::compare::analyse;
 use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::run::{Branch, Plan};
-use crate::store::{RunFolder, Stage, bad, read_events, read_run, stage};
+use crate::store::{RunFolder, RunRecord, Stage, bad, read_events, read_run, stage};
 use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, resume, side_by_side};
 
 /// A run to make.
@@ -307,7 +307,7 @@ fn check_task(folder: &Path, wanted: &Task) -> Result<(), Error> {
     if was == is {
         return Ok(());
     }
-    let path = folder.to_owned();
+    let path = folder.join(RunRecord::FILE);
     Err(Error::OtherRun { path, was, is })
 }
 
