@@ -33,7 +33,7 @@ LIMIT = 10.0
 MEMORY = 4 << 30
 # A message says what to do with one of these words. What is possible and the place of a wrong character also say it.
 ADVICE = re.compile(
-    r"\b(give|make|remove|restore|use|start|resume|put|must|should|say|download|get|install|rename|set|choose|needs?|export|keep|"
+    r"\b(give|make|remove|restore|use|start|resume|put|must|should|say|download|get|install|rename|shorten|set|choose|needs?|export|keep|"
     r"add|try|replace|leave|save|convert|begin|is driven|write|name (?:it|one|them)|take|takes|did you mean|there are|at line \d+|missing field|expected|"
     r"unknown field|are finite|record at least)\b",
     re.IGNORECASE,

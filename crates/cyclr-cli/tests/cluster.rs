@@ -344,11 +344,11 @@ fn a_node_that_differs_is_refused() {
     for (prelude, said) in [
         (
             r#"sed -i 's/"cyclr": "[^"]*"/"cyclr": "0.0.7"/' "$dir/work.json""#,
-            "work.json was started by cyclr 0.0.7: install the same",
+            "the comparison was started by cyclr 0.0.7: install the same",
         ),
         (
             r#"sed -i 's/"level": "[^"]*"/"level": "abacus"/' "$dir/work.json""#,
-            "work.json was started at abacus",
+            "work.json cannot go on: the CPU level here is",
         ),
         ("mv weights gone", "weights"),
     ] {

@@ -72,11 +72,9 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
     note!("{} on {}", unit.display(), Machine::here().host);
     let record = args.folder.join("work.json");
     let trainer = TrainerArgs::recorded(work.trainer, &record)?;
-    check_same(
-        &work.about,
-        &record,
-        !trainer.command.is_empty() || work.allow_inexact,
-    )?;
+    let of_record = |error| of_record(error, "unit", &record);
+    let any_level = !trainer.command.is_empty() || work.allow_inexact;
+    check_same(&work.about, any_level).map_err(of_record)?;
     tell_environment(&work.environment);
     if !check_lock(&args.folder, unit)? {
         note!(
@@ -87,7 +85,28 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
     }
     trainer.announce_again(&record, work.allow_changed)?;
     let mut progress = Progress::new(0);
-    let done = if args.unit == Begin::UNIT {
+    let done = train(
+        args,
+        unit,
+        &trainer,
+        work.allow_inexact,
+        &mut progress,
+        interrupt,
+    );
+    progress.finish();
+    done.map_err(of_record)
+}
+
+/// Makes the unit, or goes on with it.
+fn train(
+    args: &WorkArgs,
+    unit: &Path,
+    trainer: &TrainerArgs,
+    allow_inexact: bool,
+    progress: &mut Progress,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    if args.unit == Begin::UNIT {
         let (factory, title) = trainer.titled()?;
         let measure = || {
             let measured = Begin::measure(&*factory, FIRST_SEED)?;
@@ -98,42 +117,34 @@ fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyh
             observer: &mut observer,
             interrupt,
         };
-        work_begin(&args.folder, &*factory, measure, watch)
+        work_begin(&args.folder, &*factory, measure, watch)?;
     } else {
-        let factory = trainer.factory(args.threads, work.allow_inexact)?;
+        let factory = trainer.factory(args.threads, allow_inexact)?;
         let mut observer = |event: &_| progress.run_event(event);
         let watch = Watch {
             observer: &mut observer,
             interrupt,
         };
-        resume(unit, &*factory, None, watch).map(drop)
-    };
-    progress.finish();
-    done.map_err(|error| of_record(anyhow!(error), "unit", &record))
+        resume(unit, &*factory, None, watch)?;
+    }
+    Ok(())
 }
 
 /// Refuses a node whose results would differ.
-fn check_same(
-    about: &BTreeMap<String, String>,
-    record: &Path,
-    any_level: bool,
-) -> anyhow::Result<()> {
+fn check_same(about: &BTreeMap<String, String>, any_level: bool) -> anyhow::Result<()> {
     let (began, here) = (about.get("cyclr"), env!("CARGO_PKG_VERSION"));
     if began.is_some_and(|began| began != here) {
         return Err(anyhow!(
-            "this is cyclr {here}, and the comparison of {} was started by cyclr {}: install the same version on every \
-             machine",
-            record.display(),
+            "this is cyclr {here}, and the comparison was started by cyclr {}: install the same version on every machine",
             began.map_or("", String::as_str)
         ));
     }
     let here = Level::from_environment().context("CYCLR_CPU")?.name();
     match about.get("level") {
         Some(began) if !any_level && began != here => Err(anyhow!(
-            "the CPU level here is {here}, and the comparison of {} was started at {began}, whose results differ in the \
-             last bits: set CYCLR_CPU={began} in the launcher, or start the comparison with CYCLR_CPU=portable, which \
-             every machine has",
-            record.display()
+            "the CPU level here is {here}, and the comparison was started at {began}, whose results differ in the last \
+             bits: set CYCLR_CPU={began} in the launcher, or start the comparison with CYCLR_CPU=portable, which every \
+             machine has"
         )),
         _ => Ok(()),
     }
