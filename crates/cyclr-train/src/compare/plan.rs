@@ -212,10 +212,16 @@ impl Plan {
         updates.max().unwrap_or(self.updates)
     }
 
-    /// Whether some arm's runs of the whole budget are shorter than another's.
-    pub fn has_shorter_arms(&self) -> bool {
+    /// What stands before the updates of the longest run where a sentence speaks of all: `up to `,
+    /// if some arm's runs of the whole budget are shorter; else nothing.
+    pub fn up_to(&self) -> &'static str {
+        let longest = self.longest();
         let mut arms = self.arms.iter();
-        arms.any(|arm| self.updates_of(arm, 1.0) < self.longest())
+        if arms.any(|arm| self.updates_of(arm, 1.0) < longest) {
+            "up to "
+        } else {
+            ""
+        }
     }
 
     /// The place of the arm of that label.
