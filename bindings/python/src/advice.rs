@@ -1,3 +1,4 @@
+use cyclr::policy::Policy;
 use pyo3::prelude::*;
 
 use crate::refused;
@@ -36,9 +37,16 @@ pub(crate) fn cyclical(stepped: AnySpec, run: Run, ratio: f64) -> PyResult<Spec>
     Ok(spec.into())
 }
 
-/// `triangular2` between the bounds, with the cycles that the run suggests.
+/// The policy of that name between the bounds, with the cycles that suit the run.
 #[pyfunction]
-pub(crate) fn suggest(base_lr: f64, max_lr: f64, run: Run) -> PyResult<Spec> {
-    let spec = cyclr::advice::suggest(base_lr, max_lr, &run.horizon()?).map_err(refused)?;
-    Ok(spec.into())
+pub(crate) fn suggest(policy: &str, base_lr: f64, max_lr: f64, run: Run) -> PyResult<Spec> {
+    let spec = cyclr::advice::complete(policy, base_lr, max_lr, &run.horizon()?);
+    let spec = spec.ok_or_else(|| {
+        let names: Vec<_> = Policy::completable().collect();
+        refused(format!(
+            "bounds alone do not complete {policy:?}: give one of {}",
+            names.join(", ")
+        ))
+    })?;
+    Ok(spec.map_err(refused)?.into())
 }

@@ -95,6 +95,10 @@ def test_a_suggestion_fits_the_budget():
     found = cyclr.find(Quadratic, updates=1500)
     spec = found.suggest(epochs=16, examples=1000, batch=10)
     assert str(spec).startswith("triangular2(base=") and "step=200" in str(spec)
+    spec = found.suggest(epochs=16, examples=1000, batch=10, policy="linear")
+    assert str(spec) == f"linear(lr={found.bounds.max_lr.value:.3g}, warmup=5%)"
+    with pytest.raises(cyclr.CyclrError, match='do not complete "step": give one of fixed, .*linear'):
+        found.suggest(epochs=16, examples=1000, batch=10, policy="step")
 
 
 def test_validation_can_be_measured():

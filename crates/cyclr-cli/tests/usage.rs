@@ -171,6 +171,10 @@ fn every_plan_is_one_json_document_where_one_is_asked_for() {
     assert!(plan["predicted_seconds"].as_f64().unwrap() > 0.0);
     let plan = json(&["train", "--plan", "--json"]);
     assert_eq!(plan["range_test_updates"], 240);
+    assert_eq!(
+        json(&["train", "--plan", "--json", "--policy", "rex"])["range_test_updates"],
+        240
+    );
     // No more than a readable test needs, and no more than a quarter of a short budget.
     for (budget, updates) in [("1200", 240), ("600", 150), ("100", 100)] {
         let plan = json(&["find", "--plan", "--json", "--budget", budget]);
@@ -197,6 +201,33 @@ fn a_study_has_the_seeds_that_it_declares() {
         &format!("compare --plan --study {study} --seeds 9"),
         "declares 7",
     );
+}
+
+#[test]
+fn a_policy_without_rates_takes_those_that_find_answers() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("run").display().to_string();
+    let (code, _, err) = cyclr(&[
+        "train",
+        "--policy",
+        "linear",
+        "--updates",
+        "600",
+        "--out",
+        &out,
+    ]);
+    assert_eq!(code, 0, "{err}");
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(format!("{out}/run.json")).unwrap()).unwrap();
+    let max_lr = json(&["find", "--budget", "600", "--json"])["max_lr"].as_f64();
+    let max_lr = max_lr.expect("a rate");
+    let spec = record["plan"]["task"]["spec"].as_str().expect("a spec");
+    let peak: f64 = spec["linear(lr=".len()..spec.find(',').unwrap()]
+        .parse()
+        .unwrap();
+    assert!((peak / max_lr - 1.0).abs() < 5e-3, "{spec}, {max_lr}");
+    refused("train --policy step --plan", "expected `(`");
+    refused("train --policy linaer --plan", "did you mean `linear`?");
 }
 
 #[test]

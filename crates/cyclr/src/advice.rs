@@ -14,7 +14,7 @@
 use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
-use crate::policy::{Triangular2, Warmup, Wave};
+use crate::policy::{Completion, Policy, Triangular2, Warmup, Wave};
 use crate::rounded;
 use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
@@ -155,10 +155,45 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
 /// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <=
 /// max_lr`, with `max_lr` above 0.
 pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> {
+    complete("triangular2", base_lr, max_lr, run).expect("triangular2 can be completed")
+}
+
+/// The policy of that name between `base_lr` and `max_lr` (to three digits), with the step size of
+/// [`cycles`]; a policy without cycles has its peak at `max_lr`. `None` if the name alone does not
+/// say what the policy does ([`Policy::completable`] has the names).
+///
+/// ```
+/// use cyclr::{advice, units::{Epochs, Horizon}};
+///
+/// let run = Horizon::of_epochs(Epochs::new(32.0)?, 50_000, 100)?;
+/// let text = |name| advice::complete(name, 0.001, 0.01, &run).map(|spec| spec.map(|s| s.to_string()));
+/// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.001, max=0.01, step=2000)"))));
+/// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.01, warmup=5%)"))));
+/// assert_eq!(text("multistep"), None);
+/// # Ok::<(), cyclr::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`suggest`].
+pub fn complete(
+    name: &str,
+    base_lr: f64,
+    max_lr: f64,
+    run: &Horizon,
+) -> Option<Result<Spec, Error>> {
     let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
-    let step = Updates(cycles(run)?.step);
-    let wave = Wave::new(shown(base_lr), shown(max_lr), step)?;
-    Ok(Spec::from(Triangular2::new(wave)))
+    let of_step = |step| {
+        let with = Completion {
+            base_lr: shown(base_lr),
+            max_lr: shown(max_lr),
+            step: Length::from(Updates(step)),
+        };
+        Policy::complete(name, &with)
+    };
+    match cycles(run) {
+        Ok(cycles) => of_step(cycles.step).map(|policy| policy.map(Spec::from)),
+        Err(error) => of_step(1).map(|_| Err(error)),
+    }
 }
 
 /// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three

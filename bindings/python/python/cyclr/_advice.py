@@ -69,7 +69,12 @@ def suggest(
     batch: int,
     updates: Optional[int] = None,
     epochs: Optional[float] = None,
+    policy: str = "triangular2",
 ) -> Spec:
-    """``triangular2`` between the bounds of a range test, with the cycles that suit the budget."""
+    """The policy of that name between the bounds of a range test, with the cycles that suit the budget.
+
+    ``policy`` is ``triangular``, ``triangular2``, or one without cycles, whose peak is then ``max_lr``: ``linear``,
+    ``cosine``, ``one_cycle``, ``rex`` and others that the error for a wrong name lists.
+    """
     run = Length(updates, epochs, examples, batch)
-    return _cyclr.suggest(bounds.base_lr.value, bounds.max_lr.value, run)
+    return _cyclr.suggest(policy, bounds.base_lr.value, bounds.max_lr.value, run)

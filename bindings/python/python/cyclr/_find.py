@@ -83,15 +83,18 @@ class Found:
         batch: int,
         updates: Optional[int] = None,
         epochs: Optional[float] = None,
+        policy: str = "triangular2",
     ) -> Spec:
-        """``triangular2`` between the bounds, with the cycles that suit a budget.
+        """The policy of that name between the bounds, with the cycles that suit a budget (see `cyclr.suggest`).
 
         Raises:
             CyclrError: There is no reliable answer; the message says why and what to try.
         """
         if isinstance(self.answer, NoAnswer):
             raise _cyclr.CyclrError(str(self.answer))
-        return suggest(self.answer, examples=examples, batch=batch, updates=updates, epochs=epochs)
+        return suggest(
+            self.answer, examples=examples, batch=batch, updates=updates, epochs=epochs, policy=policy
+        )
 
     def plot(self, ax: Optional[Axes] = None) -> Axes:
         """Draws the curves and the bounds with matplotlib."""

@@ -31,7 +31,7 @@ pub(crate) use report::ReportArgs;
 pub(crate) use resume::ResumeArgs;
 pub(crate) use schedule::ScheduleArgs;
 pub(crate) use train::{StopWhen, TrainArgs};
-pub(crate) use values::{schedule, spec, updates};
+pub(crate) use values::{arm_policy, schedule, spec, updates};
 pub(crate) use wrap::WrapArgs;
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Find the bounds of a cyclical policy with a learning-rate range test
     Find(FindArgs),
-    /// Train under a policy; without one, under triangular2 from a range test
+    /// Train under a policy; if it has no rates, a range test finds them first
     Train(TrainArgs),
     /// Show which policy wins: fixed, triangular2 and linear, tuned alike, on paired seeds
     Compare(CompareArgs),

@@ -12,9 +12,9 @@ use crate::factory::TrainerArgs;
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) factory: TrainerArgs,
-    /// The policy: a spec, or the winner.toml of a comparison (its budget is then the default)
-    /// [default: triangular2 from a range test]
-    #[arg(long, value_name = "SPEC|FILE")]
+    /// The policy: a spec; a name such as linear, with rates from a range test; or the winner.toml
+    /// of a comparison (its budget is then the default) [default: triangular2]
+    #[arg(long, value_name = "SPEC|NAME|FILE")]
     pub(crate) policy: Option<String>,
     /// The budget in updates
     #[arg(long, value_name = "N", group = "budget")]

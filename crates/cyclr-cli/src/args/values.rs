@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use cyclr::Spec;
 use cyclr::units::{Epochs, Horizon};
+use cyclr_train::compare::ArmPolicy;
 
 use crate::exit::Usage;
 
@@ -90,6 +91,12 @@ pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64>
 
 /// Reads a spec from an argument.
 pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
+    text.parse()
+        .map_err(|error| Usage::error(format!("the policy cannot be read\n{error}")))
+}
+
+/// Reads the name of a policy, which bounds complete, or a spec.
+pub(crate) fn arm_policy(text: &str) -> anyhow::Result<ArmPolicy> {
     text.parse()
         .map_err(|error| Usage::error(format!("the policy cannot be read\n{error}")))
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use cyclr::trainer::TrainerFactory;
 use cyclr::units::{Epochs, Horizon};
 use cyclr::{Spec, advice};
-use cyclr_train::compare::WinnerFile;
+use cyclr_train::compare::{ArmPolicy, WinnerFile};
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
 use cyclr_train::store::{read_regular_text, read_run};
 use cyclr_train::{
@@ -16,7 +16,7 @@ use cyclr_train::{
 };
 use serde_json::json;
 
-use crate::args::{StopWhen, TrainArgs, spec};
+use crate::args::{StopWhen, TrainArgs, arm_policy};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::files::read_text;
 use crate::progress::{Progress, figures, in_all, interrupt, words};
@@ -31,13 +31,13 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
-    let (spec, winner) = match &args.policy {
-        Some(text) => policy(text)?,
-        None if args.plan => {
+    let (spec, winner) = match policy(args)? {
+        (ArmPolicy::Spec(spec), winner) => (spec, winner),
+        (ArmPolicy::Named(name), _) if args.plan => {
             let (test, run) = range_test_of(args, &*factory)?;
-            return announce_test(args, &test, &run, &*factory);
+            return announce_test(args, name, &test, &run, &*factory);
         }
-        None => (found(args, &*factory, &interrupt)?, None),
+        (ArmPolicy::Named(name), _) => (found(args, name, &*factory, &interrupt)?, None),
     };
     let compared_at = winner.as_ref().map(|winner| winner.updates);
     let budget = match budget(args, compared_at)? {
@@ -262,15 +262,19 @@ pub(crate) fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// A spec, or the one in a file such as `winner.toml`, with what else the file says.
-fn policy(text: &str) -> anyhow::Result<(Spec, Option<WinnerFile>)> {
+/// The policy that is asked for: a name, which a range test completes, or a spec, or the one in a
+/// file such as `winner.toml`, with what else the file says.
+fn policy(args: &TrainArgs) -> anyhow::Result<(ArmPolicy, Option<WinnerFile>)> {
+    let Some(text) = &args.policy else {
+        return Ok((ArmPolicy::Named("triangular2"), None));
+    };
     let path = Path::new(text);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        return Ok((spec(text)?, None));
+        return Ok((arm_policy(text)?, None));
     }
     let file = read_text(path, "a spec, or the winner.toml of a comparison")?;
     let winner = WinnerFile::read(&file).with_context(|| text.to_owned())?;
-    Ok((winner.policy.clone(), Some(winner)))
+    Ok((ArmPolicy::Spec(winner.policy.clone()), Some(winner)))
 }
 
 /// The budget that was given, or else the one that the policy was compared at, or else the usual
@@ -285,15 +289,16 @@ fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> 
     })
 }
 
-/// `triangular2` between the bounds that a range test finds, with as many cycles as the budget
-/// holds.
+/// The policy of that name between the bounds that a range test finds, with as many cycles as the
+/// budget holds.
 fn found(
     args: &TrainArgs,
+    name: &str,
     factory: &dyn TrainerFactory,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Spec> {
     let (test, run) = range_test_of(args, factory)?;
-    announce_test(args, &test, &run, factory)?;
+    announce_test(args, name, &test, &run, factory)?;
     let mut progress = Progress::new(test.updates);
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
@@ -308,7 +313,7 @@ fn found(
     match found.answer {
         Ok(bounds) => {
             let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
-            Ok(advice::suggest(base_lr, max_lr, &run)?)
+            completed(name, base_lr, max_lr, &run)
         }
         Err(reason) => {
             note!(
@@ -320,7 +325,13 @@ fn found(
     }
 }
 
-/// The range test before a run without a policy, and that run.
+/// The policy of that name between bounds.
+fn completed(name: &str, base_lr: f64, max_lr: f64, run: &Horizon) -> anyhow::Result<Spec> {
+    let spec = advice::complete(name, base_lr, max_lr, run);
+    Ok(spec.expect("only the names of policies that can be completed are read")?)
+}
+
+/// The range test before a run without rates, and that run.
 fn range_test_of(
     args: &TrainArgs,
     factory: &dyn TrainerFactory,
@@ -346,7 +357,7 @@ fn range_test_of(
         Horizon::of_updates(updates).and_then(|run| run.with_epoch(info.examples, info.batch));
     let run = run.with_context(|| {
         format!(
-            "without --policy a range test of {} updates comes first, which does not fit into the budget of {whole}: give a larger --time, or a --policy",
+            "without rates in --policy a range test of {} updates comes first, which does not fit into the budget of {whole}: give a larger --time, or the rates",
             test.updates
         )
     })?;
@@ -356,13 +367,14 @@ fn range_test_of(
 /// What the range test before a run costs, and how long both will take.
 fn announce_test(
     args: &TrainArgs,
+    name: &str,
     test: &RangeTest,
     run: &Horizon,
     factory: &dyn TrainerFactory,
 ) -> anyhow::Result<()> {
     let (pace, info) = Pace::measure(factory, args.seed)?;
     // The rates of the bounds do not matter to what the run takes.
-    let spec = advice::suggest(0.01, 0.1, run)?;
+    let spec = completed(name, 0.01, 0.1, run)?;
     let after = Task {
         average: average(args)?,
         ..task(args, spec, Budget::Updates(run.updates()))
@@ -382,6 +394,11 @@ fn announce_test(
         run.updates(),
         words(seconds)
     );
+    if name == "fixed" {
+        note!(
+            "the test finds the largest rate of cycles and of linear-to-zero; a fixed rate often wants a lower one: cyclr compare --arm fixed tunes it"
+        );
+    }
     Ok(())
 }
 

@@ -2,7 +2,9 @@ use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
 
 use crate::policy::{Policy, Warmup};
-use crate::spec::args::{Arg, Args, Fault, LENGTH, Literal, Value, length, shortened};
+use crate::spec::args::{
+    Arg, Args, Fault, LENGTH, Literal, Value, length, shortened, unknown_name,
+};
 use crate::spec::error::{SpecError, SpecErrorKind};
 use crate::spec::{Spec, Stage};
 use crate::units::Length;
@@ -137,7 +139,12 @@ impl<'t> Parser<'t> {
     fn call(&mut self) -> Result<Args<'t>, Fault> {
         let name_place = self.word("the name of a policy")?;
         if !self.symbol("(") {
-            return Err(self.expected("`(` and keys, as in fixed(lr=0.1)"));
+            let name = &self.text[name_place.clone()];
+            return Err(if name == "warmup" || Policy::keys(name).is_some() {
+                self.expected("`(` and keys, as in fixed(lr=0.1)")
+            } else {
+                unknown_name(name, name_place, Policy::NAMES)
+            });
         }
         let mut list = Vec::new();
         while !self.symbol(")") {

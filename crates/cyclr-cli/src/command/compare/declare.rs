@@ -7,11 +7,11 @@ use anyhow::Context;
 use cyclr::stats::Race;
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
-use cyclr_train::compare::{Arm, ArmPolicy, Begin, BoundsSource, Plan, Study, Tune};
+use cyclr_train::compare::{Arm, Begin, BoundsSource, Plan, Study, Tune};
 use cyclr_train::find::AnswerRecord;
 
 use super::Comparison;
-use crate::args::{CompareArgs, spec, updates};
+use crate::args::{CompareArgs, arm_policy, updates};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::files::read_text;
@@ -117,14 +117,10 @@ fn arm(text: &str) -> anyhow::Result<Arm> {
         .filter(|(label, _)| !label.contains('('));
     let (label, policy) = labelled.unwrap_or((text, text));
     let (policy, average) = averaged(policy)?;
-    let policy = match policy.parse() {
-        Ok(policy) => policy,
-        Err(_) => ArmPolicy::Spec(spec(policy)?),
-    };
     Ok(Arm {
         label: label.to_owned(),
         average,
-        ..Arm::of(policy)
+        ..Arm::of(arm_policy(policy)?)
     })
 }
 
