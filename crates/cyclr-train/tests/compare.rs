@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cyclr::stats::{Comparison, Obstacle, Verdict};
-use cyclr::trainer::Metrics;
+use cyclr::trainer::{Metric, Metrics, Objective};
 use cyclr_train::compare::record::{Because, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
@@ -165,7 +165,7 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         read_comparison(folder.path()).unwrap(),
         Some(record.clone())
     );
-    assert_eq!(record.objective, cyclr::trainer::Objective::ACCURACY);
+    assert_eq!(record.objective, Objective::ACCURACY);
     let trials: Vec<usize> = record
         .arms
         .iter()
@@ -807,15 +807,18 @@ fn sweeps(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
 }
 
 /// A comparison is interrupted in its range test whenever another probe is at work, and goes on.
-#[test]
-fn what_is_finished_of_a_range_test_is_kept() {
+fn check_that_a_range_test_is_kept(factory: &NoisyQuadratic) {
     let plan = Plan {
         seeds: vec![1, 2],
         ..Plan::new(240)
     };
     let place = tempfile::tempdir().unwrap();
     let (one, other) = (place.path().join("one"), place.path().join("other"));
-    let straight = run_in(&one, &plan, 1).unwrap();
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let straight = compare(factory, &plan, &one, &Settings::default(), watch).unwrap();
     let (mut began, mut begun, mut trained, mut stops) = (0, Vec::new(), 0, 0);
     let record = loop {
         let interrupt = Interrupt::new();
@@ -837,8 +840,7 @@ fn what_is_finished_of_a_range_test_is_kept() {
             observer: &mut observer,
             interrupt: &interrupt,
         };
-        let factory = NoisyQuadratic::default();
-        match compare(&factory, &plan, &other, &Settings::default(), watch) {
+        match compare(factory, &plan, &other, &Settings::default(), watch) {
             Err(Error::Interrupted { .. }) => stops += 1,
             done => break done.unwrap(),
         }
@@ -852,4 +854,16 @@ fn what_is_finished_of_a_range_test_is_kept() {
     assert!(trained <= probes as u64, "{trained} of {probes} probes");
     assert_eq!(timeless(&record), timeless(&straight));
     assert_eq!(sweeps(&one), sweeps(&other));
+}
+
+#[test]
+fn what_is_finished_of_a_range_test_is_kept() {
+    check_that_a_range_test_is_kept(&NoisyQuadratic::default());
+}
+
+#[test]
+fn what_is_finished_of_a_range_test_on_losses_is_kept() {
+    let mut factory = NoisyQuadratic::default();
+    factory.info.objective = Some(Objective::of(&Metric::loss(1.0, 1)));
+    check_that_a_range_test_is_kept(&factory);
 }

@@ -55,7 +55,7 @@ impl Kept {
         let (Some(folder), [curve]) = (&self.folder, &swept.curves[..]) else {
             return Ok(());
         };
-        let text = curve.to_csv();
+        let text = curve.to_whole_csv();
         let same = Curve::from_csv(&text).is_ok_and(|read| {
             // Figures that are not finite are no reason to make it again, and never equal.
             format!("{:?}", read.points) == format!("{:?}", curve.points)
