@@ -1,11 +1,7 @@
 use std::fmt::Write as _;
-use std::path::Path;
 
 use cyclr::range::{Point, Sweep, SweepError};
 use cyclr::trainer::{Direction, Metric, Metrics, TrainerInfo};
-
-use crate::Error;
-use crate::store::read_regular;
 
 /// What one sweep measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,20 +168,6 @@ impl Curve {
             }),
         }
     }
-
-    /// Reads a curve from a file, as [`Curve::from_csv`].
-    ///
-    /// # Errors
-    /// [`Error::Io`]; [`Error::BadCurve`] with the file, the line and the column.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = read_regular(path).map_err(Error::io("read", path))?;
-        let bad = |error| Error::BadCurve {
-            path: path.to_owned(),
-            error,
-        };
-        let text = String::from_utf8(bytes).map_err(|_| bad(CurveError::NotText))?;
-        Self::from_csv(&text).map_err(bad)
-    }
 }
 
 /// What was measured beside the loss: the objective. If there is neither this nor a loss, the first
@@ -301,9 +283,6 @@ pub(super) fn index_of(error: &SweepError) -> Option<usize> {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CurveError {
-    /// It is not text at all.
-    #[error("it is not UTF-8 text")]
-    NotText,
     /// The first line is another one.
     #[error(
         "line 1 is `{found}`: make it `{FULL}` or `{SHORT}`, or put `higher` or `lower` in place of `correct`"

@@ -8,7 +8,7 @@ use cyclr::range::{Probe, ProbeResult};
 
 use super::{Curve, Swept};
 use crate::Error;
-use crate::store::{bad, read_regular, write_atomically};
+use crate::store::{bad, read_checked, write_checked};
 
 const SWEEP: &str = ".sweep.csv";
 const PROBES: &str = ".probes.jsonl";
@@ -42,11 +42,8 @@ impl Kept {
         let path = self.folder.as_ref().map(|folder| folder.join(SWEEP));
         let path = path.filter(|path| path.exists());
         let read = |path: PathBuf| {
-            let curve = Curve::read(&path).map_err(|error| match error {
-                Error::BadCurve { error, .. } => bad(&path)(error),
-                other => other,
-            });
-            Swept::of(vec![curve?])
+            let curve = Curve::from_csv(&read_checked(&path)?).map_err(bad(&path))?;
+            Swept::of(vec![curve])
         };
         path.map(read).transpose()
     }
@@ -64,7 +61,7 @@ impl Kept {
         if same {
             // What the trainer printed is no part of the text.
             swept.keep(folder, "")?;
-            write_atomically(&folder.join(SWEEP), text.as_bytes())?;
+            write_checked(&folder.join(SWEEP), &text)?;
         }
         Ok(())
     }
@@ -87,7 +84,7 @@ impl Kept {
         probes.push(result);
         let lines: Result<Vec<String>, Error> = probes.iter().map(line).collect();
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        write_atomically(&path, (lines?.join("\n") + "\n").as_bytes())
+        write_checked(&path, &(lines?.join("\n") + "\n"))
     }
 
     /// Removes what was kept, once the test is finished.
@@ -110,8 +107,7 @@ fn read_probes(folder: &Path) -> Result<Vec<ProbeResult>, Error> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let bytes = read_regular(&path).map_err(Error::io("read", &path))?;
-    let text = String::from_utf8(bytes).map_err(bad(&path))?;
+    let text = read_checked(&path)?;
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(bad(&path))
 }
