@@ -335,6 +335,7 @@ impl Folder {
 fn difference(before: &Plan, now: &Plan) -> Result<String, serde_json::Error> {
     const MOST: usize = 160;
     let (before, now) = (serde_json::to_value(before)?, serde_json::to_value(now)?);
+    // Plans are objects.
     let of_both = [&before, &now].into_iter().filter_map(Value::as_object);
     let mut keys = of_both.flat_map(Map::keys);
     let Some(key) = keys.find(|key| before.get(key) != now.get(key)) else {
