@@ -270,7 +270,7 @@ pub enum Error {
     },
     /// Some runs of a comparison failed. The others are finished and kept, and no verdict is made
     /// without these.
-    #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), listed(failed))]
+    #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), lines_of(failed))]
     RunsFailed {
         /// Those that failed: the folder of each within the comparison's, and why.
         failed: Vec<(String, String)>,
@@ -363,7 +363,7 @@ fn some_of(units: &[String]) -> String {
 }
 
 /// A line a run, and the first reason in full, as they are often the same.
-fn listed(failed: &[(String, String)]) -> String {
+fn lines_of(failed: &[(String, String)]) -> String {
     let line = |(n, (folder, reason)): (usize, &(String, String))| {
         // A reason without lines is empty.
         let first = reason.lines().next().unwrap_or_default();

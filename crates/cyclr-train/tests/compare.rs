@@ -91,6 +91,62 @@ fn a_log_that_lacks_updates_is_refused() {
     run_in(place.path(), &plan, 1).unwrap();
 }
 
+/// Changes the record at `path`, has its comparison go on, and puts the record back.
+fn with_other(
+    place: &Path,
+    plan: &Plan,
+    path: &str,
+    change: impl Fn(&mut Value),
+) -> Result<(), Error> {
+    let path = place.join(path);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    change(&mut value);
+    fs::write(&path, value.to_string()).unwrap();
+    fs::remove_file(place.join("result.json")).unwrap();
+    let done = run_in(place, plan, 1);
+    fs::write(&path, text).unwrap();
+    done.map(drop)
+}
+
+#[test]
+fn a_result_that_is_not_that_of_its_log_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let result = "final/1/1-reference-seed2/result.json";
+    let changes: [fn(&mut Value); 2] = [
+        |result| result["test"][0]["value"] = 0.25.into(),
+        |result| result["evaluations"][3]["metrics"][0]["value"] = 0.25.into(),
+    ];
+    for change in changes {
+        let error = with_other(place.path(), &plan, result, change);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("1-reference-seed2/events.jsonl"), "{error}");
+        run_in(place.path(), &plan, 1).unwrap();
+    }
+}
+
+/// It did not diverge, and so is not one of the rates that are too high.
+#[test]
+fn a_trial_without_the_objective_has_failed() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = given(120, 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let trial = "tuning/1/1-fixed-x0.125000-seed1001/result.json";
+    let done = with_other(place.path(), &plan, trial, |result| {
+        let last = result["evaluations"].as_array_mut().unwrap().last_mut();
+        let metrics = last.unwrap()["metrics"].as_array_mut().unwrap();
+        metrics.retain(|metric| metric["name"] != "accuracy");
+    });
+    let error = done.unwrap_err().to_string();
+    assert!(
+        error.contains("x0.125000") && error.contains("is missing"),
+        "{error}"
+    );
+    assert!(error.starts_with("1 of 12 runs"), "{error}");
+}
+
 /// The second arm beside the first.
 fn only(record: &Record) -> &Comparison {
     let against = &record.arms[1].whole().against[0];

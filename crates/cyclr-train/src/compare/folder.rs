@@ -14,7 +14,7 @@ use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
 use crate::store::{
-    Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
+    Beacon, Failure, Lock, VERSION, bad, holds_only, parse_record, read_record, read_versioned,
     write_atomically, write_record,
 };
 use crate::{Error, Watch};
@@ -372,22 +372,12 @@ fn went_on(
 /// Whether nothing is in the folder but locks, files that were never finished, and what comes
 /// before a plan.
 fn is_free(folder: &Path) -> Result<bool, Error> {
-    if !folder.exists() {
-        return Ok(true);
-    }
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let name = entry.map_err(Error::io("read", folder))?.file_name();
-        let name = name.to_string_lossy();
-        let before = [
-            Lock::FILE,
-            Beacon::FILE,
-            Folder::WORK,
-            Folder::BEGIN,
-            Begin::UNIT,
-        ];
-        if !before.contains(&&*name) && !name.ends_with(".tmp") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let before = [
+        Lock::FILE,
+        Beacon::FILE,
+        Folder::WORK,
+        Folder::BEGIN,
+        Begin::UNIT,
+    ];
+    holds_only(folder, &before)
 }

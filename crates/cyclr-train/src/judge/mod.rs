@@ -20,6 +20,7 @@
 
 mod columns;
 mod figure;
+mod names;
 mod read;
 mod text;
 

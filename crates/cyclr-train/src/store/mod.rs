@@ -41,7 +41,7 @@ pub use files::{Versioned, write_atomically};
 pub(crate) use files::{
     bad, parse_record, read_checked, read_record, read_versioned, write_checked, write_record,
 };
-pub(crate) use folder::RunFolder;
+pub(crate) use folder::{RunFolder, holds_only};
 pub use folder::{Stage, stage};
 pub use lock::Lock;
 pub use regular::{open_regular, read_regular, read_regular_text, read_state};
