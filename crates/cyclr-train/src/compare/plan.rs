@@ -61,7 +61,7 @@ pub struct Plan {
     /// Differences below this do not matter: in points for an accuracy, else in the metric's own
     /// unit.
     pub margin: f64,
-    /// How often the validation split is read in a run of the whole budget, evenly spaced.
+    /// How often the validation split is evaluated in a run of the whole budget, evenly spaced.
     pub evaluations: u64,
 }
 
