@@ -46,7 +46,7 @@ impl Text<'_> {
     /// The winner first: `linear wins: +1.01 points over fixed (0.57 to 1.45, n = 5)`.
     fn headline(&self, winner: Option<Winner>) -> String {
         let Some(Winner { arm, because }) = winner else {
-            return String::from("no winner: every arm diverged");
+            return String::from("no winner: runs of every arm diverged");
         };
         let label = self.label(arm);
         match because {

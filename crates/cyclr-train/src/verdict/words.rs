@@ -37,7 +37,7 @@ impl Standings<'_> {
                 self.label(arm),
                 self.amount(&difference, "")
             ),
-            None => format!("{label} wins: every other arm diverged"),
+            None => format!("{label} wins: runs of every other arm diverged"),
         }
     }
 

@@ -489,7 +489,7 @@ fn all_diverged_is_said_first() {
     let none = [None, None];
     let arms = [("fixed", FIXED, &none[..]), ("linear", LINEAR, &none)];
     let conclusion = record(loss(), &arms).conclusion;
-    assert_eq!(conclusion.headline, "no winner: every arm diverged");
+    assert_eq!(conclusion.headline, "no winner: runs of every arm diverged");
     assert_eq!(conclusion.winner, None);
 }
 
