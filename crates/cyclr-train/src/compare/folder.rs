@@ -14,8 +14,8 @@ use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
 use crate::store::{
-    Beacon, Failure, Lock, VERSION, bad, holds_only, parse_record, read_record, read_versioned,
-    write_atomically, write_record,
+    Beacon, Failure, Lock, VERSION, bad, holds_only, if_there, parse_record, read_record,
+    read_versioned, write_atomically, write_record,
 };
 use crate::{Error, Watch};
 
@@ -60,13 +60,11 @@ pub fn is_comparison(folder: &Path) -> bool {
 /// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or
 /// [`Error::Version`].
 pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
-    if !is_comparison(folder) {
-        return Err(Error::NotARun {
-            path: folder.to_owned(),
-            missing: Folder::PLAN,
-        });
-    }
-    read_record(&folder.join(Folder::PLAN))
+    let plan = if_there(read_record(&folder.join(Folder::PLAN)))?;
+    plan.ok_or_else(|| Error::NotARun {
+        path: folder.to_owned(),
+        missing: Folder::PLAN,
+    })
 }
 
 /// Reads what the units of a comparison need.
@@ -75,14 +73,11 @@ pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
 /// [`Error::NotARun`] if no launcher makes its units; [`Error::Io`], [`Error::BadRecord`] or
 /// [`Error::Version`].
 pub fn read_work(folder: &Path) -> Result<Work, Error> {
-    let path = folder.join(Folder::WORK);
-    if !path.exists() {
-        return Err(Error::NotARun {
-            path: folder.to_owned(),
-            missing: Folder::WORK,
-        });
-    }
-    read_record(&path)
+    let work = if_there(read_record(&folder.join(Folder::WORK)))?;
+    work.ok_or_else(|| Error::NotARun {
+        path: folder.to_owned(),
+        missing: Folder::WORK,
+    })
 }
 
 /// Makes the unit `begin` of a comparison, as far as that can be done and has not been: what
@@ -269,6 +264,7 @@ impl Folder {
         let range: Range = self.stored(Self::RANGE, find)?;
         let fits = range.check();
         fits.map_err(bad(&self.path.join(Self::RANGE)))?;
+        Kept::forget(&self.sweeps())?;
         Ok(range)
     }
 

@@ -8,7 +8,7 @@ use cyclr::range::{Probe, ProbeResult};
 
 use super::{Curve, Swept};
 use crate::Error;
-use crate::store::{bad, read_checked, write_checked};
+use crate::store::{bad, if_there, read_checked, write_checked};
 
 const SWEEP: &str = ".sweep.csv";
 const PROBES: &str = ".probes.jsonl";
@@ -39,13 +39,15 @@ impl Kept {
     }
 
     pub(super) fn sweep(&self) -> Result<Option<Swept>, Error> {
-        let path = self.folder.as_ref().map(|folder| folder.join(SWEEP));
-        let path = path.filter(|path| path.exists());
-        let read = |path: PathBuf| {
-            let curve = Curve::from_csv(&read_checked(&path)?).map_err(bad(&path))?;
-            Swept::of(vec![curve])
+        let Some(folder) = &self.folder else {
+            return Ok(None);
         };
-        path.map(read).transpose()
+        let path = folder.join(SWEEP);
+        let Some(text) = if_there(read_checked(&path))? else {
+            return Ok(None);
+        };
+        let curve = Curve::from_csv(&text).map_err(bad(&path))?;
+        Swept::of(vec![curve]).map(Some)
     }
 
     pub(super) fn keep_sweep(&self, swept: &Swept) -> Result<(), Error> {
@@ -87,12 +89,10 @@ impl Kept {
         write_checked(&path, &(lines?.join("\n") + "\n"))
     }
 
-    /// Removes what was kept, once the test is finished.
-    pub(crate) fn forget(&self) -> Result<(), Error> {
-        let folder = self.folder.iter();
-        let files = folder.flat_map(|folder| [SWEEP, PROBES].map(|name| folder.join(name)));
-        for path in files.filter(|path| path.exists()) {
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    /// Removes what is kept in a folder, once its test is finished.
+    pub(crate) fn forget(folder: &Path) -> Result<(), Error> {
+        for path in [SWEEP, PROBES].map(|name| folder.join(name)) {
+            if_there(fs::remove_file(&path).map_err(Error::io("remove", &path)))?;
         }
         Ok(())
     }
@@ -104,10 +104,9 @@ impl Kept {
 
 fn read_probes(folder: &Path) -> Result<Vec<ProbeResult>, Error> {
     let path = folder.join(PROBES);
-    if !path.exists() {
+    let Some(text) = if_there(read_checked(&path))? else {
         return Ok(Vec::new());
-    }
-    let text = read_checked(&path)?;
+    };
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(bad(&path))
 }

@@ -1,5 +1,5 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crc32c::crc32c;
@@ -93,6 +93,17 @@ pub(crate) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<T, Error> 
     let (version, record) = read_versioned(path)?;
     check_version(path, version)?;
     parse_record(path, record)
+}
+
+/// What was read; `None` if there is no such file. To ask beforehand is not the same: another
+/// process may remove it meanwhile.
+pub(crate) fn if_there<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    let is_missing =
+        |kind: ErrorKind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    match read {
+        Err(Error::Io { source, .. }) if is_missing(source.kind()) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The version of a record, and what else it says.

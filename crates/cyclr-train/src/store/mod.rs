@@ -39,7 +39,8 @@ pub use events::read_events;
 pub use failed::Failure;
 pub use files::{Versioned, write_atomically};
 pub(crate) use files::{
-    bad, parse_record, read_checked, read_record, read_versioned, write_checked, write_record,
+    bad, if_there, parse_record, read_checked, read_record, read_versioned, write_checked,
+    write_record,
 };
 pub(crate) use folder::{RunFolder, holds_only};
 pub use folder::{Stage, stage};
