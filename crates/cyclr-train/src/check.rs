@@ -150,6 +150,7 @@ fn losses(trainer: &mut dyn Trainer, rate: f64, updates: usize) -> Result<Vec<f6
             .or(metrics.first_objective())
             .map(|m| m.value)
     };
+    // Every batch has some metric.
     Ok(metrics.iter().filter_map(value).collect())
 }
 

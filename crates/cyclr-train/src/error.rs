@@ -3,8 +3,6 @@ use std::path::{Path, PathBuf};
 
 use cyclr::trainer::TrainerError;
 
-use crate::find::CurveError;
-
 /// Why something could not be done, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -144,14 +142,6 @@ pub enum Error {
         /// Why not, and what would work.
         reason: String,
     },
-    /// A file that is no curve of a range test.
-    #[error("{}: {error}", path.display())]
-    BadCurve {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        error: CurveError,
-    },
     /// A stop was requested. If the run has a folder, everything up to `updates_done` is kept.
     #[error("interrupted after {updates_done} updates")]
     Interrupted {
@@ -280,7 +270,7 @@ pub enum Error {
     },
     /// Some runs of a comparison failed. The others are finished and kept, and no verdict is made
     /// without these.
-    #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), listed(failed))]
+    #[error("{} of {runs} runs failed, and there is no verdict without them:{}", failed.len(), lines_of(failed))]
     RunsFailed {
         /// Those that failed: the folder of each within the comparison's, and why.
         failed: Vec<(String, String)>,
@@ -373,8 +363,9 @@ fn some_of(units: &[String]) -> String {
 }
 
 /// A line a run, and the first reason in full, as they are often the same.
-fn listed(failed: &[(String, String)]) -> String {
+fn lines_of(failed: &[(String, String)]) -> String {
     let line = |(n, (folder, reason)): (usize, &(String, String))| {
+        // A reason without lines is empty.
         let first = reason.lines().next().unwrap_or_default();
         let shown = if n == 0 { reason } else { first };
         format!("\n{folder}: {shown}")

@@ -32,7 +32,7 @@ pub enum Event {
         seconds: f64,
         /// What an update took, measured.
         seconds_per_update: f64,
-        /// The updates that fit, readings and the test included.
+        /// The updates that fit, evaluations and the test included.
         updates: u64,
     },
     /// A cyclical run will end at a trough, and so not where its budget does.
@@ -77,7 +77,7 @@ pub enum Event {
         /// What it took.
         seconds: f64,
     },
-    /// The validation split was read.
+    /// The validation split was evaluated.
     Evaluated(ValidationPoint),
     /// A checkpoint was written.
     #[serde(skip)]
@@ -92,7 +92,7 @@ pub enum Event {
         /// The updates done.
         updates_done: u64,
     },
-    /// The test split was read, once, after the end.
+    /// The test split was evaluated, once, after the end.
     Tested {
         /// The updates done.
         updates_done: u64,

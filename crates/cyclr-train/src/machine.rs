@@ -76,6 +76,7 @@ fn gpus() -> Option<String> {
         return None;
     }
     let mut models: Vec<String> = Vec::new();
+    // Where there is no such folder, GPUs have no names.
     for gpu in std::fs::read_dir("/proc/driver/nvidia/gpus")
         .into_iter()
         .flatten()

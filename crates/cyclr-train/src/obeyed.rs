@@ -54,12 +54,12 @@ impl Beginning {
     fn same_at_other_rates(&self, other: &Self) -> Option<([f64; 2], usize)> {
         let mut rates = self.rates.iter().zip(&other.rates);
         let at = rates.position(|(a, b)| (a - b).abs() > 0.01 * a.abs().max(b.abs()))?;
-        let after = |run: &Self| run.losses.get(at + 1..).map(<[f64]>::to_vec);
-        let (ours, theirs) = (after(self)?, after(other)?);
+        let ours = self.losses.get(at + 1..)?;
+        let theirs = other.losses.get(at + 1..)?;
         let updates = ours.len().min(theirs.len());
         let same = ours
             .iter()
-            .zip(&theirs)
+            .zip(theirs)
             .all(|(a, b)| a.to_bits() == b.to_bits());
         let moves = ours
             .windows(2)

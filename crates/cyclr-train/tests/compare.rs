@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cyclr::stats::{Comparison, Obstacle, Verdict};
-use cyclr::trainer::Metrics;
+use cyclr::trainer::{Metric, Metrics, Objective};
 use cyclr_train::compare::record::{Because, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
@@ -91,6 +91,62 @@ fn a_log_that_lacks_updates_is_refused() {
     run_in(place.path(), &plan, 1).unwrap();
 }
 
+/// Changes the record at `path`, has its comparison go on, and puts the record back.
+fn with_other(
+    place: &Path,
+    plan: &Plan,
+    path: &str,
+    change: impl Fn(&mut Value),
+) -> Result<(), Error> {
+    let path = place.join(path);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    change(&mut value);
+    fs::write(&path, value.to_string()).unwrap();
+    fs::remove_file(place.join("result.json")).unwrap();
+    let done = run_in(place, plan, 1);
+    fs::write(&path, text).unwrap();
+    done.map(drop)
+}
+
+#[test]
+fn a_result_that_is_not_that_of_its_log_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let result = "final/1/1-reference-seed2/result.json";
+    let changes: [fn(&mut Value); 2] = [
+        |result| result["test"][0]["value"] = 0.25.into(),
+        |result| result["evaluations"][3]["metrics"][0]["value"] = 0.25.into(),
+    ];
+    for change in changes {
+        let error = with_other(place.path(), &plan, result, change);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("1-reference-seed2/events.jsonl"), "{error}");
+        run_in(place.path(), &plan, 1).unwrap();
+    }
+}
+
+/// It did not diverge, and so is not one of the rates that are too high.
+#[test]
+fn a_trial_without_the_objective_has_failed() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = given(120, 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let trial = "tuning/1/1-fixed-x0.125000-seed1001/result.json";
+    let done = with_other(place.path(), &plan, trial, |result| {
+        let last = result["evaluations"].as_array_mut().unwrap().last_mut();
+        let metrics = last.unwrap()["metrics"].as_array_mut().unwrap();
+        metrics.retain(|metric| metric["name"] != "accuracy");
+    });
+    let error = done.unwrap_err().to_string();
+    assert!(
+        error.contains("x0.125000") && error.contains("is missing"),
+        "{error}"
+    );
+    assert!(error.starts_with("1 of 12 runs"), "{error}");
+}
+
 /// The second arm beside the first.
 fn only(record: &Record) -> &Comparison {
     let against = &record.arms[1].whole().against[0];
@@ -165,7 +221,7 @@ fn a_whole_comparison_leaves_everything_that_was_asked_for() {
         read_comparison(folder.path()).unwrap(),
         Some(record.clone())
     );
-    assert_eq!(record.objective, cyclr::trainer::Objective::ACCURACY);
+    assert_eq!(record.objective, Objective::ACCURACY);
     let trials: Vec<usize> = record
         .arms
         .iter()
@@ -807,15 +863,18 @@ fn sweeps(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
 }
 
 /// A comparison is interrupted in its range test whenever another probe is at work, and goes on.
-#[test]
-fn what_is_finished_of_a_range_test_is_kept() {
+fn check_that_a_range_test_is_kept(factory: &NoisyQuadratic) {
     let plan = Plan {
         seeds: vec![1, 2],
         ..Plan::new(240)
     };
     let place = tempfile::tempdir().unwrap();
     let (one, other) = (place.path().join("one"), place.path().join("other"));
-    let straight = run_in(&one, &plan, 1).unwrap();
+    let watch = Watch {
+        observer: &mut |_| {},
+        interrupt: &Interrupt::new(),
+    };
+    let straight = compare(factory, &plan, &one, &Settings::default(), watch).unwrap();
     let (mut began, mut begun, mut trained, mut stops) = (0, Vec::new(), 0, 0);
     let record = loop {
         let interrupt = Interrupt::new();
@@ -837,8 +896,7 @@ fn what_is_finished_of_a_range_test_is_kept() {
             observer: &mut observer,
             interrupt: &interrupt,
         };
-        let factory = NoisyQuadratic::default();
-        match compare(&factory, &plan, &other, &Settings::default(), watch) {
+        match compare(factory, &plan, &other, &Settings::default(), watch) {
             Err(Error::Interrupted { .. }) => stops += 1,
             done => break done.unwrap(),
         }
@@ -852,4 +910,16 @@ fn what_is_finished_of_a_range_test_is_kept() {
     assert!(trained <= probes as u64, "{trained} of {probes} probes");
     assert_eq!(timeless(&record), timeless(&straight));
     assert_eq!(sweeps(&one), sweeps(&other));
+}
+
+#[test]
+fn what_is_finished_of_a_range_test_is_kept() {
+    check_that_a_range_test_is_kept(&NoisyQuadratic::default());
+}
+
+#[test]
+fn what_is_finished_of_a_range_test_on_losses_is_kept() {
+    let mut factory = NoisyQuadratic::default();
+    factory.info.objective = Some(Objective::of(&Metric::loss(1.0, 1)));
+    check_that_a_range_test_is_kept(&factory);
 }

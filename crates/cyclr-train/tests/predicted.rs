@@ -137,5 +137,7 @@ fn a_comparison_takes_what_was_predicted() {
         let taken = counting.seconds();
         assert_near(plan.predicted_seconds(&PACE, &info, 1).unwrap(), taken);
         assert!(taken <= plan.longest_seconds(&PACE, &info, 1).unwrap());
+        let [none, one] = [0, 1].map(|jobs| plan.predicted_seconds(&PACE, &info, jobs).unwrap());
+        assert_eq!(none, one, "0 jobs count as 1");
     }
 }

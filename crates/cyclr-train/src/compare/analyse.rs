@@ -10,7 +10,8 @@ use cyclr::trainer::{Direction, Objective, TrainerInfo, Unit};
 use super::Plan;
 use super::plan::Grid;
 use super::record::{
-    Against, ArmOutcome, Because, BudgetOutcome, Role, RunOutcome, Samples, TimeToTarget, Winner,
+    Against, ArmOutcome, Because, BudgetOutcome, Record, Role, RunOutcome, Samples, TimeToTarget,
+    Winner,
 };
 use crate::{Error, ValidationPoint, verdict};
 
@@ -197,35 +198,30 @@ fn ends(interval: Interval) -> [Option<f64>; 2] {
 
 /// The arm to train with. Of the arms shown better than the reference the one that validates best;
 /// if there is none, the cheapest of those that are level with it. METHOD.md says it in full.
-pub(super) fn winner(arms: &[ArmOutcome], plan: &Plan, objective: &Objective) -> Option<Winner> {
-    let whole = || arms.iter().map(ArmOutcome::whole).enumerate();
-    let with = |wanted: fn(Verdict) -> bool| -> Vec<usize> {
-        let is = |arm: &BudgetOutcome| {
-            let difference = arm.against(Role::Declared).and_then(|a| a.difference);
-            difference.is_some_and(|d| wanted(d.verdict))
-        };
-        whole().filter(|(_, arm)| is(arm)).map(|(n, _)| n).collect()
-    };
-    if !arms[plan.reference].whole().is_whole() {
-        let arm = best(whole(), objective.direction)?;
-        let because = Because::Validation;
-        return Some(Winner { arm, because });
-    }
-    let better = with(|verdict| verdict == Verdict::Better);
-    let better = whole().filter(|(n, _)| better.contains(n));
-    if let Some(arm) = best(better, objective.direction) {
-        let because = Because::Better;
-        return Some(Winner { arm, because });
-    }
-    let level = with(|verdict| matches!(verdict, Verdict::Equivalent | Verdict::Undecided(_)));
-    let because = if level.is_empty() {
-        Because::NoneBetter
+pub(super) fn winner(record: &Record) -> Option<Winner> {
+    let standings = record.standings();
+    let (arm, because) = if standings.arms[standings.reference].rank.is_none() {
+        (standings.best_of(|_| true)?, Because::Validation)
+    } else if let Some(arm) = standings.best_with(|verdict| verdict == Verdict::Better) {
+        (arm, Because::Better)
+    } else if (0..standings.arms.len()).any(|arm| standings.is_level(arm)) {
+        (cheapest(record)[0], Because::Cheapest)
     } else {
-        Because::Cheapest
+        (standings.reference, Because::NoneBetter)
     };
-    let candidates = std::iter::once(plan.reference).chain(level);
-    let arm = candidates.min_by(|&a, &b| cost(&arms[a]).total_cmp(&cost(&arms[b])))?;
     Some(Winner { arm, because })
+}
+
+/// Of the reference and the arms that are level with it those that cost the least, the reference
+/// before all others.
+pub(super) fn cheapest(record: &Record) -> Vec<usize> {
+    let standings = record.standings();
+    let level = (0..standings.arms.len()).filter(|&arm| standings.is_level(arm));
+    let mut arms: Vec<usize> = std::iter::once(standings.reference).chain(level).collect();
+    let cost = |arm: &usize| cost(&record.arms[*arm]);
+    let least = arms.iter().map(cost).fold(f64::INFINITY, f64::min);
+    arms.retain(|arm| cost(arm) == least);
+    arms
 }
 
 /// Of these arms at one budget, the one that validates best; of equals the first.

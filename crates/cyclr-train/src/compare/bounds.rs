@@ -16,7 +16,7 @@ const BINS: usize = 150;
 
 /// Makes the range test and keeps what the report shows of it; the curves themselves go into the
 /// folder `sweeps`, also where they give no answer. What was finished before an interrupt, of the
-/// sweep and the probes, is not made again.
+/// sweep and the probes, is not made again; whoever stores the answer forgets it.
 pub(super) fn find(
     factory: &dyn TrainerFactory,
     objective: &Objective,
@@ -27,11 +27,16 @@ pub(super) fn find(
     let kept = Kept::read(sweeps)?;
     let found = range_test_keeping(factory, test, &kept, watch)?;
     found.keep(sweeps)?;
-    kept.forget()?;
-    let bounds = found.answer.map_err(|reason| Error::NoBounds {
-        reason: format!("{reason}; {}", reason.advice()),
-        sweeps: sweeps.to_owned(),
-    })?;
+    let bounds = match found.answer {
+        Ok(bounds) => bounds,
+        Err(reason) => {
+            Kept::forget(sweeps)?;
+            return Err(Error::NoBounds {
+                reason: format!("{reason}; {}", reason.advice()),
+                sweeps: sweeps.to_owned(),
+            });
+        }
+    };
     let (base_lr, base_interval) = parts(bounds.base_lr);
     let (max_lr, max_interval) = parts(bounds.max_lr);
     let curves = found.sweep.curves.iter();

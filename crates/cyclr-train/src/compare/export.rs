@@ -147,7 +147,7 @@ fn head(file: &WinnerFile) -> String {
         Because::NoneBetter => {
             "it is the reference, and every other arm was shown to be worse or diverged"
         }
-        Because::Cheapest => "nothing separates the best arms, and this one costs the least",
+        Because::Cheapest => "nothing separates the best arms, and none of these costs less",
         Because::Validation => "the reference diverged, and this arm validates best",
     };
     let averaged = match file.average {

@@ -14,8 +14,8 @@ use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
 use crate::store::{
-    Beacon, Failure, Lock, VERSION, bad, parse_record, read_record, read_versioned,
-    write_atomically, write_record,
+    Beacon, Failure, Lock, VERSION, bad, holds_only, if_there, parse_record, read_record,
+    read_versioned, write_atomically, write_record,
 };
 use crate::{Error, Watch};
 
@@ -60,13 +60,11 @@ pub fn is_comparison(folder: &Path) -> bool {
 /// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or
 /// [`Error::Version`].
 pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
-    if !is_comparison(folder) {
-        return Err(Error::NotARun {
-            path: folder.to_owned(),
-            missing: Folder::PLAN,
-        });
-    }
-    read_record(&folder.join(Folder::PLAN))
+    let plan = if_there(read_record(&folder.join(Folder::PLAN)))?;
+    plan.ok_or_else(|| Error::NotARun {
+        path: folder.to_owned(),
+        missing: Folder::PLAN,
+    })
 }
 
 /// Reads what the units of a comparison need.
@@ -75,14 +73,11 @@ pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
 /// [`Error::NotARun`] if no launcher makes its units; [`Error::Io`], [`Error::BadRecord`] or
 /// [`Error::Version`].
 pub fn read_work(folder: &Path) -> Result<Work, Error> {
-    let path = folder.join(Folder::WORK);
-    if !path.exists() {
-        return Err(Error::NotARun {
-            path: folder.to_owned(),
-            missing: Folder::WORK,
-        });
-    }
-    read_record(&path)
+    let work = if_there(read_record(&folder.join(Folder::WORK)))?;
+    work.ok_or_else(|| Error::NotARun {
+        path: folder.to_owned(),
+        missing: Folder::WORK,
+    })
 }
 
 /// Makes the unit `begin` of a comparison, as far as that can be done and has not been: what
@@ -269,6 +264,7 @@ impl Folder {
         let range: Range = self.stored(Self::RANGE, find)?;
         let fits = range.check();
         fits.map_err(bad(&self.path.join(Self::RANGE)))?;
+        Kept::forget(&self.sweeps())?;
         Ok(range)
     }
 
@@ -335,6 +331,7 @@ impl Folder {
 fn difference(before: &Plan, now: &Plan) -> Result<String, serde_json::Error> {
     const MOST: usize = 160;
     let (before, now) = (serde_json::to_value(before)?, serde_json::to_value(now)?);
+    // Plans are objects.
     let of_both = [&before, &now].into_iter().filter_map(Value::as_object);
     let mut keys = of_both.flat_map(Map::keys);
     let Some(key) = keys.find(|key| before.get(key) != now.get(key)) else {
@@ -371,22 +368,12 @@ fn went_on(
 /// Whether nothing is in the folder but locks, files that were never finished, and what comes
 /// before a plan.
 fn is_free(folder: &Path) -> Result<bool, Error> {
-    if !folder.exists() {
-        return Ok(true);
-    }
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let name = entry.map_err(Error::io("read", folder))?.file_name();
-        let name = name.to_string_lossy();
-        let before = [
-            Lock::FILE,
-            Beacon::FILE,
-            Folder::WORK,
-            Folder::BEGIN,
-            Begin::UNIT,
-        ];
-        if !before.contains(&&*name) && !name.ends_with(".tmp") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let before = [
+        Lock::FILE,
+        Beacon::FILE,
+        Folder::WORK,
+        Folder::BEGIN,
+        Begin::UNIT,
+    ];
+    holds_only(folder, &before)
 }

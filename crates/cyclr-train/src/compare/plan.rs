@@ -61,7 +61,7 @@ pub struct Plan {
     /// Differences below this do not matter: in points for an accuracy, else in the metric's own
     /// unit.
     pub margin: f64,
-    /// How often the validation split is read in a run of the whole budget, evenly spaced.
+    /// How often the validation split is evaluated in a run of the whole budget, evenly spaced.
     pub evaluations: u64,
 }
 
@@ -202,8 +202,7 @@ impl Plan {
 
     /// The updates of an arm's run at a fraction of the budget.
     pub fn updates_of(&self, arm: &Arm, fraction: f64) -> u64 {
-        let whole = arm.updates.unwrap_or(self.updates);
-        ((whole as f64 * fraction).round() as u64).max(1)
+        share(arm.updates.unwrap_or(self.updates), fraction)
     }
 
     /// The updates of the longest run.
@@ -240,27 +239,29 @@ impl Plan {
         }
     }
 
-    /// The updates of a run at a fraction of the budget, for arms without a budget of their own.
-    fn updates_at(&self, fraction: f64) -> u64 {
-        ((self.updates as f64 * fraction).round() as u64).max(1)
-    }
-
     /// The updates after which every arm is evaluated, at a fraction of the budget: what times to
     /// a target are read from.
     pub fn grid(&self, fraction: f64) -> Grid {
         let updates = self.arms.iter().map(|arm| self.updates_of(arm, fraction));
         Grid {
             every: self.evaluate_every(fraction),
-            end: updates.max().unwrap_or_else(|| self.updates_at(fraction)),
+            end: updates
+                .max()
+                .unwrap_or_else(|| share(self.updates, fraction)),
         }
     }
 
     /// The validation split is evaluated whenever so many updates more have been made, in every
     /// arm alike.
     pub(super) fn evaluate_every(&self, fraction: f64) -> NonZeroU64 {
-        let updates = self.updates_at(fraction);
+        let updates = share(self.updates, fraction);
         NonZeroU64::new(updates.div_ceil(self.evaluations.max(1))).unwrap_or(NonZeroU64::MIN)
     }
+}
+
+/// A fraction of so many updates; at least one.
+pub(super) fn share(updates: u64, fraction: f64) -> u64 {
+    ((updates as f64 * fraction).round() as u64).max(1)
 }
 
 /// Runs of an arm of the same length.

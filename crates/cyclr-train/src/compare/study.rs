@@ -3,7 +3,7 @@
 use cyclr::stats::Race;
 use serde::Deserialize;
 
-use super::plan::updates_of_range_test;
+use super::plan::{share, updates_of_range_test};
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune};
 use crate::Error;
 
@@ -119,7 +119,7 @@ impl Study {
                 "the scale is {factor}, and should be above 0 and at most 1"
             )));
         }
-        let shorter = |updates: u64| ((updates as f64 * factor).round() as u64).max(1);
+        let shorter = |updates| share(updates, factor);
         for Part { plan, .. } in &mut self.parts {
             plan.updates = shorter(plan.updates);
             if let BoundsSource::Found { updates, .. } = &mut plan.bounds {

@@ -10,14 +10,14 @@ use super::analyse;
 use super::record::{
     Against, Because, BudgetOutcome, Conclusion, Record, Role, Row, TimeToTarget, WhyEnded, Winner,
 };
-use crate::verdict::{NOTHING, Standings, best, listed, word};
+use crate::verdict::{NOTHING, Standings, listed, word};
 
 /// More notes than this are not read.
 const NOTES: usize = 3;
 
 /// What the record says.
 pub(super) fn conclusion(record: &Record) -> Conclusion {
-    let winner = analyse::winner(&record.arms, &record.plan, &record.objective);
+    let winner = analyse::winner(record);
     let text = Text {
         record,
         standings: record.standings(),
@@ -46,7 +46,7 @@ impl Text<'_> {
     /// The winner first: `linear wins: +1.01 points over fixed (0.57 to 1.45, n = 5)`.
     fn headline(&self, winner: Option<Winner>) -> String {
         let Some(Winner { arm, because }) = winner else {
-            return String::from("no winner: every arm diverged");
+            return String::from("no winner: runs of every arm diverged");
         };
         let label = self.label(arm);
         match because {
@@ -54,7 +54,10 @@ impl Text<'_> {
             Because::NoneBetter => self.standings.none_better(),
             Because::Cheapest => {
                 let nearest = self.standings.nearest();
-                format!("no winner: {nearest}; {label} costs least")
+                let cheapest = analyse::cheapest(self.record);
+                let labels: Vec<&str> = cheapest.iter().map(|&arm| self.label(arm)).collect();
+                let cost = if labels.len() == 1 { "costs" } else { "cost" };
+                format!("no winner: {nearest}; {} {cost} least", listed(&labels))
             }
             Because::Validation => format!(
                 "no winner: the reference {} {}; {label} validates best",
@@ -197,7 +200,8 @@ impl Text<'_> {
 
     /// The best cyclical arm beside the best arm without cycles, if that is not the reference.
     fn beside_best(&self) -> Option<String> {
-        let arm = self.best(|arm| self.record.arms[arm].cyclical)?;
+        let arms = &self.record.arms;
+        let arm = self.standings.best_of(|arm| arms[arm].cyclical)?;
         let against = self.record.arms[arm]
             .whole()
             .against(Role::BestNonCyclical)?;
@@ -207,14 +211,6 @@ impl Text<'_> {
         let time = against.time_to_target.as_ref();
         let time = time.map_or_else(String::new, came_within);
         Some(format!("{said}{time}."))
-    }
-
-    /// Of these arms, the one that validates best.
-    fn best(&self, wanted: impl Fn(usize) -> bool) -> Option<usize> {
-        let arms = self.standings.arms.iter().enumerate();
-        let wanted = arms.filter(|(n, _)| wanted(*n));
-        let ranked = wanted.filter_map(|(n, arm)| Some((n, arm.rank?)));
-        best(ranked, self.record.objective.direction)
     }
 
     /// Arms whose tuned rate lies at the edge of what was tried.
@@ -234,7 +230,7 @@ impl Text<'_> {
     /// The best other arm beside the reference at the shorter budgets.
     fn shorter_budgets(&self) -> Option<String> {
         let plan = &self.record.plan;
-        let arm = self.best(|arm| arm != plan.reference)?;
+        let arm = self.standings.best_of(|arm| arm != plan.reference)?;
         let (_, shorter) = self.record.arms[arm].budgets.split_last()?;
         let said = shorter.iter().map(|budget| {
             let difference = budget.against(Role::Declared).and_then(|a| a.difference);

@@ -8,8 +8,9 @@ use crate::run::troughs_of;
 use crate::{Error, Pace};
 
 impl Plan {
-    /// What the plan takes with so many runs side by side, each at this pace: its range test, its
-    /// runs, and a round of further trials if it may have one, as most searches need.
+    /// What the plan takes with so many runs side by side (0 counts as 1), each at this pace: its
+    /// range test, its runs, and a round of further trials if it may have one, as most searches
+    /// need.
     ///
     /// # Errors
     /// As [`Plan::check`], for an arm that does not fit its run.
@@ -43,6 +44,7 @@ impl Plan {
         info: &TrainerInfo,
         jobs: usize,
     ) -> Result<f64, Error> {
+        let jobs = jobs.max(1);
         let test = self.bounds.range_test().map_or(0.0, |test| {
             let test = RangeTest {
                 threads: jobs,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Arm;
 use super::plan::joined;
 use super::record::{Trial, Tuning};
+use crate::verdict;
 
 /// The one tuned number, the peak rate: the same search for every arm, on the same seeds.
 ///
@@ -142,16 +143,9 @@ fn longest(trials: &[Trial]) -> &[Trial] {
 /// The place of the best trial: by validation, and of equals the smallest rate. `None` if all
 /// diverged.
 pub(super) fn best(trials: &[Trial], direction: Direction) -> Option<usize> {
-    let mut best: Option<(usize, f64)> = None;
-    for (place, trial) in trials.iter().enumerate() {
-        let Some(value) = trial.validation else {
-            continue;
-        };
-        if best.is_none_or(|(_, than)| direction.is_better(value, than)) {
-            best = Some((place, value));
-        }
-    }
-    best.map(|(place, _)| place)
+    let trials = trials.iter().enumerate();
+    let trained = trials.filter_map(|(place, trial)| Some((place, trial.validation?)));
+    verdict::best(trained, direction)
 }
 
 /// What one more trial of an arm should try: beyond the edge if the best is at an edge, else
@@ -166,6 +160,7 @@ pub(super) fn one_more(trials: &[Trial], direction: Direction) -> Vec<f64> {
         None | Some(0) => at(0) / BEYOND,
         Some(place) if place == last => at(last) * BEYOND,
         Some(place) => {
+            // If neither neighbour trained, the one below.
             let sides = [trials[place - 1].clone(), trials[place + 1].clone()];
             let side = [place - 1, place + 1][best(&sides, direction).unwrap_or(0)];
             (at(place) * at(side)).sqrt()

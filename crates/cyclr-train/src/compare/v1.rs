@@ -18,7 +18,8 @@ use crate::store::{bad, parse_record};
 use crate::{Error, Pace, ValidationPoint};
 
 /// Rewrites a record whose rates were tuned on one seed, at the whole budget: each trial then was
-/// the one run that it has now. Any other is left as it is.
+/// the one run that it has now. Any other is left as it is, and so is what has not the form of a
+/// record, which is refused when it is parsed.
 pub(super) fn tuned_on_one_seed(record: &mut Value) {
     let tune = record
         .pointer_mut("/plan/tuning")

@@ -93,6 +93,7 @@ impl AnswerRecord {
             Some(run),
         )?;
         if let Self::Bounds { paper, .. } = &mut record {
+            // Why the sweep alone gives no answer is no part of this record.
             let read = found.sweep.reading.answer.ok();
             *paper = read.map(|bounds| [bounds.base_lr.value, bounds.max_lr.value]);
         }
@@ -109,7 +110,7 @@ impl AnswerRecord {
         weight_decay: Option<f64>,
         run: Option<&Horizon>,
     ) -> Result<Self, Error> {
-        // Of held-out data there are fewer points than updates.
+        // Of held-out data there are fewer points than updates. No curve that was read is empty.
         let last = swept.curves.iter().filter_map(|curve| curve.points.last());
         let made = last.map(|point| point.update + 1);
         let reading = &swept.reading;

@@ -1,11 +1,7 @@
 use std::fmt::Write as _;
-use std::path::Path;
 
 use cyclr::range::{Point, Sweep, SweepError};
 use cyclr::trainer::{Direction, Metric, Metrics, TrainerInfo};
-
-use crate::Error;
-use crate::store::read_regular;
 
 /// What one sweep measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +85,18 @@ impl Curve {
     /// `update,lr,loss`. A loss that was not measured is empty. Numbers have the digits that read
     /// back to the same value.
     pub fn to_csv(&self) -> String {
-        let header = self.header();
+        self.csv(self.header())
+    }
+
+    /// The same with the counts if there is only a loss, so that the points read back as they are.
+    pub(super) fn to_whole_csv(&self) -> String {
+        self.csv(match self.header() {
+            SHORT => COUNTED,
+            header => header,
+        })
+    }
+
+    fn csv(&self, header: &str) -> String {
         let mut csv = String::from(header);
         for point in &self.points {
             let CurvePoint { update, lr, .. } = point;
@@ -98,6 +105,7 @@ impl Curve {
             let figure = point.figure.unwrap_or(f64::NAN);
             let _ = match (header, point.correct, point.count) {
                 (SHORT, ..) => Ok(()),
+                (COUNTED, _, count) => write!(csv, ",{count}"),
                 (FULL, Some(correct), count) => write!(csv, ",{correct},{count}"),
                 (.., count) => write!(csv, ",{figure},{count}"),
             };
@@ -122,7 +130,7 @@ impl Curve {
     pub fn from_csv(text: &str) -> Result<Self, CurveError> {
         let mut lines = text.lines().enumerate();
         let header = lines.next().map_or("", |(_, line)| line).trim_end();
-        if ![FULL, HIGHER, LOWER, SHORT].contains(&header) {
+        if ![FULL, HIGHER, LOWER, SHORT, COUNTED].contains(&header) {
             return Err(CurveError::Header {
                 found: header.chars().take(80).collect(),
             });
@@ -142,10 +150,9 @@ impl Curve {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
-        let direction = if header == LOWER {
-            Direction::Lower
-        } else {
-            Direction::Higher
+        let direction = match header {
+            FULL | HIGHER => Direction::Higher,
+            _ => Direction::Lower,
         };
         let curve = Self {
             points,
@@ -160,20 +167,6 @@ impl Curve {
                 error,
             }),
         }
-    }
-
-    /// Reads a curve from a file, as [`Curve::from_csv`].
-    ///
-    /// # Errors
-    /// [`Error::Io`]; [`Error::BadCurve`] with the file, the line and the column.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = read_regular(path).map_err(Error::io("read", path))?;
-        let bad = |error| Error::BadCurve {
-            path: path.to_owned(),
-            error,
-        };
-        let text = String::from_utf8(bytes).map_err(|_| bad(CurveError::NotText))?;
-        Self::from_csv(&text).map_err(bad)
     }
 }
 
@@ -198,6 +191,7 @@ const FULL: &str = "update,lr,loss,correct,count";
 const HIGHER: &str = "update,lr,loss,higher,count";
 const LOWER: &str = "update,lr,loss,lower,count";
 const SHORT: &str = "update,lr,loss";
+const COUNTED: &str = "update,lr,loss,count";
 
 /// A line of a file, counted from 1.
 struct Row<'a> {
@@ -217,9 +211,10 @@ impl Row<'_> {
         }
         let (mut correct, mut figure, mut count) = (None, None, 1);
         if header != SHORT {
-            count = self.cell(4, "count", "a whole number of at least 1")?;
+            let last = expected - 1;
+            count = self.cell(last, "count", "a whole number of at least 1")?;
             if count == 0 {
-                return Err(self.bad(4, "count", "a whole number of at least 1"));
+                return Err(self.bad(last, "count", "a whole number of at least 1"));
             }
         }
         if header == HIGHER || header == LOWER {
@@ -288,9 +283,6 @@ pub(super) fn index_of(error: &SweepError) -> Option<usize> {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CurveError {
-    /// It is not text at all.
-    #[error("it is not UTF-8 text")]
-    NotText,
     /// The first line is another one.
     #[error(
         "line 1 is `{found}`: make it `{FULL}` or `{SHORT}`, or put `higher` or `lower` in place of `correct`"

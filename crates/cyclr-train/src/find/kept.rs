@@ -8,7 +8,7 @@ use cyclr::range::{Probe, ProbeResult};
 
 use super::{Curve, Swept};
 use crate::Error;
-use crate::store::{bad, read_regular, write_atomically};
+use crate::store::{bad, if_there, read_checked, write_checked};
 
 const SWEEP: &str = ".sweep.csv";
 const PROBES: &str = ".probes.jsonl";
@@ -39,23 +39,22 @@ impl Kept {
     }
 
     pub(super) fn sweep(&self) -> Result<Option<Swept>, Error> {
-        let path = self.folder.as_ref().map(|folder| folder.join(SWEEP));
-        let path = path.filter(|path| path.exists());
-        let read = |path: PathBuf| {
-            let curve = Curve::read(&path).map_err(|error| match error {
-                Error::BadCurve { error, .. } => bad(&path)(error),
-                other => other,
-            });
-            Swept::of(vec![curve?])
+        let Some(folder) = &self.folder else {
+            return Ok(None);
         };
-        path.map(read).transpose()
+        let path = folder.join(SWEEP);
+        let Some(text) = if_there(read_checked(&path))? else {
+            return Ok(None);
+        };
+        let curve = Curve::from_csv(&text).map_err(bad(&path))?;
+        Swept::of(vec![curve]).map(Some)
     }
 
     pub(super) fn keep_sweep(&self, swept: &Swept) -> Result<(), Error> {
         let (Some(folder), [curve]) = (&self.folder, &swept.curves[..]) else {
             return Ok(());
         };
-        let text = curve.to_csv();
+        let text = curve.to_whole_csv();
         let same = Curve::from_csv(&text).is_ok_and(|read| {
             // Figures that are not finite are no reason to make it again, and never equal.
             format!("{:?}", read.points) == format!("{:?}", curve.points)
@@ -64,7 +63,7 @@ impl Kept {
         if same {
             // What the trainer printed is no part of the text.
             swept.keep(folder, "")?;
-            write_atomically(&folder.join(SWEEP), text.as_bytes())?;
+            write_checked(&folder.join(SWEEP), &text)?;
         }
         Ok(())
     }
@@ -87,15 +86,13 @@ impl Kept {
         probes.push(result);
         let lines: Result<Vec<String>, Error> = probes.iter().map(line).collect();
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        write_atomically(&path, (lines?.join("\n") + "\n").as_bytes())
+        write_checked(&path, &(lines?.join("\n") + "\n"))
     }
 
-    /// Removes what was kept, once the test is finished.
-    pub(crate) fn forget(&self) -> Result<(), Error> {
-        let folder = self.folder.iter();
-        let files = folder.flat_map(|folder| [SWEEP, PROBES].map(|name| folder.join(name)));
-        for path in files.filter(|path| path.exists()) {
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    /// Removes what is kept in a folder, once its test is finished.
+    pub(crate) fn forget(folder: &Path) -> Result<(), Error> {
+        for path in [SWEEP, PROBES].map(|name| folder.join(name)) {
+            if_there(fs::remove_file(&path).map_err(Error::io("remove", &path)))?;
         }
         Ok(())
     }
@@ -107,11 +104,9 @@ impl Kept {
 
 fn read_probes(folder: &Path) -> Result<Vec<ProbeResult>, Error> {
     let path = folder.join(PROBES);
-    if !path.exists() {
+    let Some(text) = if_there(read_checked(&path))? else {
         return Ok(Vec::new());
-    }
-    let bytes = read_regular(&path).map_err(Error::io("read", &path))?;
-    let text = String::from_utf8(bytes).map_err(bad(&path))?;
+    };
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().map_err(bad(&path))
 }

@@ -62,7 +62,8 @@ pub const FRACTION: f64 = 0.1;
 pub struct RangeTest {
     /// The seed of the sweep and of the first probes.
     pub seed: u64,
-    /// At most so many probes run at the same time. The answer does not depend on it.
+    /// At most so many probes run at the same time; 0 counts as 1. The answer does not depend on
+    /// it.
     pub threads: usize,
     /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added if
     /// the probes learn too little.
@@ -103,7 +104,10 @@ impl RangeTest {
     pub fn seconds(&self, info: &TrainerInfo, pace: &Pace) -> f64 {
         let allowance = Allowance::of(self.updates, info);
         let groups = allowance.groups();
-        let rounds: u64 = groups.iter().map(|n| n.div_ceil(self.threads as u64)).sum();
+        let rounds: u64 = groups
+            .iter()
+            .map(|n| n.div_ceil(self.threads.max(1) as u64))
+            .sum();
         // The first two groups are of one seed.
         let seeds = groups.len() as u64 - 1;
         let starts = if info.snapshots { seeds } else { rounds };

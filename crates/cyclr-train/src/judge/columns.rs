@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Question;
+use super::names::{ARM, FIGURE, Role, SEED, STATE, TASK, VALUE, find};
 use crate::table::{TableError, TableFile, plain_name};
 use crate::verdict::unseen;
 
@@ -27,132 +28,6 @@ pub(super) enum Shape {
     /// A row an arm, and a column a seed.
     SeedColumns { arm: usize, seeds: Vec<usize> },
 }
-
-/// Names of a column, those that can mean nothing else first. Of two names in one list either could
-/// be meant.
-type Names = [&'static [&'static str]];
-
-/// What a column can be.
-struct Role {
-    what: &'static str,
-    names: &'static Names,
-    /// The option that says which column it is.
-    option: Option<&'static str>,
-}
-
-const ARM: Role = Role {
-    what: "arm",
-    option: Some("--arm-column"),
-    names: &[
-        &["arm", "arms"],
-        &[
-            "method",
-            "model",
-            "algorithm",
-            "algo",
-            "optimizer",
-            "policy",
-            "variant",
-            "treatment",
-            "approach",
-            "system",
-            "schedule",
-            "scheduler",
-            "condition",
-        ],
-        &[
-            "config",
-            "configuration",
-            "experiment",
-            "setting",
-            "group",
-            "name",
-            "label",
-        ],
-    ],
-};
-
-const SEED: Role = Role {
-    what: "seed",
-    option: Some("--seed-column"),
-    names: &[
-        &["seed", "seeds"],
-        &["random_seed", "rng_seed", "train_seed", "seed_id"],
-        &[
-            "run",
-            "run_id",
-            "rep",
-            "repeat",
-            "repetition",
-            "replicate",
-            "trial",
-            "fold",
-        ],
-    ],
-};
-
-const TASK: Role = Role {
-    what: "task",
-    option: None,
-    names: &[
-        &["task", "tasks"],
-        &[
-            "dataset",
-            "data_set",
-            "env",
-            "environment",
-            "env_id",
-            "env_name",
-            "benchmark",
-            "problem",
-            "game",
-            "domain",
-        ],
-    ],
-};
-
-const FIGURE: Role = Role {
-    what: "name of the figure",
-    option: None,
-    names: &[&["metric", "metric_name", "measure", "figure"]],
-};
-
-const STATE: &Names = &[&["state", "status"]];
-
-const VALUE: &Names = &[
-    &["value", "values", "score", "scores", "result", "results"],
-    &[
-        "accuracy",
-        "acc",
-        "test_accuracy",
-        "test_acc",
-        "accuracy_test",
-        "acc_test",
-        "final_accuracy",
-        "final_acc",
-        "top1",
-        "top_1",
-        "f1",
-        "auc",
-        "reward",
-        "return",
-        "episode_return",
-        "episodic_return",
-        "loss",
-        "test_loss",
-        "final_loss",
-        "error",
-        "test_error",
-        "rmse",
-        "mae",
-        "perplexity",
-        "ppl",
-        "bleu",
-        "wer",
-        "seconds",
-        "time",
-    ],
-];
 
 impl Columns {
     /// The columns of a table, by their names and by what the question says of them.
@@ -211,8 +86,9 @@ impl Columns {
 impl Role {
     /// The column whose name says that it is this.
     fn one(&self, file: &TableFile, names: &[String]) -> Result<Option<usize>, TableError> {
-        let [first, second, ..] = find(names, self.names)[..] else {
-            return Ok(find(names, self.names).first().copied());
+        let found = find(names, self.names);
+        let [first, second, ..] = found[..] else {
+            return Ok(found.first().copied());
         };
         let what_to_do = match self.option {
             Some(option) => format!("say which with {option}"),
@@ -384,17 +260,6 @@ fn own_name(name: &str) -> String {
     let parts = ["params.", "metrics.", "config.", "summary."];
     let part = parts.iter().find_map(|part| name.trim().strip_prefix(part));
     plain_name(part.unwrap_or(name))
-}
-
-/// The columns with the most telling of the known names.
-fn find(names: &[String], known: &Names) -> Vec<usize> {
-    let with = |list: &&[&str]| -> Vec<usize> {
-        let is = |n: &usize| list.contains(&names[*n].as_str());
-        (0..names.len()).filter(is).collect()
-    };
-    let found = known.iter().map(with).find(|found| !found.is_empty());
-    // None of the lists is among the names.
-    found.unwrap_or_default()
 }
 
 fn is_index(name: &str) -> bool {

@@ -20,6 +20,7 @@
 
 mod columns;
 mod figure;
+mod names;
 mod read;
 mod text;
 
@@ -232,6 +233,7 @@ impl Judgement {
     ) -> Result<Vec<JudgedArm>, JudgeError> {
         let mut arms = Vec::with_capacity(labels.len());
         for (label, values) in labels.iter().zip(runs) {
+            // The others diverged, and are counted as such.
             let finite: Vec<f64> = values.iter().filter_map(|run| run.value).collect();
             let sample = (!finite.is_empty()).then(|| Summary::of(&finite));
             let sample = sample.transpose()?;

@@ -88,7 +88,7 @@ impl Branches {
         Ok(Self(open))
     }
 
-    /// The first count of updates at which a branch is read or ends, and at most `stop`.
+    /// The first count of updates at which a branch is evaluated or ends, and at most `stop`.
     pub(super) fn next_stop(&self, stop: u64) -> u64 {
         let stops = self.0.iter().map(OpenBranch::next_stop);
         stops.fold(stop, u64::min)
@@ -161,7 +161,7 @@ impl OpenBranch {
         let mut recorder = self.recorder(&mut unseen);
         let mut stop_reason = recorder.count(hypers, updates_done, seconds)?;
         if stop_reason.is_none() && recorder.progress.updates_done == stop {
-            stop_reason = recorder.read(net)?;
+            stop_reason = recorder.evaluate(net)?;
             stop_reason = stop_reason.or((stop == end).then_some(StopReason::Completed));
         }
         self.progress.stop_reason = stop_reason;

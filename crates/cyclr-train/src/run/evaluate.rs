@@ -1,4 +1,4 @@
-//! What a run reads on the held-out data, and what that decides.
+//! What a run evaluates on the held-out data, and what that decides.
 
 use cyclr::trainer::{Metrics, Split, Trainer};
 
@@ -7,8 +7,8 @@ use crate::run::{Outcome, Run, StopReason, ValidationPoint};
 use crate::{Error, Event};
 
 impl Recorder<'_> {
-    /// Averages, reads the validation split, and says whether what it shows ends the run.
-    pub(super) fn read(&mut self, net: &mut dyn Trainer) -> Result<Option<StopReason>, Error> {
+    /// Averages, evaluates the validation split, and says whether what it shows ends the run.
+    pub(super) fn evaluate(&mut self, net: &mut dyn Trainer) -> Result<Option<StopReason>, Error> {
         let updates_done = self.progress.updates_done;
         let average = self.plan.average_at(updates_done);
         if let Some(average) = average {
@@ -44,7 +44,7 @@ impl Recorder<'_> {
         Ok(stop_reason)
     }
 
-    /// Whether a reading ends the run.
+    /// Whether an evaluation ends the run.
     fn decide(
         &self,
         evaluation: &ValidationPoint,
@@ -83,7 +83,7 @@ impl Recorder<'_> {
 }
 
 impl Run<'_, '_> {
-    /// Reads the test split, and gives the outcome.
+    /// Evaluates the test split, and gives the outcome.
     pub(super) fn test(&mut self) -> Result<Outcome, Error> {
         let updates_done = self.progress.updates_done;
         let stop_reason = self

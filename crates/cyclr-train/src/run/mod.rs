@@ -211,14 +211,14 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
-    /// Trains up to the count of updates `stop` and reads there. Gives an ending where the run
+    /// Trains up to the count of updates `stop` and evaluates there. Gives an ending where the run
     /// ends by that.
     fn train_to(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
         if let Some(diverged) = self.update_until(stop)? {
             return Ok(Some(diverged));
         }
         let (mut recorder, net) = self.recorder();
-        if let Some(decided) = recorder.read(net)? {
+        if let Some(decided) = recorder.evaluate(net)? {
             return Ok(Some(decided));
         }
         if stop == self.plan.end() {

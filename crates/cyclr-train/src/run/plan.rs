@@ -74,7 +74,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Trains for the whole budget, reads at the troughs and at the end, tests, and saves every 30
+    /// Trains for the whole budget, evaluates at the troughs and the end, tests, and saves every 30
     /// seconds.
     pub fn new(spec: Spec, seed: u64, budget: Budget) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl Plan {
         &self.schedule
     }
 
-    /// The times that the validation split will be read; those of averaged models count too.
+    /// The times that the validation split will be evaluated; those of averaged models count too.
     pub fn evaluations(&self) -> u64 {
         if self.info().validation == 0 || self.end() == 0 {
             return 0;
@@ -233,8 +233,8 @@ impl Plan {
         }
     }
 
-    /// The first count of updates after `updates_done` at which the run stops to read: a trough, a
-    /// multiple of the grid, the end. Whole runs stop at the end alone.
+    /// The first count of updates after `updates_done` at which the run stops to be evaluated: a
+    /// trough, a multiple of the grid, the end. Whole runs stop at the end alone.
     pub(crate) fn next_stop(&self, updates_done: u64) -> u64 {
         if self.info().whole_runs.is_some() {
             return self.end();
@@ -270,7 +270,7 @@ impl Plan {
         average.filter(|_| self.trough(updates_done).is_some())
     }
 
-    /// Whether the run may be ended at `updates_done` by what was read there.
+    /// Whether the run may be ended at `updates_done` by what was found there.
     pub(crate) fn decides_at(&self, updates_done: u64) -> bool {
         self.troughs.is_empty() || self.trough(updates_done).is_some()
     }

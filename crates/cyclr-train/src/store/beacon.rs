@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::files::write_atomically;
+use super::files::{if_there, write_atomically};
 use super::lock::patiently;
 use super::regular::{check_place, open_regular, read_regular_text};
 use crate::{Error, Machine};
@@ -94,8 +94,7 @@ pub fn check_lock(folder: &Path, unit: &Path) -> Result<bool, Error> {
 /// The host on which a unit was made without a lock, if one was.
 pub(crate) fn unlocked(unit: &Path) -> Result<Option<String>, Error> {
     let path = unit.join(UNLOCKED);
-    let read = || read_regular_text(&path).map_err(Error::io("read", &path));
-    path.exists().then(read).transpose()
+    if_there(read_regular_text(&path).map_err(Error::io("read", &path)))
 }
 
 fn reaches(folder: &Path, here: &str, patience: Duration) -> Result<bool, Error> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::store::files::{read_record, write_record};
+use crate::store::files::{if_there, read_record, write_record};
 
 /// Why the last try to make a run failed: the content of its `failed.json`. The next try removes
 /// it.
@@ -59,18 +59,12 @@ impl Failure {
     /// # Errors
     /// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
     pub fn read(folder: &Path) -> Result<Option<Self>, Error> {
-        let path = folder.join(Self::FILE);
-        path.exists().then(|| read_record(&path)).transpose()
+        if_there(read_record(&folder.join(Self::FILE)))
     }
 
     /// Forgets an earlier failure.
     pub(crate) fn forget(folder: &Path) -> Result<(), Error> {
         let path = folder.join(Self::FILE);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &path)(error))
-            }
-            _ => Ok(()),
-        }
+        if_there(fs::remove_file(&path).map_err(Error::io("remove", &path))).map(drop)
     }
 }

@@ -1,7 +1,8 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crc32c::crc32c;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -33,6 +34,29 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let _ = fs::remove_file(&temporary);
         Error::io("write", path)(source)
     })
+}
+
+/// Replaces a text that is read here alone, with a checksum as its last line.
+pub(crate) fn write_checked(path: &Path, text: &str) -> Result<(), Error> {
+    write_atomically(path, (String::from(text) + &checksum(text)).as_bytes())
+}
+
+/// Reads what [`write_checked`] wrote.
+pub(crate) fn read_checked(path: &Path) -> Result<String, Error> {
+    let bytes = read_regular(path).map_err(Error::io("read", path))?;
+    let mut text = String::from_utf8(bytes).map_err(bad(path))?;
+    let end = text.len().saturating_sub(checksum("").len());
+    match text.split_at_checked(end) {
+        Some((content, last)) if last == checksum(content) => {
+            text.truncate(end);
+            Ok(text)
+        }
+        _ => Err(bad(path)("it is cut short or damaged")),
+    }
+}
+
+fn checksum(text: &str) -> String {
+    format!("{:08x}\n", crc32c(text.as_bytes()))
 }
 
 /// Makes a rename last through a power cut.
@@ -69,6 +93,17 @@ pub(crate) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<T, Error> 
     let (version, record) = read_versioned(path)?;
     check_version(path, version)?;
     parse_record(path, record)
+}
+
+/// What was read; `None` if there is no such file. To ask beforehand is not the same: another
+/// process may remove it meanwhile.
+pub(crate) fn if_there<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    let is_missing =
+        |kind: ErrorKind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    match read {
+        Err(Error::Io { source, .. }) if is_missing(source.kind()) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The version of a record, and what else it says.
@@ -171,5 +206,33 @@ impl Log {
         };
         sync(&mut self.file).map_err(Error::io("write", &self.path))?;
         Ok(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_digit_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        for text in ["", "a,b\n1,2.25\n", "no line"] {
+            write_checked(&path, text).unwrap();
+            assert_eq!(read_checked(&path).unwrap(), text);
+        }
+        write_checked(&path, "0.25\n").unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        for other in [
+            &text.replacen("0.25", "0.26", 1),
+            &text[1..],
+            &text[..13],
+            "é",
+            "",
+        ] {
+            fs::write(&path, other).unwrap();
+            let error = read_checked(&path).unwrap_err().to_string();
+            assert!(error.contains("damaged"), "{other}: {error}");
+        }
     }
 }

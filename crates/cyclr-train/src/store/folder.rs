@@ -47,7 +47,7 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
         Ok(Stage::Finished)
     } else if folder.join(RunRecord::FILE).exists() {
         Ok(Stage::Unfinished)
-    } else if is_free(folder)? {
+    } else if holds_only(folder, &[Lock::FILE, Failure::FILE])? {
         Ok(Stage::Absent)
     } else {
         let (found, hint) = ("holds something that is not a run", "");
@@ -59,16 +59,15 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
     }
 }
 
-/// Whether nothing is in the folder but a lock, files that were never finished, and the failure of
-/// a run that never began.
-fn is_free(folder: &Path) -> Result<bool, Error> {
+/// Whether nothing is in a folder, or nothing but these and files that were never finished.
+pub(crate) fn holds_only(folder: &Path, these: &[&str]) -> Result<bool, Error> {
     if !folder.exists() {
         return Ok(true);
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let name = entry.map_err(Error::io("read", folder))?.file_name();
-        let remains = name == Lock::FILE || name == Failure::FILE;
-        if !remains && !name.to_string_lossy().ends_with(".tmp") {
+        let is_of_these = these.iter().any(|&this| name == *this);
+        if !is_of_these && !name.to_string_lossy().ends_with(".tmp") {
             return Ok(false);
         }
     }

@@ -38,8 +38,11 @@ pub(crate) use beacon::{Beacon, unlocked};
 pub use events::read_events;
 pub use failed::Failure;
 pub use files::{Versioned, write_atomically};
-pub(crate) use files::{bad, parse_record, read_record, read_versioned, write_record};
-pub(crate) use folder::RunFolder;
+pub(crate) use files::{
+    bad, if_there, parse_record, read_checked, read_record, read_versioned, write_checked,
+    write_record,
+};
+pub(crate) use folder::{RunFolder, holds_only};
 pub use folder::{Stage, stage};
 pub use lock::Lock;
 pub use regular::{open_regular, read_regular, read_regular_text, read_state};

@@ -4,7 +4,7 @@ use cyclr::units::MAX_UPDATES;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Branch, Budget, Change, Outcome, Plan, Planned};
-use crate::store::files::{bad, read_record, write_record};
+use crate::store::files::{bad, if_there, read_record, write_record};
 use crate::{Error, Event};
 
 /// What was asked of a run and what was planned: the content of its `run.json`.
@@ -46,13 +46,11 @@ pub struct ChangeRecord {
 /// [`Error::NotARun`] if there is none; [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
 pub fn read_run(folder: &Path) -> Result<RunRecord, Error> {
     let path = folder.join(RunRecord::FILE);
-    if !path.exists() {
-        return Err(Error::NotARun {
-            path: folder.to_owned(),
-            missing: RunRecord::FILE,
-        });
-    }
-    let record: RunRecord = read_record(&path)?;
+    let record: Option<RunRecord> = if_there(read_record(&path))?;
+    let record = record.ok_or_else(|| Error::NotARun {
+        path: folder.to_owned(),
+        missing: RunRecord::FILE,
+    })?;
     check_lengths(&record.plan).map_err(bad(&path))?;
     Ok(record)
 }
@@ -62,8 +60,7 @@ pub fn read_run(folder: &Path) -> Result<RunRecord, Error> {
 /// # Errors
 /// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
 pub fn read_outcome(folder: &Path) -> Result<Option<Outcome>, Error> {
-    let path = folder.join(Outcome::FILE);
-    path.exists().then(|| read_record(&path)).transpose()
+    if_there(read_record(&folder.join(Outcome::FILE)))
 }
 
 impl Outcome {

@@ -67,7 +67,7 @@ pub enum Because {
     Better,
     /// It is the reference, and every other arm is shown to be worse, or diverged.
     NoneBetter,
-    /// Nothing separates it from others, and it costs the least.
+    /// Nothing separates it from others, and none of these costs less.
     Cheapest,
     /// The reference diverged, so that nothing can be compared, and it validates best.
     Validation,

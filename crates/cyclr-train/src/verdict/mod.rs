@@ -76,11 +76,22 @@ impl Standings<'_> {
         difference.is_some_and(|d| d.is_decided() && d.within_margin)
     }
 
+    /// Whether an arm was compared and is not shown to differ from the reference.
+    pub(crate) fn is_level(&self, arm: usize) -> bool {
+        let difference = &self.arms[arm].difference;
+        difference.is_some_and(|found| !found.is_decided())
+    }
+
     /// The best arm that has one of these verdicts.
     pub fn best_with(&self, wanted: impl Fn(Verdict) -> bool) -> Option<usize> {
-        let is = |arm: &Standing<'_>| arm.difference.is_some_and(|d| wanted(d.verdict));
-        let arms = self.arms.iter().enumerate().filter(|(_, arm)| is(arm));
-        // An arm that was compared has a figure to be the best by.
+        let difference = |arm: usize| self.arms[arm].difference;
+        self.best_of(|arm| difference(arm).is_some_and(|found| wanted(found.verdict)))
+    }
+
+    /// The best of these arms.
+    pub(crate) fn best_of(&self, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        let arms = self.arms.iter().enumerate().filter(|(n, _)| wanted(*n));
+        // What diverged, or has no runs, is not the best.
         let ranked = arms.filter_map(|(n, arm)| Some((n, arm.rank?)));
         best(ranked, self.objective.direction)
     }

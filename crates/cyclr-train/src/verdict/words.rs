@@ -37,15 +37,14 @@ impl Standings<'_> {
                 self.label(arm),
                 self.amount(&difference, "")
             ),
-            None => format!("{label} wins: every other arm diverged"),
+            None => format!("{label} wins: runs of every other arm diverged"),
         }
     }
 
     /// The best of the arms that are not shown to differ from the reference: `linear is not shown to
     /// differ from fixed, +0.12 points (…)`.
     pub(crate) fn nearest(&self) -> String {
-        let level = |verdict| matches!(verdict, Verdict::Equivalent | Verdict::Undecided(_));
-        let other = self.best_with(level);
+        let other = self.best_of(|arm| self.is_level(arm));
         let other = other.and_then(|arm| Some((arm, self.arms[arm].difference?)));
         let Some((arm, found)) = other else {
             return format!(

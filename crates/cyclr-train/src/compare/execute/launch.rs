@@ -250,7 +250,7 @@ impl Comparing<'_> {
         observer: Observer,
     ) -> Result<(), Error> {
         let folder = self.folder.path().join(&job.name.folder);
-        // A run without a log has not begun.
+        // A run without a log has not begun. Whatever else hides it, no result is read from it here.
         let length = fs::metadata(folder.join(Event::FILE)).map_or(0, |log| log.len());
         if followed.done || length == followed.length {
             return Ok(());

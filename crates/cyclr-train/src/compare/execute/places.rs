@@ -32,7 +32,7 @@ impl Places {
         let hosts: BTreeSet<&String> = self.devices.values().flatten().collect();
         if hosts.len() > 1 || self.devices.len() > 1 {
             let devices = self.devices.iter();
-            let devices = devices.map(|(device, hosts)| format!("{device} ({})", listed(hosts)));
+            let devices = devices.map(|(device, hosts)| format!("{device} ({})", joined(hosts)));
             let mut text = devices.collect::<Vec<_>>().join("; ");
             if self.devices.len() > 1 {
                 text += "; their pace differs, so that seconds of runs cannot be compared, and time to target counts updates";
@@ -40,7 +40,7 @@ impl Places {
             said.push((String::from("machines"), text));
         }
         if !self.unlocked.is_empty() {
-            let hosts = listed(&self.unlocked);
+            let hosts = joined(&self.unlocked);
             let text = format!(
                 "not seen on {hosts}: only the launcher kept two processes from making one run there"
             );
@@ -50,7 +50,7 @@ impl Places {
     }
 }
 
-fn listed(hosts: &BTreeSet<String>) -> String {
+fn joined(hosts: &BTreeSet<String>) -> String {
     hosts.iter().cloned().collect::<Vec<_>>().join(", ")
 }
 

@@ -352,31 +352,36 @@ fn in_order(
 
 /// A run's final values; `None` if it diverged.
 fn final_values(outcome: &Outcome, objective: &Objective) -> Result<Option<FinalValues>, String> {
-    if outcome.diverged() {
+    let Some(validation) = final_validation(outcome, objective)? else {
         return Ok(None);
-    }
-    let value = |split: &str, metrics: Option<&Metrics>| {
-        let found = metrics.and_then(|metrics| objective.find(metrics));
-        let finite = metrics.and_then(|metrics| objective.value(metrics));
-        finite.ok_or_else(|| {
-            let is = found.map_or_else(|| "missing".into(), |metric| metric.value.to_string());
-            format!(
-                "{} on the {split} split is {is}: correct the evaluation, and remove the run's folder to make the run again",
-                objective.name
-            )
-        })
     };
-    let last = outcome.last().map(ValidationPoint::declared);
-    Ok(Some(FinalValues {
-        validation: value("validation", last)?,
-        test: value("test", outcome.test.as_ref())?,
-    }))
+    let test = value("test", outcome.test.as_ref(), objective)?;
+    Ok(Some(FinalValues { validation, test }))
 }
 
 /// The final validation value; `None` if training diverged.
-pub(super) fn validation_of(outcome: &Outcome, objective: &Objective) -> Option<f64> {
-    let last = outcome.last().filter(|_| !outcome.diverged())?;
-    objective.value(last.declared())
+pub(super) fn final_validation(
+    outcome: &Outcome,
+    objective: &Objective,
+) -> Result<Option<f64>, String> {
+    if outcome.diverged() {
+        return Ok(None);
+    }
+    let last = outcome.last().map(ValidationPoint::declared);
+    value("validation", last, objective).map(Some)
+}
+
+/// The objective on a split, or why there is none.
+fn value(split: &str, metrics: Option<&Metrics>, objective: &Objective) -> Result<f64, String> {
+    let found = metrics.and_then(|metrics| objective.find(metrics));
+    let finite = metrics.and_then(|metrics| objective.value(metrics));
+    finite.ok_or_else(|| {
+        let is = found.map_or_else(|| "missing".into(), |metric| metric.value.to_string());
+        format!(
+            "{} on the {split} split is {is}: correct the evaluation, and remove the run's folder to make the run again",
+            objective.name
+        )
+    })
 }
 
 /// A label as part of a folder's name.

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use cyclr::trainer::Objective;
+use cyclr::trainer::{Metrics, Objective};
 
 use crate::compare::record::Bin;
 use crate::store::{bad, read_events};
-use crate::{Error, Event, Outcome};
+use crate::{Error, Event, Outcome, ValidationPoint};
 
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
 
-/// The training batches of a run of `planned` updates, from its events, averaged in bins. A log that
-/// does not have all updates that were done is damaged.
+/// The training batches of a run of `planned` updates, from its events, averaged in bins. The log
+/// must have all updates that were done, and the evaluations and the test of the result.
 pub(super) fn training(
     folder: &Path,
     planned: u64,
@@ -23,9 +23,19 @@ pub(super) fn training(
     let mut bins: Vec<Bin> = Vec::new();
     let (mut loss, mut value) = (Mean::default(), Mean::default());
     let mut updates_done = 0;
+    let (mut evaluations, mut test) = (Vec::new(), None);
     for event in read_events(folder)? {
-        let Event::Updated { metrics, .. } = event? else {
-            continue;
+        let metrics = match event? {
+            Event::Updated { metrics, .. } => metrics,
+            Event::Evaluated(point) => {
+                evaluations.push(point);
+                continue;
+            }
+            Event::Tested { metrics, .. } => {
+                test = Some(metrics);
+                continue;
+            }
+            _ => continue,
         };
         loss.add(metrics.loss().map(|metric| metric.value));
         value.add(objective.find(&metrics).map(|metric| metric.value));
@@ -39,10 +49,20 @@ pub(super) fn training(
             });
         }
     }
+    let log = folder.join(Event::FILE);
     if updates_done != outcome.updates_done {
         let all = outcome.updates_done;
         let reason = format!("it has {updates_done} updates of the {all} that the run made");
-        return Err(bad(&folder.join(Event::FILE))(reason));
+        return Err(bad(&log)(reason));
+    }
+    // As text, which has one word for all figures that are not finite.
+    let text = |points: &[ValidationPoint], test: &Option<Metrics>| {
+        serde_json::to_string(&(points, test)).map_err(bad(&log))
+    };
+    if text(&evaluations, &test)? != text(&outcome.evaluations, &outcome.test)? {
+        let result = Outcome::FILE;
+        let reason = format!("its evaluations or its test are not those of {result} beside it");
+        return Err(bad(&log)(reason));
     }
     Ok(bins)
 }

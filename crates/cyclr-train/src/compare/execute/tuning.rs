@@ -1,6 +1,6 @@
 //! Every arm's peak rate, by trials on seeds of their own.
 
-use super::runs::validation_of;
+use super::runs::final_validation;
 use super::{Comparing, Observer, RunName};
 use crate::compare::Tune;
 use crate::compare::record::{ArmOutcome, Trial, TrialRun};
@@ -96,9 +96,11 @@ impl Comparing<'_> {
             }
         }
         let outcomes = self.run(&jobs, true, observer)?;
+        let all = jobs.len();
         let names = jobs.into_iter().map(|job| job.name);
         let runs = names.zip(outcomes);
-        let mut runs = runs.map(|(name, outcome)| self.trial_run(name, &outcome));
+        let runs = runs.map(|(name, outcome)| self.trial_run(name, &outcome, all));
+        let mut runs = runs.collect::<Result<Vec<_>, _>>()?.into_iter();
         for (arm, multiples) in tried.multiples.iter().enumerate() {
             for &multiple in multiples {
                 let runs: Vec<_> = runs.by_ref().take(tune.seeds.len()).collect();
@@ -119,14 +121,20 @@ impl Comparing<'_> {
         Ok(())
     }
 
-    fn trial_run(&self, name: RunName, outcome: &Outcome) -> TrialRun {
-        TrialRun {
+    /// One of so many runs, as the record has it. Only one that diverged has no value.
+    fn trial_run(&self, name: RunName, outcome: &Outcome, runs: usize) -> Result<TrialRun, Error> {
+        let validation = final_validation(outcome, &self.objective);
+        let validation = validation.map_err(|reason| Error::RunsFailed {
+            failed: vec![(name.folder.clone(), reason)],
+            runs,
+        })?;
+        Ok(TrialRun {
             seed: name.seed,
-            validation: validation_of(outcome, &self.objective),
+            validation,
             folder: name.folder,
             updates: outcome.updates_done,
             seconds: outcome.compute_seconds,
-        }
+        })
     }
 
     /// The arm at the peak that its trials choose.

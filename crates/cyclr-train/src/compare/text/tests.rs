@@ -247,7 +247,8 @@ fn long_labels_and_specs_of_many_arms_stay_whole() {
         &text,
         "
 no winner: a label of forty-odd characters, no less is not shown to differ from
-fixed, +0.13 points (-0.25 to 0.51, n = 3); fixed costs least
+fixed, +0.13 points (-0.25 to 0.51, n = 3); fixed, a label of forty-odd
+characters, no less, multistep and linear cost least
 
   test ± 95 %   difference, 95 %           verdict    time to target
 fixed
@@ -396,7 +397,8 @@ fn one_seed_shows_nothing_and_published_figures_stand_beside() {
     same(
         &record.conclusion.text(100),
         "
-no winner: linear is not shown to differ from fixed, +1.00 points (n = 1); fixed costs least
+no winner: linear is not shown to differ from fixed, +1.00 points (n = 1); fixed and linear cost
+least
 
 arm     test ± 95 %  difference, 95 %  verdict    time to target  policy
 fixed   80.00        –                 reference  1× (1/1)        fixed(lr=0.05)
@@ -478,8 +480,8 @@ fn nothing_better_and_nothing_decided_have_headlines_of_their_own() {
     ];
     same(&headlines.join("\n"), "
 fixed wins: linear comes closest, -4.00 points (-4.09 to -3.91, n = 5)
-no winner: linear is equivalent to fixed, +0.00 points (-0.09 to 0.09, n = 5); fixed costs least
-no winner: linear is not shown to differ from fixed, +0.12 points (-0.86 to 1.10, n = 5); fixed costs least");
+no winner: linear is equivalent to fixed, +0.00 points (-0.09 to 0.09, n = 5); fixed and linear cost least
+no winner: linear is not shown to differ from fixed, +0.12 points (-0.86 to 1.10, n = 5); fixed and linear cost least");
 }
 
 #[test]
@@ -487,7 +489,7 @@ fn all_diverged_is_said_first() {
     let none = [None, None];
     let arms = [("fixed", FIXED, &none[..]), ("linear", LINEAR, &none)];
     let conclusion = record(loss(), &arms).conclusion;
-    assert_eq!(conclusion.headline, "no winner: every arm diverged");
+    assert_eq!(conclusion.headline, "no winner: runs of every arm diverged");
     assert_eq!(conclusion.winner, None);
 }
 

@@ -90,6 +90,7 @@ fn value_part(source: &Source, value: usize) -> Result<Part, TableError> {
             Part::Losses(value)
         });
     }
+    // Empty cells do not fall.
     let values: Vec<f64> = source.column(Some(value))?.into_iter().flatten().collect();
     let rise = values.windows(2).all(|w| w[0] < w[1]);
     Ok(if rise {
