@@ -20,7 +20,7 @@ use crate::args::{StopWhen, TrainArgs, spec};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::files::read_text;
 use crate::progress::{Progress, figures, in_all, interrupt, words};
-use crate::say::{note, out};
+use crate::say::{note, out, tell};
 
 /// The budget in epochs if none is given: four cycles whose halves take three epochs.
 const DEFAULT_EPOCHS: f64 = 24.0;
@@ -376,13 +376,13 @@ fn announce_test(
         )?;
         return Ok(());
     }
-    note!(
+    let text = format!(
         "range test of at most {} updates, then {} updates of training; predicted time {}",
         updates + test.longer(&info),
         run.updates(),
         words(seconds)
     );
-    Ok(())
+    Ok(tell(&text, args.plan)?)
 }
 
 /// The first free `runs/NAME-N`.
