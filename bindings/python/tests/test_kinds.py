@@ -12,7 +12,7 @@ import pytest
 from kinds import count
 
 KINDS = pathlib.Path(count.__file__).parent
-PAGE = pathlib.Path(__file__).parents[3] / "docs" / "your-script.md"
+PAGE = pathlib.Path(__file__).parents[3] / "docs" / "frameworks.md"
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
 ACCELERATE = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1"]
 # What each needs, what stands before the script and after it, and its environment. The first is tested every time.

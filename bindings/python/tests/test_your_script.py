@@ -1,4 +1,4 @@
-"""The scripts of docs/your-script.md, as they are written there."""
+"""The scripts of docs/your-script.md and docs/frameworks.md, as they are written there."""
 
 import importlib.util
 import os
@@ -12,7 +12,8 @@ import pytest
 from forked import Forked, alone
 
 pytest.importorskip("torch")
-PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "your-script.md").read_text()
+DOCS = pathlib.Path(__file__).parents[3] / "docs"
+PAGE = "\n".join((DOCS / name).read_text() for name in ("your-script.md", "frameworks.md"))
 SCRIPTS = re.findall(r"<!-- (\S+): (\w+) -->\n```python\n(.*?)```", PAGE, flags=re.S)
 
 

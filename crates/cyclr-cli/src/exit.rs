@@ -50,9 +50,8 @@ impl std::error::Error for NotBetter {}
 
 /// The error and its causes, each said once: some errors quote their cause.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
-    let mut causes = error.chain().map(ToString::to_string);
-    let first = causes.next().unwrap_or_default();
-    causes.fold(first, |said, cause| {
+    let causes = error.chain().skip(1).map(ToString::to_string);
+    causes.fold(error.to_string(), |said, cause| {
         if quotes(&said, &cause) {
             said
         } else if cause.starts_with(&format!("{said} ")) {
@@ -110,7 +109,8 @@ fn code(error: &cyclr_train::Error) -> u8 {
     match error {
         Error::NoBounds { .. } => 3,
         Error::Interrupted { .. } => 130,
-        Error::BudgetTooShort { .. }
+        Error::Schedule(_)
+        | Error::BudgetTooShort { .. }
         | Error::TooManyTroughs { .. }
         | Error::Undecidable { .. }
         | Error::NotObeyed { .. }

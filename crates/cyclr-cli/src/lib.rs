@@ -47,9 +47,14 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let args = match parsed.and_then(|matches| args::Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
-            // Where nobody reads the message there is nobody to tell.
-            let _ = error.print();
-            return error.exit_code() as u8;
+            return match error.print() {
+                // The help, or the version.
+                Err(failed) if !error.use_stderr() => {
+                    exit::report(&say::stdout_failed(failed).into())
+                }
+                // Where nobody reads an error there is nobody to tell.
+                _ => error.exit_code() as u8,
+            };
         }
     };
     match command::run(args.command) {

@@ -49,18 +49,11 @@ pub(crate) fn in_all(seconds: f64) -> f64 {
     BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() + seconds
 }
 
-/// A time in words; below ten seconds with a tenth.
+/// A predicted time in words: `1.5 s`, `12 s`, `3 min` or `2.5 h`.
 pub(crate) fn words(seconds: f64) -> String {
     if seconds < 9.95 {
         format!("{seconds:.1} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
-}
-
-/// A time that is guessed, in words: `12 s`, `3 min` or `2.5 h`.
-pub(crate) fn roughly(seconds: f64) -> String {
-    if seconds < 100.0 {
+    } else if seconds < 100.0 {
         format!("{seconds:.0} s")
     } else if seconds < 6000.0 {
         format!("{:.0} min", seconds / 60.0)
@@ -73,8 +66,8 @@ pub(crate) fn roughly(seconds: f64) -> String {
 /// each run of several.
 pub(crate) struct Progress {
     bars: MultiProgress,
-    whole: Pace,
-    runs: BTreeMap<String, Pace>,
+    whole: TimedBar,
+    runs: BTreeMap<String, TimedBar>,
     /// The updates of each repeat of the sweeps that are being made.
     repeats: BTreeMap<u32, u64>,
     plain: bool,
@@ -82,7 +75,7 @@ pub(crate) struct Progress {
 }
 
 /// A bar, and what it takes to say how fast it goes.
-struct Pace {
+struct TimedBar {
     bar: ProgressBar,
     began: Instant,
     /// Updates that count, and were not made since.
@@ -90,7 +83,7 @@ struct Pace {
     updates_per_epoch: u64,
 }
 
-impl Pace {
+impl TimedBar {
     fn new(bars: &MultiProgress, updates: u64, template: &str) -> Self {
         let style = ProgressStyle::with_template(template);
         let bar = ProgressBar::new(updates)
@@ -152,7 +145,7 @@ impl Progress {
         let bars = MultiProgress::new();
         let template = "{wide_bar} {pos}/{len} updates  {msg}";
         Self {
-            whole: Pace::new(&bars, updates, template),
+            whole: TimedBar::new(&bars, updates, template),
             // Where bars cannot be drawn: no terminal, or one that cannot move its cursor.
             plain: bars.is_hidden(),
             bars,
@@ -282,10 +275,10 @@ impl Progress {
             } => {
                 self.whole.skip(*updates_done);
                 let template = "  {bar:20} {pos}/{len} {prefix}  {msg}";
-                let mut pace = Pace::new(&self.bars, *end, template);
-                pace.bar.set_prefix(run.to_owned());
-                pace.started(*updates_done, *end, *updates_per_epoch);
-                self.runs.insert(run.to_owned(), pace);
+                let mut timed = TimedBar::new(&self.bars, *end, template);
+                timed.bar.set_prefix(run.to_owned());
+                timed.started(*updates_done, *end, *updates_per_epoch);
+                self.runs.insert(run.to_owned(), timed);
             }
             Event::Updated {
                 update,
@@ -293,14 +286,14 @@ impl Progress {
                 metrics,
                 ..
             } => {
-                if let Some(pace) = self.runs.get_mut(run) {
+                if let Some(timed) = self.runs.get_mut(run) {
                     // Of a run that another machine makes, not every update is seen, and some are
                     // seen again.
-                    self.whole.bar.inc(pace.reach(update + 1));
+                    self.whole.bar.inc(timed.reach(update + 1));
                 }
                 if self.is_time() {
-                    if let Some(pace) = self.runs.get(run) {
-                        pace.bar.set_message(pace.describe(*hyper, metrics));
+                    if let Some(timed) = self.runs.get(run) {
+                        timed.bar.set_message(timed.describe(*hyper, metrics));
                     }
                     self.show(format!("{:.0}/s", self.whole.speed()));
                 }
@@ -312,9 +305,9 @@ impl Progress {
     /// Takes away the bar of a run that is over. What is left of the updates that were planned was
     /// made before, or never will be.
     pub(crate) fn over(&mut self, run: &str, planned: u64) {
-        let counted = self.runs.remove(run).map_or(0, |pace| {
-            self.bars.remove(&pace.bar);
-            pace.bar.position()
+        let counted = self.runs.remove(run).map_or(0, |timed| {
+            self.bars.remove(&timed.bar);
+            timed.bar.position()
         });
         self.whole.skip(planned.saturating_sub(counted));
     }
@@ -349,7 +342,7 @@ impl Progress {
 
     fn show(&self, mut message: String) {
         if let Some(seconds) = self.whole.seconds_left() {
-            message += &format!(", ETA {}", roughly(seconds));
+            message += &format!(", ETA {}", words(seconds));
         }
         if self.plain {
             let bar = &self.whole.bar;
@@ -418,9 +411,10 @@ mod tests {
     }
 
     #[test]
-    fn a_guessed_time_has_two_digits() {
-        assert_eq!(roughly(12.3), "12 s");
-        assert_eq!(roughly(170.0), "3 min");
-        assert_eq!(roughly(9000.0), "2.5 h");
+    fn a_predicted_time_has_two_digits() {
+        assert_eq!(words(1.52), "1.5 s");
+        assert_eq!(words(12.3), "12 s");
+        assert_eq!(words(170.0), "3 min");
+        assert_eq!(words(9000.0), "2.5 h");
     }
 }

@@ -41,6 +41,15 @@ pub(crate) fn unless_unread<E: Into<anyhow::Error>>(printed: Result<(), E>) -> a
     }
 }
 
+/// A line that is a result of some commands, and of others what they say on the way.
+pub(crate) fn tell(line: &str, is_result: bool) -> io::Result<()> {
+    if is_result {
+        return out!("{line}");
+    }
+    to_stderr(line);
+    Ok(())
+}
+
 /// Writes a line to stderr. Where nobody reads it there is nobody to tell.
 pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{}", printable(line));

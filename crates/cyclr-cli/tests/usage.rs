@@ -61,7 +61,11 @@ fn plans_that_cannot_be_carried_out_are_refused_by_the_plan_too() {
         ("--arm fixed", "at least two arms"),
         ("--arm fixed --arm fixed", "the same label"),
         ("--arm =fixed --arm linear", "no label"),
-        ("--arm fixed --arm nonsense", "nonsense"),
+        ("--arm fixed --arm linaer", "did you mean `linear`?"),
+        ("--arm fixed --arm triangular2+avrage", "no `+avrage`"),
+        ("--budget 0ep", "`0ep` is not a budget"),
+        ("--budget 1e30ep", "`1e30ep` is not a budget"),
+        ("--budget -3", "`-3` is not a budget"),
         ("--reference cosine", "fixed, triangular2, linear"),
         ("--margin 0", "the margin is 0: it must be a number above 0"),
         (
@@ -137,6 +141,11 @@ fn the_longest_runs_are_answered_at_once() {
         &format!("schedule fixed(lr=1) --updates {updates} --json"),
         "--at",
     );
+    // The document has the rows of all its specs.
+    refused(
+        "schedule fixed(lr=1) fixed(lr=2) --updates 600000 --json",
+        "1200000 rows",
+    );
     let fixed = ["--policy", "fixed(lr=0.1)", "--updates", updates];
     let plan = ["train", "--plan", "--json", "--evaluate-every", "1"];
     let plan = json(&[&plan[..], &fixed].concat());
@@ -156,6 +165,13 @@ fn settings_out_of_their_range_are_refused() {
             "train --policy Cargo.toml",
             "not a comparison's `winner.toml`",
         ),
+        (
+            "train --plan --policy fixed(lr=1) --updates 0",
+            "updates = 0",
+        ),
+        ("check --budget 3x", "`3x` is not a budget"),
+        ("train --evaluate-every 0", "a whole number of at least 1"),
+        ("train --ensemble 0", "a whole number of at least 1"),
     ] {
         refused(line, words);
     }
@@ -186,6 +202,22 @@ fn every_plan_is_one_json_document_where_one_is_asked_for() {
         (&27.into(), &34560.into())
     );
     assert!(plan["predicted_seconds"].as_f64().unwrap() > 0.0);
+}
+
+/// It is what was asked for, and so a result.
+#[test]
+fn a_plan_is_on_stdout() {
+    for line in [
+        "find --plan",
+        "train --plan",
+        "train --plan --policy fixed(lr=1)",
+        "compare --plan",
+    ] {
+        let (code, out, err) = cyclr(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains("updates") && out.contains("predicted time"));
+        assert!(err.is_empty(), "{line}: {err}");
+    }
 }
 
 #[test]
@@ -356,5 +388,23 @@ fn nobody_has_to_read_what_is_said() {
         for file in ["result.json", "report.html"] {
             assert!(comparison.join(file).exists(), "{file}, stdout: {stdout}");
         }
+    }
+}
+
+/// What is asked for and cannot be written is an error, the help included.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said() {
+    for args in [
+        &["--help"][..],
+        &["completions", "bash"],
+        &["schedule", "fixed(lr=1)"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cyclr"));
+        let full = fs::File::create("/dev/full").unwrap();
+        let output = command.args(args).stdout(full).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains("cannot write to stdout: No space"), "{err}");
     }
 }

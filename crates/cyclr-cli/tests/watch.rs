@@ -398,7 +398,7 @@ fn a_hostile_folder_shows_nothing_but_its_figures() {
     let output = cyclr(place, "watch x --once").output().unwrap();
     assert!(output.status.success() && !output.stdout.contains(&0x1b));
 
-    // What cannot be read is said, for as long as it is there.
+    // What cannot be read is said, for as long as it is there, and the others are shown.
     for name in ["events.jsonl", "run.json", "result.json"] {
         let (file, aside) = (run.join(name), place.join("aside"));
         for pipe in [true, false] {
@@ -409,19 +409,39 @@ fn a_hostile_folder_shows_nothing_but_its_figures() {
             } else {
                 fs::write(&file, "{\"version\": 2").unwrap();
             }
-            let (code, said) = get(&url, "figures.json");
             // A log that is cut in the middle of a line is no fault.
-            let expected = if name == "events.jsonl" && !pipe {
-                "200"
-            } else {
-                "500"
-            };
-            assert_eq!(code, expected, "{name}: {said}");
-            assert!(said.contains(name) || code == "200", "{name}: {said}");
+            let expected = usize::from(name != "events.jsonl" || pipe);
+            assert_eq!(damaged(&figures(), name), expected, "{name}");
+            let look = cyclr(place, "watch x --once").output().unwrap();
+            let look = String::from_utf8(look.stdout).unwrap();
+            assert_eq!(look.matches("damaged (").count(), expected, "{look}");
+            assert!(look.matches(": done").count() >= 4, "{look}");
             fs::rename(&aside, &file).unwrap();
-            figures();
+            assert_eq!(damaged(&figures(), name), 0);
         }
     }
+    // So is the comparison's own result.
+    fs::write(place.join("x/result.json"), "{\"version\": 2").unwrap();
+    let shown = figures();
+    let counts = shown["counts"].as_str().unwrap();
+    assert!(
+        counts.contains("x/result.json is not a valid record"),
+        "{counts}"
+    );
+    assert_eq!(shown["over"], false);
+}
+
+/// How many runs of a page are shown as damaged, each with the file that is.
+fn damaged(figures: &Value, file: &str) -> usize {
+    let runs = figures["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 6);
+    let said = runs.iter().map(|run| run["said"].as_str().unwrap());
+    let damaged: Vec<&str> = said.filter(|said| said.starts_with("damaged (")).collect();
+    assert!(
+        damaged.iter().all(|said| said.contains(file)),
+        "{damaged:?}"
+    );
+    damaged.len()
 }
 
 /// Whatever is removed or put back while it looks.

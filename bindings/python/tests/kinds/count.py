@@ -1,4 +1,4 @@
-"""Counts the lines that each kind of script needs for `find` and for `compare`: the table of docs/your-script.md."""
+"""Counts the lines that each kind of script needs for `find` and for `compare`: the table of docs/frameworks.md."""
 
 import pathlib
 

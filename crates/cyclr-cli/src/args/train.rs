@@ -5,13 +5,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use cyclr_train::Average;
 
-use super::values::{count, duration};
+use super::values::{count, duration, positive};
 use crate::factory::TrainerArgs;
 
 #[derive(Args)]
 pub(crate) struct TrainArgs {
-    #[command(flatten)]
-    pub(crate) factory: TrainerArgs,
     /// The policy: a spec; a name such as linear, with rates from a range test; or the winner.toml
     /// of a comparison (its budget is then the default) [default: triangular2]
     #[arg(long, value_name = "SPEC|NAME|FILE")]
@@ -29,7 +27,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Also evaluate on the validation split every N updates
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) evaluate_every: Option<NonZeroU64>,
     /// End a cyclical run after a cycle without gain
     #[arg(long, value_name = "WHEN")]
@@ -44,7 +42,7 @@ pub(crate) struct TrainArgs {
     pub(crate) average: Option<Average>,
     /// Instead, average the predictions of the models at the last K troughs, which are written as
     /// ensemble-1.safetensors and so on
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = positive::<NonZeroU32>)]
     pub(crate) ensemble: Option<NonZeroU32>,
     /// Do not evaluate on the test split
     #[arg(long)]
@@ -61,6 +59,8 @@ pub(crate) struct TrainArgs {
     /// Print the outcome as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) factory: TrainerArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

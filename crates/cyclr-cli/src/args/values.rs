@@ -1,11 +1,12 @@
 //! How single values are written.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use cyclr::Spec;
-use cyclr::units::{Epochs, Horizon};
+use cyclr::units::Horizon;
 use cyclr_train::compare::ArmPolicy;
 
 use crate::exit::Usage;
@@ -15,14 +16,22 @@ pub(super) fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=4096)
 }
 
+/// A whole number of at least 1.
+pub(super) fn positive<T: FromStr>(text: &str) -> Result<T, String> {
+    let number = text.parse();
+    number.map_err(|_| String::from("it must be a whole number of at least 1"))
+}
+
 /// A share of something, in per cent.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
+    // What is no number is refused with the others.
     let value = text.parse().ok().filter(|p: &f64| *p > 0.0 && *p <= 100.0);
     value.ok_or_else(|| String::from("it must be above 0, and at most 100"))
 }
 
 /// `1/4` or `0.25`
 pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    // What is no number is refused below.
     let number = |part: &str| part.trim().parse::<f64>().ok();
     let value = match text.split_once('/') {
         Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
@@ -35,6 +44,7 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
 
 /// `0.001..0.02`
 pub(super) fn bounds(text: &str) -> Result<(f64, f64), String> {
+    // What is no number is refused below.
     let number = |part: &str| part.trim().parse::<f64>().ok();
     let pair = text.split_once("..");
     let (low, high) = pair
@@ -71,21 +81,20 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64> {
     let refuse = || {
         Usage::error(format!(
-            "`{text}` is not a budget: write it as in 2000 (updates) or 30ep"
+            "`{text}` is not a budget: write it as in 2000 (updates) or 30ep, at least one update and at most 2^53"
         ))
     };
     let updates = match text.strip_suffix("ep") {
         Some(epochs) => {
-            let epochs =
-                Epochs::new(epochs.parse().map_err(|_| refuse())?).map_err(Usage::error)?;
-            (epochs.get() * updates_per_epoch as f64).round() as u64
+            let epochs: f64 = epochs.parse().map_err(|_| refuse())?;
+            (epochs * updates_per_epoch as f64).round()
         }
-        None => text.parse().map_err(|_| refuse())?,
+        None => text.parse::<u64>().map_err(|_| refuse())? as f64,
     };
-    if updates == 0 {
-        Err(refuse())
+    if (1.0..=2_f64.powi(53)).contains(&updates) {
+        Ok(updates as u64)
     } else {
-        Ok(updates)
+        Err(refuse())
     }
 }
 

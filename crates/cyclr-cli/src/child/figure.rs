@@ -93,7 +93,7 @@ fn json(line: &str) -> Option<Value> {
     if !line.starts_with('{') {
         return None;
     }
-    // What is no JSON is another line of the log.
+    // What only looks like JSON, such as a printed dict of Python, is another line of the log.
     let read = |text: &str| serde_json::from_str(text).ok();
     read(line).or_else(|| {
         let without = ["-Infinity", "Infinity", "NaN"]

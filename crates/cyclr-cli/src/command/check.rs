@@ -8,7 +8,7 @@ use cyclr_train::find::{FRACTION, RangeTest};
 use serde::Serialize;
 
 use crate::args::{CheckArgs, updates};
-use crate::progress::interrupt;
+use crate::progress::{interrupt, words};
 use crate::say::{out, unless_unread};
 
 /// The seed of the run that is timed.
@@ -16,7 +16,7 @@ const SEED: u64 = 1;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
-struct Report {
+struct Checked {
     checks: Vec<Check>,
     begin: Begin,
     find: Cost,
@@ -33,6 +33,7 @@ enum Cost {
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<()> {
     let factory = args.factory.factory(1, false)?;
+    let budget = updates(&args.budget, factory.info()?.updates_per_epoch())?;
     let interrupt = interrupt()?;
     let checks = check(&*factory, &interrupt)?;
     // The exit code does not depend on whether anybody reads what is printed.
@@ -40,25 +41,24 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<()> {
         unless_unread(checks.iter().try_for_each(print))?;
     }
     let begin = Begin::measure(&*factory, SEED)?;
-    let budget = updates(&args.budget, begin.info.updates_per_epoch())?;
-    let report = Report {
+    let checked = Checked {
         find: find_cost(&begin, budget),
         compare: compare_cost(&begin, budget),
         checks,
         begin,
     };
     unless_unread(if args.json {
-        out!("{}", serde_json::to_string(&report)?)
+        out!("{}", serde_json::to_string(&checked)?)
     } else {
-        print_costs(&report, budget)
+        print_costs(&checked, budget)
     })?;
-    let not_ok = report
+    let not_ok = checked
         .checks
         .iter()
         .filter(|check| check.finding == Finding::NotOk);
     match not_ok.count() {
         0 => Ok(()),
-        n => Err(anyhow!("{n} of {} checks failed", report.checks.len())),
+        n => Err(anyhow!("{n} of {} checks failed", checked.checks.len())),
     }
 }
 
@@ -103,18 +103,19 @@ fn compare_cost(begin: &Begin, budget: u64) -> Cost {
     }
 }
 
-fn print_costs(report: &Report, budget: u64) -> std::io::Result<()> {
-    let pace = &report.begin.pace;
+fn print_costs(checked: &Checked, budget: u64) -> std::io::Result<()> {
+    let pace = &checked.begin.pace;
     out!(
         "a start takes {:.2} s, an update {:.2} ms, an evaluation {:.2} s",
         pace.seconds_per_start,
         1e3 * pace.seconds_per_update,
         pace.seconds_per_evaluation
     )?;
-    for (command, cost) in [("find", &report.find), ("compare", &report.compare)] {
+    for (command, cost) in [("find", &checked.find), ("compare", &checked.compare)] {
         match cost {
             Cost::Predicted { updates, seconds } => out!(
-                "cyclr {command} for {budget} updates: {updates} updates, predicted time {seconds:.0} s, one run at a time"
+                "cyclr {command} for {budget} updates: {updates} updates, predicted time {}, one run at a time",
+                words(*seconds)
             ),
             Cost::Refused { reason } => {
                 out!("cyclr {command} for {budget} updates is not possible: {reason}")

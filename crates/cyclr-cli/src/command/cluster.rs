@@ -1,12 +1,14 @@
 //! What a comparison needs whose runs are made on other machines.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 
 use anyhow::Context;
 use cyclr::trainer::{Trainer, TrainerError, TrainerFactory, TrainerInfo};
 use cyclr_train::compare::Work;
 
 use crate::factory::TrainerArgs;
+use crate::say::note;
 
 /// The variables that decide which program a command is, and what it loads. A unit takes over those
 /// that are not set where it is made. What a launcher or an engine sets for each job, such as the
@@ -20,14 +22,19 @@ const VARIABLES: [&str; 6] = [
     "VIRTUAL_ENV",
 ];
 
-/// Those of them that are set here.
+/// Those of them that are set here. A value that is no text cannot stand in a record.
 pub(super) fn environment() -> BTreeMap<String, String> {
-    let set = VARIABLES.iter().filter_map(|&name| {
-        // A value that is no text cannot stand in a record.
-        let value = std::env::var(name).ok()?;
-        Some((String::from(name), value))
-    });
-    set.collect()
+    let mut set = BTreeMap::new();
+    for name in VARIABLES {
+        match std::env::var(name) {
+            Ok(value) => drop(set.insert(String::from(name), value)),
+            Err(VarError::NotPresent) => {}
+            Err(VarError::NotUnicode(_)) => note!(
+                "{name} is not UTF-8 here, so it is not passed on to other machines: set it in the launcher"
+            ),
+        }
+    }
+    set
 }
 
 /// What the units are told.

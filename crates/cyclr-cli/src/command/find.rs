@@ -20,7 +20,7 @@ use super::find_from;
 use crate::args::{FindArgs, On, updates};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, in_all, interrupt, words};
-use crate::say::{note, out, unless_unread};
+use crate::say::{note, out, tell, unless_unread};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     if !args.from.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         .map_err(|error| Usage::error(format!("--budget {}: {error}", args.budget)))?;
     let tests = tests(args, &info, budget)?;
     tests.check(&info)?;
-    announce(&tests, budget, &*factory, args.plan && args.json)?;
+    announce(args, &tests, budget, &*factory)?;
     if args.plan {
         return Ok(());
     }
@@ -248,10 +248,10 @@ impl Tests {
 
 /// What the test costs, and how long it will take.
 fn announce(
+    args: &FindArgs,
     tests: &Tests,
     budget: u64,
     factory: &dyn TrainerFactory,
-    json: bool,
 ) -> anyhow::Result<()> {
     let cost = tests.cost();
     let info = factory.info()?;
@@ -264,12 +264,13 @@ fn announce(
     } else {
         String::new()
     };
-    note!(
+    let text = format!(
         "range test for {budget} updates: {usual} updates ({:.1} %), predicted time {}{limit}",
         100.0 * usual as f64 / budget as f64,
         words(seconds)
     );
-    if json {
+    tell(&text, args.plan && !args.json)?;
+    if args.plan && args.json {
         let plan = json!({
             "updates": cost,
             "longer": longer,

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use cyclr_train::judge::{JudgeError, Judged, Judgement, judge, read_values};
-use cyclr_train::store::{VERSION, Versioned};
+use cyclr_train::store::{VERSION, Versioned, write_atomically};
 
 use super::report;
 use crate::args::JudgeArgs;
@@ -74,21 +74,17 @@ fn failed(judgement: &Judgement, label: &str) -> anyhow::Result<Option<String>> 
 }
 
 fn print(judgement: &Judgement) -> std::io::Result<()> {
-    let texts: Vec<String> = judgement
-        .tasks
-        .iter()
-        .map(|judged| text(judged, columns()))
-        .collect();
-    out!("{}", texts.join("\n").trim_end())
+    let verdict = text(judgement, |judged| judged.conclusion.text(columns()));
+    out!("{}", verdict.trim_end())
 }
 
-/// The verdict on one task, under its name if there are several.
-fn text(judged: &Judged, columns: usize) -> String {
-    let said = judged.conclusion.text(columns);
-    match &judged.task {
-        Some(task) => format!("== {task}\n{said}"),
-        None => said,
-    }
+/// What is `said` of each task, under its name if there are several.
+fn text(judgement: &Judgement, said: impl Fn(&Judged) -> String) -> String {
+    let texts = judgement.tasks.iter().map(|judged| match &judged.task {
+        Some(task) => format!("== {task}\n{}", said(judged)),
+        None => said(judged),
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 fn write(judgement: &Judgement, folder: &Path) -> anyhow::Result<()> {
@@ -97,18 +93,12 @@ fn write(judgement: &Judgement, folder: &Path) -> anyhow::Result<()> {
         version: VERSION,
         record: judgement,
     };
-    let texts = judgement.tasks.iter().map(|judged| match &judged.task {
-        Some(task) => format!("== {task}\n{}", judged.conclusion),
-        None => judged.conclusion.to_string(),
-    });
-    let verdict = texts.collect::<Vec<_>>().join("\n");
+    let verdict = text(judgement, |judged| judged.conclusion.to_string());
     for (name, text) in [
         ("judgement.json", serde_json::to_string_pretty(&record)?),
         ("verdict.txt", verdict),
     ] {
-        let path = folder.join(name);
-        let written = std::fs::write(&path, text);
-        written.with_context(|| format!("{} cannot be written", path.display()))?;
+        write_atomically(&folder.join(name), text.as_bytes())?;
     }
     note!("judgement: {}", folder.join("judgement.json").display());
     Ok(())

@@ -1,5 +1,6 @@
 //! `cyclr schedule SPEC…`: the rates of a policy, as a plot, as rows, or as JSON.
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use crate::say::{note, out, stdout_failed};
 /// The size of each chart of a file, in points.
 const SIZE: (u32, u32) = (720, 300);
 
-/// Rows, and troughs, that a JSON document has at most: it is made in memory.
+/// Rows of all specs, and troughs of each, that a JSON document has at most: it is made in memory.
 const MOST_IN_DOCUMENT: usize = 1_000_000;
 
 /// What `--json` prints.
@@ -58,6 +59,13 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
         return Ok(rows(curve, &args.at).map_err(stdout_failed)?);
     }
     if args.json {
+        let rows = |curve: &Curve| curve.schedule.updates();
+        let all = curves.iter().map(rows).fold(0, u64::saturating_add);
+        if args.at.is_empty() && all > MOST_IN_DOCUMENT as u64 {
+            return Err(Usage::error(format!(
+                "a document of {all} rows is too long: choose updates with --at, or print rows with --format csv"
+            )));
+        }
         let documents = curves.iter().map(|curve| curve.document(&args.at));
         let schedules = documents.collect::<anyhow::Result<Vec<Document>>>()?;
         out!("{}", serde_json::to_string(&Documents { schedules })?)?;
@@ -85,24 +93,27 @@ fn rows(curve: &Curve, at: &[u64]) -> io::Result<()> {
     writeln!(out, "update,lr,momentum")?;
     for update in curve.updates(at) {
         let Hyper { lr, momentum, .. } = curve.schedule.at(update);
-        writeln!(
-            out,
-            "{update},{},{}",
-            shortest(lr),
-            momentum.map_or_else(String::new, shortest)
-        )?;
+        write!(out, "{update},{}", Shortest(lr))?;
+        match momentum {
+            Some(momentum) => writeln!(out, ",{}", Shortest(momentum))?,
+            None => writeln!(out, ",")?,
+        }
     }
     out.flush()
 }
 
-/// The shortest digits that read back to the same number, with an exponent where there would be
-/// many zeros.
-fn shortest(value: f64) -> String {
-    let plain = value == 0.0 || (1e-9..1e17).contains(&value.abs());
-    if plain {
-        format!("{value}")
-    } else {
-        format!("{value:e}")
+/// Shows the shortest digits that read back to the same number, with an exponent where there would
+/// be many zeros.
+struct Shortest(f64);
+
+impl fmt::Display for Shortest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = self.0 == 0.0 || (1e-9..1e17).contains(&self.0.abs());
+        if plain {
+            write!(f, "{}", self.0)
+        } else {
+            write!(f, "{:e}", self.0)
+        }
     }
 }
 
@@ -166,11 +177,6 @@ impl Curve {
 
     fn document(&self, at: &[u64]) -> anyhow::Result<Document<'_>> {
         let updates = self.schedule.updates();
-        if at.is_empty() && updates > MOST_IN_DOCUMENT as u64 {
-            return Err(Usage::error(format!(
-                "a document of {updates} rows is too long: choose updates with --at, or print rows with --format csv"
-            )));
-        }
         let troughs: Vec<u64> = self.schedule.troughs().take(MOST_IN_DOCUMENT + 1).collect();
         if troughs.len() > MOST_IN_DOCUMENT {
             return Err(Usage::error(format!(

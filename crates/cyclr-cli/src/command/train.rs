@@ -20,7 +20,7 @@ use crate::args::{StopWhen, TrainArgs, arm_policy};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::files::read_text;
 use crate::progress::{Progress, figures, in_all, interrupt, words};
-use crate::say::{note, out};
+use crate::say::{note, out, tell};
 
 /// The budget in epochs if none is given: four cycles whose halves take three epochs.
 const DEFAULT_EPOCHS: f64 = 24.0;
@@ -388,7 +388,7 @@ fn announce_test(
         )?;
         return Ok(());
     }
-    note!(
+    let text = format!(
         "range test of at most {} updates, then {} updates of training; predicted time {}",
         updates + test.longer(&info),
         run.updates(),
@@ -399,7 +399,7 @@ fn announce_test(
             "the test finds the largest rate of cycles and of linear-to-zero; a fixed rate often wants a lower one: cyclr compare --arm fixed tunes it"
         );
     }
-    Ok(())
+    Ok(tell(&text, args.plan)?)
 }
 
 /// The first free `runs/NAME-N`.

@@ -97,7 +97,7 @@ pub(crate) struct TrainerArgs {
     #[serde(skip_serializing_if = "WrapArgs::is_off")]
     pub(crate) wrap: WrapArgs,
     /// Train with your own program, one process per run (docs/protocol.md): -- python train.py
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", help_heading = None)]
     pub(crate) command: Vec<String>,
     /// The working directory of COMMAND's processes.
     #[arg(skip)]

@@ -116,20 +116,6 @@ pub(crate) struct Args<'t> {
     pub(super) list: Vec<Arg>,
 }
 
-/// No policy has the name at this place.
-pub(super) fn unknown_name(
-    name: &str,
-    place: Range<usize>,
-    names: &'static [&'static str],
-) -> Fault {
-    let kind = SpecErrorKind::UnknownPolicy {
-        name: String::from(name),
-        nearest: nearest(name, names),
-        names,
-    };
-    Fault::at(place, kind)
-}
-
 impl<'t> Args<'t> {
     /// The arguments that read as these fields.
     pub(super) fn of_fields(name: &'t str, fields: Vec<Field>) -> Self {
@@ -246,7 +232,15 @@ impl Args<'_> {
 
     /// No policy has this name.
     pub(crate) fn unknown_name(&self, names: &'static [&'static str]) -> Fault {
-        unknown_name(self.name, self.name_place.clone(), names)
+        let (name, nearest) = (String::from(self.name), nearest(self.name, names));
+        Fault::at(
+            self.name_place.clone(),
+            SpecErrorKind::UnknownPolicy {
+                name,
+                nearest,
+                names,
+            },
+        )
     }
 
     /// Refuses doubled keys, and keys that are not among `keys`.

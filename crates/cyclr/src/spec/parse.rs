@@ -2,9 +2,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
 
 use crate::policy::{Policy, Warmup};
-use crate::spec::args::{
-    Arg, Args, Fault, LENGTH, Literal, Value, length, shortened, unknown_name,
-};
+use crate::spec::args::{Arg, Args, Fault, LENGTH, Literal, Value, length, shortened};
 use crate::spec::error::{SpecError, SpecErrorKind};
 use crate::spec::{Spec, Stage};
 use crate::units::Length;
@@ -138,33 +136,30 @@ impl<'t> Parser<'t> {
     /// `NAME(key=value, …)`
     fn call(&mut self) -> Result<Args<'t>, Fault> {
         let name_place = self.word("the name of a policy")?;
+        let mut args = Args {
+            text: self.text,
+            name: &self.text[name_place.clone()],
+            place: name_place.clone(),
+            name_place,
+            list: Vec::new(),
+        };
         if !self.symbol("(") {
-            let name = &self.text[name_place.clone()];
-            return Err(if name == "warmup" || Policy::keys(name).is_some() {
-                self.expected("`(` and keys, as in fixed(lr=0.1)")
-            } else {
-                unknown_name(name, name_place, Policy::NAMES)
-            });
+            return Err(
+                if args.name == "warmup" || Policy::NAMES.contains(&args.name) {
+                    self.expected("`(` and keys, as in fixed(lr=0.1)")
+                } else {
+                    args.unknown_name(Policy::NAMES)
+                },
+            );
         }
-        let mut list = Vec::new();
         while !self.symbol(")") {
-            if !list.is_empty() && !self.symbol(",") {
+            if !args.list.is_empty() && !self.symbol(",") {
                 return Err(self.expected("`,` or `)`"));
             }
-            list.push(self.arg(&self.text[name_place.clone()], list.is_empty())?);
+            args.list.push(self.arg(args.name, args.list.is_empty())?);
         }
-        let (text, name, place) = (
-            self.text,
-            &self.text[name_place.clone()],
-            name_place.start..self.at,
-        );
-        Ok(Args {
-            text,
-            name,
-            name_place,
-            place,
-            list,
-        })
+        args.place.end = self.at;
+        Ok(args)
     }
 
     /// `key=value`; the length of a warm-up, where it comes first, needs no key.

@@ -133,6 +133,12 @@ fn averaged(policy: &str) -> anyhow::Result<(&str, Option<Average>)> {
             let average = average.parse().map_err(Usage::error)?;
             (policy, Some(average))
         }
+        // In a spec, as in 1e+3, digits follow.
+        Some((_, unknown)) if unknown.starts_with(char::is_alphabetic) => {
+            return Err(Usage::error(format!(
+                "the arm {policy}: there is no `+{unknown}`; write +average, +ensemble or +ensemble(K)"
+            )));
+        }
         _ => (policy, None),
     })
 }

@@ -26,7 +26,7 @@ use crate::exit::Usage;
 use crate::factory::{TrainerArgs, of_record};
 use crate::progress::{Progress, in_all, interrupt, words};
 use crate::report::Report;
-use crate::say::{note, out, unless_unread};
+use crate::say::{note, out, tell, unless_unread};
 
 /// The seed of the model that is timed before anything else.
 pub(super) const FIRST_SEED: u64 = 1;
@@ -272,7 +272,8 @@ fn announce(
 ) -> anyhow::Result<Option<Forecast>> {
     let Comparison { plan, folder, .. } = comparison;
     plan.check(&begin.info)?;
-    show::announce(plan, &begin.info)?;
+    let is_result = manner.plan_only && !manner.json;
+    show::announce(plan, &begin.info, is_result)?;
     if !begin.info.snapshots {
         note!("{}", lost_if_stopped(plan, begin));
     }
@@ -283,7 +284,7 @@ fn announce(
     let jobs = comparison.factory.jobs(manner.jobs);
     let predicted = Predicted::of(plan, begin, factory, jobs)?;
     if let Some(predicted) = &predicted {
-        predicted.announce(jobs, manner.plan_only && !manner.json)?;
+        predicted.announce(jobs, is_result)?;
     }
     Ok(Some(forecast(plan, predicted)))
 }
@@ -297,7 +298,7 @@ fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
     }
     let pace = &begin.pace;
     let seconds = pace.seconds_per_start + updates as f64 * pace.seconds_per_update;
-    format!("{what} {updates} updates ({seconds:.0} s)")
+    format!("{what} {updates} updates ({})", words(seconds))
 }
 
 /// Refuses to continue with a comparison at another CPU level: its runs would differ by more than
@@ -356,8 +357,7 @@ impl Predicted {
         }))
     }
 
-    /// Says it: as a result where it is one.
-    fn announce(&self, jobs: usize, as_result: bool) -> std::io::Result<()> {
+    fn announce(&self, jobs: usize, is_result: bool) -> std::io::Result<()> {
         let text = format!(
             "predicted time {}, at most {} ({jobs} at a time; start {:.2} s, update {:.2} ms, evaluation {:.2} s)",
             words(self.seconds),
@@ -366,11 +366,7 @@ impl Predicted {
             1e3 * self.pace.seconds_per_update,
             self.pace.seconds_per_evaluation
         );
-        if as_result {
-            return out!("{text}");
-        }
-        note!("{text}");
-        Ok(())
+        tell(&text, is_result)
     }
 }
 

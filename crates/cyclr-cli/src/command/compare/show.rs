@@ -9,19 +9,19 @@ use cyclr_train::compare::{Arm, BoundsSource, CompareEvent, Plan, RunName};
 
 use crate::chart::rate;
 use crate::progress::Progress;
-use crate::say::{columns, note, out};
+use crate::say::{columns, out, tell};
 
 /// What was declared.
-pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
+pub(super) fn announce(plan: &Plan, info: &TrainerInfo, is_result: bool) -> anyhow::Result<()> {
     let labels: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
     let longest = plan.longest();
     let epochs = longest as f64 / info.updates_per_epoch() as f64;
-    note!(
-        "{}: {}; the reference is {}",
-        plan.title,
-        labels.join(", "),
-        plan.arms[plan.reference].label
-    );
+    let reference = &plan.arms[plan.reference].label;
+    let (title, arms) = (&plan.title, labels.join(", "));
+    tell(
+        &format!("{title}: {arms}; the reference is {reference}"),
+        is_result,
+    )?;
     let range_test = match plan.bounds {
         BoundsSource::Found { updates, .. } => format!(", and a range test of at most {updates}"),
         BoundsSource::Given { .. } | BoundsSource::Unneeded => String::new(),
@@ -38,14 +38,15 @@ pub(super) fn announce(plan: &Plan, info: &TrainerInfo) -> Result<(), Error> {
             plan.updates_of_race()
         )
     });
-    note!(
+    let runs = format!(
         "{} runs of up to {} updates ({epochs:.1} epochs), {} updates in all{range_test}{rounds}{race}",
         plan.runs(),
         longest,
         plan.updates_of_runs()
     );
+    tell(&runs, is_result)?;
     if plan.branches {
-        note!("{}", branches(plan, info)?);
+        tell(&branches(plan, info)?, is_result)?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use cyclr_train::compare::{Begin, is_comparison, read_comparison, read_plan, rea
 use cyclr_train::store::{RunRecord, Seen, State, read_run};
 
 use crate::args::WatchArgs;
+use crate::exit::describe;
 use crate::say::{columns, stdout_failed};
 
 /// How often it is looked at.
@@ -77,6 +78,8 @@ struct Overview {
     /// What happens to the unit that a comparison begins with, until it is done.
     begin: Option<State>,
     runs: Vec<Row>,
+    /// Why records of the comparison itself cannot be read.
+    unreadable: Vec<String>,
     /// Links that lead out of the folder, which are not followed.
     outside: usize,
     /// Whether the whole has its result.
@@ -89,7 +92,8 @@ struct Row {
     /// Its folder, as seen from the comparison's.
     name: String,
     folder: PathBuf,
-    seen: Seen,
+    /// How far it is, or why that cannot be read.
+    seen: Result<Seen, String>,
 }
 
 impl Overview {
@@ -97,13 +101,23 @@ impl Overview {
         if is_comparison(folder) {
             let plan = read_plan(folder)?.plan;
             let (runs, outside) = rows(folder)?;
+            let (mut begin, mut is_over, mut unreadable) = (None, false, Vec::new());
+            match Begin::seen(folder) {
+                Ok(state) => begin = state,
+                Err(error) => unreadable.push(error.to_string()),
+            }
+            match read_comparison(folder) {
+                Ok(record) => is_over = record.is_some(),
+                Err(error) => unreadable.push(error.to_string()),
+            }
             return Ok(Self {
                 planned: Some(plan.runs()),
                 title: plan.title,
-                begin: Begin::seen(folder)?,
+                begin,
                 runs,
+                unreadable,
                 outside,
-                is_over: read_comparison(folder)?.is_some(),
+                is_over,
                 folder: folder.to_owned(),
             });
         }
@@ -113,23 +127,25 @@ impl Overview {
                 planned: None,
                 begin: Begin::seen(folder)?,
                 runs: Vec::new(),
+                unreadable: Vec::new(),
                 outside: 0,
                 is_over: false,
                 folder: folder.to_owned(),
             });
         }
         let spec = read_run(folder)?.plan.task.spec;
-        let row = Row {
-            name: folder.display().to_string(),
-            folder: folder.to_owned(),
-            seen: Seen::of(folder)?,
-        };
+        let seen = Seen::of(folder)?;
         Ok(Self {
             title: spec.to_string(),
             planned: None,
-            is_over: matches!(row.seen.state, State::Done(_)),
+            is_over: matches!(seen.state, State::Done(_)),
             begin: None,
-            runs: vec![row],
+            runs: vec![Row {
+                name: folder.display().to_string(),
+                folder: folder.to_owned(),
+                seen: Ok(seen),
+            }],
+            unreadable: Vec::new(),
             outside: 0,
             folder: folder.to_owned(),
         })
@@ -141,7 +157,13 @@ impl Overview {
     }
 
     fn count(&self, is: impl Fn(&State) -> bool) -> u64 {
-        self.runs.iter().filter(|row| is(&row.seen.state)).count() as u64
+        let states = self.runs.iter().filter_map(|row| row.seen.as_ref().ok());
+        states.filter(|seen| is(&seen.state)).count() as u64
+    }
+
+    /// The runs that cannot be read.
+    fn damaged(&self) -> u64 {
+        self.runs.iter().filter(|row| row.seen.is_err()).count() as u64
     }
 
     fn done(&self) -> u64 {
@@ -160,54 +182,73 @@ impl Overview {
     fn waiting(&self) -> u64 {
         let known = self.runs.len() as u64;
         let all = self.planned.map_or(known, |planned| planned.max(known));
-        all - self.done() - self.at_work() - self.failed()
+        all - self.done() - self.at_work() - self.failed() - self.damaged()
     }
 }
 
 /// The runs within a folder, at whatever depth, and how many links lead out of it. Folders may come
-/// and go meanwhile.
+/// and go meanwhile; one that cannot be read is a row that says why.
 fn rows(folder: &Path) -> anyhow::Result<(Vec<Row>, usize)> {
-    let of_place = |place: &Path| place.display().to_string();
-    let root = folder.canonicalize().with_context(|| of_place(folder))?;
+    let root = folder.canonicalize();
+    let root = root.with_context(|| folder.display().to_string())?;
     let (mut rows, mut outside) = (Vec::new(), 0);
     let mut folders = vec![folder.to_owned()];
     // A link may lead back.
-    let mut seen = BTreeSet::new();
+    let mut known = BTreeSet::new();
     while let Some(inner) = folders.pop() {
-        let Some(place) = unless_gone(inner.canonicalize()).with_context(|| of_place(&inner))?
-        else {
-            continue;
-        };
-        if !place.starts_with(&root) {
-            outside += 1;
-        } else if seen.insert(place) {
-            if let Some(row) = row(folder, &inner)? {
-                rows.push(row);
-            } else {
-                folders.extend(folders_in(&inner).with_context(|| of_place(&inner))?);
+        let seen = match found(&inner, &root, &mut known) {
+            Ok(Found::Run(seen)) => Ok(*seen),
+            Ok(Found::Folders(more)) => {
+                folders.extend(more);
+                continue;
             }
-        }
+            Ok(Found::Outside) => {
+                outside += 1;
+                continue;
+            }
+            Err(error) => Err(describe(&error)),
+        };
+        let name = inner.strip_prefix(folder).unwrap_or(&inner);
+        rows.push(Row {
+            name: name.display().to_string(),
+            folder: inner,
+            seen,
+        });
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((rows, outside))
 }
 
-/// The run in a folder, if it is one.
-fn row(folder: &Path, inner: &Path) -> anyhow::Result<Option<Row>> {
-    if !inner.join(RunRecord::FILE).exists() {
-        return Ok(None);
-    }
-    let seen = match Seen::of(inner) {
-        Err(Error::NotARun { .. }) => return Ok(None),
-        Err(Error::Io { source, .. }) if is_gone(&source) => return Ok(None),
-        seen => seen?,
+/// What a folder of a comparison is.
+enum Found {
+    Run(Box<Seen>),
+    /// No run, with these folders in it.
+    Folders(Vec<PathBuf>),
+    /// A link to another place.
+    Outside,
+}
+
+fn found(folder: &Path, root: &Path, known: &mut BTreeSet<PathBuf>) -> anyhow::Result<Found> {
+    let place = unless_gone(folder.canonicalize());
+    let place = place.with_context(|| folder.display().to_string())?;
+    let Some(place) = place else {
+        return Ok(Found::Folders(Vec::new()));
     };
-    let name = inner.strip_prefix(folder).unwrap_or(inner);
-    Ok(Some(Row {
-        name: name.display().to_string(),
-        folder: inner.to_owned(),
-        seen,
-    }))
+    if !place.starts_with(root) {
+        return Ok(Found::Outside);
+    }
+    if !known.insert(place) {
+        return Ok(Found::Folders(Vec::new()));
+    }
+    if folder.join(RunRecord::FILE).exists() {
+        match Seen::of(folder) {
+            Err(Error::NotARun { .. }) => {}
+            Err(Error::Io { source, .. }) if is_gone(&source) => {}
+            seen => return Ok(Found::Run(Box::new(seen?))),
+        }
+    }
+    let folders = folders_in(folder).with_context(|| folder.display().to_string())?;
+    Ok(Found::Folders(folders))
 }
 
 fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {

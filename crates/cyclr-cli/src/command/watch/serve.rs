@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::curve::Curve;
 use super::{Overview, terminal};
+use crate::exit::describe;
 use crate::say::out;
 
 const PAGE: &str = include_str!("page.html");
@@ -139,15 +140,18 @@ impl Site {
         let (mut runs, mut left) = (Vec::new(), AT_ONCE);
         let mut curves = self.curves.lock().expect("no panic while it is held");
         for (n, row) in terminal::in_order(&overview).into_iter().enumerate() {
+            let seen = row.seen.as_ref().ok();
             let mut run = json!({
-                "name": row.name, "updates": row.seen.updates_done, "end": row.seen.end,
-                "said": terminal::said(&row.seen).join(", "),
+                "name": row.name, "updates": seen.map(|seen| seen.updates_done),
+                "end": seen.map(|seen| seen.end), "said": terminal::said(row),
             });
-            if n < SHOWN {
+            if n < SHOWN && seen.is_some() {
                 let curve = curves.entry(row.folder.clone());
                 let curve = curve.or_insert_with(Curve::new);
-                curve.follow(&row.folder, &mut left)?;
-                run["curve"] = serde_json::to_value(&*curve)?;
+                match curve.follow(&row.folder, &mut left) {
+                    Ok(()) => run["curve"] = serde_json::to_value(&*curve)?,
+                    Err(error) => run["said"] = json!(describe(&error)),
+                }
             }
             runs.push(run);
         }

@@ -7,11 +7,14 @@ use cyclr_train::store::{Seen, State};
 
 use super::{Overview, Row};
 use crate::chart::rate;
-use crate::progress::roughly;
+use crate::progress::words;
 use crate::say::printable;
 
 /// The characters of a bar.
 const BAR: usize = 16;
+
+/// The columns from which on bars are drawn.
+const WIDE: usize = 70;
 
 /// The picture in lines of at most `columns` characters, and at most so many of them.
 pub(super) fn lines(overview: &Overview, columns: usize, most: Option<usize>) -> Vec<String> {
@@ -23,7 +26,8 @@ pub(super) fn lines(overview: &Overview, columns: usize, most: Option<usize>) ->
     });
     let hidden = runs.len().saturating_sub(room);
     let mut lines = Vec::from(head);
-    lines.extend(runs.iter().take(room).map(|row| line(row)));
+    let bars = columns >= WIDE;
+    lines.extend(runs.iter().take(room).map(|row| line(row, bars)));
     if hidden > 0 {
         lines.push(format!("and {hidden} more"));
     }
@@ -40,17 +44,13 @@ pub(super) fn lines(overview: &Overview, columns: usize, most: Option<usize>) ->
 /// The runs, those at work first and those done last.
 pub(super) fn in_order(overview: &Overview) -> Vec<&Row> {
     let mut runs: Vec<&Row> = overview.runs.iter().collect();
-    runs.sort_by_key(|row| order(&row.seen.state));
+    runs.sort_by_key(|row| match row.seen.as_ref().map(|seen| &seen.state) {
+        Ok(State::AtWork(_)) => 0,
+        Ok(State::Failed(_)) | Err(_) => 1,
+        Ok(State::Waiting) => 2,
+        Ok(State::Done(_)) => 3,
+    });
     runs
-}
-
-fn order(state: &State) -> u8 {
-    match state {
-        State::AtWork(_) => 0,
-        State::Failed(_) => 1,
-        State::Waiting => 2,
-        State::Done(_) => 3,
-    }
 }
 
 /// `3 done, 2 at work, 7 waiting, 0 failed`, and what is to be known beside that.
@@ -66,26 +66,36 @@ pub(super) fn counts(overview: &Overview) -> String {
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
     let mut counts = counts.join(", ");
+    if overview.damaged() > 0 {
+        counts += &format!(", {} damaged", overview.damaged());
+    }
     if let Some(begin) = &overview.begin {
         counts += &format!("; {}: {}", Begin::UNIT, stands(begin));
     }
     if overview.outside > 0 {
         counts += &format!("; not followed: {} links to other places", overview.outside);
     }
+    for reason in &overview.unreadable {
+        counts += &format!("; {reason}");
+    }
     counts
 }
 
 /// `████████░░░░░░░░   480/960    final/…: at work on n2, 12 s left, validation accuracy 0.872, loss 0.413, rate 0.01`
-fn line(row: &Row) -> String {
-    let Seen {
+fn line(row: &Row, bars: bool) -> String {
+    let said = format!("{}: {}", row.name, said(row));
+    let Ok(Seen {
         updates_done, end, ..
-    } = row.seen;
-    format!(
-        "{} {updates_done:>7}/{end:<7} {}: {}",
-        bar(updates_done, end),
-        row.name,
-        said(&row.seen).join(", ")
-    )
+    }) = row.seen
+    else {
+        return said;
+    };
+    if bars {
+        let bar = bar(updates_done, end);
+        format!("{bar} {updates_done:>7}/{end:<7} {said}")
+    } else {
+        format!("{updates_done}/{end} {said}")
+    }
 }
 
 fn bar(done: u64, all: u64) -> String {
@@ -94,28 +104,30 @@ fn bar(done: u64, all: u64) -> String {
 }
 
 /// How a run stands, in words.
-pub(super) fn said(seen: &Seen) -> Vec<String> {
-    let value = |figure: &Metric| readable(figure.value, 4);
-    let figure = seen.figure.iter();
-    let figure = figure.map(|figure| format!("validation {} {}", figure.name, value(figure)));
-    let average = seen.average.iter();
-    let figure = figure.chain(average.map(|figure| format!("averaged {}", value(figure))));
+pub(super) fn said(row: &Row) -> String {
+    match &row.seen {
+        Ok(seen) => facts(seen).join(", "),
+        Err(reason) => format!("damaged ({})", first_line(reason)),
+    }
+}
+
+fn facts(seen: &Seen) -> Vec<String> {
     let mut said = vec![stands(&seen.state)];
     match &seen.state {
         State::Failed(_) => return said,
         State::Done(outcome) if outcome.diverged() => return said,
-        State::Done(_) => {
-            said.extend(figure);
-            return said;
-        }
         State::AtWork(_) => {
             let left = seen.seconds_left();
-            said.extend(left.map(|seconds| format!("{} left", roughly(seconds))));
+            said.extend(left.map(|seconds| format!("{} left", words(seconds))));
         }
-        State::Waiting => {}
+        State::Done(_) | State::Waiting => {}
     }
-    said.extend(figure);
-    if let Some((hyper, metrics)) = &seen.last {
+    let value = |figure: &Metric| readable(figure.value, 4);
+    let figure = seen.figure.as_ref();
+    said.extend(figure.map(|figure| format!("validation {} {}", figure.name, value(figure))));
+    let average = seen.average.as_ref();
+    said.extend(average.map(|figure| format!("averaged {}", value(figure))));
+    if let (false, Some((hyper, metrics))) = (matches!(seen.state, State::Done(_)), &seen.last) {
         let loss = metrics.loss();
         said.extend(loss.map(|loss| format!("loss {}", readable(loss.value, 4))));
         said.push(format!("rate {}", rate(hyper.lr)));
@@ -128,15 +140,15 @@ fn stands(state: &State) -> String {
     match state {
         State::Done(outcome) if outcome.diverged() => String::from("diverged"),
         State::Done(_) => String::from("done"),
-        State::Failed(reason) => {
-            let first = reason.lines().next();
-            let first = first.unwrap_or("for no reason that was written");
-            format!("failed ({first})")
-        }
+        State::Failed(reason) => format!("failed ({})", first_line(reason)),
         State::Waiting => String::from("waiting"),
         State::AtWork(Some(host)) => format!("at work on {host}"),
         State::AtWork(None) => String::from("at work"),
     }
+}
+
+fn first_line(reason: &str) -> &str {
+    reason.lines().next().unwrap_or("no reason is given")
 }
 
 /// The line, so short that the terminal does not break it.
@@ -170,7 +182,7 @@ mod tests {
         let row = |name: &str, seen| Row {
             name: name.into(),
             folder: PathBuf::from("dir").join(name),
-            seen,
+            seen: Ok(seen),
         };
         Overview {
             title: "a title".into(),
@@ -184,6 +196,7 @@ mod tests {
                 ),
                 row("c", seen(State::AtWork(Some("n2".into())), 50)),
             ],
+            unreadable: Vec::new(),
             outside: 0,
             is_over: false,
             folder: PathBuf::from("dir"),
@@ -225,7 +238,7 @@ mod tests {
             ..seen(State::AtWork(None), 50)
         };
         assert_eq!(
-            said(&seen).join(", "),
+            facts(&seen).join(", "),
             "at work, 75 s left, validation accuracy 0.872, averaged 0.881"
         );
     }
@@ -238,6 +251,7 @@ mod tests {
             "{lines:?}"
         );
         assert_eq!(lines.len(), 5);
+        assert_eq!(lines[2], "50/200 c: at work o…");
         assert_eq!(lines[4], "and 1 more");
     }
 }
