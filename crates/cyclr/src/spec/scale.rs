@@ -125,13 +125,13 @@ impl Stage {
         Ok(match &self.kind {
             Kind::Warmup(_) => Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?),
             Kind::Repeat(_) => unreachable!("the stages of a repeat are scaled one by one"),
-            Kind::Policy(policy) => Self {
-                kind: Kind::Policy(Policy::read(&Args::of_fields(policy.name(), fields))?),
-                length: self
-                    .length
-                    .map(|length| scaling.length(length))
-                    .transpose()?,
-            },
+            Kind::Policy(policy) => {
+                let policy = Policy::read(&Args::of_fields(policy.name(), fields))?;
+                match self.length {
+                    Some(length) => Self::lasting(policy, scaling.length(length)?)?,
+                    None => Self::open(policy),
+                }
+            }
         })
     }
 }
@@ -244,6 +244,8 @@ mod tests {
         assert!(spec("fixed(lr=1)").with_peak(0.0).is_err());
         assert!(spec("fixed(lr=1)").with_peak(f64::NAN).is_err());
         assert!(spec("fixed(lr=1)").stretched(0.0).is_err());
+        let two = spec("fixed(lr=1) for 1e-300ep then fixed(lr=2)");
+        assert!(two.stretched(1e-300).is_err());
         assert_eq!(
             spec("step(lr=1, gamma=0.5, every=3)")
                 .stretched(0.01)
