@@ -27,6 +27,7 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// `None` if no cyclr started this process.
     pub(crate) fn open() -> Result<Option<Self>, Error> {
+        // cyclr sets ASCII: a variable that is not UTF-8 is none of its own.
         let Ok(pipes) = env::var("CYCLR_FD") else {
             return Ok(None);
         };
@@ -79,6 +80,7 @@ impl Connection {
 fn opened(pipes: &str) -> Option<(File, File)> {
     let (requests, answers) = pipes.split_once(',')?;
     let [requests, answers] = [requests, answers].map(|fd| format!("/dev/fd/{}", fd.trim()));
+    // Without the variable the pipes are used as they are: `docs/protocol.md`.
     if let Ok(said) = env::var("CYCLR_PIPES") {
         let found = format!("{},{}", identity(&requests)?, identity(&answers)?);
         if found != said {

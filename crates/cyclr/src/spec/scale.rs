@@ -2,7 +2,6 @@
 
 use alloc::{format, vec::Vec};
 
-use crate::error::Error;
 use crate::policy::{Policy, Warmup};
 use crate::spec::value::{Quantity, Scaling};
 use crate::spec::{Args, Fault, Field, Kind, Spec, SpecError, Stage};
@@ -105,32 +104,23 @@ impl Stage {
     }
 
     fn scaled(&self, scaling: Scaling) -> Result<Self, Fault> {
-        if let Kind::Repeat(repeat) = &self.kind {
-            let stages = repeat.stages.iter().map(|stage| stage.scaled(scaling));
-            let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
-            return Ok(Self::repeated(stages, repeat.times, repeat.gamma)?);
-        }
-        let is_warmup = |key| matches!(self.kind, Kind::Warmup(_)) || key == "warmup";
-        let keeps = matches!(scaling, Scaling::Length { warmups: false, .. });
-        let fields = self.fields().into_iter().map(|field| {
-            if keeps && is_warmup(field.key) {
-                return Ok(field);
-            }
-            scaling.quantity(field.quantity).map(|quantity| Field {
-                key: field.key,
-                quantity,
-            })
-        });
-        let fields = fields.collect::<Result<Vec<_>, Error>>()?;
         Ok(match &self.kind {
-            Kind::Warmup(_) => Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?),
-            Kind::Repeat(_) => unreachable!("the stages of a repeat are scaled one by one"),
+            Kind::Warmup(warmup) => {
+                let fields = scaling.fields(warmup.fields(), |_| true)?;
+                Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?)
+            }
             Kind::Policy(policy) => {
+                let fields = scaling.fields(policy.fields(), |key| key == "warmup")?;
                 let policy = Policy::read(&Args::of_fields(policy.name(), fields))?;
                 match self.length {
                     Some(length) => Self::lasting(policy, scaling.length(length)?)?,
                     None => Self::open(policy),
                 }
+            }
+            Kind::Repeat(repeat) => {
+                let stages = repeat.stages.iter().map(|stage| stage.scaled(scaling));
+                let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
+                Self::repeated(stages, repeat.times, repeat.gamma)?
             }
         })
     }
