@@ -18,7 +18,9 @@ use cyclr_engine::kernels::{
 const BATCH: usize = 100;
 
 /// Name, input size, input channels, output channels, kernel, stride, padding.
-const LAYERS: [(&str, usize, usize, usize, usize, usize, usize); 12] = [
+type Layer = (&'static str, usize, usize, usize, usize, usize, usize);
+
+const LAYERS: [Layer; 12] = [
     ("cifar10 conv1", 32, 3, 32, 5, 1, 2),
     ("cifar10 conv2", 16, 32, 32, 5, 1, 2),
     ("cifar10 conv3", 8, 32, 64, 5, 1, 2),
@@ -63,18 +65,7 @@ fn main() {
     }
 }
 
-fn row(
-    cpu: &Cpu,
-    (name, size, in_c, out_c, kernel, stride, pad): (
-        &str,
-        usize,
-        usize,
-        usize,
-        usize,
-        usize,
-        usize,
-    ),
-) {
+fn row(cpu: &Cpu, (name, size, in_c, out_c, kernel, stride, pad): Layer) {
     let conv = Conv2d::new(Conv2dSpec {
         in_h: size,
         in_w: size,

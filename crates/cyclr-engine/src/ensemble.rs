@@ -5,6 +5,7 @@ use std::mem;
 use cyclr::trainer::{Evaluation, Metric, Metrics, Split, TrainerError};
 
 use crate::{
+    kernels::first_largest,
     net::{Model, Pass},
     predict,
     trainer::EngineTrainer,
@@ -14,18 +15,18 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Ensemble {
     /// The oldest first.
-    models: Vec<Weights>,
+    members: Vec<Member>,
 }
 
-/// What a model has been trained to.
+/// What one of the models has been trained to.
 #[derive(Debug)]
-struct Weights {
+struct Member {
     params: Vec<f32>,
     /// The norm statistics of its training.
     stats: Vec<f32>,
 }
 
-impl Weights {
+impl Member {
     /// Changes places with the weights of the model.
     fn swap(&mut self, model: &mut Model) {
         mem::swap(&mut self.params, &mut model.params);
@@ -35,26 +36,26 @@ impl Weights {
 
 impl Ensemble {
     pub(crate) fn is_empty(&self) -> bool {
-        self.models.is_empty()
+        self.members.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.models.len()
+        self.members.len()
     }
 
     /// Takes a model, and keeps the last so many.
     pub(crate) fn take(&mut self, model: &Model, last: usize) {
-        self.models.push(Weights {
+        self.members.push(Member {
             params: model.params.clone(),
             stats: model.stats.clone(),
         });
-        let over = self.models.len().saturating_sub(last);
-        self.models.drain(..over);
+        let over = self.members.len().saturating_sub(last);
+        self.members.drain(..over);
     }
 
     /// All parameters, model by model, and all norm statistics.
     pub(crate) fn lists(&self) -> [Vec<f32>; 2] {
-        let join = |of: fn(&Weights) -> &Vec<f32>| self.models.iter().flat_map(of).copied();
+        let join = |of: fn(&Member) -> &Vec<f32>| self.members.iter().flat_map(of).copied();
         [join(|w| &w.params).collect(), join(|w| &w.stats).collect()]
     }
 
@@ -64,12 +65,12 @@ impl Ensemble {
             let size = list.len() / models;
             list[n * size..][..size].to_vec()
         };
-        let weights = |n| Weights {
+        let member = |n| Member {
             params: part(params, n),
             stats: part(stats, n),
         };
         Self {
-            models: (0..models).map(weights).collect(),
+            members: (0..models).map(member).collect(),
         }
     }
 }
@@ -79,9 +80,9 @@ impl EngineTrainer<'_> {
     pub(crate) fn ensemble_models(&mut self) -> Vec<Vec<u8>> {
         let mut files = Vec::with_capacity(self.ensemble.len());
         for n in 0..self.ensemble.len() {
-            self.ensemble.models[n].swap(&mut self.model);
+            self.ensemble.members[n].swap(&mut self.model);
             files.push(self.file());
-            self.ensemble.models[n].swap(&mut self.model);
+            self.ensemble.members[n].swap(&mut self.model);
         }
         files
     }
@@ -123,7 +124,7 @@ impl EngineTrainer<'_> {
         let examples = self.factory.held_out(split)?;
         let mut sums = Vec::new();
         for n in 0..self.ensemble.len() {
-            self.ensemble.models[n].swap(&mut self.model);
+            self.ensemble.members[n].swap(&mut self.model);
             self.factory
                 .load(examples, picks, &[], &mut self.model, &mut self.labels);
             self.model.forward(picks.len(), Pass::Evaluate);
@@ -136,14 +137,8 @@ impl EngineTrainer<'_> {
                     .zip(probabilities)
                     .for_each(|(s, p)| *s += p);
             }
-            self.ensemble.models[n].swap(&mut self.model);
+            self.ensemble.members[n].swap(&mut self.model);
         }
         Ok(sums)
     }
-}
-
-/// The place of the largest value; of equals, of the first.
-fn first_largest(values: &[f64]) -> usize {
-    let larger = |best, k| if values[k] > values[best] { k } else { best };
-    (1..values.len()).fold(0, larger)
 }

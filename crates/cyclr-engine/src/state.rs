@@ -148,23 +148,31 @@ fn size_of_models(file: &File, name: &str, models: u64, size: usize) -> Result<u
 
 /// How far the run of a state is.
 fn place(file: &File) -> Result<Place, String> {
-    let update = number(text(file, "update")?, 10)?;
-    if update > u64::MAX / 2 {
-        return Err(format!("its update is {update}, which no run reaches"));
-    }
+    let count = |name: &str, text: &str| match number(text, 10)? {
+        count if count > u64::MAX / 2 => {
+            Err(format!("its {name} is {count}, which no run reaches"))
+        }
+        count => Ok(count),
+    };
+    let count_if_any = |name| match file.metadata.get(name) {
+        Some(text) => count(name, text),
+        None => Ok(0),
+    };
+    let value = |name, is_possible: fn(f64) -> bool| {
+        let value = f64::from_bits(number(text(file, name)?, 16)?);
+        if is_possible(value) {
+            Ok(value)
+        } else {
+            Err(format!("its {name} is {value}, which no run has"))
+        }
+    };
     Ok(Place {
         seed: number(text(file, "seed")?, 10)?,
-        update,
-        momentum: f64::from_bits(number(text(file, "momentum")?, 16)?),
-        weight_decay: f64::from_bits(number(text(file, "weight_decay")?, 16)?),
-        averaged: match file.metadata.get(AVERAGED) {
-            Some(points) => number(points, 10)?,
-            None => 0,
-        },
-        ensemble: match file.metadata.get(ENSEMBLE) {
-            Some(models) => number(models, 10)?,
-            None => 0,
-        },
+        update: count("update", text(file, "update")?)?,
+        momentum: value("momentum", |v| (0.0..1.0).contains(&v))?,
+        weight_decay: value("weight_decay", |v| v.is_finite() && v >= 0.0)?,
+        averaged: count_if_any(AVERAGED)?,
+        ensemble: count_if_any(ENSEMBLE)?,
     })
 }
 

@@ -276,9 +276,15 @@ fn contradictions_in_memory_are_refused() {
         refused(images(&[1, 2], &[0, 1]), images(&[3], &[7])),
         DataError::LabelRange { label: 7, .. }
     ));
-    let flat = Shape { height: 0, ..shape };
-    let error = Dataset::new(flat, names(), images(&[], &[0, 1]), none()).unwrap_err();
-    assert!(matches!(error, DataError::Contents { .. }));
+    for height in [0, usize::MAX] {
+        let shape = Shape {
+            height,
+            width: 2,
+            ..shape
+        };
+        let error = Dataset::new(shape, names(), images(&[], &[0, 1]), none()).unwrap_err();
+        assert!(matches!(error, DataError::Contents { .. }));
+    }
     // They are written to the model's file, and printed by whoever predicts with it.
     let names = vec!["a".to_owned(), "\u{1b}[2Jb".to_owned()];
     let error = Dataset::new(shape, names, images(&[1, 2], &[0, 1]), none()).unwrap_err();

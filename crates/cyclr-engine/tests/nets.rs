@@ -171,6 +171,11 @@ fn images_that_are_too_small_are_refused_with_the_layer() {
         matches!(&error, NetError::Geometry { layer, .. } if layer == "a max pool"),
         "{error}"
     );
+    let error = lenet.parameters((usize::MAX, 2, 1)).unwrap_err();
+    assert!(
+        matches!(&error, NetError::Geometry { layer, .. } if layer == "the input"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -75,3 +75,16 @@ fn other_files_are_refused_with_their_reason() {
         assert!(what_to_do.iter().any(|word| said.contains(word)), "{said}");
     }
 }
+
+/// A file may claim any size of image. Its net would have 64 GiB of weights here.
+#[test]
+fn no_memory_is_taken_for_weights_that_a_file_lacks() {
+    let header = r#"{"__metadata__":{"net":"mlp","classes":"[\"a\",\"b\"]","image":"[8192,8192,1]","mean":"[0]","scale":"[1]"}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    let refused = Predictor::read(&file).unwrap_err().to_string();
+    assert!(
+        refused.contains("the weights lack `fc1.weight`"),
+        "{refused}"
+    );
+}

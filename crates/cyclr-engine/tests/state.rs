@@ -360,6 +360,32 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn numbers_that_no_run_has_are_refused() {
+    let forged = |name: &str, from: String, to: String| {
+        let (from, to) = (
+            format!("\"{name}\":\"{from}\""),
+            format!("\"{name}\":\"{to}\""),
+        );
+        assert_eq!(from.len(), to.len());
+        let mut bytes = STATE.clone();
+        let at = bytes
+            .windows(from.len())
+            .position(|part| part == from.as_bytes());
+        bytes[at.unwrap()..][..to.len()].copy_from_slice(to.as_bytes());
+        sealed(bytes)
+    };
+    let bits = |value: f64| format!("{:016x}", value.to_bits());
+    let hyper = hyper(0);
+    for (name, value, wrong) in [
+        ("momentum", hyper.momentum.unwrap(), f64::NAN),
+        ("momentum", hyper.momentum.unwrap(), 1.0),
+        ("weight_decay", hyper.weight_decay.unwrap(), -1.0),
+    ] {
+        refused(&forged(name, bits(value), bits(wrong))).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

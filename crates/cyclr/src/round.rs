@@ -11,7 +11,8 @@ use alloc::{format, string::String};
 /// assert!(cyclr::rounded(f64::NAN, 3).is_nan());
 /// ```
 pub fn rounded(value: f64, digits: usize) -> f64 {
-    let decimals = digits.saturating_sub(1);
+    // 17 digits distinguish all numbers, and `format` takes no more than 65,535.
+    let decimals = digits.clamp(1, 17) - 1;
     // Decimal digits are exact only as text. What `format` writes always reads back; the largest
     // numbers may read back as infinite.
     let read: f64 = format!("{value:.decimals$e}").parse().unwrap_or(value);
@@ -48,6 +49,7 @@ mod tests {
             (0.000_123_45, 1, 0.0001),
             (5e-324, 4, 5e-324),
             (123.0, 0, 100.0),
+            (0.1, usize::MAX, 0.1),
             (f64::MAX, 2, f64::MAX),
             (f64::INFINITY, 2, f64::INFINITY),
         ] {

@@ -14,8 +14,7 @@ use placed::{Part, Placed, RepeatCycle};
 /// The rate at every update of a run: a pure total function of the update, without state.
 ///
 /// Past the end it holds the value at `i = N`, one past the last of the `N` updates, so a schedule
-/// cannot run out. [`Schedule::at`] takes constant time for
-/// each stage.
+/// cannot run out.
 ///
 /// ```
 /// use cyclr::{Spec, units::Horizon};
@@ -124,7 +123,7 @@ impl Schedule {
         stages.iter().flat_map(Placed::troughs)
     }
 
-    /// Whether the schedule sets momentum anywhere.
+    /// Whether the schedule sets momentum anywhere; one of your own, at update 0.
     pub fn moves_momentum(&self) -> bool {
         match &self.source {
             Source::Stages(stages) => stages.iter().any(|stage| stage.at(0.0).momentum.is_some()),

@@ -156,7 +156,7 @@ impl Horizon {
     /// `batch`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if a count is 0 or the run has no update.
+    /// [`Error::OutOfRange`] if a count is 0, or the run has no update or more than [`MAX_UPDATES`].
     pub fn of_epochs(epochs: Epochs, examples: u64, batch: u64) -> Result<Self, Error> {
         let per_epoch = updates_per_epoch(examples, batch)?;
         Self::of_updates(whole(epochs, per_epoch))?.with_epoch(examples, batch)

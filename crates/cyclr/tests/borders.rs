@@ -195,3 +195,37 @@ fn a_description_says_what_per_cent_are_of() {
         "the rate starts at 1 and is multiplied by 0.1 after 50 updates, after 2 epochs"
     );
 }
+
+#[test]
+fn lengths_within_the_rounding_of_borders_are_no_lengths() {
+    // 1e-25 % of 2^53 updates are 9e-12 of one: more cycles than can be counted.
+    for text in [
+        "triangular(base=0, max=1, step=1e-25%)",
+        "cosine_restarts(max=1, min=0, period=1e-25%)",
+        "step(lr=1, gamma=0.5, every=1e-25%)",
+    ] {
+        let refused = try_schedule(text, 1 << 53);
+        let key = text.split(['(', ' ', '=']).rev().nth(1).unwrap();
+        let message = refused.unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{key} = 1e-25%")), "{message}");
+    }
+    // Periods far below an update, and more of them than doubles can tell apart.
+    let restarts = "cosine_restarts(max=1, min=0, period=2e-17%, mult=1.0000000000000002)";
+    let schedule = schedule(restarts, 1 << 53);
+    for update in [1, 1 << 30, (1 << 52) + 1, 1 << 53] {
+        let (lr, phase) = (
+            schedule.at(update).lr,
+            schedule.position(update).unwrap().phase,
+        );
+        assert!(
+            (0.0..=1.0).contains(&lr) && (0.0..=1.0).contains(&phase),
+            "{lr} {phase}"
+        );
+    }
+}
+
+#[test]
+fn the_smallest_rates_do_not_fall_below_0() {
+    let text = "one_cycle(max=1.5e-323, div=1e300)";
+    assert!(schedule(text, 100).curve().all(|hyper| hyper.lr >= 0.0));
+}

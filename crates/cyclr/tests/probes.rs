@@ -244,6 +244,43 @@ fn where_everything_diverges_there_is_no_answer() {
 }
 
 #[test]
+fn where_only_another_seed_reaches_the_opening_the_first_seed_decides() {
+    // A net that is given with every example right, judged by its accuracy: no rate is better.
+    let start = Start {
+        opening: -1.0,
+        given_weights: true,
+        ..START
+    };
+    let accuracy = |probe: Probe| match probe.repeat {
+        0 => 0.99 - 0.01 * (probe.lr / 0.0156).log2().abs(),
+        _ => 1.0,
+    };
+    let reading = read(start, 4000, |probe| Some(-accuracy(probe)));
+    let max_lr = reading.answer.unwrap().max_lr;
+    assert!((max_lr.value / 0.0156).ln().abs() < 0.25, "{max_lr:?}");
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_range_do_not_overflow() {
+    let many = |lr| Point {
+        count: u64::MAX / 2,
+        ..Point::loss(lr, 1.0)
+    };
+    let points = (1..30).map(|i| many(f64::from(i))).collect();
+    let sweep = Sweep::new(points, Direction::Lower).unwrap();
+    assert_eq!(Start::of(&sweep, false).unwrap().count, u64::MAX);
+    let reading = read(Start { lr: 0.0, ..START }, 500, trough(0.01, 2.0));
+    assert_eq!(reading.probes[0].probe.lr, 2.0_f64.powi(-40));
+    assert_eq!(Allowance::of(500, &info(100)).after(u64::MAX), None);
+    let none = Probe {
+        lr: 1.0,
+        updates: 0,
+        repeat: 0,
+    };
+    assert_eq!((none.at(1), none.tail()), (0.0, 3));
+}
+
+#[test]
 fn the_start_is_where_the_smoothed_loss_is_least() {
     let loss = |lr: f64| 0.3 + 2.0 / (1.0 + (lr / 0.01).powi(2)) + (lr / 0.7).powi(8);
     let rates = (0..60).map(|i| 1e-7 * (1e8_f64).powf(f64::from(i) / 59.0));

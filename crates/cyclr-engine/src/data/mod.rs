@@ -63,9 +63,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Values in one image: height × width × channels.
+    /// Values in one image: height × width × channels, or the most that can be counted.
     pub const fn values(self) -> usize {
-        self.height * self.width * self.channels
+        self.height
+            .saturating_mul(self.width)
+            .saturating_mul(self.channels)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Softmax and cross-entropy.
 
-use super::{GeometryError, images, nonzero};
+use super::{GeometryError, check_constant, first_largest, images, nonzero};
 
 /// The cross-entropy between softmax of the logits and the labels, with label smoothing ε as
 /// torch's `CrossEntropyLoss`: the target is 1 - ε + ε/K for the label and ε/K for each other of
@@ -28,13 +28,12 @@ impl SoftmaxCrossEntropy {
     /// [`GeometryError`] if they are outside their ranges.
     pub fn new(classes: usize, smoothing: f64) -> Result<Self, GeometryError> {
         nonzero(&[("the number of classes", classes)])?;
-        if !(0.0..=1.0).contains(&smoothing) {
-            return Err(GeometryError::Constant {
-                what: "label smoothing",
-                value: smoothing,
-                range: "from 0 to 1",
-            });
-        }
+        check_constant(
+            "label smoothing",
+            smoothing,
+            "from 0 to 1",
+            (0.0..=1.0).contains(&smoothing),
+        )?;
         Ok(Self { classes, smoothing })
     }
 
@@ -122,14 +121,4 @@ impl SoftmaxCrossEntropy {
             others
         }
     }
-}
-
-fn first_largest(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (k, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = k;
-        }
-    }
-    best
 }

@@ -1,7 +1,7 @@
 //! Local response normalisation within each channel, as Caffe has it.
 
 use super::lanes::{Lanes, at_level};
-use super::{GeometryError, checked_len, images, images_a_task, nonzero};
+use super::{GeometryError, check_constant, checked_len, images, images_a_task, nonzero};
 use crate::cpu::Cpu;
 
 /// `y = x · s^-β` with `s = 1 + α · mean(x²)`, the mean over a square window of the same channel
@@ -34,26 +34,19 @@ impl Lrn {
             ("the number of channels", channels),
         ])?;
         checked_len("the input", &[h, w, channels])?;
-        let constant = |what, value, range, good| {
-            if good {
-                Ok(())
-            } else {
-                Err(GeometryError::Constant { what, value, range })
-            }
-        };
-        constant(
+        check_constant(
             "the window of the normalisation",
             size as f64,
             "odd and at most 255",
             size % 2 == 1 && size < 256,
         )?;
-        constant(
+        check_constant(
             "alpha",
             f64::from(alpha),
             "finite and at least 0",
             alpha.is_finite() && alpha >= 0.0,
         )?;
-        constant(
+        check_constant(
             "beta",
             f64::from(beta),
             "finite and above 0",

@@ -122,12 +122,32 @@ fn images_a_task(batch: usize) -> usize {
 const BACKWARD_TASKS: usize = 10;
 
 /// The product of sizes, none of them 0.
-fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {
+pub(crate) fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {
     sizes
         .iter()
         .try_fold(1usize, |product, &size| product.checked_mul(size))
         .filter(|&len| isize::try_from(len.saturating_mul(4)).is_ok())
         .ok_or(GeometryError::TooLarge { what })
+}
+
+/// Refuses a constant unless it is `good`, that is, in `range`.
+fn check_constant(
+    what: &'static str,
+    value: f64,
+    range: &'static str,
+    good: bool,
+) -> Result<(), GeometryError> {
+    if good {
+        Ok(())
+    } else {
+        Err(GeometryError::Constant { what, value, range })
+    }
+}
+
+/// The place of the largest value; of equals, of the first.
+pub(crate) fn first_largest<T: PartialOrd>(values: &[T]) -> usize {
+    let larger = |best, k| if values[k] > values[best] { k } else { best };
+    (1..values.len()).fold(0, larger)
 }
 
 /// Refuses sizes of 0.

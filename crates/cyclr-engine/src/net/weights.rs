@@ -113,35 +113,46 @@ impl Weights {
     pub(crate) fn read(bytes: &[u8], plan: &Plan) -> Result<Self, WeightsError> {
         let file = File::read(bytes).map_err(|reason| WeightsError::Format { reason })?;
         check_names(&file, plan)?;
-        let mut weights = Self {
-            params: vec![0.0; plan.parameters()],
-            stats: vec![0.0; plan.statistics()],
-            new_head: false,
-        };
         let head = head(plan);
-        for (index, info) in plan.params.iter().enumerate() {
+        let of_param = |(index, info): (usize, &ParamInfo)| {
             let expected = info.layout.file_shape();
             let (found, numbers) = tensor(&file, &info.name)?;
-            if found != expected {
-                let same_but_classes = !found.is_empty() && found[1..] == expected[1..];
-                if head.contains(&index) && same_but_classes {
-                    weights.new_head = true;
-                    continue;
-                }
-                return Err(shape_error(&info.name, found, expected));
+            if found == expected {
+                return Ok(Some(numbers));
             }
-            let target = &mut weights.params[info.range.clone()];
-            for (place, number) in info.layout.places().into_iter().zip(numbers) {
-                target[place] = number;
+            let same_but_classes = !found.is_empty() && found[1..] == expected[1..];
+            if head.contains(&index) && same_but_classes {
+                return Ok(None);
             }
-        }
-        for info in &plan.stats {
+            Err(shape_error(&info.name, found, expected))
+        };
+        let of_stat = |info: &StatInfo| {
             let (found, numbers) = tensor(&file, &info.name)?;
-            if found != [info.range.len()] {
-                return Err(shape_error(&info.name, found, vec![info.range.len()]));
+            if found == [info.range.len()] {
+                Ok(numbers)
+            } else {
+                Err(shape_error(&info.name, found, vec![info.range.len()]))
             }
-            for (target, number) in weights.stats[info.range.clone()].iter_mut().zip(numbers) {
-                *target = number;
+        };
+        let params = plan.params.iter().enumerate().map(of_param);
+        let params = params.collect::<Result<Vec<_>, _>>()?;
+        let stats = plan.stats.iter().map(of_stat);
+        let stats = stats.collect::<Result<Vec<_>, _>>()?;
+        // Memory is taken only now that the file is known to hold as much.
+        let mut weights = Self {
+            params: vec![0.0; plan.parameters()],
+            stats: stats.into_iter().flatten().collect(),
+            new_head: params.iter().any(Option::is_none),
+        };
+        for (info, numbers) in plan.params.iter().zip(params) {
+            let target = &mut weights.params[info.range.clone()];
+            for (place, number) in info
+                .layout
+                .places()
+                .into_iter()
+                .zip(numbers.into_iter().flatten())
+            {
+                target[place] = number;
             }
         }
         Ok(weights)

@@ -109,5 +109,6 @@ impl Curve for Cosine<f64> {
 
 /// The point `z`, in `0..=1`, of half a cosine from `high` to `low`.
 pub(super) fn half_cosine(high: f64, low: f64, z: f64) -> f64 {
-    low + (high - low) / 2.0 * (1.0 + libm::cos(PI * z))
+    // Halved in this order so that the smallest numbers are not rounded below 0.
+    low + (high - low) * f64::midpoint(1.0, libm::cos(PI * z))
 }

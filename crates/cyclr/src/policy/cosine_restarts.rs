@@ -154,7 +154,7 @@ impl Curve for CosineRestarts<f64> {
 }
 
 impl CosineRestarts<f64> {
-    /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..1`.
+    /// The 0-based cycle that update `i` lies in, and how much of it is past, in `0..=1`.
     fn position(&self, i: f64) -> (u64, f64) {
         let guess = self.mult.terms(i / self.period);
         let mut cycle = round_down(guess) as u64;
@@ -164,9 +164,14 @@ impl CosineRestarts<f64> {
         } else if self.restart(cycle + 1) <= i {
             cycle += 1;
         }
-        let start = self.restart(cycle);
-        let length = self.restart(cycle + 1) - start;
-        (cycle, ((i - start) / length).clamp(0.0, 1.0))
+        let (start, end) = (self.restart(cycle), self.restart(cycle + 1));
+        // Beyond 2^53 cycles one may have no length.
+        let phase = if i < end {
+            ((i - start) / (end - start)).max(0.0)
+        } else {
+            1.0
+        };
+        (cycle, phase)
     }
 
     /// The first update of the 0-based cycle.

@@ -17,10 +17,10 @@ pub(crate) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// A length that must come out longer than 0.
+    /// A length that must come out longer than 0, by more than the rounding of the stage's borders.
     pub(super) fn updates(&self, key: &'static str, length: Length) -> Result<f64, Error> {
         let updates = self.fraction(length)?;
-        if updates > 0.0 {
+        if updates > rounding(self.room()) {
             Ok(updates)
         } else {
             Err(Error::ZeroLength { key, length })

@@ -116,7 +116,12 @@ impl Wave {
     }
 
     pub(super) fn resolve(&self, to: &Resolver) -> Result<Wave<f64>, Error> {
-        let (up, down) = (to.updates("up", self.up)?, to.updates("down", self.down)?);
+        let (up, down) = if self.up == self.down {
+            let step = to.updates("step", self.up)?;
+            (step, step)
+        } else {
+            (to.updates("up", self.up)?, to.updates("down", self.down)?)
+        };
         Ok(Wave {
             base: self.base,
             max: self.max,

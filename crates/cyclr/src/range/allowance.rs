@@ -80,7 +80,7 @@ impl Allowance {
     /// The length of the probes that follow those of `length` updates, if these learn too little to
     /// distinguish rates; `None` if they are the longest.
     pub fn after(&self, length: u64) -> Option<u64> {
-        let longer = (2 * length).min(self.longest_probe);
+        let longer = length.saturating_mul(2).min(self.longest_probe);
         (longer > length).then_some(longer)
     }
 

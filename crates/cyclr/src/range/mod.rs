@@ -222,6 +222,7 @@ fn estimate(ln_rates: &[f64], repeats: usize, again: Vec<f64>) -> Estimate {
 /// The ln rates of the readable repeats, which must be more than half of them and agree about
 /// `max_lr`.
 fn agreeing(repeats: &[Readable], rule: &Rule) -> Result<(Vec<f64>, Vec<f64>), NoAnswer> {
+    // The reasons of the others are those that `commonest_reason` chooses from.
     let pair = |pair: &LnPair| pair.max.ok().map(|max| (pair.base, max));
     let (bases, maxes): (Vec<f64>, Vec<f64>) = repeats.iter().flatten().filter_map(pair).unzip();
     if 2 * maxes.len() <= repeats.len() {

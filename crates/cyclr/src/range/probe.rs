@@ -24,13 +24,13 @@ impl Probe {
             self.lr * (update + 1) as f64 / warmup as f64
         } else {
             let left = self.updates.saturating_sub(update);
-            self.lr * left as f64 / (self.updates - warmup).max(1) as f64
+            self.lr * left as f64 / self.updates.saturating_sub(warmup).max(1) as f64
         }
     }
 
     /// The updates at its end whose mean training loss is its result: a fifth of all, at least 3.
     pub const fn tail(&self) -> u64 {
-        let fifth = (self.updates + 2) / 5;
+        let fifth = self.updates.saturating_add(2) / 5;
         if fifth > 3 { fifth } else { 3 }
     }
 }

@@ -153,7 +153,8 @@ impl Search {
     }
 
     fn around_the_start(&self) -> Vec<Probe> {
-        let middle = COARSE * libm::round(libm::log2(self.start.lr) / f64::from(COARSE)) as i32;
+        let middle = libm::round(libm::log2(self.start.lr) / f64::from(COARSE)) as i32;
+        let middle = COARSE.saturating_mul(middle);
         let middle = middle.clamp(OCTAVES.start() + COARSE, OCTAVES.end() - COARSE);
         let octaves = [middle - COARSE, middle, middle + COARSE];
         octaves.map(|octave| self.probe(octave, 0)).to_vec()
@@ -214,7 +215,7 @@ impl Search {
         let mut affordable = both
             .into_iter()
             .filter(|near| near.len() as u64 >= FEWEST_AGAIN && self.affords(near));
-        affordable.next().unwrap_or_else(Vec::new)
+        affordable.next().unwrap_or_default()
     }
 
     fn answer(&self) -> Result<Bounds, NoAnswer> {
@@ -227,7 +228,15 @@ impl Search {
         }
         let level = Level::new(&self.made, self.start.opening);
         self.check_learning(&level)?;
-        let trough = Trough::of(&over_seeds(&self.made, &level), DEPTH);
+        let mut levels = over_seeds(&self.made, &level);
+        if levels.iter().all(|(_, level)| !level.is_finite()) {
+            // Another seed alone did as well as the opening, which leaves no unit for the others: the
+            // first seed, whose best rate is finite, decides alone.
+            let first = self.made.iter().filter(|result| result.probe.repeat == 0);
+            let first: Vec<_> = first.copied().collect();
+            levels = over_seeds(&first, &Level::new(&first, self.start.opening));
+        }
+        let trough = Trough::of(&levels, DEPTH);
         Ok(bounds(&trough, diverged, Self::is_open(&tried)))
     }
 
@@ -265,13 +274,13 @@ impl Search {
         let near = || self.made.iter().filter(is_near);
         let (n, m) = (
             self.start.count as f64,
-            near().map(|p| p.count).sum::<u64>() as f64,
+            near().map(|p| p.count as f64).sum::<f64>(),
         );
-        let correct: Option<u64> = near().map(|probe| probe.correct).sum();
+        let correct: Option<f64> = near().map(|probe| probe.correct.map(|n| n as f64)).sum();
         let (gain, deviation) = match (correct, self.start.figure) {
             (Some(correct), Some(before)) => {
-                let pooled = (before * n + correct as f64) / (n + m);
-                let gain = correct as f64 / m - before;
+                let pooled = (before * n + correct) / (n + m);
+                let gain = correct / m - before;
                 (gain, libm::sqrt(pooled * (1.0 - pooled)))
             }
             // Of a sweep that diverges at once the opening may differ more than losses by chance.
@@ -342,7 +351,7 @@ fn half_width(trough: &Trough) -> f64 {
 /// that a rate that some of them did not try takes the others' mean difference.
 fn over_seeds(made: &[ProbeResult], level: &Level) -> Vec<(f64, f64)> {
     let first: Vec<_> = made.iter().filter(|r| r.probe.repeat == 0).collect();
-    let seeds = made.iter().map(|r| r.probe.repeat).max().unwrap_or(0) + 1;
+    let seeds = made.iter().map(|r| r.probe.repeat + 1).max().unwrap_or(0);
     let mut points: Vec<(f64, f64)> = Vec::new();
     let of = |repeat: u64, lr: f64| {
         let mut found = made

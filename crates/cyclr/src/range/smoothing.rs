@@ -21,28 +21,28 @@ use super::Sweep;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Smoothing {
     factor: f64,
-    start: Start,
+    bias: BiasCorrection,
 }
 
 /// How an average treats the losses that it does not have yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
+enum BiasCorrection {
     /// The first average is the first loss: torch-lr-finder 0.2.2, `lr_finder.py`.
-    First,
+    None,
     /// It starts from 0 and is divided by `1 - factor^n` after `n` losses: fastai 2.8.12,
     /// `AvgSmoothLoss`.
-    Corrected,
+    Usual,
     /// The same, but divided by `1 - factor^(n + 1)`, so that the first averages are about half as
     /// large as the losses: Lightning 2.6.6, `_LRCallback`, whose `global_step` has already
     /// counted the update.
-    CorrectedLate,
+    Late,
 }
 
-/// The tools, how their averages start, and the factors that they take unless told otherwise.
-const TOOLS: [(&str, Start, f64); 3] = [
-    ("torch-lr-finder", Start::First, 0.95),
-    ("fastai", Start::Corrected, 0.98),
-    ("lightning", Start::CorrectedLate, 0.98),
+/// The tools, how they correct their averages, and the factors that they take unless told otherwise.
+const TOOLS: [(&str, BiasCorrection, f64); 3] = [
+    ("torch-lr-finder", BiasCorrection::None, 0.95),
+    ("fastai", BiasCorrection::Usual, 0.98),
+    ("lightning", BiasCorrection::Late, 0.98),
 ];
 
 impl Smoothing {
@@ -54,7 +54,7 @@ impl Smoothing {
     /// [`SmoothingError::Factor`].
     pub fn with_factor(factor: f64, recorded: &[f64]) -> Result<Self, SmoothingError> {
         let factor = checked(factor)?;
-        let all = TOOLS.map(|(_, start, _)| Self { factor, start });
+        let all = TOOLS.map(|(_, bias, _)| Self { factor, bias });
         let unlike = |smoothing: &Self| libm::fabs(opening_unlike_rest(&smoothing.undo(recorded)));
         let [first, second, third] = all;
         let nearer = |a: Self, b: Self| if unlike(&b) < unlike(&a) { b } else { a };
@@ -67,13 +67,13 @@ impl Smoothing {
         let (mut before, mut left) = (0.0, 1.0);
         let next = |(n, &value): (usize, &f64)| {
             left *= factor;
-            let average = match self.start {
-                Start::First => value,
-                Start::Corrected => value * (1.0 - left),
-                Start::CorrectedLate => value * (1.0 - left * factor),
+            let average = match self.bias {
+                BiasCorrection::None => value,
+                BiasCorrection::Usual => value * (1.0 - left),
+                BiasCorrection::Late => value * (1.0 - left * factor),
             };
-            let own = match (self.start, n) {
-                (Start::First, 0) => value,
+            let own = match (self.bias, n) {
+                (BiasCorrection::None, 0) => value,
                 _ => (average - factor * before) / (1.0 - factor),
             };
             before = average;
@@ -85,7 +85,8 @@ impl Smoothing {
 
 impl fmt::Display for Smoothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tool = TOOLS.iter().find(|(_, start, _)| *start == self.start);
+        let tool = TOOLS.iter().find(|(_, bias, _)| *bias == self.bias);
+        // Every correction is that of a tool.
         let name = tool.map_or("", |(name, ..)| name);
         write!(f, "{name}={}", self.factor)
     }
@@ -105,14 +106,14 @@ impl FromStr for Smoothing {
         let tool = TOOLS
             .iter()
             .find(|(tool, ..)| tool.eq_ignore_ascii_case(name.trim()));
-        let &(_, start, usual) = tool.ok_or_else(unknown)?;
+        let &(_, bias, usual) = tool.ok_or_else(unknown)?;
         let factor = match factor {
             Some(factor) => factor.trim().parse().map_err(|_| unknown())?,
             None => usual,
         };
         Ok(Self {
             factor: checked(factor)?,
-            start,
+            bias,
         })
     }
 }

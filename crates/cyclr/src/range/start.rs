@@ -45,7 +45,8 @@ impl Start {
         let quarter = losses.len() / OPENING_SHARE;
         let opening = &points[..quarter.max(idle).max(FEWEST_OPENING)];
         let losses = &losses[..opening.len()];
-        let count: u64 = opening.iter().map(|point| point.count).sum();
+        let counts = opening.iter().map(|point| point.count);
+        let count = counts.fold(0, u64::saturating_add);
         let batch = count as f64 / opening.len() as f64;
         Ok(Self {
             lr,

@@ -232,7 +232,7 @@ impl Args<'_> {
 
     /// No policy has this name.
     pub(crate) fn unknown_name(&self, names: &'static [&'static str]) -> Fault {
-        let (name, nearest) = (String::from(self.name), nearest(self.name, names));
+        let (name, nearest) = (shortened(self.name), nearest(self.name, names));
         Fault::at(
             self.name_place.clone(),
             SpecErrorKind::UnknownPolicy {
@@ -253,7 +253,7 @@ impl Args<'_> {
                     place,
                     SpecErrorKind::UnknownKey {
                         policy,
-                        key,
+                        key: shortened(&key),
                         nearest,
                         keys,
                     },
@@ -276,11 +276,6 @@ impl Args<'_> {
             ) => key,
             SpecErrorKind::Value(Error::Crossed { low_key, .. }) => low_key,
             _ => return self.place.clone(),
-        };
-        let key = if self.has("step") && matches!(*key, "up" | "down") {
-            "step"
-        } else {
-            key
         };
         let key = if key.starts_with("momentum") {
             "momentum"

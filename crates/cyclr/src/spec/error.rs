@@ -181,15 +181,18 @@ fn suggestion(nearest: Option<&str>, all: &[&str]) -> String {
 pub(super) fn nearest(name: &str, candidates: &[&'static str]) -> Option<&'static str> {
     let distance = |candidate: &&'static str| edits(name, candidate);
     let best = candidates.iter().copied().min_by_key(distance)?;
-    let few = 1 + name.chars().count() / 3;
+    let few = 1 + name.chars().take(MOST_COMPARED).count() / 3;
     (distance(&best) <= few).then_some(best)
 }
+
+/// Longer names are compared by their first characters.
+const MOST_COMPARED: usize = 100;
 
 /// The least number of characters to insert, delete or replace to make `b` of `a` (Levenshtein's
 /// distance).
 fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().take(100).enumerate() {
+    for (i, x) in a.chars().take(MOST_COMPARED).enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, y) in b.chars().enumerate() {
@@ -212,5 +215,6 @@ mod tests {
         assert_eq!(nearest("triangular3", &names), Some("triangular"));
         assert_eq!(nearest("linaer", &names), Some("linear"));
         assert_eq!(nearest("adam", &names), None);
+        assert_eq!(nearest(&"q".repeat(400), &names), None);
     }
 }

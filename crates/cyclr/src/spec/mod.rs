@@ -149,8 +149,8 @@ impl Spec {
     /// Stages in turn. Each counts its own updates from 0.
     ///
     /// # Errors
-    /// [`Error::Sequence`] if there is no stage, an open stage is not the last, a warm-up leads
-    /// into nothing, or the stages' per cent alone do not fill a run.
+    /// [`Error::Sequence`] if there is no stage or more than 10,000, an open stage is not the last,
+    /// a warm-up leads into nothing, or the stages' per cent alone do not fill a run.
     pub fn new(stages: impl IntoIterator<Item = Stage>) -> Result<Self, Error> {
         let stages: Vec<Stage> = stages.into_iter().collect();
         let refuse = |reason| Err(Error::Sequence { reason });

@@ -2,7 +2,6 @@
 
 use alloc::{format, vec::Vec};
 
-use crate::error::Error;
 use crate::policy::{Policy, Warmup};
 use crate::spec::value::{Quantity, Scaling};
 use crate::spec::{Args, Fault, Field, Kind, Spec, SpecError, Stage};
@@ -105,33 +104,24 @@ impl Stage {
     }
 
     fn scaled(&self, scaling: Scaling) -> Result<Self, Fault> {
-        if let Kind::Repeat(repeat) = &self.kind {
-            let stages = repeat.stages.iter().map(|stage| stage.scaled(scaling));
-            let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
-            return Ok(Self::repeated(stages, repeat.times, repeat.gamma)?);
-        }
-        let is_warmup = |key| matches!(self.kind, Kind::Warmup(_)) || key == "warmup";
-        let keeps = matches!(scaling, Scaling::Length { warmups: false, .. });
-        let fields = self.fields().into_iter().map(|field| {
-            if keeps && is_warmup(field.key) {
-                return Ok(field);
-            }
-            scaling.quantity(field.quantity).map(|quantity| Field {
-                key: field.key,
-                quantity,
-            })
-        });
-        let fields = fields.collect::<Result<Vec<_>, Error>>()?;
         Ok(match &self.kind {
-            Kind::Warmup(_) => Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?),
-            Kind::Repeat(_) => unreachable!("the stages of a repeat are scaled one by one"),
-            Kind::Policy(policy) => Self {
-                kind: Kind::Policy(Policy::read(&Args::of_fields(policy.name(), fields))?),
-                length: self
-                    .length
-                    .map(|length| scaling.length(length))
-                    .transpose()?,
-            },
+            Kind::Warmup(warmup) => {
+                let fields = scaling.fields(warmup.fields(), |_| true)?;
+                Self::warmup(Warmup::read(&Args::of_fields("warmup", fields))?)
+            }
+            Kind::Policy(policy) => {
+                let fields = scaling.fields(policy.fields(), |key| key == "warmup")?;
+                let policy = Policy::read(&Args::of_fields(policy.name(), fields))?;
+                match self.length {
+                    Some(length) => Self::lasting(policy, scaling.length(length)?)?,
+                    None => Self::open(policy),
+                }
+            }
+            Kind::Repeat(repeat) => {
+                let stages = repeat.stages.iter().map(|stage| stage.scaled(scaling));
+                let stages = stages.collect::<Result<Vec<_>, Fault>>()?;
+                Self::repeated(stages, repeat.times, repeat.gamma)?
+            }
         })
     }
 }
@@ -244,6 +234,8 @@ mod tests {
         assert!(spec("fixed(lr=1)").with_peak(0.0).is_err());
         assert!(spec("fixed(lr=1)").with_peak(f64::NAN).is_err());
         assert!(spec("fixed(lr=1)").stretched(0.0).is_err());
+        let two = spec("fixed(lr=1) for 1e-300ep then fixed(lr=2)");
+        assert!(two.stretched(1e-300).is_err());
         assert_eq!(
             spec("step(lr=1, gamma=0.5, every=3)")
                 .stretched(0.01)

@@ -117,7 +117,25 @@ impl Scaling {
         })
     }
 
-    pub(super) fn quantity(self, quantity: Quantity) -> Result<Quantity, Error> {
+    /// The fields scaled, but for the warm-ups among them, if these keep their length.
+    pub(super) fn fields(
+        self,
+        fields: Vec<Field>,
+        is_warmup: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Field>, Error> {
+        let keeps = matches!(self, Self::Length { warmups: false, .. });
+        let scaled = |Field { key, quantity }| {
+            let quantity = if keeps && is_warmup(key) {
+                quantity
+            } else {
+                self.quantity(quantity)?
+            };
+            Ok(Field::new(key, quantity))
+        };
+        fields.into_iter().map(scaled).collect()
+    }
+
+    fn quantity(self, quantity: Quantity) -> Result<Quantity, Error> {
         Ok(match (quantity, self) {
             (Quantity::Rate(rate), Self::Peak { from, to }) => Quantity::Rate(rate / from * to),
             (Quantity::Length(length), _) => Quantity::Length(self.length(length)?),

@@ -41,7 +41,8 @@ impl Rules {
     /// p-values adjusted for the number of arms and for other looks.
     fn adjusted(self, p_values: impl Iterator<Item = Option<f64>>) -> Result<Vec<f64>, StatsError> {
         let looks = ALPHA / self.level;
-        let adjusted = holm(&or_one(p_values))?.into_iter();
+        let p_values: Vec<f64> = p_values.map(|p| p.unwrap_or(1.0)).collect();
+        let adjusted = holm(&p_values)?.into_iter();
         Ok(adjusted.map(|p| (p * looks).min(1.0)).collect())
     }
 }
@@ -311,10 +312,6 @@ impl Comparison {
 /// Refuses the level of an analysis that is stricter than anybody needs, or laxer than [`ALPHA`].
 pub(super) fn check_level(level: f64) -> Result<f64, StatsError> {
     check_range("the level", level, 1e-6..=ALPHA, "1e-6..=0.05")
-}
-
-fn or_one(p_values: impl Iterator<Item = Option<f64>>) -> Vec<f64> {
-    p_values.map(|p| p.unwrap_or(1.0)).collect()
 }
 
 fn side(difference: f64, direction: Direction) -> Verdict {

@@ -61,6 +61,7 @@ impl Welch {
         let half = match self.scale() {
             Ok(scale) => student_at(1.0 - level / 2.0, scale.df) * scale.error,
             Err(StatsError::NoSpread { .. }) => 0.0,
+            // Of one value.
             Err(_) => return None,
         };
         let mean = self.mean();

@@ -39,6 +39,7 @@ impl FromStr for Average {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let last = text.strip_prefix("ensemble(");
+        // What is no number is refused with the whole text below.
         let last = last.and_then(|rest| rest.strip_suffix(')')?.parse().ok());
         match (text, last) {
             ("troughs", _) => Ok(Self::Troughs),

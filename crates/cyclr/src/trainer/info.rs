@@ -182,8 +182,8 @@ impl Objective {
 
     /// Its value among these metrics, in its unit; `None` if it is missing or not finite.
     pub fn value(&self, metrics: &Metrics) -> Option<f64> {
-        let value = self.find(metrics)?.value;
-        value.is_finite().then(|| self.unit.of(value))
+        let value = self.unit.of(self.find(metrics)?.value);
+        value.is_finite().then_some(value)
     }
 }
 

@@ -113,7 +113,7 @@ impl Metric {
             return Ok(self);
         };
         let fraction = correct as f64 / count as f64;
-        if correct > count || (value - fraction).abs() > ROUNDING {
+        if correct > count || value.is_nan() || (value - fraction).abs() > ROUNDING {
             return impossible(format!(
                 "`{name}` is {value}, and {correct} correct of {count} are {fraction}: an accuracy is a fraction, \
                  as in 0.75"

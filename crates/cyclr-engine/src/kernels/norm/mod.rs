@@ -3,7 +3,7 @@
 mod backward;
 mod forward;
 
-use super::{GeometryError, nonzero};
+use super::{GeometryError, check_constant, nonzero};
 use crate::cpu::Cpu;
 
 /// Batch normalisation over all pixels of a batch, channel by channel, as torch's `BatchNorm2d`:
@@ -79,23 +79,15 @@ impl BatchNorm {
     /// [`GeometryError`] if there are no channels or a constant is outside its range.
     pub fn new(channels: usize, eps: f32, momentum: f32) -> Result<Self, GeometryError> {
         nonzero(&[("the number of channels", channels)])?;
-        let constant = |what, value: f32, range, good| {
-            let value = f64::from(value);
-            if good {
-                Ok(())
-            } else {
-                Err(GeometryError::Constant { what, value, range })
-            }
-        };
-        constant(
+        check_constant(
             "eps",
-            eps,
+            f64::from(eps),
             "finite and above 0",
             eps.is_finite() && eps > 0.0,
         )?;
-        constant(
+        check_constant(
             "momentum",
-            momentum,
+            f64::from(momentum),
             "from 0 to 1",
             (0.0..=1.0).contains(&momentum),
         )?;

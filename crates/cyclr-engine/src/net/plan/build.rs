@@ -6,7 +6,7 @@ use super::{Affine, Image, Op, Plan, Scaled, Step};
 use crate::{
     kernels::{
         AvgPool, BatchNorm, Conv2d, Conv2dSpec, Dense, Divisor, GeometryError, Lrn, MaxPool,
-        PoolSpec,
+        PoolSpec, checked_len,
     },
     net::{Init, Layer, NetError, Param, Shortcut, Window, param, weights::Layout, zeros},
 };
@@ -28,7 +28,7 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(net: &'a str, image: Image) -> Self {
         let plan = Plan {
-            values: vec![image.0 * image.1 * image.2],
+            values: Vec::new(),
             steps: Vec::new(),
             params: Vec::new(),
             stats: Vec::new(),
@@ -47,6 +47,9 @@ impl<'a> Builder<'a> {
 
     /// The plan of these layers, whose gradients have no place yet.
     pub(super) fn build(mut self, layers: &[Layer]) -> Result<Plan, NetError> {
+        let (h, w, c) = self.at.image;
+        let values = self.fit("the input", checked_len("an image", &[h, w, c]))?;
+        self.plan.values.push(values);
         self.layers(layers)?;
         if self.plan.params.is_empty() {
             return Err(self.wrong("the list of layers", "nothing in it is trained".into()));
@@ -251,12 +254,7 @@ impl<'a> Builder<'a> {
                 return Err(self.wrong("a shortcut", reason));
             }
             let to = (from.0.div_ceil(stride), from.1.div_ceil(stride), out);
-            if (to.0 * to.1)
-                .checked_mul(out)
-                .is_none_or(|len| len > isize::MAX as usize / 4)
-            {
-                return Err(self.wrong("a shortcut", format!("{out} channels are too many")));
-            }
+            self.fit("a shortcut", checked_len("its result", &[to.0, to.1, out]))?;
             self.push(Op::Subsample { from, to, stride }, to);
         }
         Ok(self.at)
