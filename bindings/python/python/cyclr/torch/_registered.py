@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from cyclr.torch._distributed import rank
-from cyclr.torch._state import live
+from cyclr.torch._state import live, weights_of
 
 
 def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
@@ -126,7 +126,7 @@ def unregistered(
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}
-    if _is_copied(optimizers, saved):
+    if _are_copied(models, optimizers, saved):
         names.add("a copy of the weights")
     return sorted(names)
 
@@ -150,18 +150,20 @@ def _moves_momentum(thing: Any, optimizers: Sequence[Optimizer], known: Sequence
     return any(thing.optimizer is one for one in optimizers) and not any(thing is one for one in saved)
 
 
-def _is_copied(optimizers: Sequence[Optimizer], saved: Any) -> bool:
-    """Whether there are tensors of the shapes of all weights that are neither a module's nor an optimizer's nor saved."""
-    weights = [weight for one in optimizers for group in one.param_groups for weight in group["params"]]
+def _are_copied(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], saved: Any) -> bool:
+    """Whether there are tensors of the shapes of all weights of a model or an optimizer that nothing known holds."""
+    parts = [list(model.parameters()) for model in models] + [list(weights_of(one)) for one in optimizers]
+    weights = [weight for part in parts for weight in part]
     if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in weights):
         return False
-    known = [*weights, *(weight.grad for weight in weights), *(one.state for one in optimizers)]
+    known = [weights, [weight.grad for weight in weights], *(one.state for one in optimizers)]
     known += [_own_tensors(module) for module in live((torch.nn.Module,))]
     storages = {tensor.data_ptr() for tensor in _all_tensors(known) if type(tensor) in _PLAIN}
     # A script's function may hand over copies of what it keeps.
-    wanted = Counter(weight.shape for weight in weights) + Counter(one.shape for one in _all_tensors(saved))
     loose = Counter(one.shape for one in live((torch.Tensor,)) if _is_loose(one) and one.data_ptr() not in storages)
-    return bool(weights) and not wanted - loose
+    loose.subtract(one.shape for one in _all_tensors(saved))
+    wanted = [Counter(weight.shape for weight in part) for part in parts if any(weight.ndim > 1 for weight in part)]
+    return any(all(loose[shape] >= count for shape, count in one.items()) for one in wanted)
 
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)

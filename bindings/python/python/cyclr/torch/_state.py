@@ -218,7 +218,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
 
     Some optimizers keep something beside what belongs to parameters, under keys of their own.
     """
-    places = {id(weight): place for place, weight in enumerate(_weights(optimizer))}
+    places = {id(weight): place for place, weight in enumerate(weights_of(optimizer))}
     return {
         "sizes": [len(group["params"]) for group in optimizer.param_groups],
         "groups": [
@@ -275,7 +275,8 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
             optimizer.__dict__[key] = mark
 
 
-def _weights(optimizer: Optimizer) -> Iterator[torch.Tensor]:
+def weights_of(optimizer: Optimizer) -> Iterator[torch.Tensor]:
+    """The weights that an optimizer trains."""
     for group in optimizer.param_groups:
         yield from group["params"]
 
@@ -308,7 +309,7 @@ def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Itera
     modes = [(module, module.training) for module in model.modules()]
     switched = list(with_modes(optimizers))
     # There and back, an optimizer's average of the weights is rounded.
-    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in _weights(optimizer)]
+    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in weights_of(optimizer)]
     try:
         model.eval()
         for optimizer in switched:
