@@ -169,7 +169,8 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _measured(self, data: Any) -> dict[str, float]:
         generators = _torch_random() if keras.backend.backend() == "torch" else None
-        arguments = {"x": data[0], "y": data[1]} if isinstance(data, (tuple, list)) else {"x": data}
+        parts = data if isinstance(data, (tuple, list)) else (data,)
+        arguments = dict(zip(("x", "y", "sample_weight"), parts))
         try:
             shown = self.model.evaluate(**arguments, verbose=0, return_dict=True)
         finally:
