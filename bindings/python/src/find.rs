@@ -4,12 +4,12 @@ use cyclr::units::Epochs;
 use cyclr_train::find::{
     Curve, FRACTION, Measure, Ramp, RangeTest, Shape, SweepTest, range_test, sweep_test,
 };
-use cyclr_train::{Average, Budget, Interrupt, StopReason, Task, Watch};
+use cyclr_train::{Average, Budget, Error, Interrupt, StopReason, Task, Watch};
 use pyo3::prelude::*;
 
 use crate::range::{Answer, SweepReading};
 use crate::schedule::AnySpec;
-use crate::trainer::with_factory;
+use crate::trainer::{PyFactory, with_factory};
 use crate::{CyclrError, refused, whole};
 
 /// A sweep that is given rather than found out.
@@ -91,49 +91,63 @@ pub(crate) fn find(
     let ramp = sweep.as_ref().map(Sweep::ramp).transpose()?;
     let measure =
         validation_points.map_or(Measure::Training, |points| Measure::Validation { points });
+    // The interpreter is one, and the trainers share it.
+    let threads = 1;
     with_factory(py, factory, |factory| {
-        let watch = Watch {
-            observer: &mut |_event| {},
-            interrupt: &Interrupt::new(),
-        };
-        let info = factory.info()?;
-        // The interpreter is one, and the trainers share it.
-        let threads = 1;
-        if let Some(ramp) = ramp {
-            let test = SweepTest {
-                seed,
-                repeats,
-                threads,
-                measure,
-                ..SweepTest::new(ramp)
+        let Some(ramp) = ramp else {
+            let usual = match budget {
+                Some(budget) => RangeTest::for_budget(budget, FRACTION, &factory.info()?),
+                None => RangeTest::default(),
             };
-            let swept = sweep_test(factory, &test, watch)?;
-            return Ok(Found {
-                answer: swept.reading.answer.into(),
-                probes: Vec::new(),
-                reading: swept.reading.into(),
-                curves: swept.curves.iter().map(Into::into).collect(),
-                given_weights: info.given_weights,
-            });
-        }
-        let usual = match budget {
-            Some(budget) => RangeTest::for_budget(budget, FRACTION, &info),
-            None => RangeTest::default(),
+            let test = RangeTest {
+                seed,
+                threads,
+                updates: updates.unwrap_or(usual.updates),
+                ..usual
+            };
+            return tested(factory, &test);
         };
-        let test = RangeTest {
+        let test = SweepTest {
             seed,
+            repeats,
             threads,
-            updates: updates.unwrap_or(usual.updates),
-            ..usual
+            measure,
+            ..SweepTest::new(ramp)
         };
-        let found = range_test(factory, &test, watch)?;
-        Ok(Found {
-            answer: found.answer.into(),
-            probes: found.probes.iter().map(Into::into).collect(),
-            reading: found.sweep.reading.into(),
-            curves: found.sweep.curves.iter().map(Into::into).collect(),
-            given_weights: found.given_weights,
-        })
+        swept(factory, &test)
+    })
+}
+
+/// A range test.
+fn tested(factory: &PyFactory, test: &RangeTest) -> Result<Found, Error> {
+    let watch = Watch {
+        observer: &mut |_event| {},
+        interrupt: &Interrupt::new(),
+    };
+    let found = range_test(factory, test, watch)?;
+    Ok(Found {
+        answer: found.answer.into(),
+        probes: found.probes.iter().map(Into::into).collect(),
+        reading: found.sweep.reading.into(),
+        curves: found.sweep.curves.iter().map(Into::into).collect(),
+        given_weights: found.given_weights,
+    })
+}
+
+/// Sweeps alone.
+fn swept(factory: &PyFactory, test: &SweepTest) -> Result<Found, Error> {
+    let given_weights = factory.info()?.given_weights;
+    let watch = Watch {
+        observer: &mut |_event| {},
+        interrupt: &Interrupt::new(),
+    };
+    let swept = sweep_test(factory, test, watch)?;
+    Ok(Found {
+        answer: swept.reading.answer.into(),
+        probes: Vec::new(),
+        reading: swept.reading.into(),
+        curves: swept.curves.iter().map(Into::into).collect(),
+        given_weights,
     })
 }
 

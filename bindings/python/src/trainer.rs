@@ -220,7 +220,7 @@ fn info(info: &Bound<'_, PyAny>) -> PyResult<TrainerInfo> {
         ensembles: info.getattr("ensembles")?.is_truthy()?,
         objective: objective.transpose()?,
         whole_runs: None,
-        data_checksum: None,
+        data_checksum: info.getattr("data_checksum")?.extract()?,
     })
 }
 

@@ -109,3 +109,23 @@ def test_every_update_uses_the_schedule(backend, tmp_path):
     command = [sys.executable, str(script), str(tmp_path / "model.keras")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout == "fine\n", done.stderr
+
+
+WEIGHTED = """
+import numpy as np, keras
+from cyclr.keras import Attach
+
+model = keras.Sequential([keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+model.compile(loss="mse")
+x, y, weights = np.array([[1.0], [2.0]]), np.array([[0.0], [0.0]]), np.array([1.5, 0.5])
+attach = Attach()
+attach.set_model(model)
+assert attach._measured((x, y)) == {"loss": 2.5}
+assert attach._measured((x, y, weights)) == {"loss": 1.75}
+"""
+
+
+def test_an_evaluation_has_the_weights_of_its_examples():
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", WEIGHTED], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -34,6 +34,23 @@ def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):
     assert events(tmp_path / "cut") == events(tmp_path / "whole")
 
 
+def test_a_run_does_not_go_on_with_other_data(tmp_path):
+    script = [sys.executable, str(OWN_LOOP / "labelled.py"), str(tmp_path / "labels")]
+
+    def run(*words):
+        return subprocess.run([*CYCLR, *words], capture_output=True, text=True)
+
+    (tmp_path / "labels").write_text("01" * 50)
+    policy = ["--policy", "fixed(lr=0.1)", "--updates", "10"]
+    assert run("train", *policy, "--out", str(tmp_path / "run"), "--", *script).returncode == 0
+    (tmp_path / "labels").write_text("10" + "01" * 49)
+    longer = ["resume", str(tmp_path / "run"), "--updates", "20", "--stretch"]
+    refused = run(*longer)
+    assert refused.returncode != 0 and "the data are not those that" in refused.stderr, refused.stderr
+    (tmp_path / "labels").write_text("01" * 50)
+    assert run(*longer).returncode == 0
+
+
 def test_a_script_that_sets_its_own_rate_is_refused(tmp_path):
     options = [
         "--budget",

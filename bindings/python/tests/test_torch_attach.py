@@ -1,6 +1,8 @@
 import ast
 import pathlib
 import random
+import struct
+import zlib
 
 import pytest
 from forked import Forked, alone
@@ -8,9 +10,12 @@ from forked import Forked, alone
 torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
+from cyclr.torch._checksum import checksum_of  # noqa: E402
+from cyclr.torch._examples import given, loader_size  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
 from cyclr.torch._registered import without_place  # noqa: E402
+from cyclr.torch._state import capture_model, restore_model  # noqa: E402
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, TensorDataset  # noqa: E402
 
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
@@ -153,6 +158,15 @@ def test_an_accumulation_that_is_not_named_is_refused(start, tmp_path):
     assert told in (tmp_path / "log").read_text()
 
 
+def test_an_accumulation_that_the_loop_does_not_make_is_refused(start, tmp_path):
+    driver = start("overlooked.py", "miscounted")
+    driver.initialize()
+    with pytest.raises(ValueError):
+        driver.updates(3)
+    assert driver.process.wait(timeout=60) == 1
+    assert "each update takes 1 batches of train=..., and attach() says 2" in (tmp_path / "log").read_text()
+
+
 def test_an_evaluation_of_both_halves_at_once_is_refused(start):
     driver = start("many.py", "--whole")
     driver.initialize()
@@ -169,6 +183,57 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
     assert driver.initialize(seed=3)["snapshots"]
     assert "metrics" in driver.result("evaluate", split="validation")
     assert losses_of(driver.updates(16)) == losses
+
+
+OVERLOOKED = {
+    "momentum": "no state of CyclicLR is registered",
+    "average": "no state of a copy of the weights is registered",
+    "noise": "the random numbers of the data set's `noise` cannot be saved",
+    "accumulation": "a pass of 10 batches ends amid an update of 4",
+}
+
+
+@pytest.mark.parametrize("kind", OVERLOOKED)
+def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered(start, tmp_path, kind):
+    driver = start("overlooked.py", kind)
+    assert not driver.initialize()["snapshots"]
+    assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("kind", ["registered momentum", "registered average"])
+def test_what_is_registered_goes_on_with_the_run(start, tmp_path, kind):
+    straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
+    straight.initialize(seed=1)
+    straight.updates(14)
+    straight.result("state", path=str(tmp_path / "state"))
+    assert other.initialize(seed=2)["snapshots"]
+    other.result("restore", path=str(tmp_path / "state"))
+    assert other.updates(20) == straight.updates(20)
+
+
+@pytest.mark.parametrize("kind", ["beside", "critic"])
+def test_what_a_script_begins_anew_amid_a_pass_keeps_it_from_going_on_there(start, tmp_path, kind):
+    straight = start("overlooked.py", kind)
+    straight.initialize(seed=1)
+    straight.updates(14)
+    straight.result("state", path=str(tmp_path / "amid"))
+    straight.updates(6)
+    straight.result("state", path=str(tmp_path / "between"))
+    other = start("overlooked.py", kind)
+    other.initialize(seed=2)
+    refused = other.ask("restore", path=str(tmp_path / "amid"))
+    assert "it cannot go on amid a pass over the training data" in refused["error"]["message"]
+    other.result("restore", path=str(tmp_path / "between"))
+    assert other.updates(15) == straight.updates(15)
+
+
+def test_an_evaluation_leaves_no_trace_in_models_that_were_not_given(start):
+    measured, quiet = start("overlooked.py", "no model"), start("overlooked.py", "no model")
+    for driver in (measured, quiet):
+        assert not driver.initialize(seed=1)["snapshots"]
+        driver.updates(3)
+    measured.result("evaluate", split="validation")
+    assert measured.updates(12) == quiet.updates(12)
 
 
 def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
@@ -273,6 +338,38 @@ def test_what_cannot_be_gone_back_into_is_named():
     assert "persistent workers" in without_place(DataLoader(data, num_workers=1, persistent_workers=True))
     assert "range_iterator is not known" in without_place(DataLoader(data, sampler=iter(range(11))))
     assert "list_iterator is not known" in without_place(iter([1]))
+
+
+def test_the_examples_of_a_batch_are_known_from_a_batch_sampler():
+    data = TensorDataset(torch.arange(200))
+    sampled = DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 20, drop_last=False))
+    assert (loader_size(sampled), given(sampled, 20)) == (20, 200)
+
+
+def test_a_checksum_is_that_of_the_integers_of_each_split():
+    def told(labels, places=range(6), dtype=torch.int64, kind=TensorDataset):
+        data = kind(torch.rand(11), torch.tensor(labels).to(dtype))
+        return checksum_of(DataLoader(Subset(data, places), shuffle=True), {"validation": 5, "test": None})
+
+    class Lazy(TensorDataset):
+        """It may compute its examples."""
+
+    labels = list(range(11))
+    crc = zlib.crc32(struct.pack("<6q", *range(6)))
+    assert told(labels) == f"CRC-32 of the integers in train {crc:08x}"
+    assert told([*labels[:10], 0]) == told(labels), "the last is in no split"
+    assert len({told(labels), told(labels[::-1]), told(labels, places=range(5, -1, -1))}) == 3
+    assert told(labels, dtype=torch.float32) is None and told(labels, kind=Lazy) is None
+
+
+def test_the_numbers_and_tensors_that_a_module_keeps_belong_to_its_state():
+    module = torch.nn.Linear(2, 1)
+    module.scale, module.warmth = torch.ones(2), 0.5
+    held, state = module.scale, capture_model(module)
+    module.scale *= 3
+    module.warmth, module.late = 0.1, 1
+    restore_model(module, state)
+    assert module.warmth == 0.5 and module.scale is held and held.tolist() == [1.0, 1.0]
 
 
 def test_the_loss_of_an_update_is_the_mean_over_its_micro_batches():

@@ -51,6 +51,7 @@ def attach(
     given_weights: bool = False,
     otherwise: Optional[Schedule] = None,
     defer_sigterm: bool = False,
+    data_checksum: Optional[str] = None,
 ) -> Attached:
     """Attaches a loop of any library to cyclr: what it trains on, how a rate is set, how the model is measured.
 
@@ -74,6 +75,8 @@ def attach(
         defer_sigterm: Whether SIGTERM waits, in this process alone, until cyclr has saved the
             run. A cluster sends it to every process of a job that it stops, and the script would
             else end before cyclr can ask for its state.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A run or
+            comparison goes on only with the data that it was begun with.
 
     Raises:
         CyclrError: `begin` was not called, or something is attached already.
@@ -87,6 +90,7 @@ def attach(
         snapshots=save is not None and load is not None,
         given_weights=given_weights,
         objective=objective_of(objective),
+        data_checksum=data_checksum,
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm

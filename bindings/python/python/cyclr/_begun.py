@@ -66,13 +66,13 @@ def seed_python(seed: int) -> None:
         np.random.seed(seed % 2**32)
 
 
-def random_state() -> Any:
-    """The states of Python's generator, and of NumPy's if it is imported."""
-    state = {"python": random.getstate()}
+def random_state() -> dict[str, Any]:
+    """The states of Python's generator, and of NumPy's if it is imported, in numbers, text, lists and dicts."""
+    state: dict[str, Any] = {"python": random.getstate()}
     if "numpy" in sys.modules:
         import numpy as np
 
-        state["numpy"] = np.random.get_state()  # type: ignore[assignment]
+        state["numpy"] = _without_arrays(np.random.get_state(legacy=False))
     return state
 
 
@@ -83,3 +83,9 @@ def set_random_state(state: Any) -> None:
         import numpy as np
 
         np.random.set_state(state["numpy"])
+
+
+def _without_arrays(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_arrays(inner) for key, inner in value.items()}
+    return value.tolist() if hasattr(value, "tolist") else value

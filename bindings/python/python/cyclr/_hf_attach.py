@@ -22,7 +22,9 @@ from cyclr.torch._held_out import check_apart, halves_of, say_halved
 ENDLESS = 10**9
 
 
-def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = None) -> None:
+def attach(
+    trainer: Any, *, test: Any = None, objective: Optional[Declared] = None, data_checksum: Optional[str] = None
+) -> None:
     """Attaches a trainer to the cyclr that started the script; alone, does nothing. Call it before ``trainer.train()``.
 
     The run's seed becomes ``args.seed``. The weights follow it if there is a ``model_init``, or if
@@ -36,6 +38,8 @@ def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = No
         objective: What decides, as in ``("accuracy", "higher")``: a name that ``compute_metrics``
             returns, or ``"loss"``. If it is not given, ``args.metric_for_best_model``, or the
             loss.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A
+            comparison goes on only with the data that it was begun with.
 
     Raises:
         CyclrError: The trainer has an optimizer that measures the loss several times.
@@ -53,7 +57,9 @@ def attach(trainer: Any, *, test: Any = None, objective: Optional[Declared] = No
     args.load_best_model_at_end = args.eval_on_start = False
     trainer.remove_callback(EarlyStoppingCallback)
     follows = was_begun or trainer.model_init is not None
-    trainer.add_callback(_Attach(trainer, begun, test, objective_of(objective) or _best(args), not follows))
+    trainer.add_callback(
+        _Attach(trainer, begun, test, objective_of(objective) or _best(args), not follows, data_checksum)
+    )
 
 
 def _best(args: Any) -> Optional[Objective]:
@@ -68,10 +74,16 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
     """Hears before an update and tells after it."""
 
     def __init__(
-        self, trainer: Any, begun: Any, test: Any, objective: Optional[Objective], given_weights: bool
+        self,
+        trainer: Any,
+        begun: Any,
+        test: Any,
+        objective: Optional[Objective],
+        given_weights: bool,
+        data_checksum: Optional[str],
     ) -> None:
         self._trainer, self._begun, self._test = trainer, begun, test
-        self._objective, self._given_weights = objective, given_weights
+        self._objective, self._given_weights, self._data_checksum = objective, given_weights, data_checksum
         self._loss: Any = None
         step = trainer.training_step
 
@@ -101,6 +113,7 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
             weight_decay=groups.have_weight_decay,
             given_weights=self._given_weights,
             objective=self._objective,
+            data_checksum=self._data_checksum,
         )
         self._attached = Attached(
             self._begun, info, groups, self._measure, [trainer.model], [optimizer], None, None, held_out

@@ -43,6 +43,8 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             "higher")``; else the loss.
         examples: The training examples, if ``x`` is no array.
         batch: The examples of an update, if ``x`` is no array.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A
+            comparison goes on only with the data that it was begun with.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         objective: Optional[Declared] = None,
         examples: Optional[int] = None,
         batch: Optional[int] = None,
+        data_checksum: Optional[str] = None,
     ) -> None:
         super().__init__()
+        self._data_checksum = data_checksum
         self._test, self._objective, self._counts = test, objective_of(objective), (examples, batch)
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
@@ -89,6 +93,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             test=_count(held_out["test"]),
             given_weights=not self._follows,
             objective=self._objective,
+            data_checksum=self._data_checksum,
         )
 
         def measure(split: Split) -> dict[str, float]:
@@ -164,7 +169,8 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _measured(self, data: Any) -> dict[str, float]:
         generators = _torch_random() if keras.backend.backend() == "torch" else None
-        arguments = {"x": data[0], "y": data[1]} if isinstance(data, (tuple, list)) else {"x": data}
+        parts = data if isinstance(data, (tuple, list)) else (data,)
+        arguments = dict(zip(("x", "y", "sample_weight"), parts))
         try:
             shown = self.model.evaluate(**arguments, verbose=0, return_dict=True)
         finally:

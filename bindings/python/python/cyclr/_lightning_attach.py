@@ -14,6 +14,7 @@ from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
 from cyclr.torch._attach import Attached
 from cyclr.torch._begun import begun_or_begin
+from cyclr.torch._checksum import checksum_of
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
 from cyclr.torch._groups import Groups, refuse_closures
@@ -41,10 +42,20 @@ class Attach(Callback):
         test: The loader of the split that is read once. If it is not given, the other is halved.
         objective: What decides, by the name that ``validation_step`` logs, as in ``("val_acc",
             "higher")``. If it is not given, ``val_loss``.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A
+            comparison goes on only with the data that it was begun with. If it is not
+            given, that of the integers (as labels are) in a `TensorDataset`.
     """
 
-    def __init__(self, *, validation: Any = None, test: Any = None, objective: Optional[Declared] = None) -> None:
-        self._given = validation, test
+    def __init__(
+        self,
+        *,
+        validation: Any = None,
+        test: Any = None,
+        objective: Optional[Declared] = None,
+        data_checksum: Optional[str] = None,
+    ) -> None:
+        self._given, self._data_checksum = (validation, test), data_checksum
         self._objective = objective_of(objective)
         self._begun: Optional[Begun] = None
         self._follows = False
@@ -90,6 +101,7 @@ class Attach(Callback):
             weight_decay=groups.have_weight_decay,
             given_weights=not self._follows,
             objective=self._objective,
+            data_checksum=checksum_of(loader, held_out) if self._data_checksum is None else self._data_checksum,
         )
 
         def measure(split: Split) -> dict[str, float]:
@@ -139,12 +151,17 @@ def _measured(trainer: Any, module: Any, loader: Any, objective: Optional[str]) 
 
     module.log = log
     try:
+        module.on_validation_start()
+        module.on_validation_epoch_start()
         for place, batch in enumerate(loader):
             batch = trainer.strategy.batch_to_device(batch, dataloader_idx=0)
             examples = examples_in(batch)
+            module.on_validation_batch_start(batch, place)
             with trainer.precision_plugin.val_step_context():
-                module.validation_step(batch, place)
+                outputs = module.validation_step(batch, place)
+            module.on_validation_batch_end(outputs, batch, place)
         module.on_validation_epoch_end()
+        module.on_validation_end()
     finally:
         del module.log
     shown = {name: float(total) / count for name, (total, count) in sums.items()}

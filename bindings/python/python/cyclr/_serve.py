@@ -303,6 +303,8 @@ def _info(info: TrainerInfo) -> dict[str, Any]:
     answer: dict[str, Any] = {**counts, **{name: bool(getattr(info, name)) for name in abilities}}
     if info.objective is not None:
         answer["objective"] = asdict(info.objective)
+    if info.data_checksum is not None:
+        answer["data_checksum"] = info.data_checksum
     return answer
 
 

@@ -43,6 +43,8 @@ class TrainerInfo:
         objective: What decides; without it, the first metric of an evaluation that is not the loss, or the loss.
         averages: Whether it is an `AveragingTrainer`.
         ensembles: Whether its `average` also takes ``ensemble``.
+        data_checksum: A text that changes if the examples or the splits do. A run or comparison goes on only with the
+            data that it was begun with.
     """
 
     examples: int
@@ -56,6 +58,7 @@ class TrainerInfo:
     objective: Optional[Objective] = None
     averages: bool = False
     ensembles: bool = False
+    data_checksum: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from cyclr._begun import Begun, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
-from cyclr.torch._counting import CountsUpdates, has_skipped, with_held
+from cyclr.torch._checksum import checksum_of
+from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import given, loader_size
 from cyclr.torch._feed import feed
@@ -25,15 +26,17 @@ from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._overridden import Overridden
-from cyclr.torch._registered import not_read_back, say_starts_over, unregistered, without_place
+from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._state import (
     Everything,
     capture_order,
     capture_random,
     evaluating,
+    live,
     restore_order,
     restore_random,
 )
+from cyclr.torch._steps import Steps
 from cyclr.torch._together import gathered, mine, summed
 
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
@@ -55,6 +58,7 @@ def attach(
     batch: Optional[int] = None,
     given_weights: bool = False,
     defer_sigterm: bool = False,
+    data_checksum: Optional[str] = None,
 ) -> Attached:
     """Attaches a training loop to cyclr; alone, the loop runs as it is.
 
@@ -87,6 +91,9 @@ def attach(
         defer_sigterm: Whether SIGTERM waits, in this process alone, until cyclr has saved the
             run. A cluster sends it to every process of a job that it stops, and the script would
             else end before cyclr can ask for its state.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A run or
+            comparison goes on only with the data that it was begun with. If it is not given, that
+            of the integers (as labels are) in a `TensorDataset`.
 
     Raises:
         CyclrError: `begin` was not called, the optimizer is LBFGS, or the splits share examples.
@@ -114,7 +121,8 @@ def attach(
     is_driven = begun.requests is not None
     held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
-    if models and is_driven and (lack := without_place(train)) is not None:
+    lack = without_place(train, accumulate)
+    if models and is_driven and lack is not None:
         say_starts_over(lack)
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
@@ -124,22 +132,23 @@ def attach(
         test=counts["test"] if evaluate else 0,
         momentum=groups.have_momentum,
         weight_decay=groups.have_weight_decay,
-        snapshots=bool(models) and without_place(train) is None,
+        snapshots=bool(models) and lack is None,
         given_weights=given_weights,
         objective=objective_of(objective),
+        data_checksum=checksum_of(train, held_out) if is_driven and data_checksum is None else data_checksum,
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
-    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
-    if batch is not None:
-        # The script counts by itself.
-        attached.batches_of_update = float("inf")
+    # A script that gives the batch counts by itself.
+    micro_batches = accumulate if batch is None else None
+    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, micro_batches)
     _attached.append(attached)
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
-    if otherwise is not None and not is_driven:
-        attached.alone = _Alone(otherwise)
+    if otherwise is not None:
+        attached._known.append(otherwise)
+        attached.alone = None if is_driven else _Alone(otherwise)
     return attached
 
 
@@ -171,40 +180,47 @@ class Attached(_attach.Attached):
         scaler: Any,
         train: Any,
         held_out: dict[str, Any],
-        accumulate: int = 1,
+        accumulate: Optional[int] = None,
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
         self._groups = groups
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
-        self._scaler, self._has_stepped = scaler, False
+        self._scaler = scaler
         self._is_told = self._is_evaluating = False
-        self.batches_of_update: float = accumulate
+        self._steps = Steps(accumulate)
+        # What the script follows alone or has registered: schedulers are among it.
+        self._known: list[Any] = []
+        self._has_passes_beside: Optional[bool] = None
         # The models as one: what they share is kept once.
         loaders = [] if train is None else [train]
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, loaders)
         if self.loop is None:
             return
-        self._losses = Losses(accumulate).watch()
+        # Of models that are not given, any may be measured.
+        self._others = torch.nn.ModuleList([] if models else list(live((torch.nn.Module,))))
+        self._losses = Losses(accumulate or 1).watch()
         self._overridden = [Overridden(one) for one in self._optimizers]
         self._is_opening = False
         if train is not None and not isinstance(train, (list, tuple)):
             feed(train, self.iterated)
         for one in with_held(self._optimizers):
             one.register_step_pre_hook(self._before_step)
-            one.register_step_post_hook(self._after_step)
+            one.register_step_post_hook(self._steps.note)
 
     @property
     def info(self) -> TrainerInfo:
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
-            names = unregistered(self._models, self._everything.optimizers, self._scaler)
-            if names:
-                self._deny_snapshots(f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)")
-            elif (unsafe := not_read_back(self._own_state())) is not None:
-                self._deny_snapshots(unsafe)
+            saved = super()._own_state()
+            names = unregistered(self._models, self._everything.optimizers, self._scaler, saved, *self._known)
+            told = f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)"
+            lack = told if names else not_read_back(self._own_state())
+            if lack is not None:
+                say_starts_over(lack)
+                self._info = replace(self._info, snapshots=False)
         return super().info
 
     def register(self, own: Any = None, *, save: Any = None, load: Any = None) -> None:
@@ -217,6 +233,7 @@ class Attached(_attach.Attached):
             load: Takes what ``save`` returned.
         """
         if own is not None:
+            self._known.append(own)
             save, load = own.state_dict, own.load_state_dict
             if isinstance(own, torch.nn.Module):
                 self._models.append(own)
@@ -230,7 +247,7 @@ class Attached(_attach.Attached):
         order = capture_order(self.held_out[split])
         self._is_evaluating = True
         try:
-            with evaluating(self._everything.model, self._optimizers):
+            with evaluating(self._everything.model if self._models else self._others, self._optimizers):
                 return super().evaluate(split)
         finally:
             self._is_evaluating = False
@@ -244,10 +261,6 @@ class Attached(_attach.Attached):
                 "held_out[split] of what attach() returns"
             )
 
-    def _deny_snapshots(self, why: str) -> None:
-        say_starts_over(why)
-        self._info = replace(self._info, snapshots=False)
-
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         assert self.loop is not None
         if not self._is_in_batches:
@@ -259,9 +272,6 @@ class Attached(_attach.Attached):
         for one in self._overridden:
             one.leave()
 
-    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._has_stepped = self._has_stepped or not has_skipped(optimizer)
-
     def _made(self, loss: Any, correct: Any) -> None:
         if loss is None:
             loss = self._losses.mean()
@@ -269,24 +279,13 @@ class Attached(_attach.Attached):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
         if loss is None:
             raise CyclrError("no backward() was seen since the last lr.step(): give the loss, as in lr.step(loss=loss)")
-        if not self._has_stepped:
+        if not self._steps:
             loss = self._without_step(loss)
             if loss is None:
                 return
         self._losses.clear()
-        self._has_stepped = False
+        self._steps.end(self._batches)
         self._count(loss, correct)
-
-    def _count(self, loss: Any, correct: Any) -> None:
-        assert self.loop is not None
-        if self.loop.updates_done == 0:
-            self._first_batches = self._batches
-        elif self.loop.updates_done == 1 and self._batches == self._first_batches > self.batches_of_update:
-            raise CyclrError(
-                f"each update takes {self._batches} batches of train=..., and attach() says {self.batches_of_update}: give "
-                f"accumulate={self._batches}, by which the updates of an epoch are counted"
-            )
-        super()._count(loss, correct)
 
     def _without_step(self, loss: Any) -> Any:
         """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
@@ -345,9 +344,19 @@ class Attached(_attach.Attached):
         return summed(read_at_once(figures))
 
     def _own_state(self) -> dict[str, Any]:
-        return {**super()._own_state(), "everything": self._everything.capture()}
+        if self._place.given > 0 and self._has_passes_beside is None:
+            self._has_passes_beside = has_passes_beside(self._train)
+        # Such scripts begin these anew if they go on amid a pass.
+        begins_anew = self._steps.are_uneven or self._has_passes_beside
+        return {**super()._own_state(), "everything": self._everything.capture(), "begins_anew": begins_anew}
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
+        # States of earlier versions do not tell.
+        if saved.get("begins_anew") and self._is_amid(saved["place"]):
+            raise CyclrError(
+                "the script goes through another DataLoader beside train=..., or not all its optimizers make a step in each "
+                "update: it cannot go on amid a pass over the training data; start this run anew"
+            )
         self._everything.restore(saved["everything"])
         for one in self._overridden:
             one.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional, Union
 
@@ -103,16 +103,6 @@ def moved(value: Any, device: Device) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(moved(inner, device) for inner in value)
     return value
-
-
-def batch_size(loader: Any) -> int:
-    """Examples of a batch; 1 where the loader does not tell."""
-    if isinstance(loader, Sequence) and loader:
-        first = loader[0]
-        if isinstance(first, Mapping):
-            return len(first["labels"] if "labels" in first else next(iter(first.values())))
-        return len(first[1])
-    return getattr(loader, "batch_size", None) or 1
 
 
 class Batches:

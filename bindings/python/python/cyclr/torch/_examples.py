@@ -30,13 +30,14 @@ def loader_size(loader: Any) -> int:
     """Examples of a batch; 1 if the loader does not tell."""
     if loader is None:
         return 1
-    if isinstance(loader, (list, tuple)) and loader:
+    if isinstance(loader, Sequence) and loader:
         return examples_in(loader[0]) or 1
     if isinstance(loader, Dataset) and not hasattr(loader, "__iter__"):
         raise CyclrError(
             f"train=... is a {type(loader).__name__}, which has no batches: give the DataLoader that the loop goes through"
         )
-    return getattr(loader, "batch_size", None) or 1
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    return getattr(loader, "batch_size", None) or getattr(batch_sampler, "batch_size", None) or 1
 
 
 def given(loader: Any, size: int) -> int:
@@ -124,22 +125,12 @@ def drawn(loader: Any) -> Optional[Sequence[int]]:
     return None
 
 
-def source_of(loader: Any) -> Any:
-    """The data set that a loader has in the end, below all subsets."""
-    data = getattr(loader, "dataset", loader)
-    if isinstance(loader, Subset):
-        data = loader
-    while isinstance(data, Subset):
-        data = data.dataset
-    return data
-
-
-def places_in_source(loader: Any) -> Optional[set[int]]:
-    """Which examples of `source_of` a loader draws; ``None`` if they are not known."""
+def source_and_places(loader: Any) -> tuple[Any, Optional[Sequence[int]]]:
+    """The data set that a loader has below all subsets, and the places in it that it draws; ``None`` if not known."""
     data, places = getattr(loader, "dataset", loader), drawn(loader)
     if isinstance(loader, Subset):
         data, places = loader, range(len(loader))
     while isinstance(data, Subset):
         indices = data.indices
-        data, places = data.dataset, None if places is None else [indices[place] for place in places]
-    return None if places is None else {int(place) for place in places}
+        data, places = data.dataset, None if places is None else [int(indices[place]) for place in places]
+    return data, places

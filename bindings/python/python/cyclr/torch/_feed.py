@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from cyclr.torch._examples import given
+from cyclr.torch._examples import given, loader_size
 
 
 class Feed:
@@ -53,8 +53,7 @@ class Feed:
     @property
     def batch_size(self) -> int:
         """Examples of a batch; 1 if it is not known."""
-        sampler = getattr(self.loader, "batch_sampler", None)
-        return getattr(self.loader, "batch_size", None) or getattr(sampler, "batch_size", None) or 1
+        return loader_size(self.loader)
 
     @property
     def examples(self) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, Subset
 
 from cyclr._cyclr import CyclrError
-from cyclr.torch._examples import drawn, held_out_count, places_in_source, source_of
+from cyclr.torch._examples import drawn, held_out_count, source_and_places
 
 
 def splits(train: Any, validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[str, Any], dict[str, int]]:
@@ -122,11 +122,11 @@ _ADVICE = {
 def _is_same(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    if not _is_same_data(source_of(one), source_of(other)):
+    (data, places), (other_data, others) = source_and_places(one), source_and_places(other)
+    if not _is_same_data(data, other_data):
         return False
     if _has_sampler(one) or _has_sampler(other):
-        places = places_in_source(one)
-        return places is not None and places == places_in_source(other)
+        return places is not None and others is not None and set(places) == set(others)
     return True
 
 
@@ -148,7 +148,7 @@ def _is_same_data(one: Any, other: Any) -> bool:
 
 def _shared(one: Any, other: Any) -> Optional[int]:
     """How many examples two loaders share; ``None`` if that cannot be seen."""
-    if not _is_same_data(source_of(one), source_of(other)):
+    (data, places), (other_data, others) = source_and_places(one), source_and_places(other)
+    if not _is_same_data(data, other_data):
         return 0
-    places, others = places_in_source(one), places_in_source(other)
-    return None if places is None or others is None else len(places & others)
+    return None if places is None or others is None else len(set(places) & set(others))

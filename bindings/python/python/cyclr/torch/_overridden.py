@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import Any, Optional
 
@@ -12,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cyclr._cyclr import Hyper
 from cyclr.torch._distributed import rank
+from cyclr.torch._state import live
 
 
 class Overridden:
@@ -87,7 +87,4 @@ MOST_DIFFERENCE = 0.1
 
 def _scheduler_of(optimizer: Optimizer) -> Any:
     """A scheduler of the script's that sets the rate of an optimizer."""
-    for thing in gc.get_objects():
-        if issubclass(type(thing), LRScheduler) and getattr(thing, "optimizer", None) is optimizer:
-            return thing
-    return None
+    return next((one for one in live((LRScheduler,)) if getattr(one, "optimizer", None) is optimizer), None)

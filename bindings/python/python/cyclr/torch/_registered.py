@@ -7,20 +7,33 @@ import io
 import pickle
 import re
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any, Optional
 
 import torch
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Subset
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from cyclr.torch._distributed import rank
+from cyclr.torch._state import live, weights_of
 
 
-def without_place(loader: Any) -> Optional[str]:
-    """What of a loader keeps a pass over it from being gone into again; ``None`` if its order follows from known generators."""
+def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
+    """What of a loader keeps a pass over it from being gone into again; ``None`` if its order follows from known generators.
+
+    Args:
+        loader: The loader of the training batches.
+        accumulate: The batches of an update. If a pass ends amid an update, a script that goes on
+            amid the pass counts its batches from there, and so ends the pass otherwise.
+    """
     if loader is None:
         return "there is no train=... to go back into"
+    if accumulate > 1 and hasattr(loader, "__len__") and len(loader) % accumulate:
+        return f"a pass of {len(loader)} batches ends amid an update of {accumulate}"
     if isinstance(loader, (list, tuple)):
         return None
     if not isinstance(loader, DataLoader):
@@ -29,12 +42,30 @@ def without_place(loader: Any) -> Optional[str]:
         return "the place in an IterableDataset is not known"
     if loader.persistent_workers:
         return "the random numbers of persistent workers cannot be saved"
+    if loader.num_workers == 0 and (name := _own_generator(loader.dataset)) is not None:
+        return f"the random numbers of the data set's `{name}` cannot be saved"
     batch_sampler: Any = loader.batch_sampler
     if batch_sampler is not None and type(batch_sampler) is not torch.utils.data.BatchSampler:
         return f"the order of {type(batch_sampler).__name__} is not known"
     # The loader of a batch sampler has none of its own.
     sampler = loader.sampler if batch_sampler is None else batch_sampler.sampler
     return None if type(sampler) in _KNOWN_SAMPLERS else f"the order of {type(sampler).__name__} is not known"
+
+
+def _own_generator(data: Any) -> Optional[str]:
+    """The attribute in which a data set has a random generator of its own. Workers have copies, the same for each pass."""
+    while isinstance(data, Subset):
+        data = data.dataset
+    kinds: list[type] = [Random, torch.Generator]
+    if "numpy" in sys.modules:
+        import numpy as np
+
+        kinds += [np.random.Generator, np.random.RandomState]
+    return next((name for name, value in _attributes(data).items() if isinstance(value, tuple(kinds))), None)
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    return getattr(thing, "__dict__", {})
 
 
 _KNOWN_SAMPLERS = (
@@ -68,28 +99,97 @@ def say_starts_over(why: str) -> None:
         print(f"cyclr: {why}: a run that is stopped starts over", file=sys.stderr)
 
 
-def unregistered(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], scaler: Any) -> list[str]:
-    """What else of this process has state that trains: models, optimizers and scalers, by name."""
+def unregistered(
+    models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], scaler: Any, saved: Any = None, *known: Any
+) -> list[str]:
+    """What else of this process has state that trains, by name.
+
+    That is models, optimizers, scalers, schedulers that move momentum, and copies of the weights (such
+    as an average of them in a dict).
+
+    Args:
+        models: The models whose state is known.
+        optimizers: The same of the optimizers.
+        scaler: The same of AMP's scaler.
+        saved: What else is saved, by functions of the script's own.
+        known: Schedulers whose state is known.
+    """
     gc.collect()
-    things = [thing for thing in gc.get_objects() if issubclass(type(thing), _WITH_STATE)]
-    known = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
-    others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - known]
+    things = list(live(_WITH_STATE))
+    ours = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
+    others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - ours]
     inner = {id(module) for other in others for module in other.modules() if module is not other}
     found = [other for other in others if id(other) not in inner]
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
-        if is_scaler or (isinstance(thing, Optimizer) and not any(thing is one for one in optimizers)):
+        is_optimizer = isinstance(thing, Optimizer) and not any(thing is one for one in optimizers)
+        if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
-    return sorted({type(thing).__name__ for thing in found})
+    names = {type(thing).__name__ for thing in found}
+    if _are_copied(models, optimizers, saved):
+        names.add("a copy of the weights")
+    return sorted(names)
 
 
-_WITH_STATE = (torch.nn.Module, Optimizer, torch.amp.GradScaler)
+def has_passes_beside(train: Any) -> bool:
+    """Whether a pass over another loader than ``train`` is under way."""
+    ours = getattr(train, "_index_sampler", None)
+    passes = live((_BaseDataLoaderIter,))
+    return any(one._index_sampler is not ours and not one._persistent_workers for one in passes)
+
+
+_WITH_STATE = (torch.nn.Module, Optimizer, torch.amp.GradScaler, LRScheduler)
+
+
+def _moves_momentum(thing: Any, optimizers: Sequence[Optimizer], known: Sequence[Any]) -> bool:
+    """Whether a scheduler that nobody saves moves the momentum of an optimizer, which its rates alone do not show."""
+    if not isinstance(thing, LRScheduler) or not getattr(thing, "cycle_momentum", False):
+        return False
+    # Those that go on one after another are saved by the one that has them.
+    saved = [part for one in known for part in (one, *getattr(one, "_schedulers", ()))]
+    return any(thing.optimizer is one for one in optimizers) and not any(thing is one for one in saved)
+
+
+def _are_copied(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], saved: Any) -> bool:
+    """Whether there are tensors of the shapes of all weights of a model or an optimizer that nothing known holds."""
+    parts = [list(model.parameters()) for model in models] + [list(weights_of(one)) for one in optimizers]
+    weights = [weight for part in parts for weight in part]
+    if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in weights):
+        return False
+    known = [weights, [weight.grad for weight in weights], *(one.state for one in optimizers)]
+    known += [_own_tensors(module) for module in live((torch.nn.Module,))]
+    storages = {tensor.data_ptr() for tensor in _all_tensors(known) if type(tensor) in _PLAIN}
+    # A script's function may hand over copies of what it keeps.
+    loose = Counter(one.shape for one in live((torch.Tensor,)) if _is_loose(one) and one.data_ptr() not in storages)
+    loose.subtract(one.shape for one in _all_tensors(saved))
+    wanted = [Counter(weight.shape for weight in part) for part in parts if any(weight.ndim > 1 for weight in part)]
+    return any(all(loose[shape] >= count for shape, count in one.items()) for one in wanted)
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def _is_loose(tensor: torch.Tensor) -> bool:
+    is_plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+    return is_plain and tensor.is_leaf and tensor.is_floating_point()
+
+
+def _all_tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _all_tensors(inner)
 
 
 def _tensors(module: torch.nn.Module) -> set[int]:
     """The tensors of a module itself; a loss has none that change."""
     if isinstance(module, torch.nn.modules.loss._Loss):
         return set()
+    return {id(tensor) for tensor in _own_tensors(module)}
+
+
+def _own_tensors(module: torch.nn.Module) -> list[torch.Tensor]:
     parts = module.__dict__
     own = [*parts.get("_parameters", {}).values(), *parts.get("_buffers", {}).values()]
-    return {id(tensor) for tensor in own if tensor is not None}
+    return [tensor for tensor in own if tensor is not None]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
-import sys
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
 
 import cyclr
+from cyclr._begun import random_state, set_random_state
 from cyclr.torch._counting import with_held
 
 State = dict[str, Any]
@@ -22,11 +22,7 @@ State = dict[str, Any]
 
 def capture_random() -> State:
     """The states of the global generators of Python, NumPy (where it is imported), torch and its devices."""
-    state: State = {"python": random.getstate(), "torch": torch.get_rng_state()}
-    if "numpy" in sys.modules:
-        import numpy as np
-
-        state["numpy"] = _without_arrays(np.random.get_state(legacy=False))
+    state: State = {**random_state(), "torch": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
@@ -36,23 +32,12 @@ def capture_random() -> State:
 
 def restore_random(state: State) -> None:
     """Puts the global generators back."""
-    random.setstate(state["python"])
+    set_random_state(state)
     torch.set_rng_state(state["torch"])
-    if "numpy" in state:
-        import numpy as np
-
-        np.random.set_state(state["numpy"])
     if "cuda" in state:
         torch.cuda.set_rng_state_all(state["cuda"])
     if "mps" in state:
         torch.mps.set_rng_state(state["mps"])
-
-
-def _without_arrays(value: Any) -> Any:
-    """A state of NumPy's generator, in what ``torch.load(weights_only=True)`` reads."""
-    if isinstance(value, dict):
-        return {key: _without_arrays(inner) for key, inner in value.items()}
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def generators_of(loader: Any) -> list[torch.Generator]:
@@ -81,7 +66,7 @@ def restore_order(loader: Any, state: State) -> None:
 
 
 def capture_model(model: torch.nn.Module) -> State:
-    """The parameters and buffers of each module (also those that are not persistent), their gradients, and its mode.
+    """The parameters and buffers of each module (also those that are not persistent), their gradients, its numbers and mode.
 
     Raises:
         CyclrError: A parameter has no shape yet.
@@ -108,6 +93,7 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
+        "attributes": {name: _copied(value) for name, value in vars(module).items() if _is_state(name, value)},
         "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
     }
@@ -139,7 +125,9 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
         for name, values in saved["parameters"].items():
             _put_parameter(module._parameters[name], values)
         _put_buffers(module, saved)
-        # States of earlier versions have none.
+        # States of earlier versions have neither.
+        for name, value in saved.get("attributes", {}).items():
+            _put_attribute(module, name, value)
         if _has_extra(module) and "extra" in saved:
             module.set_extra_state(_copied(saved["extra"]))
         module.training = saved["training"]
@@ -180,6 +168,26 @@ def _put_buffers(module: torch.nn.Module, saved: State) -> None:
         module._buffers[name] = None if value is None else value.to(device, copy=True)
 
 
+def _is_state(name: str, value: Any) -> bool:
+    """Whether a module may keep something of its training here: a tensor that is no buffer, or a number."""
+    is_number = type(value) in (bool, int, float) and not name.startswith("_") and name != "training"
+    return is_number or type(value) is torch.Tensor
+
+
+def _put_attribute(module: torch.nn.Module, name: str, saved: Any) -> None:
+    now = vars(module).get(name)
+    if not isinstance(saved, torch.Tensor):
+        vars(module)[name] = saved
+    elif not isinstance(now, torch.Tensor):
+        first = next(module.parameters(), None)
+        vars(module)[name] = saved.to(None if first is None else first.device, copy=True)
+    elif now.shape != saved.shape or now.dtype != saved.dtype:
+        vars(module)[name] = saved.to(now.device, copy=True)
+    elif not torch.equal(now, saved.to(now.device)):
+        # In place: others may hold it.
+        now.copy_(saved)
+
+
 class Structure:
     """What a model's modules hold, as the very objects, so that what a forward pass adds or takes away can be undone."""
 
@@ -210,7 +218,7 @@ def capture_optimizer(optimizer: Optimizer) -> State:
 
     Some optimizers keep something beside what belongs to parameters, under keys of their own.
     """
-    places = {id(weight): place for place, weight in enumerate(_weights(optimizer))}
+    places = {id(weight): place for place, weight in enumerate(weights_of(optimizer))}
     return {
         "sizes": [len(group["params"]) for group in optimizer.param_groups],
         "groups": [
@@ -267,7 +275,8 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
             optimizer.__dict__[key] = mark
 
 
-def _weights(optimizer: Optimizer) -> Iterator[torch.Tensor]:
+def weights_of(optimizer: Optimizer) -> Iterator[torch.Tensor]:
+    """The weights that an optimizer trains."""
     for group in optimizer.param_groups:
         yield from group["params"]
 
@@ -300,7 +309,7 @@ def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Itera
     modes = [(module, module.training) for module in model.modules()]
     switched = list(with_modes(optimizers))
     # There and back, an optimizer's average of the weights is rounded.
-    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in _weights(optimizer)]
+    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in weights_of(optimizer)]
     try:
         model.eval()
         for optimizer in switched:
@@ -321,6 +330,11 @@ def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
     for optimizer in optimizers:
         if callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None)):
             yield optimizer
+
+
+def live(kinds: tuple[type, ...]) -> Iterator[Any]:
+    """All objects of these kinds in this process."""
+    return (thing for thing in gc.get_objects() if issubclass(type(thing), kinds))
 
 
 class Everything:

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 import torch
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 import cyclr
 from cyclr._cyclr import Hyper, Spec
@@ -21,15 +22,16 @@ from cyclr._loop import MOST_SKIPPED
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._average import Average, norms_of, one_pass
-from cyclr.torch._batches import Batches, Forward, batch_size
+from cyclr.torch._batches import Batches, Forward
+from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import steps_of
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
-from cyclr.torch._examples import given, held_out_count
+from cyclr.torch._examples import given, held_out_count, loader_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
-from cyclr.torch._registered import say_starts_over, unregistered
+from cyclr.torch._registered import say_starts_over, unregistered, without_place
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
@@ -74,6 +76,9 @@ class Trainer:
         device: Where batches are sent; that of the first parameter where it is not given.
         given_weights: Whether the weights were given, so that seeds decide the order of the data only.
         examples: Training examples, where the loader does not tell.
+        data_checksum: A text that changes if the data do, such as a checksum of their files. A run or
+            comparison goes on only with the data that it was begun with. Under the command line, if
+            it is not given, that of the integers (as labels are) in a `TensorDataset`.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Trainer:
         device: Union[torch.device, str, None] = None,
         given_weights: bool = False,
         examples: Optional[int] = None,
+        data_checksum: Optional[str] = None,
     ) -> None:
         if hasattr(loader, "__next__"):
             raise TypeError("loader is an iterator, which can be gone through once: give the loader itself")
@@ -118,7 +124,7 @@ class Trainer:
         self.everything = Everything(model, self.optimizers, scaler, [loader])
         self._average = Average(model)
         self._ensemble = Ensemble(model)
-        self._info = self._found_info(examples, given_weights)
+        self._info = replace(self._found_info(examples, given_weights), data_checksum=data_checksum)
 
     @property
     def info(self) -> TrainerInfo:
@@ -238,8 +244,9 @@ class Trainer:
 
     def lack(self) -> Optional[str]:
         """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
-        if getattr(self.loader, "persistent_workers", False):
-            return "the random numbers of persistent workers cannot be saved"
+        lack = without_place(self.loader) if isinstance(self.loader, DataLoader) else None
+        if lack is not None:
+            return lack
         if self.own_step is None and self.own_evaluate is None:
             return None
         names = unregistered([self.model], self.optimizers, self.scaler)
@@ -303,7 +310,7 @@ class Trainer:
 
     def _found_info(self, examples: Optional[int], given_weights: bool) -> TrainerInfo:
         world = world_size()
-        size = batch_size(self.loader)
+        size = loader_size(self.loader)
         if examples is None:
             examples = given(self.loader, size) * world
         count = {name: held_out_count(name, loader) for name, loader in self.held_out.items()}
@@ -369,6 +376,9 @@ def _checked(build: Build) -> Build:
         trainer = build(run)
         if isinstance(trainer, Trainer):
             trainer.check_apart()
+            if trainer.info.data_checksum is None:
+                checksum = checksum_of(trainer.loader, trainer.held_out)
+                trainer._info = replace(trainer.info, data_checksum=checksum)
             if (lack := trainer.lack()) is not None:
                 trainer._info = replace(trainer.info, snapshots=False)
                 say_starts_over(lack)

@@ -1,0 +1,62 @@
+"""What the updates of a loop are made of: the steps of its optimizers, and its batches."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from torch.optim import Optimizer
+
+from cyclr._cyclr import CyclrError
+from cyclr.torch._counting import has_skipped
+
+
+class Steps:
+    """The steps of the update that is being made, compared with those of the updates before.
+
+    Args:
+        accumulate: The batches of an update; ``None`` if they are not counted.
+
+    Attributes:
+        are_uneven: Whether not all optimizers make a step in each update. A script that goes on
+            amid a pass counts its batches from there, and so makes such steps at other places.
+    """
+
+    def __init__(self, accumulate: Optional[int]) -> None:
+        self._accumulate = accumulate
+        self._made: set[int] = set()
+        self._first: Optional[tuple[set[int], int]] = None
+        self._is_checked = False
+        self.are_uneven = False
+
+    def __bool__(self) -> bool:
+        return bool(self._made)
+
+    def note(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """A step of an optimizer, as its hook tells it; one that AMP's scaler skips is none."""
+        if not has_skipped(optimizer):
+            self._made.add(id(optimizer))
+
+    def end(self, batches: int) -> None:
+        """An update ends, which took so many batches.
+
+        Raises:
+            CyclrError: The first two updates took as many, and another number was declared.
+        """
+        made, self._made = self._made, set()
+        if self._first is None:
+            self._first = made, batches
+            return
+        self.are_uneven = self.are_uneven or made != self._first[0]
+        if not self._is_checked:
+            self._is_checked = True
+            self._check(batches)
+
+    def _check(self, batches: int) -> None:
+        assert self._first is not None
+        # A loop may draw batches that are not seen.
+        if self._accumulate is None or batches != self._first[1] or batches in (0, self._accumulate):
+            return
+        raise CyclrError(
+            f"each update takes {batches} batches of train=..., and attach() says {self._accumulate}: give "
+            f"accumulate={batches}, by which the updates of an epoch are counted"
+        )

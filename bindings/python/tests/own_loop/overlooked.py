@@ -1,0 +1,84 @@
+"""A loop with a part that is easily overlooked, named by its argument."""
+
+import sys
+
+import cyclr.torch
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+kind = sys.argv[1]
+torch.set_num_threads(1)
+cyclr.torch.begin()
+generator = torch.Generator().manual_seed(0)
+inputs = torch.randn(300, 8, generator=generator)
+labels = inputs[:, 0].gt(0).long()
+
+
+class Noisy(Dataset):
+    """Adds noise of its own."""
+
+    def __init__(self):
+        self.noise = np.random.default_rng(0)
+
+    def __len__(self):
+        return 200
+
+    def __getitem__(self, place):
+        return inputs[place] + self.noise.normal(), labels[place]
+
+
+data = Noisy() if kind == "noise" else TensorDataset(inputs[:200], labels[:200])
+loader = DataLoader(data, batch_size=20, shuffle=True)
+beside = DataLoader(TensorDataset(inputs[:250]), batch_size=25, shuffle=True)
+held_out = DataLoader(TensorDataset(inputs[200:], labels[200:]), batch_size=50)
+model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 2))
+critic = torch.nn.Linear(8, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+second = torch.optim.SGD(critic.parameters(), lr=0.1)
+scheduler = None
+if kind in ("momentum", "registered momentum"):
+    scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.01, 0.2, step_size_up=7)
+average = {}
+if kind in ("average", "registered average"):
+    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def evaluate(split):
+    model.eval()
+    return {"correct": sum(int((model(x).argmax(1) == y).sum()) for x, y in lr.held_out[split])}
+
+
+lr = cyclr.torch.attach(
+    [optimizer, second],
+    train=loader,
+    model=None if kind == "no model" else [model, critic],
+    evaluate=evaluate,
+    validation=held_out,
+    accumulate={"accumulation": 4, "miscounted": 2}.get(kind, 1),
+)
+if kind == "registered average":
+    lr.register(save=lambda: average, load=average.update)
+if kind == "registered momentum":
+    lr.register(scheduler)
+for _epoch in lr.epochs(9):
+    batches = lr.batches(loader)
+    for place, batch in enumerate(zip(batches, beside) if kind == "beside" else batches):
+        x, y = batch[0] if kind == "beside" else batch
+        loss = cross_entropy(model(x), y) + cross_entropy(critic(x), y)
+        if kind == "beside":
+            loss = loss + critic(batch[1][0]).square().mean()
+        loss.backward()
+        if kind == "accumulation" and (place + 1) % 4 > 0 and place + 1 < len(loader):
+            continue
+        optimizer.step()
+        if kind != "critic" or place % 3 == 0:
+            second.step()
+        optimizer.zero_grad()
+        second.zero_grad()
+        lr.step()
+        if scheduler is not None:
+            scheduler.step()
+        for name, value in average.items():
+            value.lerp_(model.state_dict()[name], 0.1)
