@@ -27,11 +27,9 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// `None` if no cyclr started this process.
     pub(crate) fn open() -> Result<Option<Self>, Error> {
-        let Some(pipes) = env::var_os("CYCLR_FD") else {
+        let Ok(pipes) = env::var("CYCLR_FD") else {
             return Ok(None);
         };
-        // cyclr writes digits; anything else names no pipes, and is shown as it is.
-        let pipes = pipes.to_string_lossy();
         if let Some((requests, answers)) = opened(&pipes) {
             return Ok(Some(Self {
                 requests: Box::new(BufReader::new(requests)),
@@ -39,7 +37,7 @@ impl Connection {
             }));
         }
         let unreached = |socket: String| Error::Unreached {
-            pipes: pipes.to_string(),
+            pipes: pipes.clone(),
             socket,
         };
         let path = env::var_os("CYCLR_SOCKET").ok_or_else(|| unreached("there is none".into()))?;
@@ -81,9 +79,9 @@ impl Connection {
 fn opened(pipes: &str) -> Option<(File, File)> {
     let (requests, answers) = pipes.split_once(',')?;
     let [requests, answers] = [requests, answers].map(|fd| format!("/dev/fd/{}", fd.trim()));
-    if let Some(said) = env::var_os("CYCLR_PIPES") {
+    if let Ok(said) = env::var("CYCLR_PIPES") {
         let found = format!("{},{}", identity(&requests)?, identity(&answers)?);
-        if said != *found {
+        if found != said {
             return None;
         }
     }
