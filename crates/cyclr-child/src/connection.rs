@@ -27,11 +27,10 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// `None` if no cyclr started this process.
     pub(crate) fn open() -> Result<Option<Self>, Error> {
-        let Some(pipes) = env::var_os("CYCLR_FD") else {
+        // cyclr sets ASCII: a variable that is not UTF-8 is none of its own.
+        let Ok(pipes) = env::var("CYCLR_FD") else {
             return Ok(None);
         };
-        // cyclr writes digits; anything else names no pipes, and is shown as it is.
-        let pipes = pipes.to_string_lossy();
         if let Some((requests, answers)) = opened(&pipes) {
             return Ok(Some(Self {
                 requests: Box::new(BufReader::new(requests)),
@@ -39,7 +38,7 @@ impl Connection {
             }));
         }
         let unreached = |socket: String| Error::Unreached {
-            pipes: pipes.to_string(),
+            pipes: pipes.clone(),
             socket,
         };
         let path = env::var_os("CYCLR_SOCKET").ok_or_else(|| unreached("there is none".into()))?;
@@ -82,9 +81,9 @@ fn opened(pipes: &str) -> Option<(File, File)> {
     let (requests, answers) = pipes.split_once(',')?;
     let [requests, answers] = [requests, answers].map(|fd| format!("/dev/fd/{}", fd.trim()));
     // Without the variable the pipes are used as they are: `docs/protocol.md`.
-    if let Some(said) = env::var_os("CYCLR_PIPES") {
+    if let Ok(said) = env::var("CYCLR_PIPES") {
         let found = format!("{},{}", identity(&requests)?, identity(&answers)?);
-        if said != *found {
+        if found != said {
             return None;
         }
     }

@@ -801,6 +801,8 @@ fn a_script_that_never_asks_is_told_how_to() {
         ] {
             assert!(err.contains(word), "{seconds}: {word}: {err}");
         }
+        // What the program says is more often the cause than what it lacks.
+        assert!(err.find("epoch 1") < err.find("has not asked"), "{err}");
     }
 }
 

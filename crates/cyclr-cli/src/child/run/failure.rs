@@ -23,13 +23,8 @@ impl Child {
         let reason = match broken {
             Broken::TimeOut => {
                 self.process.end();
-                let hint = if self.heard {
-                    String::new()
-                } else {
-                    format!("; it has not asked cyclr for anything: {HINT}")
-                };
                 format!(
-                    "the child has not answered `{method}` within {:.0} s, and was killed (--child-timeout sets the limit){hint}",
+                    "the child has not answered `{method}` within {:.0} s, and was killed (--child-timeout sets the limit)",
                     limit.as_secs_f64().ceil()
                 )
             }
@@ -40,9 +35,7 @@ impl Child {
                     || String::from("closed its descriptors"),
                     |status| format!("ended ({status})"),
                 );
-                if begun.is_empty() && !self.heard {
-                    format!("the child {how} and has not asked cyclr for anything: {HINT}")
-                } else if begun.is_empty() {
+                if begun.is_empty() {
                     format!("the child {how} and has not answered `{method}`")
                 } else {
                     format!(
@@ -56,9 +49,22 @@ impl Child {
             }
             Broken::Io(error) => format!("the child cannot be asked for `{method}`: {error}"),
         };
-        match self.with_last_lines(&reason) {
-            TrainerError::Failed { reason } if ended => TrainerError::Ended { reason },
-            error => error,
+        let reason = self.last_lines_after(&reason);
+        let silent = match broken {
+            Broken::TimeOut => true,
+            Broken::Closed(begun) => begun.is_empty(),
+            Broken::TooLong | Broken::Io(_) => false,
+        };
+        // After what the program itself says, which is more often the cause.
+        let reason = if silent && !self.heard {
+            format!("{reason}\nit has not asked cyclr for anything: {HINT}")
+        } else {
+            reason
+        };
+        if ended {
+            TrainerError::Ended { reason }
+        } else {
+            failed(reason)
         }
     }
 
@@ -76,13 +82,17 @@ impl Child {
     }
 
     pub(super) fn with_last_lines(&self, reason: &str) -> TrainerError {
+        failed(self.last_lines_after(reason))
+    }
+
+    fn last_lines_after(&self, reason: &str) -> String {
         if self.channel.is_none() {
             self.output.wait(LAST_WORDS);
         }
-        failed(match self.output.last_lines() {
+        match self.output.last_lines() {
             Some(lines) => format!("{reason}; the last lines that it printed:\n{lines}"),
             None => format!("{reason}; it printed nothing"),
-        })
+        }
     }
 
     /// The error for what the facts say cannot be done.
