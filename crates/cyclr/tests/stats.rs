@@ -60,6 +60,23 @@ fn check_table(name: &str, function: impl Fn(f64, f64) -> Result<f64, StatsError
 }
 
 #[test]
+fn a_summary_made_by_hand_has_no_interval_without_two_values() {
+    for n in [0, 1] {
+        let odd = Summary {
+            n,
+            mean: 1.0,
+            sd: Some(1.0),
+            interval: None,
+        };
+        assert_eq!(odd.at_level(0.05).unwrap().interval, None);
+        assert!(matches!(
+            seeds_to_decide(&odd, 0.5, 1),
+            Err(StatsError::TooFew { needed: 2, .. })
+        ));
+    }
+}
+
+#[test]
 fn distributions_equal_mpmath() {
     check_table("student_cdf", student_cdf);
     check_table("student_quantile", student_quantile);

@@ -32,7 +32,8 @@ impl Spec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `peak`, or the peak that the spec has, is not finite and above 0.
+    /// [`Error::OutOfRange`](crate::Error) if `peak`, or the peak that the spec has, is not finite
+    /// and above 0.
     pub fn with_peak(&self, peak: f64) -> Result<Self, SpecError> {
         let from = self.peak();
         self.scaled(Scaling::Peak { from, to: peak })
@@ -52,8 +53,8 @@ impl Spec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `factor` is not finite and above 0; the error of the value if a
-    /// length or a `gamma` leaves its range.
+    /// [`Error::OutOfRange`](crate::Error) if `factor` is not finite and above 0; the error of the
+    /// value if a length or a `gamma` leaves its range.
     pub fn stretched(&self, factor: f64) -> Result<Self, SpecError> {
         self.scaled(Scaling::Length {
             factor,

@@ -56,7 +56,8 @@ pub(super) fn paired_seeds_to_decide(
 ) -> Result<SeedRange, StatsError> {
     check_margin(margin)?;
     let (n, mean) = (difference.n, fabs(difference.mean));
-    let sd = difference.sd.ok_or(StatsError::TooFew { n, needed: 2 })?;
+    let sd = difference.sd.filter(|_| n > 1);
+    let sd = sd.ok_or(StatsError::TooFew { n, needed: 2 })?;
     if sd == 0.0 {
         let value = difference.mean;
         return Err(StatsError::NoSpread { n, value });

@@ -113,7 +113,7 @@ impl Summary {
 
     /// The t-interval that holds 1 - level; `None` for one value.
     pub(super) fn interval_at(&self, level: f64) -> Option<Interval> {
-        let sd = self.sd?;
+        let sd = self.sd.filter(|_| self.n > 1)?;
         let quantile = student_at(1.0 - level / 2.0, (self.n - 1) as f64);
         let half = quantile * sd / sqrt(self.n as f64);
         Some(Interval {
