@@ -16,6 +16,16 @@ pub struct Watch<'a, E = Event> {
     pub interrupt: &'a Interrupt,
 }
 
+impl<E> Watch<'_, E> {
+    /// The same watch for a part of the work.
+    pub(crate) fn reborrow(&mut self) -> Watch<'_, E> {
+        Watch {
+            observer: &mut *self.observer,
+            interrupt: self.interrupt,
+        }
+    }
+}
+
 /// What happens during a run, and a line of its `events.jsonl`.
 ///
 /// What concerns one process only (starting, saving, a damaged checkpoint) is not written, so that

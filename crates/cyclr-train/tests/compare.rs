@@ -15,6 +15,7 @@ use cyclr::trainer::{Metric, Metrics, Objective};
 use cyclr_train::compare::record::{Because, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
+    read_plan,
 };
 use cyclr_train::find::FindEvent;
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
@@ -124,6 +125,29 @@ fn a_result_that_is_not_that_of_its_log_is_refused() {
         let error = error.unwrap_err().to_string();
         assert!(error.contains("1-reference-seed2/events.jsonl"), "{error}");
         run_in(place.path(), &plan, 1).unwrap();
+    }
+}
+
+/// Whoever only looks at a comparison reads its plan, too.
+#[test]
+fn a_plan_that_means_nothing_is_refused_where_it_is_read() {
+    let place = tempfile::tempdir().unwrap();
+    run_in(place.path(), &given(120, 1), 1).unwrap();
+    assert_eq!(read_plan(place.path()).unwrap().plan, given(120, 1));
+    let file = place.path().join("comparison.json");
+    let text = fs::read_to_string(&file).unwrap();
+    for (key, value) in [
+        ("rungs", Value::Array(vec![])),
+        ("seeds", Value::Array(vec![])),
+    ] {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["plan"]["tuning"][key] = value;
+        fs::write(&file, manifest.to_string()).unwrap();
+        let error = read_plan(place.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("comparison.json") && error.contains("copy"),
+            "{error}"
+        );
     }
 }
 
@@ -845,7 +869,7 @@ fn a_comparison_of_version_1_is_read() {
         assert_eq!(then["soon"]["arms"][1][field], time[field], "{field}");
     }
     assert!(matches!(
-        cyclr_train::compare::read_plan(&folder),
+        read_plan(&folder),
         Err(Error::Version {
             found: 1,
             known: 2,

@@ -221,4 +221,10 @@ fn a_record_whose_race_does_not_fit_its_plan_is_refused() {
         let read = read_comparison(folder.path());
         assert!(matches!(read, Err(Error::BadRecord { .. })), "{read:?}");
     }
+    // The race took all eight.
+    let mut fewer: Value = serde_json::from_str(&text).unwrap();
+    fewer["plan"]["seeds"].as_array_mut().unwrap().pop();
+    fs::write(&file, fewer.to_string()).unwrap();
+    let read = read_comparison(folder.path());
+    assert!(matches!(read, Err(Error::BadRecord { .. })), "{read:?}");
 }

@@ -60,11 +60,14 @@ pub fn is_comparison(folder: &Path) -> bool {
 /// [`Error::NotARun`] if it is no comparison's; [`Error::Io`], [`Error::BadRecord`] or
 /// [`Error::Version`].
 pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
-    let plan = if_there(read_record(&folder.join(Folder::PLAN)))?;
-    plan.ok_or_else(|| Error::NotARun {
+    let path = folder.join(Folder::PLAN);
+    let manifest: Option<Manifest> = if_there(read_record(&path))?;
+    let manifest = manifest.ok_or_else(|| Error::NotARun {
         path: folder.to_owned(),
         missing: Folder::PLAN,
-    })
+    })?;
+    manifest.plan.check_declared().map_err(bad(&path))?;
+    Ok(manifest)
 }
 
 /// Reads what the units of a comparison need.

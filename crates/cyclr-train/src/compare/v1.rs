@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::record::{
-    ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Sweep,
-    Tuning, check_outcomes,
+    ArmOutcome, Bin, BudgetOutcome, Conclusion, FinalValues, Range, Record, RunOutcome, Tuning,
+    check_outcomes,
 };
 use super::{Arm, ArmPolicy, BoundsSource, Plan, Tune, analyse, text};
 use crate::store::{bad, parse_record};
@@ -115,7 +115,7 @@ pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
             seconds_per_evaluation: old.pace.seconds_per_reading,
             updates_timed: old.pace.updates_timed,
         },
-        range: old.range.map(OldRange::now),
+        range: old.range,
         arms,
         race: None,
         conclusion: Conclusion::default(),
@@ -131,7 +131,7 @@ struct OldRecord {
     measure: OldMeasure,
     about: BTreeMap<String, String>,
     pace: OldPace,
-    range: Option<OldRange>,
+    range: Option<Range>,
     arms: Vec<OldArmRecord>,
     budgets: Vec<OldBudget>,
 }
@@ -240,31 +240,6 @@ struct OldPace {
     seconds_per_update: f64,
     seconds_per_reading: f64,
     updates_timed: u64,
-}
-
-#[derive(Deserialize)]
-struct OldRange {
-    base_lr: f64,
-    base_interval: Option<[f64; 2]>,
-    max_lr: f64,
-    max_interval: Option<[f64; 2]>,
-    interval: String,
-    updates: u64,
-    sweeps: Vec<Sweep>,
-}
-
-impl OldRange {
-    fn now(self) -> Range {
-        Range {
-            base_lr: self.base_lr,
-            base_interval: self.base_interval,
-            max_lr: self.max_lr,
-            max_interval: self.max_interval,
-            interval: self.interval,
-            updates: self.updates,
-            sweeps: self.sweeps,
-        }
-    }
 }
 
 #[derive(Deserialize)]

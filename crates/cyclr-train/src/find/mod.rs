@@ -240,28 +240,16 @@ pub(crate) fn range_test_keeping(
     factory: &dyn TrainerFactory,
     test: &RangeTest,
     kept: &Kept,
-    watch: Watch<FindEvent>,
+    mut watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
-    let Watch {
-        observer,
-        interrupt,
-    } = watch;
-    let first = Watch {
-        observer: &mut *observer,
-        interrupt,
-    };
     let sweep = if let Some(sweep) = kept.sweep()? {
         sweep
     } else {
-        let sweep = sweep_first(factory, test, first)?;
+        let sweep = sweep_first(factory, test, watch.reborrow())?;
         kept.keep_sweep(&sweep)?;
         sweep
     };
-    let then = Watch {
-        observer,
-        interrupt,
-    };
-    probe_from(factory, test, sweep, kept, then)
+    probe_from(factory, test, sweep, kept, watch)
 }
 
 /// The sweep of a range test, which comes first.
@@ -292,27 +280,17 @@ fn probe_from(
     test: &RangeTest,
     sweep: Swept,
     kept: &Kept,
-    watch: Watch<FindEvent>,
+    mut watch: Watch<FindEvent>,
 ) -> Result<Found, Error> {
     let info = factory.info()?;
     let allowance = Allowance::of(test.updates, &info);
-    let Watch {
-        observer,
-        interrupt,
-    } = watch;
     let made = sweep.curves[0].points.len() as u64;
     let points = sweep.curves[0].sweep().map_err(|error| Error::BadSweep {
         reason: error.to_string(),
     })?;
     let start = Start::of(&points, info.given_weights);
     let runs = Runs::new(factory);
-    let mut train = |probes: &[Probe]| {
-        let watch = Watch {
-            observer: &mut *observer,
-            interrupt,
-        };
-        train_probes(&runs, test, probes, kept, watch)
-    };
+    let mut train = |probes: &[Probe]| train_probes(&runs, test, probes, kept, watch.reborrow());
     let reading = match start {
         Ok(start) => find_max_lr(start, &allowance, test.updates - made, &mut train)?,
         Err(reason) => ProbeReading {

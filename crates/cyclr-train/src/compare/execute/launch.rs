@@ -250,7 +250,7 @@ impl Comparing<'_> {
         observer: Observer,
     ) -> Result<(), Error> {
         let folder = self.folder.path().join(&job.name.folder);
-        // A run without a log has not begun. Whatever else hides it, no result is read from it here.
+        // A run without a log has not begun. Any other error comes up where its result is read.
         let length = fs::metadata(folder.join(Event::FILE)).map_or(0, |log| log.len());
         if followed.done || length == followed.length {
             return Ok(());

@@ -25,28 +25,23 @@ pub(super) fn training(
     let mut updates_done = 0;
     let (mut evaluations, mut test) = (Vec::new(), None);
     for event in read_events(folder)? {
-        let metrics = match event? {
-            Event::Updated { metrics, .. } => metrics,
-            Event::Evaluated(point) => {
-                evaluations.push(point);
-                continue;
+        match event? {
+            Event::Updated { metrics, .. } => {
+                loss.add(metrics.loss().map(|metric| metric.value));
+                value.add(objective.find(&metrics).map(|metric| metric.value));
+                updates_done += 1;
+                if updates_done % width == 0 {
+                    let value = std::mem::take(&mut value).get();
+                    bins.push(Bin {
+                        updates_done,
+                        loss: std::mem::take(&mut loss).get(),
+                        value: value.map(|value| objective.unit.of(value)),
+                    });
+                }
             }
-            Event::Tested { metrics, .. } => {
-                test = Some(metrics);
-                continue;
-            }
-            _ => continue,
-        };
-        loss.add(metrics.loss().map(|metric| metric.value));
-        value.add(objective.find(&metrics).map(|metric| metric.value));
-        updates_done += 1;
-        if updates_done % width == 0 {
-            let value = std::mem::take(&mut value).get();
-            bins.push(Bin {
-                updates_done,
-                loss: std::mem::take(&mut loss).get(),
-                value: value.map(|value| objective.unit.of(value)),
-            });
+            Event::Evaluated(point) => evaluations.push(point),
+            Event::Tested { metrics, .. } => test = Some(metrics),
+            _ => {}
         }
     }
     let log = folder.join(Event::FILE);

@@ -25,6 +25,7 @@ impl Record {
     fn seeds_run(&self) -> Result<usize, &'static str> {
         let looks = self.plan.looks();
         match self.race {
+            _ if self.plan.race_fault().is_some() => Err("its race needs another number of seeds"),
             None if self.plan.race.is_none() => Ok(self.plan.seeds.len()),
             Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
             _ => Err("it is not a race with the plan's looks, or does not say how the race ended"),
