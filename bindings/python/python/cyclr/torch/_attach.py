@@ -25,15 +25,14 @@ from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._order import capture_order, restore_order, sampler_of
 from cyclr.torch._overridden import Overridden
 from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._state import (
     Everything,
-    capture_order,
     capture_random,
     evaluating,
     live,
-    restore_order,
     restore_random,
 )
 from cyclr.torch._steps import Steps
@@ -318,8 +317,8 @@ class Attached(_attach.Attached):
             )
         self._is_endless = True
         for epoch in self.epochs(0):
-            if hasattr(getattr(loader, "sampler", None), "set_epoch"):
-                loader.sampler.set_epoch(epoch)
+            if hasattr(sampler_of(loader), "set_epoch"):
+                sampler_of(loader).set_epoch(epoch)
             yield from self.batches(loader)
             if self._exits.is_left:
                 return
