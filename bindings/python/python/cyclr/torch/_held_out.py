@@ -89,6 +89,7 @@ def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
         sampler=sampler,
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
         pin_memory=loader.pin_memory,
     )
 
