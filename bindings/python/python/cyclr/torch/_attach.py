@@ -95,7 +95,7 @@ def attach(
             of the integers (as labels are) in a `TensorDataset`.
 
     Raises:
-        CyclrError: `begin` was not called, the optimizer is LBFGS, or the splits share examples.
+        CyclrError: `begin` was not called, the optimizer is LBFGS, the splits share examples, or an epoch has no length.
 
     Example:
         ::
@@ -123,6 +123,8 @@ def attach(
     lack = without_place(train, accumulate)
     if models and is_driven and lack is not None:
         say_starts_over(lack)
+    if is_driven and train is None and (examples is None or batch is None):
+        raise CyclrError("the length of an epoch is not known: give train=..., or examples=... and batch=...")
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
