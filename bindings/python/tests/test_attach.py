@@ -92,6 +92,7 @@ def test_what_an_evaluation_may_return():
         (0.5, None, "say what it is"),
         ({"loss": 1.0}, ("accuracy", "higher"), "the objective is `accuracy`"),
         ({"accuracy": 93.0}, ("accuracy", "higher"), "return a fraction of 1"),
+        ({"correct": 14}, ("accuracy", "higher"), "14 correct of 10 examples: let it measure the split"),
         ({"speed": 1.0}, None, "may be better if it is higher or if it is lower"),
         ([cyclr.Metric("a", 1.0, 1, "lower")], ("a", "higher"), "give both the same direction"),
     ],

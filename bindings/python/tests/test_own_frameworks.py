@@ -26,6 +26,7 @@ OF_ITS_OWN = [
     # What sets rates, stops or counts beside cyclr, in the driven script alone.
     ("hf.py", ["--log"], ["--stopping"], {}, 10),
     ("lightning_fit.py", [], ["--plateau"], {}, 10),
+    ("lightning_fit.py", [], ["--one-cycle"], {}, 10),
     ("keras_fit.py", [], ["--schedule", "0.5"], {"KERAS_BACKEND": "torch"}, 10),
     ("keras_fit.py", ["--accumulate", "2"], ["--scaled"], {"KERAS_BACKEND": "torch"}, 5),
 ]

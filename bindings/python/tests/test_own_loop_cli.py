@@ -35,7 +35,7 @@ def test_a_run_that_is_stopped_and_resumed_is_the_straight_one(tmp_path):
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path):
-    script = [sys.executable, str(OWN_LOOP / "labelled.py"), str(tmp_path / "labels")]
+    script = [sys.executable, str(OWN_LOOP / "labelled.py"), str(tmp_path)]
 
     def run(*words):
         return subprocess.run([*CYCLR, *words], capture_output=True, text=True)

@@ -1,4 +1,5 @@
 import ast
+import itertools
 import pathlib
 import random
 import struct
@@ -11,12 +12,20 @@ torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
 from cyclr.torch._checksum import checksum_of  # noqa: E402
-from cyclr.torch._examples import given, loader_size  # noqa: E402
+from cyclr.torch._examples import given, held_out_count, loader_size  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
 from cyclr.torch._registered import without_place  # noqa: E402
 from cyclr.torch._state import capture_model, restore_model  # noqa: E402
-from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, TensorDataset  # noqa: E402
+from torch.utils.data import (  # noqa: E402
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
 
@@ -242,6 +251,14 @@ def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
     assert "the order of Sorted is not known: a run that is stopped starts over" in (tmp_path / "log").read_text()
 
 
+def test_an_epoch_of_unknown_length_is_refused(start, tmp_path):
+    driver = start("overlooked.py", "no loader")
+    with pytest.raises(ValueError):
+        driver.initialize()
+    assert driver.process.wait(timeout=60) == 1
+    assert "the length of an epoch is not known: give train=..., or examples=" in (tmp_path / "log").read_text()
+
+
 def test_a_loop_that_counts_no_update_is_ended(start, tmp_path):
     driver = start("many.py", "--counts", "nothing")
     driver.initialize()
@@ -318,6 +335,13 @@ def test_held_out_data_are_halved_or_kept_apart():
     assert halves == {"validation": [(1, 2), (5, 6)], "test": [(3, 4)]}
 
 
+class Endless(IterableDataset):
+    """Has no length."""
+
+    def __iter__(self):
+        return itertools.repeat(1)
+
+
 class OwnBatches:
     """Draws from a generator that nobody knows of."""
 
@@ -338,12 +362,26 @@ def test_what_cannot_be_gone_back_into_is_named():
     assert "persistent workers" in without_place(DataLoader(data, num_workers=1, persistent_workers=True))
     assert "range_iterator is not known" in without_place(DataLoader(data, sampler=iter(range(11))))
     assert "list_iterator is not known" in without_place(iter([1]))
+    assert "IterableDataset is not known" in without_place(DataLoader(Endless()), accumulate=2)
+    assert "a pass of 11 batches ends amid an update of 2" in without_place(DataLoader(data), accumulate=2)
 
 
 def test_the_examples_of_a_batch_are_known_from_a_batch_sampler():
     data = TensorDataset(torch.arange(200))
     sampled = DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 20, drop_last=False))
     assert (loader_size(sampled), given(sampled, 20)) == (20, 200)
+
+
+def test_what_a_batch_sampler_draws_is_what_is_held_out():
+    data = TensorDataset(torch.arange(200))
+    chosen = BatchSampler(SubsetRandomSampler(range(150, 190)), 25, drop_last=True)
+    halves, counts = splits(None, DataLoader(data, batch_sampler=chosen), None, 0, say=False)
+    assert counts == {"validation": 20, "test": 20}
+    seen = [value for half in halves.values() for [batch] in half for value in batch.tolist()]
+    assert sorted(seen) == list(range(150, 190))
+    assert held_out_count("test", DataLoader(data, batch_sampler=chosen)) == 25
+    with pytest.raises(cyclr.CyclrError, match="share 10 examples"):
+        splits(DataLoader(Subset(data, range(160))), DataLoader(data, batch_sampler=chosen), None, 0, say=False)
 
 
 def test_a_checksum_is_that_of_the_integers_of_each_split():

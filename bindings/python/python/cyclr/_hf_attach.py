@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, Optional
 
 import torch
@@ -23,7 +24,12 @@ ENDLESS = 10**9
 
 
 def attach(
-    trainer: Any, *, test: Any = None, objective: Optional[Declared] = None, data_checksum: Optional[str] = None
+    trainer: Any,
+    *,
+    test: Any = None,
+    objective: Optional[Declared] = None,
+    examples: Optional[int] = None,
+    data_checksum: Optional[str] = None,
 ) -> None:
     """Attaches a trainer to the cyclr that started the script; alone, does nothing. Call it before ``trainer.train()``.
 
@@ -38,11 +44,13 @@ def attach(
         objective: What decides, as in ``("accuracy", "higher")``: a name that ``compute_metrics``
             returns, or ``"loss"``. If it is not given, ``args.metric_for_best_model``, or the
             loss.
+        examples: The training examples, if the ``train_dataset`` has no length.
         data_checksum: A text that changes if the data do, such as a checksum of their files. A
             comparison goes on only with the data that it was begun with.
 
     Raises:
-        CyclrError: The trainer has an optimizer that measures the loss several times.
+        CyclrError: The trainer has an optimizer that measures the loss several times, or the number
+            of training examples is not known.
     """
     if not is_driven() and not begun_before():
         return
@@ -57,9 +65,21 @@ def attach(
     args.load_best_model_at_end = args.eval_on_start = False
     trainer.remove_callback(EarlyStoppingCallback)
     follows = was_begun or trainer.model_init is not None
-    trainer.add_callback(
-        _Attach(trainer, begun, test, objective_of(objective) or _best(args), not follows, data_checksum)
+    info = TrainerInfo(
+        examples=_examples(trainer) if examples is None else examples,
+        batch=args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+        given_weights=not follows,
+        objective=objective_of(objective) or _best(args),
+        data_checksum=data_checksum,
     )
+    trainer.add_callback(_Attach(trainer, begun, test, info))
+
+
+def _examples(trainer: Any) -> int:
+    data = trainer.train_dataset
+    if not hasattr(data, "__len__"):
+        raise CyclrError(f"the train_dataset, a {type(data).__name__}, has no length: give attach(examples=...)")
+    return len(data)
 
 
 def _best(args: Any) -> Optional[Objective]:
@@ -73,17 +93,8 @@ def _best(args: Any) -> Optional[Objective]:
 class _Attach(TrainerCallback):  # type: ignore[misc]
     """Hears before an update and tells after it."""
 
-    def __init__(
-        self,
-        trainer: Any,
-        begun: Any,
-        test: Any,
-        objective: Optional[Objective],
-        given_weights: bool,
-        data_checksum: Optional[str],
-    ) -> None:
-        self._trainer, self._begun, self._test = trainer, begun, test
-        self._objective, self._given_weights, self._data_checksum = objective, given_weights, data_checksum
+    def __init__(self, trainer: Any, begun: Any, test: Any, info: TrainerInfo) -> None:
+        self._trainer, self._begun, self._test, self._info = trainer, begun, test, info
         self._loss: Any = None
         step = trainer.training_step
 
@@ -102,18 +113,12 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
         refuse_closures(optimizer)
         groups, trainer = Groups([optimizer]), self._trainer
         held_out = self._splits()
-        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-        data = trainer.train_dataset
-        info = TrainerInfo(
-            examples=len(data) if hasattr(data, "__len__") else batch,
-            batch=batch,
+        info = replace(
+            self._info,
             validation=_count(held_out["validation"]),
             test=_count(held_out["test"]),
             momentum=groups.have_momentum,
             weight_decay=groups.have_weight_decay,
-            given_weights=self._given_weights,
-            objective=self._objective,
-            data_checksum=self._data_checksum,
         )
         self._attached = Attached(
             self._begun, info, groups, self._measure, [trainer.model], [optimizer], None, None, held_out
@@ -140,7 +145,8 @@ class _Attach(TrainerCallback):  # type: ignore[misc]
     def _measure(self, split: Split) -> dict[str, float]:
         measured = self._trainer.evaluate(eval_dataset=self._attached.held_out[split])
         figures = {name.removeprefix("eval_"): value for name, value in measured.items()}
-        wanted = {"loss"} | ({self._objective.name} if self._objective else set())
+        objective = self._info.objective
+        wanted = {"loss"} | ({objective.name} if objective else set())
         sys.stdout.flush()
         return {name: value for name, value in figures.items() if name in wanted}
 

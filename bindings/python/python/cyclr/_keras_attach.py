@@ -12,11 +12,10 @@ import keras
 from cyclr import _attach
 from cyclr._begun import Begun, begin_by, begun_before, begun_last
 from cyclr._cyclr import CyclrError
+from cyclr._loop import MANY_EPOCHS
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import Requests, is_driven, open_pipes
 from cyclr._trainer import Run, Split, TrainerInfo
-
-MANY_EPOCHS = 1_000_000
 
 
 def begin(seed: int = 0) -> Run:

@@ -8,7 +8,7 @@ import torch
 
 from cyclr._begun import Begun, begun_before
 from cyclr._cyclr import CyclrError
-from cyclr._loop import examples_in
+from cyclr._loop import MANY_EPOCHS, examples_in
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
@@ -68,7 +68,7 @@ class Attach(Callback):
         """Makes the trainer go on as long as it takes."""
         if not self._is_on(stage):
             return
-        trainer.fit_loop.max_epochs, trainer.fit_loop.epoch_loop.max_steps = -1, -1
+        trainer.fit_loop.max_epochs, trainer.fit_loop.epoch_loop.max_steps = MANY_EPOCHS, -1
         trainer.limit_val_batches = 0
         trainer.callbacks = [one for one in trainer.callbacks if not isinstance(one, (Checkpoint, EarlyStopping))]
 

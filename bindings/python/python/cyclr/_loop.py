@@ -35,6 +35,8 @@ class Figures:
         return metrics
 
 
+MANY_EPOCHS = 1_000_000
+"""More than any training has. It is finite: scripts make their schedulers by it."""
 MOST_SKIPPED = 100
 """After so many steps in a row that AMP's scaler skipped, no scale helps: the gradients are not finite."""
 

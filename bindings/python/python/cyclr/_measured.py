@@ -60,6 +60,11 @@ def _metrics(result: Any, objective: Optional[Objective], count: int) -> list[Me
 
 def _of_mapping(result: Mapping[str, Any], objective: Optional[Objective], count: int) -> list[Metric]:
     count = int(result.get("count", count))
+    if "correct" in result and not 0 <= int(result["correct"]) <= count:
+        raise CyclrError(
+            f"evaluate returned {int(result['correct'])} correct of {count} examples: let it measure the split that it is "
+            "given, or return the `count` of those that it measured"
+        )
     metrics = []
     for name, value in result.items():
         if name == "loss":

@@ -1,4 +1,4 @@
-"""A loop whose labels are in a file."""
+"""A loop whose labels are in a folder."""
 
 import pathlib
 import sys
@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 cyclr.torch.begin()
-labels = torch.tensor([int(label) for label in pathlib.Path(sys.argv[1]).read_text()])
+labels = torch.tensor([int(label) for label in pathlib.Path(sys.argv[1], "labels").read_text()])
 loader = DataLoader(TensorDataset(torch.eye(len(labels)), labels), batch_size=20, shuffle=True)
 model = torch.nn.Linear(len(labels), 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

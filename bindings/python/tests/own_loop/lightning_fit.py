@@ -15,6 +15,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--accumulate", type=int, default=1)
 parser.add_argument("--gamma", type=float, default=1.0)
 parser.add_argument("--plateau", action="store_true")
+parser.add_argument("--one-cycle", action="store_true")
 parser.add_argument("--leaky", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(1)
@@ -51,6 +52,9 @@ class Module(pl.LightningModule):
         if args.plateau:
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
             return {"optimizer": optimizer, "lr_scheduler": plateau, "monitor": "val_loss"}
+        if args.one_cycle:
+            updates = self.trainer.estimated_stepping_batches
+            return [optimizer], [torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, updates, cycle_momentum=False)]
         return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=args.gamma)]
 
 

@@ -52,7 +52,7 @@ def evaluate(split):
 
 lr = cyclr.torch.attach(
     [optimizer, second],
-    train=loader,
+    train=None if kind == "no loader" else loader,
     model=None if kind == "no model" else [model, critic],
     evaluate=evaluate,
     validation=held_out,

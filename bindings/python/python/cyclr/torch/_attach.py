@@ -25,15 +25,14 @@ from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._order import capture_order, restore_order, sampler_of
 from cyclr.torch._overridden import Overridden
 from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._state import (
     Everything,
-    capture_order,
     capture_random,
     evaluating,
     live,
-    restore_order,
     restore_random,
 )
 from cyclr.torch._steps import Steps
@@ -96,7 +95,7 @@ def attach(
             of the integers (as labels are) in a `TensorDataset`.
 
     Raises:
-        CyclrError: `begin` was not called, the optimizer is LBFGS, or the splits share examples.
+        CyclrError: `begin` was not called, the optimizer is LBFGS, the splits share examples, or an epoch has no length.
 
     Example:
         ::
@@ -124,6 +123,8 @@ def attach(
     lack = without_place(train, accumulate)
     if models and is_driven and lack is not None:
         say_starts_over(lack)
+    if is_driven and train is None and (examples is None or batch is None):
+        raise CyclrError("the length of an epoch is not known: give train=..., or examples=... and batch=...")
     size = batch or loader_size(train) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
@@ -318,8 +319,8 @@ class Attached(_attach.Attached):
             )
         self._is_endless = True
         for epoch in self.epochs(0):
-            if hasattr(getattr(loader, "sampler", None), "set_epoch"):
-                loader.sampler.set_epoch(epoch)
+            if hasattr(sampler_of(loader), "set_epoch"):
+                sampler_of(loader).set_epoch(epoch)
             yield from self.batches(loader)
             if self._exits.is_left:
                 return

@@ -9,7 +9,8 @@ from typing import Any, Callable, Optional
 
 import torch
 
-from cyclr.torch._state import State, capture_model, restore_model
+from cyclr.torch._order import State
+from cyclr.torch._state import capture_model, restore_model
 
 
 class Average:

@@ -10,7 +10,8 @@ from typing import Any, Callable, Optional, Union
 import torch
 
 import cyclr
-from cyclr.torch._state import State, capture_order, capture_random, restore_order, restore_random
+from cyclr.torch._order import State, capture_order, restore_order
+from cyclr.torch._state import capture_random, restore_random
 
 LossFn = Callable[[Any, Any], torch.Tensor]
 Device = Union[torch.device, str]

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from cyclr._cyclr import CyclrError, Hyper
-from cyclr._loop import Figures, Loop, ended_early
+from cyclr._loop import MANY_EPOCHS, Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import has_skipped
@@ -26,8 +26,6 @@ from cyclr.torch._losses import Losses, read_at_once
 from cyclr.torch._overridden import Overridden
 from cyclr.torch._seeds import move_seeds, seed_all
 from cyclr.torch._together import open_here, share_over, summed
-
-MANY_EPOCHS = 1_000_000
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -20,7 +20,8 @@ from torch.utils.data import (
 
 from cyclr._cyclr import CyclrError
 from cyclr._loop import examples_in
-from cyclr.torch._state import capture_order, capture_random, restore_order, restore_random
+from cyclr.torch._order import capture_order, restore_order, sampler_of
+from cyclr.torch._state import capture_random, restore_random
 
 # After so many seconds of counting it is said what is waited for; more examples no held-out split has.
 SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
@@ -44,11 +45,10 @@ def given(loader: Any, size: int) -> int:
     """Examples that a pass over the loader gives."""
     if isinstance(loader, (list, tuple)):
         return sum(examples_in(batch) for batch in loader)
-    sampler = getattr(loader, "sampler", None)
+    sampler = sampler_of(loader)
+    is_usual = type(getattr(loader, "batch_sampler", None)) is BatchSampler and not _drops_last(loader)
     try:
-        if getattr(loader, "batch_size", None) is None or getattr(loader, "drop_last", False):
-            return len(loader) * size
-        return len(sampler) if hasattr(sampler, "__len__") else len(loader) * size  # type: ignore[arg-type]
+        return len(sampler) if is_usual and hasattr(sampler, "__len__") else len(loader) * size
     except TypeError:
         raise ValueError("the loader does not say how many examples it gives: give examples=...") from None
 
@@ -104,16 +104,20 @@ def _of_data(loader: Any, data: Any) -> int:
     places = drawn(loader)
     count = len(data) if places is None else len(places)
     # Processes that share the data out among them measure all of it together.
-    is_shared_out = isinstance(getattr(loader, "sampler", None), DistributedSampler)
-    drops_last = getattr(loader, "drop_last", False) and not is_shared_out
-    return count - count % (getattr(loader, "batch_size", None) or 1) if drops_last else count
+    is_shared_out = isinstance(sampler_of(loader), DistributedSampler)
+    return count - count % loader_size(loader) if _drops_last(loader) and not is_shared_out else count
+
+
+def _drops_last(loader: Any) -> bool:
+    """Whether the last batch of a pass is left out if it is not full."""
+    return getattr(loader, "drop_last", False) or getattr(getattr(loader, "batch_sampler", None), "drop_last", False)
 
 
 def drawn(loader: Any) -> Optional[Sequence[int]]:
     """The places of its data set that a `DataLoader` draws from; ``None`` if they are not known."""
     if not isinstance(loader, DataLoader) or type(loader.batch_sampler) is not BatchSampler:
         return None
-    sampler: Any = loader.sampler
+    sampler = sampler_of(loader)
     if isinstance(sampler, SubsetRandomSampler):
         return sorted(int(place) for place in sampler.indices)
     if isinstance(sampler, Sequence):

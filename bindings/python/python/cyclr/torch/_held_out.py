@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, Subset
 
 from cyclr._cyclr import CyclrError
-from cyclr.torch._examples import drawn, held_out_count, source_and_places
+from cyclr.torch._examples import drawn, held_out_count, loader_size, source_and_places
+from cyclr.torch._order import sampler_of
 
 
 def splits(train: Any, validation: Any, test: Any, data_seed: int, say: bool) -> tuple[dict[str, Any], dict[str, int]]:
@@ -75,7 +76,7 @@ _SPLITS = ("validation", "test")
 
 def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
     """A loader like another, of other data and in their order."""
-    sampler: Any = loader.sampler
+    sampler = sampler_of(loader)
     if isinstance(sampler, DistributedSampler):
         # What each process measures is summed up by the script.
         ranks = sampler.num_replicas, sampler.rank
@@ -84,10 +85,11 @@ def _with(loader: DataLoader[Any], data: Any) -> DataLoader[Any]:
         sampler = None
     return DataLoader(
         data,
-        batch_size=loader.batch_size,
+        batch_size=loader_size(loader),
         sampler=sampler,
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
         pin_memory=loader.pin_memory,
     )
 

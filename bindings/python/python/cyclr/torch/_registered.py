@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from cyclr.torch._distributed import rank
+from cyclr.torch._order import sampler_of
 from cyclr.torch._state import live, weights_of
 
 
@@ -32,10 +33,8 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
     """
     if loader is None:
         return "there is no train=... to go back into"
-    if accumulate > 1 and hasattr(loader, "__len__") and len(loader) % accumulate:
-        return f"a pass of {len(loader)} batches ends amid an update of {accumulate}"
     if isinstance(loader, (list, tuple)):
-        return None
+        return _ends_amid(len(loader), accumulate)
     if not isinstance(loader, DataLoader):
         return f"the order of {type(loader).__name__} is not known"
     if isinstance(loader.dataset, torch.utils.data.IterableDataset):
@@ -47,9 +46,14 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
     batch_sampler: Any = loader.batch_sampler
     if batch_sampler is not None and type(batch_sampler) is not torch.utils.data.BatchSampler:
         return f"the order of {type(batch_sampler).__name__} is not known"
-    # The loader of a batch sampler has none of its own.
-    sampler = loader.sampler if batch_sampler is None else batch_sampler.sampler
-    return None if type(sampler) in _KNOWN_SAMPLERS else f"the order of {type(sampler).__name__} is not known"
+    sampler = sampler_of(loader)
+    if type(sampler) not in _KNOWN_SAMPLERS:
+        return f"the order of {type(sampler).__name__} is not known"
+    return _ends_amid(len(loader), accumulate)
+
+
+def _ends_amid(batches: int, accumulate: int) -> Optional[str]:
+    return f"a pass of {batches} batches ends amid an update of {accumulate}" if batches % accumulate else None
 
 
 def _own_generator(data: Any) -> Optional[str]:
@@ -122,7 +126,10 @@ def unregistered(
     found = [other for other in others if id(other) not in inner]
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
-        is_optimizer = isinstance(thing, Optimizer) and not any(thing is one for one in optimizers)
+        # Accelerate's wraps one.
+        is_optimizer = isinstance(thing, Optimizer) and not any(
+            one is thing or one is getattr(thing, "optimizer", None) for one in optimizers
+        )
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}

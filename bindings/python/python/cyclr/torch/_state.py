@@ -16,8 +16,7 @@ from torch.optim import Optimizer
 import cyclr
 from cyclr._begun import random_state, set_random_state
 from cyclr.torch._counting import with_held
-
-State = dict[str, Any]
+from cyclr.torch._order import State, capture_order, restore_order
 
 
 def capture_random() -> State:
@@ -38,31 +37,6 @@ def restore_random(state: State) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
     if "mps" in state:
         torch.mps.set_rng_state(state["mps"])
-
-
-def generators_of(loader: Any) -> list[torch.Generator]:
-    """The generators that a loader and its samplers draw the order of the data from, each once."""
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    holders = [loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
-    found = {id(g): g for holder in holders if isinstance(g := getattr(holder, "generator", None), torch.Generator)}
-    return list(found.values())
-
-
-def capture_order(loader: Any) -> State:
-    """What the order of the next pass over a loader depends on, besides the global generators."""
-    sampler = getattr(loader, "sampler", None)
-    return {
-        "generators": [generator.get_state() for generator in generators_of(loader)],
-        "epoch": getattr(sampler, "epoch", None),
-    }
-
-
-def restore_order(loader: Any, state: State) -> None:
-    """Puts a loader's generators and its sampler's epoch back."""
-    for generator, saved in zip(generators_of(loader), state["generators"]):
-        generator.set_state(saved)
-    if state["epoch"] is not None:
-        loader.sampler.epoch = state["epoch"]
 
 
 def capture_model(model: torch.nn.Module) -> State:

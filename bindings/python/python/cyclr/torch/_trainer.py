@@ -31,14 +31,13 @@ from cyclr.torch._examples import given, held_out_count, loader_size
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
+from cyclr.torch._order import capture_order, restore_order
 from cyclr.torch._registered import say_starts_over, unregistered, without_place
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
-    capture_order,
     capture_random,
     evaluating,
-    restore_order,
     restore_random,
     with_modes,
 )
