@@ -363,6 +363,8 @@ def test_what_cannot_be_gone_back_into_is_named():
     assert "range_iterator is not known" in without_place(DataLoader(data, sampler=iter(range(11))))
     assert "list_iterator is not known" in without_place(iter([1]))
     assert "IterableDataset is not known" in without_place(DataLoader(Endless()), accumulate=2)
+    with pytest.raises(ValueError, match="accumulate = 0: it must be at least 1"):
+        without_place(DataLoader(data), accumulate=0)
     assert "a pass of 11 batches ends amid an update of 2" in without_place(DataLoader(data), accumulate=2)
 
 

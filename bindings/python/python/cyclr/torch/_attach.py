@@ -140,9 +140,9 @@ def attach(
     )
     if begun.requests is not None:
         begun.requests.defers_sigterm = defer_sigterm
+    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, accumulate)
     # A script that gives the batch counts by itself.
-    micro_batches = accumulate if batch is None else None
-    attached = Attached(begun, info, groups, evaluate, models, optimizers, scaler, train, held_out, micro_batches)
+    attached._steps.accumulate = accumulate if batch is None else None
     _attached.append(attached)
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
@@ -181,7 +181,7 @@ class Attached(_attach.Attached):
         scaler: Any,
         train: Any,
         held_out: dict[str, Any],
-        accumulate: Optional[int] = None,
+        accumulate: int = 1,
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
@@ -201,7 +201,7 @@ class Attached(_attach.Attached):
             return
         # Of models that are not given, any may be measured.
         self._others = torch.nn.ModuleList([] if models else list(live((torch.nn.Module,))))
-        self._losses = Losses(accumulate or 1).watch()
+        self._losses = Losses(accumulate).watch()
         self._overridden = [Overridden(one) for one in self._optimizers]
         self._is_opening = False
         if train is not None and not isinstance(train, (list, tuple)):

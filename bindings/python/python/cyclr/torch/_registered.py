@@ -30,7 +30,12 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
         loader: The loader of the training batches.
         accumulate: The batches of an update. If a pass ends amid an update, a script that goes on
             amid the pass counts its batches from there, and so ends the pass otherwise.
+
+    Raises:
+        ValueError: An update has no batch.
     """
+    if accumulate < 1:
+        raise ValueError(f"accumulate = {accumulate}: it must be at least 1")
     if loader is None:
         return "there is no train=... to go back into"
     if isinstance(loader, (list, tuple)):
@@ -119,7 +124,7 @@ def unregistered(
         known: Schedulers whose state is known.
     """
     gc.collect()
-    things = list(live(_WITH_STATE))
+    things = list(live((*_WITH_STATE, torch.Tensor)))
     ours = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
     others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - ours]
     inner = {id(module) for other in others for module in other.modules() if module is not other}
@@ -133,7 +138,7 @@ def unregistered(
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}
-    if _are_copied(models, optimizers, saved):
+    if _are_copied(things, models, optimizers, saved):
         names.add("a copy of the weights")
     return sorted(names)
 
@@ -157,17 +162,19 @@ def _moves_momentum(thing: Any, optimizers: Sequence[Optimizer], known: Sequence
     return any(thing.optimizer is one for one in optimizers) and not any(thing is one for one in saved)
 
 
-def _are_copied(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], saved: Any) -> bool:
+def _are_copied(
+    things: Sequence[Any], models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], saved: Any
+) -> bool:
     """Whether there are tensors of the shapes of all weights of a model or an optimizer that nothing known holds."""
     parts = [list(model.parameters()) for model in models] + [list(weights_of(one)) for one in optimizers]
     weights = [weight for part in parts for weight in part]
     if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in weights):
         return False
     known = [weights, [weight.grad for weight in weights], *(one.state for one in optimizers)]
-    known += [_own_tensors(module) for module in live((torch.nn.Module,))]
+    known += [_own_tensors(thing) for thing in things if isinstance(thing, torch.nn.Module)]
     storages = {tensor.data_ptr() for tensor in _all_tensors(known) if type(tensor) in _PLAIN}
     # A script's function may hand over copies of what it keeps.
-    loose = Counter(one.shape for one in live((torch.Tensor,)) if _is_loose(one) and one.data_ptr() not in storages)
+    loose = Counter(one.shape for one in things if _is_loose(one) and one.data_ptr() not in storages)
     loose.subtract(one.shape for one in _all_tensors(saved))
     wanted = [Counter(weight.shape for weight in part) for part in parts if any(weight.ndim > 1 for weight in part)]
     return any(all(loose[shape] >= count for shape, count in one.items()) for one in wanted)
@@ -176,9 +183,9 @@ def _are_copied(models: Sequence[torch.nn.Module], optimizers: Sequence[Optimize
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-def _is_loose(tensor: torch.Tensor) -> bool:
-    is_plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
-    return is_plain and tensor.is_leaf and tensor.is_floating_point()
+def _is_loose(thing: Any) -> bool:
+    is_plain = type(thing) is torch.Tensor and thing.layout is torch.strided
+    return is_plain and thing.is_leaf and thing.is_floating_point()
 
 
 def _all_tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -13,16 +13,14 @@ from cyclr.torch._counting import has_skipped
 class Steps:
     """The steps of the update that is being made, compared with those of the updates before.
 
-    Args:
-        accumulate: The batches of an update; ``None`` if they are not counted.
-
     Attributes:
+        accumulate: The batches of an update; ``None`` if they are not counted.
         are_uneven: Whether not all optimizers make a step in each update. A script that goes on
             amid a pass counts its batches from there, and so makes such steps at other places.
     """
 
     def __init__(self, accumulate: Optional[int]) -> None:
-        self._accumulate = accumulate
+        self.accumulate = accumulate
         self._made: set[int] = set()
         self._first: Optional[tuple[set[int], int]] = None
         self._is_checked = False
@@ -54,9 +52,9 @@ class Steps:
     def _check(self, batches: int) -> None:
         assert self._first is not None
         # A loop may draw batches that are not seen.
-        if self._accumulate is None or batches != self._first[1] or batches in (0, self._accumulate):
+        if self.accumulate is None or batches != self._first[1] or batches in (0, self.accumulate):
             return
         raise CyclrError(
-            f"each update takes {batches} batches of train=..., and attach() says {self._accumulate}: give "
+            f"each update takes {batches} batches of train=..., and attach() says {self.accumulate}: give "
             f"accumulate={batches}, by which the updates of an epoch are counted"
         )
