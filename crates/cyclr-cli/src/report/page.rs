@@ -176,7 +176,7 @@ fn winner(record: &Record, winner: Option<Winner>) -> String {
         Because::NoneBetter => "Train with: nothing was better than the reference",
         Because::Validation => "Train with: the reference diverged, and this arm validates best",
         Because::Cheapest => {
-            "Train with: nothing separates the best arms, and this one costs the least"
+            "Train with: nothing separates the best arms, and none of them costs less"
         }
     };
     format!(
