@@ -97,7 +97,7 @@ def test_a_suggestion_fits_the_budget():
     assert str(spec).startswith("triangular2(base=") and "step=200" in str(spec)
     spec = found.suggest(epochs=16, examples=1000, batch=10, policy="linear")
     assert str(spec) == f"linear(lr={found.bounds.max_lr.value:.3g}, warmup=5%)"
-    with pytest.raises(cyclr.CyclrError, match='do not complete "step": give one of fixed, .*linear'):
+    with pytest.raises(cyclr.CyclrError, match=r'do not complete "step": give one of fixed, .*linear'):
         found.suggest(epochs=16, examples=1000, batch=10, policy="step")
 
 
