@@ -92,9 +92,7 @@ class Found:
         """
         if isinstance(self.answer, NoAnswer):
             raise _cyclr.CyclrError(str(self.answer))
-        return suggest(
-            self.answer, examples=examples, batch=batch, updates=updates, epochs=epochs, policy=policy
-        )
+        return suggest(self.answer, examples=examples, batch=batch, updates=updates, epochs=epochs, policy=policy)
 
     def plot(self, ax: Optional[Axes] = None) -> Axes:
         """Draws the curves and the bounds with matplotlib."""
