@@ -146,8 +146,12 @@ def test_accelerate_calls_a_scheduler_once_a_process_and_it_counts_updates(tmp_p
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     processes = [
         subprocess.Popen(
-            [sys.executable, str(script)], env={**os.environ, **meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            [sys.executable, str(script)],
+            env={**os.environ, **meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for rank in range(2)
     ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    said = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
