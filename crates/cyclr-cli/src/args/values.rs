@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
-use cyclr::Spec;
 use cyclr::units::Horizon;
-use cyclr_train::compare::ArmPolicy;
+use cyclr::{Spec, SpecError};
 
 use crate::exit::Usage;
 
@@ -98,14 +97,8 @@ pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64>
     }
 }
 
-/// Reads a spec from an argument.
-pub(crate) fn spec(text: &str) -> anyhow::Result<Spec> {
-    text.parse()
-        .map_err(|error| Usage::error(format!("the policy cannot be read\n{error}")))
-}
-
-/// Reads the name of a policy, which bounds complete, or a spec.
-pub(crate) fn arm_policy(text: &str) -> anyhow::Result<ArmPolicy> {
+/// Reads a spec, or an [`ArmPolicy`](cyclr_train::compare::ArmPolicy), from an argument.
+pub(crate) fn read_policy<P: FromStr<Err = SpecError>>(text: &str) -> anyhow::Result<P> {
     text.parse()
         .map_err(|error| Usage::error(format!("the policy cannot be read\n{error}")))
 }

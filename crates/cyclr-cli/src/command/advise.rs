@@ -8,7 +8,7 @@ use cyclr::{
 };
 use serde_json::json;
 
-use crate::args::{AdviseArgs, spec};
+use crate::args::{AdviseArgs, read_policy};
 use crate::chart::rate;
 use crate::exit::Usage;
 use crate::say::out;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
         .map_err(Usage::error)?;
     let equivalent = match &args.from {
         Some(text) => Some(
-            advice::cyclical(&spec(text)?, &run, args.ratio)
+            advice::cyclical(&read_policy(text)?, &run, args.ratio)
                 .map_err(Usage::error)?
                 .to_string(),
         ),

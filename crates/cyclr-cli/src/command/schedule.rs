@@ -8,7 +8,7 @@ use anyhow::Context;
 use cyclr::{Hyper, Schedule, Spec};
 use serde::Serialize;
 
-use crate::args::{ScheduleArgs, schedule, spec};
+use crate::args::{ScheduleArgs, read_policy, schedule};
 use crate::chart::{self, Chart, terminal};
 use crate::exit::Usage;
 use crate::say::{note, out, stdout_failed};
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &ScheduleArgs) -> anyhow::Result<()> {
 /// All curves, over the longest of their runs.
 fn curves(args: &ScheduleArgs) -> anyhow::Result<Vec<Curve>> {
     let curve = |text: &String| {
-        let spec = spec(text)?;
+        let spec: Spec = read_policy(text)?;
         let schedule = schedule(&spec, &args.run.horizon(&spec)?)?;
         Ok(Curve { spec, schedule })
     };

@@ -16,7 +16,7 @@ use cyclr_train::{
 };
 use serde_json::json;
 
-use crate::args::{StopWhen, TrainArgs, arm_policy};
+use crate::args::{StopWhen, TrainArgs, read_policy};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::files::read_text;
 use crate::progress::{Progress, figures, in_all, interrupt, words};
@@ -270,7 +270,7 @@ fn policy(args: &TrainArgs) -> anyhow::Result<(ArmPolicy, Option<WinnerFile>)> {
     };
     let path = Path::new(text);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        return Ok((arm_policy(text)?, None));
+        return Ok((read_policy(text)?, None));
     }
     let file = read_text(path, "a spec, or the winner.toml of a comparison")?;
     let winner = WinnerFile::read(&file).with_context(|| text.to_owned())?;

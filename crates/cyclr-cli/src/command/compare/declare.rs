@@ -11,7 +11,7 @@ use cyclr_train::compare::{Arm, Begin, BoundsSource, Plan, Study, Tune};
 use cyclr_train::find::AnswerRecord;
 
 use super::Comparison;
-use crate::args::{CompareArgs, arm_policy, updates};
+use crate::args::{CompareArgs, read_policy, updates};
 use crate::exit::Usage;
 use crate::factory::TrainerArgs;
 use crate::files::read_text;
@@ -120,7 +120,7 @@ fn arm(text: &str) -> anyhow::Result<Arm> {
     Ok(Arm {
         label: label.to_owned(),
         average,
-        ..Arm::of(arm_policy(policy)?)
+        ..Arm::of(read_policy(policy)?)
     })
 }
 
