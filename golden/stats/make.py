@@ -19,6 +19,7 @@ import scipy
 import statsmodels
 from scipy import integrate, stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.descriptivestats import sign_test
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
@@ -309,6 +310,17 @@ def mcnemar_table():
     return rows
 
 
+def sign_tests():
+    """Differences, how many lie above and below 0, and statsmodels' two-sided p."""
+    rows = []
+    for above, below, zero in [(1, 0, 0), (0, 1, 0), (3, 3, 1), (5, 0, 0), (6, 0, 0), (7, 0, 2), (9, 2, 0), (2, 9, 4), (60, 40, 3)]:
+        differences = [0.1 * (k + 1) for k in range(above)] + [-3.0 * (k + 1) for k in range(below)] + [0.0] * zero
+        statistic, p = sign_test(differences)
+        assert statistic == (above - below) / 2
+        rows.append({"differences": differences, "above": above, "below": below, "p": float(p)})
+    return rows
+
+
 def order_statistics():
     """Uncensored samples: the median and scipy's order-statistics interval of it."""
     rows = []
@@ -364,6 +376,7 @@ def main():
     tables |= {
         "unpaired_families": unpaired_families(new), "unpaired_seeds": unpaired_seeds(new),
         "correlations": correlations(new), "example_spreads": example_spreads(),
+        "sign_tests": sign_tests(),
     }
     lines = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in tables.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"

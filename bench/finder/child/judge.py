@@ -22,6 +22,7 @@ POLICIES = {
     "linear": "warmup(5%) then linear(lr={peak})",
     "triangular2": "triangular2(base={base}, max={peak}, step={step})",
     "triangular": "triangular(base={base}, max={peak}, step={step})",
+    "fixed": "fixed(lr={peak})",
 }
 SEEDS = 3
 NEAR = 0.05

@@ -40,7 +40,7 @@ const NO_OTHERS: [Option<f64>; OTHERS.len()] = [None; OTHERS.len()];
 pub struct Judged {
     pub name: &'static str,
     pub use_: Use,
-    pub truths: [Option<Truth>; 3],
+    pub truths: [Option<Truth>; POLICIES.len()],
     /// For each of [`COSTS`].
     pub tests: Vec<Vec<Test>>,
 }
@@ -182,12 +182,12 @@ fn picks(sweep: &Sweep, tpe: Option<f64>) -> [Option<f64>; OTHERS.len()] {
 
 impl Judged {
     fn new(name: &'static str, use_: Use, tests: Vec<Vec<Test>>, folder: &Path) -> Result<Self> {
-        let [linear, triangular2, triangular] =
+        let [linear, triangular2, triangular, fixed] =
             POLICIES.map(|policy| Truth::read(name, folder, policy));
         Ok(Self {
             name,
             use_,
-            truths: [linear?, triangular2?, triangular?],
+            truths: [linear?, triangular2?, triangular?, fixed?],
             tests,
         })
     }

@@ -12,7 +12,7 @@ use cyclr::trainer::{Split, TrainerFactory};
 use crate::problems::Problem;
 
 /// The policies that a rate is judged under.
-pub const POLICIES: [&str; 3] = ["linear", "triangular2", "triangular"];
+pub const POLICIES: [&str; 4] = ["linear", "triangular2", "triangular", "fixed"];
 
 /// Accuracies in points by the peak's log2, one for each seed.
 pub struct Truth {
@@ -157,8 +157,11 @@ pub fn whole_training(
     Ok((accuracy(Split::Validation)?, accuracy(Split::Test)?))
 }
 
-/// Linear-to-zero with a warm-up of 5 %, or four cycles from a tenth of the peak.
+/// Linear-to-zero with a warm-up of 5 %, four cycles from a tenth of the peak, or the peak itself throughout.
 fn rate(policy: &str, peak: f64, update: u64, updates: u64) -> f64 {
+    if policy == "fixed" {
+        return peak;
+    }
     if policy == "linear" {
         let probe = cyclr::range::Probe {
             lr: peak,

@@ -161,6 +161,8 @@ fn the_json_and_the_report_have_every_value() {
     let html = read("report.html");
     for part in [
         "linear wins: +2.00 points over fixed",
+        "All 2 tasks",
+        "over tasks like these: ahead at",
         "id=\"comparison-1\"",
         "id=\"1-differences\"",
         "<summary>6 values</summary>",

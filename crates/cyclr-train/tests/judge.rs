@@ -253,6 +253,53 @@ fn three_seeds_decide_little_about_single_tasks() {
         };
         assert_eq!(verdicts, expected, "{:?}", task.task);
     }
+    // Over all seven the claim stands. statsmodels' sign_test and multipletests (Holm):
+    // 0.015625, 0.125, 0.015625 become 0.046875, 0.125, 0.046875.
+    let over = found.over_tasks.iter().flatten();
+    let over = over.map(|arm| (arm.ahead, arm.behind, arm.adjusted_p));
+    let expected = [(0, 7, 0.046875), (1, 6, 0.125), (7, 0, 0.046875)];
+    assert_eq!(over.collect::<Vec<_>>(), expected);
+    let said = found.said_over_tasks();
+    let expected = [
+        "SAC is worse than TD-MPC over tasks like these: ahead at 0 of 7 (sign test, p = 0.047)",
+        "DreamerV3 is not shown to differ from TD-MPC over tasks like these: ahead at 1 of 7 (sign test, p = 0.12)",
+        "TD-MPC2 is better than TD-MPC over tasks like these: ahead at 7 of 7 (sign test, p = 0.047)",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn over_tasks_an_arm_must_be_compared_at_each() {
+    let row =
+        |task: &str, arm: &str, seed: u8, value: &str| format!("{task},{arm},{seed},{value}\n");
+    let table = |tasks: &[(&str, [&str; 3])]| {
+        let mut text = String::from("task,arm,seed,loss\n");
+        for (task, values) in tasks {
+            for (arm, value) in ["a", "b", "c"].iter().zip(values) {
+                text += &row(task, arm, 1, value);
+                text += &row(task, arm, 2, value);
+            }
+        }
+        judged(&text, &asked("a")).unwrap()
+    };
+    // Less is better: b is ahead at x, level at y and behind at z; c has no value at z.
+    let found = table(&[
+        ("x", ["3", "2", "1"]),
+        ("y", ["3", "3", "1"]),
+        ("z", ["3", "4", "nan"]),
+    ]);
+    let b = found.over_tasks[1].unwrap();
+    assert_eq!((b.ahead, b.behind, b.adjusted_p), (1, 1, 1.0));
+    assert_eq!(found.over_tasks[2], None);
+    let expected = [
+        "b is not shown to differ from a over tasks like these: ahead at 1 of 3, level at 1 (sign test, p = 1)",
+        "note: not compared at every task, and so not over all of them: c",
+        "note: 3 tasks are too few to show anything of 1 arm: a sign test needs at least 6",
+    ];
+    assert_eq!(found.said_over_tasks(), expected);
+    // One task is no sample of tasks.
+    let found = table(&[("x", ["3", "2", "1"])]);
+    assert!(found.over_tasks.is_empty() && found.said_over_tasks().is_empty());
 }
 
 fn said(judgement: &Judgement) -> String {

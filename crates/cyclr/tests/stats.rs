@@ -9,8 +9,8 @@ use cyclr::{
     stats::{
         Comparison, Interval, LogSummary, Median, Obstacle, Paired, Rules, StatsError, Summary,
         Time, Verdict, Welch, binomial_tail, chi_square_cdf, chi_square_quantile, compare, holm,
-        mcnemar, median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, student_cdf,
-        student_quantile, time_ratio,
+        mcnemar, median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, sign_test,
+        student_cdf, student_quantile, time_ratio,
     },
     trainer::Direction,
 };
@@ -368,6 +368,18 @@ fn mcnemar_equals_scipy() {
     }
 }
 
+#[test]
+fn the_sign_test_equals_statsmodels() {
+    for row in table("sign_tests") {
+        let found = sign_test(&numbers(&row["differences"])).unwrap();
+        let want = (count(&row["above"]), count(&row["below"]));
+        assert_eq!((found.above, found.below), want);
+        check("p", found.p, number(&row["p"]), 1e-11);
+    }
+    // Nothing but zeros tells nothing.
+    assert_eq!(sign_test(&[0.0, -0.0]).unwrap().p.to_bits(), 1f64.to_bits());
+}
+
 fn times(values: &[f64], horizon: f64) -> Vec<Time> {
     let time = |&t: &f64| {
         if t < horizon {
@@ -444,12 +456,12 @@ fn bad_input_is_refused() {
     assert_eq!(Paired::new(&[], &[]), Err(empty.clone()));
     assert_eq!(mcnemar(&[], &[]), Err(empty.clone()));
     assert_eq!(median_time(&[]), Err(empty.clone()));
-    assert_eq!(time_ratio(&[], &[]), Err(empty));
+    assert_eq!(time_ratio(&[], &[]), Err(empty.clone()));
+    assert_eq!(sign_test(&[]), Err(empty));
     for value in [inf, -inf, 1e101, -1e300] {
-        assert_eq!(
-            Summary::of(&[1.0, value]),
-            Err(StatsError::NotFinite { index: 1, value })
-        );
+        let refused = StatsError::NotFinite { index: 1, value };
+        assert_eq!(Summary::of(&[1.0, value]), Err(refused.clone()));
+        assert_eq!(sign_test(&[1.0, value]), Err(refused));
     }
     assert!(matches!(
         Summary::of(&[nan]),

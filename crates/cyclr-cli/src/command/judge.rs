@@ -78,13 +78,21 @@ fn print(judgement: &Judgement) -> std::io::Result<()> {
     out!("{}", verdict.trim_end())
 }
 
-/// What is `said` of each task, under its name if there are several.
+/// What is `said` of each task, under its name if there are several, and then of all of them.
 fn text(judgement: &Judgement, said: impl Fn(&Judged) -> String) -> String {
     let texts = judgement.tasks.iter().map(|judged| match &judged.task {
         Some(task) => format!("== {task}\n{}", said(judged)),
         None => said(judged),
     });
-    texts.collect::<Vec<_>>().join("\n")
+    let over = judgement.said_over_tasks();
+    let over = (!over.is_empty()).then(|| {
+        format!(
+            "== all {} tasks\n{}\n",
+            judgement.tasks.len(),
+            over.join("\n")
+        )
+    });
+    texts.chain(over).collect::<Vec<_>>().join("\n")
 }
 
 fn write(judgement: &Judgement, folder: &Path) -> anyhow::Result<()> {

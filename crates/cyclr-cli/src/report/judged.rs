@@ -40,6 +40,12 @@ pub(super) fn html(judgement: &Judgement, charts: &[Chart]) -> String {
             (task, judged.conclusion.headline.as_str())
         });
         body.push_str(&contents(&title, items));
+        let _ = write!(
+            body,
+            "<section>\n<h2>All {} tasks</h2>\n{}</section>\n",
+            judgement.tasks.len(),
+            list(&judgement.said_over_tasks())
+        );
     }
     for (n, (judged, chart)) in judgement.tasks.iter().zip(charts).enumerate() {
         body.push_str(&section(judgement, judged, chart, (n, alone)));

@@ -21,6 +21,7 @@
 mod columns;
 mod figure;
 mod names;
+mod over_tasks;
 mod read;
 mod text;
 
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use figure::Figure;
 use figure::checked_margin;
+pub use over_tasks::OverTasks;
 pub use read::{Values, read_values};
 
 use crate::compare::example_spread;
@@ -76,6 +78,10 @@ pub struct Judgement {
     pub reference: usize,
     /// One for each task, in the table's order; one without a name, if the table has no tasks.
     pub tasks: Vec<Judged>,
+    /// What all tasks say together, an entry an arm, if there are at least two tasks; `null` for the
+    /// reference, and for an arm that could not be compared at every task.
+    #[serde(default)]
+    pub over_tasks: Vec<Option<OverTasks>>,
 }
 
 /// The arms at one task, and what is said of them.
@@ -147,7 +153,8 @@ pub enum JudgeError {
 ///
 /// Each task is a family of its own: every arm is compared with the reference, paired if both have
 /// the same seeds, else by Welch's test, and p-values are adjusted over the arms. An arm with a
-/// value that is not finite is not compared.
+/// value that is not finite is not compared. Several tasks together are one more family: the sign
+/// test of each arm's mean differences ([`OverTasks`]).
 ///
 /// # Errors
 /// [`JudgeError::NoReference`]; [`JudgeError::Asked`] if there is no margin and the values are no
@@ -168,6 +175,7 @@ pub fn judge(values: &Values, question: &Question) -> Result<Judgement, JudgeErr
         margin,
         reference,
         tasks: Vec::new(),
+        over_tasks: Vec::new(),
     };
     for (task, runs) in values.tasks.iter().zip(&values.runs) {
         let arms = judgement.arms(&values.arms, runs, question)?;
@@ -179,6 +187,7 @@ pub fn judge(values: &Values, question: &Question) -> Result<Judgement, JudgeErr
         judged.conclusion = text::conclusion(&judgement, &judged, question);
         judgement.tasks.push(judged);
     }
+    judgement.over_tasks = over_tasks::of(&judgement)?;
     Ok(judgement)
 }
 

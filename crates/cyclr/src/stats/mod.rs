@@ -15,6 +15,7 @@
 //! - [`ExampleSpread`]: the part of the spread that the number of test examples explains.
 //! - [`seeds_to_decide`]: how many seeds would settle what these could not.
 //! - [`mcnemar`]: whether one classifier is right more often than another on the same examples.
+//! - [`sign_test`]: whether one arm is ahead of another at more tasks than by chance.
 //! - [`time_ratio`]: how much sooner a target is reached, where some runs never reach it.
 //! - [`student_cdf`] and so on: the distributions behind all of these.
 //!
@@ -28,6 +29,7 @@ mod mcnemar;
 mod paired;
 mod race;
 mod seeds;
+mod sign_test;
 mod special;
 mod summary;
 mod t_test;
@@ -45,6 +47,7 @@ pub use mcnemar::{McNemar, mcnemar};
 pub use paired::Paired;
 pub use race::Race;
 pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
+pub use sign_test::{SignTest, sign_test};
 pub use summary::{Interval, LogSummary, Summary};
 pub use t_test::{TTest, Tost};
 pub use time_to_target::{Median, Time, TimeRatio, median_time, time_ratio};

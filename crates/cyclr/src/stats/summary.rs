@@ -190,7 +190,7 @@ pub(super) fn check_positive(index: usize, value: f64) -> Result<f64, StatsError
 }
 
 /// Refuses an empty sample, NaN, and sizes whose squares would overflow.
-fn check_finite(values: &[f64]) -> Result<(), StatsError> {
+pub(super) fn check_finite(values: &[f64]) -> Result<(), StatsError> {
     if values.is_empty() {
         return Err(StatsError::TooFew { n: 0, needed: 1 });
     }
