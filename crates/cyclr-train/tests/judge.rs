@@ -257,7 +257,7 @@ fn three_seeds_decide_little_about_single_tasks() {
     // 0.015625, 0.125, 0.015625 become 0.046875, 0.125, 0.046875.
     let over = found.over_tasks.iter().flatten();
     let over = over.map(|arm| (arm.ahead, arm.behind, arm.adjusted_p));
-    let expected = [(0, 7, 0.046875), (1, 6, 0.125), (7, 0, 0.046875)];
+    let expected = [(0, 7, 0.046_875), (1, 6, 0.125), (7, 0, 0.046_875)];
     assert_eq!(over.collect::<Vec<_>>(), expected);
     let said = found.said_over_tasks();
     let expected = [
