@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use cyclr::range::{
-    Allowance, Estimate, Interval, Probe, ProbeReading, ProbeResult, Start, Suggestions, Sweep,
-    find_max_lr, read_bounds,
+    Allowance, Estimate, Interval, MAX_OVER_FIXED, Probe, ProbeReading, ProbeResult, Start,
+    Suggestions, Sweep, find_max_lr, read_bounds,
 };
 
 use crate::bank::{self, Bank};
 use crate::problems::{Child, Problem, Use};
-use crate::truth::{POLICIES, Truth};
+use crate::truth::{FIXED, POLICIES, Truth};
 
 /// The costs, as shares of the budget; a readable test may cost more.
 pub const COSTS: [f64; 3] = [0.05, 0.1, 0.2];
@@ -192,8 +192,14 @@ impl Judged {
         })
     }
 
-    /// The points that rates lose under a policy.
+    /// The points that answers lose under a policy; a fixed rate is a fraction of the answer.
     pub fn regrets(&self, policy: usize, rates: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
+        let fraction = if policy == FIXED { MAX_OVER_FIXED } else { 1.0 };
+        self.regrets_at(policy, rates.map(|lr| lr / fraction))
+    }
+
+    /// The points that peaks lose under a policy.
+    pub fn regrets_at(&self, policy: usize, rates: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
         let truth = self.truths[policy].as_ref()?;
         let regrets: Vec<f64> = rates.map(|lr| truth.regret(lr)).collect();
         (!regrets.is_empty()).then_some(regrets)

@@ -21,7 +21,7 @@ pub fn problems(all: &[Judged]) {
                 0.0 => String::from("-"),
                 probes => format!("{probes:.1}"),
             };
-            let regrets: Vec<String> = (0..3)
+            let regrets: Vec<String> = (0..POLICIES.len())
                 .map(
                     |policy| match judged.regrets(policy, rates.iter().copied()) {
                         Some(r) => format!("{:5.2}/{:5.2}", mean(r.iter().copied()), most(&r)),

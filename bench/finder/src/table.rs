@@ -3,7 +3,7 @@
 use crate::judge::{COSTS, Judged, OTHERS, Test};
 use crate::problems::Use;
 use crate::report::{cost_ratios, coverage, mean, most, quantile, regrets_of, seed_ratios};
-use crate::truth::POLICIES;
+use crate::truth::{FIXED, POLICIES};
 
 /// The cost at which the test stands beside other rules: 10 %.
 const BESIDE: usize = 1;
@@ -21,6 +21,33 @@ pub fn print(all: &[Judged]) {
     costs(&groups);
     beside(&groups);
     steadiness(&groups);
+    fixed(&groups);
+}
+
+/// What a fixed rate loses at fractions of the answers at 10 %.
+fn fixed(groups: &[Group]) {
+    const OVER: [f64; 9] = [1.0, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0];
+    println!(
+        "\n| problems | {} |",
+        OVER.map(|over| format!("max_lr / {over}")).join(" | ")
+    );
+    println!("|---|{}", "---|".repeat(OVER.len()));
+    for group in groups {
+        let at = |over: f64| {
+            let regrets = |judged: &&Judged| {
+                let rates = rates(judged, BESIDE).into_iter();
+                judged.regrets_at(FIXED, rates.map(|lr| lr / over))
+            };
+            summary(
+                &group
+                    .problems
+                    .iter()
+                    .filter_map(regrets)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        println!("| {} | {} |", group.name, OVER.map(at).join(" | "));
+    }
 }
 
 /// Those that have problems.
@@ -161,7 +188,10 @@ fn rates(judged: &Judged, cost: usize) -> Vec<f64> {
 
 /// Median over problems, the worst problem's mean, the worst answer, and the problems.
 fn cell(problems: &[&Judged], policy: usize, picks: impl Fn(&Judged) -> Vec<f64>) -> String {
-    let regrets = regrets_of(problems, policy, picks);
+    summary(&regrets_of(problems, policy, picks))
+}
+
+fn summary(regrets: &[Vec<f64>]) -> String {
     if regrets.is_empty() {
         return String::new();
     }

@@ -238,26 +238,19 @@ fn a_study_has_the_seeds_that_it_declares() {
 #[test]
 fn a_policy_without_rates_takes_those_that_find_answers() {
     let folder = TempDir::new().unwrap();
-    let out = folder.path().join("run").display().to_string();
-    let (code, _, err) = cyclr(&[
-        "train",
-        "--policy",
-        "linear",
-        "--updates",
-        "600",
-        "--out",
-        &out,
-    ]);
-    assert_eq!(code, 0, "{err}");
-    let record: Value =
-        serde_json::from_str(&fs::read_to_string(format!("{out}/run.json")).unwrap()).unwrap();
-    let max_lr = json(&["find", "--budget", "600", "--json"])["max_lr"].as_f64();
-    let max_lr = max_lr.expect("a rate");
-    let spec = record["plan"]["task"]["spec"].as_str().expect("a spec");
-    let peak: f64 = spec["linear(lr=".len()..spec.find(',').unwrap()]
-        .parse()
-        .unwrap();
-    assert!((peak / max_lr - 1.0).abs() < 5e-3, "{spec}, {max_lr}");
+    let found = json(&["find", "--budget", "600", "--json"]);
+    for (name, key) in [("linear", "max_lr"), ("fixed", "fixed_lr")] {
+        let out = folder.path().join(name).display().to_string();
+        let words = ["train", "--policy", name, "--updates", "600", "--out"];
+        let (code, _, err) = cyclr(&[&words[..], &[&out]].concat());
+        assert_eq!(code, 0, "{err}");
+        let record = fs::read_to_string(format!("{out}/run.json")).unwrap();
+        let record: Value = serde_json::from_str(&record).unwrap();
+        let spec = record["plan"]["task"]["spec"].as_str().expect("a spec");
+        let peak = spec.parse::<cyclr::Spec>().unwrap().peak();
+        let found = found[key].as_f64().expect("a rate");
+        assert!((peak / found - 1.0).abs() < 5e-3, "{spec}, {found}");
+    }
     refused("train --policy step --plan", "expected `(`");
     refused("train --policy linaer --plan", "did you mean `linear`?");
 }

@@ -528,6 +528,10 @@ fn the_validation_split_can_be_measured_and_must_be_there() {
     let answer = AnswerRecord::of_sweeps(&on_held_out, None, None).unwrap();
     let answer = serde_json::to_value(answer).unwrap();
     assert_eq!(answer["updates"], 300, "three sweeps of a hundred updates");
+    assert!(
+        answer["fixed_lr"].is_null(),
+        "no probe measured it: {answer}"
+    );
     let mut noisy_quadratic = NoisyQuadratic::default();
     noisy_quadratic.info.validation = 0;
     assert!(matches!(

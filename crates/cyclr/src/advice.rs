@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::{Completion, Policy, Triangular2, Warmup, Wave};
+use crate::range::MAX_OVER_FIXED;
 use crate::rounded;
 use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
@@ -159,7 +160,8 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 }
 
 /// The policy of that name between `base_lr` and `max_lr` (to three digits), with the step size of
-/// [`cycles`]; a policy without cycles has its peak at `max_lr`. `None` if the name alone does not
+/// [`cycles`]; a policy without cycles has its peak at `max_lr`, but `fixed` stays at `max_lr /`
+/// [`MAX_OVER_FIXED`]. `None` if the name alone does not
 /// say what the policy does ([`Policy::completable`] has the names).
 ///
 /// ```
@@ -169,6 +171,7 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 /// let text = |name| advice::complete(name, 0.001, 0.01, &run).map(|spec| spec.map(|s| s.to_string()));
 /// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.001, max=0.01, step=2000)"))));
 /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.01, warmup=5%)"))));
+/// assert_eq!(text("fixed"), Some(Ok(String::from("fixed(lr=0.0025)"))));
 /// assert_eq!(text("multistep"), None);
 /// # Ok::<(), cyclr::Error>(())
 /// ```
@@ -186,6 +189,7 @@ pub fn complete(
         let with = Completion {
             base_lr: shown(base_lr),
             max_lr: shown(max_lr),
+            fixed_lr: shown(max_lr / MAX_OVER_FIXED),
             step: Length::from(Updates(step)),
         };
         Policy::complete(name, &with)

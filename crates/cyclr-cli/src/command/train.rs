@@ -394,11 +394,6 @@ fn announce_test(
         run.updates(),
         words(seconds)
     );
-    if name == "fixed" {
-        note!(
-            "the test finds the largest rate of cycles and of linear-to-zero; a fixed rate often wants a lower one: cyclr compare --arm fixed tunes it"
-        );
-    }
     Ok(tell(&text, args.plan)?)
 }
 

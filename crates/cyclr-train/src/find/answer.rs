@@ -1,5 +1,5 @@
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
+use cyclr::range::{Bounds, Estimate, Interval, MAX_OVER_FIXED, NoAnswer, SweepReading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub enum AnswerRecord {
         max_lr: f64,
         /// Its interval.
         max_interval: [f64; 2],
+        /// The rate of a training that never lowers it; `null` if the bounds are read from sweeps.
+        fixed_lr: Option<f64>,
         /// What the intervals are: their level, and what they were made from.
         interval: String,
         /// The lowest rate at which a run diverged, where `max_lr` is held below it.
@@ -92,7 +94,14 @@ impl AnswerRecord {
             &found.sweep.reading,
             Some(run),
         )?;
-        if let Self::Bounds { paper, .. } = &mut record {
+        if let Self::Bounds {
+            paper,
+            max_lr,
+            fixed_lr,
+            ..
+        } = &mut record
+        {
+            *fixed_lr = Some(*max_lr / MAX_OVER_FIXED);
             // Why the sweep alone gives no answer is no part of this record.
             let read = found.sweep.reading.answer.ok();
             *paper = read.map(|bounds| [bounds.base_lr.value, bounds.max_lr.value]);
@@ -171,6 +180,7 @@ impl AnswerRecord {
             base_interval: ends(bounds.base_lr),
             max_lr: bounds.max_lr.value,
             max_interval: ends(bounds.max_lr),
+            fixed_lr: None,
             interval: describe(&bounds),
             held_by: bounds.held_by,
             paper: None,

@@ -38,7 +38,7 @@ impl Fixed {
 impl Definition for Fixed {
     type Resolved = Self;
 
-    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.fixed_lr));
     const KEYS: &'static [&'static str] = &["lr"];
 
     fn read(args: &Args) -> Result<Self, Fault> {

@@ -162,6 +162,8 @@ pub struct Completion {
     pub base_lr: f64,
     /// The upper bound, at which the policy peaks.
     pub max_lr: f64,
+    /// The rate of a policy that keeps it to the end; only `fixed` uses it.
+    pub fixed_lr: f64,
     /// Half a cycle; only cyclical policies use it.
     pub step: Length,
 }
@@ -203,14 +205,16 @@ macro_rules! policies {
             }
 
             /// The policy of that name with a peak at `max_lr`, the other keys as usual: `linear`,
-            /// `cosine` and `wsd` have a warm-up of 5 %, cyclical policies go between the bounds.
+            /// `cosine` and `wsd` have a warm-up of 5 %, cyclical policies go between the bounds, and
+            /// `fixed` stays at `fixed_lr`.
             /// `None` if no policy has the name, or if the bounds do not say enough for it
             /// ([`Policy::completable`] has the names).
             ///
             /// ```
             /// use cyclr::{Spec, policy::{Completion, Policy}, units::{Length, Updates}};
             ///
-            /// let with = Completion { base_lr: 0.01, max_lr: 0.04, step: Length::from(Updates(200)) };
+            /// let step = Length::from(Updates(200));
+            /// let with = Completion { base_lr: 0.01, max_lr: 0.04, fixed_lr: 0.02, step };
             /// let text = |name| Policy::complete(name, &with).map(|policy| policy.map(|p| Spec::from(p).to_string()));
             /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.04, warmup=5%)"))));
             /// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.01, max=0.04, step=200)"))));

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, MAX_OVER_BASE, NoAnswer, Suggestions, SweepReading};
+use cyclr::range::{
+    Bounds, Estimate, MAX_OVER_BASE, MAX_OVER_FIXED, NoAnswer, Suggestions, SweepReading,
+};
 use cyclr::units::Horizon;
 use cyclr_train::find::{Found, Swept, describe_interval};
 
@@ -27,7 +29,13 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
             )?;
             writeln!(
                 out,
-                "for cycles (triangular, triangular2) and linear-to-zero over {} updates",
+                "{:9} {:9} max_lr / {MAX_OVER_FIXED}; for a rate that is never lowered",
+                "fixed_lr",
+                rate(bounds.max_lr.value / MAX_OVER_FIXED),
+            )?;
+            writeln!(
+                out,
+                "over {} updates; max_lr is the peak of cycles (triangular, triangular2) and of linear-to-zero",
                 run.updates()
             )?;
             write!(out, "{}", advised(&bounds, run)?)?;
