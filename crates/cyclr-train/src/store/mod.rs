@@ -45,6 +45,7 @@ pub(crate) use files::{
 pub(crate) use folder::{RunFolder, holds_only};
 pub use folder::{Stage, stage};
 pub use lock::Lock;
+pub(crate) use regular::read_stdin;
 pub use regular::{open_regular, read_regular, read_regular_text, read_state};
 pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
 pub use seen::{Seen, State};
