@@ -320,7 +320,10 @@ mod tests {
         assert!(Percent::new(100.1).is_err());
         for updates in [0, MAX_UPDATES + 1, u64::MAX] {
             let error = Horizon::of_updates(updates).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("updates = {updates} is ")), "{error}");
+            assert!(
+                error.starts_with(&format!("updates = {updates} is ")),
+                "{error}"
+            );
         }
         assert!(Horizon::of_updates(1).unwrap().with_epoch(0, 1).is_err());
         let unknown = Horizon::of_updates(1)
