@@ -143,6 +143,7 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
         VERSION => {
             let record: Record = parse_record(&path, record)?;
             record.check_places().map_err(bad(&path))?;
+            record.check_figures().map_err(bad(&path))?;
             Ok(Some(record))
         }
         found => Err(Error::Version {

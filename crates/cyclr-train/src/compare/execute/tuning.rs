@@ -1,6 +1,7 @@
 //! Every arm's peak rate, by trials on seeds of their own.
 
 use super::runs::final_validation;
+use super::training::training;
 use super::{Comparing, Observer, RunName};
 use crate::compare::Tune;
 use crate::compare::record::{ArmOutcome, Trial, TrialRun};
@@ -123,6 +124,9 @@ impl Comparing<'_> {
 
     /// One of so many runs, as the record has it. Only one that diverged has no value.
     fn trial_run(&self, name: RunName, outcome: &Outcome, runs: usize) -> Result<TrialRun, Error> {
+        let folder = self.folder.path().join(&name.folder);
+        // Its curve is not shown, but its result is held against its log, as those of final runs are.
+        training(&folder, name.updates, outcome, &self.objective)?;
         let validation = final_validation(outcome, &self.objective);
         let validation = validation.map_err(|reason| Error::RunsFailed {
             failed: vec![(name.folder.clone(), reason)],
