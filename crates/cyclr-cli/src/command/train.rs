@@ -10,7 +10,7 @@ use cyclr::units::{Epochs, Horizon};
 use cyclr::{Spec, advice};
 use cyclr_train::compare::{ArmPolicy, WinnerFile};
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
-use cyclr_train::store::{read_regular_text, read_run};
+use cyclr_train::store::{check_absent, read_regular_text, read_run};
 use cyclr_train::{
     Average, Budget, Interrupt, Outcome, Pace, Plan, StopReason, Task, Watch, train_in,
 };
@@ -28,6 +28,9 @@ const DEFAULT_EPOCHS: f64 = 24.0;
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     check_target(args)?;
     let declared = average(args)?;
+    if let Some(out) = args.out.as_ref().filter(|_| !args.plan) {
+        check_absent(out)?;
+    }
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cyclr::Hyper;
 use cyclr::trainer::{Known, Trainer, TrainerFactory};
 
-use crate::store::{Failure, RunFolder};
+use crate::store::{Failure, RunFolder, check_absent};
 use crate::{Error, Event, Watch};
 
 mod branch;
@@ -57,7 +57,7 @@ pub fn train_in(
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    RunFolder::check_absent(folder)?;
+    check_absent(folder)?;
     let interrupt = watch.interrupt;
     let done = begin_in(folder, factory, trainer_record, task, watch);
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
