@@ -59,25 +59,28 @@ pub fn train_in(
 ) -> Result<Outcome, Error> {
     check_absent(folder)?;
     let interrupt = watch.interrupt;
-    let done = begin_in(folder, factory, trainer_record, task, watch);
+    let begun = begin_in(folder, factory, task).map_err(|error| interrupt.explain(error));
+    if let Err(Error::Trainer(failure)) = &begun {
+        Failure::of(failure.to_string()).write(folder)?;
+    }
+    let (net, plan) = begun?;
+    let mut files = RunFolder::create(folder, &plan, trainer_record)?;
+    let done = Run::new(&plan, net, Some(&mut files), watch).go();
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
-fn begin_in(
+fn begin_in<'f>(
     folder: &Path,
-    factory: &dyn TrainerFactory,
-    trainer_record: serde_json::Value,
+    factory: &'f dyn TrainerFactory,
     task: &Task,
-    watch: Watch,
-) -> Result<Outcome, Error> {
+) -> Result<(Box<dyn Trainer + 'f>, Plan), Error> {
     let updates = match task.budget {
         Budget::Updates(updates) => Some(updates),
         Budget::Epochs(_) | Budget::Time(_) => None,
     };
     let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
-    let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
-    Run::new(&plan, net, Some(&mut folder), watch).go()
+    Ok((net, plan))
 }
 
 /// Starts a run of a folder, which it is told.
