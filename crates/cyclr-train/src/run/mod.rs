@@ -301,7 +301,7 @@ impl<'a, 'w> Run<'a, 'w> {
         }
         self.save()?;
         Err(Error::Interrupted {
-            updates_done: self.progress.updates_done,
+            updates_done: Some(self.progress.updates_done),
         })
     }
 
