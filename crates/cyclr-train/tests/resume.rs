@@ -648,9 +648,12 @@ fn a_failure_is_written_down_before_the_run_is_let_go() {
                 is_held.recv().unwrap();
             }
         };
-        let made = watched(wait, |watch| match again {
-            false => train_in(&folder, &slow, serde_json::Value::Null, &task, watch),
-            true => resume(&folder, &slow, None, watch),
+        let made = watched(wait, |watch| {
+            if again {
+                resume(&folder, &slow, None, watch)
+            } else {
+                train_in(&folder, &slow, serde_json::Value::Null, &task, watch)
+            }
         });
         assert!(matches!(made, Err(Error::Trainer(_))), "{made:?}");
         assert!(written_when_let_go.join().unwrap());

@@ -53,11 +53,12 @@ impl Failure {
     /// [`Error::Io`].
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        match Lock::take(folder) {
-            Ok(_lock) => write_record(&folder.join(Self::FILE), self),
-            Err(Error::Locked { .. }) => Ok(()),
-            Err(error) => Err(error),
+        let lock = Lock::take(folder);
+        if matches!(lock, Err(Error::Locked { .. })) {
+            return Ok(());
         }
+        // That there can be no locks may be what failed.
+        write_record(&folder.join(Self::FILE), self)
     }
 
     /// The failure of the last try, if it failed.
