@@ -330,6 +330,7 @@ fn runs_of_another_version_and_damaged_ones() {
         1,
         &["choose another folder", "resume"],
     );
+    refused(&["report", text(&out)], 2, &["is a single run", "resume"]);
     let record = out.join("run.json");
     let good = fs::read_to_string(&record).unwrap();
     fs::write(
