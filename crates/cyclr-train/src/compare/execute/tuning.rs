@@ -124,14 +124,14 @@ impl Comparing<'_> {
 
     /// One of so many runs, as the record has it. Only one that diverged has no value.
     fn trial_run(&self, name: RunName, outcome: &Outcome, runs: usize) -> Result<TrialRun, Error> {
-        let folder = self.folder.path().join(&name.folder);
-        // Its curve is not shown, but its result is held against its log, as those of final runs are.
-        training(&folder, name.updates, outcome, &self.objective)?;
         let validation = final_validation(outcome, &self.objective);
         let validation = validation.map_err(|reason| Error::RunsFailed {
             failed: vec![(name.folder.clone(), reason)],
             runs,
         })?;
+        let folder = self.folder.path().join(&name.folder);
+        // Its curve is not shown, but its result is held against its log, as those of final runs are.
+        training(&folder, name.updates, outcome, &self.objective)?;
         Ok(TrialRun {
             seed: name.seed,
             validation,
