@@ -285,11 +285,34 @@ fn folders_that_are_not_a_run() {
         &["is not the folder of a run or comparison"],
     );
     fs::write(folder.path().join("mine.txt"), "precious").unwrap();
+    // Before anything is said of what would be done, or done.
+    let compare = [
+        "compare",
+        "--net",
+        "mlp",
+        "--budget",
+        "60",
+        "--bounds",
+        "0.01..0.1",
+    ];
+    for command in [
+        train(&[]),
+        vec!["train", "--net", "mlp", "--updates", "600"],
+        compare.to_vec(),
+    ] {
+        let (code, _, err) = cyclr(&[&command[..], &["--out", text(folder.path())]].concat());
+        assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+        assert!(err.contains("choose another folder"), "{err}");
+    }
+    fs::write(folder.path().join("probes.csv"), "precious").unwrap();
     refused(
-        &train(&["--out", text(folder.path())]),
+        &train(&["--out", text(&folder.path().join("mine.txt"))]),
         1,
-        &["choose another folder"],
+        &["mine.txt", "choose another folder"],
     );
+    let (code, _, err) = cyclr(&["find", "--net", "mlp", "--out", text(folder.path())]);
+    assert_eq!((code, err.lines().count()), (2, 1), "{err}");
+    assert!(err.contains("give another --out"), "{err}");
     assert_eq!(
         fs::read_to_string(folder.path().join("mine.txt")).unwrap(),
         "precious"
@@ -307,6 +330,7 @@ fn runs_of_another_version_and_damaged_ones() {
         1,
         &["choose another folder", "resume"],
     );
+    refused(&["report", text(&out)], 2, &["is a single run", "resume"]);
     let record = out.join("run.json");
     let good = fs::read_to_string(&record).unwrap();
     fs::write(

@@ -49,6 +49,34 @@ fn it_prints_the_verdict_of_every_task() {
 }
 
 #[test]
+fn a_table_comes_on_stdin_too() {
+    let from_stdin = |text: &[u8]| {
+        let mut command = assert_cmd::Command::cargo_bin("cyclr").unwrap();
+        command.args(["judge", "-", "--reference", "fixed", "--unit", "percent"]);
+        command.write_stdin(text).output().unwrap()
+    };
+    let output = from_stdin(TASKS.as_bytes());
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        judge(TASKS, &[]).1
+    );
+    for (text, said) in [
+        (&b""[..], "stdin: it is empty: give a table"),
+        (
+            b"seed,fixed\n1,\xff\n",
+            "stdin: it is text in another encoding than UTF-8",
+        ),
+        (b"seed,fixed\n1\n", "stdin: line 2 has 1 columns"),
+    ] {
+        let output = from_stdin(text);
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+#[test]
 fn the_required_arm_decides_the_exit_code() {
     let (code, _, err) = judge(ONE, &["--require", "linear"]);
     assert_eq!((code, err.as_str()), (0, ""));

@@ -170,6 +170,14 @@ fn settings_out_of_their_range_are_refused() {
             "updates = 0",
         ),
         ("check --budget 3x", "`3x` is not a budget"),
+        (
+            "find --plan --budget 9007199254740993",
+            "`9007199254740993` is not a budget",
+        ),
+        (
+            "train --plan --policy fixed(lr=1) --updates 18446744073709551615",
+            "updates = 18446744073709551615 is",
+        ),
         ("train --evaluate-every 0", "a whole number of at least 1"),
         ("train --ensemble 0", "a whole number of at least 1"),
     ] {

@@ -62,7 +62,9 @@ pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<
     )?;
     let heed = |updates_done| {
         if interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done });
+            return Err(Error::Interrupted {
+                updates_done: Some(updates_done),
+            });
         }
         Ok(())
     };

@@ -143,10 +143,10 @@ pub enum Error {
         reason: String,
     },
     /// A stop was requested. If the run has a folder, everything up to `updates_done` is kept.
-    #[error("interrupted after {updates_done} updates")]
+    #[error("interrupted{}", updates_done.map_or_else(String::new, |n| format!(" after {n} updates")))]
     Interrupted {
-        /// The updates done.
-        updates_done: u64,
+        /// The updates that the run has done; `None` if it is not one run that was interrupted.
+        updates_done: Option<u64>,
     },
     /// A file could not be read or written.
     #[error("cannot {action} {}: {source}; what was saved before is kept{}", path.display(), what_to_do(source))]

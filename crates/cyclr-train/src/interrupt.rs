@@ -42,7 +42,7 @@ impl Interrupt {
             sleep(Duration::from_millis(10));
         }
         if self.is_requested() {
-            Error::Interrupted { updates_done: 0 }
+            Error::Interrupted { updates_done: None }
         } else {
             error
         }

@@ -128,6 +128,53 @@ fn a_result_that_is_not_that_of_its_log_is_refused() {
     }
 }
 
+#[test]
+fn a_trial_that_is_not_that_of_its_log_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = given(120, 1);
+    let record = run_in(place.path(), &plan, 1).unwrap();
+    let trials = &record.arms[1].tuning.as_ref().unwrap().trials;
+    let result = format!("{}/result.json", trials[2].runs[0].folder);
+    let change = |result: &mut Value| {
+        let last = result["evaluations"].as_array_mut().unwrap().last_mut();
+        last.unwrap()["metrics"][1]["value"] = 0.25.into();
+    };
+    let error = with_other(place.path(), &plan, &result, change);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains(&trials[2].runs[0].folder), "{error}");
+    run_in(place.path(), &plan, 1).unwrap();
+}
+
+/// Whoever makes a report reads the record alone, perhaps where its runs are not.
+#[test]
+fn a_record_whose_figures_do_not_follow_from_its_runs_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    run_in(place.path(), &two("fixed(lr=0.1)", "linear(lr=0.1)", 3), 1).unwrap();
+    let file = place.path().join("result.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let whole = "/arms/1/budgets/0";
+    for figure in [
+        "/runs/2/values/test",
+        "/runs/0/values/validation",
+        "/samples/test/mean",
+        "/against/0/difference/adjusted_p",
+        "/against/0/time_to_target/target",
+    ] {
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        let value = record.pointer_mut(&format!("{whole}{figure}")).unwrap();
+        *value = (value.as_f64().unwrap() + 0.01).into();
+        fs::write(&file, record.to_string()).unwrap();
+        let read = read_comparison(place.path());
+        assert!(matches!(read, Err(Error::BadRecord { .. })), "{figure}");
+    }
+    // Earlier versions had fewer figures.
+    let mut record: Value = serde_json::from_str(&text).unwrap();
+    let difference = record.pointer_mut(&format!("{whole}/against/0/difference"));
+    difference.unwrap()["correlation"] = Value::Null;
+    fs::write(&file, record.to_string()).unwrap();
+    read_comparison(place.path()).unwrap().unwrap();
+}
+
 /// Whoever only looks at a comparison reads its plan, too.
 #[test]
 fn a_plan_that_means_nothing_is_refused_where_it_is_read() {

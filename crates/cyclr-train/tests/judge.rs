@@ -708,6 +708,16 @@ fn refused(text: &str, question: &Question, expected: &str) {
     assert!(!of_table || said.contains("results.csv"), "{said}");
 }
 
+/// As in the `runs.csv` of a comparison.
+#[test]
+fn what_the_test_came_to_is_judged_before_what_the_runs_took() {
+    let text = "arm,seed,updates,validation,test,seconds\n\
+                a,1,300,83,85,2.5\na,2,300,82,84,1.5\nb,1,300,84,88,3\nb,2,300,85,87,1\n";
+    let judged = judged(text, &asked("a")).unwrap();
+    let headline = &judged.tasks[0].conclusion.headline;
+    assert!(headline.contains("+3 in test"), "{headline}");
+}
+
 #[test]
 fn tables_that_are_none_are_refused() {
     let own = asked("a");
@@ -729,6 +739,11 @@ fn tables_that_are_none_are_refused() {
             "arm,seed,acc,loss\na,1,1,2\n",
             &own,
             "`acc` and `loss` could both be the values; say which with --metric",
+        ),
+        (
+            "arm,seed,mos,seconds\na,1,1,2\n",
+            &own,
+            "`mos` and `seconds` could both be the values; say which with --metric",
         ),
         ("arm,seed\na,1\n", &own, "none has the values"),
         ("seed,value\n1,1\n", &own, "none is the arm"),

@@ -6,7 +6,8 @@ use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::sync::mpsc;
+use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use cyclr::Hyper;
@@ -14,7 +15,9 @@ use cyclr::trainer::{
     Evaluation, Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo,
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
-use cyclr_train::store::{Lock, Seen, Stage, State, read_events, read_outcome, read_run, stage};
+use cyclr_train::store::{
+    Failure, Lock, Seen, Stage, State, read_events, read_outcome, read_run, stage,
+};
 use cyclr_train::{
     Average, Budget, Change, Error, Event, Interrupt, Outcome, StopReason, Task, Watch, resume,
     train_in,
@@ -160,7 +163,10 @@ fn an_interrupt_saves_and_says_where() {
         Event::Saved { updates_done } => saved = Some(updates_done),
         _ => {}
     });
-    let Err(Error::Interrupted { updates_done }) = result else {
+    let Err(Error::Interrupted {
+        updates_done: Some(updates_done),
+    }) = result
+    else {
         panic!("{result:?}")
     };
     assert!(updates_done >= 100 && saved == Some(updates_done));
@@ -583,8 +589,11 @@ fn what_was_saved_before_a_write_failed_is_kept() {
     assert_eq!(says(&folder), says(&expected.path().join("run")));
 }
 
-/// A noisy quadratic whose updates take a while, for a process that is to be killed.
+/// A noisy quadratic whose updates take a while, for a process that is to be killed. It fails at
+/// one rate.
 struct Slow(NoisyQuadratic);
+
+const FAILS: f64 = 0.75;
 
 struct SlowRun<'a>(Box<dyn Trainer + 'a>);
 
@@ -599,6 +608,10 @@ impl Trainer for SlowRun<'_> {
         self.0.info()
     }
     fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
+        if hyper.lr == FAILS {
+            let reason = String::from("no memory");
+            return Err(TrainerError::Failed { reason });
+        }
         sleep(Duration::from_micros(500));
         self.0.update(hyper)
     }
@@ -611,6 +624,48 @@ impl Trainer for SlowRun<'_> {
     fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
         self.0.restore(state)
     }
+}
+
+/// Whoever takes the run next finds the failure there, and removes it.
+#[test]
+fn a_failure_is_written_down_before_the_run_is_let_go() {
+    let place = TempDir::new().unwrap();
+    let (folder, slow) = (place.path().join("run"), Slow(NoisyQuadratic::default()));
+    let spec = format!("fixed(lr={FAILS})").parse().unwrap();
+    let task = Task::new(spec, 1, Budget::Updates(10));
+    let failed = folder.join(Failure::FILE);
+    for again in [false, true] {
+        let (held, is_held) = mpsc::channel();
+        let watched_folder = folder.clone();
+        let written_when_let_go = spawn(move || {
+            while !Lock::is_held(&watched_folder).unwrap() {}
+            held.send(()).unwrap();
+            while Lock::is_held(&watched_folder).unwrap() {}
+            watched_folder.join(Failure::FILE).exists()
+        });
+        let wait = |event: &Event, _: &Interrupt| {
+            if matches!(event, Event::Started { .. }) {
+                is_held.recv().unwrap();
+            }
+        };
+        let made = watched(wait, |watch| {
+            if again {
+                resume(&folder, &slow, None, watch)
+            } else {
+                train_in(&folder, &slow, serde_json::Value::Null, &task, watch)
+            }
+        });
+        assert!(matches!(made, Err(Error::Trainer(_))), "{made:?}");
+        assert!(written_when_let_go.join().unwrap());
+        assert!(fs::read_to_string(&failed).unwrap().contains("no memory"));
+    }
+    // A failure elsewhere, such as that of a process that lost the run, is not that of its holder.
+    let lock = Lock::take(&folder).unwrap();
+    Failure::of("of another".into()).write(&folder).unwrap();
+    assert!(!fs::read_to_string(&failed).unwrap().contains("another"));
+    drop(lock);
+    Failure::of("of another".into()).write(&folder).unwrap();
+    assert!(fs::read_to_string(&failed).unwrap().contains("another"));
 }
 
 const FOLDER: &str = "CYCLR_TRAIN_TEST_FOLDER";

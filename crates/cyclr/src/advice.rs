@@ -184,20 +184,19 @@ pub fn complete(
     max_lr: f64,
     run: &Horizon,
 ) -> Option<Result<Spec, Error>> {
+    Policy::completable().find(|known| *known == name)?;
     let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
-    let of_step = |step| {
-        let with = Completion {
-            base_lr: shown(base_lr),
-            max_lr: shown(max_lr),
-            fixed_lr: shown(max_lr / MAX_OVER_FIXED),
-            step: Length::from(Updates(step)),
-        };
-        Policy::complete(name, &with)
+    let cycles = match cycles(run) {
+        Ok(cycles) => cycles,
+        Err(error) => return Some(Err(error)),
     };
-    match cycles(run) {
-        Ok(cycles) => of_step(cycles.step).map(|policy| policy.map(Spec::from)),
-        Err(error) => of_step(1).map(|_| Err(error)),
-    }
+    let with = Completion {
+        base_lr: shown(base_lr),
+        max_lr: shown(max_lr),
+        fixed_lr: shown(max_lr / MAX_OVER_FIXED),
+        step: Length::from(Updates(cycles.step)),
+    };
+    Policy::complete(name, &with).map(|policy| policy.map(Spec::from))
 }
 
 /// The cyclical equivalent of a stepped schedule, as the paper's Table 2 makes it: at least three
@@ -406,6 +405,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_completed_is_none_even_where_no_cycle_fits() {
+        let run = Horizon::of_updates(5).unwrap().with_epoch(1, 1).unwrap();
+        assert_eq!(complete("multistep", 0.1, 1.0, &run), None);
+        let short = complete("linear", 0.1, 1.0, &run);
+        assert!(matches!(short, Some(Err(Error::TooShort { .. }))));
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub enum Error {
         /// The allowed range.
         allowed: &'static str,
     },
+    /// A run has no updates, or more than [`MAX_UPDATES`](crate::units::MAX_UPDATES).
+    #[error("updates = {updates} is out of range: it must be between 1 and 2^53")]
+    BadHorizon {
+        /// The updates that were given.
+        updates: u64,
+    },
     /// A lower bound lies above its upper bound.
     #[error("{low_key} = {low} is above {high_key} = {high}: give {low_key} <= {high_key}")]
     Crossed {

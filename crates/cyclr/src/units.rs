@@ -140,12 +140,11 @@ impl Horizon {
     /// A run of that many updates, whose epoch is unknown.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if it is 0 or above [`MAX_UPDATES`].
+    /// [`Error::BadHorizon`] if it is 0 or above [`MAX_UPDATES`].
     pub fn of_updates(updates: u64) -> Result<Self, Error> {
-        let allowed = "between 1 and 2^53";
-        in_range("updates", updates as f64, allowed, |_| {
-            (1..=MAX_UPDATES).contains(&updates)
-        })?;
+        if !(1..=MAX_UPDATES).contains(&updates) {
+            return Err(Error::BadHorizon { updates });
+        }
         Ok(Self {
             updates,
             updates_per_epoch: None,
@@ -156,7 +155,8 @@ impl Horizon {
     /// `batch`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if a count is 0, or the run has no update or more than [`MAX_UPDATES`].
+    /// [`Error::OutOfRange`] if a count is 0; [`Error::BadHorizon`] if the run has no update or more than
+    /// [`MAX_UPDATES`].
     pub fn of_epochs(epochs: Epochs, examples: u64, batch: u64) -> Result<Self, Error> {
         let per_epoch = updates_per_epoch(examples, batch)?;
         Self::of_updates(whole(epochs, per_epoch))?.with_epoch(examples, batch)
@@ -318,7 +318,13 @@ mod tests {
     fn what_cannot_be_is_refused() {
         assert!(Epochs::new(-1.0).is_err() && Epochs::new(f64::NAN).is_err());
         assert!(Percent::new(100.1).is_err());
-        assert!(Horizon::of_updates(0).is_err() && Horizon::of_updates(u64::MAX).is_err());
+        for updates in [0, MAX_UPDATES + 1, u64::MAX] {
+            let error = Horizon::of_updates(updates).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("updates = {updates} is ")),
+                "{error}"
+            );
+        }
         assert!(Horizon::of_updates(1).unwrap().with_epoch(0, 1).is_err());
         let unknown = Horizon::of_updates(1)
             .unwrap()

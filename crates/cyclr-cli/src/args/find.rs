@@ -9,7 +9,7 @@ use crate::factory::TrainerArgs;
 #[derive(Args)]
 pub(crate) struct FindArgs {
     /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or
-    /// correct and count; several are repeats of one test
+    /// correct and count; several are repeats of one test, and - is stdin
     #[arg(long, value_name = "CURVE", num_args = 1.., conflicts_with_all = [
         "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
     ])]

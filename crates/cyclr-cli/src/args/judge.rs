@@ -7,7 +7,7 @@ use cyclr_train::judge::{Figure, Question};
 #[derive(ClapArgs)]
 pub(crate) struct JudgeArgs {
     /// The table, as CSV, JSON or JSON lines: one row per value with the columns arm, seed and
-    /// value, or one column per arm, or one column per seed
+    /// value, or one column per arm, or one column per seed; - is stdin
     pub(crate) table: PathBuf,
     /// The arm that the others are compared with
     #[arg(long, value_name = "ARM")]

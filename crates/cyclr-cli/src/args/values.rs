@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
-use cyclr::units::Horizon;
+use cyclr::units::{Horizon, MAX_UPDATES};
 use cyclr::{Spec, SpecError};
 
 use crate::exit::Usage;
@@ -86,12 +86,13 @@ pub(crate) fn updates(text: &str, updates_per_epoch: u64) -> anyhow::Result<u64>
     let updates = match text.strip_suffix("ep") {
         Some(epochs) => {
             let epochs: f64 = epochs.parse().map_err(|_| refuse())?;
-            (epochs * updates_per_epoch as f64).round()
+            // What is no count of updates becomes 0 or is beyond the largest.
+            (epochs * updates_per_epoch as f64).round() as u64
         }
-        None => text.parse::<u64>().map_err(|_| refuse())? as f64,
+        None => text.parse().map_err(|_| refuse())?,
     };
-    if (1.0..=2_f64.powi(53)).contains(&updates) {
-        Ok(updates as u64)
+    if (1..=MAX_UPDATES).contains(&updates) {
+        Ok(updates)
     } else {
         Err(refuse())
     }

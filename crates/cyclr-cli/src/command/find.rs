@@ -36,15 +36,15 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
         .map_err(|error| Usage::error(format!("--budget {}: {error}", args.budget)))?;
     let tests = tests(args, &info, budget)?;
     tests.check(&info)?;
-    announce(args, &tests, budget, &*factory)?;
-    if args.plan {
-        return Ok(());
-    }
     // Before the work, so that an answer is not lost to a folder that cannot be made.
-    if let Some(folder) = &args.out {
+    if let Some(folder) = args.out.as_ref().filter(|_| !args.plan) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made: give another --out", folder.display()))?;
         refuse_earlier_curves(folder)?;
+    }
+    announce(args, &tests, budget, &*factory)?;
+    if args.plan {
+        return Ok(());
     }
     let done = tests.make(&*factory, &interrupt()?)?;
     if info.given_weights {

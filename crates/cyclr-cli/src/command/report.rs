@@ -59,6 +59,12 @@ fn finished(folder: &Path) -> anyhow::Result<Record> {
              TABLE --reference ARM --out {folder}`; {folder}/judgement.json names the table",
         )));
     }
+    if !is_comparison(folder) && folder.join(RunRecord::FILE).exists() {
+        let folder = folder.display();
+        return Err(Usage::error(format!(
+            "{folder} is a single run, and a report is of comparisons: `cyclr resume {folder}` shows its result",
+        )));
+    }
     read_comparison(folder)?.ok_or_else(|| {
         anyhow!(
             "{} is not finished: run `cyclr resume {}`",

@@ -143,6 +143,7 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
         VERSION => {
             let record: Record = parse_record(&path, record)?;
             record.check_places().map_err(bad(&path))?;
+            record.check_figures().map_err(bad(&path))?;
             Ok(Some(record))
         }
         found => Err(Error::Version {
@@ -151,6 +152,28 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
             known: VERSION,
         }),
     }
+}
+
+/// Refuses a folder that holds something else than a comparison, or what comes before its plan.
+///
+/// # Errors
+/// [`Error::Occupied`]; [`Error::Io`].
+pub fn check_free(folder: &Path) -> Result<(), Error> {
+    let before = [
+        Lock::FILE,
+        Beacon::FILE,
+        Folder::WORK,
+        Folder::BEGIN,
+        Begin::UNIT,
+    ];
+    if is_comparison(folder) || holds_only(folder, &before)? {
+        return Ok(());
+    }
+    Err(Error::Occupied {
+        path: folder.to_owned(),
+        found: "holds something that is not a comparison",
+        hint: "",
+    })
 }
 
 /// A comparison's folder, held by this process.
@@ -171,13 +194,7 @@ impl Folder {
 
     /// Takes the folder of a comparison whose plan may not be known yet.
     pub(super) fn take(path: &Path) -> Result<Self, Error> {
-        if !path.join(Self::PLAN).exists() && !is_free(path)? {
-            return Err(Error::Occupied {
-                path: path.to_owned(),
-                found: "holds something that is not a comparison",
-                hint: "",
-            });
-        }
+        check_free(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         Ok(Self {
@@ -366,17 +383,4 @@ fn went_on(
         }
     }
     about
-}
-
-/// Whether nothing is in the folder but locks, files that were never finished, and what comes
-/// before a plan.
-fn is_free(folder: &Path) -> Result<bool, Error> {
-    let before = [
-        Lock::FILE,
-        Beacon::FILE,
-        Folder::WORK,
-        Folder::BEGIN,
-        Begin::UNIT,
-    ];
-    holds_only(folder, &before)
 }

@@ -49,7 +49,7 @@ pub use begin::Begin;
 pub use execute::{CompareEvent, RunName, Settings, compare, launch_begin};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{
-    Manifest, Work, is_comparison, read_comparison, read_plan, read_work, work_begin,
+    Manifest, Work, check_free, is_comparison, read_comparison, read_plan, read_work, work_begin,
 };
 pub use plan::{BoundsSource, Grid, Plan};
 pub use study::{Part, Study};

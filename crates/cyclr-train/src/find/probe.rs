@@ -41,7 +41,7 @@ pub(super) fn train_probe_and_first(
     while !diverged && (batches.len() as u64) < probe.updates {
         let done = batches.len() as u64;
         if watch.interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: done });
+            return Err(Error::Interrupted { updates_done: None });
         }
         let stop = (done + AT_ONCE).min(probe.updates);
         let hyper = |update| Hyper {

@@ -121,8 +121,7 @@ pub(super) const VALUE: &Names = &[
         "ppl",
         "bleu",
         "wer",
-        "seconds",
-        "time",
+        "test",
     ],
 ];
 

@@ -40,7 +40,7 @@ pub struct Values {
 /// It is CSV (with commas, semicolons, tabs or spaces) or JSON (a list of objects, an object a line,
 /// or an object of lists), with columns found by their names, in one of three shapes: a row a
 /// value; a row a seed and a column an arm; a row an arm and a column a seed. An empty cell of the
-/// last two is a run that was not made. NaN and infinity are runs that diverged.
+/// last two is a run that was not made. NaN and infinity are runs that diverged. The path `-` is stdin.
 ///
 /// # Errors
 /// [`JudgeError::Table`], with the file and the place in it: columns that are missing or could mean

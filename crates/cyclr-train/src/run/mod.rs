@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cyclr::Hyper;
 use cyclr::trainer::{Known, Trainer, TrainerFactory};
 
-use crate::store::{Failure, RunFolder};
+use crate::store::{Failure, RunFolder, check_absent};
 use crate::{Error, Event, Watch};
 
 mod branch;
@@ -57,27 +57,30 @@ pub fn train_in(
     task: &Task,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    RunFolder::check_absent(folder)?;
+    check_absent(folder)?;
     let interrupt = watch.interrupt;
-    let done = begin_in(folder, factory, trainer_record, task, watch);
+    let begun = begin_in(folder, factory, task).map_err(|error| interrupt.explain(error));
+    if let Err(Error::Trainer(failure)) = &begun {
+        Failure::of(failure.to_string()).write(folder)?;
+    }
+    let (net, plan) = begun?;
+    let mut files = RunFolder::create(folder, &plan, trainer_record)?;
+    let done = Run::new(&plan, net, Some(&mut files), watch).go();
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
-fn begin_in(
+fn begin_in<'f>(
     folder: &Path,
-    factory: &dyn TrainerFactory,
-    trainer_record: serde_json::Value,
+    factory: &'f dyn TrainerFactory,
     task: &Task,
-    watch: Watch,
-) -> Result<Outcome, Error> {
+) -> Result<(Box<dyn Trainer + 'f>, Plan), Error> {
     let updates = match task.budget {
         Budget::Updates(updates) => Some(updates),
         Budget::Epochs(_) | Budget::Time(_) => None,
     };
     let net = start_in(folder, factory, task.seed, updates)?;
     let plan = Plan::of(factory, net.info(), task)?;
-    let mut folder = RunFolder::create(folder, &plan, trainer_record)?;
-    Run::new(&plan, net, Some(&mut folder), watch).go()
+    Ok((net, plan))
 }
 
 /// Starts a run of a folder, which it is told.
@@ -298,7 +301,7 @@ impl<'a, 'w> Run<'a, 'w> {
         }
         self.save()?;
         Err(Error::Interrupted {
-            updates_done: self.progress.updates_done,
+            updates_done: Some(self.progress.updates_done),
         })
     }
 

@@ -45,17 +45,18 @@ pub fn resume(
         return Ok(outcome);
     }
     let interrupt = watch.interrupt;
-    let done = go_on(folder, factory, change, watch);
+    let mut opened = RunFolder::open(folder)?;
+    let done = go_on(folder, &mut opened, factory, change, watch);
     Failure::note(folder, done.map_err(|error| interrupt.explain(error)))
 }
 
 fn go_on(
     folder: &Path,
+    (files, record): &mut (RunFolder, RunRecord),
     factory: &dyn TrainerFactory,
     change: Option<Change>,
     watch: Watch,
 ) -> Result<Outcome, Error> {
-    let (mut files, mut record) = RunFolder::open(folder)?;
     let updates = match change {
         Some(Change::KeepShape { updates } | Change::Stretch { updates }) => updates,
         None => record.plan.end,
@@ -76,7 +77,7 @@ fn go_on(
     if let Some(change) = change {
         plan = plan.changed(change, progress.updates_done, progress.stop_reason.take())?;
         record.change(change, progress.updates_done, &plan);
-        files.replace(&record)?;
+        files.replace(record)?;
     }
     // A run that was changed may have other rates than its branches.
     let branches = match record.changes[..] {
@@ -86,7 +87,7 @@ fn go_on(
         }
         _ => Branches::default(),
     };
-    let mut run = Run::new(&plan, net, Some(&mut files), watch);
+    let mut run = Run::new(&plan, net, Some(files), watch);
     run.branches = branches;
     run.before = progress.wall_seconds;
     run.progress = progress;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::store::files::{if_there, read_record, write_record};
+use crate::store::lock::Lock;
 
 /// Why the last try to make a run failed: the content of its `failed.json`. The next try removes
 /// it.
@@ -27,11 +28,11 @@ impl Failure {
     /// The name of the file in the folder.
     pub const FILE: &str = "failed.json";
 
-    /// Takes note of a failure of the trainer, in a folder that is a run's or free; what else may
-    /// go wrong is not the run's fault.
+    /// Takes note of a failure of the trainer; what else may go wrong is not the run's fault. The
+    /// caller holds the run's lock: whoever takes it next removes the file.
     pub(crate) fn note<T>(folder: &Path, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Trainer(failure)) = &done {
-            Self::of(failure.to_string()).write(folder)?;
+            write_record(&folder.join(Self::FILE), &Self::of(failure.to_string()))?;
         }
         done
     }
@@ -45,12 +46,18 @@ impl Failure {
         }
     }
 
-    /// Writes the failure down, for those who see the folder alone.
+    /// Writes the failure down, for those who see the folder alone. Nothing is written if a
+    /// process holds the folder: it has taken the run over.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let lock = Lock::take(folder);
+        if matches!(lock, Err(Error::Locked { .. })) {
+            return Ok(());
+        }
+        // That there can be no locks may be what failed.
         write_record(&folder.join(Self::FILE), self)
     }
 

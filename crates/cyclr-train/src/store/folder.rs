@@ -59,10 +59,29 @@ pub fn stage(folder: &Path) -> Result<Stage, Error> {
     }
 }
 
+/// Refuses the folder of a run to come if it holds something.
+///
+/// # Errors
+/// [`Error::Occupied`]; [`Error::Io`].
+pub fn check_absent(folder: &Path) -> Result<(), Error> {
+    if stage(folder)? == Stage::Absent {
+        return Ok(());
+    }
+    let (found, hint) = ("already holds a run", ", or resume this one");
+    Err(Error::Occupied {
+        path: folder.to_owned(),
+        found,
+        hint,
+    })
+}
+
 /// Whether nothing is in a folder, or nothing but these and files that were never finished.
 pub(crate) fn holds_only(folder: &Path, these: &[&str]) -> Result<bool, Error> {
     if !folder.exists() {
         return Ok(true);
+    }
+    if folder.is_file() {
+        return Ok(false);
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let name = entry.map_err(Error::io("read", folder))?.file_name();
@@ -116,29 +135,16 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Refuses a folder that holds something.
-    pub(crate) fn check_absent(folder: &Path) -> Result<(), Error> {
-        if stage(folder)? == Stage::Absent {
-            return Ok(());
-        }
-        let (found, hint) = ("already holds a run", ", or resume this one");
-        Err(Error::Occupied {
-            path: folder.to_owned(),
-            found,
-            hint,
-        })
-    }
-
     pub(crate) fn create(
         path: &Path,
         plan: &Plan,
         trainer: serde_json::Value,
     ) -> Result<Self, Error> {
-        Self::check_absent(path)?;
+        check_absent(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let lock = Lock::take(path)?;
         // Another process may have made a run here before this one had the lock.
-        Self::check_absent(path)?;
+        check_absent(path)?;
         write_record(&path.join(RunRecord::FILE), &RunRecord::new(plan, trainer))?;
         Self::locked(path, plan.end(), lock)
     }

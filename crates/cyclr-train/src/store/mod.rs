@@ -43,8 +43,9 @@ pub(crate) use files::{
     write_record,
 };
 pub(crate) use folder::{RunFolder, holds_only};
-pub use folder::{Stage, stage};
+pub use folder::{Stage, check_absent, stage};
 pub use lock::Lock;
+pub(crate) use regular::read_stdin;
 pub use regular::{open_regular, read_regular, read_regular_text, read_state};
 pub use run::{ChangeRecord, RunRecord, read_outcome, read_run};
 pub use seen::{Seen, State};

@@ -2,11 +2,11 @@
 //! writes to it, and a device has no end: only regular files are opened.
 
 use std::fs::{self, File, FileType};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::Path;
 
-/// No record, study, policy or table that is meant is larger, in MiB.
-const LARGEST: u64 = 512;
+/// No record, study, policy or table that is meant is larger, in bytes.
+const MOST: u64 = 512 << 20;
 
 /// Opens a regular file for reading, however large it is.
 ///
@@ -24,20 +24,38 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// As [`open_regular`], and [`ErrorKind::FileTooLarge`] if it has more than 512 MiB.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
-    let mut bytes = Vec::new();
-    let most = LARGEST << 20;
-    // The length is read twice, as a file may grow.
-    if file.metadata()?.len() <= most {
-        file.take(most + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 <= most {
-            return Ok(bytes);
-        }
+    if file.metadata()?.len() > MOST {
+        return Err(too_large());
     }
+    read_all(file)
+}
+
+/// What comes on stdin, up to its end.
+pub(crate) fn read_stdin() -> io::Result<Vec<u8>> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let reason = "it is a terminal, and a file or the output of a program is needed";
+        return Err(io::Error::new(ErrorKind::InvalidInput, reason));
+    }
+    read_all(stdin.lock())
+}
+
+fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A file may have grown since its length was known.
+    from.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+fn too_large() -> io::Error {
     let reason = format!(
-        "it has more than {LARGEST} MiB, and nothing that is read here is so large; give the right \
-         file"
+        "it has more than {} MiB, and nothing that is read here is so large; give the right file",
+        MOST >> 20
     );
-    Err(io::Error::new(ErrorKind::FileTooLarge, reason))
+    io::Error::new(ErrorKind::FileTooLarge, reason)
 }
 
 /// As [`read_regular`], of a text.

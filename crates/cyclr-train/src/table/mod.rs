@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use parse::Row;
 use parse::Table;
 
-use crate::store::read_regular;
+use crate::store::{read_regular, read_stdin};
 
 /// Columns that a message names; exports of trackers have hundreds.
 const MOST_SEEN: usize = 20;
@@ -23,10 +23,16 @@ pub(crate) struct TableFile {
 }
 
 impl TableFile {
+    /// What is in a file, or comes on stdin if the path is `-`.
+    ///
     /// # Errors
     /// [`TableError`]
     pub(crate) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes = read_regular(path).map_err(|error| TableError::Unreadable {
+        let (path, bytes) = match path.to_str() {
+            Some("-") => (Path::new("stdin"), read_stdin()),
+            _ => (path, read_regular(path)),
+        };
+        let bytes = bytes.map_err(|error| TableError::Unreadable {
             path: path.to_owned(),
             error,
         })?;

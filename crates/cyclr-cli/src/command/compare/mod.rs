@@ -11,7 +11,7 @@ use cyclr::trainer::TrainerFactory;
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::record::Record;
 use cyclr_train::compare::{
-    Begin, Manifest, Plan, Settings, compare, is_comparison, launch_begin, read_plan,
+    Begin, Manifest, Plan, Settings, check_free, compare, is_comparison, launch_begin, read_plan,
 };
 use cyclr_train::{Error, Interrupt, Machine, Pace, Watch};
 use serde::Serialize;
@@ -69,6 +69,9 @@ impl Manner<'_> {
         trainer: &TrainerArgs,
         folder: &Path,
     ) -> anyhow::Result<(Box<dyn TrainerFactory>, Begin)> {
+        if !self.plan_only {
+            check_free(folder)?;
+        }
         if let Some(launcher) = self.on {
             let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
             let begin = launch_begin(folder, launcher, &work, self.interrupt);

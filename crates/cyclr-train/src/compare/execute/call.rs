@@ -29,8 +29,9 @@ pub(super) fn check_program(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Calls a launcher, and waits until it returns. If there is an interrupt, it is asked to end, and
-/// what it has started in its process group is waited for. `look` is called about once a second.
+/// Calls a launcher, and waits until it returns. If there is an interrupt, or `look` fails, it is
+/// asked to end, and what it has started in its process group is waited for. `look` is called about
+/// once a second.
 pub(super) fn call(
     program: &Path,
     folder: &Path,
@@ -39,22 +40,34 @@ pub(super) fn call(
     look: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<ExitStatus, Error> {
     let mut launcher = start(program, folder, units)?;
+    let returned = poll(look, || {
+        if interrupt.is_requested() {
+            return Err(Error::Interrupted { updates_done: None });
+        }
+        launcher.try_wait().map_err(Error::io("wait for", program))
+    });
+    if returned.is_err() {
+        ask_to_end(&mut launcher);
+        let mut look = || {
+            // The first error is the one to tell.
+            let _ = look();
+            Ok(())
+        };
+        poll(&mut look, || Ok(is_over(&mut launcher).then_some(())))?;
+    }
+    returned
+}
+
+/// Asks until there is an answer. `look` is called about once a second meanwhile.
+fn poll<T>(
+    look: &mut dyn FnMut() -> Result<(), Error>,
+    mut ask: impl FnMut() -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
     let mut nap = Duration::from_millis(5);
     let mut next = Instant::now() + LOOKS;
-    let mut asked = false;
     loop {
-        let status = launcher.try_wait();
-        let status = status.map_err(Error::io("wait for", program))?;
-        if interrupt.is_requested() && !asked {
-            ask_to_end(&mut launcher);
-            asked = true;
-        }
-        match status {
-            Some(_) if asked && is_over(&launcher) => {
-                return Err(Error::Interrupted { updates_done: 0 });
-            }
-            Some(status) if !asked => return Ok(status),
-            _ => {}
+        if let Some(answer) = ask()? {
+            return Ok(answer);
         }
         if Instant::now() >= next {
             let began = Instant::now();
@@ -113,14 +126,46 @@ fn ask_to_end(launcher: &mut Child) {
     let _ = launcher.kill();
 }
 
-/// Whether nothing is left of the group of a launcher that has ended.
+/// Whether a launcher has ended, and nothing is left of its group.
 #[cfg(unix)]
-fn is_over(launcher: &Child) -> bool {
+fn is_over(launcher: &mut Child) -> bool {
     use rustix::process::{Pid, test_kill_process_group};
-    test_kill_process_group(Pid::from_child(launcher)).is_err()
+    has_ended(launcher) && test_kill_process_group(Pid::from_child(launcher)).is_err()
 }
 
 #[cfg(not(unix))]
-fn is_over(_: &Child) -> bool {
-    true
+fn is_over(launcher: &mut Child) -> bool {
+    has_ended(launcher)
+}
+
+fn has_ended(launcher: &mut Child) -> bool {
+    !matches!(launcher.try_wait(), Ok(None))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A worker that ends a moment after it was asked to is waited for.
+    #[test]
+    fn what_a_launcher_started_has_ended_when_a_look_fails() {
+        let place = tempfile::tempdir().unwrap();
+        let launcher = place.path().join("launcher");
+        let worker = "sh -c 'trap \"sleep 0.1; touch $1/saved; exit\" TERM; touch $1/begun; sleep 60 & wait'";
+        fs::write(&launcher, format!("#!/bin/sh\n{worker} $0 $1 &\nwait\n")).unwrap();
+        fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
+        let file = |name| place.path().join(name);
+        let mut look = || {
+            if file("begun").exists() {
+                return Err(Error::NoObjective);
+            }
+            Ok(())
+        };
+        let interrupt = Interrupt::new();
+        let called = call(&launcher, place.path(), &["a"], &interrupt, &mut look);
+        assert!(matches!(called, Err(Error::NoObjective)), "{called:?}");
+        assert!(file("saved").exists());
+    }
 }

@@ -184,7 +184,7 @@ impl<'a> Launcher<'a> {
             return call(program, folder, &free, self.interrupt, &mut look).map(Some);
         }
         if self.interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: 0 });
+            return Err(Error::Interrupted { updates_done: None });
         }
         sleep(Duration::from_secs(1));
         look()?;
@@ -224,20 +224,12 @@ impl Comparing<'_> {
             runs.try_for_each(|(followed, job)| self.follow(followed, job, made_before, observer))
         };
         look(true)?;
-        let done = Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
+        Launcher::new(launcher, place, self.interrupt)?.make(&mut Units {
             names: jobs.iter().map(|job| job.name.folder.clone()).collect(),
             declare: &|| jobs.iter().try_for_each(|job| self.declare(job)),
             reached: &|name| reached(&place.join(name)),
             look: &mut || look(false),
-        });
-        let Err(Error::Interrupted { .. }) = done else {
-            return done;
-        };
-        let mut updates_done = 0;
-        for job in jobs {
-            updates_done += reached(&place.join(&job.name.folder))?.updates;
-        }
-        Err(Error::Interrupted { updates_done })
+        })
     }
 
     /// Shows the last update of a run, if its log has grown. The updates before it were made before

@@ -161,7 +161,7 @@ impl Comparing<'_> {
             &mut |_, event: &CompareEvent| observer(event),
             |n, emit| {
                 if failed.load(Ordering::Relaxed) || self.interrupt.is_requested() {
-                    return Err(Error::Interrupted { updates_done: 0 });
+                    return Err(Error::Interrupted { updates_done: None });
                 }
                 let outcome = self.run_and_tell(&jobs[order[n]], emit);
                 if !matches!(outcome, Ok(_) | Err(Error::Trainer(_))) {
@@ -318,26 +318,21 @@ fn in_order(
     outcomes: Vec<Result<Outcome, Error>>,
 ) -> Result<Vec<Outcome>, Error> {
     let mut sorted: Vec<(usize, Outcome)> = Vec::with_capacity(jobs.len());
-    let mut interrupted: Option<u64> = None;
+    let mut interrupted = false;
     let mut failed = Vec::new();
     for (n, outcome) in order.into_iter().zip(outcomes) {
         match outcome {
             Ok(outcome) => sorted.push((n, outcome)),
             // Runs that were not begun because another failed must not hide why.
-            Err(Error::Interrupted { updates_done }) => {
-                interrupted = Some(interrupted.unwrap_or(0) + updates_done);
-            }
+            Err(Error::Interrupted { .. }) => interrupted = true,
             Err(Error::Trainer(failure)) => {
                 failed.push((jobs[n].name.folder.clone(), failure.to_string()));
             }
             Err(error) => return Err(error),
         }
     }
-    if let Some(updates_done) = interrupted {
-        let finished: u64 = sorted.iter().map(|(_, outcome)| outcome.updates_done).sum();
-        return Err(Error::Interrupted {
-            updates_done: updates_done + finished,
-        });
+    if interrupted {
+        return Err(Error::Interrupted { updates_done: None });
     }
     if !failed.is_empty() {
         failed.sort();

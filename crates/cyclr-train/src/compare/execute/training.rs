@@ -11,8 +11,8 @@ use crate::{Error, Event, Outcome, ValidationPoint};
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
 
-/// The training batches of a run of `planned` updates, from its events, averaged in bins. The log
-/// must have all updates that were done, and the evaluations and the test of the result.
+/// The training batches of a run of `planned` updates, from its events, averaged in bins. Its result
+/// is refused if the log has other updates, evaluations or another test.
 pub(super) fn training(
     folder: &Path,
     planned: u64,

@@ -1,6 +1,7 @@
 //! Every arm's peak rate, by trials on seeds of their own.
 
 use super::runs::final_validation;
+use super::training::training;
 use super::{Comparing, Observer, RunName};
 use crate::compare::Tune;
 use crate::compare::record::{ArmOutcome, Trial, TrialRun};
@@ -128,6 +129,9 @@ impl Comparing<'_> {
             failed: vec![(name.folder.clone(), reason)],
             runs,
         })?;
+        let folder = self.folder.path().join(&name.folder);
+        // Its curve is not shown, but its result is held against its log, as those of final runs are.
+        training(&folder, name.updates, outcome, &self.objective)?;
         Ok(TrialRun {
             seed: name.seed,
             validation,

@@ -1,6 +1,9 @@
 //! Whether a record that was read fits its plan.
 
+use serde_json::Value;
+
 use super::{ArmOutcome, Range, Record, RunOutcome};
+use crate::compare::analyse::compare_arms;
 use crate::compare::plan::Plan;
 
 impl Record {
@@ -21,6 +24,21 @@ impl Record {
         Ok(())
     }
 
+    /// Refuses a record whose figures do not follow from the values of its runs.
+    pub(in crate::compare) fn check_figures(&self) -> Result<(), String> {
+        let mut arms = self.arms.clone();
+        compare_arms(&mut arms, &self.plan, &self.info, &self.objective)
+            .map_err(|e| e.to_string())?;
+        let value = |arms: &[ArmOutcome]| serde_json::to_value(arms).map_err(|e| e.to_string());
+        if follows(&value(&self.arms)?, &value(&arms)?) {
+            return Ok(());
+        }
+        Err(String::from(
+            "its figures do not follow from the values of its runs, so the file was damaged or edited: `cyclr resume` makes \
+             it anew from the runs",
+        ))
+    }
+
     /// How many of the plan's seeds ran.
     fn seeds_run(&self) -> Result<usize, &'static str> {
         let looks = self.plan.looks();
@@ -30,6 +48,29 @@ impl Record {
             Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
             _ => Err("it is not a race with the plan's looks, or does not say how the race ended"),
         }
+    }
+}
+
+/// Relatively, so far apart are figures that another version computed, at most.
+const ROUNDING: f64 = 1e-9;
+
+/// Whether what was recorded is what is computed now. A record of an earlier version lacks figures,
+/// and figures that are not finite have none.
+fn follows(recorded: &Value, computed: &Value) -> bool {
+    match (recorded, computed) {
+        (Value::Null, _) => true,
+        (Value::Object(recorded), Value::Object(computed)) => computed.iter().all(|(key, c)| {
+            let recorded = recorded.get(key).unwrap_or(&Value::Null);
+            follows(recorded, c)
+        }),
+        (Value::Array(recorded), Value::Array(computed)) => {
+            recorded.len() == computed.len()
+                && recorded.iter().zip(computed).all(|(r, c)| follows(r, c))
+        }
+        _ => match (recorded.as_f64(), computed.as_f64()) {
+            (Some(r), Some(c)) => (r - c).abs() <= ROUNDING * r.abs().max(c.abs()),
+            _ => recorded == computed,
+        },
     }
 }
 

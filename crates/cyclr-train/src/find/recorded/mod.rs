@@ -63,7 +63,7 @@ impl FromStr for Smoothed {
 
 /// Reads the repeats of one sweep from files that cyclr or other tools wrote: CSV with commas,
 /// semicolons, tabs or spaces, or JSON, with columns found by their names. Files of rates and
-/// files of losses are joined by their steps.
+/// files of losses are joined by their steps. The path `-` is stdin.
 ///
 /// An empty last loss is one that was not finite. The losses of other tools may be averages:
 /// `smoothed` says what is known about them, and averages are undone.

@@ -1,0 +1,123 @@
+//! The range test before a run without rates.
+
+use anyhow::{Context, anyhow};
+use cyclr::trainer::TrainerFactory;
+use cyclr::units::Horizon;
+use cyclr::{Spec, advice};
+use cyclr_train::find::{FRACTION, RangeTest, range_test};
+use cyclr_train::{Budget, Interrupt, Pace, Plan, Task, Watch};
+use serde_json::json;
+
+use super::{average, budget, seconds_of, task};
+use crate::args::TrainArgs;
+use crate::exit::NoReliableAnswer;
+use crate::progress::{Progress, in_all, words};
+use crate::say::{note, out, tell};
+
+/// The policy of that name between the bounds that a range test finds, with as many cycles as the
+/// budget holds.
+pub(super) fn found(
+    args: &TrainArgs,
+    name: &str,
+    factory: &dyn TrainerFactory,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Spec> {
+    let (test, run) = range_test_of(args, factory)?;
+    announce_test(args, name, &test, &run, factory)?;
+    let mut progress = Progress::new(test.updates);
+    let mut observer = |event: &_| progress.find_event(event);
+    let found = range_test(
+        factory,
+        &test,
+        Watch {
+            observer: &mut observer,
+            interrupt,
+        },
+    )?;
+    progress.finish();
+    match found.answer {
+        Ok(bounds) => {
+            let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
+            completed(name, base_lr, max_lr, &run)
+        }
+        Err(reason) => {
+            note!(
+                "no reliable answer: {reason}\ntry this: {}",
+                reason.advice()
+            );
+            Err(anyhow!(NoReliableAnswer))
+        }
+    }
+}
+
+/// The policy of that name between bounds.
+fn completed(name: &str, base_lr: f64, max_lr: f64, run: &Horizon) -> anyhow::Result<Spec> {
+    let spec = advice::complete(name, base_lr, max_lr, run);
+    Ok(spec.expect("only the names of policies that can be completed are read")?)
+}
+
+/// The range test before a run without rates, and that run.
+pub(super) fn range_test_of(
+    args: &TrainArgs,
+    factory: &dyn TrainerFactory,
+) -> anyhow::Result<(RangeTest, Horizon)> {
+    // Of this task only the number of updates is wanted.
+    let task = Task {
+        test: !args.no_test,
+        ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
+    };
+    let plan = Plan::new(factory, &task)?;
+    let (whole, info) = (plan.horizon(), plan.info());
+    let test = RangeTest {
+        seed: args.seed,
+        threads: 1,
+        ..RangeTest::for_budget(whole, FRACTION, info)
+    };
+    let updates = match task.budget {
+        // Of a budget of time the test takes a part.
+        Budget::Time(_) => whole.saturating_sub(test.updates),
+        Budget::Updates(_) | Budget::Epochs(_) => whole,
+    };
+    let run =
+        Horizon::of_updates(updates).and_then(|run| run.with_epoch(info.examples, info.batch));
+    let run = run.with_context(|| {
+        format!(
+            "without rates in --policy a range test of {} updates comes first, which does not fit into the budget of {whole}: give a larger --time, or the rates",
+            test.updates
+        )
+    })?;
+    Ok((test, run))
+}
+
+/// What the range test before a run costs, and how long both will take.
+pub(super) fn announce_test(
+    args: &TrainArgs,
+    name: &str,
+    test: &RangeTest,
+    run: &Horizon,
+    factory: &dyn TrainerFactory,
+) -> anyhow::Result<()> {
+    let (pace, info) = Pace::measure(factory, args.seed)?;
+    // The rates of the bounds do not matter to what the run takes.
+    let spec = completed(name, 0.01, 0.1, run)?;
+    let after = Task {
+        average: average(args)?,
+        ..task(args, spec, Budget::Updates(run.updates()))
+    };
+    let after = seconds_of(&Plan::new(factory, &after)?, &pace);
+    let (updates, seconds) = (test.updates, in_all(test.seconds(&info, &pace) + after));
+    if args.plan && args.json {
+        out!(
+            "{}",
+            json!({ "range_test_updates": updates, "predicted_seconds": seconds })
+        )?;
+        return Ok(());
+    }
+    let text = format!(
+        "range test of at most {} updates, then {} updates of training; predicted time {}",
+        updates + test.longer(&info),
+        run.updates(),
+        words(seconds)
+    );
+    Ok(tell(&text, args.plan)?)
+}
