@@ -269,9 +269,11 @@ fn an_answer_is_not_lost_to_a_folder_that_cannot_be_made() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let out = file.join("curves").display().to_string();
-    let (code, _, err) = cyclr(&["find", "--out", &out]);
-    assert!(code == 1 && err.contains("give another --out"), "{err}");
-    assert!(!err.contains('×'), "it swept before it looked: {err}");
+    for command in ["find", "train"] {
+        let (code, _, err) = cyclr(&[command, "--out", &out]);
+        assert!(code == 1 && err.contains("give another --out"), "{err}");
+        assert!(!err.contains('×'), "it swept before it looked: {err}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use cyclr_train::{Average, Budget, Outcome, Pace, Plan, StopReason, Task, Watch,
 use range_test::{announce_test, found, range_test_of};
 use serde_json::json;
 
+use super::find;
 use crate::args::{StopWhen, TrainArgs, read_policy};
 use crate::exit::Usage;
 use crate::files::read_text;
@@ -40,7 +41,11 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
             let (test, run) = range_test_of(args, &*factory)?;
             return announce_test(args, name, &test, &run, &*factory);
         }
-        (ArmPolicy::Named(name), _) => (found(args, name, &*factory, &interrupt)?, None),
+        (ArmPolicy::Named(name), _) => {
+            // Before the range test, so that its answer is not lost to a folder that cannot be made.
+            args.out.as_deref().map_or(Ok(()), find::make)?;
+            (found(args, name, &*factory, &interrupt)?, None)
+        }
     };
     let compared_at = winner.as_ref().map(|winner| winner.updates);
     let budget = match budget(args, compared_at)? {
