@@ -101,7 +101,9 @@ fn other_data_for_another_seed_are_told_from_another_trainer() {
     };
     let was = info(Some("split 1"), 100);
     let said = other_info(&was, &info(Some("split 2"), 100));
-    assert!(said.starts_with("its data are not those of the run before (split 2, and split 1 before)"));
+    assert!(
+        said.starts_with("its data are not those of the run before (split 2, and split 1 before)")
+    );
     assert!(other_info(&was, &info(None, 100)).contains("(none, and split 1 before)"));
     let said = other_info(&was, &info(Some("split 2"), 50));
     assert!(said.starts_with("the script says of itself TrainerInfo {"));
