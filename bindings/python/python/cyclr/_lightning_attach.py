@@ -51,7 +51,8 @@ class Attach(Callback):
             "higher")``. If it is not given, ``val_loss``.
         data_checksum: A text that changes if the data do, such as a checksum of their files. A
             comparison goes on only with the data that it was begun with. If it is not
-            given, that of the integers (as labels are) in a `TensorDataset`.
+            given, that of the integers (as labels are) in a `TensorDataset`, or else of which examples
+            are held out.
     """
 
     def __init__(
@@ -255,7 +256,9 @@ class _Logged:
             return
         reduce = getattr(reduce_fx, "__name__", str(reduce_fx)).lower().replace("avg", "mean")
         if reduce not in ("mean", "sum", "max", "min"):
-            raise CyclrError(f"{name!r} is logged with reduce_fx={reduce_fx!r}: give mean, sum, max or min, or log a Metric")
+            raise CyclrError(
+                f"{name!r} is logged with reduce_fx={reduce_fx!r}: give mean, sum, max or min, or log a Metric"
+            )
         self._reduce[name] = reduce
         values = self._values.setdefault(name, [])
         values.append((torch.as_tensor(value).detach().double(), batch_size or self.examples or 1))
