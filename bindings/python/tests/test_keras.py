@@ -123,7 +123,8 @@ model.fit(x, x, callbacks=[cyclr.keras.Attach()], verbose=0)
 """
 
 
-def test_an_average_that_is_not_measured_is_named(tmp_path):
+def test_an_average_that_is_not_measured_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     script = tmp_path / "averaged.py"
     script.write_text(AVERAGED)
     with (tmp_path / "log").open("w") as log:
