@@ -1,5 +1,4 @@
 import os
-import socket
 import subprocess
 import sys
 from typing import ClassVar
@@ -141,9 +140,10 @@ assert used == [schedule.at(update).lr for update in range(8)], used
 def test_accelerate_calls_a_scheduler_once_a_process_and_it_counts_updates(tmp_path):
     script = tmp_path / "accelerated.py"
     script.write_text(ACCELERATED)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    # A port that is only looked up may be taken by another process before the first of these listens on it.
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "WORLD_SIZE": "2"}
+    meeting["TORCHELASTIC_USE_AGENT_STORE"] = "True"
     processes = [
         subprocess.Popen(
             [sys.executable, str(script)],

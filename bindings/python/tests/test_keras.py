@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from driver import Driver
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip("keras is not installed", allow_module_level=True)
@@ -109,6 +110,28 @@ def test_every_update_uses_the_schedule(backend, tmp_path):
     command = [sys.executable, str(script), str(tmp_path / "model.keras")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout == "fine\n", done.stderr
+
+
+AVERAGED = """
+import numpy as np, keras, cyclr.keras
+
+cyclr.keras.begin()
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(keras.optimizers.SGD(0.1, use_ema=True), loss="mse")
+x = np.ones((4, 1))
+model.fit(x, x, callbacks=[cyclr.keras.Attach()], verbose=0)
+"""
+
+
+def test_an_average_that_is_not_measured_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    script = tmp_path / "averaged.py"
+    script.write_text(AVERAGED)
+    with (tmp_path / "log").open("w") as log:
+        driver = Driver(script, log=log)
+        driver.initialize()
+        assert driver.shutdown() == 0
+    assert "use_ema: what is measured are the weights" in (tmp_path / "log").read_text()
 
 
 WEIGHTED = """

@@ -245,3 +245,39 @@ def test_another_length_than_the_checkpoints_is_to_be_said(tmp_path):
     module = Module()
     fit(module, tmp_path, 4, ckpt_path=tmp_path / "two.ckpt", callbacks=[CyclrCallback(SPEC)])
     assert module.used == expected(32, 32)[16:]
+
+
+def test_what_a_module_logs_is_reduced_as_lightning_does_it():
+    """The oracle is Lightning's own validation."""
+    from cyclr._lightning_attach import _measured
+
+    class Logging(Module):
+        def validation_step(self, batch, place):
+            for reduce in ("mean", "sum", "max", "min", torch.max):
+                self.log(f"a {reduce}", batch[0].sum(), reduce_fx=reduce)
+            self.log_dict({"b": batch[0].mean()}, batch_size=place + 1)
+
+    loader = DataLoader(TensorDataset(torch.arange(14.0)), batch_size=4)
+    trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    module = Logging()
+    [wanted] = trainer.validate(module, loader, verbose=False)
+    assert len(wanted) == 6
+    for name, value in wanted.items():
+        assert _measured(trainer, module, loader, name) == pytest.approx({name: value})
+
+
+def test_averages_that_no_evaluation_sees_are_named(capfd):
+    from cyclr._lightning_attach import Attach, _say_unmeasured
+
+    class Swapping(lightning.Callback):
+        def on_validation_start(self, trainer, module):
+            pass
+
+    callbacks = lightning.callbacks
+    quiet = [Attach(), lightning.Callback(), callbacks.LearningRateMonitor(), callbacks.WeightAveraging()]
+    _say_unmeasured([*quiet, Swapping(), callbacks.StochasticWeightAveraging(0.1)])
+    said = capfd.readouterr().err.splitlines()
+    assert [line.split(" is ")[0] for line in said] == [
+        "cyclr: what Swapping does before a validation",
+        "cyclr: StochasticWeightAveraging",
+    ]

@@ -141,3 +141,31 @@ def test_the_losses_are_those_of_the_loop_alone(start, tmp_path, name, arguments
     assert len(driver.updates(40, lr=lr)) == 40
     assert driver.shutdown() == 0
     assert "losses" not in (tmp_path / "log").read_text(), "what comes after the loop does not run"
+
+
+@pytest.mark.parametrize("by", ["callback", "module"])
+def test_an_average_that_lightning_makes_is_what_is_measured(start, tmp_path, by):
+    """Made of the weights of all updates, the last too."""
+    skip_without("lightning")
+    printed = alone(OWN_LOOP / "lightning_fit.py", "--averaged", by, log=tmp_path / "alone")
+    plain, _ = printed_list(alone(OWN_LOOP / "lightning_fit.py", log=tmp_path / "alone"), "measured")
+    driver = start("lightning_fit.py", "--averaged", by, environment={})
+    driver.initialize(seed=3)
+    # In an epoch of 10 updates.
+    driver.updates(10)
+    halves = [loss_of(driver.result("evaluate", split=split)) for split in ("validation", "test")]
+    wanted = printed_list(printed, "measured")[0]
+    assert sum(halves) / 2 == pytest.approx(wanted, rel=1e-4) and wanted != pytest.approx(plain, rel=1e-2)
+    assert driver.shutdown() == 0
+
+
+def loss_of(evaluation):
+    return next(metric["value"] for metric in evaluation["metrics"] if metric["name"] == "loss")
+
+
+def test_a_momentum_that_lightning_would_move_is_said_to_stay(start, tmp_path):
+    skip_without("lightning")
+    driver = start("lightning_fit.py", "--cyclic-momentum", environment={})
+    driver.initialize(seed=3)
+    assert driver.shutdown() == 0
+    assert "the module's CyclicLR is not stepped: momentum stays at 0.9, " in (tmp_path / "log").read_text()

@@ -197,6 +197,7 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
 OVERLOOKED = {
     "momentum": "no state of CyclicLR is registered",
     "average": "no state of a copy of the weights is registered",
+    "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",
     "accumulation": "a pass of 10 batches ends amid an update of 4",
 }
@@ -400,6 +401,19 @@ def test_a_checksum_is_that_of_the_integers_of_each_split():
     assert told([*labels[:10], 0]) == told(labels), "the last is in no split"
     assert len({told(labels), told(labels[::-1]), told(labels, places=range(5, -1, -1))}) == 3
     assert told(labels, dtype=torch.float32) is None and told(labels, kind=Lazy) is None
+
+
+def test_a_checksum_of_data_that_are_not_read_is_that_of_the_places_of_what_is_held_out():
+    def told(seed):
+        parts = torch.utils.data.random_split(range(12), [8, 2, 2], torch.Generator().manual_seed(seed))
+        train, validation, test = (DataLoader(part) for part in parts)
+        places = [struct.pack("<2q", *loader.dataset.indices) for loader in (validation, test)]
+        wanted = f"validation {zlib.crc32(places[0]):08x}, test {zlib.crc32(places[1]):08x}"
+        assert checksum_of(train, {"validation": validation, "test": test}) == f"CRC-32 of the places of {wanted}"
+        return wanted
+
+    assert told(1) != told(2)
+    assert checksum_of(DataLoader(range(12)), {"validation": 5, "test": None}) is None
 
 
 def test_the_numbers_and_tensors_that_a_module_keeps_belong_to_its_state():

@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
+from cyclr._place import Place  # noqa: E402
 from cyclr.torch import _examples  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from torch.utils.data import (  # noqa: E402
@@ -38,6 +39,18 @@ class Stream(IterableDataset):
 
 def test_a_loader_without_a_length_is_counted():
     assert splits(None, Again(), Again(), 0, say=False)[1] == {"validation": 12, "test": 12}
+
+
+def test_a_tensor_is_a_data_set():
+    halves, counts = splits(None, DataLoader(torch.arange(10), batch_size=2), None, 0, say=False)
+    assert counts == {"validation": 5, "test": 5}
+    seen = [value for half in halves.values() for batch in half for value in batch.tolist()]
+    assert sorted(seen) == list(range(10))
+
+
+def test_a_pass_may_be_of_unknown_length():
+    assert Place(DataLoader(Stream([1, 2]))).length == Place(iter([1, 2])).length == float("inf")
+    assert Place(DataLoader([1, 2])).length == Place([1, 2]).length == 2
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
             raise CyclrError(
                 f"validation_split = {self._fit['validation_split']}: cut the data before fit, and give it validation_data"
             )
+        if getattr(_inner(self.model.optimizer), "use_ema", False):
+            print("cyclr: use_ema: what is measured are the weights, and not their average", file=sys.stderr)
         self._accumulate = accumulated(self.model.optimizer)
         self._updates = int(self.model.optimizer.iterations)
         held_out = self._splits()
@@ -181,8 +183,13 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def accumulated(optimizer: Any) -> int:
-    """The batches of an update, which the optimizer knows that one for mixed precision holds."""
-    return getattr(optimizer, "inner_optimizer", optimizer).gradient_accumulation_steps or 1
+    """The batches of an update."""
+    return _inner(optimizer).gradient_accumulation_steps or 1
+
+
+def _inner(optimizer: Any) -> Any:
+    """The optimizer, or the one that it holds for mixed precision."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _count(data: Any) -> int:

@@ -17,9 +17,17 @@ class Place:
     def __init__(self, loader: Any = None) -> None:
         self.began: Any = None
         self.given = 0
-        self.length: float = len(loader) if hasattr(loader, "__len__") else float("inf")
+        self.length: float = _length(loader)
         # What was done before the last batch was given.
         self.done = 0
+
+
+def _length(loader: Any) -> float:
+    try:
+        return len(loader)
+    except TypeError:
+        # A DataLoader has the method, also over a data set without a length.
+        return float("inf")
 
 
 class Exits:

@@ -1,5 +1,6 @@
 """A loop with a part that is easily overlooked, named by its argument."""
 
+import copy
 import sys
 
 import cyclr.torch
@@ -43,6 +44,17 @@ if kind in ("momentum", "registered momentum"):
 average = {}
 if kind in ("average", "registered average"):
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+class Kept(torch.nn.Module):
+    """An average may be such a module: it has a copy, and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self.module = copy.deepcopy(model)
+
+
+kept = Kept() if kind == "copy" else None
 
 
 def evaluate(split):

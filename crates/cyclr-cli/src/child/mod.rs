@@ -90,10 +90,7 @@ impl TrainerFactory for ChildFactory {
         child.initialize(seed, self.data_seed, self.batch, known)?;
         let known = self.info.get_or_init(|| child.info().clone());
         if known != child.info() {
-            let reason = format!(
-                "the script says of itself {:?}, and {known:?} before: it must be the same for every seed",
-                child.info()
-            );
+            let reason = other_info(known, child.info());
             return Err(TrainerError::Failed { reason });
         }
         Ok(Box::new(child))
@@ -105,4 +102,24 @@ impl TrainerFactory for ChildFactory {
             None => Ok(self.start(0)?.info().clone()),
         }
     }
+}
+
+/// What is said of a run whose info is not that of the runs before.
+fn other_info(was: &TrainerInfo, is: &TrainerInfo) -> String {
+    let only_data = TrainerInfo {
+        data_checksum: was.data_checksum.clone(),
+        ..is.clone()
+    };
+    if *was != only_data {
+        return format!(
+            "the script says of itself {is:?}, and {was:?} before: it must be the same for every seed"
+        );
+    }
+    let told = |info: &TrainerInfo| info.data_checksum.clone().unwrap_or("none".into());
+    format!(
+        "its data are not those of the run before ({}, and {} before): draw the held-out split by the data_seed \
+         or a seed of its own, so that it is the same for every seed",
+        told(is),
+        told(was)
+    )
 }

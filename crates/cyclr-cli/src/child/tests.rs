@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use cyclr::trainer::Metric;
+use cyclr::trainer::{Metric, TrainerInfo};
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
+use super::other_info;
 use super::protocol::{Answer, Done, Evaluated, Initialized, Request, Updated, correct};
 
 /// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers
@@ -89,4 +90,21 @@ fn the_digits_of_an_evaluation_are_one_for_each_example() {
     assert_eq!(correct("0110", 4).unwrap(), [false, true, true, false]);
     assert!(correct("011", 4).unwrap_err().contains("3 characters"));
     assert!(correct("01x0", 4).is_err());
+}
+
+#[test]
+fn other_data_for_another_seed_are_told_from_another_trainer() {
+    let info = |checksum: Option<&str>, validation| TrainerInfo {
+        validation,
+        data_checksum: checksum.map(String::from),
+        ..TrainerInfo::new(400, 20)
+    };
+    let was = info(Some("split 1"), 100);
+    let said = other_info(&was, &info(Some("split 2"), 100));
+    assert!(
+        said.starts_with("its data are not those of the run before (split 2, and split 1 before)")
+    );
+    assert!(other_info(&was, &info(None, 100)).contains("(none, and split 1 before)"));
+    let said = other_info(&was, &info(Some("split 2"), 50));
+    assert!(said.starts_with("the script says of itself TrainerInfo {"));
 }

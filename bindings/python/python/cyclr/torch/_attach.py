@@ -92,7 +92,7 @@ def attach(
             else end before cyclr can ask for its state.
         data_checksum: A text that changes if the data do, such as a checksum of their files. A run or
             comparison goes on only with the data that it was begun with. If it is not given, that
-            of the integers (as labels are) in a `TensorDataset`.
+            of the integers (as labels are) in a `TensorDataset`, or else of which examples are held out.
 
     Raises:
         CyclrError: `begin` was not called, the optimizer is LBFGS, the splits share examples, or an epoch has no length.

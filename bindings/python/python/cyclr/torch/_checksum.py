@@ -17,14 +17,27 @@ _INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torc
 
 
 def checksum_of(train: Any, held_out: Mapping[str, Any]) -> Optional[str]:
-    """The CRC-32 of the integers (labels, tokens, pixels) in the examples of each split; ``None`` if none can be read.
+    """The CRC-32 of the integers (labels, tokens, pixels) in the examples of each split.
 
     Only a `TensorDataset` on the CPU is read, or subsets of one: other data sets may compute their
-    examples. Its floats are not, as they may be rounded otherwise on another machine.
+    examples. Its floats are not, as they may be rounded otherwise on another machine. If nothing is
+    read, it is the CRC-32 of the places that the held-out examples have in their data set; ``None``
+    if these are not known.
     """
-    crcs = {name: _crc(data) for name, data in {"train": train, **held_out}.items()}
-    told = [f"{name} {crc:08x}" for name, crc in crcs.items() if crc is not None]
-    return f"CRC-32 of the integers in {', '.join(told)}" if told else None
+    integers = _told({name: _crc(data) for name, data in {"train": train, **held_out}.items()})
+    if integers is not None:
+        return f"CRC-32 of the integers in {integers}"
+    places = _told({name: _crc_of_places(data) for name, data in held_out.items()})
+    return None if places is None else f"CRC-32 of the places of {places}"
+
+
+def _told(crcs: Mapping[str, Optional[int]]) -> Optional[str]:
+    return ", ".join(f"{name} {crc:08x}" for name, crc in crcs.items() if crc is not None) or None
+
+
+def _crc_of_places(loader: Any) -> Optional[int]:
+    places = source_and_places(loader)[1]
+    return None if places is None else zlib.crc32(torch.tensor(list(places)).numpy().tobytes())
 
 
 def _crc(loader: Any) -> Optional[int]:

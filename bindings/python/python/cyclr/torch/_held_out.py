@@ -49,7 +49,8 @@ def halves_of(data: Any, data_seed: int) -> tuple[Any, Any]:
 
 def _part(data: Any, places: Sequence[int]) -> Any:
     # Data sets of Hugging Face have their own way, which keeps them what they are.
-    return data.select(places) if hasattr(data, "select") else Subset(data, places)
+    is_theirs = hasattr(data, "select") and not isinstance(data, torch.Tensor)
+    return data.select(places) if is_theirs else Subset(data, places)
 
 
 def say_halved(counts: dict[str, int]) -> None:

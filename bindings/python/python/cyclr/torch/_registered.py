@@ -126,9 +126,12 @@ def unregistered(
     gc.collect()
     things = list(live((*_WITH_STATE, torch.Tensor)))
     ours = {id(tensor) for model in models for tensor in [*model.parameters(), *model.buffers()]}
-    others = [thing for thing in things if isinstance(thing, torch.nn.Module) and _tensors(thing) - ours]
-    inner = {id(module) for other in others for module in other.modules() if module is not other}
-    found = [other for other in others if id(other) not in inner]
+    modules = [thing for thing in things if isinstance(thing, torch.nn.Module)]
+    others = {id(module) for module in modules if _tensors(module) - ours}
+    # By the name of the outermost: an average may be a module that holds a copy, and nothing else.
+    holders = [module for module in modules if any(id(part) in others for part in module.modules())]
+    inner = {id(part) for holder in holders for part in holder.modules() if part is not holder}
+    found = [holder for holder in holders if id(holder) not in inner]
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
         # Accelerate's wraps one.
