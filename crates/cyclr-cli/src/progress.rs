@@ -1,17 +1,20 @@
 //! What is shown while work is done: a bar if there is a terminal, now and then a plain line if
 //! there is not.
 
+mod timed_bar;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::say::{note, printable};
+use cyclr::readable;
 use cyclr::trainer::Metrics;
-use cyclr::{Hyper, readable};
 use cyclr_train::{Event, Interrupt, find::FindEvent};
 
 use crate::chart::rate;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
+use timed_bar::TimedBar;
 
 /// How often a plain line is written.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -72,72 +75,6 @@ pub(crate) struct Progress {
     repeats: BTreeMap<u32, u64>,
     plain: bool,
     last: Instant,
-}
-
-/// A bar, and what it takes to say how fast it goes.
-struct TimedBar {
-    bar: ProgressBar,
-    began: Instant,
-    /// Updates that count, and were not made since.
-    skipped: u64,
-    updates_per_epoch: u64,
-}
-
-impl TimedBar {
-    fn new(bars: &MultiProgress, updates: u64, template: &str) -> Self {
-        let style = ProgressStyle::with_template(template);
-        let bar = ProgressBar::new(updates)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self {
-            bar: bars.add(bar),
-            began: Instant::now(),
-            skipped: 0,
-            updates_per_epoch: 1,
-        }
-    }
-
-    fn started(&mut self, updates_done: u64, end: u64, updates_per_epoch: u64) {
-        (self.skipped, self.updates_per_epoch) = (updates_done, updates_per_epoch);
-        self.began = Instant::now();
-        self.bar.set_length(end);
-        self.bar.set_position(updates_done);
-    }
-
-    /// Counts updates that are not made now.
-    fn skip(&mut self, updates: u64) {
-        self.bar.inc(updates);
-        self.skipped += updates;
-    }
-
-    /// Counts the updates up to here, and gives how many of them had not been counted.
-    fn reach(&mut self, updates_done: u64) -> u64 {
-        let more = updates_done.saturating_sub(self.bar.position());
-        self.bar.inc(more);
-        more
-    }
-
-    fn speed(&self) -> f64 {
-        let made = self.bar.position().saturating_sub(self.skipped);
-        made as f64 / self.began.elapsed().as_secs_f64()
-    }
-
-    /// Seconds until the end at this speed; `None` if it is not known.
-    fn seconds_left(&self) -> Option<f64> {
-        let left = self.bar.length()?.saturating_sub(self.bar.position());
-        let seconds = left as f64 / self.speed();
-        seconds.is_finite().then_some(seconds)
-    }
-
-    /// `epoch 3.2, rate 0.01, loss 0.413, accuracy 0.872, 340/s`
-    fn describe(&self, hyper: Hyper, metrics: &Metrics) -> String {
-        format!(
-            "epoch {:.1}, rate {}, {}, {:.0}/s",
-            self.bar.position() as f64 / self.updates_per_epoch as f64,
-            rate(hyper.lr),
-            figures(metrics),
-            self.speed()
-        )
-    }
 }
 
 impl Progress {
@@ -292,7 +229,8 @@ impl Progress {
                     self.whole.bar.inc(timed.reach(update + 1));
                 }
                 if self.is_time() {
-                    if let Some(timed) = self.runs.get(run) {
+                    if let Some(timed) = self.runs.get_mut(run) {
+                        timed.mark();
                         timed.bar.set_message(timed.describe(*hyper, metrics));
                     }
                     self.show(format!("{:.0}/s", self.whole.speed()));
@@ -340,7 +278,8 @@ impl Progress {
         due
     }
 
-    fn show(&self, mut message: String) {
+    fn show(&mut self, mut message: String) {
+        self.whole.mark();
         if let Some(seconds) = self.whole.seconds_left() {
             message += &format!(", ETA {}", words(seconds));
         }
@@ -365,6 +304,8 @@ pub(crate) fn figures(metrics: &Metrics) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cyclr::Hyper;
+
     use super::*;
 
     fn started(updates_done: u64) -> Event {
@@ -392,7 +333,7 @@ mod tests {
         progress.begin(300);
         let so_far = |progress: &Progress| {
             let done = progress.whole.bar.position();
-            (done, done - progress.whole.skipped)
+            (done, progress.whole.made())
         };
         progress.over("read", 100);
         assert_eq!(so_far(&progress), (100, 0));
