@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use cyclr_train::judge::{JudgeError, Judged, Judgement, judge, read_values};
+use cyclr_train::judge::{JudgeError, Judgement, judge, read_values};
 use cyclr_train::store::{VERSION, Versioned, write_atomically};
 
 use super::report;
@@ -74,25 +74,7 @@ fn failed(judgement: &Judgement, label: &str) -> anyhow::Result<Option<String>> 
 }
 
 fn print(judgement: &Judgement) -> std::io::Result<()> {
-    let verdict = text(judgement, |judged| judged.conclusion.text(columns()));
-    out!("{}", verdict.trim_end())
-}
-
-/// What is `said` of each task, under its name if there are several, and then of all of them.
-fn text(judgement: &Judgement, said: impl Fn(&Judged) -> String) -> String {
-    let texts = judgement.tasks.iter().map(|judged| match &judged.task {
-        Some(task) => format!("== {task}\n{}", said(judged)),
-        None => said(judged),
-    });
-    let over = judgement.said_over_tasks();
-    let over = (!over.is_empty()).then(|| {
-        format!(
-            "== all {} tasks\n{}\n",
-            judgement.tasks.len(),
-            over.join("\n")
-        )
-    });
-    texts.chain(over).collect::<Vec<_>>().join("\n")
+    out!("{}", judgement.text(columns()).trim_end())
 }
 
 fn write(judgement: &Judgement, folder: &Path) -> anyhow::Result<()> {
@@ -101,10 +83,9 @@ fn write(judgement: &Judgement, folder: &Path) -> anyhow::Result<()> {
         version: VERSION,
         record: judgement,
     };
-    let verdict = text(judgement, |judged| judged.conclusion.to_string());
     for (name, text) in [
         ("judgement.json", serde_json::to_string_pretty(&record)?),
-        ("verdict.txt", verdict),
+        ("verdict.txt", judgement.to_string()),
     ] {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }

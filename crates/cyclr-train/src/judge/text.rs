@@ -1,10 +1,14 @@
 //! What a judged table says to people, in the words of a comparison.
 
+use std::fmt;
+
 use cyclr::stats::Verdict;
 use cyclr::trainer::{Direction, Unit};
 
 use super::{Judged, Judgement, Question};
-use crate::verdict::{Because, Conclusion, Standings, Winner, first_of, listed};
+use crate::verdict::{
+    Because, Conclusion, FILE_COLUMNS, Standings, Winner, first_of, listed, wrapped,
+};
 
 /// More seeds than this are counted, not listed.
 const SEEDS: usize = 6;
@@ -202,4 +206,35 @@ fn limits(judged: &Judged) -> Vec<String> {
         ));
     }
     limits
+}
+
+impl Judgement {
+    /// What is said of each task, under its name if there are several, and then of all of them, for a
+    /// reader who sees so many columns.
+    pub fn text(&self, columns: usize) -> String {
+        let tasks = self.tasks.iter().map(|judged| {
+            let said = judged.conclusion.text(columns);
+            match &judged.task {
+                Some(task) => format!("== {task}\n{said}"),
+                None => said,
+            }
+        });
+        let over = self.said_over_tasks();
+        let over = (!over.is_empty()).then(|| {
+            let lines = over.iter().map(|line| wrapped(line, "      ", columns));
+            format!(
+                "== all {} tasks\n{}",
+                self.tasks.len(),
+                lines.collect::<String>()
+            )
+        });
+        tasks.chain(over).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The text of `verdict.txt`.
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(FILE_COLUMNS))
+    }
 }

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Conclusion, Row};
 
 /// The width of `verdict.txt`.
-const FILE_COLUMNS: usize = 100;
+pub(crate) const FILE_COLUMNS: usize = 100;
 
 /// Between two columns of a table.
 const GAP: &str = "  ";
@@ -114,7 +114,7 @@ fn column_width(all: &[Vec<String>], column: usize) -> usize {
 
 /// A sentence in lines of at most so many columns, those after the first indented. A longer word
 /// is not cut.
-fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
+pub(crate) fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut line = String::new();
     // `n = 5` stays on one line.

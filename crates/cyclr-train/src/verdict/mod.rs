@@ -11,6 +11,7 @@ use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
 use cyclr::trainer::{Direction, Objective};
 
 pub use conclusion::{Because, Conclusion, Row, Winner};
+pub(crate) use layout::{FILE_COLUMNS, wrapped};
 pub(crate) use words::{NOTHING, first_of, listed, word};
 
 /// Arms by their place, and how each stands beside one of them.
