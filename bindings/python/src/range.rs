@@ -36,6 +36,7 @@ pub(crate) struct Bounds {
     base_lr: (f64, f64, f64, String),
     max_lr: (f64, f64, f64, String),
     held_by: Option<f64>,
+    fixed_lr: Option<f64>,
 }
 
 #[derive(IntoPyObject)]
@@ -128,6 +129,7 @@ impl From<range::Bounds> for Bounds {
             base_lr: parts(bounds.base_lr),
             max_lr: parts(bounds.max_lr),
             held_by: bounds.held_by,
+            fixed_lr: bounds.fixed_lr,
         }
     }
 }

@@ -48,6 +48,8 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
     bounds = found.bounds
     assert 0 < bounds.base_lr.low <= bounds.base_lr.value < bounds.max_lr.value <= bounds.max_lr.high < 2
     assert bounds.max_lr.value == pytest.approx(25 * bounds.base_lr.value)
+    fixed = found.suggest(policy="fixed", examples=1000, batch=10, updates=1500)
+    assert str(fixed) == f"fixed(lr={bounds.fixed_lr:.3g})"
     assert found.curves[0].loss and found.curves[0].figure is None
     assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "another seed" in str(found)
 

@@ -74,7 +74,8 @@ def suggest(
     """The policy of that name between the bounds of a range test, with the cycles that suit the budget.
 
     ``policy`` is ``triangular``, ``triangular2``, or one without cycles, whose peak is then ``max_lr``: ``linear``,
-    ``cosine``, ``one_cycle``, ``rex`` and others that the error for a wrong name lists.
+    ``cosine``, ``one_cycle``, ``rex`` and others that the error for a wrong name lists. ``fixed`` stays at a quarter of
+    ``max_lr``.
     """
     run = Length(updates, epochs, examples, batch)
     return _cyclr.suggest(policy, bounds.base_lr.value, bounds.max_lr.value, run)

@@ -39,11 +39,13 @@ class Bounds:
         max_lr: The upper bound: from probes the centre of the peaks that end nearly as well as the best, from sweeps where
             the figure slows, turns ragged or falls.
         held_by: The lowest rate at which a run diverged, where ``max_lr`` is held below it rather than read.
+        fixed_lr: From probes the rate of a training that never lowers it.
     """
 
     base_lr: Estimate
     max_lr: Estimate
     held_by: Optional[float]
+    fixed_lr: Optional[float]
 
     def __str__(self) -> str:
         return f"base_lr = {self.base_lr}, max_lr = {self.max_lr}"
@@ -152,4 +154,5 @@ def _answer(answer: dict[str, Any]) -> Union[Bounds, NoAnswer]:
         base_lr=Estimate(*bounds["base_lr"]),
         max_lr=Estimate(*bounds["max_lr"]),
         held_by=bounds["held_by"],
+        fixed_lr=bounds["fixed_lr"],
     )

@@ -1,5 +1,5 @@
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Interval, MAX_OVER_FIXED, NoAnswer, SweepReading};
+use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -94,14 +94,7 @@ impl AnswerRecord {
             &found.sweep.reading,
             Some(run),
         )?;
-        if let Self::Bounds {
-            paper,
-            max_lr,
-            fixed_lr,
-            ..
-        } = &mut record
-        {
-            *fixed_lr = Some(*max_lr / MAX_OVER_FIXED);
+        if let Self::Bounds { paper, .. } = &mut record {
             // Why the sweep alone gives no answer is no part of this record.
             let read = found.sweep.reading.answer.ok();
             *paper = read.map(|bounds| [bounds.base_lr.value, bounds.max_lr.value]);
@@ -180,7 +173,7 @@ impl AnswerRecord {
             base_interval: ends(bounds.base_lr),
             max_lr: bounds.max_lr.value,
             max_interval: ends(bounds.max_lr),
-            fixed_lr: None,
+            fixed_lr: bounds.fixed_lr,
             interval: describe(&bounds),
             held_by: bounds.held_by,
             paper: None,

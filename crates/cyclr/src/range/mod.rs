@@ -94,6 +94,9 @@ pub struct Bounds {
     /// [`Rule::below_divergence`] rather than read from the curves. Its interval then ends at its
     /// value, or is nothing but its value.
     pub held_by: Option<f64>,
+    /// The rate of a training that never lowers it: from probes `max_lr /` [`MAX_OVER_FIXED`];
+    /// `None` from sweeps, which were not held against such trainings.
+    pub fixed_lr: Option<f64>,
 }
 
 /// Reads the bounds from the repeats of one range test. METHOD.md says how good
@@ -193,6 +196,7 @@ fn answer(
         base_lr: base_lr.capped(held.value),
         max_lr: held,
         held_by: (max_lr.value > limit).then_some(diverged),
+        fixed_lr: None,
     })
 }
 

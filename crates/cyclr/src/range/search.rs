@@ -340,6 +340,7 @@ fn bounds(trough: &Trough, diverged: f64, open: (bool, bool)) -> Bounds {
         base_lr: max_lr.over(MAX_OVER_BASE),
         max_lr,
         held_by: (libm::exp(ln) > limit).then_some(diverged),
+        fixed_lr: Some(value / MAX_OVER_FIXED),
     }
 }
 

@@ -27,12 +27,14 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
                 rate(bounds.base_lr.value),
                 paper(reading)
             )?;
-            writeln!(
-                out,
-                "{:9} {:9} max_lr / {MAX_OVER_FIXED}; for a rate that is never lowered",
-                "fixed_lr",
-                rate(bounds.max_lr.value / MAX_OVER_FIXED),
-            )?;
+            if let Some(fixed_lr) = bounds.fixed_lr {
+                writeln!(
+                    out,
+                    "{:9} {:9} max_lr / {MAX_OVER_FIXED}; for a rate that is never lowered",
+                    "fixed_lr",
+                    rate(fixed_lr),
+                )?;
+            }
             writeln!(
                 out,
                 "over {} updates; max_lr is the peak of cycles (triangular, triangular2) and of linear-to-zero",
