@@ -17,6 +17,7 @@ use cyclr_train::{Interrupt, Pace, Watch};
 use serde_json::json;
 
 use super::find_from;
+use super::train::make_out;
 use crate::args::{FindArgs, On, updates};
 use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, in_all, interrupt, words};
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     tests.check(&info)?;
     // Before the work, so that an answer is not lost to a folder that cannot be made.
     if let Some(folder) = args.out.as_ref().filter(|_| !args.plan) {
-        make(folder)?;
+        make_out(folder)?;
         refuse_earlier_curves(folder)?;
     }
     announce(args, &tests, budget, &*factory)?;
@@ -53,12 +54,6 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     unless_unread(done.show(args, &run))?;
     kept?;
     done.check_answers()
-}
-
-/// Makes the folder of `--out`.
-pub(super) fn make(folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("{} cannot be made: give another --out", folder.display()))
 }
 
 /// Refuses a folder that holds the curves of an earlier test, of which some would be left beside the new ones.

@@ -16,7 +16,6 @@ use cyclr_train::{Average, Budget, Outcome, Pace, Plan, StopReason, Task, Watch,
 use range_test::{announce_test, found, range_test_of};
 use serde_json::json;
 
-use super::find;
 use crate::args::{StopWhen, TrainArgs, read_policy};
 use crate::exit::Usage;
 use crate::files::read_text;
@@ -41,11 +40,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
             let (test, run) = range_test_of(args, &*factory)?;
             return announce_test(args, name, &test, &run, &*factory);
         }
-        (ArmPolicy::Named(name), _) => {
-            // Before the range test, so that its answer is not lost to a folder that cannot be made.
-            args.out.as_deref().map_or(Ok(()), find::make)?;
-            (found(args, name, &*factory, &interrupt)?, None)
-        }
+        (ArmPolicy::Named(name), _) => (found(args, name, &*factory, &interrupt)?, None),
     };
     let compared_at = winner.as_ref().map(|winner| winner.updates);
     let budget = match budget(args, compared_at)? {
@@ -295,6 +290,12 @@ fn budget(args: &TrainArgs, compared_at: Option<u64>) -> anyhow::Result<Budget> 
             Budget::Epochs(Epochs::new(epochs.unwrap_or(DEFAULT_EPOCHS)).map_err(Usage::error)?)
         }
     })
+}
+
+/// Makes the folder of `--out`.
+pub(crate) fn make_out(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be made: give another --out", folder.display()))
 }
 
 /// The first free `runs/NAME-N`.

@@ -16,7 +16,7 @@ pub(super) struct TimedBar {
     /// Updates that count, and were not made since.
     skipped: u64,
     updates_per_epoch: u64,
-    pace: Pace,
+    recent: Speed,
 }
 
 impl TimedBar {
@@ -29,13 +29,13 @@ impl TimedBar {
             began: Instant::now(),
             skipped: 0,
             updates_per_epoch: 1,
-            pace: Pace::default(),
+            recent: Speed::default(),
         }
     }
 
     pub(super) fn started(&mut self, updates_done: u64, end: u64, updates_per_epoch: u64) {
         (self.skipped, self.updates_per_epoch) = (updates_done, updates_per_epoch);
-        (self.began, self.pace) = (Instant::now(), Pace::default());
+        (self.began, self.recent) = (Instant::now(), Speed::default());
         self.bar.set_length(end);
         self.bar.set_position(updates_done);
     }
@@ -61,11 +61,11 @@ impl TimedBar {
     /// To be called now and then, so that the speed is that of the last minute.
     pub(super) fn mark(&mut self) {
         let now = (self.seconds(), self.made());
-        self.pace.mark(now);
+        self.recent.mark(now);
     }
 
     pub(super) fn speed(&self) -> f64 {
-        self.pace.at((self.seconds(), self.made()))
+        self.recent.at((self.seconds(), self.made()))
     }
 
     fn seconds(&self) -> f64 {
@@ -93,12 +93,12 @@ impl TimedBar {
 
 /// The speed of the last half to whole minute, since a machine may be busy for a while.
 #[derive(Default)]
-struct Pace {
+struct Speed {
     /// Seconds and updates: where the time begins that counts, and where the next one does.
     marks: [(f64, u64); 2],
 }
 
-impl Pace {
+impl Speed {
     /// The seconds between marks.
     const EVERY: f64 = 30.0;
 
@@ -121,19 +121,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pace_is_that_of_the_last_minute() {
-        let mut pace = Pace::default();
-        let at = |pace: &mut Pace, seconds: u64, made: u64| {
-            pace.mark((seconds as f64, made));
-            pace.at((seconds as f64, made))
+    fn the_speed_is_that_of_the_last_minute() {
+        let mut speed = Speed::default();
+        let at = |speed: &mut Speed, seconds: u64, made: u64| {
+            speed.mark((seconds as f64, made));
+            speed.at((seconds as f64, made))
         };
         // 10 a second, then 1 a second.
         for second in 1..=100 {
-            let found = at(&mut pace, second, 10 * second);
+            let found = at(&mut speed, second, 10 * second);
             assert!((found - 10.0).abs() < 1e-9, "{second}: {found}");
         }
         for second in 101..=300 {
-            let found = at(&mut pace, second, 900 + second);
+            let found = at(&mut speed, second, 900 + second);
             let expected = if second >= 161 { 1.0..1.001 } else { 1.0..10.0 };
             assert!(expected.contains(&found), "{second}: {found}");
         }

@@ -8,7 +8,7 @@ use cyclr_train::find::{FRACTION, RangeTest, range_test};
 use cyclr_train::{Budget, Interrupt, Pace, Plan, Task, Watch};
 use serde_json::json;
 
-use super::{average, budget, seconds_of, task};
+use super::{average, budget, make_out, seconds_of, task};
 use crate::args::TrainArgs;
 use crate::exit::NoReliableAnswer;
 use crate::progress::{Progress, in_all, words};
@@ -22,6 +22,8 @@ pub(super) fn found(
     factory: &dyn TrainerFactory,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Spec> {
+    // So that the answer is not lost to a folder that cannot be made.
+    args.out.as_deref().map_or(Ok(()), make_out)?;
     let (test, run) = range_test_of(args, factory)?;
     announce_test(args, name, &test, &run, factory)?;
     let mut progress = Progress::new(test.updates);
