@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use cyclr::range::{
-    Allowance, Estimate, Interval, MAX_OVER_FIXED, Probe, ProbeReading, ProbeResult, Start,
-    Suggestions, Sweep, find_max_lr, read_bounds,
+    Allowance, Basis, Estimate, Probe, ProbeReading, ProbeResult, Start, Suggestions, Sweep,
+    find_max_lr, fixed_lr, read_bounds,
 };
+use cyclr::stats::Interval;
 
 use crate::bank::{self, Bank};
 use crate::problems::{Child, Problem, Use};
@@ -116,9 +117,11 @@ fn recorded(row: &[String], budget: u64) -> Result<Test> {
     let max_lr = || -> Result<Estimate> {
         Ok(Estimate {
             value: row[2].parse()?,
-            low: row[3].parse()?,
-            high: row[4].parse()?,
-            interval: Interval::Prediction,
+            interval: Interval {
+                low: row[3].parse()?,
+                high: row[4].parse()?,
+            },
+            basis: Basis::Prediction,
         })
     };
     Ok(Test {
@@ -194,8 +197,8 @@ impl Judged {
 
     /// The points that answers lose under a policy; a fixed rate is a fraction of the answer.
     pub fn regrets(&self, policy: usize, rates: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
-        let fraction = if policy == FIXED { MAX_OVER_FIXED } else { 1.0 };
-        self.regrets_at(policy, rates.map(|lr| lr / fraction))
+        let rate = |lr| if policy == FIXED { fixed_lr(lr) } else { lr };
+        self.regrets_at(policy, rates.map(rate))
     }
 
     /// The points that peaks lose under a policy.

@@ -61,8 +61,8 @@ pub fn answers(all: &[Judged]) {
                     judged.use_ == Use::Choosing,
                     test.cost,
                     max_lr.value,
-                    max_lr.low,
-                    max_lr.high,
+                    max_lr.interval.low,
+                    max_lr.interval.high,
                     first.probe.updates,
                     test.probes
                         .iter()
@@ -233,11 +233,11 @@ pub fn coverage(all: &[&Judged]) -> Coverage {
             .filter_map(|(n, test)| Some((n % seeds, test.answer?)))
             .collect();
         let (mut here, mut of) = (0, 0);
-        for (seed, Estimate { low, high, .. }) in &answers {
-            widths.push(high / low);
+        for (seed, Estimate { interval, .. }) in &answers {
+            widths.push(interval.high / interval.low);
             for (_, other) in answers.iter().filter(|(other, _)| other != seed) {
                 of += 1;
-                here += usize::from((*low..=*high).contains(&other.value));
+                here += usize::from(interval.contains(other.value));
             }
         }
         let share = here as f64 / of as f64;

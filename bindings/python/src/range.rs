@@ -1,6 +1,6 @@
 use cyclr::range::{self, Estimate, NoAnswer, Point, Rule, Sweep};
 use cyclr::trainer::Direction;
-use cyclr_train::find::describe_interval;
+use cyclr_train::find::describe_basis;
 use pyo3::prelude::*;
 
 use crate::{CyclrError, refused};
@@ -124,7 +124,14 @@ impl From<Result<range::Bounds, NoAnswer>> for Answer {
 
 impl From<range::Bounds> for Bounds {
     fn from(bounds: range::Bounds) -> Self {
-        let parts = |e: Estimate| (e.value, e.low, e.high, describe_interval(e.interval));
+        let parts = |e: Estimate| {
+            (
+                e.value,
+                e.interval.low,
+                e.interval.high,
+                describe_basis(e.basis),
+            )
+        };
         Self {
             base_lr: parts(bounds.base_lr),
             max_lr: parts(bounds.max_lr),

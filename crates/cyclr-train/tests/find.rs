@@ -156,7 +156,7 @@ fn bounds_lie_where_the_quadratic_learns_and_is_stable() {
             base.value < max.value && max.value < edge,
             "{base:?} {max:?}"
         );
-        assert!(max.low < max.value && max.value < max.high);
+        assert!(max.interval.low < max.value && max.value < max.interval.high);
         let run = cyclr::units::Horizon::of_updates(2000)
             .unwrap()
             .with_epoch(1000, 50)

@@ -43,7 +43,12 @@ const LIGHTNING: [&str; 3] = ["lightning-0.csv", "lightning-1.csv", "lightning-2
 fn averages_are_found_and_undone() {
     let raw = answer(&RAW, None).unwrap();
     let digits = |lr: f64| format!("{lr:.2e}");
-    let max_lr = [raw.max_lr.value, raw.max_lr.low, raw.max_lr.high].map(digits);
+    let max_lr = [
+        raw.max_lr.value,
+        raw.max_lr.interval.low,
+        raw.max_lr.interval.high,
+    ]
+    .map(digits);
     assert_eq!(max_lr, ["2.85e-2", "2.06e-2", "3.96e-2"]);
     assert_eq!(digits(raw.base_lr.value), "8.01e-4");
     let known = [
@@ -61,7 +66,7 @@ fn averages_are_found_and_undone() {
         );
         for way in ways {
             let undone = answer(&names, Some(way)).unwrap();
-            let within = raw.max_lr.low..raw.max_lr.high;
+            let within = raw.max_lr.interval.low..raw.max_lr.interval.high;
             assert!(within.contains(&undone.max_lr.value), "{way}: {undone:?}");
             let base = (undone.base_lr.value / raw.base_lr.value).ln();
             assert!(base.abs() < 0.05, "{way}: {undone:?}");

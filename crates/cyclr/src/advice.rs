@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::{Completion, Policy, Triangular2, Warmup, Wave};
-use crate::range::MAX_OVER_FIXED;
+use crate::range::fixed_lr;
 use crate::rounded;
 use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
@@ -160,9 +160,9 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 }
 
 /// The policy of that name between `base_lr` and `max_lr` (to three digits), with the step size of
-/// [`cycles`]; a policy without cycles has its peak at `max_lr`, but `fixed` stays at `max_lr /`
-/// [`MAX_OVER_FIXED`]. `None` if the name alone does not
-/// say what the policy does ([`Policy::completable`] has the names).
+/// [`cycles`]; a policy without cycles has its peak at `max_lr`, but `fixed` stays at
+/// [`fixed_lr`]. `None` if the name alone does not say what the policy does
+/// ([`Policy::completable`] has the names).
 ///
 /// ```
 /// use cyclr::{advice, units::{Epochs, Horizon}};
@@ -193,7 +193,7 @@ pub fn complete(
     let with = Completion {
         base_lr: shown(base_lr),
         max_lr: shown(max_lr),
-        fixed_lr: shown(max_lr / MAX_OVER_FIXED),
+        fixed_lr: shown(fixed_lr(max_lr)),
         step: Length::from(Updates(cycles.step)),
     };
     Policy::complete(name, &with).map(|policy| policy.map(Spec::from))

@@ -63,7 +63,7 @@ fn the_centre_of_a_trough_is_found_wherever_the_search_starts() {
                 (max_lr.value / best).ln().abs() < 0.25,
                 "{best} {off}: {max_lr:?}"
             );
-            assert!(max_lr.low < best && best < max_lr.high);
+            assert!(max_lr.interval.low < best && best < max_lr.interval.high);
         }
     }
 }
@@ -386,7 +386,7 @@ proptest! {
         }
         if let Ok(bounds) = reading.answer {
             let max = bounds.max_lr;
-            prop_assert!(max.low < max.value && max.value < max.high);
+            prop_assert!(max.interval.low < max.value && max.value < max.interval.high);
             let stood = reading.probes.iter().filter(|r| r.loss.is_none()).map(|r| r.probe.lr);
             prop_assert!(stood.fold(f64::INFINITY, f64::min) >= 2.0 * max.value);
         }

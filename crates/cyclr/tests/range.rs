@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf};
 
 use cyclr::range::{
-    Interval, NoAnswer, Point, Rule, Suggestions, Sweep, SweepError, SweepReading, read_bounds,
+    Basis, NoAnswer, Point, Rule, Suggestions, Sweep, SweepError, SweepReading, read_bounds,
 };
 use cyclr::trainer::Direction;
 use proptest::prelude::*;
@@ -115,11 +115,8 @@ fn three_recorded_repeats_give_a_good_max_lr() {
                 bounds.max_lr
             );
             assert!(bounds.base_lr.value < bounds.max_lr.value);
-            let three = Interval::Repeats { read: 3, made: 3 };
-            assert_eq!(
-                [bounds.base_lr.interval, bounds.max_lr.interval],
-                [three; 2]
-            );
+            let three = Basis::Repeats { read: 3, made: 3 };
+            assert_eq!([bounds.base_lr.basis, bounds.max_lr.basis], [three; 2]);
             total.push(lost);
         }
     }
@@ -141,10 +138,10 @@ fn one_recorded_repeat_gives_a_fair_max_lr_with_a_bootstrap() {
                 nones += 1;
                 continue;
             };
-            assert_eq!(bounds.max_lr.interval, Interval::Bootstrap);
+            assert_eq!(bounds.max_lr.basis, Basis::Bootstrap);
             assert!(
-                bounds.max_lr.low <= bounds.max_lr.value
-                    && bounds.max_lr.value <= bounds.max_lr.high
+                bounds.max_lr.interval.low <= bounds.max_lr.value
+                    && bounds.max_lr.value <= bounds.max_lr.interval.high
             );
             total.push(regret(problem, bounds.max_lr.value));
         }
@@ -202,7 +199,7 @@ fn sweeps_cut_before_the_slowing_get_no_answer() {
             );
             // Its base_lr may be shown all the same, by most repeats or not at all.
             if let Some(base_lr) = reading.base_lr {
-                assert!(2 * base_lr.interval.read() > repeats);
+                assert!(2 * base_lr.basis.read() > repeats);
                 assert!(base_lr.value < fraction * max_lr);
             }
         }
@@ -335,7 +332,7 @@ fn intervals_of_noisy_repeats_cover_the_noiseless_reading() {
         let repeat = |r: u64| made(rates(), 0.05, 1 + 3 * test + r, |lr| SHAPE.at(lr));
         let repeats: Vec<Sweep> = (0..3).map(repeat).collect();
         let max_lr = read(&repeats).answer.unwrap().max_lr;
-        (max_lr.low..=max_lr.high).contains(&exact.max_lr.value)
+        (max_lr.interval.low..=max_lr.interval.high).contains(&exact.max_lr.value)
     });
     // 95 % with a standard error of 1.5 %; noise bends the reading a little as well.
     let covered = covered.count();
@@ -456,8 +453,8 @@ fn max_lr_stays_below_a_third_of_the_rate_at_which_a_repeat_diverged() {
     assert!(free.held_by.is_none() && free.max_lr.value > diverged / 3.0);
     let bounds = read(&[fine(1), fine(2), fragile]).answer.unwrap();
     assert_eq!(bounds.held_by, Some(diverged));
-    assert!(bounds.base_lr.high <= bounds.max_lr.value);
-    assert!(bounds.max_lr.value <= diverged / 3.0 && bounds.max_lr.high <= diverged / 3.0);
+    assert!(bounds.base_lr.interval.high <= bounds.max_lr.value);
+    assert!(bounds.max_lr.value <= diverged / 3.0 && bounds.max_lr.interval.high <= diverged / 3.0);
 }
 
 #[test]
@@ -526,7 +523,7 @@ proptest! {
             (Ok(a), Ok(b)) => {
                 prop_assert!(close(a.max_lr.value * factor, b.max_lr.value));
                 prop_assert!(close(a.base_lr.value * factor, b.base_lr.value));
-                prop_assert!(close(a.max_lr.high * factor, b.max_lr.high));
+                prop_assert!(close(a.max_lr.interval.high * factor, b.max_lr.interval.high));
             }
             (a, b) => prop_assert_eq!(a.is_err(), b.is_err()),
         }
@@ -541,7 +538,7 @@ proptest! {
         let one = read(&[a.clone(), b.clone(), c.clone()]).answer.unwrap();
         let other = read(&[c.clone(), a.clone(), b.clone()]).answer.unwrap();
         let twice = read(&[a.clone(), b.clone(), c.clone(), a, b, c]).answer.unwrap();
-        prop_assert!(close(one.max_lr.value, other.max_lr.value) && close(one.max_lr.low, other.max_lr.low));
+        prop_assert!(close(one.max_lr.value, other.max_lr.value) && close(one.max_lr.interval.low, other.max_lr.interval.low));
         prop_assert_eq!(one, twice);
     }
 
@@ -575,8 +572,8 @@ proptest! {
                 prop_assert_eq!(reading.repeats.len(), sweeps.len());
                 if let Ok(bounds) = reading.answer {
                     let (base, max) = (bounds.base_lr, bounds.max_lr);
-                    prop_assert!(0.0 < base.low && base.low <= base.value && base.value <= base.high);
-                    prop_assert!(base.value < max.value && max.low <= max.value && max.value <= max.high);
+                    prop_assert!(0.0 < base.interval.low && base.interval.contains(base.value));
+                    prop_assert!(base.value < max.value && max.interval.contains(max.value));
                 }
             }
         }

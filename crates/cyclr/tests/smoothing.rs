@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use cyclr::range::{
-    Interval, NoAnswer, Point, Rule, Smoothing, Sweep, SweepReading, Unlike, looks_undone_wrongly,
+    Basis, NoAnswer, Point, Rule, Smoothing, Sweep, SweepReading, Unlike, looks_undone_wrongly,
     read_bounds,
 };
 use cyclr::trainer::Direction;
@@ -240,12 +240,9 @@ fn a_copy_is_no_repeat() {
         read(&[one.clone(), one.clone(), one.clone()]).answer,
         Ok(alone)
     );
-    assert_eq!(alone.max_lr.interval, Interval::Bootstrap);
+    assert_eq!(alone.max_lr.basis, Basis::Bootstrap);
     let answer = read(&[one.clone(), one, other]).answer.unwrap();
-    assert_eq!(
-        answer.max_lr.interval,
-        Interval::Repeats { read: 2, made: 2 }
-    );
+    assert_eq!(answer.max_lr.basis, Basis::Repeats { read: 2, made: 2 });
 }
 
 #[test]

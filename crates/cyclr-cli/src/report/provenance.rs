@@ -1,5 +1,6 @@
 //! How the result was made: bounds, tuning, costs, and every run.
 
+use cyclr::stats::Interval;
 use cyclr_train::compare::BoundsSource;
 use cyclr_train::compare::record::{ArmOutcome, Record, RunOutcome, Trial, Tuning};
 
@@ -21,9 +22,9 @@ pub(super) fn range(record: &Record) -> String {
             }
         };
     };
-    let interval = |interval: Option<[f64; 2]>| {
-        interval.map_or_else(String::new, |[low, high]| {
-            format!(" ({} to {})", figure(low), figure(high))
+    let interval = |interval: Option<Interval>| {
+        interval.map_or_else(String::new, |ends| {
+            format!(" ({} to {})", figure(ends.low), figure(ends.high))
         })
     };
     format!(

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use cyclr::range::Estimate;
 use cyclr::trainer::{Objective, TrainerFactory};
 
 use super::record::{Range, Sweep};
@@ -37,22 +36,16 @@ pub(super) fn find(
             });
         }
     };
-    let (base_lr, base_interval) = parts(bounds.base_lr);
-    let (max_lr, max_interval) = parts(bounds.max_lr);
     let curves = found.sweep.curves.iter();
     Ok(Range {
-        base_lr,
-        base_interval,
-        max_lr,
-        max_interval,
+        base_lr: bounds.base_lr.value,
+        base_interval: Some(bounds.base_lr.interval),
+        max_lr: bounds.max_lr.value,
+        max_interval: Some(bounds.max_lr.interval),
         interval: describe_intervals(&bounds),
         updates: found.updates(),
         sweeps: curves.map(|curve| thinned(curve, objective)).collect(),
     })
-}
-
-fn parts(estimate: Estimate) -> (f64, Option<[f64; 2]>) {
-    (estimate.value, Some([estimate.low, estimate.high]))
 }
 
 /// The curve in few bins, each with the geometric middle of its rates and the objective in its unit.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cyclr::policy::Policy;
+use cyclr::stats::Interval;
 use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ pub struct Evidence {
     pub test_mean: Option<f64>,
     /// Its 95 % interval over seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_interval: Option<[f64; 2]>,
+    pub test_interval: Option<Interval>,
     /// Runs that the mean is of.
     pub n: usize,
 }
@@ -136,7 +137,7 @@ fn evidence(record: &Record, arm: &ArmOutcome) -> Evidence {
         verdict: record.conclusion.headline.clone(),
         metric: record.objective.name.to_string(),
         test_mean: test.map(|test| test.mean),
-        test_interval: test.and_then(|test| test.interval).map(Into::into),
+        test_interval: test.and_then(|test| test.interval),
         n: test.map_or(0, |test| test.n),
     }
 }

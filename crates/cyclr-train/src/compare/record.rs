@@ -11,7 +11,7 @@ mod check;
 use std::collections::BTreeMap;
 
 use cyclr::Spec;
-use cyclr::stats::{Comparison, ExampleSpread, Summary};
+use cyclr::stats::{Comparison, ExampleSpread, Interval, Summary};
 use cyclr::trainer::{Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
@@ -59,11 +59,11 @@ pub struct Range {
     /// The lower bound of the rate.
     pub base_lr: f64,
     /// Its 95 % interval, if there is one.
-    pub base_interval: Option<[f64; 2]>,
+    pub base_interval: Option<Interval>,
     /// The upper bound of the rate.
     pub max_lr: f64,
     /// Its 95 % interval, if there is one.
-    pub max_interval: Option<[f64; 2]>,
+    pub max_interval: Option<Interval>,
     /// What the intervals are: their level, and what they were made from.
     pub interval: String,
     /// Updates that the whole test took.

@@ -1,5 +1,6 @@
 use cyclr::advice;
-use cyclr::range::{Bounds, Estimate, Interval, NoAnswer, SweepReading};
+use cyclr::range::{Basis, Bounds, NoAnswer, SweepReading};
+use cyclr::stats::Interval;
 use cyclr::units::Horizon;
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +28,11 @@ pub enum AnswerRecord {
         /// The lower bound of the rate.
         base_lr: f64,
         /// Its interval.
-        base_interval: [f64; 2],
+        base_interval: Interval,
         /// The upper bound of the rate; also the peak rate of linear-to-zero.
         max_lr: f64,
         /// Its interval.
-        max_interval: [f64; 2],
+        max_interval: Interval,
         /// The rate of a training that never lowers it; `null` if the bounds are read from sweeps.
         fixed_lr: Option<f64>,
         /// What the intervals are: their level, and what they were made from.
@@ -162,7 +163,6 @@ impl AnswerRecord {
         let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
         let suggest = |run| advice::suggest(base_lr, max_lr, run);
         let policy = run.map(suggest).transpose()?;
-        let ends = |estimate: Estimate| [estimate.low, estimate.high];
         Ok(Self::Bounds {
             version: VERSION,
             read_from,
@@ -170,9 +170,9 @@ impl AnswerRecord {
             updates: 0,
             weight_decay: None,
             base_lr: bounds.base_lr.value,
-            base_interval: ends(bounds.base_lr),
+            base_interval: bounds.base_lr.interval,
             max_lr: bounds.max_lr.value,
-            max_interval: ends(bounds.max_lr),
+            max_interval: bounds.max_lr.interval,
             fixed_lr: bounds.fixed_lr,
             interval: describe(&bounds),
             held_by: bounds.held_by,
@@ -187,24 +187,23 @@ impl AnswerRecord {
 
 /// What the intervals of two bounds are, in words.
 pub fn describe(bounds: &Bounds) -> String {
-    let [base, max] =
-        [bounds.base_lr, bounds.max_lr].map(|bound| describe_interval(bound.interval));
+    let [base, max] = [bounds.base_lr, bounds.max_lr].map(|bound| describe_basis(bound.basis));
     if base == max {
         return max;
     }
     format!("base_lr: {base}; max_lr: {max}")
 }
 
-/// What an interval is, in words.
-pub fn describe_interval(interval: Interval) -> String {
-    match interval {
-        Interval::Prediction => String::from("95 %, the answer of another seed at another cost"),
-        Interval::Repeats { read, made } if read == made => {
+/// What an interval covers, in words.
+pub fn describe_basis(basis: Basis) -> String {
+    match basis {
+        Basis::Prediction => String::from("95 %, the answer of another seed at another cost"),
+        Basis::Repeats { read, made } if read == made => {
             format!("95 %, t on ln rate over {made} repeats")
         }
-        Interval::Repeats { read, made } => {
+        Basis::Repeats { read, made } => {
             format!("95 %, t on ln rate over the {read} of {made} repeats that could be read")
         }
-        Interval::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
+        Basis::Bootstrap => String::from("95 %, block bootstrap of one repeat: not other seeds"),
     }
 }

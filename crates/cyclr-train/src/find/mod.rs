@@ -42,7 +42,7 @@ mod runs;
 mod sweep;
 mod sweeps;
 
-pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_interval};
+pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_basis};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub(crate) use kept::Kept;
 pub use probe::train_probe;

@@ -23,7 +23,7 @@
 mod alike;
 mod allowance;
 mod curve;
-mod interval;
+mod estimate;
 mod level;
 mod no_answer;
 mod probe;
@@ -45,12 +45,12 @@ use reading::LnPair;
 pub use alike::{Unlike, repeats_of, unlike};
 pub use allowance::Allowance;
 pub use curve::Stability;
-pub use interval::{Estimate, Interval};
+pub use estimate::{Basis, Estimate};
 pub use no_answer::NoAnswer;
 pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
-pub use search::{MAX_OVER_BASE, MAX_OVER_FIXED, ProbeReading, Trains, find_max_lr};
+pub use search::{MAX_OVER_BASE, MAX_OVER_FIXED, ProbeReading, Trains, find_max_lr, fixed_lr};
 pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use start::Start;
 pub use suggestions::Suggestions;
@@ -129,7 +129,7 @@ pub fn read_bounds(sweeps: &[Sweep], rule: &Rule) -> SweepReading {
     let repeats: Vec<Readable> = own.iter().map(|&n| readings[n]).collect();
     let again = match own[..] {
         [only] => match (&curves[only], readings[only]) {
-            (Ok(curve), Ok(_)) => interval::resampled_readings(curve, rule),
+            (Ok(curve), Ok(_)) => estimate::resampled_readings(curve, rule),
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -218,8 +218,8 @@ fn base_lr(repeats: &[Readable], again: &[Readable]) -> Option<Estimate> {
 /// curves.
 fn estimate(ln_rates: &[f64], repeats: usize, again: Vec<f64>) -> Estimate {
     match ln_rates {
-        [only] if repeats == 1 => interval::over_resamples(*only, again),
-        _ => interval::over_repeats(ln_rates, repeats),
+        [only] if repeats == 1 => estimate::over_resamples(*only, again),
+        _ => estimate::over_repeats(ln_rates, repeats),
     }
 }
 
@@ -237,7 +237,7 @@ fn agreeing(repeats: &[Readable], rule: &Rule) -> Result<(Vec<f64>, Vec<f64>), N
 }
 
 fn agree(ln_rates: &[f64], rule: &Rule) -> Result<(), NoAnswer> {
-    if ln_rates.len() < 2 || interval::deviation(ln_rates) <= rule.agreement {
+    if ln_rates.len() < 2 || estimate::deviation(ln_rates) <= rule.agreement {
         return Ok(());
     }
     let fold = |f: fn(f64, f64) -> f64| {

@@ -3,7 +3,8 @@ use core::ops::RangeInclusive;
 
 use super::allowance::{FEWEST_AGAIN, PROBES};
 use super::level::Level;
-use super::{Allowance, Bounds, Estimate, Interval, NoAnswer, Probe, ProbeResult, Start, Trough};
+use super::{Allowance, Basis, Bounds, Estimate, NoAnswer, Probe, ProbeResult, Start, Trough};
+use crate::stats::Interval;
 
 /// The ratio of `max_lr` to `base_lr` in a cyclical policy. Bases at a hundredth to a tenth of the
 /// maximum end alike, and better than those at a quarter or a half.
@@ -13,6 +14,12 @@ pub const MAX_OVER_BASE: f64 = 25.0;
 /// (`bench/finder`) the best ratio grows with the length of training, from some 2 at five epochs to
 /// 20 at a hundred; a formula for that is no better than this one number.
 pub const MAX_OVER_FIXED: f64 = 4.0;
+
+/// The rate of a training that never lowers it, where cycles would have their peak at `max_lr`:
+/// `max_lr /` [`MAX_OVER_FIXED`].
+pub fn fixed_lr(max_lr: f64) -> f64 {
+    max_lr / MAX_OVER_FIXED
+}
 
 /// What the probes say together.
 #[derive(Clone, Debug, PartialEq)]
@@ -332,15 +339,17 @@ fn bounds(trough: &Trough, diverged: f64, open: (bool, bool)) -> Bounds {
     let value = libm::exp(ln).min(limit);
     let max_lr = Estimate {
         value,
-        low: value * libm::exp(-reach(open.0)),
-        high: value * libm::exp(reach(open.1)),
-        interval: Interval::Prediction,
+        interval: Interval {
+            low: value * libm::exp(-reach(open.0)),
+            high: value * libm::exp(reach(open.1)),
+        },
+        basis: Basis::Prediction,
     };
     Bounds {
         base_lr: max_lr.over(MAX_OVER_BASE),
         max_lr,
         held_by: (libm::exp(ln) > limit).then_some(diverged),
-        fixed_lr: Some(value / MAX_OVER_FIXED),
+        fixed_lr: Some(fixed_lr(value)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use cyclr::stats::Interval;
 use cyclr::trainer::TrainerInfo;
 use cyclr_train::Error;
 use cyclr_train::compare::record::{Range, Record};
@@ -102,9 +103,9 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
 /// `bounds after 1304 updates: base_lr 0.0004 (0.00016 to 0.0012), max_lr 0.0251 (0.0186 to
 /// 0.0337); intervals: …`
 fn describe_bounds(range: &Range) -> String {
-    let bound = |name: &str, value: f64, interval: Option<[f64; 2]>| {
-        let interval = interval.map_or_else(String::new, |[low, high]| {
-            format!(" ({} to {})", rate(low), rate(high))
+    let bound = |name: &str, value: f64, interval: Option<Interval>| {
+        let interval = interval.map_or_else(String::new, |ends| {
+            format!(" ({} to {})", rate(ends.low), rate(ends.high))
         });
         format!("{name} {}{interval}", rate(value))
     };

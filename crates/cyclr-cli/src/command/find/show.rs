@@ -7,7 +7,7 @@ use cyclr::range::{
     Bounds, Estimate, MAX_OVER_BASE, MAX_OVER_FIXED, NoAnswer, Suggestions, SweepReading,
 };
 use cyclr::units::Horizon;
-use cyclr_train::find::{Found, Swept, describe_interval};
+use cyclr_train::find::{Found, Swept, describe_basis};
 
 use super::plot;
 use crate::chart::{rate, terminal};
@@ -80,9 +80,9 @@ fn line(name: &str, e: Estimate) -> String {
     format!(
         "{name:9} {:9} [{}, {}]  ({})\n",
         rate(e.value),
-        rate(e.low),
-        rate(e.high),
-        describe_interval(e.interval)
+        rate(e.interval.low),
+        rate(e.interval.high),
+        describe_basis(e.basis)
     )
 }
 

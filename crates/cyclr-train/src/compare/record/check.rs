@@ -87,11 +87,12 @@ impl Range {
                     "{name} = {rate:e} is not a rate: it must be above 0"
                 ));
             }
-            if let Some([low, high]) = interval
-                && !(low..=high).contains(&rate)
+            if let Some(ends) = interval
+                && !ends.contains(rate)
             {
                 return Err(format!(
-                    "{name} = {rate:e} is not in its interval, {low:e} to {high:e}"
+                    "{name} = {rate:e} is not in its interval, {:e} to {:e}",
+                    ends.low, ends.high
                 ));
             }
         }

@@ -5,7 +5,7 @@ use super::{
     curve::Curve,
     reading::{self, LnPair},
 };
-use crate::stats::Summary;
+use crate::stats::{Interval, Summary};
 
 /// The resampled curves of a bootstrap.
 const RESAMPLES: usize = 200;
@@ -18,17 +18,15 @@ const BLOCK: usize = 8;
 pub struct Estimate {
     /// The rate.
     pub value: f64,
-    /// The interval's lower end; at most `value`.
-    pub low: f64,
-    /// The interval's upper end; at least `value`.
-    pub high: f64,
-    /// Where the interval comes from.
+    /// Its interval, which holds `value`.
     pub interval: Interval,
+    /// Where the interval comes from.
+    pub basis: Basis,
 }
 
 /// Where an interval comes from, and so what it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interval {
+pub enum Basis {
     /// 95 %, Student's t on ln rate over the repeats that could be read: other seeds.
     Repeats {
         /// The repeats that could be read, at least two.
@@ -43,7 +41,7 @@ pub enum Interval {
     Bootstrap,
 }
 
-impl Interval {
+impl Basis {
     /// The repeats that could be read.
     pub const fn read(self) -> usize {
         match self {
@@ -55,31 +53,35 @@ impl Interval {
 
 impl Estimate {
     /// From the ln of a rate and of its interval's ends.
-    fn from_ln(value: f64, low: f64, high: f64, interval: Interval) -> Self {
+    fn from_ln(value: f64, ends: Interval, basis: Basis) -> Self {
         Self {
             value: libm::exp(value),
-            low: libm::exp(low.min(value)),
-            high: libm::exp(high.max(value)),
-            interval,
+            interval: Interval {
+                low: libm::exp(ends.low.min(value)),
+                high: libm::exp(ends.high.max(value)),
+            },
+            basis,
         }
     }
 
     /// The rate and its interval, divided by a number above 0.
     pub(super) fn over(self, divisor: f64) -> Self {
-        Self {
-            value: self.value / divisor,
-            low: self.low / divisor,
-            high: self.high / divisor,
-            ..self
-        }
+        self.each(|lr| lr / divisor)
     }
 
     /// The same estimate, nothing of it above `limit`.
     pub fn capped(self, limit: f64) -> Self {
+        self.each(|lr| lr.min(limit))
+    }
+
+    /// The rate and both ends of its interval, each changed by a function that never falls.
+    fn each(self, change: impl Fn(f64) -> f64) -> Self {
         Self {
-            value: self.value.min(limit),
-            low: self.low.min(limit),
-            high: self.high.min(limit),
+            value: change(self.value),
+            interval: Interval {
+                low: change(self.interval.low),
+                high: change(self.interval.high),
+            },
             ..self
         }
     }
@@ -90,12 +92,7 @@ pub(super) fn over_repeats(ln_rates: &[f64], made: usize) -> Estimate {
     let summary = summary(ln_rates);
     let ends = summary.interval.expect("there are at least two");
     let read = ln_rates.len();
-    Estimate::from_ln(
-        summary.mean,
-        ends.low,
-        ends.high,
-        Interval::Repeats { read, made },
-    )
+    Estimate::from_ln(summary.mean, ends, Basis::Repeats { read, made })
 }
 
 /// The standard deviation of ln rates (at least two).
@@ -125,7 +122,11 @@ pub(super) fn over_resamples(value: f64, mut resampled: Vec<f64>) -> Estimate {
     resampled.sort_by(f64::total_cmp);
     let last = resampled.len() - 1;
     let at = |fraction: f64| resampled[libm::round(fraction * last as f64) as usize];
-    Estimate::from_ln(value, at(0.025), at(0.975), Interval::Bootstrap)
+    let ends = Interval {
+        low: at(0.025),
+        high: at(0.975),
+    };
+    Estimate::from_ln(value, ends, Basis::Bootstrap)
 }
 
 fn resampled(curve: &Curve, random: &mut SplitMix) -> Vec<f64> {
