@@ -19,6 +19,7 @@ import schemes
 
 BANK = pathlib.Path(__file__).with_name("seeds.csv")
 MAX_LR = 0.03564514143973302
+FIXED_LR = MAX_LR / 4
 RATES = {"fixed": range(-12, 3), "triangular2": range(-6, 7), "linear": range(-6, 5)}
 SPECS = {
     "fixed": "fixed(lr={peak})",
@@ -93,6 +94,25 @@ def chosen(bank, seeds, most, rule):
     return rates, statistics.mean(search.cost() for search in searches.values())
 
 
+def peaks(bank):
+    """How far the peaks of one tuning seed lie from what the range test finds, by the rule of cyclr."""
+    for arm, rates in RATES.items():
+        found = FIXED_LR if arm == "fixed" else MAX_LR
+        ratios = []
+        for seed in TUNING:
+            searches = {arm: schemes.Search(bank, arm) for arm in RATES}
+            tried = schemes.rounds(searches, 1.0, [seed], 4)[arm]
+            peak = trough({rate: searches[arm].value(rate, 1.0, [seed]) for rate in tried})
+            ratios.append(MAX_LR * 2 ** (peak / 2) / found)
+        means = {rate: schemes.test(bank, arm, rate, TUNING + FINAL) for rate in rates}
+        best_rate = MAX_LR * 2 ** (best(means) / 2) / found
+        within = sum(0.5 <= ratio <= 2 for ratio in ratios)
+        yield (
+            f"{arm}: peaks over what was found, median {statistics.median(ratios):.2f}, "
+            f"{min(ratios):.2f} to {max(ratios):.2f}, {within} of {len(ratios)} within 2; best by the test, all seeds: {best_rate:.2f}"
+        )
+
+
 def lost(bank, arm, rate, tuned):
     """Points of test accuracy below the arm's best rate, by the seeds that tuning did not see."""
     unseen = [seed for seed in TUNING + FINAL if seed not in tuned]
@@ -125,6 +145,8 @@ def main():
         mixed = len(judged) - sum(both)
         cost = statistics.mean(cost for _, cost in choices)
         print(f"| {words} | {name} | {len(judged)} | {cost:.1f} | {said[0]} | {said[1]} | {below} | {spread} | {both[0]} | {mixed} | {both[1]} |")
+    for line in peaks(bank):
+        print(line)
     errors = [error for seed in TUNING for error in standard_errors(finals, chosen(bank, [seed], 4, trough)[0])]
     print(f"standard error of a difference over the final seeds: {statistics.mean(errors):.2f} (mean, centre of the trough)")
 
