@@ -1,7 +1,7 @@
 //! GF/s of the convolutions of the built-in nets at batch 100, beside the fused multiply-adds that
 //! one thread can make.
 //!
-//! `cargo bench -p cyclr-engine --bench kernels [-- THREADS…]`. Each figure is the fastest of 40
+//! `cargo bench -p cyclr-engine --bench kernels [-- [without-avx512] THREADS…]`. Each figure is the fastest of 40
 //! short runs; the peak is measured again for each layer, since other work on the machine and its
 //! clock move both.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -37,6 +37,7 @@ const LAYERS: [Layer; 12] = [
 
 fn main() {
     let wanted: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let narrow = std::env::args().any(|a| a == "without-avx512");
     let threads = if wanted.is_empty() {
         vec![1, 2]
     } else {
@@ -44,6 +45,7 @@ fn main() {
     };
     for threads in threads {
         let cpu = Cpu::from_environment(threads).expect("the level and threads asked for");
+        let cpu = if narrow { cpu.without_avx512() } else { cpu };
         println!(
             "level {}, {threads} threads, batch {BATCH}; GF/s (ms)",
             cpu.level()

@@ -83,6 +83,29 @@ impl fmt::Display for Level {
     }
 }
 
+/// The instructions of one [`Level`], of which there may be faster ones that give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instructions {
+    /// Those of [`Level::Portable`].
+    Portable,
+    /// Those of [`Level::Avx2`].
+    Avx2,
+    /// Those of [`Level::Avx2`], and 512-bit vectors for products of matrices: the sum of each
+    /// output is made in the same order, more outputs at a time.
+    Avx512,
+}
+
+impl Instructions {
+    fn fastest(level: Level) -> Self {
+        match level {
+            Level::Portable => Self::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 if is_x86_feature_detected!("avx512f") => Self::Avx512,
+            Level::Avx2 => Self::Avx2,
+        }
+    }
+}
+
 /// Why there is no [`Cpu`] as asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,6 +140,7 @@ pub enum CpuError {
 #[derive(Debug)]
 pub struct Cpu {
     level: Level,
+    instructions: Instructions,
     pool: Option<rayon::ThreadPool>,
     /// Working memory that is not in use at the moment.
     idle: Mutex<Vec<Vec<f32>>>,
@@ -146,6 +170,7 @@ impl Cpu {
         };
         Ok(Self {
             level,
+            instructions: Instructions::fastest(level),
             pool,
             idle: Mutex::new(Vec::new()),
         })
@@ -159,9 +184,27 @@ impl Cpu {
         Self::new(Level::from_environment()?, threads)
     }
 
-    /// The instructions in use.
+    /// The same without 512-bit vectors, which change no bit: for tests, and to measure what they
+    /// bring.
+    pub fn without_avx512(self) -> Self {
+        let instructions = match self.instructions {
+            Instructions::Avx512 => Instructions::Avx2,
+            other => other,
+        };
+        Self {
+            instructions,
+            ..self
+        }
+    }
+
+    /// The level in use.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// The instructions that kernels use.
+    pub(crate) fn instructions(&self) -> Instructions {
+        self.instructions
     }
 
     /// The number of threads, at least 1.

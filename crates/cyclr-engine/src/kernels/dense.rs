@@ -181,7 +181,7 @@ impl Dense {
                 offsets: &offsets,
                 outs: self.outputs,
             };
-            outer(cpu.level(), &o, &mut sums);
+            outer(cpu.instructions(), &o, &mut sums);
             add_unpacked(inputs, self.outputs, &sums, 0, dw);
         });
     }
@@ -228,7 +228,7 @@ impl Product<'_> {
                 bias: self.bias,
                 relu: self.relu,
             };
-            gather(cpu.level(), &g, y);
+            gather(cpu.instructions(), &g, y);
         });
     }
 }

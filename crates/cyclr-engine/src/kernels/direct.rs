@@ -41,7 +41,7 @@ pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &ConvForward<'_>, y: &mut
                 bias: input.bias,
                 relu: input.relu,
             };
-            gather(cpu.level(), &g, y);
+            gather(cpu.instructions(), &g, y);
         }
     });
 }
@@ -256,7 +256,7 @@ impl<'a> Back<'a> {
                 dy: &input.dy[out.clone()],
                 relu_y: input.relu_y.map(|y| &y[out]),
             };
-            stage(cpu.level(), &staged, &mut dy, bias);
+            stage(cpu.instructions(), &staged, &mut dy, bias);
             let x = &input.x[n * conv.in_len()..(n + 1) * conv.in_len()];
             let o = Outer {
                 x: self.input.fill(x, &mut x_memory),
@@ -267,7 +267,7 @@ impl<'a> Back<'a> {
                 offsets: &self.offsets,
                 outs: s.out_c,
             };
-            outer(cpu.level(), &o, sums);
+            outer(cpu.instructions(), &o, sums);
             if let Some(dx) = dx.as_deref_mut() {
                 self.input_gradient(cpu, &dy, &mut dx[place * conv.in_len()..][..conv.in_len()]);
             }
@@ -293,7 +293,7 @@ impl<'a> Back<'a> {
                     bias: None,
                     relu: false,
                 };
-                gather(cpu.level(), &g, dx);
+                gather(cpu.instructions(), &g, dx);
             }
         }
     }

@@ -78,7 +78,7 @@ impl Lrn {
             |(x, y)| {
                 let mut memory = cpu.scratch(2 * image);
                 for (x, y) in x.chunks(image).zip(y.chunks_mut(image)) {
-                    lrn_forward(cpu.level(), self, x, &mut memory, y);
+                    lrn_forward(cpu.instructions(), self, x, &mut memory, y);
                 }
             },
         );
@@ -96,7 +96,7 @@ impl Lrn {
             let mut memory = cpu.scratch(4 * image);
             let gradients = dy.chunks(image).zip(dx.chunks_mut(image));
             for (x, (dy, dx)) in x.chunks(image).zip(gradients) {
-                lrn_backward(cpu.level(), self, x, dy, &mut memory, dx);
+                lrn_backward(cpu.instructions(), self, x, dy, &mut memory, dx);
             }
         });
     }

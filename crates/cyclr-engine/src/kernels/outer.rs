@@ -1,7 +1,8 @@
 //! Weight gradients: a few weights × 8 to 24 outputs are held in registers while the pixels are
-//! walked through. The order of every sum follows from the shapes alone.
+//! walked through. The order of every sum follows from the shapes alone, not from how many weights
+//! and outputs are taken together.
 
-use super::lanes::{Lanes, at_level};
+use super::lanes::{Vector, at_level};
 use super::panels::{Block, blocks, panels_len};
 
 /// Pixels whose contributions are added up in registers at a time; their inputs are to stay in the
@@ -27,11 +28,11 @@ pub(super) struct Outer<'a> {
 
 at_level! {
     /// Adds the weight gradients to their packed form.
-    pub(super) fn outer(o: &Outer<'_>, panels: &mut [f32]) = outer_all
+    pub(super) fn outer(o: &Outer<'_>, panels: &mut [f32]) = outer_all, and pairs
 }
 
 #[inline(always)]
-fn outer_all<L: Lanes>(_: L, o: &Outer<'_>, panels: &mut [f32]) {
+fn outer_all<L: Vector, P: Vector>(_: L, _: P, o: &Outer<'_>, panels: &mut [f32]) {
     let depth = o.offsets.len();
     let (rows, columns) = o.grid;
     if rows == 0 || columns == 0 {
@@ -61,6 +62,7 @@ fn outer_all<L: Lanes>(_: L, o: &Outer<'_>, panels: &mut [f32]) {
             unsafe {
                 match block.vectors {
                     1 => outer_block::<L, 8, 1>(o, block, &rows, panel),
+                    2 if P::WIDTH == 16 => outer_block::<P, 16, 1>(o, block, &rows, panel),
                     2 => outer_block::<L, 6, 2>(o, block, &rows, panel),
                     _ => outer_block::<L, 4, 3>(o, block, &rows, panel),
                 }
@@ -72,7 +74,7 @@ fn outer_all<L: Lanes>(_: L, o: &Outer<'_>, panels: &mut [f32]) {
 /// # Safety
 /// The assertions of [`outer_all`] hold, and the block has `NV` vectors.
 #[inline(always)]
-unsafe fn outer_block<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn outer_block<L: Vector, const MR: usize, const NV: usize>(
     o: &Outer<'_>,
     block: Block,
     rows: &std::ops::Range<usize>,
@@ -80,21 +82,21 @@ unsafe fn outer_block<L: Lanes, const MR: usize, const NV: usize>(
 ) {
     let mut panel = panel.as_mut_ptr();
     let mut offsets = o.offsets;
-    // SAFETY: as for this function; the panel has `8 · NV` numbers for each offset.
+    // SAFETY: as for this function; the panel has `NV` vectors for each offset.
     unsafe {
         while let Some((tile, rest)) = offsets.split_first_chunk() {
             outer_tile::<L, MR, NV>(o, block, rows, tile, panel);
-            panel = panel.add(MR * NV * 8);
+            panel = panel.add(MR * NV * L::WIDTH);
             offsets = rest;
         }
-        if let Some((tile, rest)) = offsets.split_first_chunk() {
+        while let Some((tile, rest)) = offsets.split_first_chunk() {
             outer_tile::<L, 4, NV>(o, block, rows, tile, panel);
-            panel = panel.add(4 * NV * 8);
+            panel = panel.add(4 * NV * L::WIDTH);
             offsets = rest;
         }
         if let Some((tile, rest)) = offsets.split_first_chunk() {
             outer_tile::<L, 2, NV>(o, block, rows, tile, panel);
-            panel = panel.add(2 * NV * 8);
+            panel = panel.add(2 * NV * L::WIDTH);
             offsets = rest;
         }
         if let Some((tile, _)) = offsets.split_first_chunk() {
@@ -104,9 +106,9 @@ unsafe fn outer_block<L: Lanes, const MR: usize, const NV: usize>(
 }
 
 /// # Safety
-/// As [`outer_block`]; `panel` has the `MR · NV · 8` numbers of these offsets.
+/// As [`outer_block`]; `panel` has the `MR · NV` vectors of these offsets.
 #[inline(always)]
-unsafe fn outer_tile<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn outer_tile<L: Vector, const MR: usize, const NV: usize>(
     o: &Outer<'_>,
     block: Block,
     rows: &std::ops::Range<usize>,
@@ -116,15 +118,16 @@ unsafe fn outer_tile<L: Lanes, const MR: usize, const NV: usize>(
     // SAFETY: all offsets were checked by `outer_all`; whole vectors are read from `dy`, which
     // goes on for them.
     unsafe {
-        let mut acc: [[L::V; NV]; MR] =
-            std::array::from_fn(|i| std::array::from_fn(|v| L::load(panel.add((i * NV + v) * 8))));
+        let mut acc: [[L::V; NV]; MR] = std::array::from_fn(|i| {
+            std::array::from_fn(|v| L::load(panel.add((i * NV + v) * L::WIDTH)))
+        });
         for row in rows.clone() {
             let x = o.x.as_ptr().add(row * o.x_steps.0);
             let x: [*const f32; MR] = std::array::from_fn(|i| x.add(offsets[i] as usize));
             let mut dy = o.dy.as_ptr().add(row * o.dy_steps.0 + block.first);
             let mut k = 0;
             for _ in 0..o.grid.1 {
-                let gradients: [L::V; NV] = std::array::from_fn(|v| L::load(dy.add(8 * v)));
+                let gradients: [L::V; NV] = std::array::from_fn(|v| L::load(dy.add(L::WIDTH * v)));
                 for i in 0..MR {
                     let input = L::splat(*x[i].add(k));
                     for v in 0..NV {
@@ -136,7 +139,7 @@ unsafe fn outer_tile<L: Lanes, const MR: usize, const NV: usize>(
             }
         }
         for (i, sum) in acc.as_flattened().iter().enumerate() {
-            L::store(panel.add(8 * i), *sum);
+            L::store(panel.add(L::WIDTH * i), *sum);
         }
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Back<'a> {
                 dy: &input.dy[out.clone()],
                 relu_y: input.relu_y.map(|y| &y[out]),
             };
-            stage(cpu.level(), &staged, &mut dy, bias);
+            stage(cpu.instructions(), &staged, &mut dy, bias);
             let x = &input.x[first * conv.in_len()..last * conv.in_len()];
             let x = (self.input.fill(x, &mut x_memory), picture(&self.input));
             let tiles = &self.tiles[..self.tiles.len() / self.together * (last - first)];

@@ -1,7 +1,8 @@
 //! Products of inputs and packed weights: a few pixels × 8 to 24 outputs are held in registers
-//! while the inputs are walked through. The order of every sum follows from the shapes alone.
+//! while the inputs are walked through. The order of every sum follows from the shapes alone, not
+//! from how many pixels and outputs are taken together.
 
-use super::lanes::{Lanes, at_level};
+use super::lanes::{Vector, at_level};
 use super::panels::{Block, blocks, panels_len};
 
 /// Bytes of weights that are walked through at a time; they are to stay in the first-level cache.
@@ -37,11 +38,11 @@ pub(super) struct Gather<'a> {
 
 at_level! {
     /// Computes the outputs of all pixels.
-    pub(super) fn gather(g: &Gather<'_>, y: &mut [f32]) = gather_all
+    pub(super) fn gather(g: &Gather<'_>, y: &mut [f32]) = gather_all, and pairs
 }
 
 #[inline(always)]
-fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
+fn gather_all<L: Vector, P: Vector>(_: L, _: P, g: &Gather<'_>, y: &mut [f32]) {
     let used = g.segments.iter().map(|s| s.len).sum::<usize>();
     let reach = g
         .segments
@@ -76,6 +77,7 @@ fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
         unsafe {
             match block.vectors {
                 1 => gather_block::<L, 8, 1>(g, block, y),
+                2 if P::WIDTH == 16 => gather_block::<P, 12, 1>(g, block, y),
                 2 => gather_block::<L, 6, 2>(g, block, y),
                 _ => gather_block::<L, 4, 3>(g, block, y),
             }
@@ -86,12 +88,12 @@ fn gather_all<L: Lanes>(_: L, g: &Gather<'_>, y: &mut [f32]) {
 /// # Safety
 /// The assertions of [`gather_all`] hold, and the block has `NV` vectors.
 #[inline(always)]
-unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn gather_block<L: Vector, const MR: usize, const NV: usize>(
     g: &Gather<'_>,
     block: Block,
     y: &mut [f32],
 ) {
-    let mut panel = g.panels[g.depth * block.first + g.skip * NV * 8..].as_ptr();
+    let mut panel = g.panels[g.depth * block.first + g.skip * NV * L::WIDTH..].as_ptr();
     let mut left = g.segments;
     let mut part = Part {
         first: true,
@@ -100,7 +102,7 @@ unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
     while !part.last {
         let (mut count, mut inputs) = (0, 0);
         while count < left.len()
-            && (count == 0 || (inputs + left[count].len) * NV * 32 <= PANEL_BYTES)
+            && (count == 0 || (inputs + left[count].len) * NV * L::WIDTH * 4 <= PANEL_BYTES)
         {
             inputs += left[count].len;
             count += 1;
@@ -114,7 +116,7 @@ unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
                 gather_tile::<L, MR, NV>(g, block, segments, panel, part, p, y);
                 p += MR;
             }
-            if p + 4 <= g.from.len() {
+            while p + 4 <= g.from.len() {
                 gather_tile::<L, 4, NV>(g, block, segments, panel, part, p, y);
                 p += 4;
             }
@@ -125,7 +127,7 @@ unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
             if p < g.from.len() {
                 gather_tile::<L, 1, NV>(g, block, segments, panel, part, p, y);
             }
-            panel = panel.add(inputs * NV * 8);
+            panel = panel.add(inputs * NV * L::WIDTH);
         }
         left = rest;
         part.first = false;
@@ -142,7 +144,7 @@ struct Part {
 /// # Safety
 /// As [`gather_block`]; `panel` has the segments' weights, and pixels `p..p + MR` exist.
 #[inline(always)]
-unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn gather_tile<L: Vector, const MR: usize, const NV: usize>(
     g: &Gather<'_>,
     block: Block,
     segments: &[Segment],
@@ -151,7 +153,7 @@ unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
     p: usize,
     y: &mut [f32],
 ) {
-    let tail = block.lanes - 8 * (NV - 1);
+    let tail = block.lanes - L::WIDTH * (NV - 1);
     // SAFETY: all offsets were checked by `gather_all`: inputs by `from` and the segments' reach,
     // outputs by `to` and `outs`, weights by the length of the panels; partial vectors read and
     // write only the block's own lanes.
@@ -175,8 +177,8 @@ unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
         for segment in segments {
             let x: [*const f32; MR] = std::array::from_fn(|i| x[i].add(segment.start));
             for k in 0..segment.len {
-                let weights: [L::V; NV] = std::array::from_fn(|v| L::load(w.add(8 * v)));
-                w = w.add(8 * NV);
+                let weights: [L::V; NV] = std::array::from_fn(|v| L::load(w.add(L::WIDTH * v)));
+                w = w.add(L::WIDTH * NV);
                 for i in 0..MR {
                     let input = L::splat(*x[i].add(k));
                     for v in 0..NV {
@@ -195,30 +197,30 @@ unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
 }
 
 /// # Safety
-/// `from` is valid for reading `8 · (NV - 1) + tail` numbers, and `tail` is from 1 to 8.
+/// `from` is valid for reading `WIDTH · (NV - 1) + tail` numbers, and `tail` is from 1 to `WIDTH`.
 #[inline(always)]
-unsafe fn load_lanes<L: Lanes, const NV: usize>(from: *const f32, tail: usize) -> [L::V; NV] {
+unsafe fn load_lanes<L: Vector, const NV: usize>(from: *const f32, tail: usize) -> [L::V; NV] {
     // SAFETY: the caller guarantees it.
     std::array::from_fn(|v| unsafe {
-        if v + 1 < NV || tail == 8 {
-            L::load(from.add(8 * v))
+        if v + 1 < NV || tail == L::WIDTH {
+            L::load(from.add(L::WIDTH * v))
         } else {
-            L::load_first(from.add(8 * v), tail)
+            L::load_first(from.add(L::WIDTH * v), tail)
         }
     })
 }
 
 /// # Safety
-/// `to` is valid for writing `8 · (NV - 1) + tail` numbers, and `tail` is from 1 to 8.
+/// `to` is valid for writing `WIDTH · (NV - 1) + tail` numbers, and `tail` is from 1 to `WIDTH`.
 #[inline(always)]
-unsafe fn store_lanes<L: Lanes, const NV: usize>(to: *mut f32, values: [L::V; NV], tail: usize) {
+unsafe fn store_lanes<L: Vector, const NV: usize>(to: *mut f32, values: [L::V; NV], tail: usize) {
     for (v, value) in values.into_iter().enumerate() {
         // SAFETY: the caller guarantees it.
         unsafe {
-            if v + 1 < NV || tail == 8 {
-                L::store(to.add(8 * v), value);
+            if v + 1 < NV || tail == L::WIDTH {
+                L::store(to.add(L::WIDTH * v), value);
             } else {
-                L::store_first(to.add(8 * v), value, tail);
+                L::store_first(to.add(L::WIDTH * v), value, tail);
             }
         }
     }
@@ -241,11 +243,11 @@ pub(super) struct Product<'a> {
 
 at_level! {
     /// Computes the product.
-    pub(super) fn product(p: &Product<'_>, y: &mut [f32]) = product_all
+    pub(super) fn product(p: &Product<'_>, y: &mut [f32]) = product_all, and pairs
 }
 
 #[inline(always)]
-fn product_all<L: Lanes>(_: L, p: &Product<'_>, y: &mut [f32]) {
+fn product_all<L: Vector, P: Vector>(_: L, _: P, p: &Product<'_>, y: &mut [f32]) {
     if p.rows == 0 {
         return;
     }
@@ -268,6 +270,7 @@ fn product_all<L: Lanes>(_: L, p: &Product<'_>, y: &mut [f32]) {
             let y = y.as_mut_ptr().add(block.first);
             match block.vectors {
                 1 => product_block::<L, 8, 1>(p, panel, y),
+                2 if P::WIDTH == 16 => product_block::<P, 16, 1>(p, panel, y),
                 2 => product_block::<L, 6, 2>(p, panel, y),
                 _ => product_block::<L, 4, 3>(p, panel, y),
             }
@@ -279,7 +282,7 @@ fn product_all<L: Lanes>(_: L, p: &Product<'_>, y: &mut [f32]) {
 /// The assertions of [`product_all`] hold; the panel has a block of `NV` vectors, and `y` is where
 /// its outputs start.
 #[inline(always)]
-unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn product_block<L: Vector, const MR: usize, const NV: usize>(
     p: &Product<'_>,
     panel: *const f32,
     y: *mut f32,
@@ -291,7 +294,7 @@ unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
             product_tile::<L, MR, NV>(p, panel, row, y);
             row += MR;
         }
-        if row + 4 <= p.rows {
+        while row + 4 <= p.rows {
             product_tile::<L, 4, NV>(p, panel, row, y);
             row += 4;
         }
@@ -308,7 +311,7 @@ unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
 /// # Safety
 /// As [`product_block`]; rows `row..row + MR` exist.
 #[inline(always)]
-unsafe fn product_tile<L: Lanes, const MR: usize, const NV: usize>(
+unsafe fn product_tile<L: Vector, const MR: usize, const NV: usize>(
     p: &Product<'_>,
     panel: *const f32,
     row: usize,
@@ -320,8 +323,8 @@ unsafe fn product_tile<L: Lanes, const MR: usize, const NV: usize>(
         let x: [*const f32; MR] = std::array::from_fn(|i| p.x.as_ptr().add((row + i) * p.x_width));
         let mut w = panel;
         for k in 0..p.depth {
-            let weights: [L::V; NV] = std::array::from_fn(|v| L::load(w.add(8 * v)));
-            w = w.add(8 * NV);
+            let weights: [L::V; NV] = std::array::from_fn(|v| L::load(w.add(L::WIDTH * v)));
+            w = w.add(L::WIDTH * NV);
             for i in 0..MR {
                 let input = L::splat(*x[i].add(k));
                 for v in 0..NV {
@@ -330,7 +333,7 @@ unsafe fn product_tile<L: Lanes, const MR: usize, const NV: usize>(
             }
         }
         for (i, sums) in acc.into_iter().enumerate() {
-            store_lanes::<L, NV>(y.add((row + i) * p.outs), sums, 8);
+            store_lanes::<L, NV>(y.add((row + i) * p.outs), sums, L::WIDTH);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::points::{
     End, Picture, Points, Tile, read_gradients, read_inputs, rounded, write_outputs,
 };
 use super::tiles::{Product, product};
-use crate::cpu::{Cpu, Level};
+use crate::cpu::{Cpu, Instructions};
 
 /// How weights of three taps become 4 points.
 const THREE: [&[f32]; 4] = [
@@ -86,10 +86,10 @@ impl Filter {
             .chunks_exact(taps * plane)
             .zip(half.chunks_exact_mut(side * plane))
         {
-            combine(cpu.level(), self.matrix(), w, half);
+            combine(cpu.instructions(), self.matrix(), w, half);
         }
         let mut full = cpu.scratch(side * side * plane);
-        combine(cpu.level(), self.matrix(), &half, &mut full);
+        combine(cpu.instructions(), self.matrix(), &half, &mut full);
         let panels = panels.chunks_exact_mut(panels_len(self.in_c, self.out_c));
         cpu.run(
             full.chunks_exact(plane).zip(panels).collect(),
@@ -119,13 +119,13 @@ impl Filter {
             .collect();
         let transposed: Vec<&[f32]> = transposed.iter().map(Vec::as_slice).collect();
         let mut half = cpu.scratch(taps * side * plane);
-        combine(cpu.level(), &transposed, &full, &mut half);
+        combine(cpu.instructions(), &transposed, &full, &mut half);
         let mut row = cpu.scratch(taps * plane);
         for (half, dw) in half
             .chunks_exact(side * plane)
             .zip(dw.chunks_exact_mut(taps * plane))
         {
-            combine(cpu.level(), &transposed, half, &mut row);
+            combine(cpu.instructions(), &transposed, half, &mut row);
             for (dw, d) in dw.iter_mut().zip(row.iter()) {
                 *dw += d;
             }
@@ -134,13 +134,13 @@ impl Filter {
 }
 
 /// `to[t] = Σ matrix[t][k] · from[k]` for whole planes of numbers.
-fn combine(level: Level, matrix: &[&[f32]], from: &[f32], to: &mut [f32]) {
+fn combine(instructions: Instructions, matrix: &[&[f32]], from: &[f32], to: &mut [f32]) {
     let from_plane = from.len() / matrix[0].len();
     for (row, to) in matrix.iter().zip(to.chunks_exact_mut(from_plane)) {
         to.fill(0.0);
         for (&factor, from) in row.iter().zip(from.chunks_exact(from_plane)) {
             if factor != 0.0 {
-                add_multiple(level, factor, from, to);
+                add_multiple(instructions, factor, from, to);
             }
         }
     }
@@ -176,7 +176,7 @@ impl Filter {
         let panel = panels_len(self.in_c, self.out_c);
         for tiles in pass.tiles.chunks(group) {
             read_inputs(
-                cpu.level(),
+                cpu.instructions(),
                 self.taps,
                 pass.x,
                 pass.source,
@@ -193,9 +193,13 @@ impl Filter {
                     outs: outputs.width,
                 };
                 let (stride, memory) = (outputs.stride, &mut outputs.memory);
-                product(cpu.level(), &p, &mut memory[point * stride..][..stride]);
+                product(
+                    cpu.instructions(),
+                    &p,
+                    &mut memory[point * stride..][..stride],
+                );
             }
-            write_outputs(cpu.level(), self.taps, &outputs, &pass.end, tiles, y);
+            write_outputs(cpu.instructions(), self.taps, &outputs, &pass.end, tiles, y);
         }
     }
 
@@ -213,8 +217,15 @@ impl Filter {
         let mut outputs = Points::new(cpu, self.points(), group, self.out_c);
         let offsets: Vec<u32> = (0..self.in_c as u32).collect();
         for tiles in tiles.chunks(group) {
-            read_inputs(cpu.level(), self.taps, x, source, tiles, &mut inputs);
-            read_gradients(cpu.level(), self.taps, dy, target, tiles, &mut outputs);
+            read_inputs(cpu.instructions(), self.taps, x, source, tiles, &mut inputs);
+            read_gradients(
+                cpu.instructions(),
+                self.taps,
+                dy,
+                target,
+                tiles,
+                &mut outputs,
+            );
             let sums = sums.chunks_exact_mut(panels_len(self.in_c, self.out_c));
             for (point, sums) in sums.enumerate() {
                 let o = Outer {
@@ -226,7 +237,7 @@ impl Filter {
                     offsets: &offsets,
                     outs: self.out_c,
                 };
-                outer(cpu.level(), &o, sums);
+                outer(cpu.instructions(), &o, sums);
             }
         }
     }

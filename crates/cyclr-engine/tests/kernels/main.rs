@@ -53,8 +53,8 @@ pub(crate) fn levels() -> impl Iterator<Item = Level> {
         .filter(|level| level.is_supported())
 }
 
-/// Runs a kernel at every level, at 1, 2, 3 and 8 threads; asserts the same bits within a level
-/// and hands each level's results on.
+/// Runs a kernel at every level, at 1, 2, 3 and 8 threads and without 512-bit vectors; asserts the
+/// same bits within a level and hands each level's results on.
 pub(crate) fn at_all_levels(
     run: impl Fn(&Cpu) -> Vec<Vec<f32>>,
     check: impl Fn(Level, &[Vec<f32>]),
@@ -62,16 +62,23 @@ pub(crate) fn at_all_levels(
     for level in levels() {
         let first = run(&Cpu::new(level, 1).expect("the level and threads"));
         check(level, &first);
+        let cpu = |threads| Cpu::new(level, threads).expect("the level and threads");
         for threads in [2, 3, 8] {
-            let again = run(&Cpu::new(level, threads).expect("the level and threads"));
-            for (a, b) in first.iter().zip(&again) {
-                let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(
-                    same && a.len() == b.len(),
-                    "{level} at {threads} threads gives other bits"
-                );
-            }
+            assert_same_bits(
+                &first,
+                &run(&cpu(threads)),
+                &format!("{level} at {threads} threads"),
+            );
         }
+        let narrow = run(&cpu(1).without_avx512());
+        assert_same_bits(&first, &narrow, &format!("{level} without 512-bit vectors"));
+    }
+}
+
+fn assert_same_bits(first: &[Vec<f32>], again: &[Vec<f32>], what: &str) {
+    for (a, b) in first.iter().zip(again) {
+        let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same && a.len() == b.len(), "{what} gives other bits");
     }
 }
 

@@ -36,7 +36,7 @@ impl BatchNorm {
         match dx {
             None => cpu.run(
                 input.x.chunks(step).zip(passed.chunks_mut(step)).collect(),
-                |(x, dx)| finish(cpu.level(), x, &lines, dx),
+                |(x, dx)| finish(cpu.instructions(), x, &lines, dx),
             ),
             Some(dx) => {
                 let targets = passed.chunks(step).zip(dx.chunks_mut(step));
@@ -44,7 +44,7 @@ impl BatchNorm {
                     input.x.chunks(step).zip(targets).collect(),
                     |(x, (passed, dx))| {
                         dx.copy_from_slice(passed);
-                        finish(cpu.level(), x, &lines, dx);
+                        finish(cpu.instructions(), x, &lines, dx);
                     },
                 );
             }
@@ -96,7 +96,7 @@ impl BatchNorm {
                     relu_y: input.relu_y.map(|y| &y[range]),
                     mean: &input.batch.mean,
                 };
-                add_pass(cpu.level(), &pass, passed, sums);
+                add_pass(cpu.instructions(), &pass, passed, sums);
             },
         )
     }

@@ -30,7 +30,7 @@ impl BatchNorm {
         );
         let step = self.chunk();
         let sums = self.summed(cpu, input.x.chunks(step).collect(), |x, sums| {
-            add_moments(cpu.level(), x, sums);
+            add_moments(cpu.instructions(), x, sums);
         });
         let momentum = f64::from(self.momentum);
         batch.mean.clear();
@@ -113,7 +113,7 @@ impl BatchNorm {
                     lines: &lines,
                     floor: if input.relu { 0.0 } else { f32::NEG_INFINITY },
                 };
-                scale_and_shift(cpu.level(), &part, y);
+                scale_and_shift(cpu.instructions(), &part, y);
             },
         );
     }

@@ -1,16 +1,17 @@
 //! From tiles of output gradients to points.
 
-use super::{Picture, Points, Tile, load};
-use crate::kernels::lanes::{Lanes, at_level};
+use super::{Picture, Points, Tile, channel_groups, load};
+use crate::kernels::lanes::{Vector, at_level};
 
 at_level! {
     /// Turns tiles of output gradients into those of points.
-    pub(in crate::kernels) fn read_gradients(taps: usize, dy: &[f32], target: Picture, tiles: &[Tile], points: &mut Points<'_>) = gradients
+    pub(in crate::kernels) fn read_gradients(taps: usize, dy: &[f32], target: Picture, tiles: &[Tile], points: &mut Points<'_>) = gradients, and pairs
 }
 
 #[inline(always)]
-fn gradients<L: Lanes>(
+fn gradients<L: Vector, P: Vector>(
     _: L,
+    _: P,
     taps: usize,
     dy: &[f32],
     target: Picture,
@@ -18,15 +19,15 @@ fn gradients<L: Lanes>(
     points: &mut Points<'_>,
 ) {
     if taps == 3 {
-        gradients_of::<L, 4>(dy, target, tiles, points);
+        gradients_of::<L, P, 4>(dy, target, tiles, points);
     } else {
-        gradients_of::<L, 7>(dy, target, tiles, points);
+        gradients_of::<L, P, 7>(dy, target, tiles, points);
     }
 }
 
 /// Turns tiles of 2×2 output gradients into those of `T × T` points.
 #[inline(always)]
-fn gradients_of<L: Lanes, const T: usize>(
+fn gradients_of<L: Vector, P: Vector, const T: usize>(
     dy: &[f32],
     target: Picture,
     tiles: &[Tile],
@@ -36,16 +37,19 @@ fn gradients_of<L: Lanes, const T: usize>(
     target.check_squares(2, tiles.iter().map(|tile| tile.to), dy.len());
     points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
-        for first in (0..channels).step_by(8) {
+        for (first, many) in channel_groups::<L, P>(channels) {
             // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
                 let from = dy.as_ptr().add(tile.to as usize + first);
                 let to = points.memory.as_mut_ptr().add(n * points.width + first);
-                if channels - first >= 8 {
-                    gradient_tile::<L, T>((from, target, 8), (to, points.stride));
+                let to = (to, points.stride);
+                if many == P::WIDTH {
+                    gradient_tile::<P, T>((from, target, P::WIDTH), to);
+                } else if many == L::WIDTH {
+                    gradient_tile::<L, T>((from, target, L::WIDTH), to);
                 } else {
-                    gradient_tile::<L, T>((from, target, channels - first), (to, points.stride));
+                    gradient_tile::<L, T>((from, target, many), to);
                 }
             }
         }
@@ -53,9 +57,9 @@ fn gradients_of<L: Lanes, const T: usize>(
 }
 
 /// # Safety
-/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing `WIDTH`.
 #[inline(always)]
-unsafe fn gradient_tile<L: Lanes, const T: usize>(
+unsafe fn gradient_tile<L: Vector, const T: usize>(
     (from, target, lanes): (*const f32, Picture, usize),
     (to, stride): (*mut f32, usize),
 ) {
@@ -82,7 +86,7 @@ unsafe fn gradient_tile<L: Lanes, const T: usize>(
 
 /// The gradients of two neighbouring outputs as those of `T` points.
 #[inline(always)]
-fn gradient_transform<L: Lanes, const T: usize>([first, second]: [L::V; 2]) -> [L::V; T] {
+fn gradient_transform<L: Vector, const T: usize>([first, second]: [L::V; 2]) -> [L::V; T] {
     let mut points = [first; T];
     points[1] = L::add(first, second);
     points[2] = L::sub(first, second);

@@ -1,16 +1,17 @@
 //! From tiles of inputs to points.
 
-use super::{Picture, Points, Tile, load};
-use crate::kernels::lanes::{Lanes, at_level};
+use super::{Picture, Points, Tile, channel_groups, load};
+use crate::kernels::lanes::{Vector, at_level};
 
 at_level! {
     /// Turns tiles of inputs into points.
-    pub(in crate::kernels) fn read_inputs(taps: usize, x: &[f32], source: Picture, tiles: &[Tile], points: &mut Points<'_>) = inputs
+    pub(in crate::kernels) fn read_inputs(taps: usize, x: &[f32], source: Picture, tiles: &[Tile], points: &mut Points<'_>) = inputs, and pairs
 }
 
 #[inline(always)]
-fn inputs<L: Lanes>(
+fn inputs<L: Vector, P: Vector>(
     _: L,
+    _: P,
     taps: usize,
     x: &[f32],
     source: Picture,
@@ -18,15 +19,15 @@ fn inputs<L: Lanes>(
     points: &mut Points<'_>,
 ) {
     if taps == 3 {
-        inputs_of::<L, 4, 4>(x, source, tiles, points);
+        inputs_of::<L, P, 4, 4>(x, source, tiles, points);
     } else {
-        inputs_of::<L, 6, 7>(x, source, tiles, points);
+        inputs_of::<L, P, 6, 7>(x, source, tiles, points);
     }
 }
 
 /// Turns tiles of `N × N` inputs into `T × T` points.
 #[inline(always)]
-fn inputs_of<L: Lanes, const N: usize, const T: usize>(
+fn inputs_of<L: Vector, P: Vector, const N: usize, const T: usize>(
     x: &[f32],
     source: Picture,
     tiles: &[Tile],
@@ -36,16 +37,19 @@ fn inputs_of<L: Lanes, const N: usize, const T: usize>(
     source.check_squares(N, tiles.iter().map(|tile| tile.from), x.len());
     points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
-        for first in (0..channels).step_by(8) {
+        for (first, many) in channel_groups::<L, P>(channels) {
             // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
                 let from = x.as_ptr().add(tile.from as usize + first);
                 let to = points.memory.as_mut_ptr().add(n * points.width + first);
-                if channels - first >= 8 {
-                    input_tile::<L, N, T>((from, source, 8), (to, points.stride));
+                let to = (to, points.stride);
+                if many == P::WIDTH {
+                    input_tile::<P, N, T>((from, source, P::WIDTH), to);
+                } else if many == L::WIDTH {
+                    input_tile::<L, N, T>((from, source, L::WIDTH), to);
                 } else {
-                    input_tile::<L, N, T>((from, source, channels - first), (to, points.stride));
+                    input_tile::<L, N, T>((from, source, many), to);
                 }
             }
         }
@@ -53,9 +57,9 @@ fn inputs_of<L: Lanes, const N: usize, const T: usize>(
 }
 
 /// # Safety
-/// The tile's pixels are valid for reading `lanes` numbers, its points for writing 8.
+/// The tile's pixels are valid for reading `lanes` numbers, its points for writing `WIDTH`.
 #[inline(always)]
-unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
+unsafe fn input_tile<L: Vector, const N: usize, const T: usize>(
     (from, source, lanes): (*const f32, Picture, usize),
     (to, stride): (*mut f32, usize),
 ) {
@@ -87,7 +91,7 @@ unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
 
 /// `N` neighbouring inputs as `T` points.
 #[inline(always)]
-fn input_transform<L: Lanes, const N: usize, const T: usize>(d: [L::V; N]) -> [L::V; T] {
+fn input_transform<L: Vector, const N: usize, const T: usize>(d: [L::V; N]) -> [L::V; T] {
     let mut points = [d[0]; T];
     points[0] = L::sub(d[0], d[2]);
     points[1] = L::add(d[1], d[2]);

@@ -1,7 +1,7 @@
 //! From points to tiles of outputs.
 
-use super::{Picture, Points, Tile, load};
-use crate::kernels::lanes::{Lanes, at_level};
+use super::{Picture, Points, Tile, channel_groups, load};
+use crate::kernels::lanes::{Vector, at_level};
 
 /// What becomes of outputs.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +19,13 @@ at_level! {
         end: &End<'_>,
         tiles: &[Tile],
         y: &mut [f32],
-    ) = outputs
+    ) = outputs, and pairs
 }
 
 #[inline(always)]
-fn outputs<L: Lanes>(
+fn outputs<L: Vector, P: Vector>(
     _: L,
+    _: P,
     taps: usize,
     points: &Points<'_>,
     end: &End<'_>,
@@ -32,15 +33,15 @@ fn outputs<L: Lanes>(
     y: &mut [f32],
 ) {
     if taps == 3 {
-        outputs_of::<L, 4>(points, end, tiles, y);
+        outputs_of::<L, P, 4>(points, end, tiles, y);
     } else {
-        outputs_of::<L, 7>(points, end, tiles, y);
+        outputs_of::<L, P, 7>(points, end, tiles, y);
     }
 }
 
 /// Turns `T × T` points into tiles of 2×2 outputs.
 #[inline(always)]
-fn outputs_of<L: Lanes, const T: usize>(
+fn outputs_of<L: Vector, P: Vector, const T: usize>(
     points: &Points<'_>,
     end: &End<'_>,
     tiles: &[Tile],
@@ -60,30 +61,49 @@ fn outputs_of<L: Lanes, const T: usize>(
         end.bias.is_none_or(|bias| bias.len() == channels),
         "the bias has one number an output"
     );
-    for first in (0..channels).step_by(8) {
-        let lanes = (channels - first).min(8);
-        let bias = match end.bias {
-            // SAFETY: the bias has one number a channel.
-            Some(bias) => unsafe { load::<L>(bias.as_ptr().add(first), lanes) },
-            None => L::splat(0.0),
-        };
-        for (n, tile) in tiles.iter().enumerate() {
-            // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded
-            // width.
-            unsafe {
-                let from = points.memory.as_ptr().add(n * points.width + first);
-                let tile_outputs = output_tile::<L, T>(from, points.stride);
-                for (row, outputs) in tile_outputs.iter().enumerate().take(tile.inside.0.into()) {
-                    for (column, v) in outputs.iter().enumerate().take(tile.inside.1.into()) {
-                        let v = L::add(*v, bias);
-                        let v = if end.relu { L::relu(v) } else { v };
-                        let to = tile.to as usize + row * row_len + column * channels + first;
-                        let to = y.as_mut_ptr().add(to);
-                        if lanes == 8 {
-                            L::store(to, v);
-                        } else {
-                            L::store_first(to, v, lanes);
-                        }
+    for group in channel_groups::<L, P>(channels) {
+        // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
+        unsafe {
+            if group.1 == P::WIDTH {
+                group_outputs::<P, T>(points, end, tiles, group, y);
+            } else {
+                group_outputs::<L, T>(points, end, tiles, group, y);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The assertions of [`outputs_of`] hold, and the group's channels are no more than `WIDTH`.
+#[inline(always)]
+unsafe fn group_outputs<L: Vector, const T: usize>(
+    points: &Points<'_>,
+    end: &End<'_>,
+    tiles: &[Tile],
+    (first, lanes): (usize, usize),
+    y: &mut [f32],
+) {
+    let Picture { row_len, channels } = end.target;
+    let bias = match end.bias {
+        // SAFETY: the bias has one number a channel.
+        Some(bias) => unsafe { load::<L>(bias.as_ptr().add(first), lanes) },
+        None => L::splat(0.0),
+    };
+    for (n, tile) in tiles.iter().enumerate() {
+        // SAFETY: the caller guarantees the points, the outputs and the rounded width.
+        unsafe {
+            let from = points.memory.as_ptr().add(n * points.width + first);
+            let tile_outputs = output_tile::<L, T>(from, points.stride);
+            for (row, outputs) in tile_outputs.iter().enumerate().take(tile.inside.0.into()) {
+                for (column, v) in outputs.iter().enumerate().take(tile.inside.1.into()) {
+                    let v = L::add(*v, bias);
+                    let v = if end.relu { L::relu(v) } else { v };
+                    let to = tile.to as usize + row * row_len + column * channels + first;
+                    let to = y.as_mut_ptr().add(to);
+                    if lanes == L::WIDTH {
+                        L::store(to, v);
+                    } else {
+                        L::store_first(to, v, lanes);
                     }
                 }
             }
@@ -92,9 +112,12 @@ fn outputs_of<L: Lanes, const T: usize>(
 }
 
 /// # Safety
-/// The tile's points are valid for reading 8 numbers.
+/// The tile's points are valid for reading `WIDTH` numbers.
 #[inline(always)]
-unsafe fn output_tile<L: Lanes, const T: usize>(from: *const f32, stride: usize) -> [[L::V; 2]; 2] {
+unsafe fn output_tile<L: Vector, const T: usize>(
+    from: *const f32,
+    stride: usize,
+) -> [[L::V; 2]; 2] {
     let mut rows = [[L::splat(0.0); 2]; T];
     for (row, pair) in rows.iter_mut().enumerate() {
         let mut points = [L::splat(0.0); T];
@@ -118,7 +141,7 @@ unsafe fn output_tile<L: Lanes, const T: usize>(from: *const f32, stride: usize)
 
 /// `T` points as two neighbouring outputs.
 #[inline(always)]
-fn output_transform<L: Lanes, const T: usize>(m: [L::V; T]) -> [L::V; 2] {
+fn output_transform<L: Vector, const T: usize>(m: [L::V; T]) -> [L::V; 2] {
     let mut first = L::add(m[0], L::add(m[1], m[2]));
     let mut second = L::sub(L::sub(m[1], m[2]), m[3]);
     if T == 7 {

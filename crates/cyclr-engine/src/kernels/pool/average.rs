@@ -87,7 +87,7 @@ impl AvgPool {
             .zip(y.chunks_mut(many * self.out_len()));
         cpu.run(tasks.collect(), |(x, y)| {
             for (x, y) in x.chunks(self.in_len()).zip(y.chunks_mut(self.out_len())) {
-                average_forward(cpu.level(), &self.geometry, &factors, x, y);
+                average_forward(cpu.instructions(), &self.geometry, &factors, x, y);
             }
         });
     }
@@ -108,7 +108,7 @@ impl AvgPool {
             .zip(dy.chunks(many * self.out_len()));
         cpu.run(tasks.collect(), |(dx, dy)| {
             for (dx, dy) in dx.chunks_mut(self.in_len()).zip(dy.chunks(self.out_len())) {
-                average_backward(cpu.level(), &self.geometry, &over, &factors, dy, dx);
+                average_backward(cpu.instructions(), &self.geometry, &over, &factors, dy, dx);
             }
         });
     }

@@ -67,7 +67,7 @@ impl MaxPool {
                     .chunks_mut(self.out_len())
                     .zip(argmax.chunks_mut(self.out_len()));
                 for (x, (y, argmax)) in x.chunks(self.in_len()).zip(outs) {
-                    max_forward(cpu.level(), &self.geometry, x, y, argmax);
+                    max_forward(cpu.instructions(), &self.geometry, x, y, argmax);
                 }
             },
         );
@@ -91,7 +91,7 @@ impl MaxPool {
             |(dx, (dy, argmax))| {
                 let outs = dy.chunks(self.out_len()).zip(argmax.chunks(self.out_len()));
                 for (dx, (dy, argmax)) in dx.chunks_mut(self.in_len()).zip(outs) {
-                    max_backward(cpu.level(), &self.geometry, &over, dy, argmax, dx);
+                    max_backward(cpu.instructions(), &self.geometry, &over, dy, argmax, dx);
                 }
             },
         );
