@@ -1,9 +1,9 @@
 //! GF/s of the convolutions of the built-in nets at batch 100, beside the fused multiply-adds that
 //! one thread can make.
 //!
-//! `cargo bench -p cyclr-engine --bench kernels [-- [without-avx512] THREADS…]`. Each figure is the fastest of 40
-//! short runs; the peak is measured again for each layer, since other work on the machine and its
-//! clock move both.
+//! `cargo bench -p cyclr-engine --bench kernels [-- [without-avx512] THREADS…]`. Each figure is the
+//! fastest of 40 short runs; the peak, of 256-bit vectors, is measured again for each layer, since
+//! other work on the machine and its clock move both.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::time::Instant;

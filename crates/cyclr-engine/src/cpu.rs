@@ -92,6 +92,10 @@ pub(crate) enum Instructions {
     Avx2,
     /// Those of [`Level::Avx2`], and 512-bit vectors for products of matrices: the sum of each
     /// output is made in the same order, more outputs at a time.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "others lack it")
+    )]
     Avx512,
 }
 

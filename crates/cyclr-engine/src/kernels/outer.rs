@@ -2,7 +2,7 @@
 //! walked through. The order of every sum follows from the shapes alone, not from how many weights
 //! and outputs are taken together.
 
-use super::lanes::{Vector, at_level};
+use super::lanes::{Lanes, at_level};
 use super::panels::{Block, blocks, panels_len};
 
 /// Pixels whose contributions are added up in registers at a time; their inputs are to stay in the
@@ -32,7 +32,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn outer_all<L: Vector, P: Vector>(_: L, _: P, o: &Outer<'_>, panels: &mut [f32]) {
+fn outer_all<L: Lanes, P: Lanes>(_: L, _: P, o: &Outer<'_>, panels: &mut [f32]) {
     let depth = o.offsets.len();
     let (rows, columns) = o.grid;
     if rows == 0 || columns == 0 {
@@ -74,7 +74,7 @@ fn outer_all<L: Vector, P: Vector>(_: L, _: P, o: &Outer<'_>, panels: &mut [f32]
 /// # Safety
 /// The assertions of [`outer_all`] hold, and the block has `NV` vectors.
 #[inline(always)]
-unsafe fn outer_block<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn outer_block<L: Lanes, const MR: usize, const NV: usize>(
     o: &Outer<'_>,
     block: Block,
     rows: &std::ops::Range<usize>,
@@ -108,7 +108,7 @@ unsafe fn outer_block<L: Vector, const MR: usize, const NV: usize>(
 /// # Safety
 /// As [`outer_block`]; `panel` has the `MR · NV` vectors of these offsets.
 #[inline(always)]
-unsafe fn outer_tile<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn outer_tile<L: Lanes, const MR: usize, const NV: usize>(
     o: &Outer<'_>,
     block: Block,
     rows: &std::ops::Range<usize>,

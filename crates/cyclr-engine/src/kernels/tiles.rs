@@ -2,7 +2,7 @@
 //! while the inputs are walked through. The order of every sum follows from the shapes alone, not
 //! from how many pixels and outputs are taken together.
 
-use super::lanes::{Vector, at_level};
+use super::lanes::{self, Lanes, at_level};
 use super::panels::{Block, blocks, panels_len};
 
 /// Bytes of weights that are walked through at a time; they are to stay in the first-level cache.
@@ -42,7 +42,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn gather_all<L: Vector, P: Vector>(_: L, _: P, g: &Gather<'_>, y: &mut [f32]) {
+fn gather_all<L: Lanes, P: Lanes>(_: L, _: P, g: &Gather<'_>, y: &mut [f32]) {
     let used = g.segments.iter().map(|s| s.len).sum::<usize>();
     let reach = g
         .segments
@@ -88,7 +88,7 @@ fn gather_all<L: Vector, P: Vector>(_: L, _: P, g: &Gather<'_>, y: &mut [f32]) {
 /// # Safety
 /// The assertions of [`gather_all`] hold, and the block has `NV` vectors.
 #[inline(always)]
-unsafe fn gather_block<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn gather_block<L: Lanes, const MR: usize, const NV: usize>(
     g: &Gather<'_>,
     block: Block,
     y: &mut [f32],
@@ -144,7 +144,7 @@ struct Part {
 /// # Safety
 /// As [`gather_block`]; `panel` has the segments' weights, and pixels `p..p + MR` exist.
 #[inline(always)]
-unsafe fn gather_tile<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn gather_tile<L: Lanes, const MR: usize, const NV: usize>(
     g: &Gather<'_>,
     block: Block,
     segments: &[Segment],
@@ -199,30 +199,22 @@ unsafe fn gather_tile<L: Vector, const MR: usize, const NV: usize>(
 /// # Safety
 /// `from` is valid for reading `WIDTH · (NV - 1) + tail` numbers, and `tail` is from 1 to `WIDTH`.
 #[inline(always)]
-unsafe fn load_lanes<L: Vector, const NV: usize>(from: *const f32, tail: usize) -> [L::V; NV] {
+unsafe fn load_lanes<L: Lanes, const NV: usize>(from: *const f32, tail: usize) -> [L::V; NV] {
     // SAFETY: the caller guarantees it.
     std::array::from_fn(|v| unsafe {
-        if v + 1 < NV || tail == L::WIDTH {
-            L::load(from.add(L::WIDTH * v))
-        } else {
-            L::load_first(from.add(L::WIDTH * v), tail)
-        }
+        let n = if v + 1 < NV { L::WIDTH } else { tail };
+        lanes::load::<L>(from.add(L::WIDTH * v), n)
     })
 }
 
 /// # Safety
 /// `to` is valid for writing `WIDTH · (NV - 1) + tail` numbers, and `tail` is from 1 to `WIDTH`.
 #[inline(always)]
-unsafe fn store_lanes<L: Vector, const NV: usize>(to: *mut f32, values: [L::V; NV], tail: usize) {
+unsafe fn store_lanes<L: Lanes, const NV: usize>(to: *mut f32, values: [L::V; NV], tail: usize) {
     for (v, value) in values.into_iter().enumerate() {
+        let n = if v + 1 < NV { L::WIDTH } else { tail };
         // SAFETY: the caller guarantees it.
-        unsafe {
-            if v + 1 < NV || tail == L::WIDTH {
-                L::store(to.add(L::WIDTH * v), value);
-            } else {
-                L::store_first(to.add(L::WIDTH * v), value, tail);
-            }
-        }
+        unsafe { lanes::store::<L>(to.add(L::WIDTH * v), value, n) };
     }
 }
 
@@ -247,7 +239,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn product_all<L: Vector, P: Vector>(_: L, _: P, p: &Product<'_>, y: &mut [f32]) {
+fn product_all<L: Lanes, P: Lanes>(_: L, _: P, p: &Product<'_>, y: &mut [f32]) {
     if p.rows == 0 {
         return;
     }
@@ -282,7 +274,7 @@ fn product_all<L: Vector, P: Vector>(_: L, _: P, p: &Product<'_>, y: &mut [f32])
 /// The assertions of [`product_all`] hold; the panel has a block of `NV` vectors, and `y` is where
 /// its outputs start.
 #[inline(always)]
-unsafe fn product_block<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn product_block<L: Lanes, const MR: usize, const NV: usize>(
     p: &Product<'_>,
     panel: *const f32,
     y: *mut f32,
@@ -311,7 +303,7 @@ unsafe fn product_block<L: Vector, const MR: usize, const NV: usize>(
 /// # Safety
 /// As [`product_block`]; rows `row..row + MR` exist.
 #[inline(always)]
-unsafe fn product_tile<L: Vector, const MR: usize, const NV: usize>(
+unsafe fn product_tile<L: Lanes, const MR: usize, const NV: usize>(
     p: &Product<'_>,
     panel: *const f32,
     row: usize,

@@ -6,14 +6,14 @@ use std::arch::x86_64::{
     _mm256_storeu_ps, _mm256_sub_ps,
 };
 
-use super::{Lanes, Vector};
+use super::{Lanes, Largest};
 
 /// AVX2 with fused multiply-add. Used only if [`crate::cpu::Cpu`] has found both in the
 /// processor.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Avx2;
 
-impl Vector for Avx2 {
+impl Lanes for Avx2 {
     const WIDTH: usize = 8;
 
     type V = __m256;
@@ -62,7 +62,7 @@ impl Vector for Avx2 {
     }
 }
 
-impl Lanes for Avx2 {
+impl Largest for Avx2 {
     #[inline(always)]
     fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V) {
         // SAFETY: this type is used only if the processor has AVX2 and FMA.

@@ -5,13 +5,13 @@ use std::arch::x86_64::{
     _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::Vector;
+use super::Lanes;
 
 /// AVX-512. Used only if [`crate::cpu::Cpu`] has found it in the processor.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Avx512;
 
-impl Vector for Avx512 {
+impl Lanes for Avx512 {
     const WIDTH: usize = 16;
 
     type V = __m512;

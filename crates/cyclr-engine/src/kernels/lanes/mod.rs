@@ -13,9 +13,10 @@ pub(super) use avx2::Avx2;
 pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
 
-/// What products of matrices need, on [`Vector::WIDTH`] numbers at once. What becomes of a number
-/// does not depend on how many there are.
-pub(super) trait Vector: Copy {
+/// Arithmetic on [`Lanes::WIDTH`] numbers at once. What becomes of a number does not depend on how
+/// many there are. Kernels are written once over this and compiled for each of the
+/// [`crate::cpu::Instructions`].
+pub(super) trait Lanes: Copy {
     /// How many numbers, at most [`WIDEST`].
     const WIDTH: usize;
 
@@ -78,21 +79,69 @@ pub(super) trait Vector: Copy {
     }
 }
 
-/// The most numbers of a [`Vector`].
-const WIDEST: usize = 16;
+/// The most numbers of a [`Lanes`].
+pub(super) const WIDEST: usize = 16;
 
-/// Arithmetic on eight numbers at once. Kernels are written once over this and compiled for each
-/// of the [`crate::cpu::Instructions`].
-pub(super) trait Lanes: Vector {
+/// What a max pool needs besides. With 16 numbers at once it was slower.
+pub(super) trait Largest: Lanes {
     /// The larger of each two numbers, and `yes` where it is `v`'s, `no` where it is `best`'s. Equal
     /// numbers count as `best`'s; a NaN is larger than any number, and one in `best` stays.
     fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V);
 }
 
+/// Numbers that are computed together: where they begin and how many they are. As many at a time as
+/// the wider `P` holds, or the narrower `L`, and fewer at the end.
+#[inline(always)]
+pub(super) fn groups<L: Lanes, P: Lanes>(numbers: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let first = next;
+        let left = numbers - first;
+        next += if left >= P::WIDTH {
+            P::WIDTH
+        } else {
+            left.min(L::WIDTH)
+        };
+        (left > 0).then_some((first, next - first))
+    })
+}
+
+/// Reads `n` numbers, 1 to `WIDTH`; the others are 0.
+///
+/// # Safety
+/// `from` is valid for reading `n` numbers.
+#[inline(always)]
+pub(super) unsafe fn load<L: Lanes>(from: *const f32, n: usize) -> L::V {
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        if n == L::WIDTH {
+            L::load(from)
+        } else {
+            L::load_first(from, n)
+        }
+    }
+}
+
+/// Writes the first `n` numbers, 1 to `WIDTH`.
+///
+/// # Safety
+/// `to` is valid for writing `n` numbers.
+#[inline(always)]
+pub(super) unsafe fn store<L: Lanes>(to: *mut f32, v: L::V, n: usize) {
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        if n == L::WIDTH {
+            L::store(to, v);
+        } else {
+            L::store_first(to, v, n);
+        }
+    }
+}
+
 /// Makes a function that runs `$body`, a function generic over [`Lanes`] (or over nothing, for
 /// plain loops that the compiler vectorises by itself), compiled for the instructions given as its
-/// first argument. With `and pairs`, the body is also generic over the [`Vector`] that two
-/// neighbouring vectors of eight are computed with, which is twice as wide where there is one.
+/// first argument. With `and pairs`, the body has a second type of [`Lanes`], for two neighbouring
+/// vectors of eight: twice as wide where there is such a one, else the same.
 macro_rules! at_level {
     ($(#[$attribute:meta])* $vis:vis fn $name:ident ($($arg:ident: $type:ty),* $(,)?) = $body:path) => {
         $(#[$attribute])*

@@ -1,6 +1,6 @@
 //! Eight numbers in plain code.
 
-use super::{Lanes, Vector};
+use super::{Lanes, Largest};
 
 /// Plain code; a product is rounded before it is added.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ fn map(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
     out
 }
 
-impl Vector for Portable {
+impl Lanes for Portable {
     const WIDTH: usize = 8;
 
     type V = [f32; 8];
@@ -58,7 +58,7 @@ impl Vector for Portable {
     }
 }
 
-impl Lanes for Portable {
+impl Largest for Portable {
     #[inline(always)]
     fn take_larger(v: Self::V, best: Self::V, yes: Self::V, no: Self::V) -> (Self::V, Self::V) {
         let mut larger = best;

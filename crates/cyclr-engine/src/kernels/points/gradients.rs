@@ -1,7 +1,7 @@
 //! From tiles of output gradients to points.
 
-use super::{Picture, Points, Tile, channel_groups, load};
-use crate::kernels::lanes::{Vector, at_level};
+use super::{Picture, Points, Tile};
+use crate::kernels::lanes::{Lanes, at_level, groups, load};
 
 at_level! {
     /// Turns tiles of output gradients into those of points.
@@ -9,7 +9,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn gradients<L: Vector, P: Vector>(
+fn gradients<L: Lanes, P: Lanes>(
     _: L,
     _: P,
     taps: usize,
@@ -27,7 +27,7 @@ fn gradients<L: Vector, P: Vector>(
 
 /// Turns tiles of 2×2 output gradients into those of `T × T` points.
 #[inline(always)]
-fn gradients_of<L: Vector, P: Vector, const T: usize>(
+fn gradients_of<L: Lanes, P: Lanes, const T: usize>(
     dy: &[f32],
     target: Picture,
     tiles: &[Tile],
@@ -37,7 +37,7 @@ fn gradients_of<L: Vector, P: Vector, const T: usize>(
     target.check_squares(2, tiles.iter().map(|tile| tile.to), dy.len());
     points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
-        for (first, many) in channel_groups::<L, P>(channels) {
+        for (first, many) in groups::<L, P>(channels) {
             // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
@@ -59,7 +59,7 @@ fn gradients_of<L: Vector, P: Vector, const T: usize>(
 /// # Safety
 /// The tile's pixels are valid for reading `lanes` numbers, its points for writing `WIDTH`.
 #[inline(always)]
-unsafe fn gradient_tile<L: Vector, const T: usize>(
+unsafe fn gradient_tile<L: Lanes, const T: usize>(
     (from, target, lanes): (*const f32, Picture, usize),
     (to, stride): (*mut f32, usize),
 ) {
@@ -86,7 +86,7 @@ unsafe fn gradient_tile<L: Vector, const T: usize>(
 
 /// The gradients of two neighbouring outputs as those of `T` points.
 #[inline(always)]
-fn gradient_transform<L: Vector, const T: usize>([first, second]: [L::V; 2]) -> [L::V; T] {
+fn gradient_transform<L: Lanes, const T: usize>([first, second]: [L::V; 2]) -> [L::V; T] {
     let mut points = [first; T];
     points[1] = L::add(first, second);
     points[2] = L::sub(first, second);

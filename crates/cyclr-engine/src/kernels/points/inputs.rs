@@ -1,7 +1,7 @@
 //! From tiles of inputs to points.
 
-use super::{Picture, Points, Tile, channel_groups, load};
-use crate::kernels::lanes::{Vector, at_level};
+use super::{Picture, Points, Tile};
+use crate::kernels::lanes::{Lanes, at_level, groups, load};
 
 at_level! {
     /// Turns tiles of inputs into points.
@@ -9,7 +9,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn inputs<L: Vector, P: Vector>(
+fn inputs<L: Lanes, P: Lanes>(
     _: L,
     _: P,
     taps: usize,
@@ -27,7 +27,7 @@ fn inputs<L: Vector, P: Vector>(
 
 /// Turns tiles of `N × N` inputs into `T × T` points.
 #[inline(always)]
-fn inputs_of<L: Vector, P: Vector, const N: usize, const T: usize>(
+fn inputs_of<L: Lanes, P: Lanes, const N: usize, const T: usize>(
     x: &[f32],
     source: Picture,
     tiles: &[Tile],
@@ -37,7 +37,7 @@ fn inputs_of<L: Vector, P: Vector, const N: usize, const T: usize>(
     source.check_squares(N, tiles.iter().map(|tile| tile.from), x.len());
     points.check(T * T, tiles.len(), channels);
     for (n, tile) in tiles.iter().enumerate() {
-        for (first, many) in channel_groups::<L, P>(channels) {
+        for (first, many) in groups::<L, P>(channels) {
             // SAFETY: the checks above hold for every tile, and whole vectors fit the rounded
             // width.
             unsafe {
@@ -59,7 +59,7 @@ fn inputs_of<L: Vector, P: Vector, const N: usize, const T: usize>(
 /// # Safety
 /// The tile's pixels are valid for reading `lanes` numbers, its points for writing `WIDTH`.
 #[inline(always)]
-unsafe fn input_tile<L: Vector, const N: usize, const T: usize>(
+unsafe fn input_tile<L: Lanes, const N: usize, const T: usize>(
     (from, source, lanes): (*const f32, Picture, usize),
     (to, stride): (*mut f32, usize),
 ) {
@@ -91,7 +91,7 @@ unsafe fn input_tile<L: Vector, const N: usize, const T: usize>(
 
 /// `N` neighbouring inputs as `T` points.
 #[inline(always)]
-fn input_transform<L: Vector, const N: usize, const T: usize>(d: [L::V; N]) -> [L::V; T] {
+fn input_transform<L: Lanes, const N: usize, const T: usize>(d: [L::V; N]) -> [L::V; T] {
     let mut points = [d[0]; T];
     points[0] = L::sub(d[0], d[2]);
     points[1] = L::add(d[1], d[2]);

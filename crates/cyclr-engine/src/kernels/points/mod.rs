@@ -8,7 +8,6 @@ pub(super) use gradients::read_gradients;
 pub(super) use inputs::read_inputs;
 pub(super) use outputs::{End, write_outputs};
 
-use super::lanes::Vector;
 use crate::cpu::{Cpu, Scratch};
 
 /// A picture that tiles are read from or written to: its row length and its channels per pixel.
@@ -104,35 +103,4 @@ impl<'a> Points<'a> {
 /// Channels filled up to whole vectors.
 pub(super) fn rounded(channels: usize) -> usize {
     channels.next_multiple_of(8)
-}
-
-/// The channels that are turned together: where they begin and how many they are, as many at a time
-/// as the wider vector `P` or the narrower `L` holds, and fewer at the end.
-#[inline(always)]
-fn channel_groups<L: Vector, P: Vector>(channels: usize) -> impl Iterator<Item = (usize, usize)> {
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let first = next;
-        let left = channels - first;
-        next += if left >= P::WIDTH {
-            P::WIDTH
-        } else {
-            left.min(L::WIDTH)
-        };
-        (left > 0).then_some((first, next - first))
-    })
-}
-
-/// # Safety
-/// `from` is valid for reading `lanes` numbers, 1 to `WIDTH`.
-#[inline(always)]
-unsafe fn load<L: Vector>(from: *const f32, lanes: usize) -> L::V {
-    // SAFETY: the caller guarantees it.
-    unsafe {
-        if lanes == L::WIDTH {
-            L::load(from)
-        } else {
-            L::load_first(from, lanes)
-        }
-    }
 }

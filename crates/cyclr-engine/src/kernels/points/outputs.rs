@@ -1,7 +1,7 @@
 //! From points to tiles of outputs.
 
-use super::{Picture, Points, Tile, channel_groups, load};
-use crate::kernels::lanes::{Vector, at_level};
+use super::{Picture, Points, Tile};
+use crate::kernels::lanes::{Lanes, at_level, groups, load, store};
 
 /// What becomes of outputs.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn outputs<L: Vector, P: Vector>(
+fn outputs<L: Lanes, P: Lanes>(
     _: L,
     _: P,
     taps: usize,
@@ -41,7 +41,7 @@ fn outputs<L: Vector, P: Vector>(
 
 /// Turns `T × T` points into tiles of 2×2 outputs.
 #[inline(always)]
-fn outputs_of<L: Vector, P: Vector, const T: usize>(
+fn outputs_of<L: Lanes, P: Lanes, const T: usize>(
     points: &Points<'_>,
     end: &End<'_>,
     tiles: &[Tile],
@@ -61,7 +61,7 @@ fn outputs_of<L: Vector, P: Vector, const T: usize>(
         end.bias.is_none_or(|bias| bias.len() == channels),
         "the bias has one number an output"
     );
-    for group in channel_groups::<L, P>(channels) {
+    for group in groups::<L, P>(channels) {
         // SAFETY: the assertions above hold for every tile, and whole vectors fit the rounded width.
         unsafe {
             if group.1 == P::WIDTH {
@@ -76,7 +76,7 @@ fn outputs_of<L: Vector, P: Vector, const T: usize>(
 /// # Safety
 /// The assertions of [`outputs_of`] hold, and the group's channels are no more than `WIDTH`.
 #[inline(always)]
-unsafe fn group_outputs<L: Vector, const T: usize>(
+unsafe fn group_outputs<L: Lanes, const T: usize>(
     points: &Points<'_>,
     end: &End<'_>,
     tiles: &[Tile],
@@ -100,11 +100,7 @@ unsafe fn group_outputs<L: Vector, const T: usize>(
                     let v = if end.relu { L::relu(v) } else { v };
                     let to = tile.to as usize + row * row_len + column * channels + first;
                     let to = y.as_mut_ptr().add(to);
-                    if lanes == L::WIDTH {
-                        L::store(to, v);
-                    } else {
-                        L::store_first(to, v, lanes);
-                    }
+                    store::<L>(to, v, lanes);
                 }
             }
         }
@@ -114,10 +110,7 @@ unsafe fn group_outputs<L: Vector, const T: usize>(
 /// # Safety
 /// The tile's points are valid for reading `WIDTH` numbers.
 #[inline(always)]
-unsafe fn output_tile<L: Vector, const T: usize>(
-    from: *const f32,
-    stride: usize,
-) -> [[L::V; 2]; 2] {
+unsafe fn output_tile<L: Lanes, const T: usize>(from: *const f32, stride: usize) -> [[L::V; 2]; 2] {
     let mut rows = [[L::splat(0.0); 2]; T];
     for (row, pair) in rows.iter_mut().enumerate() {
         let mut points = [L::splat(0.0); T];
@@ -141,7 +134,7 @@ unsafe fn output_tile<L: Vector, const T: usize>(
 
 /// `T` points as two neighbouring outputs.
 #[inline(always)]
-fn output_transform<L: Vector, const T: usize>(m: [L::V; T]) -> [L::V; 2] {
+fn output_transform<L: Lanes, const T: usize>(m: [L::V; T]) -> [L::V; 2] {
     let mut first = L::add(m[0], L::add(m[1], m[2]));
     let mut second = L::sub(L::sub(m[1], m[2]), m[3]);
     if T == 7 {

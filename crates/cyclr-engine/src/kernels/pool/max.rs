@@ -5,7 +5,7 @@ use crate::{
     cpu::Cpu,
     kernels::{
         GeometryError, images, images_a_task,
-        lanes::{Lanes, at_level},
+        lanes::{Largest, WIDEST, at_level, load, store},
     },
 };
 
@@ -103,7 +103,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn max_forward_image<L: Lanes>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
+fn max_forward_image<L: Largest>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
     let c = g.spec.channels;
     for (pixel, (y, argmax)) in y
         .chunks_exact_mut(c)
@@ -112,31 +112,25 @@ fn max_forward_image<L: Lanes>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], arg
     {
         let window = (pixel / g.out_w, pixel % g.out_w);
         let (rows, columns) = g.inside(window.0, window.1);
-        let eights = y.chunks_mut(EIGHT).zip(argmax.chunks_mut(EIGHT));
+        let eights = y.chunks_mut(L::WIDTH).zip(argmax.chunks_mut(L::WIDTH));
         for (block, (y, argmax)) in eights.enumerate() {
             let lanes = y.len();
             let mut best = L::splat(f32::NEG_INFINITY);
             let mut winner = L::splat(g.cell(window, (rows.start, columns.start)) as f32);
             for iy in rows.clone() {
                 for ix in columns.clone() {
-                    let x = &x[(iy * g.spec.in_w + ix) * c + block * EIGHT..][..lanes];
+                    let x = &x[(iy * g.spec.in_w + ix) * c + block * L::WIDTH..][..lanes];
                     // SAFETY: the slice has that many numbers.
-                    let x = unsafe {
-                        if lanes == EIGHT {
-                            L::load(x.as_ptr())
-                        } else {
-                            L::load_first(x.as_ptr(), lanes)
-                        }
-                    };
+                    let x = unsafe { load::<L>(x.as_ptr(), lanes) };
                     let cell = L::splat(g.cell(window, (iy, ix)) as f32);
                     (best, winner) = L::take_larger(x, best, cell, winner);
                 }
             }
-            let mut cells = [0.0; EIGHT];
-            // SAFETY: the array has eight numbers, and `y` as many as it has lanes.
+            let mut cells = [0.0; WIDEST];
+            // SAFETY: the array has enough numbers, and `y` as many as it has lanes.
             unsafe {
                 L::store(cells.as_mut_ptr(), winner);
-                L::store_first(y.as_mut_ptr(), best, lanes);
+                store::<L>(y.as_mut_ptr(), best, lanes);
             }
             for (argmax, cell) in argmax.iter_mut().zip(cells) {
                 *argmax = cell as u8;
@@ -145,15 +139,12 @@ fn max_forward_image<L: Lanes>(_: L, g: &Geometry, x: &[f32], y: &mut [f32], arg
     }
 }
 
-/// Channels that are looked at together.
-const EIGHT: usize = 8;
-
 at_level! {
     fn max_backward(g: &Geometry, over: &Windows, dy: &[f32], argmax: &[u8], dx: &mut [f32]) = max_backward_image
 }
 
 #[inline(always)]
-fn max_backward_image<L: Lanes>(
+fn max_backward_image<L: Largest>(
     _: L,
     g: &Geometry,
     over: &Windows,
