@@ -1,4 +1,4 @@
-//! Weight gradients: a few weights × 8 to 24 outputs are held in registers while the pixels are
+//! Weight gradients: a few weights × 8 or 16 outputs are held in registers while the pixels are
 //! walked through. The order of every sum follows from the shapes alone, not from how many weights
 //! and outputs are taken together.
 
@@ -63,8 +63,7 @@ fn outer_all<L: Lanes, P: Lanes>(_: L, _: P, o: &Outer<'_>, panels: &mut [f32]) 
                 match block.vectors {
                     1 => outer_block::<L, 8, 1>(o, block, &rows, panel),
                     2 if P::WIDTH == 16 => outer_block::<P, 16, 1>(o, block, &rows, panel),
-                    2 => outer_block::<L, 6, 2>(o, block, &rows, panel),
-                    _ => outer_block::<L, 4, 3>(o, block, &rows, panel),
+                    _ => outer_block::<L, 6, 2>(o, block, &rows, panel),
                 }
             }
         }

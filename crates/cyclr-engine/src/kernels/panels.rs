@@ -1,6 +1,6 @@
 //! Weights as register tiles walk through them: in blocks of neighbouring outputs.
 
-/// Neighbouring outputs that are computed together: up to three vectors of eight.
+/// Neighbouring outputs that are computed together: one or two vectors of eight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) first: usize,
@@ -9,16 +9,15 @@ pub(super) struct Block {
     pub(super) lanes: usize,
 }
 
-/// The blocks of so many outputs: pairs of vectors, and at the end a single one or three.
+/// The blocks of so many outputs: pairs of vectors, and at the end a single one.
 pub(super) fn blocks(outs: usize) -> impl Iterator<Item = Block> {
     let total = outs.div_ceil(8);
     let mut next = 0;
     std::iter::from_fn(move || {
-        let vectors = match total - next {
-            0 => return None,
-            3 => 3,
-            left => left.min(2),
-        };
+        let vectors = (total - next).min(2);
+        if vectors == 0 {
+            return None;
+        }
         let first = 8 * next;
         next += vectors;
         let lanes = (outs - first).min(8 * vectors);

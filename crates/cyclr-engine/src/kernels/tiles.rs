@@ -1,4 +1,4 @@
-//! Products of inputs and packed weights: a few pixels × 8 to 24 outputs are held in registers
+//! Products of inputs and packed weights: a few pixels × 8 or 16 outputs are held in registers
 //! while the inputs are walked through. The order of every sum follows from the shapes alone, not
 //! from how many pixels and outputs are taken together.
 
@@ -78,8 +78,7 @@ fn gather_all<L: Lanes, P: Lanes>(_: L, _: P, g: &Gather<'_>, y: &mut [f32]) {
             match block.vectors {
                 1 => gather_block::<L, 8, 1>(g, block, y),
                 2 if P::WIDTH == 16 => gather_block::<P, 12, 1>(g, block, y),
-                2 => gather_block::<L, 6, 2>(g, block, y),
-                _ => gather_block::<L, 4, 3>(g, block, y),
+                _ => gather_block::<L, 6, 2>(g, block, y),
             }
         }
     }
@@ -263,8 +262,7 @@ fn product_all<L: Lanes, P: Lanes>(_: L, _: P, p: &Product<'_>, y: &mut [f32]) {
             match block.vectors {
                 1 => product_block::<L, 8, 1>(p, panel, y),
                 2 if P::WIDTH == 16 => product_block::<P, 16, 1>(p, panel, y),
-                2 => product_block::<L, 6, 2>(p, panel, y),
-                _ => product_block::<L, 4, 3>(p, panel, y),
+                _ => product_block::<L, 6, 2>(p, panel, y),
             }
         }
     }
