@@ -178,6 +178,15 @@ fn settings_out_of_their_range_are_refused() {
             "train --plan --policy fixed(lr=1) --updates 18446744073709551615",
             "updates = 18446744073709551615 is",
         ),
+        // Loading the data alone takes longer.
+        (
+            "train --policy fixed(lr=1) --time 0.001s",
+            "--time 0.001s was over before the training began",
+        ),
+        (
+            "train --time 0.001s",
+            "a budget of 0.001 s is too short: an update takes 0.0",
+        ),
         ("train --evaluate-every 0", "a whole number of at least 1"),
         ("train --ensemble 0", "a whole number of at least 1"),
     ] {

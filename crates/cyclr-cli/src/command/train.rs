@@ -4,7 +4,7 @@ mod range_test;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use cyclr::Spec;
@@ -44,8 +44,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     };
     let compared_at = winner.as_ref().map(|winner| winner.updates);
     let budget = match budget(args, compared_at)? {
-        // The range test was a part of it.
-        Budget::Time(time) => Budget::Time(time.saturating_sub(began.elapsed())),
+        Budget::Time(time) => Budget::Time(left_of(time, began)?),
         other => other,
     };
     let task = Task {
@@ -84,6 +83,19 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         &folder,
         args.json,
     )
+}
+
+/// What is left of a budget of time, of which reading the data and the range test are a part.
+fn left_of(time: Duration, began: Instant) -> anyhow::Result<Duration> {
+    let (given, spent) = (time.as_secs_f64(), began.elapsed().as_secs_f64());
+    if spent >= given {
+        return Err(Usage::error(format!(
+            "--time {given}s was over before the training began: what came first took {}. Give a longer --time, or the \
+             rates in --policy, so that no range test comes first",
+            words(spent)
+        )));
+    }
+    Ok(time.saturating_sub(began.elapsed()))
 }
 
 /// What is averaged, and so is the declared model.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
-use cyclr::{Schedule, Spec};
+use cyclr::{Schedule, Spec, readable};
 use serde::{Deserialize, Serialize};
 
 use super::Average;
@@ -294,11 +294,14 @@ fn updates_in(
     if updates > 0 {
         return Ok(updates);
     }
+    let seconds = |value: f64| format!("{} s", readable(value, 2));
     Err(Error::BudgetTooShort {
-        budget: format!("{time:?}"),
+        budget: seconds(time.as_secs_f64()),
         reason: format!(
-            "an update takes {:.2e} s, an evaluation {:.2e} s and the test {test:.2e} s",
-            pace.seconds_per_update, pace.seconds_per_evaluation
+            "an update takes {}, an evaluation {} and the test {}",
+            seconds(pace.seconds_per_update),
+            seconds(pace.seconds_per_evaluation),
+            seconds(test)
         ),
     })
 }

@@ -1,6 +1,6 @@
 //! The range test before a run without rates.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use cyclr::trainer::TrainerFactory;
 use cyclr::units::Horizon;
 use cyclr::{Spec, advice};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{average, budget, make_out, seconds_of, task};
 use crate::args::TrainArgs;
-use crate::exit::NoReliableAnswer;
+use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, in_all, words};
 use crate::say::{note, out, tell};
 
@@ -77,17 +77,16 @@ pub(super) fn range_test_of(
     };
     let updates = match task.budget {
         // Of a budget of time the test takes a part.
-        Budget::Time(_) => whole.saturating_sub(test.updates),
+        Budget::Time(_) if whole > test.updates => whole - test.updates,
+        Budget::Time(_) => {
+            return Err(Usage::error(format!(
+                "without rates in --policy a range test of {} updates comes first, and --time has room for {whole}: give a longer --time, or the rates",
+                test.updates
+            )));
+        }
         Budget::Updates(_) | Budget::Epochs(_) => whole,
     };
-    let run =
-        Horizon::of_updates(updates).and_then(|run| run.with_epoch(info.examples, info.batch));
-    let run = run.with_context(|| {
-        format!(
-            "without rates in --policy a range test of {} updates comes first, which does not fit into the budget of {whole}: give a larger --time, or the rates",
-            test.updates
-        )
-    })?;
+    let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
     Ok((test, run))
 }
 
