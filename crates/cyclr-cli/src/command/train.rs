@@ -13,7 +13,7 @@ use cyclr::units::Epochs;
 use cyclr_train::compare::{ArmPolicy, WinnerFile};
 use cyclr_train::store::{check_absent, read_regular_text, read_run};
 use cyclr_train::{Average, Budget, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
-use range_test::{announce_test, found, range_test_of};
+use range_test::{Before, found};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, read_policy};
@@ -37,8 +37,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let (spec, winner) = match policy(args)? {
         (ArmPolicy::Spec(spec), winner) => (spec, winner),
         (ArmPolicy::Named(name), _) if args.plan => {
-            let (test, run) = range_test_of(args, &*factory)?;
-            return announce_test(args, name, &test, &run, &*factory);
+            return Before::new(args, &*factory)?.announce(args, name, &*factory);
         }
         (ArmPolicy::Named(name), _) => (found(args, name, &*factory, &interrupt)?, None),
     };

@@ -134,6 +134,19 @@ impl Plan {
         info: &TrainerInfo,
         task: &Task,
     ) -> Result<Self, Error> {
+        let pace = match task.budget {
+            Budget::Time(_) => Pace::measure(factory, task.seed)?.0,
+            // No time is needed.
+            Budget::Updates(_) | Budget::Epochs(_) => Pace::default(),
+        };
+        Self::at_pace(info, task, &pace)
+    }
+
+    /// Plans a task for a trainer of this info, whose pace is known.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], without those of its trainer factory.
+    pub fn at_pace(info: &TrainerInfo, task: &Task, pace: &Pace) -> Result<Self, Error> {
         let Budget::Time(time) = task.budget else {
             return Self::of_updates(task, info, updates_of(task.budget, info)?);
         };
@@ -142,10 +155,9 @@ impl Plan {
             "a budget of time",
             "give a budget in updates or epochs (--updates, --epochs)",
         )?;
-        let (pace, _) = Pace::measure(factory, task.seed)?;
-        let without = updates_in(&pace, info, time, 0, task)?;
+        let without = updates_in(pace, info, time, 0, task)?;
         let evaluations = Self::of_updates(task, info, without)?.evaluations();
-        let updates = updates_in(&pace, info, time, evaluations, task)?;
+        let updates = updates_in(pace, info, time, evaluations, task)?;
         let mut plan = Self::of_updates(task, info, updates)?;
         plan.planned.seconds_per_update = Some(pace.seconds_per_update);
         Ok(plan)

@@ -1,7 +1,7 @@
 //! The range test before a run without rates.
 
 use anyhow::anyhow;
-use cyclr::trainer::TrainerFactory;
+use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::Horizon;
 use cyclr::{Spec, advice};
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
@@ -14,6 +14,94 @@ use crate::exit::{NoReliableAnswer, Usage};
 use crate::progress::{Progress, in_all, words};
 use crate::say::{note, out, tell};
 
+/// The range test before a run without rates, and what it is for.
+pub(super) struct Before {
+    test: RangeTest,
+    /// The run after it.
+    run: Horizon,
+    pace: Pace,
+    info: TrainerInfo,
+}
+
+impl Before {
+    pub(super) fn new(args: &TrainArgs, factory: &dyn TrainerFactory) -> anyhow::Result<Self> {
+        // Of this task only the number of updates is wanted.
+        let task = Task {
+            test: !args.no_test,
+            ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
+        };
+        let declared = factory.info()?;
+        let planned =
+            |pace: &Pace| Plan::at_pace(&declared, &task, pace).map(|plan| plan.horizon());
+        if !matches!(task.budget, Budget::Time(_)) {
+            // What needs no pace is refused before it is measured.
+            planned(&Pace::default())?;
+        }
+        let (pace, info) = Pace::measure(factory, args.seed)?;
+        let whole = planned(&pace)?;
+        let test = RangeTest {
+            seed: args.seed,
+            threads: 1,
+            ..RangeTest::for_budget(whole, FRACTION, &info)
+        };
+        let updates = match task.budget {
+            // Of a budget of time the test takes a part.
+            Budget::Time(_) if whole > test.updates => whole - test.updates,
+            Budget::Time(_) => {
+                return Err(Usage::error(format!(
+                    "without rates in --policy a range test of {} updates comes first, and --time has room for {whole}: give a longer --time, or the rates",
+                    test.updates
+                )));
+            }
+            Budget::Updates(_) | Budget::Epochs(_) => whole,
+        };
+        let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
+        Ok(Self {
+            test,
+            run,
+            pace,
+            info,
+        })
+    }
+
+    /// What the range test costs, and how long it and the run will take.
+    pub(super) fn announce(
+        &self,
+        args: &TrainArgs,
+        name: &str,
+        factory: &dyn TrainerFactory,
+    ) -> anyhow::Result<()> {
+        let Self {
+            test,
+            run,
+            pace,
+            info,
+        } = self;
+        // The rates of the bounds do not matter to what the run takes.
+        let spec = completed(name, 0.01, 0.1, run)?;
+        let after = Task {
+            average: average(args)?,
+            ..task(args, spec, Budget::Updates(run.updates()))
+        };
+        let after = seconds_of(&Plan::new(factory, &after)?, pace);
+        let (updates, seconds) = (test.updates, in_all(test.seconds(info, pace) + after));
+        if args.plan && args.json {
+            out!(
+                "{}",
+                json!({ "range_test_updates": updates, "predicted_seconds": seconds })
+            )?;
+            return Ok(());
+        }
+        let text = format!(
+            "range test of at most {} updates, then {} updates of training; predicted time {}",
+            updates + test.longer(info),
+            run.updates(),
+            words(seconds)
+        );
+        Ok(tell(&text, args.plan)?)
+    }
+}
+
 /// The policy of that name between the bounds that a range test finds, with as many cycles as the
 /// budget holds.
 pub(super) fn found(
@@ -24,13 +112,13 @@ pub(super) fn found(
 ) -> anyhow::Result<Spec> {
     // So that the answer is not lost to a folder that cannot be made.
     args.out.as_deref().map_or(Ok(()), make_out)?;
-    let (test, run) = range_test_of(args, factory)?;
-    announce_test(args, name, &test, &run, factory)?;
-    let mut progress = Progress::new(test.updates);
+    let before = Before::new(args, factory)?;
+    before.announce(args, name, factory)?;
+    let mut progress = Progress::new(before.test.updates);
     let mut observer = |event: &_| progress.find_event(event);
     let found = range_test(
         factory,
-        &test,
+        &before.test,
         Watch {
             observer: &mut observer,
             interrupt,
@@ -40,7 +128,7 @@ pub(super) fn found(
     match found.answer {
         Ok(bounds) => {
             let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
-            completed(name, base_lr, max_lr, &run)
+            completed(name, base_lr, max_lr, &before.run)
         }
         Err(reason) => {
             note!(
@@ -56,69 +144,4 @@ pub(super) fn found(
 fn completed(name: &str, base_lr: f64, max_lr: f64, run: &Horizon) -> anyhow::Result<Spec> {
     let spec = advice::complete(name, base_lr, max_lr, run);
     Ok(spec.expect("only the names of policies that can be completed are read")?)
-}
-
-/// The range test before a run without rates, and that run.
-pub(super) fn range_test_of(
-    args: &TrainArgs,
-    factory: &dyn TrainerFactory,
-) -> anyhow::Result<(RangeTest, Horizon)> {
-    // Of this task only the number of updates is wanted.
-    let task = Task {
-        test: !args.no_test,
-        ..Task::new("fixed(lr=1)".parse()?, args.seed, budget(args, None)?)
-    };
-    let plan = Plan::new(factory, &task)?;
-    let (whole, info) = (plan.horizon(), plan.info());
-    let test = RangeTest {
-        seed: args.seed,
-        threads: 1,
-        ..RangeTest::for_budget(whole, FRACTION, info)
-    };
-    let updates = match task.budget {
-        // Of a budget of time the test takes a part.
-        Budget::Time(_) if whole > test.updates => whole - test.updates,
-        Budget::Time(_) => {
-            return Err(Usage::error(format!(
-                "without rates in --policy a range test of {} updates comes first, and --time has room for {whole}: give a longer --time, or the rates",
-                test.updates
-            )));
-        }
-        Budget::Updates(_) | Budget::Epochs(_) => whole,
-    };
-    let run = Horizon::of_updates(updates)?.with_epoch(info.examples, info.batch)?;
-    Ok((test, run))
-}
-
-/// What the range test before a run costs, and how long both will take.
-pub(super) fn announce_test(
-    args: &TrainArgs,
-    name: &str,
-    test: &RangeTest,
-    run: &Horizon,
-    factory: &dyn TrainerFactory,
-) -> anyhow::Result<()> {
-    let (pace, info) = Pace::measure(factory, args.seed)?;
-    // The rates of the bounds do not matter to what the run takes.
-    let spec = completed(name, 0.01, 0.1, run)?;
-    let after = Task {
-        average: average(args)?,
-        ..task(args, spec, Budget::Updates(run.updates()))
-    };
-    let after = seconds_of(&Plan::new(factory, &after)?, &pace);
-    let (updates, seconds) = (test.updates, in_all(test.seconds(&info, &pace) + after));
-    if args.plan && args.json {
-        out!(
-            "{}",
-            json!({ "range_test_updates": updates, "predicted_seconds": seconds })
-        )?;
-        return Ok(());
-    }
-    let text = format!(
-        "range test of at most {} updates, then {} updates of training; predicted time {}",
-        updates + test.longer(&info),
-        run.updates(),
-        words(seconds)
-    );
-    Ok(tell(&text, args.plan)?)
 }
