@@ -40,7 +40,8 @@ pub(crate) fn cyclical(stepped: AnySpec, run: Run, ratio: f64) -> PyResult<Spec>
 /// The policy of that name between the bounds, with the cycles that suit the run.
 #[pyfunction]
 pub(crate) fn suggest(policy: &str, base_lr: f64, max_lr: f64, run: Run) -> PyResult<Spec> {
-    let spec = cyclr::advice::complete(policy, base_lr, max_lr, &run.horizon()?);
+    let cycles = cyclr::advice::cycles(&run.horizon()?).map_err(refused)?;
+    let spec = cyclr::advice::complete(policy, base_lr, max_lr, cycles.step());
     let spec = spec.ok_or_else(|| {
         let names: Vec<_> = Policy::completable().collect();
         refused(format!(

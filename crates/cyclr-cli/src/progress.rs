@@ -100,7 +100,8 @@ impl Progress {
                 seconds_per_update,
                 updates,
             } => self.say(&format!(
-                "{seconds:.0} s are {updates} updates of {} ms",
+                "{} are {updates} updates of {} ms",
+                words(*seconds),
                 readable(1e3 * seconds_per_update, 3)
             )),
             Event::Adjusted { budget, end } => {

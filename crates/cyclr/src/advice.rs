@@ -19,7 +19,7 @@ use crate::range::fixed_lr;
 use crate::rounded;
 use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
-use crate::units::{Horizon, Length, Updates};
+use crate::units::{Horizon, Length, Percent, Updates};
 
 /// The fewest cycles that a run should have.
 pub const FEWEST_CYCLES: u64 = 3;
@@ -51,6 +51,29 @@ pub struct Cycles {
     /// Whether the budget is too short for [`FEWEST_CYCLES`] cycles of the shortest advised step
     /// size.
     pub short: bool,
+}
+
+impl Cycles {
+    /// The step size as a length.
+    pub fn step(&self) -> Length {
+        Length::from(Updates(self.step))
+    }
+
+    /// The step size as a share of the run, for a run that may become a little longer or shorter
+    /// than planned: rounded down, to four decimals of a per cent, so that the last trough lies
+    /// inside.
+    ///
+    /// ```
+    /// use cyclr::{advice, units::Horizon};
+    ///
+    /// let three = advice::cycles(&Horizon::of_updates(600)?.with_epoch(50_000, 100)?)?;
+    /// assert_eq!((three.cycles, three.share().to_string().as_str()), (3, "16.6666%"));
+    /// # Ok::<(), cyclr::Error>(())
+    /// ```
+    pub fn share(&self) -> Length {
+        let percent = libm::floor(50e4 / self.cycles.max(1) as f64) / 1e4;
+        Length::from(Percent::new(percent).expect("at most half the run"))
+    }
 }
 
 /// The step size and the number of cycles for a run.
@@ -156,19 +179,19 @@ pub fn base_from_max(max_lr: f64, cycles: u64) -> Result<(f64, f64), Error> {
 /// Those of [`cycles`]; [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <=
 /// max_lr`, with `max_lr` above 0.
 pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> {
-    complete("triangular2", base_lr, max_lr, run).expect("triangular2 can be completed")
+    let step = cycles(run)?.step();
+    complete("triangular2", base_lr, max_lr, step).expect("triangular2 can be completed")
 }
 
-/// The policy of that name between `base_lr` and `max_lr` (to three digits), with the step size of
-/// [`cycles`]; a policy without cycles has its peak at `max_lr`, but `fixed` stays at
-/// [`fixed_lr`]. `None` if the name alone does not say what the policy does
-/// ([`Policy::completable`] has the names).
+/// The policy of that name between `base_lr` and `max_lr` (to three digits), with that step size; a
+/// policy without cycles has its peak at `max_lr`, but `fixed` stays at [`fixed_lr`]. `None` if the
+/// name alone does not say what the policy does ([`Policy::completable`] has the names).
 ///
 /// ```
-/// use cyclr::{advice, units::{Epochs, Horizon}};
+/// use cyclr::{advice, units::{Length, Updates}};
 ///
-/// let run = Horizon::of_epochs(Epochs::new(32.0)?, 50_000, 100)?;
-/// let text = |name| advice::complete(name, 0.001, 0.01, &run).map(|spec| spec.map(|s| s.to_string()));
+/// let step = Length::from(Updates(2_000));
+/// let text = |name| advice::complete(name, 0.001, 0.01, step).map(|spec| spec.map(|s| s.to_string()));
 /// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.001, max=0.01, step=2000)"))));
 /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.01, warmup=5%)"))));
 /// assert_eq!(text("fixed"), Some(Ok(String::from("fixed(lr=0.0025)"))));
@@ -177,24 +200,20 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
 /// ```
 ///
 /// # Errors
-/// As for [`suggest`].
+/// [`Error::OutOfRange`] or [`Error::Crossed`] unless `0 <= base_lr <= max_lr`, with `max_lr` above
+/// 0.
 pub fn complete(
     name: &str,
     base_lr: f64,
     max_lr: f64,
-    run: &Horizon,
+    step: Length,
 ) -> Option<Result<Spec, Error>> {
-    Policy::completable().find(|known| *known == name)?;
     let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
-    let cycles = match cycles(run) {
-        Ok(cycles) => cycles,
-        Err(error) => return Some(Err(error)),
-    };
     let with = Completion {
         base_lr: shown(base_lr),
         max_lr: shown(max_lr),
         fixed_lr: shown(fixed_lr(max_lr)),
-        step: Length::from(Updates(cycles.step)),
+        step,
     };
     Policy::complete(name, &with).map(|policy| policy.map(Spec::from))
 }
@@ -408,11 +427,35 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_cannot_be_completed_is_none_even_where_no_cycle_fits() {
-        let run = Horizon::of_updates(5).unwrap().with_epoch(1, 1).unwrap();
-        assert_eq!(complete("multistep", 0.1, 1.0, &run), None);
-        let short = complete("linear", 0.1, 1.0, &run);
-        assert!(matches!(short, Some(Err(Error::TooShort { .. }))));
+    fn a_name_that_cannot_be_completed_is_none() {
+        let step = Length::from(Updates(1));
+        assert_eq!(complete("multistep", 0.1, 1.0, step), None);
+        let crossed = complete("linear", 0.1, f64::NAN, step);
+        assert!(matches!(crossed, Some(Err(Error::OutOfRange { .. }))));
+    }
+
+    #[test]
+    fn cycles_of_a_share_of_the_run_fit_whatever_its_length() {
+        for planned in [6, 100, 600, 2_400, 100_000] {
+            let run = |updates| {
+                let run = Horizon::of_updates(updates).unwrap();
+                run.with_epoch(8_000, 100).unwrap()
+            };
+            let cycles = cycles(&run(planned)).unwrap();
+            let spec = complete("triangular", 0.1, 1.0, cycles.share());
+            let spec = spec.unwrap().unwrap();
+            for updates in [planned - planned / 8, planned, planned + planned / 3] {
+                let schedule = spec.schedule(&run(updates)).unwrap();
+                let troughs: Vec<u64> = schedule.troughs().collect();
+                assert_eq!(troughs.len() as u64, cycles.cycles, "{spec}, {updates}");
+                // Each step may be a millionth of the run too short.
+                let most = 2 * cycles.cycles * updates / 1_000_000 + 1;
+                assert!(
+                    troughs.last() >= Some(&(updates - most)),
+                    "{spec}, {updates}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Before {
             info,
         } = self;
         // The rates of the bounds do not matter to what the run takes.
-        let spec = completed(name, 0.01, 0.1, run)?;
+        let spec = self.completed(args, name, (0.01, 0.1))?;
         let after = Task {
             average: average(args)?,
             ..task(args, spec, Budget::Updates(run.updates()))
@@ -99,6 +99,24 @@ impl Before {
             words(seconds)
         );
         Ok(tell(&text, args.plan)?)
+    }
+
+    /// The policy of that name between bounds. How many updates a budget of time has is only known
+    /// when the run begins, so its cycles are shares of the run.
+    fn completed(
+        &self,
+        args: &TrainArgs,
+        name: &str,
+        (base_lr, max_lr): (f64, f64),
+    ) -> anyhow::Result<Spec> {
+        let cycles = advice::cycles(&self.run)?;
+        let step = if args.time.is_some() {
+            cycles.share()
+        } else {
+            cycles.step()
+        };
+        let spec = advice::complete(name, base_lr, max_lr, step);
+        Ok(spec.expect("only the names of policies that can be completed are read")?)
     }
 }
 
@@ -126,10 +144,7 @@ pub(super) fn found(
     )?;
     progress.finish();
     match found.answer {
-        Ok(bounds) => {
-            let (base_lr, max_lr) = (bounds.base_lr.value, bounds.max_lr.value);
-            completed(name, base_lr, max_lr, &before.run)
-        }
+        Ok(bounds) => before.completed(args, name, (bounds.base_lr.value, bounds.max_lr.value)),
         Err(reason) => {
             note!(
                 "no reliable answer: {reason}\ntry this: {}",
@@ -138,10 +153,4 @@ pub(super) fn found(
             Err(anyhow!(NoReliableAnswer))
         }
     }
-}
-
-/// The policy of that name between bounds.
-fn completed(name: &str, base_lr: f64, max_lr: f64, run: &Horizon) -> anyhow::Result<Spec> {
-    let spec = advice::complete(name, base_lr, max_lr, run);
-    Ok(spec.expect("only the names of policies that can be completed are read")?)
 }
