@@ -18,7 +18,8 @@ pub const LEVEL_VARIABLE: &str = "CYCLR_CPU";
 pub enum Level {
     /// Plain code for any processor.
     Portable,
-    /// 256-bit vectors with fused multiply-add, on `x86_64` processors from 2013 on.
+    /// 256-bit vectors with fused multiply-add, on `x86_64` processors from 2013 on; on those with
+    /// AVX-512 some of 512 bits, which give the same bits.
     Avx2,
 }
 
