@@ -5,7 +5,7 @@ use crate::{
     cpu::Cpu,
     kernels::{
         GeometryError, images, images_a_task,
-        lanes::{Largest, WIDEST, at_level, load, store},
+        lanes::{Lanes, Largest, WIDEST, at_level, load, store},
     },
 };
 
@@ -144,7 +144,7 @@ at_level! {
 }
 
 #[inline(always)]
-fn max_backward_image<L: Largest>(
+fn max_backward_image<L: Lanes>(
     _: L,
     g: &Geometry,
     over: &Windows,
