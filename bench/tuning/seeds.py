@@ -82,28 +82,30 @@ def trough(points, depth=2 * MARGIN, beyond=4):
 RULES = {"best trial": best, "vertex of a parabola": vertex, "centre of the trough": trough}
 
 
-def chosen(bank, seeds, most, rule):
-    """Each arm's peak rate in half octaves, after the common rates and at most so many rounds."""
+def tried(bank, seeds, most):
+    """Each arm's search, and its validation value at every rate that it tries, after at most so many rounds."""
     searches = {arm: schemes.Search(bank, arm) for arm in RATES}
     grids = schemes.rounds(searches, 1.0, seeds, most)
+    trials = {arm: {rate: search.value(rate, 1.0, seeds) for rate in grids[arm]} for arm, search in searches.items()}
+    return searches, trials
+
+
+def chosen(bank, seeds, most, rule):
+    """Each arm's peak rate in half octaves, after the common rates and at most so many rounds."""
+    searches, trials = tried(bank, seeds, most)
     rates = {}
     for arm, search in searches.items():
-        points = {rate: search.value(rate, 1.0, seeds) for rate in grids[arm]}
         # The nearest rate that was trained; halves up.
-        rates[arm] = min(max(math.floor(rule(points) + 0.5), search.lowest), search.highest)
+        rates[arm] = min(max(math.floor(rule(trials[arm]) + 0.5), search.lowest), search.highest)
     return rates, statistics.mean(search.cost() for search in searches.values())
 
 
 def peaks(bank):
     """How far the peaks of one tuning seed lie from what the range test finds, by the rule of cyclr."""
+    of_seeds = [tried(bank, [seed], 4)[1] for seed in TUNING]
     for arm, rates in RATES.items():
         found = FIXED_LR if arm == "fixed" else MAX_LR
-        ratios = []
-        for seed in TUNING:
-            searches = {arm: schemes.Search(bank, arm) for arm in RATES}
-            tried = schemes.rounds(searches, 1.0, [seed], 4)[arm]
-            peak = trough({rate: searches[arm].value(rate, 1.0, [seed]) for rate in tried})
-            ratios.append(MAX_LR * 2 ** (peak / 2) / found)
+        ratios = [MAX_LR * 2 ** (trough(trials[arm]) / 2) / found for trials in of_seeds]
         means = {rate: schemes.test(bank, arm, rate, TUNING + FINAL) for rate in rates}
         best_rate = MAX_LR * 2 ** (best(means) / 2) / found
         within = sum(0.5 <= ratio <= 2 for ratio in ratios)

@@ -86,15 +86,15 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 
 /// What is left of a budget of time, of which reading the data and the range test are a part.
 fn left_of(time: Duration, began: Instant) -> anyhow::Result<Duration> {
-    let (given, spent) = (time.as_secs_f64(), began.elapsed().as_secs_f64());
-    if spent >= given {
-        return Err(Usage::error(format!(
-            "--time {given}s was over before the training began: what came first took {}. Give a longer --time, or the \
+    let spent = began.elapsed();
+    time.checked_sub(spent).filter(|left| !left.is_zero()).ok_or_else(|| {
+        Usage::error(format!(
+            "--time {}s was over before the training began: what came first took {}. Give a longer --time, or the \
              rates in --policy, so that no range test comes first",
-            words(spent)
-        )));
-    }
-    Ok(time.saturating_sub(began.elapsed()))
+            time.as_secs_f64(),
+            words(spent.as_secs_f64())
+        ))
+    })
 }
 
 /// What is averaged, and so is the declared model.

@@ -12,20 +12,13 @@ pub(super) struct Block {
 /// The blocks of so many outputs: pairs of vectors, and at the end a single one.
 pub(super) fn blocks(outs: usize) -> impl Iterator<Item = Block> {
     let total = outs.div_ceil(8);
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let vectors = (total - next).min(2);
-        if vectors == 0 {
-            return None;
-        }
-        let first = 8 * next;
-        next += vectors;
-        let lanes = (outs - first).min(8 * vectors);
-        Some(Block {
+    (0..total).step_by(2).map(move |next| {
+        let (first, vectors) = (8 * next, (total - next).min(2));
+        Block {
             first,
             vectors,
-            lanes,
-        })
+            lanes: (outs - first).min(8 * vectors),
+        }
     })
 }
 
