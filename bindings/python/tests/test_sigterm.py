@@ -1,12 +1,28 @@
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 from driver import Driver
 
 SCRIPTS = pathlib.Path(__file__).parent / "own_loop"
+FORKS = """
+import os, signal, time
+from cyclr._sigterm import Deferred
+
+Deferred()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        time.sleep(10)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM, status
+"""
 
 
 @pytest.fixture
@@ -106,3 +122,7 @@ def test_it_does_not_wait_again_once_the_run_goes_on(served, start, tmp_path):
     driver.result("state", path=str(tmp_path / "saved"))
     assert len(driver.updates(3)) == 3, "without a signal, a state that is saved ends nothing"
     assert driver.shutdown() == 0
+
+
+def test_a_process_that_was_just_forked_ends_by_it():
+    subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=60)

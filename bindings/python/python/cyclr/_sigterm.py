@@ -16,7 +16,8 @@ class Deferred:
     """Takes SIGTERM in this process, and lets it have its effect when the state is saved.
 
     A process that is forked from this one has the handler that was there before, and what is
-    started anew has none: data loaders' workers end as they always do.
+    started anew has none: data loaders' workers end as they always do. While a process is forked
+    the signal is blocked, as Python forgets one that a new process gets before its handler is back.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,9 @@ class Deferred:
         self._show = sys.excepthook
         # None stands for a handler that is not Python's.
         self._before = signal.signal(signal.SIGTERM, self._take) or signal.SIG_DFL
-        os.register_at_fork(after_in_child=self._put_back)
+        # Any thread may fork.
+        self._forks = threading.local()
+        os.register_at_fork(before=self._block, after_in_parent=self._unblock, after_in_child=self._begin_child)
 
     def end_if_due(self) -> None:
         """A signal that came has its effect: the state is saved, or cannot be."""
@@ -47,6 +50,16 @@ class Deferred:
         self._show(kind, error, trace)
         sys.stderr.flush()
         self.end_if_due()
+
+    def _block(self) -> None:
+        self._forks.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _unblock(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._forks.blocked)
+
+    def _begin_child(self) -> None:
+        self._put_back()
+        self._unblock()
 
     def _put_back(self) -> None:
         # Where another was put in its place meanwhile, that one stays.
