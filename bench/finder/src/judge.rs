@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use cyclr::policy::Policy;
 use cyclr::range::{
     Allowance, Basis, Estimate, Probe, ProbeReading, ProbeResult, Start, Suggestions, Sweep,
-    find_max_lr, fixed_lr, read_bounds,
+    find_max_lr, read_bounds,
 };
 use cyclr::stats::Interval;
 
 use crate::bank::{self, Bank};
 use crate::problems::{Child, Problem, Use};
-use crate::truth::{FIXED, POLICIES, Truth};
+use crate::truth::{POLICIES, Truth};
 
 /// The costs, as shares of the budget; a readable test may cost more.
 pub const COSTS: [f64; 3] = [0.05, 0.1, 0.2];
@@ -195,10 +196,10 @@ impl Judged {
         })
     }
 
-    /// The points that answers lose under a policy; a fixed rate is a fraction of the answer.
+    /// The points that answers lose under a policy, at the peak that `cyclr` then gives it.
     pub fn regrets(&self, policy: usize, rates: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
-        let rate = |lr| if policy == FIXED { fixed_lr(lr) } else { lr };
-        self.regrets_at(policy, rates.map(rate))
+        let over = Policy::max_over_peak(POLICIES[policy]).expect("a name is enough for it");
+        self.regrets_at(policy, rates.map(|lr| lr / over))
     }
 
     /// The points that peaks lose under a policy.

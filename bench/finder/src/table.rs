@@ -3,7 +3,7 @@
 use crate::judge::{COSTS, Judged, OTHERS, Test};
 use crate::problems::Use;
 use crate::report::{cost_ratios, coverage, mean, most, quantile, regrets_of, seed_ratios};
-use crate::truth::{FIXED, POLICIES};
+use crate::truth::{FIXED, POLICIES, TRIANGULAR};
 
 /// The cost at which the test stands beside other rules: 10 %.
 const BESIDE: usize = 1;
@@ -21,22 +21,31 @@ pub fn print(all: &[Judged]) {
     costs(&groups);
     beside(&groups);
     steadiness(&groups);
-    fixed(&groups);
+    fractions(
+        &groups,
+        TRIANGULAR,
+        [0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.8, 4.0],
+    );
+    fractions(
+        &groups,
+        FIXED,
+        [1.0, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0],
+    );
 }
 
-/// What a fixed rate loses at fractions of the answers at 10 %.
-fn fixed(groups: &[Group]) {
-    const OVER: [f64; 9] = [1.0, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0];
+/// What a policy loses at fractions of the answers at 10 %.
+fn fractions<const N: usize>(groups: &[Group], policy: usize, over: [f64; N]) {
     println!(
-        "\n| problems | {} |",
-        OVER.map(|over| format!("max_lr / {over}")).join(" | ")
+        "\n| {} | {} |",
+        POLICIES[policy],
+        over.map(|over| format!("max_lr / {over}")).join(" | ")
     );
-    println!("|---|{}", "---|".repeat(OVER.len()));
+    println!("|---|{}", "---|".repeat(N));
     for group in groups {
         let at = |over: f64| {
             let regrets = |judged: &&Judged| {
                 let rates = rates(judged, BESIDE).into_iter();
-                judged.regrets_at(FIXED, rates.map(|lr| lr / over))
+                judged.regrets_at(policy, rates.map(|lr| lr / over))
             };
             summary(
                 &group
@@ -46,7 +55,7 @@ fn fixed(groups: &[Group]) {
                     .collect::<Vec<_>>(),
             )
         };
-        println!("| {} | {} |", group.name, OVER.map(at).join(" | "));
+        println!("| {} | {} |", group.name, over.map(at).join(" | "));
     }
 }
 

@@ -15,7 +15,8 @@ use crate::problems::Problem;
 /// The policies that a rate is judged under.
 pub const POLICIES: [&str; 4] = ["linear", "triangular2", "triangular", "fixed"];
 
-/// The place of `fixed` in [`POLICIES`].
+/// The places in [`POLICIES`] of those whose rate does not fall to the end.
+pub const TRIANGULAR: usize = 2;
 pub const FIXED: usize = 3;
 
 /// Accuracies in points by the peak's log2, one for each seed.

@@ -50,6 +50,8 @@ def test_bounds_lie_below_the_rate_at_which_the_bowl_is_unstable():
     assert bounds.max_lr.value == pytest.approx(25 * bounds.base_lr.value)
     fixed = found.suggest(policy="fixed", examples=1000, batch=10, updates=1500)
     assert str(fixed) == f"fixed(lr={bounds.fixed_lr:.3g})"
+    level = found.suggest(policy="triangular", examples=1000, batch=10, updates=1500)
+    assert f"max={bounds.max_lr.value / 1.4:.3g}" in str(level)
     assert found.curves[0].loss and found.curves[0].figure is None
     assert repr(found).startswith("Found(answer=Bounds(base_lr=Estimate(") and "another seed" in str(found)
 

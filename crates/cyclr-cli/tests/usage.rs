@@ -256,7 +256,12 @@ fn a_study_has_the_seeds_that_it_declares() {
 fn a_policy_without_rates_takes_those_that_find_answers() {
     let folder = TempDir::new().unwrap();
     let found = json(&["find", "--budget", "600", "--json"]);
-    for (name, key) in [("linear", "max_lr"), ("fixed", "fixed_lr")] {
+    let usual = [
+        ("linear", "max_lr", 1.0),
+        ("fixed", "fixed_lr", 1.0),
+        ("triangular", "max_lr", 1.4),
+    ];
+    for (name, key, over) in usual {
         let out = folder.path().join(name).display().to_string();
         let words = ["train", "--policy", name, "--updates", "600", "--out"];
         let (code, _, err) = cyclr(&[&words[..], &[&out]].concat());
@@ -266,7 +271,7 @@ fn a_policy_without_rates_takes_those_that_find_answers() {
         let spec = record["plan"]["task"]["spec"].as_str().expect("a spec");
         let peak = spec.parse::<cyclr::Spec>().unwrap().peak();
         let found = found[key].as_f64().expect("a rate");
-        assert!((peak / found - 1.0).abs() < 5e-3, "{spec}, {found}");
+        assert!((peak * over / found - 1.0).abs() < 5e-3, "{spec}, {found}");
     }
     refused("train --policy step --plan", "expected `(`");
     refused("train --policy linaer --plan", "did you mean `linear`?");

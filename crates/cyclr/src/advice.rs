@@ -15,7 +15,6 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, above_zero, in_range};
 use crate::policy::{Completion, Policy, Triangular2, Warmup, Wave};
-use crate::range::fixed_lr;
 use crate::rounded;
 use crate::schedule::ConstantStep;
 use crate::spec::{Spec, Stage};
@@ -183,16 +182,18 @@ pub fn suggest(base_lr: f64, max_lr: f64, run: &Horizon) -> Result<Spec, Error> 
     complete("triangular2", base_lr, max_lr, step).expect("triangular2 can be completed")
 }
 
-/// The policy of that name between `base_lr` and `max_lr` (to three digits), with that step size; a
-/// policy without cycles has its peak at `max_lr`, but `fixed` stays at [`fixed_lr`]. `None` if the
-/// name alone does not say what the policy does ([`Policy::completable`] has the names).
+/// The policy of that name for the bounds of a range test (to three digits), with that step size.
+/// Its peak is `max_lr`, or lower if its rate does not fall to the end ([`Policy::max_over_peak`]);
+/// its base is lower by as much. `None` if the name alone does not say what the policy does
+/// ([`Policy::completable`] has the names).
 ///
 /// ```
 /// use cyclr::{advice, units::{Length, Updates}};
 ///
 /// let step = Length::from(Updates(2_000));
 /// let text = |name| advice::complete(name, 0.001, 0.01, step).map(|spec| spec.map(|s| s.to_string()));
-/// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.001, max=0.01, step=2000)"))));
+/// assert_eq!(text("triangular2"), Some(Ok(String::from("triangular2(base=0.001, max=0.01, step=2000)"))));
+/// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.000714, max=0.00714, step=2000)"))));
 /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.01, warmup=5%)"))));
 /// assert_eq!(text("fixed"), Some(Ok(String::from("fixed(lr=0.0025)"))));
 /// assert_eq!(text("multistep"), None);
@@ -208,11 +209,11 @@ pub fn complete(
     max_lr: f64,
     step: Length,
 ) -> Option<Result<Spec, Error>> {
-    let shown = |lr| rounded(lr, SUGGESTED_DIGITS);
+    let over = Policy::max_over_peak(name)?;
+    let shown = |lr: f64| rounded(lr / over, SUGGESTED_DIGITS);
     let with = Completion {
         base_lr: shown(base_lr),
         max_lr: shown(max_lr),
-        fixed_lr: shown(fixed_lr(max_lr)),
         step,
     };
     Policy::complete(name, &with).map(|policy| policy.map(Spec::from))

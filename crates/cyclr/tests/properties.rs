@@ -348,11 +348,10 @@ fn a_bare_name_becomes_the_usual_spec() {
     let with = Completion {
         base_lr: 0.0125,
         max_lr: 0.05,
-        fixed_lr: 0.0125,
         step: Length::from(Percent::new(12.5).unwrap()),
     };
     let usual = [
-        ("fixed", "fixed(lr=0.0125)"),
+        ("fixed", "fixed(lr=0.05)"),
         ("linear", "linear(lr=0.05, warmup=5%)"),
         ("cosine", "cosine(lr=0.05, warmup=5%)"),
         ("wsd", "wsd(lr=0.05, cooldown=20%, warmup=5%)"),
@@ -376,8 +375,7 @@ fn a_bare_name_becomes_the_usual_spec() {
     }
     for name in Policy::completable() {
         let policy = Policy::complete(name, &with).unwrap().unwrap();
-        let peak = if name == "fixed" { 0.0125 } else { 0.05 };
-        assert_eq!((policy.name(), Spec::from(policy).peak()), (name, peak));
+        assert_eq!((policy.name(), Spec::from(policy).peak()), (name, 0.05));
     }
     assert!(Policy::complete("step", &with).is_none());
     let nothing = Completion {

@@ -73,9 +73,9 @@ def suggest(
 ) -> Spec:
     """The policy of that name between the bounds of a range test, with the cycles that suit the budget.
 
-    ``policy`` is ``triangular``, ``triangular2``, or one without cycles, whose peak is then ``max_lr``: ``linear``,
-    ``cosine``, ``one_cycle``, ``rex`` and others that the error for a wrong name lists. ``fixed`` stays at a quarter of
-    ``max_lr``.
+    ``policy`` is ``triangular2``, or one without cycles, whose peak is then ``max_lr``: ``linear``, ``cosine``,
+    ``one_cycle``, ``rex`` and others that the error for a wrong name lists. A rate that does not fall to the end is
+    lower: ``triangular`` peaks at ``max_lr / 1.4``, and ``fixed`` stays at ``max_lr / 4``.
     """
     run = Length(updates, epochs, examples, batch)
     return _cyclr.suggest(policy, bounds.base_lr.value, bounds.max_lr.value, run)

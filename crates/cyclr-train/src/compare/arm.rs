@@ -140,8 +140,6 @@ impl Arm {
             let with = Completion {
                 base_lr,
                 max_lr,
-                // Every arm's peak is the same multiple of what the range test found.
-                fixed_lr: max_lr,
                 step,
             };
             Policy::complete(name, &with)

@@ -29,7 +29,7 @@ pub enum AnswerRecord {
         base_lr: f64,
         /// Its interval.
         base_interval: Interval,
-        /// The upper bound of the rate; also the peak rate of linear-to-zero.
+        /// The upper bound of the rate, for triangular2; also the peak rate of linear-to-zero.
         max_lr: f64,
         /// Its interval.
         max_interval: Interval,

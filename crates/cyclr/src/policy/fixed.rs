@@ -3,6 +3,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Hyper;
 use crate::error::{Error, rate};
 use crate::policy::{Completing, Curve, Definition, Resolver};
+use crate::range::MAX_OVER_FIXED;
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::Length;
 
@@ -38,7 +39,8 @@ impl Fixed {
 impl Definition for Fixed {
     type Resolved = Self;
 
-    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.fixed_lr));
+    const COMPLETE: Option<Completing<Self>> = Some(|with| Self::new(with.max_lr));
+    const MAX_OVER_PEAK: f64 = MAX_OVER_FIXED;
     const KEYS: &'static [&'static str] = &["lr"];
 
     fn read(args: &Args) -> Result<Self, Fault> {

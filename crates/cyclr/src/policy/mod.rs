@@ -112,6 +112,10 @@ trait Definition: Sized {
     /// say enough.
     const COMPLETE: Option<Completing<Self>> = None;
 
+    /// What a range test's `max_lr` is divided by to give the peak that suits the policy: 1 if its
+    /// rate falls to the end.
+    const MAX_OVER_PEAK: f64 = 1.0;
+
     /// Reads it from its arguments.
     fn read(args: &Args) -> Result<Self, Fault>;
 
@@ -162,8 +166,6 @@ pub struct Completion {
     pub base_lr: f64,
     /// The upper bound, at which the policy peaks.
     pub max_lr: f64,
-    /// The rate of a policy that keeps it to the end; only `fixed` uses it.
-    pub fixed_lr: f64,
     /// Half a cycle; only cyclical policies use it.
     pub step: Length,
 }
@@ -204,9 +206,25 @@ macro_rules! policies {
                 [$(<$policy>::COMPLETE.map(|_| $name)),*].into_iter().flatten()
             }
 
+            /// What a range test's `max_lr` is divided by to give the peak that suits the policy of
+            /// that name: 1, or more for policies whose rate does not fall to the end. `None` if
+            /// [`Policy::complete`] does not know the name.
+            ///
+            /// ```
+            /// use cyclr::policy::Policy;
+            ///
+            /// let over = ["linear", "triangular", "fixed", "step"].map(Policy::max_over_peak);
+            /// assert_eq!(over, [Some(1.0), Some(1.4), Some(4.0), None]);
+            /// ```
+            pub fn max_over_peak(name: &str) -> Option<f64> {
+                match name {
+                    $($name => <$policy>::COMPLETE.map(|_| <$policy>::MAX_OVER_PEAK),)*
+                    _ => None,
+                }
+            }
+
             /// The policy of that name with a peak at `max_lr`, the other keys as usual: `linear`,
-            /// `cosine` and `wsd` have a warm-up of 5 %, cyclical policies go between the bounds, and
-            /// `fixed` stays at `fixed_lr`.
+            /// `cosine` and `wsd` have a warm-up of 5 %, cyclical policies go between the bounds.
             /// `None` if no policy has the name, or if the bounds do not say enough for it
             /// ([`Policy::completable`] has the names).
             ///
@@ -214,7 +232,7 @@ macro_rules! policies {
             /// use cyclr::{Spec, policy::{Completion, Policy}, units::{Length, Updates}};
             ///
             /// let step = Length::from(Updates(200));
-            /// let with = Completion { base_lr: 0.01, max_lr: 0.04, fixed_lr: 0.02, step };
+            /// let with = Completion { base_lr: 0.01, max_lr: 0.04, step };
             /// let text = |name| Policy::complete(name, &with).map(|policy| policy.map(|p| Spec::from(p).to_string()));
             /// assert_eq!(text("linear"), Some(Ok(String::from("linear(lr=0.04, warmup=5%)"))));
             /// assert_eq!(text("triangular"), Some(Ok(String::from("triangular(base=0.01, max=0.04, step=200)"))));

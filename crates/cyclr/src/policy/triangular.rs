@@ -3,6 +3,7 @@ use alloc::{string::String, vec::Vec};
 use crate::Hyper;
 use crate::error::Error;
 use crate::policy::{Completing, Curve, Definition, Resolver, Wave};
+use crate::range::MAX_OVER_TRIANGULAR;
 use crate::spec::{Args, Fault, Field};
 use crate::units::Length;
 
@@ -43,6 +44,7 @@ impl Definition for Triangular {
     type Resolved = Triangular<f64>;
 
     const COMPLETE: Option<Completing<Self>> = Some(|with| Wave::complete(with).map(Self::new));
+    const MAX_OVER_PEAK: f64 = MAX_OVER_TRIANGULAR;
     const KEYS: &'static [&'static str] = Wave::KEYS;
 
     fn read(args: &Args) -> Result<Self, Fault> {

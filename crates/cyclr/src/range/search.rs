@@ -15,6 +15,10 @@ pub const MAX_OVER_BASE: f64 = 25.0;
 /// 20 at a hundred; a formula for that is no better than this one number.
 pub const MAX_OVER_FIXED: f64 = 4.0;
 
+/// The ratio of `max_lr` to the peak of `triangular`: as its cycles return to the peak until the end,
+/// they want a lower one than cycles that shrink.
+pub const MAX_OVER_TRIANGULAR: f64 = 1.4;
+
 /// The rate of a training that never lowers it, where cycles would have their peak at `max_lr`:
 /// `max_lr /` [`MAX_OVER_FIXED`].
 pub fn fixed_lr(max_lr: f64) -> f64 {

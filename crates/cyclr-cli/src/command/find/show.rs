@@ -4,7 +4,8 @@ use std::io::Write;
 
 use cyclr::advice;
 use cyclr::range::{
-    Bounds, Estimate, MAX_OVER_BASE, MAX_OVER_FIXED, NoAnswer, Suggestions, SweepReading,
+    Bounds, Estimate, MAX_OVER_BASE, MAX_OVER_FIXED, MAX_OVER_TRIANGULAR, NoAnswer, Suggestions,
+    SweepReading,
 };
 use cyclr::units::Horizon;
 use cyclr_train::find::{Found, Swept, describe_basis};
@@ -37,7 +38,7 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
             }
             writeln!(
                 out,
-                "over {} updates; max_lr is the peak of cycles (triangular, triangular2) and of linear-to-zero",
+                "over {} updates; max_lr is the peak of triangular2 and linear-to-zero, max_lr / {MAX_OVER_TRIANGULAR} that of triangular",
                 run.updates()
             )?;
             write!(out, "{}", advised(&bounds, run)?)?;
