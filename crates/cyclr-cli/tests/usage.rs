@@ -253,6 +253,30 @@ fn a_study_has_the_seeds_that_it_declares() {
 }
 
 #[test]
+fn one_comparison_of_a_study_can_be_made_alone() {
+    let folder = TempDir::new().unwrap();
+    let (head, comparison) = STUDY.split_once("[[comparison]]").unwrap();
+    let other = comparison.replace("seven", "other");
+    let file = folder.path().join("two.toml");
+    let both = format!("{head}[[comparison]]{comparison}[[comparison]]{other}");
+    fs::write(&file, both).unwrap();
+    let file = file.display().to_string();
+    let declared = ["compare", "--json", "--study", &file];
+    let all = json(&[&declared[..], &["--plan"]].concat());
+    let out = folder.path().join("out").display().to_string();
+    let alone = ["--comparison", "other", "--seeds", "2", "--out", &out];
+    let made = json(&[&declared[..], &alone].concat());
+    assert_eq!(made["plan"]["arms"], all[1]["plan"]["arms"]);
+    // In the place that it has in the whole study, which can go on there.
+    assert!(Path::new(&out).join("other/result.json").is_file());
+    refused(
+        &format!("compare --plan --study {file} --comparison third"),
+        "there is no comparison `third`; there are seven, other",
+    );
+    refused("compare --plan --comparison other", "--study");
+}
+
+#[test]
 fn a_policy_without_rates_takes_those_that_find_answers() {
     let folder = TempDir::new().unwrap();
     let found = json(&["find", "--budget", "600", "--json"]);

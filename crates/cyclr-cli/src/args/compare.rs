@@ -66,6 +66,9 @@ pub(crate) struct CompareArgs {
     /// A study file that declares the comparison
     #[arg(long, value_name = "FILE")]
     pub(crate) study: Option<PathBuf>,
+    /// With --study: the name of a comparison to make. Can be repeated [default: all]
+    #[arg(long = "comparison", value_name = "NAME", requires = "study")]
+    pub(crate) comparisons: Vec<String>,
     /// With --study: scale all updates, in budgets and specs, by this factor
     #[arg(long, value_name = "FACTOR", requires = "study")]
     pub(crate) scale: Option<f64>,

@@ -85,12 +85,28 @@ impl Study {
         })
     }
 
+    /// The study with these comparisons alone, in the file's order.
+    ///
+    /// # Errors
+    /// [`Error::BadStudy`] if it does not have one of them.
+    pub fn with_comparisons(mut self, names: &[String]) -> Result<Self, Error> {
+        let declared: Vec<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
+        if let Some(name) = names.iter().find(|name| !declared.contains(&name.as_str())) {
+            return Err(bad(format!(
+                "there is no comparison `{name}`; there are {}",
+                declared.join(", ")
+            )));
+        }
+        self.parts.retain(|part| names.contains(&part.name));
+        Ok(self)
+    }
+
     /// The study with these arms alone, in the file's order.
     ///
     /// # Errors
     /// [`Error::BadStudy`] if a comparison does not have one of them, or they leave out its
     /// reference.
-    pub fn only(mut self, labels: &[String]) -> Result<Self, Error> {
+    pub fn with_arms(mut self, labels: &[String]) -> Result<Self, Error> {
         for Part { name, plan, .. } in &mut self.parts {
             for label in labels {
                 plan.arm_of(label)
@@ -300,11 +316,28 @@ mod tests {
         assert!(bounds(Study::read(&declared).unwrap()).updates() < 3 * 128);
     }
 
+    fn labels(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn some_comparisons_of_a_study_can_run_alone() {
+        let study = || Study::read(TABLE_3).unwrap();
+        let some = study().with_comparisons(&labels(&["rmsprop", "adam"]));
+        let names: Vec<String> = some.unwrap().parts.into_iter().map(|p| p.name).collect();
+        assert_eq!(names, ["adam", "rmsprop"]);
+        let refused = study().with_comparisons(&labels(&["adam", "lion"]));
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("no comparison `lion`; there are nesterov, adam, rmsprop"),
+            "{refused}"
+        );
+    }
+
     #[test]
     fn some_arms_of_a_study_can_run_alone() {
         let study = || Study::read(TABLE_1).unwrap();
-        let labels = |labels: &[&str]| labels.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let some = study().only(&labels(&["drops", "fixed"])).unwrap();
+        let some = study().with_arms(&labels(&["drops", "fixed"])).unwrap();
         let plan = &some.parts[0].plan;
         let left: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
         assert_eq!((left, plan.reference), (vec!["fixed", "drops"], 0));
@@ -312,7 +345,7 @@ mod tests {
             (["fixed", "nothing"], "nothing"),
             (["drops", "exp"], "fixed"),
         ] {
-            let refused = study().only(&labels(&wrong)).unwrap_err().to_string();
+            let refused = study().with_arms(&labels(&wrong)).unwrap_err().to_string();
             assert!(refused.contains(said), "{refused}");
         }
     }

@@ -152,13 +152,17 @@ pub(super) fn of_study(
     let text = read_text(file, "a study in TOML")?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
     args.factory.check_with_study()?;
+    let several = study.parts.len() > 1;
+    if !args.comparisons.is_empty() {
+        let some = study.with_comparisons(&args.comparisons);
+        study = some.map_err(Usage::error)?;
+    }
     if !args.arms.is_empty() {
-        study = study.only(&args.arms).map_err(Usage::error)?;
+        study = study.with_arms(&args.arms).map_err(Usage::error)?;
     }
     if let Some(factor) = args.scale {
         study = study.scaled(factor).map_err(Usage::error)?;
     }
-    let several = study.parts.len() > 1;
     let comparison = |part: cyclr_train::compare::Part| {
         let folder = if several {
             out.join(&part.name)
