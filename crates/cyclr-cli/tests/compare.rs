@@ -269,4 +269,13 @@ fn a_comparison_goes_on_at_its_own_level() {
     assert_eq!(code, Some(0), "{err}");
     let record = timeless(&out.join("result.json"));
     assert_eq!(record["about"]["level"], "avx2, then portable");
+    // From now on neither level is its own.
+    std::fs::remove_file(out.join("result.json")).unwrap();
+    let (code, err) = at_portable(&resume);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(
+        err.contains("several CPU levels") && err.contains("--allow-inexact"),
+        "{err}"
+    );
+    assert!(!err.contains("CYCLR_CPU="), "{err}");
 }

@@ -302,6 +302,36 @@ fn over_tasks_an_arm_must_be_compared_at_each() {
     assert!(found.over_tasks.is_empty() && found.said_over_tasks().is_empty());
 }
 
+/// In exact arithmetic both have a mean of 70.2 at every task.
+#[test]
+fn tasks_at_which_rounding_alone_decides_are_level() {
+    let mut text = String::from("task,arm,seed,accuracy\n");
+    for task in 1..=6 {
+        for (arm, values) in [("a", ["70.2", "70.2"]), ("b", ["70.1", "70.3"])] {
+            for (seed, value) in values.iter().enumerate() {
+                writeln!(text, "{task},{arm},{seed},{value}").unwrap();
+            }
+        }
+    }
+    let b = judged(&text, &asked("a")).unwrap().over_tasks[1].unwrap();
+    assert_eq!((b.ahead, b.behind, b.adjusted_p), (0, 0, 1.0));
+}
+
+#[test]
+fn the_reference_does_not_win_over_arms_that_never_ran() {
+    let text = "seed,a,b,c\n1,0.9,0.5,\n2,0.901,0.502,\n3,0.902,0.501,\n";
+    let question = Question {
+        margin: Some(0.01),
+        ..asked("a")
+    };
+    let conclusion = &judged(text, &question).unwrap().tasks[0].conclusion;
+    assert_eq!(conclusion.winner, None);
+    assert_eq!(conclusion.table[1].verdict, "worse");
+    let text = text.replace("a,b,c", "a,b,").replace(",\n", "\n");
+    let conclusion = &judged(&text, &question).unwrap().tasks[0].conclusion;
+    assert_eq!(conclusion.winner.unwrap().arm, 0);
+}
+
 fn said(judgement: &Judgement) -> String {
     judgement.tasks[0].conclusion.text(100)
 }

@@ -395,6 +395,14 @@ fn a_new_horizon_keeps_the_shape_or_stretches_it() {
         (300, curve(linear, 400, 0..300))
     );
 
+    // Cycles in per cent are over, and the rate stays at their base.
+    let shares = "triangular(base=0.01, max=0.3, step=12.5%)";
+    let (outcome, updates_done) = changed(shares, Change::KeepShape { updates: 500 });
+    assert_eq!(
+        (outcome.unwrap().updates_done, updates_done),
+        (500, curve(shares, 400, 0..500))
+    );
+
     let (outcome, updates_done) = changed(linear, Change::Stretch { updates: 800 });
     let split = updates_done
         .iter()
@@ -414,6 +422,41 @@ fn a_new_horizon_keeps_the_shape_or_stretches_it() {
         outcome,
         Err(Error::BadHorizon { updates: 150, .. })
     ));
+}
+
+#[test]
+fn that_a_run_ends_at_a_trough_is_said_of_its_new_budget_if_it_does() {
+    for (spec, updates, expected) in [
+        (
+            "triangular(base=0.01, max=0.3, step=50)",
+            650,
+            Some((650, 600)),
+        ),
+        (
+            "triangular(base=0.01, max=0.3, step=50)",
+            350,
+            Some((350, 300)),
+        ),
+        ("linear(lr=0.3)", 300, None),
+        ("triangular(base=0.01, max=0.3, step=12.5%)", 500, None),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().join("run");
+        let task = Task {
+            spec: spec.parse().unwrap(),
+            ..task(400)
+        };
+        begin(&folder, &task, stop_after(199, false)).unwrap_err();
+        let mut said = None;
+        let change = Change::KeepShape { updates };
+        go_on(&folder, Some(change), |event, _| {
+            if let Event::Adjusted { budget, end } = event {
+                said = Some((*budget, *end));
+            }
+        })
+        .unwrap();
+        assert_eq!(said, expected, "{spec} for {updates}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use cyclr::{Schedule, Spec, SpecError, advice, rounded};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Plan;
+use super::{BoundsSource, Plan};
 use crate::{Average, Error};
 
 /// Ratio of the bounds if none were found: a quarter, of the paper's "one third or one fourth".
@@ -30,7 +30,8 @@ pub struct Arm {
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub policy: ArmPolicy,
     /// Whether its peak rate is tuned. If not, a spec stands as it is, and a bare name takes the
-    /// found `max_lr`.
+    /// peak that suits it where the range test found `max_lr`; bounds that are given are taken as
+    /// they are.
     #[serde(default = "yes")]
     pub tuned: bool,
     /// What is averaged over the troughs of its runs, weights or predictions; the averaged model is
@@ -147,7 +148,12 @@ impl Arm {
                 .map(Spec::from)
                 .map_err(|e| bad(e.to_string()))
         };
-        let Some(peak) = peak.or(bounds.map(|(_, max)| rounded(max, 4))) else {
+        let over = match plan.bounds {
+            BoundsSource::Found { .. } => Policy::max_over_peak(name),
+            BoundsSource::Given { .. } | BoundsSource::Unneeded => None,
+        };
+        let untuned = bounds.map(|(_, max)| rounded(max / over.unwrap_or(1.0), 4));
+        let Some(peak) = peak.or(untuned) else {
             let example = complete(EXAMPLE.0, EXAMPLE.1)?;
             return Err(bad(format!(
                 "`{name}` has no rates, and no bounds are known: write a complete spec, such as {example}, or let a range test find the bounds"

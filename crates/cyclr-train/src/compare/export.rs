@@ -197,29 +197,63 @@ fn run_length(file: &WinnerFile) -> String {
 }
 
 fn own_class(spec: &Spec, schedule: &Schedule) -> Option<String> {
-    let mode = match spec.policy()? {
+    let (mode, shrink) = match spec.policy()? {
         Policy::Fixed(_) => {
             return Some(format!(
                 "optimizer = torch.optim.SGD(model.parameters(), lr={}, ...)",
                 schedule.at(0).lr
             ));
         }
-        Policy::Triangular(_) => "triangular",
-        Policy::Triangular2(_) => "triangular2",
+        Policy::Triangular(_) => ("triangular", 1.0),
+        Policy::Triangular2(_) => ("triangular2", 0.5),
         _ => return None,
     };
     let period = schedule.troughs().next()?;
     let half = period / 2;
-    let even = period.is_multiple_of(2)
-        && schedule.troughs().nth(1).is_none_or(|t| t == 2 * period)
-        && schedule.at(half).lr >= schedule.at(half.saturating_sub(1)).lr
-        && schedule.at(half).lr >= schedule.at(half + 1).lr;
-    if !even || schedule.moves_momentum() {
+    let (base, max) = (schedule.at(0).lr, schedule.at(half).lr);
+    let cyclic_lr = |update: u64| {
+        let (cycle, place) = (update / period, update % period);
+        let height = place.min(period - place) as f64 / half as f64;
+        base + (max - base) * height * f64::powf(shrink, cycle as f64)
+    };
+    let same = |update| (cyclic_lr(update) - schedule.at(update).lr).abs() <= 1e-9 * max;
+    let is_cyclic_lr = period.is_multiple_of(2) && (0..schedule.updates()).all(same);
+    if !is_cyclic_lr || schedule.moves_momentum() {
         return None;
     }
     Some(format!(
-        "scheduler = torch.optim.lr_scheduler.CyclicLR(\n    optimizer, base_lr={}, max_lr={}, step_size_up={half}, mode=\"{mode}\",\n    cycle_momentum=False)",
-        schedule.at(0).lr,
-        schedule.at(half).lr
+        "scheduler = torch.optim.lr_scheduler.CyclicLR(\n    optimizer, base_lr={base}, max_lr={max}, step_size_up={half}, mode=\"{mode}\",\n    cycle_momentum=False)",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What torch's class gives for half cycles of 17 updates is not the schedule of 16.766.
+    #[test]
+    fn a_schedule_of_torch_is_named_where_it_is_the_same() {
+        let class = |text: &str, updates: u64| {
+            let spec: Spec = text.parse().unwrap();
+            let schedule = spec.schedule(&Horizon::of_updates(updates).unwrap());
+            own_class(&spec, &schedule.unwrap())
+        };
+        for (text, updates) in [
+            ("triangular(base=0.01, max=0.1, step=16.6%)", 101),
+            ("triangular2(base=0.01, max=0.1, step=16.6%)", 101),
+            ("triangular2(base=0.01, max=0.1, step=9.9%)", 100),
+            ("triangular2(base=0.01, max=0.1, up=5, down=15)", 100),
+        ] {
+            assert_eq!(class(text, updates), None, "{text}");
+        }
+        let found = class("triangular2(base=0.01, max=0.1, step=12.5%)", 160).unwrap();
+        for part in [
+            "base_lr=0.01",
+            "max_lr=0.1",
+            "step_size_up=20",
+            "triangular2",
+        ] {
+            assert!(found.contains(part), "{found}");
+        }
+    }
 }

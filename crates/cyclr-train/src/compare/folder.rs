@@ -33,6 +33,17 @@ pub struct Manifest {
     pub about: BTreeMap<String, String>,
 }
 
+impl Manifest {
+    /// What `about` has under that name, in the order in which processes went on with it.
+    pub fn began_at(&self, name: &str) -> Vec<&str> {
+        let values = self.about.get(name).into_iter();
+        values.flat_map(|values| values.split(THEN)).collect()
+    }
+}
+
+/// Between the values of processes that went on with a comparison, one after the other.
+const THEN: &str = ", then ";
+
 /// What the units of a comparison need where they are made: the content of `work.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -377,8 +388,8 @@ fn went_on(
     let mut about = before.clone();
     for (name, now) in now {
         match about.get_mut(name) {
-            Some(known) if known.split(", then ").any(|part| part == now) => {}
-            Some(known) => *known = format!("{known}, then {now}"),
+            Some(known) if known.split(THEN).any(|part| part == now) => {}
+            Some(known) => *known = format!("{known}{THEN}{now}"),
             None => drop(about.insert(name.clone(), now.clone())),
         }
     }

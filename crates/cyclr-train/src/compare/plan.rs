@@ -144,6 +144,18 @@ impl Plan {
         }
     }
 
+    /// Leaves out the tuning if no arm is tuned, and then also a range test that no arm needs.
+    pub(super) fn leave_out_what_no_arm_needs(&mut self) {
+        if self.arms.iter().any(|arm| arm.tuned) {
+            return;
+        }
+        self.tuning = None;
+        let named = |arm: &Arm| matches!(arm.policy, ArmPolicy::Named(_));
+        if self.bounds.range_test().is_some() && !self.arms.iter().any(named) {
+            self.bounds = BoundsSource::Unneeded;
+        }
+    }
+
     /// Final runs and trials; the range test and what an edge or a race may add are not counted.
     pub fn runs(&self) -> u64 {
         let planned = self.planned(0, self.first_seeds());

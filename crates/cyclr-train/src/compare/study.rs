@@ -23,6 +23,8 @@ pub struct Part {
     pub name: String,
     /// What is compared.
     pub plan: Plan,
+    /// Whether the file gives its margin. The usual one suits accuracies alone.
+    pub has_margin: bool,
     /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes
     /// the trainer factory reads it.
     pub train: toml::Table,
@@ -120,6 +122,7 @@ impl Study {
             }
             plan.arms.retain(|arm| labels.contains(&arm.label));
             plan.reference = place_of(&reference, &plan.arms)?;
+            plan.leave_out_what_no_arm_needs();
         }
         Ok(self)
     }
@@ -157,11 +160,9 @@ impl Written {
     fn part(self, train: &toml::Table) -> Result<Part, Error> {
         let usual = Plan::new(self.updates);
         let tuned = self.arm.iter().any(|arm| arm.tuned);
-        let named = |arm: &Arm| matches!(arm.policy, ArmPolicy::Named(_));
         let bounds = match (self.base_lr, self.max_lr) {
             (Some(base_lr), Some(max_lr)) => BoundsSource::Given { base_lr, max_lr },
-            (None, None) if tuned || self.arm.iter().any(named) => usual.bounds,
-            (None, None) => BoundsSource::Unneeded,
+            (None, None) => usual.bounds,
             _ => {
                 return Err(bad(format!(
                     "{}: base_lr and max_lr belong together",
@@ -191,23 +192,26 @@ impl Written {
                 self.name
             )));
         }
+        let mut plan = Plan {
+            title: self.title.unwrap_or_else(|| self.name.clone()),
+            reference: place_of(&self.reference, &self.arm)
+                .map_err(|error| bad(format!("{}: {error}", self.name)))?,
+            arms: self.arm,
+            seeds: self.seeds.unwrap_or(seeds),
+            added_seeds: Vec::new(),
+            race,
+            updates: self.updates,
+            budgets: self.budgets.unwrap_or(usual.budgets),
+            branches: self.branches.unwrap_or(usual.branches),
+            tuning: tune,
+            bounds,
+            margin: self.margin.unwrap_or(usual.margin),
+            evaluations: self.evaluations.unwrap_or(usual.evaluations),
+        };
+        plan.leave_out_what_no_arm_needs();
         Ok(Part {
-            plan: Plan {
-                title: self.title.unwrap_or_else(|| self.name.clone()),
-                reference: place_of(&self.reference, &self.arm)
-                    .map_err(|error| bad(format!("{}: {error}", self.name)))?,
-                arms: self.arm,
-                seeds: self.seeds.unwrap_or(seeds),
-                added_seeds: Vec::new(),
-                race,
-                updates: self.updates,
-                budgets: self.budgets.unwrap_or(usual.budgets),
-                branches: self.branches.unwrap_or(usual.branches),
-                tuning: tune.filter(|_| tuned),
-                bounds,
-                margin: self.margin.unwrap_or(usual.margin),
-                evaluations: self.evaluations.unwrap_or(usual.evaluations),
-            },
+            plan,
+            has_margin: self.margin.is_some(),
             name: self.name,
             train: over(train, self.train),
         })
@@ -348,6 +352,67 @@ mod tests {
             let refused = study().with_arms(&labels(&wrong)).unwrap_err().to_string();
             assert!(refused.contains(said), "{refused}");
         }
+    }
+
+    #[test]
+    fn arms_that_need_no_tuning_are_left_without_it() {
+        let whole = DEMO.replace("reference = \"fixed\"", "reference = \"b\"")
+            + &["b", "c"].map(untuned).concat();
+        let study = || Study::read(&whole).unwrap();
+        let plan = &study().parts[0].plan;
+        assert!(plan.tuning.is_some() && plan.bounds.updates() > 0);
+        let some = study().with_arms(&labels(&["b", "c"])).unwrap();
+        let plan = &some.parts[0].plan;
+        let left = (plan.tuning.clone(), plan.bounds);
+        assert_eq!(left, (None, BoundsSource::Unneeded));
+    }
+
+    fn untuned(label: &str) -> String {
+        format!(
+            "\n[[comparison.arm]]\nlabel = \"{label}\"\npolicy = \"fixed(lr=0.1)\"\ntuned = false\n"
+        )
+    }
+
+    #[test]
+    fn an_untuned_name_has_the_peak_that_suits_it() {
+        let text = DEMO.to_owned()
+            + &["fixed", "triangular"]
+                .map(|name| untuned(&format!("untuned {name}")).replace("fixed(lr=0.1)", name))
+                .concat();
+        let mut plan = Study::read(&text).unwrap().parts.remove(0).plan;
+        let peaks = |plan: &Plan| {
+            let arms = plan.arms.iter().rev().take(2);
+            let spec = |arm: &Arm| arm.spec(Some((0.004, 0.1)), None, plan, &info(8_000));
+            arms.map(|arm| spec(arm).unwrap().peak())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(peaks(&plan), [0.07143, 0.025]);
+        // Bounds that are given are meant.
+        plan.bounds = BoundsSource::Given {
+            base_lr: 0.004,
+            max_lr: 0.1,
+        };
+        assert_eq!(peaks(&plan), [0.1, 0.1]);
+    }
+
+    #[test]
+    fn figures_that_are_none_are_refused() {
+        for (key, said) in [
+            ("margin = 1e-120", "the margin is 0.000"),
+            ("margin = 1e120", "1e100"),
+        ] {
+            let text = DEMO.replace("updates = 1280", &format!("updates = 1280\n{key}"));
+            let plan = Study::read(&text).unwrap().parts.remove(0).plan;
+            let refused = plan.check(&info(8_000)).unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+        }
+        let text = TABLE_1.replacen("published = 81.4", "published = nan", 1);
+        let plan = Study::read(&text).unwrap().parts.remove(0).plan;
+        let refused = plan.check(&info(45_000)).unwrap_err().to_string();
+        assert!(
+            refused.contains("the published figure of an arm is NaN"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use cyclr::stats::Verdict;
+use cyclr::stats::{Summary, Verdict};
 use cyclr::{Spec, readable};
 
 use super::analyse;
@@ -111,7 +111,7 @@ impl Text<'_> {
     /// Of a program that makes whole runs and prints one figure.
     fn one_figure(&self) -> Option<String> {
         let whole = self.record.info.whole_runs?;
-        (!whole.test_apart).then(|| {
+        (!whole.test_apart && self.record.plan.tuning.is_some()).then(|| {
             String::from(
                 "The program gives one figure: it chose the peak rates and is also what is reported, so that arms which \
                  were tuned look better than on data of their own (--test-metric).",
@@ -187,7 +187,8 @@ impl Text<'_> {
             self.record.objective.value(first.declared())
         });
         let first: Vec<f64> = first.collect::<Option<_>>()?;
-        (!first.is_empty()).then(|| first.iter().sum::<f64>() / first.len() as f64)
+        // In the way of the last ones, so that equal values have equal means.
+        Some(Summary::of(&first).ok()?.mean)
     }
 
     fn one_seed(&self) -> Option<String> {

@@ -1,11 +1,11 @@
 //! What several tasks say together: at how many of them an arm is ahead of the reference.
 
 use cyclr::readable;
-use cyclr::stats::{ALPHA, SignTest, StatsError, holm, sign_test};
+use cyclr::stats::{ALPHA, ROUNDING, SignTest, StatsError, holm, sign_test};
 use cyclr::trainer::Direction;
 use serde::{Deserialize, Serialize};
 
-use super::Judgement;
+use super::{Judged, JudgedArm, Judgement};
 use crate::verdict::listed;
 
 /// An arm beside the reference over all tasks, each of which counts once, by which of the two has
@@ -60,11 +60,19 @@ impl OverTasks {
 
 impl Judgement {
     /// The mean differences of an arm, a task each; `None` if it was not compared at one of them.
+    /// What the rounding of the values alone makes is no difference.
     fn means(&self, arm: usize) -> Option<Vec<f64>> {
-        let differences = self.tasks.iter().map(|task| task.arms[arm].difference);
-        differences
-            .map(|found| Some(found?.difference.mean))
-            .collect()
+        let mean = |task: &Judged| {
+            let mean = task.arms[arm].difference?.difference.mean;
+            let both = [&task.arms[arm], &task.arms[self.reference]];
+            let largest = both.map(largest).into_iter().fold(0.0, f64::max);
+            Some(if mean.abs() <= ROUNDING * largest {
+                0.0
+            } else {
+                mean
+            })
+        };
+        self.tasks.iter().map(mean).collect()
     }
 
     /// What all tasks say together: a sentence an arm, then notes; nothing if there are fewer than
@@ -116,4 +124,10 @@ impl Judgement {
     fn label_of(&self, arm: usize) -> &str {
         &self.tasks[0].arms[arm].label
     }
+}
+
+/// The size of its largest value.
+fn largest(arm: &JudgedArm) -> f64 {
+    let values = arm.values.iter().filter_map(|run| run.value);
+    values.fold(0.0, |largest, value| value.abs().max(largest))
 }

@@ -12,10 +12,13 @@ use crate::table::{Row, TableError, TableFile, plain_name};
 use crate::verdict::unseen;
 
 /// What W&B and MLflow call runs that have not come to their end.
-const UNFINISHED: [&str; 8] = [
+const UNFINISHED: [&str; 11] = [
     "running",
     "crashed",
+    "fail",
     "failed",
+    "error",
+    "pruned",
     "killed",
     "pending",
     "scheduled",

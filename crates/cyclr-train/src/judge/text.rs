@@ -81,7 +81,7 @@ impl Text<'_> {
     }
 
     /// Of the arms shown better than the reference the one with the best mean; the reference, if
-    /// every arm that was compared is worse.
+    /// every other arm is worse or diverged.
     fn winner(&self) -> Option<Winner> {
         if let Some(arm) = self.standings.best_with(|v| v == Verdict::Better) {
             let because = Because::Better;
@@ -90,7 +90,8 @@ impl Text<'_> {
         let found = self.standings.arms.iter().filter_map(|arm| arm.difference);
         let verdicts: Vec<Verdict> = found.map(|found| found.verdict).collect();
         let all_worse = !verdicts.is_empty() && verdicts.iter().all(|v| *v == Verdict::Worse);
-        all_worse.then_some(Winner {
+        let all_ran = self.judged.arms.iter().all(|arm| !arm.values.is_empty());
+        (all_worse && all_ran).then_some(Winner {
             arm: self.standings.reference,
             because: Because::NoneBetter,
         })

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Average;
 use super::refuse::{check_average, check_decidable, check_obeyed, refuse_for_whole_runs};
-use crate::{Error, Pace};
+use crate::{Error, Event, Pace};
 
 /// The troughs of a run, at most: each is an evaluation, and its place is kept in memory.
 const MOST_TROUGHS: usize = 1_000_000;
@@ -243,6 +243,17 @@ impl Plan {
             Budget::Time(time) => Some(time.as_secs_f64()),
             Budget::Updates(_) | Budget::Epochs(_) => None,
         }
+    }
+
+    /// That the run ends at a trough, if that is before the end of its budget.
+    pub(crate) fn adjusted(&self) -> Option<Event> {
+        let budget = match self.task().budget {
+            // Of a run whose shape was kept, the horizon is that of its first budget.
+            Budget::Updates(updates) => updates,
+            Budget::Epochs(_) | Budget::Time(_) => self.horizon(),
+        };
+        let end = self.end();
+        (end != budget).then_some(Event::Adjusted { budget, end })
     }
 
     /// The first count of updates after `updates_done` at which the run stops to be evaluated: a

@@ -21,7 +21,6 @@ impl Recorder<'_> {
     pub(super) fn announce(&mut self) -> Result<(), Error> {
         let Planned {
             horizon,
-            end,
             seconds_per_update,
             ..
         } = self.plan.planned;
@@ -36,13 +35,10 @@ impl Recorder<'_> {
                 updates: horizon,
             })?;
         }
-        if end != horizon {
-            self.emit(&Event::Adjusted {
-                budget: horizon,
-                end,
-            })?;
+        match self.plan.adjusted() {
+            Some(adjusted) => self.emit(&adjusted),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes note of updates that were made with the first of `hypers`.

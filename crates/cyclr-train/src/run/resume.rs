@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::run::branch::Branches;
 use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
 use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
-use crate::{Error, Event, Watch};
+use crate::{Error, Watch};
 
 /// Another horizon for a run that is resumed. What becomes of the curve must be said, because both
 /// may be meant.
@@ -14,8 +14,9 @@ use crate::{Error, Event, Watch};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "how", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// The rate of every update stays what it was. Cycles continue beyond the old end; any other
-    /// curve holds its last value there, which is refused if that is 0.
+    /// The rate of every update stays what it was. Cycles in updates or epochs continue beyond the
+    /// old end; any other curve, such as cycles in per cent, holds its last value there, which is
+    /// refused if that is 0.
     KeepShape {
         /// The new budget.
         updates: u64,
@@ -91,11 +92,11 @@ fn go_on(
     run.branches = branches;
     run.before = progress.wall_seconds;
     run.progress = progress;
-    if change.is_some() && run.progress.updates_done > 0 && plan.end() != plan.horizon() {
-        run.emit(&Event::Adjusted {
-            budget: plan.horizon(),
-            end: plan.end(),
-        })?;
+    if let Some(adjusted) = plan.adjusted()
+        && change.is_some()
+        && run.progress.updates_done > 0
+    {
+        run.emit(&adjusted)?;
     }
     run.go()
 }

@@ -108,7 +108,9 @@ impl Seen {
     /// `sides`·(n - 1) degrees of freedom.
     fn decide(self, margin: f64, error: f64, sides: u64) -> Result<SeedRange, StatsError> {
         let seeds_at = |p: f64| -> Result<u64, StatsError> {
-            let sd = self.sd * sqrt(self.df / chi_square_quantile(p, self.df)?);
+            // With more, the standard deviation is known.
+            let df = self.df.min(1e6);
+            let sd = self.sd * sqrt(df / chi_square_quantile(p, df)?);
             let detect = detect(self.mean / sd, error, sides)?;
             let equate = equate((margin - self.mean).max(0.0) / sd, error, sides)?;
             Ok(detect.min(equate))

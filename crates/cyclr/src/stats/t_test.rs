@@ -1,6 +1,8 @@
 //! Student's t-test and the equivalence test of a difference whose standard error and degrees of
 //! freedom are known, paired or not.
 
+use core::ops::RangeInclusive;
+
 use libm::fabs;
 
 use super::{StatsError, check_range, distributions::lower_student};
@@ -63,9 +65,12 @@ impl Scale {
 
 /// Values closer than this share of the largest are the same: 71.3 - 71.2 and 72.3 - 72.2 differ in
 /// their last bits, and a test of such bits would be certain of anything.
-pub(super) const ROUNDING: f64 = 8.0 * f64::EPSILON;
+pub const ROUNDING: f64 = 8.0 * f64::EPSILON;
+
+/// What a margin may be.
+pub const MARGINS: RangeInclusive<f64> = 1e-100..=1e100;
 
 /// Refuses a margin that is not a positive number.
 pub(super) fn check_margin(margin: f64) -> Result<f64, StatsError> {
-    check_range("the margin", margin, 1e-100..=1e100, "1e-100..=1e100")
+    check_range("the margin", margin, MARGINS, "1e-100..=1e100")
 }

@@ -56,9 +56,12 @@ pub(super) fn of_flags(
     if let Some((base_lr, max_lr)) = bounds(args)? {
         plan.bounds = BoundsSource::Given { base_lr, max_lr };
     }
-    plan.margin = args.margin.map_or_else(|| margin(info), Ok)?;
+    if let Some(margin) = args.margin {
+        plan.margin = margin;
+    }
     Ok(Comparison {
         plan,
+        has_margin: args.margin.is_some(),
         folder,
         factory,
     })
@@ -94,15 +97,17 @@ fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
 }
 
 /// The usual margin is in points of accuracy. Any other objective needs one of its own.
-fn margin(info: &TrainerInfo) -> anyhow::Result<f64> {
-    const POINTS: f64 = 0.5;
+pub(super) fn check_margin(comparison: &Comparison, info: &TrainerInfo) -> anyhow::Result<()> {
     match &info.objective {
-        Some(objective) if objective.unit != Unit::Points => Err(Usage::error(format!(
-            "the objective is {}, not an accuracy: give with --margin a difference in it that does not matter",
-            objective.name
-        ))),
+        Some(objective) if objective.unit != Unit::Points && !comparison.has_margin => {
+            Err(Usage::error(format!(
+                "the objective is {}, not an accuracy: give with --margin, or `margin = …` in a study, a difference in \
+                 it that does not matter",
+                objective.name
+            )))
+        }
         // Without an objective there is nothing to evaluate on, which the plan's check refuses.
-        _ => Ok(POINTS),
+        _ => Ok(()),
     }
 }
 
@@ -191,6 +196,7 @@ pub(super) fn of_study(
         Ok(Comparison {
             factory: args.factory.of_study(&part.train)?.placed()?,
             plan,
+            has_margin: part.has_margin,
             folder,
         })
     };

@@ -16,7 +16,7 @@ use cyclr_train::compare::{
 use cyclr_train::{Error, Interrupt, Machine, Pace, Watch};
 use serde::Serialize;
 
-use declare::{of_flags, of_study};
+use declare::{check_margin, of_flags, of_study};
 
 use crate::args::{CompareArgs, ResumeArgs};
 use crate::command::cluster::{self, Elsewhere};
@@ -34,6 +34,8 @@ pub(super) const FIRST_SEED: u64 = 1;
 /// One comparison: what is declared, and where it goes.
 struct Comparison {
     plan: Plan,
+    /// Whether its margin was given.
+    has_margin: bool,
     folder: PathBuf,
     /// What is trained, for the record.
     factory: TrainerArgs,
@@ -105,6 +107,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         let trainer = args.factory.placed()?;
         let (factory, begin) = manner.begin(&trainer, &out)?;
         let comparison = of_flags(args, &begin, trainer, out)?;
+        check_margin(&comparison, &begin.info)?;
         let done = execute(&comparison, &*factory, Some(begin), &manner)?;
         return finish(&[done], manner.json);
     };
@@ -115,6 +118,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     for comparison in declared {
         let begun = manner.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
+        check_margin(&comparison, &begin.info).with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
         let done = execute(&comparison, &*factory, Some(begin), &manner);
         if done.is_err() && all.len() + 1 < parts {
@@ -189,6 +193,7 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
     let comparison = Comparison {
         factory: TrainerArgs::recorded(manifest.trainer, &file)?,
         plan: manifest.plan,
+        has_margin: true,
         folder: args.folder.clone(),
     };
     comparison
@@ -308,10 +313,13 @@ fn lost_if_stopped(plan: &Plan, begin: &Begin) -> String {
 /// their policies.
 fn check_level(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
     let level = Level::from_environment().map_err(Usage::error)?.name();
-    match manifest.about.get("level") {
-        Some(began) if began != level => Err(Usage::error(format!(
-            "{} was started at the CPU level {began}, and this is {level}, whose results differ in the last bits: set CYCLR_CPU={began}, or resume it with --allow-inexact",
-            folder.display()
+    let folder = folder.display();
+    match manifest.began_at("level")[..] {
+        [began] if began != level => Err(Usage::error(format!(
+            "{folder} was started at the CPU level {began}, and this is {level}, whose results differ in the last bits: set CYCLR_CPU={began}, or resume it with --allow-inexact",
+        ))),
+        [_, _, ..] => Err(Usage::error(format!(
+            "{folder} has runs of several CPU levels, whose results differ in the last bits: resume it with --allow-inexact",
         ))),
         _ => Ok(()),
     }

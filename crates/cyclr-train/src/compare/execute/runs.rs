@@ -47,13 +47,14 @@ impl Comparing<'_> {
         let mut made = 0;
         for seeds in self.plan.looks() {
             self.runs_of(&self.plan.seeds[made..seeds], arms, observer)?;
-            if self.info.whole_runs.is_some() {
-                check_alike(arms)?;
-            }
             analyse::compare_arms(arms, &self.plan, &self.info, &self.objective)?;
             let race = self.plan.race.as_ref();
             let end = race.and_then(|race| RaceEnd::of(race, arms, seeds));
             if end.is_some() || race.is_none() {
+                if self.info.whole_runs.is_some() {
+                    // Of few runs, some are alike by chance; a race may still have more.
+                    check_alike(arms)?;
+                }
                 return Ok(end);
             }
             observer(&CompareEvent::Open { seeds });
@@ -110,6 +111,9 @@ impl Comparing<'_> {
         let updates = schedule.updates();
         let arm_folder = format!("{}-{}", arm + 1, plain(&declared.label));
         let folder = match multiple {
+            Some(multiple) if multiple < 1e-3 => {
+                format!("tuning/{fraction}/{arm_folder}-x{multiple:e}-seed{seed}")
+            }
             Some(multiple) => format!("tuning/{fraction}/{arm_folder}-x{multiple:.6}-seed{seed}"),
             None => format!("final/{fraction}/{arm_folder}-seed{seed}"),
         };
@@ -382,5 +386,6 @@ fn value(split: &str, metrics: Option<&Metrics>, objective: &Objective) -> Resul
 /// A label as part of a folder's name.
 fn plain(label: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    label.chars().map(plain).collect()
+    // Names of files have an end; the arm's number stands before it.
+    label.chars().take(60).map(plain).collect()
 }

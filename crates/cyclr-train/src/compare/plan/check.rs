@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cyclr::range::Allowance;
+use cyclr::stats::MARGINS;
 use cyclr::trainer::TrainerInfo;
 
 use super::{BoundsSource, Plan, Runs};
@@ -83,6 +84,12 @@ impl Plan {
         if let Some(problem) = labels.iter().find_map(|label| unseen(label)) {
             return refuse(format!("the label of an arm: {problem}"));
         }
+        let published = self.arms.iter().filter_map(|arm| arm.published);
+        if let Some(figure) = published.into_iter().find(|figure| !figure.is_finite()) {
+            return refuse(format!(
+                "the published figure of an arm is {figure}: it must be a number"
+            ));
+        }
         let tuned = self.arms.iter().any(|arm| arm.tuned);
         if tuned && self.tuning.is_none() {
             return refuse(
@@ -135,9 +142,9 @@ impl Plan {
 
     fn check_numbers(&self) -> Result<(), Error> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
-        if !positive(self.margin) {
+        if !MARGINS.contains(&self.margin) {
             return refuse(format!(
-                "the margin is {}: it must be a number above 0",
+                "the margin is {}: it must be a number above 0, from 1e-100 to 1e100",
                 self.margin
             ));
         }
