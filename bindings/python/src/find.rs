@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use cyclr::range::ProbeResult;
 use cyclr::trainer::{Direction, Metrics, TrainerFactory as _};
 use cyclr::units::Epochs;
@@ -215,7 +217,10 @@ pub(crate) fn train(
     task.test = test;
     let average = average.map(|average| average.parse::<Average>());
     task.average = average.transpose().map_err(CyclrError::new_err)?;
-    task.evaluate_every = evaluate_every.and_then(std::num::NonZeroU64::new);
+    let every = |updates| {
+        NonZeroU64::new(updates).ok_or_else(|| refused("evaluate_every = 0: give at least 1, or None"))
+    };
+    task.evaluate_every = evaluate_every.map(every).transpose()?;
     let outcome = with_factory(py, factory, |factory| {
         let watch = Watch {
             observer: &mut |_event| {},

@@ -174,6 +174,8 @@ def test_training_ends_at_a_trough_and_is_read_there():
     assert [done for done, _ in outcome.evaluations] == [100, 200]
     assert outcome.test.metrics[0].value < 0.01
     assert cyclr.train(Quadratic, "fixed(lr=100)", updates=300).stop_reason == "diverged"
+    with pytest.raises(cyclr.CyclrError, match="evaluate_every = 0"):
+        cyclr.train(Quadratic, "fixed(lr=0.1)", updates=300, evaluate_every=0)
 
 
 def test_found_is_drawn():

@@ -60,21 +60,21 @@ pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<
         "a check",
         "a comparison itself checks whether seed and rate are obeyed",
     )?;
-    let heed = |updates_done| {
+    let check_interrupt = |updates_done| {
         if interrupt.is_requested() {
             return Err(Error::Interrupted {
-                updates_done: Some(updates_done),
+                updates_done: Some(updates_done as u64),
             });
         }
         Ok(())
     };
-    let straight = losses(&mut *factory.start(1)?, RATE, 2 * HALF)?;
-    heed(20)?;
+    let straight = losses_of_run(factory, RATE, 2 * HALF)?;
+    check_interrupt(2 * HALF)?;
     let halted = Halted::run(factory)?;
-    heed(40)?;
+    check_interrupt(4 * HALF)?;
     let other = OtherSeed::run(factory, halted.state.as_deref())?;
-    heed(60)?;
-    let slow = losses(&mut *factory.start(1)?, OTHER_RATE, HALF)?;
+    check_interrupt(6 * HALF)?;
+    let slow = losses_of_run(factory, OTHER_RATE, HALF)?;
     let (before, after) = straight.split_at(HALF.min(straight.len()));
     let exact = compared(before, &halted.before) == Sameness::Same;
     Ok(vec![
@@ -141,6 +141,18 @@ impl OtherSeed {
             restored,
         })
     }
+}
+
+/// What the batches of a whole run showed.
+fn losses_of_run(
+    factory: &dyn TrainerFactory,
+    rate: f64,
+    updates: usize,
+) -> Result<Vec<f64>, Error> {
+    let mut trainer = factory.start(1)?;
+    let losses = losses(&mut *trainer, rate, updates)?;
+    trainer.end()?;
+    Ok(losses)
 }
 
 /// Makes updates, and gives what their batches showed: the losses, or whatever else there is.

@@ -123,7 +123,7 @@ impl Metric {
     }
 }
 
-/// The figures of one update or one evaluation, each name at most once.
+/// The figures of one update or one evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -135,25 +135,29 @@ impl Metric {
 pub struct Metrics(Vec<Metric>);
 
 impl Metrics {
-    /// Gathers metrics; if a name comes twice, the first counts.
+    /// Gathers metrics.
     pub fn new(metrics: impl IntoIterator<Item = Metric>) -> Self {
-        let mut kept: Vec<Metric> = Vec::new();
-        for metric in metrics {
-            if kept.iter().all(|m| m.name != metric.name) {
-                kept.push(metric);
-            }
-        }
-        Self(kept)
+        Self(metrics.into_iter().collect())
     }
 
     /// The metrics, if they can be true.
     ///
     /// # Errors
-    /// [`TrainerError::Impossible`] if there is none, or as [`Metric::checked`].
+    /// [`TrainerError::Impossible`] if there is none, or two of one name, or as [`Metric::checked`].
     pub fn checked(self) -> Result<Self, TrainerError> {
         if self.0.is_empty() {
             return Err(TrainerError::Impossible {
                 reason: String::from("there are no metrics: give at least the loss"),
+            });
+        }
+        let is_again =
+            |&(n, metric): &(usize, &Metric)| self.0[..n].iter().any(|m| m.name == metric.name);
+        if let Some((_, metric)) = self.0.iter().enumerate().find(is_again) {
+            return Err(TrainerError::Impossible {
+                reason: format!(
+                    "there are two metrics `{}`: give each name once",
+                    metric.name
+                ),
             });
         }
         let metrics = self.0.into_iter().map(Metric::checked);
