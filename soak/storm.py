@@ -218,7 +218,7 @@ def command_line(pid):
         return "ended meanwhile"
 
 
-# Made anew each time, or with times in them that cannot be told from other text.
+# Made again each time, or with times in them that cannot be told from other text.
 LEFT_OUT = {".ckpt", ".log", ".html", ".svg", ".png", ".lock"}
 NOT_COMPARED = {".lock", "figures.json", "figures.csv", "pace.json", "failed.json"}
 

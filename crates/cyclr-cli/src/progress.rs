@@ -329,7 +329,7 @@ mod tests {
 
     /// Of three runs one was made before, one was begun, and one ends early.
     #[test]
-    fn what_was_made_before_counts_and_is_no_pace() {
+    fn updates_made_before_a_resume_count_and_do_not_change_the_pace() {
         let mut progress = Progress::new(0);
         progress.begin(300);
         let so_far = |progress: &Progress| {

@@ -90,7 +90,7 @@ fn emnist(folder: &Path) {
 
 /// How the data were read is said by each command that reads them, once.
 #[test]
-fn what_must_be_known_of_the_data_is_said_once() {
+fn notes_about_the_data_are_printed_once() {
     let folder = TempDir::new().unwrap();
     let (letters, pictures) = (
         folder.path().join("letters"),

@@ -1,5 +1,5 @@
 //! Comparisons whose shorter runs branch off, by the embedded engine and by a child, beside those
-//! that train anew.
+//! that train again.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 

@@ -324,7 +324,7 @@ fn a_script_averages_its_weights() {
 
 /// Two abilities less, and what needs them is refused by name.
 #[test]
-fn what_a_script_cannot_do_is_refused() {
+fn requests_that_a_script_cannot_obey_are_refused() {
     let place = Place::new();
     for (words, child, why) in [
         (
@@ -1011,7 +1011,7 @@ fn a_damaged_record_says_what_to_do() {
 
 /// Of a value that a record has, the message names the record, wherever it does harm.
 #[test]
-fn what_a_record_says_is_named_with_it() {
+fn errors_of_a_record_name_its_file() {
     let place = Place::new();
     place.done(&format!("{COMPARE} --margin 0.01"), "");
     place.done("train --policy fixed(lr=0.1) --updates 20 --out run", "");
@@ -1141,7 +1141,7 @@ fn start(command: &mut Command) -> Child {
     quiet.spawn().unwrap()
 }
 
-/// A record without what every run does anew: times, and the folder's own name.
+/// A record without what every run does again: times, and the folder's own name.
 fn without_times(mut record: Value) -> Value {
     fn clean(value: &mut Value) {
         match value {

@@ -258,7 +258,7 @@ fn check_page(place: &Place) {
 
 /// The first unit of the first round is killed, the second one's folder removed.
 #[test]
-fn what_a_round_leaves_is_launched_again() {
+fn units_that_a_round_leaves_are_launched_again() {
     let place = Place::new();
     place.launcher(
         r#"case $1 in begin) cyclr work "$dir" begin; exit;; esac
@@ -279,7 +279,7 @@ fn what_a_round_leaves_is_launched_again() {
 }
 
 #[test]
-fn what_is_no_launcher_is_refused_before_anything_is_done() {
+fn a_bad_launcher_is_refused_before_anything_is_done() {
     let place = Place::new();
     fs::write(place.path("text"), "no program").unwrap();
     for (launcher, said) in [
@@ -391,7 +391,7 @@ fn a_launched_range_test_without_an_answer_says_so_and_is_no_failure() {
 /// What shows that the trainer cannot be compared ends a comparison with exit code 2, as it does
 /// in one process, whether a unit finds it or the coordinator beside several runs.
 #[test]
-fn what_is_not_obeyed_is_refused_wherever_it_shows() {
+fn an_ignored_seed_or_rate_is_refused_wherever_it_shows() {
     let place = Place::new();
     let child = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/child/bowl.py");
     let arms = "compare --arm fixed --arm linear --seeds 2 --budget 60 --margin 1";

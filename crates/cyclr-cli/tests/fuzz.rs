@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// No longer input is made.
 const LONGEST: usize = 1 << 16;
 
-/// `CYCLR_WRITE_CORPUS=1` writes the corpus anew before it is read.
+/// `CYCLR_WRITE_CORPUS=1` writes the corpus again before it is read.
 #[test]
 fn every_target_has_its_files() {
     if std::env::var_os("CYCLR_WRITE_CORPUS").is_some() {

@@ -130,7 +130,7 @@ fn a_table_whose_reference_diverged_has_no_answer() {
 }
 
 #[test]
-fn what_the_table_does_not_tell_is_a_question_of_usage() {
+fn questions_about_a_table_are_usage_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.csv");
     fs::write(&path, ONE).unwrap();
@@ -282,7 +282,7 @@ fn a_hundred_thousand_rows_make_a_page_that_opens() {
 }
 
 #[test]
-fn what_is_kept_and_the_exit_code_do_not_depend_on_a_reader() {
+fn files_and_exit_code_do_not_depend_on_the_reader_of_stdout() {
     let place = tempfile::tempdir().unwrap();
     let (table, out) = (place.path().join("r.csv"), place.path().join("judged"));
     fs::write(&table, TASKS).unwrap();

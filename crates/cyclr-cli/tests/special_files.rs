@@ -122,7 +122,7 @@ fn pipes_in_the_folder_of_a_comparison() {
     let run = "cmp/final/1/1-fixed-seed1";
     check("cmp/result.json", &["report cmp", "watch cmp --once"]);
     check("cmp/comparison.json", &["resume cmp", "watch cmp --once"]);
-    // A report is made anew, whatever stands in its place.
+    // A report is made again, whatever stands in its place.
     let report = place.join("cmp/report.html");
     fs::remove_file(&report).unwrap();
     make_pipe(&report);

@@ -188,7 +188,7 @@ impl Browser {
     fn text_with(&mut self, wanted: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // While the page is loaded anew there is no answer.
+            // While the page is loaded again there is no answer.
             let said = self.answer(
                 EVALUATE,
                 &expression("document.body ? document.body.innerText : ''"),

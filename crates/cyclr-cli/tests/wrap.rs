@@ -107,7 +107,7 @@ fn one_figure_is_said_to_be_one_and_constant_rates_are_enough() {
 }
 
 #[test]
-fn what_whole_runs_cannot_do_is_refused_before_they_start() {
+fn options_that_whole_runs_cannot_obey_are_refused_before_they_start() {
     let place = TempDir::new().unwrap();
     let fixed = "train --updates 40 --policy fixed(lr=0.1)";
     let cycles = "train --updates 40 --policy triangular(base=0.01,max=0.1,step=10)";
@@ -213,7 +213,7 @@ fn runs_that_are_all_alike_have_no_verdict() {
     }
 }
 
-/// A run that is interrupted is made anew, and the others are kept.
+/// A run that is interrupted is made again, and the others are kept.
 #[test]
 fn a_comparison_that_is_interrupted_goes_on() {
     let place = TempDir::new().unwrap();

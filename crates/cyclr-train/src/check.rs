@@ -466,7 +466,7 @@ mod tests {
     /// The natural logarithm of ten classes; rounding of a part in 10^7 where runs of one seed
     /// differ so, too.
     #[test]
-    fn what_a_loss_cannot_show_is_unclear() {
+    fn checks_that_a_loss_cannot_show_are_unclear() {
         let guess = f64::from(std::f32::consts::LN_10);
         for (first, second, exact, finding) in [
             (guess, guess, true, Finding::Unclear),

@@ -1,4 +1,4 @@
-//! Runs of shorter budgets that branch off the whole budget's, beside trainings anew.
+//! Runs of shorter budgets that branch off the whole budget's, beside runs that are trained from the start.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

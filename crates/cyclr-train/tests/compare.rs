@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use cyclr::stats::{Comparison, Obstacle, Verdict};
 use cyclr::trainer::{Metric, Metrics, Objective};
-use cyclr_train::compare::record::{Because, Record, Role};
+use cyclr_train::compare::record::{Record, Role, WinnerReason};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, WinnerFile, compare, read_comparison,
     read_plan,
@@ -481,7 +481,7 @@ fn arms_that_are_the_same_are_neither_better_nor_worse() {
     assert!(matches!(only(&record).verdict, Verdict::Undecided(_)));
     assert_eq!(only(&record).difference.mean, 0.0);
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!((winner.arm, winner.because), (0, Because::Cheapest));
+    assert_eq!((winner.arm, winner.because), (0, WinnerReason::Cheapest));
 }
 
 #[test]
@@ -505,7 +505,7 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
     let record = run(&two(bad, good, 4));
     assert_eq!(only(&record).verdict, Verdict::Better);
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!((winner.arm, winner.because), (1, Because::Better));
+    assert_eq!((winner.arm, winner.because), (1, WinnerReason::Better));
     assert!(record.conclusion.headline.starts_with("other wins: +"));
     let against = &record.arms[1].whole().against[0];
     let time = against.time_to_target.as_ref().unwrap();
@@ -515,7 +515,7 @@ fn a_clearly_better_arm_is_called_better_and_wins_and_the_other_way_round() {
     let record = run(&two(good, bad, 4));
     assert_eq!(only(&record).verdict, Verdict::Worse);
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!((winner.arm, winner.because), (0, Because::NoneBetter));
+    assert_eq!((winner.arm, winner.because), (0, WinnerReason::NoneBetter));
     assert!(
         record
             .conclusion
@@ -545,7 +545,7 @@ fn an_arm_that_diverges_is_recorded_and_not_compared() {
         record.conclusion.headline
     );
     let winner = record.conclusion.winner.unwrap();
-    assert_eq!((winner.arm, winner.because), (1, Because::Validation));
+    assert_eq!((winner.arm, winner.because), (1, WinnerReason::Validation));
 }
 
 #[test]
@@ -581,7 +581,7 @@ fn where_there_is_no_winner_an_earlier_one_is_taken_away() {
 
 /// Somebody has let one of its runs go on for more updates, or has put other data in their place.
 #[test]
-fn what_is_not_what_was_planned_is_not_compared() {
+fn runs_of_another_plan_are_not_compared() {
     let (folder, plan) = (
         tempfile::tempdir().unwrap(),
         two("fixed(lr=0.1)", "linear(lr=0.1)", 2),
@@ -984,12 +984,12 @@ fn check_that_a_range_test_is_kept(factory: &NoisyQuadratic) {
 }
 
 #[test]
-fn what_is_finished_of_a_range_test_is_kept() {
+fn finished_parts_of_a_range_test_are_kept() {
     check_that_a_range_test_is_kept(&NoisyQuadratic::default());
 }
 
 #[test]
-fn what_is_finished_of_a_range_test_on_losses_is_kept() {
+fn finished_parts_of_a_range_test_on_losses_are_kept() {
     let mut factory = NoisyQuadratic::default();
     factory.info.objective = Some(Objective::of(&Metric::loss(1.0, 1)));
     check_that_a_range_test_is_kept(&factory);

@@ -90,7 +90,7 @@ fn a_run_that_was_stopped_goes_on_with_its_ensemble() {
 }
 
 #[test]
-fn what_cannot_be_an_ensemble_is_refused() {
+fn impossible_ensembles_are_refused() {
     let mut steady = task(Some(LAST_TWO));
     steady.spec = "fixed(lr=0.1)".parse().unwrap();
     let mut averages_only = NoisyQuadratic::default();
@@ -147,7 +147,7 @@ fn an_arm_may_be_an_ensemble() {
 }
 
 #[test]
-fn what_is_averaged_is_read_as_it_is_written() {
+fn averages_are_read_as_they_are_written() {
     for text in ["troughs", "ensemble(12)"] {
         assert_eq!(text.parse::<Average>().unwrap().to_string(), text);
     }

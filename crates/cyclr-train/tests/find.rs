@@ -466,7 +466,7 @@ fn losses_of_either_sign_and_figures_alone_are_read() {
 }
 
 #[test]
-fn what_was_found_is_kept_as_text() {
+fn the_answer_is_kept_as_text() {
     let found = found(&NoisyQuadratic::default(), &RangeTest::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     found.keep(folder.path()).unwrap();
@@ -627,7 +627,7 @@ fn a_curve_of_any_figure_survives_as_text() {
 }
 
 #[test]
-fn what_is_no_curve_is_refused_with_its_place() {
+fn bad_curves_are_refused_with_their_place() {
     let refusal = |text: &str| Curve::from_csv(text).unwrap_err();
     assert!(matches!(refusal(""), CurveError::Header { .. }));
     assert!(matches!(

@@ -375,7 +375,7 @@ spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
 }
 
 #[test]
-fn what_cannot_be_judged_is_said() {
+fn arms_that_cannot_be_judged_are_named() {
     let text = "arm,seed,loss\na,1,2.0\na,2,2.1\na,3,2.2\nb,1,1.0\nc,1,1.1\nc,2,1.2\nc,4,1.15\nd,1,nan\nd,2,1\n";
     let question = Question {
         figure: Figure::default(),
@@ -668,7 +668,7 @@ fn exports_of_trackers_are_read() {
 }
 
 #[test]
-fn what_an_export_lacks_is_said_with_how_to_say_it() {
+fn missing_columns_of_an_export_are_asked_for() {
     let own = Question {
         arm_column: Some("optimizer".into()),
         ..asked("a")
@@ -749,7 +749,7 @@ fn what_the_test_came_to_is_judged_before_what_the_runs_took() {
 }
 
 #[test]
-fn tables_that_are_none_are_refused() {
+fn files_that_are_no_tables_are_refused() {
     let own = asked("a");
     for (text, question, expected) in [
         ("", &own, "it is empty"),

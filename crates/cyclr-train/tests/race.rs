@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use cyclr::stats::{Obstacle, Race, Verdict};
-use cyclr_train::compare::record::{Record, Role, WhyEnded};
+use cyclr_train::compare::record::{RaceEndReason, Record, Role};
 use cyclr_train::compare::{
     Arm, BoundsSource, CompareEvent, Plan, Settings, compare, read_comparison,
 };
@@ -94,7 +94,7 @@ fn left(folder: &Path) -> (Value, String) {
     (record, read("verdict.txt"))
 }
 
-fn end(record: &Record) -> (usize, WhyEnded) {
+fn end(record: &Record) -> (usize, RaceEndReason) {
     let end = record.race.unwrap();
     (end.seeds, end.because)
 }
@@ -103,7 +103,7 @@ fn end(record: &Record) -> (usize, WhyEnded) {
 fn a_race_ends_at_the_first_look_without_an_open_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let record = run_in(folder.path(), &plain(20)).unwrap();
-    assert_eq!(end(&record), (10, WhyEnded::Decided));
+    assert_eq!(end(&record), (10, RaceEndReason::Decided));
     assert_eq!(record.seeds(), (1..=10).collect::<Vec<_>>());
     // Nothing was done with the other seeds.
     let made = fs::read_dir(folder.path().join("final/1")).unwrap().count();
@@ -142,7 +142,7 @@ fn the_verdicts_of_a_look_are_those_of_its_seeds_at_a_stricter_level() {
 #[test]
 fn a_race_with_an_open_verdict_takes_all_its_seeds() {
     let record = run(&twins(9));
-    assert_eq!(end(&record), (9, WhyEnded::MostSeeds));
+    assert_eq!(end(&record), (9, RaceEndReason::MostSeeds));
     let against = record.arms[1].whole().against(Role::Declared).unwrap();
     let verdict = against.difference.unwrap().verdict;
     assert_eq!(verdict, Verdict::Undecided(Obstacle::NoSpread));
@@ -153,7 +153,7 @@ fn a_race_with_an_open_verdict_takes_all_its_seeds() {
 #[test]
 fn a_race_whose_reference_diverges_ends_at_once() {
     let record = run(&race("fixed(lr=1000)", "fixed(lr=0.1)", 8));
-    assert_eq!(end(&record), (2, WhyEnded::NothingToCompare));
+    assert_eq!(end(&record), (2, RaceEndReason::NothingToCompare));
 }
 
 /// Wherever it was stopped, the race goes on to the same end: within a look, between two, and with
@@ -200,7 +200,7 @@ fn a_race_is_declared_and_not_changed_afterwards() {
 
 /// The forecast counts the first look, and says what further ones may add.
 #[test]
-fn what_a_race_may_cost_is_known_beforehand() {
+fn the_cost_of_a_race_is_known_beforehand() {
     let plan = plain(20);
     assert_eq!((plan.runs(), plan.updates_of_runs()), (10, 2400));
     assert_eq!(plan.updates_of_race(), 30 * 240);

@@ -142,7 +142,7 @@ fn reasons_say_what_is_wrong() {
 }
 
 #[test]
-fn what_is_no_repeat_is_no_repeat() {
+fn copies_and_other_curves_are_not_repeats() {
     let thrice = files(&["raw-0.csv"; 3], None).unwrap();
     assert_eq!(copies(&thrice).len(), 2);
     assert_eq!(reading(&thrice).answer, answer(&["raw-0.csv"], None));
@@ -288,7 +288,7 @@ fn rates_and_losses_in_two_files_are_joined_by_step() {
 }
 
 #[test]
-fn what_is_ambiguous_or_damaged_is_refused_with_the_file_and_what_to_do() {
+fn ambiguous_or_damaged_curves_are_refused_with_the_file_and_what_to_do() {
     for (text, said) in [
         ("", "empty"),
         ("0.1,2\n0.2,1\n", "no names of columns"),

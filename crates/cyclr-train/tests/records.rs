@@ -22,7 +22,7 @@ fn schemas() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema")
 }
 
-/// `UPDATE_SCHEMAS=1` writes them anew.
+/// `UPDATE_SCHEMAS=1` writes them again.
 fn check_schema<T: JsonSchema>(name: &str) {
     let path = schemas().join(name);
     let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";

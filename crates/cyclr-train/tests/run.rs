@@ -134,7 +134,7 @@ fn an_averaged_run_measures_the_mean_of_its_weights_at_troughs() {
 }
 
 #[test]
-fn what_cannot_be_averaged_is_refused_before_the_run() {
+fn impossible_averages_are_refused_before_the_run() {
     let refused = |factory: &NoisyQuadratic, spec: &str| {
         let mut task = task(spec, 400);
         task.average = Some(Average::Troughs);
@@ -335,7 +335,7 @@ fn refusal(info: impl Fn(&mut TrainerInfo), task: &Task) -> Error {
 }
 
 #[test]
-fn what_cannot_be_decided_or_obeyed_is_refused() {
+fn tasks_without_validation_or_momentum_are_refused_if_they_need_it() {
     let mut plateau = task(CYCLES, 1000);
     plateau.stop_on_plateau = true;
     let mut target = task("linear(lr=0.1)", 1000);

@@ -191,7 +191,7 @@ impl Horizon {
         self.updates_within(length, self.updates as f64)
     }
 
-    /// As [`Horizon::updates_in`], with per cent of `whole` updates.
+    /// As [`Horizon::updates_in`], with per cent of `total` updates.
     pub(crate) fn updates_within(&self, length: Length, total: f64) -> Result<f64, Error> {
         match length {
             Length::Updates(updates) => Ok(updates.0 as f64),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn values_out_of_range_are_refused() {
         assert!(Epochs::new(-1.0).is_err() && Epochs::new(f64::NAN).is_err());
         assert!(Percent::new(100.1).is_err());
         for updates in [0, MAX_UPDATES + 1, u64::MAX] {

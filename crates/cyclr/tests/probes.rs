@@ -91,7 +91,7 @@ fn other_seeds_are_averaged_where_there_is_room() {
 }
 
 #[test]
-fn what_learns_in_longer_probes_only_is_made_again_with_them() {
+fn probes_that_do_not_learn_are_made_again_with_more_updates() {
     let slow = |probe: Probe| {
         if probe.updates < 50 {
             Some(2.29)
@@ -342,7 +342,7 @@ fn the_same_probes_are_made_whatever_the_budget() {
 }
 
 #[test]
-fn what_learns_slowly_has_longer_probes_if_they_can_be_paid() {
+fn slow_problems_have_longer_probes_if_the_updates_allow() {
     // The loss falls by a tenth in 40 updates, by a half in 160.
     let slow = |probe: Probe| {
         let learnt = if probe.updates < 160 { 0.1 } else { 0.5 };

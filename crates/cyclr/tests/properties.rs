@@ -390,7 +390,7 @@ fn a_bare_name_becomes_the_usual_spec() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn values_out_of_range_are_refused() {
     let kind = |text: &str| text.parse::<Spec>().unwrap_err().kind().clone();
     let out_of_range = |text: &str, name: &str| {
         let kind = kind(text);
@@ -545,7 +545,7 @@ fn a_repeat_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_does_not_fit_the_run_is_refused() {
+fn lengths_that_do_not_fit_the_run_are_refused() {
     let refuse = |text: &str| {
         text.parse::<Spec>()
             .unwrap()

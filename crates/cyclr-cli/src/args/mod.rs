@@ -153,7 +153,7 @@ mod tests {
 
     /// An option stands below the heading of what it belongs to.
     #[test]
-    fn what_a_command_does_is_not_below_what_is_trained() {
+    fn help_lists_a_command_s_own_options_first() {
         for name in ["find", "train", "compare", "check"] {
             let command = Args::command();
             let command = command.find_subcommand(name).unwrap();

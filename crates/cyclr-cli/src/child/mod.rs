@@ -29,7 +29,7 @@ pub(crate) use protocol::read_answer;
 pub(crate) use wrap::{Wrap, WrapFactory};
 
 use protocol::LARGEST_SEED;
-use run::{Child, Told};
+use run::{Child, ShownNotes};
 
 /// Runs of a command, one process each.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) struct ChildFactory {
     timeout: Option<Duration>,
     /// Those of the first process that was started; the others must have the same.
     info: OnceLock<TrainerInfo>,
-    told: Arc<Told>,
+    told: Arc<ShownNotes>,
 }
 
 impl ChildFactory {

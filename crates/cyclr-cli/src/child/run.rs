@@ -43,9 +43,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The notes to the user that were shown, each once for all runs of a command.
 #[derive(Debug, Default)]
-pub(super) struct Told(Mutex<BTreeSet<String>>);
+pub(super) struct ShownNotes(Mutex<BTreeSet<String>>);
 
-impl Told {
+impl ShownNotes {
     fn tell(&self, notes: Vec<String>) {
         for line in notes {
             let mut told = self.0.lock().expect("no panic while it is held");
@@ -68,7 +68,7 @@ pub(super) struct Child {
     /// Whether it has read a request, or connected; or another process of the command has.
     heard: bool,
     /// What processes of the command have told the user.
-    told: Arc<Told>,
+    told: Arc<ShownNotes>,
     paces: Paces,
     timeout: Option<Duration>,
 }
@@ -79,7 +79,7 @@ impl Child {
         directory: Option<&Path>,
         timeout: Option<Duration>,
         is_known: bool,
-        told: Arc<Told>,
+        told: Arc<ShownNotes>,
     ) -> Result<Self, TrainerError> {
         let started = Process::start(command, directory);
         let (process, channel, printed) = started.map_err(|error| {

@@ -24,7 +24,7 @@ struct Protocol {
     shutdown: Answer<Done>,
 }
 
-/// `UPDATE_SCHEMAS=1` writes it anew.
+/// `UPDATE_SCHEMAS=1` writes it again.
 #[test]
 fn the_schema_is_that_of_the_messages() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/protocol.json");

@@ -150,7 +150,7 @@ fn check_same(about: &BTreeMap<String, String>, any_level: bool) -> anyhow::Resu
     }
 }
 
-/// Becomes the same process anew, with what is set where the coordinator is and not here: what a
+/// Starts the same program in the place of this process, with what is set where the coordinator is and not here: what a
 /// process inherits is safely changed at its start alone.
 #[cfg(unix)]
 fn set_environment(coordinator: &BTreeMap<String, String>) -> anyhow::Result<()> {

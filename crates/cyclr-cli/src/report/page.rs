@@ -2,7 +2,7 @@
 
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::compare::Tune;
-use cyclr_train::compare::record::{Because, Record, Winner};
+use cyclr_train::compare::record::{Record, Winner, WinnerReason};
 use serde_json::json;
 
 use super::cells::{counted, escaped, figure, list, thousands};
@@ -97,7 +97,12 @@ pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'
 fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize, bool)) -> String {
     let conclusion = &record.conclusion;
     let heading = if alone { "h1" } else { "h2" };
-    let (up_to, updates) = (record.plan.up_to(), record.plan.longest());
+    let up_to = if record.plan.has_shorter_arms() {
+        "up to "
+    } else {
+        ""
+    };
+    let updates = record.plan.longest();
     let mut html = format!(
         "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} &middot; {up_to}{} a run &middot; {}</p>\n\
          <{heading}>{}</{heading}>\n",
@@ -172,10 +177,12 @@ fn winner(record: &Record, winner: Option<Winner>) -> String {
         return String::new();
     };
     let because = match because {
-        Because::Better => "Train with",
-        Because::NoneBetter => "Train with: nothing was better than the reference",
-        Because::Validation => "Train with: the reference diverged, and this arm validates best",
-        Because::Cheapest => {
+        WinnerReason::Better => "Train with",
+        WinnerReason::NoneBetter => "Train with: nothing was better than the reference",
+        WinnerReason::Validation => {
+            "Train with: the reference diverged, and this arm validates best"
+        }
+        WinnerReason::Cheapest => {
             "Train with: nothing separates the best arms, and none of them costs less"
         }
     };

@@ -277,7 +277,7 @@ type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// What people have instead of a data set, and the way out that is said.
 #[test]
-fn what_is_not_read_has_a_way_out() {
+fn unsupported_folders_say_what_to_do() {
     let idx = || idx_images(3, 1);
     let cases: Vec<(Files, &str)> = vec![
         (
@@ -384,7 +384,7 @@ fn images_that_are_left_out_are_said() {
 }
 
 #[test]
-fn what_a_mac_puts_into_archives_is_no_class() {
+fn macos_archive_folders_are_no_classes() {
     let place = image_folder(&[("a", 5, 1), ("b", 5, 2)]);
     fs::create_dir_all(place.path().join("__MACOSX/a")).unwrap();
     fs::write(place.path().join("__MACOSX/a/._000.png"), "x").unwrap();

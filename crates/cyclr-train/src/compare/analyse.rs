@@ -10,8 +10,8 @@ use cyclr::trainer::{Direction, Objective, TrainerInfo, Unit};
 use super::Plan;
 use super::plan::Grid;
 use super::record::{
-    Against, ArmOutcome, Because, BudgetOutcome, Record, Role, RunOutcome, Samples, TimeToTarget,
-    Winner,
+    Against, ArmOutcome, BudgetOutcome, Record, Role, RunOutcome, Samples, TimeToTarget, Winner,
+    WinnerReason,
 };
 use crate::{Error, ValidationPoint, verdict};
 
@@ -201,13 +201,13 @@ fn ends(interval: Interval) -> [Option<f64>; 2] {
 pub(super) fn winner(record: &Record) -> Option<Winner> {
     let standings = record.standings();
     let (arm, because) = if standings.arms[standings.reference].rank.is_none() {
-        (standings.best_of(|_| true)?, Because::Validation)
+        (standings.best_of(|_| true)?, WinnerReason::Validation)
     } else if let Some(arm) = standings.best_with(|verdict| verdict == Verdict::Better) {
-        (arm, Because::Better)
+        (arm, WinnerReason::Better)
     } else if (0..standings.arms.len()).any(|arm| standings.is_level(arm)) {
-        (cheapest(record)[0], Because::Cheapest)
+        (cheapest(record)[0], WinnerReason::Cheapest)
     } else {
-        (standings.reference, Because::NoneBetter)
+        (standings.reference, WinnerReason::NoneBetter)
     };
     Some(Winner { arm, because })
 }

@@ -34,7 +34,7 @@ impl Plan {
     }
 
     /// The updates that each arm's final runs share, of one seed: they are made once, by the run of
-    /// the whole budget. 0 for an arm that is trained anew at every budget.
+    /// the whole budget. 0 for an arm that is trained again at every budget.
     ///
     /// # Errors
     /// As [`Plan::check`], for an arm that does not fit its run.

@@ -8,7 +8,7 @@ use cyclr::units::Horizon;
 use cyclr::{Schedule, Spec};
 use serde::{Deserialize, Serialize};
 
-use super::record::{ArmOutcome, Because, Record};
+use super::record::{ArmOutcome, Record, WinnerReason};
 use crate::store::VERSION;
 use crate::{Average, Error};
 
@@ -30,7 +30,7 @@ pub struct WinnerFile {
     /// The arm's name in the comparison.
     pub arm: String,
     /// Why it is the one.
-    pub because: Because,
+    pub because: WinnerReason,
     /// The bounds that the range test found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<FoundBounds>,
@@ -144,12 +144,12 @@ fn evidence(record: &Record, arm: &ArmOutcome) -> Evidence {
 
 fn head(file: &WinnerFile) -> String {
     let why = match file.because {
-        Because::Better => "it was shown to be better than the reference",
-        Because::NoneBetter => {
+        WinnerReason::Better => "it was shown to be better than the reference",
+        WinnerReason::NoneBetter => {
             "it is the reference, and every other arm was shown to be worse or diverged"
         }
-        Because::Cheapest => "nothing separates the best arms, and none of these costs less",
-        Because::Validation => "the reference diverged, and this arm validates best",
+        WinnerReason::Cheapest => "nothing separates the best arms, and none of these costs less",
+        WinnerReason::Validation => "the reference diverged, and this arm validates best",
     };
     let averaged = match file.average {
         Some(Average::Troughs) => String::from(

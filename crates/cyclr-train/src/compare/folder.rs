@@ -14,7 +14,7 @@ use super::record::{Range, Record};
 use super::v1;
 use crate::find::{FindEvent, Kept};
 use crate::store::{
-    Beacon, Failure, Lock, VERSION, bad, holds_only, if_there, parse_record, read_record,
+    Failure, Heartbeat, Lock, VERSION, bad, holds_only, if_there, parse_record, read_record,
     read_versioned, write_atomically, write_record,
 };
 use crate::{Error, Watch};
@@ -172,7 +172,7 @@ pub fn read_comparison(folder: &Path) -> Result<Option<Record>, Error> {
 pub fn check_free(folder: &Path) -> Result<(), Error> {
     let before = [
         Lock::FILE,
-        Beacon::FILE,
+        Heartbeat::FILE,
         Folder::WORK,
         Folder::BEGIN,
         Begin::UNIT,

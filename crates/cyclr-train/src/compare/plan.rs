@@ -223,16 +223,11 @@ impl Plan {
         updates.max().unwrap_or(self.updates)
     }
 
-    /// What stands before the updates of the longest run where a sentence speaks of all: `up to `,
-    /// if some arm's runs of the whole budget are shorter; else nothing.
-    pub fn up_to(&self) -> &'static str {
+    /// Whether some arm's runs of the whole budget are shorter than [`Plan::longest`].
+    pub fn has_shorter_arms(&self) -> bool {
         let longest = self.longest();
         let mut arms = self.arms.iter();
-        if arms.any(|arm| self.updates_of(arm, 1.0) < longest) {
-            "up to "
-        } else {
-            ""
-        }
+        arms.any(|arm| self.updates_of(arm, 1.0) < longest)
     }
 
     /// The place of the arm of that label.

@@ -14,14 +14,14 @@ pub struct RaceEnd {
     /// The seeds that it took: the first of the plan's.
     pub seeds: usize,
     /// Why it ended there.
-    pub because: WhyEnded,
+    pub because: RaceEndReason,
 }
 
 /// Why a race ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum WhyEnded {
+pub enum RaceEndReason {
     /// No verdict beside the declared reference is open at the whole budget.
     Decided,
     /// A verdict is open, and there are no more seeds.
@@ -38,11 +38,11 @@ impl RaceEnd {
         let found = against.filter_map(|against| against?.difference);
         let found: Vec<_> = found.collect();
         let because = if found.is_empty() {
-            WhyEnded::NothingToCompare
+            RaceEndReason::NothingToCompare
         } else if !Race::is_open(&found) {
-            WhyEnded::Decided
+            RaceEndReason::Decided
         } else if race.looks().last() == Some(&(seeds as u64)) {
-            WhyEnded::MostSeeds
+            RaceEndReason::MostSeeds
         } else {
             return None;
         };

@@ -16,14 +16,14 @@ use cyclr::trainer::{Objective, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-pub use super::race::{RaceEnd, WhyEnded};
+pub use super::race::{RaceEnd, RaceEndReason};
 use crate::run::is_zero;
 use crate::verdict::{Standing, Standings};
 use crate::{Pace, ValidationPoint};
 
 pub(super) use check::check_outcomes;
 
-pub use crate::verdict::{Because, Conclusion, Row, Winner};
+pub use crate::verdict::{Conclusion, Row, Winner, WinnerReason};
 
 /// A comparison: what was planned, measured and concluded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

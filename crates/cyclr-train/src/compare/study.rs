@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_study_is_refused_with_its_place() {
+    fn bad_studies_are_refused_with_their_place() {
         for (text, said) in [
             ("", "title"),
             ("title = 1", "string"),

@@ -8,7 +8,8 @@ use cyclr::{Spec, readable};
 
 use super::analyse;
 use super::record::{
-    Against, Because, BudgetOutcome, Conclusion, Record, Role, Row, TimeToTarget, WhyEnded, Winner,
+    Against, BudgetOutcome, Conclusion, RaceEndReason, Record, Role, Row, TimeToTarget, Winner,
+    WinnerReason,
 };
 use crate::verdict::{NOTHING, Standings, listed, word};
 
@@ -50,16 +51,16 @@ impl Text<'_> {
         };
         let label = self.label(arm);
         match because {
-            Because::Better => self.standings.wins(arm),
-            Because::NoneBetter => self.standings.none_better(),
-            Because::Cheapest => {
+            WinnerReason::Better => self.standings.wins(arm),
+            WinnerReason::NoneBetter => self.standings.none_better(),
+            WinnerReason::Cheapest => {
                 let nearest = self.standings.nearest();
                 let cheapest = analyse::cheapest(self.record);
                 let labels: Vec<&str> = cheapest.iter().map(|&arm| self.label(arm)).collect();
                 let cost = if labels.len() == 1 { "costs" } else { "cost" };
                 format!("no winner: {nearest}; {} {cost} least", listed(&labels))
             }
-            Because::Validation => format!(
+            WinnerReason::Validation => format!(
                 "no winner: the reference {} {}; {label} validates best",
                 self.label(self.record.plan.reference),
                 diverged(self.record.arms[self.record.plan.reference].whole())
@@ -128,9 +129,9 @@ impl Text<'_> {
             seeds => format!("{seeds} of at most {most} seeds"),
         };
         let why = match end.because {
-            WhyEnded::Decided => "every verdict is decided".into(),
-            WhyEnded::NothingToCompare => "no arm can be compared".into(),
-            WhyEnded::MostSeeds => {
+            RaceEndReason::Decided => "every verdict is decided".into(),
+            RaceEndReason::NothingToCompare => "no arm can be compared".into(),
+            RaceEndReason::MostSeeds => {
                 let open = |verdict| matches!(verdict, Verdict::Undecided(_));
                 let is = |arm: usize| self.standings.arms[arm].difference;
                 let labels = self
@@ -289,7 +290,12 @@ impl Text<'_> {
                 ));
             }
         }
-        let (up_to, updates) = (plan.up_to(), plan.longest());
+        let up_to = if plan.has_shorter_arms() {
+            "up to "
+        } else {
+            ""
+        };
+        let updates = plan.longest();
         limits.push(format!(
             "It is one net, one data set and {up_to}{updates} updates. Elsewhere the order may differ."
         ));

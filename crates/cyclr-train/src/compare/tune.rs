@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_costs_is_known_beforehand() {
+    fn the_cost_of_tuning_is_known_beforehand() {
         let tune = Tune::default();
         assert_eq!(tune.rates(0), [(1.0, 4)]);
         assert_eq!(tune.rates(4), [(1.0, 8)]);

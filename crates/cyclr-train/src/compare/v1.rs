@@ -69,7 +69,7 @@ pub(super) fn tuned_by_a_trial(record: &mut Value) {
     }
 }
 
-/// The record of version 1 at `path`. Verdicts are made anew from its values.
+/// The record of version 1 at `path`. Verdicts are made again from its values.
 pub(super) fn record(path: &Path, record: Value) -> Result<Record, Error> {
     let old: OldRecord = parse_record(path, record)?;
     let bad = |reason: String| bad(path)(reason);

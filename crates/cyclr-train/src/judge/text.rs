@@ -7,7 +7,7 @@ use cyclr::trainer::{Direction, Unit};
 
 use super::{Judged, Judgement, Question};
 use crate::verdict::{
-    Because, Conclusion, FILE_COLUMNS, Standings, Winner, first_of, listed, wrapped,
+    Conclusion, FILE_COLUMNS, Standings, Winner, WinnerReason, first_of, listed, wrapped,
 };
 
 /// More seeds than this are counted, not listed.
@@ -65,7 +65,7 @@ impl Text<'_> {
         match winner {
             Some(Winner {
                 arm,
-                because: Because::Better,
+                because: WinnerReason::Better,
             }) => standings.wins(arm),
             Some(_) => standings.none_better(),
             None if reference.values.is_empty() => {
@@ -84,7 +84,7 @@ impl Text<'_> {
     /// every other arm is worse or diverged.
     fn winner(&self) -> Option<Winner> {
         if let Some(arm) = self.standings.best_with(|v| v == Verdict::Better) {
-            let because = Because::Better;
+            let because = WinnerReason::Better;
             return Some(Winner { arm, because });
         }
         let found = self.standings.arms.iter().filter_map(|arm| arm.difference);
@@ -93,7 +93,7 @@ impl Text<'_> {
         let all_ran = self.judged.arms.iter().all(|arm| !arm.values.is_empty());
         (all_worse && all_ran).then_some(Winner {
             arm: self.standings.reference,
-            because: Because::NoneBetter,
+            because: WinnerReason::NoneBetter,
         })
     }
 

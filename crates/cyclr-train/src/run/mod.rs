@@ -235,13 +235,13 @@ impl<'a, 'w> Run<'a, 'w> {
     /// Makes the updates up to the count `stop`. An ending where training diverges.
     fn update_until(&mut self, stop: u64) -> Result<Option<StopReason>, Error> {
         while self.progress.updates_done < stop {
-            self.heed_interrupt()?;
+            self.check_interrupt()?;
             let hypers = self.next_hypers(self.branches.next_stop(stop));
             let began = Instant::now();
             let updates_done = self.net.updates(&hypers);
             if updates_done.is_err() && self.plan.info().whole_runs.is_some() {
-                // Such a run cannot be halted; it was ended, and is made anew.
-                self.heed_interrupt()?;
+                // Such a run cannot be halted; it was ended, and is made again.
+                self.check_interrupt()?;
             }
             let updates_done = updates_done?;
             let seconds = began.elapsed().as_secs_f64() / updates_done.len().max(1) as f64;
@@ -295,7 +295,7 @@ impl<'a, 'w> Run<'a, 'w> {
     }
 
     /// Stops, saved, if somebody asked for it.
-    fn heed_interrupt(&mut self) -> Result<(), Error> {
+    fn check_interrupt(&mut self) -> Result<(), Error> {
         if !self.watch.interrupt.is_requested() {
             return Ok(());
         }
@@ -305,8 +305,8 @@ impl<'a, 'w> Run<'a, 'w> {
         })
     }
 
-    /// Whether the last save is so long ago, and was quick enough to make one more. Who wants
-    /// everything saved gets it.
+    /// Whether the last save is so long ago, and was quick enough to make one more. If `often` is 0,
+    /// always.
     fn is_time_to_save(&self, often: Duration) -> bool {
         often.is_zero() || self.saved.elapsed() >= often.max(SAVING_PAUSE * self.saving)
     }

@@ -21,7 +21,7 @@ pub enum Change {
         /// The new budget.
         updates: u64,
     },
-    /// The schedule is made anew for the new horizon, and the updates to come follow it.
+    /// The schedule is made for the new horizon, and the updates to come follow it.
     Stretch {
         /// The new budget.
         updates: u64,

@@ -337,7 +337,7 @@ mod tests {
     use crate::noisy_quadratic::NoisyQuadratic;
     use crate::{Budget, Task};
 
-    /// Nobody is told that a run begins anew because of a name.
+    /// Nobody is told that a run starts over because of a name.
     #[test]
     fn a_checkpoint_of_another_name_is_an_error() {
         let place = tempfile::tempdir().unwrap();

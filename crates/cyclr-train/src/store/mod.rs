@@ -21,20 +21,18 @@
 //! logs when it was made; continuing from it cuts them there. While a process works in the folder
 //! it holds a lock on `.lock`, which the system releases when the process ends, however it ends.
 
-mod beacon;
 mod checkpoint;
 mod events;
 mod failed;
 mod files;
 mod folder;
+mod heartbeat;
 mod lock;
 mod regular;
 mod run;
 mod seen;
 mod tensorboard;
 
-pub use beacon::check_lock;
-pub(crate) use beacon::{Beacon, unlocked};
 pub use events::read_events;
 pub use failed::Failure;
 pub use files::{Versioned, write_atomically};
@@ -44,6 +42,8 @@ pub(crate) use files::{
 };
 pub(crate) use folder::{RunFolder, holds_only};
 pub use folder::{Stage, check_absent, stage};
+pub use heartbeat::check_lock;
+pub(crate) use heartbeat::{Heartbeat, unlocked};
 pub use lock::Lock;
 pub(crate) use regular::read_stdin;
 pub use regular::{open_regular, read_regular, read_regular_text, read_state};

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regular_file_is_not_opened() {
+    fn only_regular_files_are_opened() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
@@ -156,7 +156,7 @@ mod tests {
 
     /// A file with holes takes no place on the disk.
     #[test]
-    fn what_is_too_large_is_not_read() {
+    fn files_that_are_too_large_are_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large");
         File::create(&path).unwrap().set_len(1 << 40).unwrap();

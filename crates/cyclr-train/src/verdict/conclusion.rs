@@ -54,14 +54,14 @@ pub struct Winner {
     /// The arm.
     pub arm: usize,
     /// Why it.
-    pub because: Because,
+    pub because: WinnerReason,
 }
 
 /// Why an arm is the one to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Because {
+pub enum WinnerReason {
     /// It is shown to be better than the reference; of several such arms, it validates best, or, in
     /// a judged table, has the best mean.
     Better,

@@ -10,7 +10,7 @@ use cyclr::names;
 use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
 use cyclr::trainer::{Direction, Objective};
 
-pub use conclusion::{Because, Conclusion, Row, Winner};
+pub use conclusion::{Conclusion, Row, Winner, WinnerReason};
 pub(crate) use layout::{FILE_COLUMNS, wrapped};
 pub(crate) use words::{NOTHING, first_of, listed, word};
 

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_peak_cannot_be_scaled() {
+    fn specs_without_a_peak_cannot_be_scaled() {
         assert!(spec("fixed(lr=0)").with_peak(0.1).is_err());
         assert!(spec("fixed(lr=1)").with_peak(0.0).is_err());
         assert!(spec("fixed(lr=1)").with_peak(f64::NAN).is_err());

@@ -10,7 +10,7 @@ use super::{Comparison, StatsError, Verdict, check_range};
 /// group-sequential rule, declared before the first run.
 ///
 /// There are four looks, at quarters of the most seeds, rounded up. At each look all verdicts are
-/// made anew from all seeds so far, with an error of 1.6 % in place of 5 %. It is the last look if
+/// made again from all seeds so far, with an error of 1.6 % in place of 5 %. It is the last look if
 /// no verdict is open, or if it is at the most seeds.
 ///
 /// Pocock (1977) gives 1.82 % for four looks at a normal mean whose deviation is known. With t-tests

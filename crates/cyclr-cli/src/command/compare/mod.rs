@@ -42,7 +42,7 @@ struct Comparison {
 }
 
 /// How all comparisons of a command are carried out.
-struct Manner<'a> {
+struct Options<'a> {
     jobs: Option<usize>,
     plan_only: bool,
     json: bool,
@@ -55,7 +55,7 @@ struct Manner<'a> {
     interrupt: &'a Interrupt,
 }
 
-impl Manner<'_> {
+impl Options<'_> {
     /// The option that says who makes the runs, to be given again.
     fn option(&self) -> (&'static str, Option<String>) {
         match self.on {
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         .out
         .clone()
         .map_or_else(|| next_folder("compare"), Ok)?;
-    let manner = Manner {
+    let options = Options {
         jobs: args.jobs,
         plan_only: args.plan,
         json: args.json,
@@ -105,22 +105,22 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     };
     let Some(file) = &args.study else {
         let trainer = args.factory.placed()?;
-        let (factory, begin) = manner.begin(&trainer, &out)?;
+        let (factory, begin) = options.begin(&trainer, &out)?;
         let comparison = of_flags(args, &begin, trainer, out)?;
         check_margin(&comparison, &begin.info)?;
-        let done = execute(&comparison, &*factory, Some(begin), &manner)?;
-        return finish(&[done], manner.json);
+        let done = execute(&comparison, &*factory, Some(begin), &options)?;
+        return finish(&[done], options.json);
     };
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
     let declared = of_study(args, file, &out).with_context(of_file)?;
     let parts = declared.len();
     for comparison in declared {
-        let begun = manner.begin(&comparison.factory, &comparison.folder);
+        let begun = options.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
         check_margin(&comparison, &begin.info).with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
-        let done = execute(&comparison, &*factory, Some(begin), &manner);
+        let done = execute(&comparison, &*factory, Some(begin), &options);
         if done.is_err() && all.len() + 1 < parts {
             note!(
                 "the study's other comparisons go on with the same command and --out {}",
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         }
         all.push(done?);
     }
-    unless_unread(finish(&all, manner.json))?;
+    unless_unread(finish(&all, options.json))?;
     let records = all.into_iter().filter_map(|done| match done {
         Done::Finished(record) => Some(*record),
         Done::Planned(_) => None,
@@ -199,7 +199,7 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
     comparison
         .factory
         .announce_again(&file, args.allow_changed)?;
-    let manner = Manner {
+    let options = Options {
         jobs: args.jobs,
         plan_only: false,
         json: args.json,
@@ -209,16 +209,16 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         interrupt: &interrupt()?,
     };
     let of_file = |error| of_record(error, "comparison", &file);
-    let (factory, begin) = if manner.on.is_some() {
-        let begun = manner.begin(&comparison.factory, &comparison.folder);
+    let (factory, begin) = if options.on.is_some() {
+        let begun = options.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.map_err(of_file)?;
         (factory, Some(begin))
     } else {
         let factory = comparison.factory.factory(1, args.allow_inexact);
         (factory.map_err(of_file)?, None)
     };
-    let done = execute(&comparison, &*factory, begin, &manner);
-    finish(&[done.map_err(of_file)?], manner.json)
+    let done = execute(&comparison, &*factory, begin, &options);
+    finish(&[done.map_err(of_file)?], options.json)
 }
 
 /// Makes the comparison and its report; nothing but a prediction where only the plan is wanted.
@@ -226,23 +226,23 @@ fn execute(
     comparison: &Comparison,
     factory: &dyn TrainerFactory,
     begin: Option<Begin>,
-    manner: &Manner,
+    options: &Options,
 ) -> anyhow::Result<Done> {
     let Comparison { plan, folder, .. } = comparison;
-    let jobs = comparison.factory.jobs(manner.jobs);
+    let jobs = comparison.factory.jobs(options.jobs);
     if let Some(begin) = &begin {
-        let forecast = announce(comparison, begin, factory, manner)?;
-        if let Some(forecast) = forecast.filter(|_| manner.plan_only) {
+        let forecast = announce(comparison, begin, factory, options)?;
+        if let Some(forecast) = forecast.filter(|_| options.plan_only) {
             return Ok(Done::Planned(Box::new(forecast)));
         }
     }
-    if is_comparison(folder) && comparison.factory.command.is_empty() && !manner.allow_inexact {
+    if is_comparison(folder) && comparison.factory.command.is_empty() && !options.allow_inexact {
         check_level(&read_plan(folder)?, folder)?;
     }
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        on: manner.on.map(Path::to_owned),
+        on: options.on.map(Path::to_owned),
         trainer: serde_json::to_value(&comparison.factory)?,
         about: about()?,
         begin,
@@ -256,15 +256,15 @@ fn execute(
         &settings,
         Watch {
             observer: &mut observer,
-            interrupt: manner.interrupt,
+            interrupt: options.interrupt,
         },
     );
     progress.finish();
-    let record = record.map_err(|error| resumable(error, folder, manner.option()))?;
+    let record = record.map_err(|error| resumable(error, folder, options.option()))?;
     let reported = Report::new(std::slice::from_ref(&record))
         .map_err(anyhow::Error::from)
         .and_then(|made| report::write(&made, folder));
-    if !manner.json {
+    if !options.json {
         unless_unread(show::print(&record))?;
     }
     reported?;
@@ -276,20 +276,20 @@ fn announce(
     comparison: &Comparison,
     begin: &Begin,
     factory: &dyn TrainerFactory,
-    manner: &Manner,
+    options: &Options,
 ) -> anyhow::Result<Option<Forecast>> {
     let Comparison { plan, folder, .. } = comparison;
     plan.check(&begin.info)?;
-    let is_result = manner.plan_only && !manner.json;
+    let is_result = options.plan_only && !options.json;
     show::announce(plan, &begin.info, is_result)?;
     if !begin.info.snapshots {
         note!("{}", lost_if_stopped(plan, begin));
     }
     // What the machines of a launcher do is not known here, nor what a folder that was begun lacks.
-    if !manner.plan_only && (manner.on.is_some() || is_comparison(folder)) {
+    if !options.plan_only && (options.on.is_some() || is_comparison(folder)) {
         return Ok(None);
     }
-    let jobs = comparison.factory.jobs(manner.jobs);
+    let jobs = comparison.factory.jobs(options.jobs);
     let predicted = Predicted::of(plan, begin, factory, jobs)?;
     if let Some(predicted) = &predicted {
         predicted.announce(jobs, is_result)?;

@@ -14,7 +14,7 @@ use super::runs::Job;
 use super::{CompareEvent, Comparing, Observer};
 use crate::compare::folder::Folder;
 use crate::compare::{Begin, Work};
-use crate::store::{Beacon, Failure, Lock, RunFolder, Seen, Stage, State, stage};
+use crate::store::{Failure, Heartbeat, Lock, RunFolder, Seen, Stage, State, stage};
 use crate::{Error, Event, Interrupt};
 
 /// Has what a comparison must know before its plan is made measured by a launcher, if that has not
@@ -94,7 +94,7 @@ struct Launcher<'a> {
     program: PathBuf,
     folder: PathBuf,
     interrupt: &'a Interrupt,
-    beacon: Beacon,
+    heartbeat: Heartbeat,
 }
 
 impl<'a> Launcher<'a> {
@@ -104,7 +104,7 @@ impl<'a> Launcher<'a> {
             program: absolute(program)?,
             folder: absolute(folder)?,
             interrupt,
-            beacon: Beacon::light(folder)?,
+            heartbeat: Heartbeat::start(folder)?,
         })
     }
 
@@ -180,7 +180,7 @@ impl<'a> Launcher<'a> {
         }
         if !free.is_empty() {
             let (program, folder) = (&self.program, &self.folder);
-            let mut look = || self.beacon.beat().and_then(|()| look());
+            let mut look = || self.heartbeat.beat().and_then(|()| look());
             return call(program, folder, &free, self.interrupt, &mut look).map(Some);
         }
         if self.interrupt.is_requested() {

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_said() {
+    fn machines_that_differ_are_named() {
         assert!(describe(&[("a", "x"), ("a", "x")]).is_empty());
         let hosts = describe(&[("b", "x"), ("a", "x")]);
         assert_eq!(hosts, [("machines".into(), "x (a, b)".into())]);

@@ -35,7 +35,7 @@ impl Record {
         }
         Err(String::from(
             "its figures do not follow from the values of its runs, so the file was damaged or edited: `cyclr resume` makes \
-             it anew from the runs",
+             it again from the runs",
         ))
     }
 

@@ -511,7 +511,7 @@ fn a_race_says_how_many_seeds_it_took_and_why_it_ended() {
         record.conclusion
     };
     let far = [71.4, 71.6, 71.4, 71.6, 71.4, 71.6, 71.4, 71.6];
-    let decided = raced(&far, 16, WhyEnded::Decided);
+    let decided = raced(&far, 16, RaceEndReason::Decided);
     assert_eq!(
         decided.headline,
         "linear wins: +1.50 points over fixed (1.38 to 1.62, n = 8)"
@@ -522,7 +522,7 @@ fn a_race_says_how_many_seeds_it_took_and_why_it_ended() {
          12 and 16 seeds."
     );
     let wide = [68.0, 73.0, 69.0, 72.0, 68.0, 73.0, 69.0, 72.0];
-    let open = raced(&wide, 8, WhyEnded::MostSeeds);
+    let open = raced(&wide, 8, RaceEndReason::MostSeeds);
     assert!(
         open.notes[0].starts_with("Race: all 8 seeds, linear still undecided. "),
         "{:?}",

@@ -19,19 +19,19 @@ const BEATS: Duration = Duration::from_secs(5);
 
 /// A lock that a coordinator holds while others work for it, and a count in it that rises.
 #[derive(Debug)]
-pub(crate) struct Beacon {
+pub(crate) struct Heartbeat {
     path: PathBuf,
     file: File,
     beats: u64,
     last: Instant,
 }
 
-impl Beacon {
+impl Heartbeat {
     /// The file of its own kind that is locked.
     pub(crate) const FILE: &str = ".coordinator";
 
-    /// Takes the lock, in a folder that this process holds already.
-    pub(crate) fn light(folder: &Path) -> Result<Self, Error> {
+    /// Takes the lock and begins to count, in a folder that this process holds already.
+    pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(Self::FILE);
         check_place(&path).map_err(Error::io("write", &path))?;
         let open = OpenOptions::new()
@@ -45,14 +45,14 @@ impl Beacon {
             Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
-        let mut beacon = Self {
+        let mut heartbeat = Self {
             path,
             file,
             beats: 0,
             last: Instant::now(),
         };
-        beacon.write()?;
-        Ok(beacon)
+        heartbeat.write()?;
+        Ok(heartbeat)
     }
 
     /// Is called about once a second.
@@ -98,7 +98,7 @@ pub(crate) fn unlocked(unit: &Path) -> Result<Option<String>, Error> {
 }
 
 fn reaches(folder: &Path, here: &str, patience: Duration) -> Result<bool, Error> {
-    let path = folder.join(Beacon::FILE);
+    let path = folder.join(Heartbeat::FILE);
     if !path.exists() {
         return Ok(true);
     }
@@ -128,16 +128,16 @@ mod tests {
             reaches(folder.path(), "elsewhere", Duration::ZERO).unwrap(),
             "no coordinator"
         );
-        let _beacon = Beacon::light(folder.path()).unwrap();
+        let _beacon = Heartbeat::start(folder.path()).unwrap();
         assert!(reaches(folder.path(), "elsewhere", Duration::ZERO).unwrap());
     }
 
     #[test]
     fn a_coordinator_that_lives_and_holds_nothing_here_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut beacon = Beacon::light(folder.path()).unwrap();
+        let mut heartbeat = Heartbeat::start(folder.path()).unwrap();
         // As on a file system that keeps locks to itself.
-        beacon.file.unlock().unwrap();
+        heartbeat.file.unlock().unwrap();
         let patience = Duration::from_millis(200);
         assert!(
             reaches(folder.path(), "elsewhere", patience).unwrap(),
@@ -146,8 +146,8 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..100 {
-                    beacon.beats += 1;
-                    beacon.write().unwrap();
+                    heartbeat.beats += 1;
+                    heartbeat.write().unwrap();
                     sleep(Duration::from_millis(5));
                 }
             });
