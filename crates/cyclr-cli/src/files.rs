@@ -74,8 +74,12 @@ fn content(path: &Path) -> anyhow::Result<String> {
 
 /// The text of a file that was named on the command line, which should be what is wanted.
 pub(crate) fn read_text(path: &Path, wanted: &str) -> anyhow::Result<String> {
-    read_regular_text(path)
-        .map_err(|error| anyhow!("{} cannot be read: {error}; give {wanted}", path.display()))
+    let text = read_regular_text(path)
+        .map_err(|error| anyhow!("{} cannot be read: {error}; give {wanted}", path.display()))?;
+    // Some editors begin a file with this mark.
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map_or(text.clone(), String::from))
 }
 
 /// Whether a program begins with `#!`.

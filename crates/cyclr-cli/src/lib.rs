@@ -26,7 +26,7 @@ mod say;
 
 use std::ffi::OsString;
 
-use clap::{Arg, CommandFactory, FromArgMatches};
+use clap::{Arg, CommandFactory};
 
 /// Does what a command line says, the program's name first, and gives the code that the process
 /// should end with. Bad usage and `--help` are answered as well, without ending the process.
@@ -35,7 +35,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 /// assert_eq!(cyclr_cli::run(["cyclr", "schedule", "fixed(lr=0.1)", "--updates", "2", "--json"]), 0);
 /// assert_eq!(cyclr_cli::run(["cyclr", "no such command"]), 2);
 /// ```
-pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> u8 {
     progress::start_clock();
     // A number below 0 is refused for what it is, not taken for an option.
     let below_0 = |arg: Arg| {
@@ -43,8 +43,14 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         arg.allow_negative_numbers(takes_values)
     };
     let command = args::Args::command().mut_subcommands(|command| command.mut_args(below_0));
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    if arguments.last().is_some_and(|last| last == "--") {
+        // Of a command in a variable that is not set, another one would be trained.
+        let nothing = "nothing follows `--`: write a COMMAND there, or leave `--` out";
+        return exit::report(&exit::Usage::error(nothing));
+    }
     let parsed = command.try_get_matches_from(arguments);
-    let args = match parsed.and_then(|matches| args::Args::from_arg_matches(&matches)) {
+    let args = match parsed.and_then(|matches| args::Args::of(&matches)) {
         Ok(args) => args,
         Err(error) => {
             return match error.print() {

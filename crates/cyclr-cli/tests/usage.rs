@@ -155,9 +155,9 @@ fn the_longest_runs_are_answered_at_once() {
 #[test]
 fn settings_out_of_their_range_are_refused() {
     for (line, words) in [
-        ("find --plan --momentum 2", "momentum is 2; it must be"),
-        ("compare --plan --weight-decay -1", "weight_decay is -1"),
-        ("find --plan --crop 28", "augment.pad is 28"),
+        ("find --plan --momentum 2", "--momentum is 2; it must be"),
+        ("compare --plan --weight-decay -1", "--weight-decay is -1"),
+        ("find --plan --crop 28", "--crop is 28"),
         ("find --plan --batch 99999", "from 1 to 8000"),
         ("predict run --top 0 image.png", "0 is not in 1..=4096"),
         ("data --size 8", "required arguments"),
@@ -188,6 +188,12 @@ fn settings_out_of_their_range_are_refused() {
             "a budget of 0.001 s is too short: an update takes 0.0",
         ),
         ("train --evaluate-every 0", "a whole number of at least 1"),
+        ("train --plan --", "nothing follows `--`"),
+        ("train --plan --validation 999999", "999999"),
+        (
+            "advise --examples 100 --batch 10 --epochs 9 --max 1 --from fixed(lr=1)",
+            "cannot be used with",
+        ),
         ("train --ensemble 0", "a whole number of at least 1"),
     ] {
         refused(line, words);
@@ -447,5 +453,47 @@ fn a_full_disk_is_said() {
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
         assert!(err.contains("cannot write to stdout: No space"), "{err}");
+    }
+}
+
+/// Also if its value is the usual one, which the study may not have.
+#[test]
+fn options_beside_a_study_or_curves_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let study = study(folder.path());
+    let curve = folder.path().join("curve.csv");
+    fs::write(&curve, "lr,loss\n0.1,1\n").unwrap();
+    let curve = curve.display().to_string();
+    for option in [
+        "--optimizer sgd",
+        "--weight-decay 0.0005",
+        "--crop 0",
+        "--data-seed 0",
+        "--net mlp",
+    ] {
+        let words = option.split(' ').next().unwrap();
+        refused(&format!("compare --plan --study {study} {option}"), words);
+        refused(&format!("find --from {curve} {option}"), words);
+    }
+    refused(
+        &format!("find --from {curve} -- python x.py"),
+        "a COMMAND cannot",
+    );
+}
+
+#[test]
+fn bounds_of_another_version_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("bounds.json");
+    let found = json(&["find", "--budget", "600", "--json"]);
+    for (version, mark) in [(3, ""), (2, "\u{feff}")] {
+        let mut found = found.clone();
+        found["version"] = version.into();
+        fs::write(&file, format!("{mark}{found}")).unwrap();
+        let line = format!("compare --plan --from {}", file.display());
+        match version {
+            2 => assert_eq!(cyclr(&line.split(' ').collect::<Vec<_>>()).0, 0),
+            _ => refused(&line, "has version 3"),
+        }
     }
 }

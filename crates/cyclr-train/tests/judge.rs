@@ -532,6 +532,23 @@ fn an_empty_cell_of_a_wide_table_is_a_run_that_was_not_made() {
     );
 }
 
+/// As pandas names the columns of a pivoted table whose seeds are floats.
+#[test]
+fn columns_of_seeds_may_be_written_as_floats() {
+    for head in ["arm,1.0,2.0,3.0", "arm,1,1e0,3", "arm,1,2.0,3"] {
+        let text = format!("{head}\na,1,2,3\nb,2,3,4\n");
+        match judged(&text, &asked("a")) {
+            Ok(found) => {
+                let seeds = &found.tasks[0].arms[1].values;
+                let seeds: Vec<_> = seeds.iter().filter_map(|run| run.seed.as_deref()).collect();
+                assert_eq!(seeds, ["1", "2", "3"], "{head}");
+            }
+            // Seed 1 is there twice.
+            Err(error) => assert!(head.contains("1e0"), "{head}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn runs_without_seeds_are_judged_unpaired_if_that_is_said() {
     let text = "arm,value\na,1\na,2\nb,4\nb,5\nb,4\n";

@@ -18,7 +18,7 @@ pub(crate) struct AdviseArgs {
     #[arg(long, value_name = "R", default_value_t = 5.0, requires = "from")]
     pub(crate) ratio: f64,
     /// A known max_lr, to advise a base_lr for
-    #[arg(long, value_name = "LR")]
+    #[arg(long, value_name = "LR", conflicts_with = "from")]
     pub(crate) max: Option<f64>,
     /// Print one JSON document
     #[arg(long)]

@@ -16,7 +16,7 @@ mod train;
 mod values;
 mod wrap;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use advise::AdviseArgs;
@@ -46,6 +46,22 @@ Examples:
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Reads them, with the names of the options that say what is trained.
+    pub(crate) fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::from_arg_matches(matches)?;
+        let trainer = match &mut args.command {
+            Command::Find(args) => Some(&mut args.factory),
+            Command::Compare(args) => Some(&mut args.factory),
+            _ => None,
+        };
+        if let (Some(trainer), Some((_, matches))) = (trainer, matches.subcommand()) {
+            trainer.note_given(matches);
+        }
+        Ok(args)
+    }
 }
 
 #[derive(Subcommand)]

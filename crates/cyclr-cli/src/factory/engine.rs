@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use cyclr_engine::{
     EngineConfig, EngineError, EngineFactory, Optimizer,
-    data::{Augment, Color, Dataset, Normalization, OpenOptions, Order, Splits},
+    data::{Augment, Color, DataError, Dataset, Normalization, OpenOptions, Order, Splits},
     net::Net,
 };
 use cyclr_train::store::read_state;
@@ -56,9 +56,11 @@ impl TrainerArgs {
             ..EngineConfig::new(net, normalization)
         };
         EngineFactory::new(config, splits).map_err(|error| match error {
-            EngineError::Setting { .. }
-            | EngineError::SingleExample { .. }
-            | EngineError::Data(_) => Usage::error(error),
+            EngineError::Setting { name, value, range } => Usage::error(format!(
+                "{} is {value}; it must be {range}",
+                option_of(name)
+            )),
+            EngineError::SingleExample { .. } | EngineError::Data(_) => Usage::error(error),
             EngineError::Weights(error) => {
                 let path = self.weights.as_deref().unwrap_or(Path::new("no file"));
                 anyhow!(
@@ -83,7 +85,7 @@ impl TrainerArgs {
             color: self.gray.then_some(Color::Gray),
             data_seed: self.data_seed,
         };
-        Ok(Dataset::open(path, &options)?)
+        Dataset::open(path, &options).map_err(of_options)
     }
 
     fn splits(&self) -> anyhow::Result<Splits> {
@@ -91,7 +93,9 @@ impl TrainerArgs {
         let validation = self
             .validation
             .unwrap_or_else(|| dataset.usual_validation());
-        Ok(dataset.split(validation, self.data_seed)?)
+        dataset
+            .split(validation, self.data_seed)
+            .map_err(of_options)
     }
 
     fn normalization(&self, net: &str, splits: &Splits) -> Normalization {
@@ -163,6 +167,25 @@ impl TrainerArgs {
             )
         })?;
         Ok(Some(bytes))
+    }
+}
+
+/// The option that gives a setting of the engine.
+fn option_of(setting: &str) -> String {
+    match setting {
+        "augment.pad" => String::from("--crop"),
+        name => format!("--{}", name.replace('_', "-")),
+    }
+}
+
+/// An error of the data, as one of usage if another option would mend it.
+fn of_options(error: DataError) -> anyhow::Error {
+    match error {
+        DataError::Option { .. }
+        | DataError::NotImages { .. }
+        | DataError::Validation { .. }
+        | DataError::OwnValidation { .. } => Usage::error(error),
+        other => other.into(),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::args::WrapArgs;
@@ -107,6 +108,25 @@ pub(crate) struct TrainerArgs {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Files::is_empty")]
     pub(crate) files: Files,
+    /// The options that were given on the command line, as they are written there.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(crate) given: Vec<String>,
+}
+
+impl TrainerArgs {
+    /// Takes down which of these options a command line has.
+    pub(crate) fn note_given(&mut self, matches: &ArgMatches) {
+        let own = Self::augment_args(Command::new("cyclr"));
+        let is_given = |arg: &&Arg| {
+            matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+        };
+        let name = |arg: &Arg| match arg.get_long() {
+            Some(name) => format!("--{name}"),
+            None => String::from("a COMMAND"),
+        };
+        self.given = own.get_arguments().filter(is_given).map(name).collect();
+    }
 }
 
 /// Seconds above 0.

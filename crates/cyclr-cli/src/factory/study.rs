@@ -3,18 +3,32 @@
 use super::TrainerArgs;
 use crate::exit::Usage;
 
-/// What a study may say, or be combined with, where a COMMAND is trained.
+/// What a study may say where a COMMAND is trained.
 const OF_COMMANDS: [&str; 5] = ["command", "child_timeout", "batch", "data_seed", "wrap"];
+
+/// What it may be combined with then.
+const WITH_COMMANDS: [&str; 9] = [
+    "a COMMAND",
+    "--child-timeout",
+    "--batch",
+    "--data-seed",
+    "--wrap",
+    "--metric",
+    "--test-metric",
+    "--direction",
+    "--examples",
+];
 
 impl TrainerArgs {
     /// Refuses options that a study declares itself.
     pub(crate) fn check_with_study(&self) -> anyhow::Result<()> {
         let allowed: &[&str] = if self.command.is_empty() {
-            &["data"]
+            &["--data"]
         } else {
-            &OF_COMMANDS
+            &WITH_COMMANDS
         };
-        match self.given(allowed)? {
+        let is_allowed = |option: &&String| allowed.contains(&option.as_str());
+        match self.given.iter().find(|option| !is_allowed(option)) {
             None => Ok(()),
             Some(option) => Err(Usage::error(format!(
                 "{option} cannot be combined with --study: write it into the study's [train] table"
@@ -24,25 +38,12 @@ impl TrainerArgs {
 
     /// Refuses options that say what is trained, where nothing is.
     pub(crate) fn check_with_curves(&self) -> anyhow::Result<()> {
-        match self.given(&[])? {
+        match self.given.first() {
             None => Ok(()),
             Some(option) => Err(Usage::error(format!(
                 "{option} cannot be combined with --from: curves are read, and nothing is trained"
             ))),
         }
-    }
-
-    /// An option that was given a value of its own, beside those that are allowed.
-    fn given(&self, allowed: &[&str]) -> anyhow::Result<Option<String>> {
-        let (given, usual) = (
-            serde_json::to_value(self)?,
-            serde_json::to_value(Self::default())?,
-        );
-        let mut given = given.as_object().into_iter().flatten();
-        let other = given.find(|(name, value)| {
-            !allowed.contains(&name.as_str()) && usual.get(name) != Some(value)
-        });
-        Ok(other.map(|(name, _)| format!("--{}", name.replace('_', "-"))))
     }
 
     /// What a study trains: what its `[train]` table says, in the data folder that was given, or

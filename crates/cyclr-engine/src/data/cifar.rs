@@ -100,6 +100,8 @@ impl Version {
             return Ok((0..expected).map(|label| label.to_string()).collect());
         }
         let text = file::read_text(path)?;
+        // Some editors begin a file with this mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let names: Vec<String> = text
             .lines()
             .map(str::trim)

@@ -217,7 +217,7 @@ fn in_rows(
     let seeds: Vec<usize> = others
         .iter()
         .copied()
-        .filter(|&n| seed_in(&names[n]).is_some())
+        .filter(|&n| seed_in(&file.names()[n]).is_some())
         .collect();
     if seed.is_none() && !seeds.is_empty() {
         return Ok(Shape::SeedColumns { arm, seeds });
@@ -266,12 +266,24 @@ fn is_index(name: &str) -> bool {
     name.is_empty() || name.starts_with("unnamed") || name == "index"
 }
 
-/// The seed in the name of a column: `3`, `seed_3`, `seed3`, `run 3`.
+/// The seed in the name of a column: `3`, `3.0`, `seed_3`, `Seed3`, `run 3`.
 pub(super) fn seed_in(name: &str) -> Option<String> {
-    let digits = ["seed", "run", "rep", "trial", "fold"]
+    let name = name.trim().to_lowercase();
+    let seed = ["seed", "run", "rep", "trial", "fold"]
         .iter()
         .find_map(|word| name.strip_prefix(word));
-    let digits = digits.unwrap_or(name).trim_start_matches('_');
-    let seed = digits.chars().all(|c| c.is_ascii_digit()) && !digits.is_empty();
-    seed.then(|| String::from(digits))
+    let seed = seed.unwrap_or(&name);
+    let seed = same_seed(seed.trim_matches(|c: char| !c.is_alphanumeric()));
+    let is_seed = seed.chars().all(|c| c.is_ascii_digit()) && !seed.is_empty();
+    is_seed.then_some(seed)
+}
+
+/// A seed as all rows write it: pandas makes 1.0 of 1 if another is missing.
+pub(super) fn same_seed(text: &str) -> String {
+    let whole = text.parse::<f64>().ok().filter(|seed| seed.fract() == 0.0);
+    match whole.filter(|seed| seed.abs() < 1e15) {
+        // 0 has no sign.
+        Some(seed) => format!("{:.0}", seed + 0.0),
+        None => String::from(text),
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cyclr::trainer::Direction;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::columns::{Columns, Shape, lacking, seed_in};
+use super::columns::{Columns, Shape, lacking, same_seed, seed_in};
 use super::{JudgeError, Question, SeedValue};
 use crate::table::{Row, TableError, TableFile, plain_name};
 use crate::verdict::unseen;
@@ -155,7 +155,7 @@ impl<'a> Gathered<'a> {
                 let arm = self.text(row, *arm)?;
                 let arm = self.arm(&arm);
                 for &column in seeds {
-                    let seed = seed_in(&plain_name(&self.file.names()[column]));
+                    let seed = seed_in(&self.file.names()[column]);
                     self.value((task, arm), seed, row, column, true)?;
                 }
                 Ok(())
@@ -333,14 +333,4 @@ impl<'a> Gathered<'a> {
 /// look the same are the same.
 pub(super) fn composed(label: &str) -> String {
     label.nfc().collect()
-}
-
-/// A seed as all rows write it: pandas makes 1.0 of 1 if another is missing.
-fn same_seed(text: &str) -> String {
-    let whole = text.parse::<f64>().ok().filter(|seed| seed.fract() == 0.0);
-    match whole.filter(|seed| seed.abs() < 1e15) {
-        // 0 has no sign.
-        Some(seed) => format!("{:.0}", seed + 0.0),
-        None => String::from(text),
-    }
 }

@@ -9,6 +9,7 @@ use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
 use cyclr_train::compare::{Arm, Begin, BoundsSource, Plan, Study, Tune};
 use cyclr_train::find::AnswerRecord;
+use cyclr_train::store::VERSION;
 
 use super::Comparison;
 use crate::args::{CompareArgs, read_policy, updates};
@@ -85,6 +86,13 @@ fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
             "{file} is not what `cyclr find --json` writes: {error}"
         ))
     })?;
+    let (AnswerRecord::Bounds { version, .. } | AnswerRecord::None { version, .. }) = answer;
+    if version != VERSION {
+        return Err(Usage::error(format!(
+            "{} has version {version}, and this program reads {VERSION}: let `cyclr find --json` write it again",
+            file.display()
+        )));
+    }
     match answer {
         AnswerRecord::Bounds {
             base_lr, max_lr, ..
