@@ -218,7 +218,8 @@ pub(crate) fn train(
     let average = average.map(|average| average.parse::<Average>());
     task.average = average.transpose().map_err(CyclrError::new_err)?;
     let every = |updates| {
-        NonZeroU64::new(updates).ok_or_else(|| refused("evaluate_every = 0: give at least 1, or None"))
+        NonZeroU64::new(updates)
+            .ok_or_else(|| refused("evaluate_every = 0: give at least 1, or None"))
     };
     task.evaluate_every = evaluate_every.map(every).transpose()?;
     let outcome = with_factory(py, factory, |factory| {

@@ -144,8 +144,8 @@ impl Trainer for PyRun<'_> {
     }
 
     fn update(&mut self, hyper: cyclr::Hyper) -> Result<Metrics, TrainerError> {
-        let updates_done = self.updates(&[hyper])?;
-        updates_done
+        let metrics = self.updates(&[hyper])?;
+        metrics
             .into_iter()
             .next()
             .ok_or_else(|| TrainerError::Failed {
@@ -158,8 +158,8 @@ impl Trainer for PyRun<'_> {
         let run = Arc::clone(&self.run);
         self.factory
             .ask(move |py| {
-                let updates_done = run.bind(py).call_method1("updates", (hypers,))?;
-                let each = updates_done.try_iter()?.map(|update| metrics(&update?));
+                let all = run.bind(py).call_method1("updates", (hypers,))?;
+                let each = all.try_iter()?.map(|update| metrics(&update?));
                 each.collect::<PyResult<Vec<_>>>()
             })?
             .into_iter()

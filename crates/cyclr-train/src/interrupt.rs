@@ -29,6 +29,17 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Whether work that has nothing to save may go on.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if anybody has asked.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_requested() {
+            return Err(Error::Interrupted { updates_done: None });
+        }
+        Ok(())
+    }
+
     /// An error of work, as what it is: a trainer whose process ended was interrupted if this
     /// process is asked to stop as well. A cluster sends the signal to both, and the end of the
     /// one may be known before the wish is.

@@ -277,8 +277,8 @@ impl Trainer for Child {
     }
 
     fn update(&mut self, hyper: Hyper) -> Result<Metrics, TrainerError> {
-        let mut updates_done = self.updates(&[hyper])?;
-        updates_done
+        let mut metrics = self.updates(&[hyper])?;
+        metrics
             .pop()
             .ok_or_else(|| self.wrong("`updates` with the metrics of none"))
     }
@@ -286,14 +286,14 @@ impl Trainer for Child {
     fn updates(&mut self, hypers: &[Hyper]) -> Result<Vec<Metrics>, TrainerError> {
         let updates = hypers.to_vec();
         let answer: Updated = self.get(Call::Updates { updates }, hypers.len() as f64)?;
-        let updates_done: Vec<Metrics> = answer
+        let metrics: Vec<Metrics> = answer
             .metrics
             .into_iter()
             .map(Metrics::checked)
             .collect::<Result<_, _>>()
             .map_err(|e| self.wrong(&e.to_string()))?;
-        check_count(&updates_done, hypers.len()).map_err(|e| self.wrong(&e))?;
-        Ok(updates_done)
+        check_count(&metrics, hypers.len()).map_err(|e| self.wrong(&e))?;
+        Ok(metrics)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation, TrainerError> {
@@ -367,24 +367,21 @@ pub(super) fn hint(error: &io::Error) -> &'static str {
 }
 
 /// As many updates as were asked for, or fewer, the last of which is not finite.
-fn check_count(updates_done: &[Metrics], asked: usize) -> Result<(), String> {
-    let finite = updates_done
-        .iter()
-        .take_while(|metrics| metrics.is_finite())
-        .count();
-    if updates_done.len() > asked {
+fn check_count(all: &[Metrics], asked: usize) -> Result<(), String> {
+    let finite = all.iter().take_while(|metrics| metrics.is_finite()).count();
+    if all.len() > asked {
         return Err(format!(
             "{} updates where {asked} were asked for",
-            updates_done.len()
+            all.len()
         ));
     }
-    if finite + 1 < updates_done.len() {
+    if finite + 1 < all.len() {
         return Err(format!(
             "metrics of update {}, though those of the one before it are not finite: stop there",
             finite + 2
         ));
     }
-    if finite == updates_done.len() && updates_done.len() < asked {
+    if finite == all.len() && all.len() < asked {
         return Err(format!(
             "{finite} of {asked} updates, though all their metrics are finite"
         ));

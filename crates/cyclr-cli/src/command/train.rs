@@ -11,7 +11,7 @@ use cyclr::Spec;
 use cyclr::trainer::TrainerFactory;
 use cyclr::units::Epochs;
 use cyclr_train::compare::{ArmPolicy, WinnerFile};
-use cyclr_train::store::{check_absent, read_regular_text, read_run};
+use cyclr_train::store::{VERSION, Versioned, check_absent, read_run};
 use cyclr_train::{Average, Budget, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
 use range_test::{Before, found};
 use serde_json::json;
@@ -184,12 +184,11 @@ fn seconds_of(plan: &Plan, pace: &Pace) -> f64 {
 /// The outcome, in words or as JSON.
 pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
     if json {
-        let text = read_regular_text(&folder.join(Outcome::FILE))
-            .context("the result cannot be read back")?;
-        out!(
-            "{}",
-            serde_json::from_str::<serde_json::Value>(&text).map(|result| json!(result))?
-        )?;
+        let record = Versioned {
+            version: VERSION,
+            record: outcome,
+        };
+        out!("{}", serde_json::to_string(&record)?)?;
         return Ok(());
     }
     let why = match outcome.stop_reason {

@@ -40,9 +40,7 @@ pub(super) fn train_probe_and_first(
     let mut diverged = false;
     while !diverged && (batches.len() as u64) < probe.updates {
         let done = batches.len() as u64;
-        if watch.interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: None });
-        }
+        watch.interrupt.check()?;
         let stop = (done + AT_ONCE).min(probe.updates);
         let hyper = |update| Hyper {
             weight_decay,

@@ -82,9 +82,7 @@ pub(super) fn sweep(
     };
     let mut made = 0;
     while made < ramp.updates() && curve.diverged.is_none() {
-        if watch.interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: None });
-        }
+        watch.interrupt.check()?;
         let stop = next_stop(ramp, measure, made);
         let hyper = |update| Hyper {
             weight_decay,

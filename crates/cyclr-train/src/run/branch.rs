@@ -100,11 +100,11 @@ impl Branches {
         &mut self,
         net: &mut dyn Trainer,
         hypers: &[Hyper],
-        updates_done: &[Metrics],
+        metrics: &[Metrics],
         seconds: f64,
     ) -> Result<(), Error> {
         for branch in &mut self.0 {
-            branch.count(net, hypers, updates_done, seconds)?;
+            branch.count(net, hypers, metrics, seconds)?;
         }
         let all = std::mem::take(&mut self.0).into_iter();
         let (ended, open): (Vec<_>, Vec<_>) = all.partition(OpenBranch::is_over);
@@ -152,14 +152,14 @@ impl OpenBranch {
         &mut self,
         net: &mut dyn Trainer,
         hypers: &[Hyper],
-        updates_done: &[Metrics],
+        metrics: &[Metrics],
         seconds: f64,
     ) -> Result<(), Error> {
         let stop = self.plan.next_stop(self.progress.updates_done);
         let end = self.plan.end();
         let mut unseen = |_: &Event| {};
         let mut recorder = self.recorder(&mut unseen);
-        let mut stop_reason = recorder.count(hypers, updates_done, seconds)?;
+        let mut stop_reason = recorder.count(hypers, metrics, seconds)?;
         if stop_reason.is_none() && recorder.progress.updates_done == stop {
             stop_reason = recorder.evaluate(net)?;
             stop_reason = stop_reason.or((stop == end).then_some(StopReason::Completed));

@@ -238,18 +238,18 @@ impl<'a, 'w> Run<'a, 'w> {
             self.check_interrupt()?;
             let hypers = self.next_hypers(self.branches.next_stop(stop));
             let began = Instant::now();
-            let updates_done = self.net.updates(&hypers);
-            if updates_done.is_err() && self.plan.info().whole_runs.is_some() {
+            let metrics = self.net.updates(&hypers);
+            if metrics.is_err() && self.plan.info().whole_runs.is_some() {
                 // Such a run cannot be halted; it was ended, and is made again.
                 self.check_interrupt()?;
             }
-            let updates_done = updates_done?;
-            let seconds = began.elapsed().as_secs_f64() / updates_done.len().max(1) as f64;
+            let metrics = metrics?;
+            let seconds = began.elapsed().as_secs_f64() / metrics.len().max(1) as f64;
             self.keep_output()?;
             self.branches
-                .count(&mut *self.net, &hypers, &updates_done, seconds)?;
+                .count(&mut *self.net, &hypers, &metrics, seconds)?;
             let (mut recorder, _) = self.recorder();
-            if let Some(stop_reason) = recorder.count(&hypers, &updates_done, seconds)? {
+            if let Some(stop_reason) = recorder.count(&hypers, &metrics, seconds)? {
                 return Ok(Some(stop_reason));
             }
             let often = self.plan.task().save_every;
@@ -261,7 +261,7 @@ impl<'a, 'w> Run<'a, 'w> {
     }
 
     /// The rates of the next updates: as many as take about a twentieth of a second, so that an
-    /// interrupt is heeded soon and a trainer in another process is not asked for each one. All, if
+    /// interrupt is answered soon and a trainer in another process is not asked for each one. All, if
     /// the trainer makes whole runs only.
     fn next_hypers(&self, stop: u64) -> Vec<Hyper> {
         const SECONDS: f64 = 0.05;

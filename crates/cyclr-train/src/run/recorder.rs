@@ -45,11 +45,11 @@ impl Recorder<'_> {
     pub(super) fn count(
         &mut self,
         hypers: &[Hyper],
-        updates_done: &[Metrics],
+        all: &[Metrics],
         seconds: f64,
     ) -> Result<Option<StopReason>, Error> {
-        let (asked, answered) = (hypers.len(), updates_done.len());
-        for (&hyper, metrics) in hypers.iter().zip(updates_done) {
+        let (asked, answered) = (hypers.len(), all.len());
+        for (&hyper, metrics) in hypers.iter().zip(all) {
             let update = self.progress.updates_done;
             let finite = metrics.is_finite();
             self.progress.updates_done += 1;

@@ -41,9 +41,7 @@ pub(super) fn call(
 ) -> Result<ExitStatus, Error> {
     let mut launcher = start(program, folder, units)?;
     let returned = poll(look, || {
-        if interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: None });
-        }
+        interrupt.check()?;
         launcher.try_wait().map_err(Error::io("wait for", program))
     });
     if returned.is_err() {

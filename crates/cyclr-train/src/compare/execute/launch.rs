@@ -183,9 +183,7 @@ impl<'a> Launcher<'a> {
             let mut look = || self.heartbeat.beat().and_then(|()| look());
             return call(program, folder, &free, self.interrupt, &mut look).map(Some);
         }
-        if self.interrupt.is_requested() {
-            return Err(Error::Interrupted { updates_done: None });
-        }
+        self.interrupt.check()?;
         sleep(Duration::from_secs(1));
         look()?;
         Ok(None)
