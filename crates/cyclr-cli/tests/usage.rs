@@ -308,6 +308,17 @@ fn a_policy_without_rates_takes_those_that_find_answers() {
 }
 
 #[test]
+fn curves_do_not_go_into_the_folder_of_a_run() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().display().to_string();
+    fs::write(folder.path().join("run.json"), "{}").unwrap();
+    refused(&format!("find --out {out}"), "run.json of a run");
+    let plan = format!("train --policy fixed(lr=1) --updates 5 --plan --out {out}");
+    let (code, _, err) = cyclr(&plan.split(' ').collect::<Vec<_>>());
+    assert!(code != 0 && err.contains("already holds a run"), "{err}");
+}
+
+#[test]
 fn an_answer_is_not_lost_to_a_folder_that_cannot_be_made() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");

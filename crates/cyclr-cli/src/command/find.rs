@@ -40,7 +40,7 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     // Before the work, so that an answer is not lost to a folder that cannot be made.
     if let Some(folder) = args.out.as_ref().filter(|_| !args.plan) {
         make_out(folder)?;
-        refuse_earlier_curves(folder)?;
+        refuse_other_contents(folder)?;
     }
     announce(args, &tests, budget, &*factory)?;
     if args.plan {
@@ -56,18 +56,25 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
     done.check_answers()
 }
 
-/// Refuses a folder that holds the curves of an earlier test, of which some would be left beside the new ones.
-fn refuse_earlier_curves(folder: &Path) -> anyhow::Result<()> {
+/// Refuses the folder of a run or comparison, and one with the curves of an earlier test, of which some would be left
+/// beside the new ones.
+fn refuse_other_contents(folder: &Path) -> anyhow::Result<()> {
     let read = || format!("{} cannot be read: give another --out", folder.display());
     for entry in std::fs::read_dir(folder).with_context(read)? {
         let name = entry.with_context(read)?.file_name();
         let name = name.to_string_lossy();
-        if name.ends_with("probes.csv") || name.contains("sweep-") && name.ends_with(".csv") {
-            return Err(Usage::error(format!(
-                "{} holds {name} of an earlier range test: give another --out",
-                folder.display()
-            )));
-        }
+        let other = if name == "run.json" || name == "comparison.json" {
+            "a run or comparison"
+        } else if name.ends_with("probes.csv") || name.contains("sweep-") && name.ends_with(".csv")
+        {
+            "an earlier range test"
+        } else {
+            continue;
+        };
+        return Err(Usage::error(format!(
+            "{} holds {name} of {other}: give another --out",
+            folder.display()
+        )));
     }
     Ok(())
 }

@@ -28,9 +28,7 @@ const DEFAULT_EPOCHS: f64 = 24.0;
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     check_target(args)?;
     let declared = average(args)?;
-    if let Some(out) = args.out.as_ref().filter(|_| !args.plan) {
-        check_absent(out)?;
-    }
+    args.out.as_deref().map_or(Ok(()), check_absent)?;
     let began = Instant::now();
     let factory = args.factory.factory(threads(args.threads), false)?;
     let interrupt = interrupt()?;
