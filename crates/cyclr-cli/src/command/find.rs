@@ -1,25 +1,27 @@
 //! `cyclr find`: the learning-rate range test, made or read.
 
+mod done;
 mod plot;
 pub(super) mod show;
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::{Epochs, Horizon};
 use cyclr::{advice, range::Allowance};
 use cyclr_train::find::{
-    AnswerRecord, Found, Measure, Ramp, RangeTest, Shape, SweepTest, Swept, range_test, scale_ramp,
-    sweep_test,
+    Measure, Ramp, RangeTest, Shape, SweepTest, range_test, scale_ramp, sweep_test,
 };
 use cyclr_train::{Interrupt, Pace, Watch};
 use serde_json::json;
 
+use done::Done;
+
 use super::find_from;
 use super::train::make_out;
 use crate::args::{FindArgs, On, updates};
-use crate::exit::{NoReliableAnswer, Usage};
+use crate::exit::Usage;
 use crate::progress::{Progress, in_all, interrupt, words};
 use crate::say::{note, out, tell, unless_unread};
 
@@ -83,12 +85,6 @@ fn refuse_other_contents(folder: &Path) -> anyhow::Result<()> {
 enum Tests {
     Probes(Vec<RangeTest>),
     Sweeps(Vec<SweepTest>),
-}
-
-/// What came of them.
-enum Done {
-    Probes(Vec<Found>),
-    Sweeps(Vec<(Option<f64>, Swept)>),
 }
 
 fn tests(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<Tests> {
@@ -316,92 +312,5 @@ fn weight_decays(text: &str) -> anyhow::Result<Vec<Option<f64>>> {
             values[n]
         ))),
         None => Ok(values.into_iter().map(Some).collect()),
-    }
-}
-
-impl Done {
-    /// Writes the curves and the probes down.
-    fn keep(&self, folder: &Path) -> anyhow::Result<()> {
-        match self {
-            Self::Probes(all) => {
-                for found in all {
-                    found.keep(folder)?;
-                    plot::save(&plot::of_found(found), folder, found.test.weight_decay)?;
-                }
-            }
-            Self::Sweeps(all) => {
-                for (decay, swept) in all {
-                    let prefix = decay.map_or_else(String::new, |wd| format!("wd{wd}-"));
-                    swept.keep(folder, &prefix)?;
-                    plot::save(&plot::of_sweeps(&swept.curves, "", None), folder, *decay)?;
-                }
-            }
-        }
-        note!("the curves are in {}", folder.display());
-        Ok(())
-    }
-
-    /// The answer of each test and its plot, or why there is none.
-    fn show(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
-        if args.json {
-            self.print_json(run)
-        } else {
-            self.print(args, run)
-        }
-    }
-
-    /// An error if no test gave an answer.
-    fn check_answers(&self) -> anyhow::Result<()> {
-        let answers = match self {
-            Self::Probes(all) => all.iter().any(|found| found.answer.is_ok()),
-            Self::Sweeps(all) => all.iter().any(|(_, swept)| swept.reading.answer.is_ok()),
-        };
-        // Of tests at several weight decays, one that gives an answer is enough.
-        if answers {
-            Ok(())
-        } else {
-            Err(anyhow!(NoReliableAnswer))
-        }
-    }
-
-    fn print_json(&self, run: &Horizon) -> anyhow::Result<()> {
-        let answers: Vec<AnswerRecord> = match self {
-            Self::Probes(all) => all
-                .iter()
-                .map(|found| AnswerRecord::of(found, run))
-                .collect::<Result<_, _>>()?,
-            Self::Sweeps(all) => all
-                .iter()
-                .map(|(decay, swept)| AnswerRecord::of_sweeps(swept, *decay, Some(run)))
-                .collect::<Result<_, _>>()?,
-        };
-        match answers.as_slice() {
-            [answer] => out!("{}", serde_json::to_string(answer)?)?,
-            answers => out!("{}", serde_json::to_string(answers)?)?,
-        }
-        Ok(())
-    }
-
-    fn print(&self, args: &FindArgs, run: &Horizon) -> anyhow::Result<()> {
-        let heading = |decay: Option<f64>| decay.map_or(Ok(()), |wd| out!("weight decay {wd}"));
-        match self {
-            Self::Probes(all) => {
-                for found in all {
-                    heading(found.test.weight_decay)?;
-                    show::found(found, run)?;
-                }
-            }
-            Self::Sweeps(all) => {
-                let examples = match args.on {
-                    On::Train => " of training batches",
-                    On::Val => " of held-out examples",
-                };
-                for (decay, swept) in all {
-                    heading(*decay)?;
-                    show::sweeps(swept, examples, Some(run))?;
-                }
-            }
-        }
-        Ok(())
     }
 }
