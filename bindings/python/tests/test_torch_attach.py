@@ -210,8 +210,8 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average"])
-def test_what_is_registered_goes_on_with_the_run(start, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight"])
+def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)
     straight.updates(14)

@@ -565,6 +565,46 @@ def trainer_of(make, **settings):
     return cyclr.torch.Trainer(*make(), cross_entropy, shuffled(), **settings)
 
 
+class Tempered(torch.nn.Module):
+    """A loss that is trained itself, and counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.heat = torch.nn.Parameter(torch.zeros(()))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, outputs, labels):
+        self.calls += 1
+        return cross_entropy(outputs * self.heat.exp(), labels)
+
+
+def beside(loss, scale):
+    """A trainer whose optimizer has more weights than the model."""
+    model = net()
+    optimizer = torch.optim.SGD([*model.parameters(), *loss.parameters(), scale], lr=0.1, momentum=0.9)
+    return cyclr.torch.Trainer(model, optimizer, loss, shuffled())
+
+
+def test_what_is_trained_beside_the_model_is_left_without_a_trace():
+    loss, scale = Tempered(), torch.nn.Parameter(torch.ones(()))
+    trainer = beside(loss, scale)
+    scale.grad = torch.tensor(0.5)
+    cyclr.torch.range_test(trainer.model, trainer.optimizers, loss, trainer.loader, **SWEEP)
+    assert (loss.heat.item(), loss.heat.grad, loss.calls.item(), scale.item()) == (0, None, 0, 1)
+    assert scale.grad.item() == 0.5
+
+
+def test_what_is_trained_beside_the_model_belongs_to_the_state():
+    first, second = (beside(Tempered(), torch.nn.Parameter(torch.ones(()))) for _ in range(2))
+    first.updates([cyclr.Hyper(0.1)] * 8)
+    state = first.state()
+    straight = first.updates([cyclr.Hyper(0.1)] * 8)
+    second.restore(state)
+    assert second.updates([cyclr.Hyper(0.1)] * 8) == straight
+    with pytest.raises(ValueError, match="1 of its weights are the optimizers' and not the model's, and here 1 are"):
+        beside(Tempered(), torch.nn.Parameter(torch.ones(2))).restore(state)
+
+
 def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
     class Payload:
         def __reduce__(self):

@@ -37,6 +37,9 @@ held_out = DataLoader(TensorDataset(inputs[200:], labels[200:]), batch_size=50)
 model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 2))
 critic = torch.nn.Linear(8, 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+bare = torch.nn.Parameter(torch.zeros(()))
+if kind == "bare weight":
+    optimizer.add_param_group({"params": [bare]})
 second = torch.optim.SGD(critic.parameters(), lr=0.1)
 scheduler = None
 if kind in ("momentum", "registered momentum"):
@@ -79,6 +82,8 @@ for _epoch in lr.epochs(9):
     for place, batch in enumerate(zip(batches, beside) if kind == "beside" else batches):
         x, y = batch[0] if kind == "beside" else batch
         loss = cross_entropy(model(x), y) + cross_entropy(critic(x), y)
+        if kind == "bare weight":
+            loss = loss * torch.exp(-bare) + bare
         if kind == "beside":
             loss = loss + critic(batch[1][0]).square().mean()
         loss.backward()

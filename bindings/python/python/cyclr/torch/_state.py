@@ -52,17 +52,9 @@ def capture_model(model: torch.nn.Module) -> State:
 def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) -> State:
     parameters = {}
     for name, weight in module._parameters.items():
-        if isinstance(weight, UninitializedParameter):
-            raise cyclr.CyclrError(
-                f"the parameter {path}.{name} has no shape yet: call the model on a batch first, as lazy modules need it"
-            )
         if weight is not None and id(weight) not in seen:
             # Of weights that are tied only the first place is captured.
-            seen[id(weight)] = parameters[name] = {
-                "value": weight.detach().clone(),
-                "gradient": None if weight.grad is None else weight.grad.clone(),
-                "is_trained": weight.requires_grad,
-            }
+            seen[id(weight)] = parameters[name] = _capture_weight(f"{path}.{name}", weight)
     return {
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
@@ -70,6 +62,18 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "attributes": {name: _copied(value) for name, value in vars(module).items() if _is_state(name, value)},
         "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
+    }
+
+
+def _capture_weight(name: str, weight: torch.Tensor) -> State:
+    if isinstance(weight, UninitializedParameter):
+        raise cyclr.CyclrError(
+            f"the parameter {name} has no shape yet: call the model on a batch first, as lazy modules need it"
+        )
+    return {
+        "value": weight.detach().clone(),
+        "gradient": None if weight.grad is None else weight.grad.clone(),
+        "is_trained": weight.requires_grad,
     }
 
 
@@ -299,6 +303,11 @@ def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Itera
             module.training = training
 
 
+def is_of_torch(thing: Any) -> bool:
+    """Whether an object is of a class of torch itself."""
+    return type(thing).__module__.split(".")[0] == "torch"
+
+
 def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
     """The optimizers that train at other weights than they are to be measured at, and so have ``train()`` and ``eval()``."""
     for optimizer in optimizers:
@@ -312,7 +321,7 @@ def live(kinds: tuple[type, ...]) -> Iterator[Any]:
 
 
 class Everything:
-    """All of a training in one: model, optimizers, scaler and generators."""
+    """All of a training in one: model, optimizers and what else they train, scaler and generators."""
 
     def __init__(
         self, model: torch.nn.Module, optimizers: Sequence[Optimizer], scaler: Optional[Any], loaders: Iterable[Any]
@@ -325,6 +334,7 @@ class Everything:
         return {
             "model": capture_model(self.model),
             "optimizers": [capture_optimizer(optimizer) for optimizer in self.optimizers],
+            "beside": [_capture_weight("of the optimizer", weight) for weight in self._beside()],
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "orders": [capture_order(loader) for loader in self.loaders],
             "random": capture_random(),
@@ -343,11 +353,30 @@ class Everything:
             )
         parts = [partial(restore_model, self.model, state["model"])]
         parts += [partial(restore_optimizer, *pair) for pair in zip(self.optimizers, state["optimizers"])]
+        # States of earlier versions have none.
+        parts.append(partial(self._restore_beside, state.get("beside", [])))
         if self.scaler is not None:
             parts.append(partial(self._restore_scaler, state["scaler"]))
         parts += [partial(restore_order, *pair) for pair in zip(self.loaders, state["orders"])]
         parts.append(partial(restore_random, state["random"]))
         each(parts)
+
+    def _beside(self) -> list[torch.Tensor]:
+        """The weights that the optimizers train and the model does not hold, each once."""
+        known = {id(weight) for weight in self.model.parameters()}
+        trained = {id(weight): weight for optimizer in self.optimizers for weight in weights_of(optimizer)}
+        return [weight for key, weight in trained.items() if key not in known]
+
+    @torch.no_grad()
+    def _restore_beside(self, state: list[State]) -> None:
+        weights = self._beside()
+        if [weight.shape for weight in weights] != [saved["value"].shape for saved in state]:
+            raise ValueError(
+                f"the state is of another training: {len(state)} of its weights are the optimizers' and not the model's, and "
+                f"here {len(weights)} are, or they have other shapes"
+            )
+        for weight, saved in zip(weights, state):
+            _put_parameter(weight, saved)
 
     def _restore_scaler(self, state: State) -> None:
         assert self.scaler is not None

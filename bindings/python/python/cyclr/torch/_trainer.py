@@ -38,6 +38,7 @@ from cyclr.torch._state import (
     Everything,
     capture_random,
     evaluating,
+    is_of_torch,
     restore_random,
     with_modes,
 )
@@ -55,7 +56,8 @@ class Trainer:
             factors of their groups: their rates relative to that of the very first. One with
             ``train()`` and ``eval()``, as schedule-free ones have, is switched for evaluation.
         loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
-            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            it is given those. If it is a module, its state belongs to the training. Not used where
+            ``step`` is given. With ``None`` the loss is the one
             that the model's output holds (``outputs.loss``), as with models of Hugging Face.
         loader: Gives the training batches, pass after pass: a `DataLoader` or anything like it
             that can be iterated again and again. A batch is a pair ``(inputs, targets)``, or a
@@ -120,7 +122,10 @@ class Trainer:
         self.forward = Forward(model, loss_fn, autocast or contextlib.nullcontext(), self.device)
         self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
-        self.everything = Everything(model, self.optimizers, scaler, [loader])
+        # A loss may train, too; torch's own have nothing that changes.
+        has_state = isinstance(loss_fn, torch.nn.Module) and not is_of_torch(loss_fn)
+        trained = torch.nn.ModuleList([model, loss_fn]) if has_state else model  # type: ignore[list-item]
+        self.everything = Everything(trained, self.optimizers, scaler, [loader])
         self._average = Average(model)
         self._ensemble = Ensemble(model)
         self._info = replace(self._found_info(examples, given_weights), data_checksum=data_checksum)
@@ -248,7 +253,7 @@ class Trainer:
             return lack
         if self.own_step is None and self.own_evaluate is None:
             return None
-        names = unregistered([self.model], self.optimizers, self.scaler)
+        names = unregistered([self.everything.model], self.optimizers, self.scaler)
         if not names:
             return None
         return f"the state of {', '.join(names)} is not known here (cyclr.torch.attach takes any by lr.register)"
