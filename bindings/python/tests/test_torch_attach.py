@@ -246,6 +246,39 @@ def test_an_evaluation_leaves_no_trace_in_models_that_were_not_given(start):
     assert measured.updates(12) == quiet.updates(12)
 
 
+def test_an_evaluation_that_propagates_leaves_no_trace(start):
+    """Neither in the gradients nor in the loss of the next update."""
+    measured, quiet = start("overlooked.py", "attack"), start("overlooked.py", "attack")
+    for driver in (measured, quiet):
+        driver.initialize(seed=1)
+        driver.updates(3)
+    measured.result("evaluate", split="validation")
+    assert measured.updates(12) == quiet.updates(12)
+
+
+def test_a_module_that_is_not_registered_is_measured_in_evaluation_mode(start):
+    """And trains on in its own."""
+    driver = start("overlooked.py", "measured copy")
+    driver.initialize()
+    driver.updates(3)
+    assert driver.result("evaluate", split="validation")["metrics"]
+    driver.updates(3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("one split", "evaluate('test') goes through the validation data alone"),
+        ("whole count", "returned the count of all 100 held-out examples, which were halved"),
+    ],
+)
+def test_figures_of_other_examples_than_those_of_the_split_are_refused(start, kind, reason):
+    driver = start("overlooked.py", kind)
+    driver.initialize()
+    driver.updates(3)
+    assert reason in driver.ask("evaluate", split="test")["error"]["message"]
+
+
 def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
     driver = start("many.py", "--way", "sampler")
     assert not driver.initialize()["snapshots"]

@@ -57,11 +57,21 @@ class Kept(torch.nn.Module):
         self.module = copy.deepcopy(model)
 
 
-kept = Kept() if kind == "copy" else None
+kept = Kept() if kind in ("copy", "measured copy") else None
+parts = [DataLoader(TensorDataset(inputs[a:b], labels[a:b]), batch_size=50) for a, b in ((200, 250), (250, 300))]
 
 
 def evaluate(split):
     model.eval()
+    if kind == "measured copy":
+        assert not any(module.training for module in kept.modules())
+    if kind == "attack":
+        with torch.enable_grad():
+            cross_entropy(model(inputs[200:]), labels[200:]).mul(100).backward()
+    if kind == "one split":
+        return {"correct": sum(int((model(x).argmax(1) == y).sum()) for x, y in parts[0])}
+    if kind == "whole count":
+        return {"correct": 7, "count": 100}
     return {"correct": sum(int((model(x).argmax(1) == y).sum()) for x, y in lr.held_out[split])}
 
 
@@ -70,7 +80,8 @@ lr = cyclr.torch.attach(
     train=None if kind == "no loader" else loader,
     model=None if kind == "no model" else [model, critic],
     evaluate=evaluate,
-    validation=held_out,
+    validation=parts[0] if kind == "one split" else held_out,
+    test=parts[1] if kind == "one split" else None,
     accumulate={"accumulation": 4, "miscounted": 2}.get(kind, 1),
 )
 if kind == "registered average":
@@ -80,6 +91,7 @@ if kind == "registered momentum":
 for _epoch in lr.epochs(9):
     batches = lr.batches(loader)
     for place, batch in enumerate(zip(batches, beside) if kind == "beside" else batches):
+        assert kept is None or kept.module.training
         x, y = batch[0] if kind == "beside" else batch
         loss = cross_entropy(model(x), y) + cross_entropy(critic(x), y)
         if kind == "bare weight":

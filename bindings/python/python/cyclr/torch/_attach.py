@@ -24,7 +24,7 @@ from cyclr.torch._examples import given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._losses import Losses, read_at_once, unseen
 from cyclr.torch._order import capture_order, restore_order, sampler_of
 from cyclr.torch._overridden import Overridden
 from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
@@ -32,8 +32,11 @@ from cyclr.torch._state import (
     Everything,
     capture_random,
     evaluating,
+    keeping_gradients,
     live,
+    others_evaluating,
     restore_random,
+    weights_of,
 )
 from cyclr.torch._steps import Steps
 from cyclr.torch._together import gathered, mine, summed
@@ -147,6 +150,9 @@ def attach(
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
+            attached.halved = counts["validation"] + counts["test"]
+    if is_driven:
+        attached.watch_held_out()
     if otherwise is not None:
         attached._known.append(otherwise)
         attached.alone = None if is_driven else _Alone(otherwise)
@@ -168,7 +174,10 @@ class Attached(_attach.Attached):
     Attributes:
         held_out: The data of ``"validation"`` and ``"test"``, halved if there was one split for
             both.
+        halved: The examples of the one split that was halved; 0 if there is none.
     """
+
+    halved = 0
 
     def __init__(
         self,
@@ -190,6 +199,9 @@ class Attached(_attach.Attached):
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler = scaler
         self._is_told = self._is_evaluating = False
+        # The splits whose loaders show that they are gone through, and those that an evaluation went through.
+        self._watched: set[str] = set()
+        self._measured: set[str] = set()
         self._steps = Steps(accumulate)
         # What the script follows alone or has registered: schedulers are among it.
         self._known: list[Any] = []
@@ -246,13 +258,42 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
+        model = self._everything.model if self._models else self._others
+        weights = {weight: None for one in self._optimizers for weight in weights_of(one)}
+        weights.update(dict.fromkeys(model.parameters()))
         self._is_evaluating = True
+        self._measured.clear()
         try:
-            with evaluating(self._everything.model if self._models else self._others, self._optimizers):
-                return super().evaluate(split)
+            with evaluating(model, self._optimizers), others_evaluating(model), keeping_gradients(weights), unseen():
+                evaluation = super().evaluate(split)
         finally:
             self._is_evaluating = False
             restore_order(self.held_out[split], order)
+        self._check_measured(split, evaluation)
+        return evaluation
+
+    def watch_held_out(self) -> None:
+        """Sees which held-out loaders an evaluation goes through."""
+        for name, loader in self.held_out.items():
+            if loader is not None and not isinstance(loader, (int, list, tuple)) and feed(loader, self._split_iterated):
+                self._watched.add(name)
+
+    def _split_iterated(self, loader: Any) -> None:
+        if self._is_evaluating:
+            self._measured.update(name for name, one in self.held_out.items() if one is loader)
+
+    def _check_measured(self, split: Split, evaluation: Evaluation) -> None:
+        """Refuses figures of other examples than those of the split."""
+        if len(self._watched) == 2 and len(self._measured) == 1 and split not in self._measured:
+            raise CyclrError(
+                f"evaluate({split!r}) goes through the {self._measured.pop()} data alone: let it measure the split that it is "
+                "given"
+            )
+        if self.halved > 0 and any(metric.count == self.halved for metric in evaluation.metrics):
+            raise CyclrError(
+                f"evaluate({split!r}) returned the count of all {self.halved} held-out examples, which were halved: return that "
+                "of the examples that it measured, or none"
+            )
 
     def whole_iterated(self, loader: Any) -> None:
         """Refuses an evaluation of a loader that was halved: what decides would be what is reported."""

@@ -61,10 +61,11 @@ class Feed:
         return 1 if self.loader is None else given(self.loader, self.batch_size)
 
 
-def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> None:
+def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> bool:
     """Lets a loader give what ``iterated`` says; where that is ``None``, its own batches.
 
-    A loader that cannot be changed so (made in C, or with slots) stays as it is.
+    Returns:
+        Whether it does. A loader that cannot be changed so (made in C, or with slots) stays as it is.
     """
     kind = type(loader)
 
@@ -76,3 +77,5 @@ def feed(loader: Any, iterated: Callable[[Any], Optional[Iterator[Any]]]) -> Non
     # Accelerate's loaders say that they are of another class, and cannot be assigned to.
     with contextlib.suppress(TypeError):
         object.__dict__["__class__"].__set__(loader, fed)
+        return True
+    return False

@@ -303,6 +303,33 @@ def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Itera
             module.training = training
 
 
+@contextmanager
+def others_evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """All modules of this process that the model does not hold, such as an average of it, in the mode of evaluation."""
+    known = {id(module) for module in model.modules()}
+    modules = [one for one in live((torch.nn.Module,)) if id(one) not in known and getattr(one, "training", False)]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module in modules:
+            module.training = True
+
+
+@contextmanager
+def keeping_gradients(weights: Iterable[torch.Tensor]) -> Iterator[None]:
+    """The gradients of weights afterwards as before, whatever is propagated meanwhile."""
+    kept = [(weight, weight.grad, None if weight.grad is None else weight.grad.clone()) for weight in weights]
+    try:
+        yield
+    finally:
+        for weight, gradient, saved in kept:
+            weight.grad = gradient
+            if gradient is not None and saved is not None:
+                gradient.copy_(saved)
+
+
 def is_of_torch(thing: Any) -> bool:
     """Whether an object is of a class of torch itself."""
     return type(thing).__module__.split(".")[0] == "torch"
