@@ -210,7 +210,7 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight"])
+@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio"])
 def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)
@@ -219,6 +219,15 @@ def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kin
     assert other.initialize(seed=2)["snapshots"]
     other.result("restore", path=str(tmp_path / "state"))
     assert other.updates(20) == straight.updates(20)
+
+
+def test_optimizers_keep_the_ratio_that_their_rates_have_before_the_first_update(start, tmp_path):
+    """Not the one that they had when the loop was attached. If the script changes it later, that is said."""
+    driver = start("overlooked.py", "ratio")
+    driver.initialize()
+    driver.updates(5)
+    told = "the script gives another optimizer (SGD) 1 times the rate of the first: it keeps 0.1 times"
+    assert (tmp_path / "log").read_text().count(told) == 1
 
 
 @pytest.mark.parametrize("kind", ["beside", "critic"])

@@ -94,6 +94,16 @@ def test_ratios_of_groups_that_the_script_changes_are_named(capsys):
     assert told.count("the script gives group 1 of 3 0.1 times the rate of group 0: it keeps 0 times") == 1
 
 
+@pytest.mark.parametrize(("rates", "scales"), [((0.1, 0.1), (1.0, 0.2)), ((0.1, 0.02), (0.0, 0.0))])
+def test_ratios_are_those_before_the_first_update(rates, scales):
+    """A scheduler may have made them; while it warms up from 0, they are those that it begins with."""
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
+    optimizer = torch.optim.SGD(groups)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, [lambda _, scale=scale: scale for scale in scales])
+    _Driven(optimizer, None, False).set(cyclr.Hyper(0.4))
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.4, 0.08])
+
+
 @pytest.mark.parametrize("kind", ["amp", "fused"])
 def test_steps_that_amp_skips_are_no_updates(start, tmp_path, kind):
     """An optimizer that is fused skips them by itself."""

@@ -88,6 +88,8 @@ if kind == "registered average":
     lr.register(save=lambda: average, load=average.update)
 if kind == "registered momentum":
     lr.register(scheduler)
+if kind == "ratio":
+    second.param_groups[0]["lr"] = 0.01
 for _epoch in lr.epochs(9):
     batches = lr.batches(loader)
     for place, batch in enumerate(zip(batches, beside) if kind == "beside" else batches):
@@ -107,6 +109,8 @@ for _epoch in lr.epochs(9):
         optimizer.zero_grad()
         second.zero_grad()
         lr.step()
+        if kind == "ratio":
+            optimizer.param_groups[0]["lr"] = second.param_groups[0]["lr"] = 0.2
         if scheduler is not None:
             scheduler.step()
         for name, value in average.items():

@@ -26,7 +26,7 @@ from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once, unseen
 from cyclr.torch._order import capture_order, restore_order, sampler_of
-from cyclr.torch._overridden import Overridden
+from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
 from cyclr.torch._state import (
     Everything,
@@ -194,7 +194,7 @@ class Attached(_attach.Attached):
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
-        self._groups = groups
+        self._groups, self._has_ratios = groups, False
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler = scaler
@@ -308,8 +308,14 @@ class Attached(_attach.Attached):
         if not self._is_in_batches:
             self.loop.hear_or_exit()
         hyper = self.loop.hyper
+        if not self._has_ratios:
+            # Until now the script may have set them.
+            self._groups.learn()
+            self._has_ratios = True
         for one in self._overridden:
             one.notice(hyper)
+        if not self._steps:
+            notice_ratios(self._overridden)
         self._groups.set(hyper)
         for one in self._overridden:
             one.leave()
@@ -389,8 +395,14 @@ class Attached(_attach.Attached):
         if self._place.given > 0 and self._has_passes_beside is None:
             self._has_passes_beside = has_passes_beside(self._train)
         # Such scripts begin these anew if they go on amid a pass.
+        ratios = list(self._groups.factors.items()) if self._has_ratios else None
         begins_anew = self._steps.are_uneven or self._has_passes_beside
-        return {**super()._own_state(), "everything": self._everything.capture(), "begins_anew": begins_anew}
+        return {
+            **super()._own_state(),
+            "everything": self._everything.capture(),
+            "begins_anew": begins_anew,
+            "ratios": ratios,
+        }
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
         # States of earlier versions do not tell.
@@ -399,10 +411,19 @@ class Attached(_attach.Attached):
                 "the script goes through another DataLoader beside train=..., or not all its optimizers make a step in each "
                 "update: it cannot go on amid a pass over the training data; start this run anew"
             )
+        self._set_ratios(saved)
         self._everything.restore(saved["everything"])
         for one in self._overridden:
             one.forget()
         super()._set_own_state(saved)
+
+    def _set_ratios(self, saved: dict[str, Any]) -> None:
+        """Takes the factors of a state. One from before the first update has none yet, and earlier versions do not tell."""
+        if saved.get("ratios") is not None:
+            self._groups.factors = {tuple(place): factor for place, factor in saved["ratios"]}
+        elif "ratios" not in saved and not self._has_ratios:
+            self._groups.learn()
+        self._has_ratios = saved.get("ratios", []) is not None
 
     def _random(self) -> Any:
         return capture_random()
