@@ -361,6 +361,22 @@ def test_what_cannot_be_attached_is_refused():
         cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1), train=TensorDataset(torch.ones(3)))
 
 
+def test_alone_a_scheduler_of_updates_moves_with_the_optimizers_steps():
+    """A loop may count each of its micro-batches."""
+    cyclr._begun._begun.clear()
+    cyclr.torch.begin()
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10)
+    lr = cyclr.torch.attach(optimizer, accumulate=2, otherwise=scheduler)
+    for batch in range(6):
+        weight.sum().backward()
+        if batch % 2 == 1:
+            optimizer.step()
+        lr.step()
+    assert scheduler.last_epoch == 3
+
+
 def test_held_out_data_are_halved_or_kept_apart():
     data = TensorDataset(torch.arange(11), torch.arange(11))
     loader = DataLoader(data, batch_size=4)

@@ -155,17 +155,28 @@ def attach(
         attached.watch_held_out()
     if otherwise is not None:
         attached._known.append(otherwise)
-        attached.alone = None if is_driven else _Alone(otherwise)
+        attached.alone = None if is_driven else _Alone(otherwise, optimizers)
     return attached
 
 
 class _Alone:
     """A scheduler that a script follows if no cyclr drives it."""
 
-    def __init__(self, scheduler: Any) -> None:
-        each_update = isinstance(scheduler, (CountsUpdates, OneCycleLR, CyclicLR))
-        self.after_update: Callable[[], None] = scheduler.step if each_update else lambda: None
-        self.after_epoch: Callable[[], None] = (lambda: None) if each_update else scheduler.step
+    def __init__(self, scheduler: Any, optimizers: Sequence[Optimizer]) -> None:
+        self._scheduler, self._steps = scheduler, Steps(None)
+        self._counts_updates = isinstance(scheduler, (CountsUpdates, OneCycleLR, CyclicLR))
+        for one in with_held(optimizers):
+            one.register_step_post_hook(self._steps.note)
+
+    def after_update(self) -> None:
+        # Where the loop counts each micro-batch, not all of them end an update.
+        if self._counts_updates and self._steps:
+            self._steps.end(0)
+            self._scheduler.step()
+
+    def after_epoch(self) -> None:
+        if not self._counts_updates:
+            self._scheduler.step()
 
 
 class Attached(_attach.Attached):
