@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
 from cyclr.torch._checksum import checksum_of  # noqa: E402
-from cyclr.torch._examples import given, held_out_count, loader_size  # noqa: E402
+from cyclr.torch._examples import batch_size, given, held_out_count, loader_size  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
 from cyclr.torch._registered import without_place  # noqa: E402
@@ -431,6 +431,28 @@ def test_the_examples_of_a_batch_are_known_from_a_batch_sampler():
     data = TensorDataset(torch.arange(200))
     sampled = DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 20, drop_last=False))
     assert (loader_size(sampled), given(sampled, 20)) == (20, 200)
+
+
+class OfUnknownSize:
+    """Gives batches, and does not tell of how many examples."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+def test_the_examples_of_a_batch_follow_from_those_of_a_pass():
+    """A loader that does not tell its batch's would make an update of each example."""
+    assert batch_size(OfUnknownSize(10), 200) == 20 and batch_size(OfUnknownSize(10), None) == 1
+    assert batch_size(DataLoader(range(200), batch_size=8), 200) == 8
+    with pytest.raises(cyclr.CyclrError, match="there are 200 examples, and OfUnknownSize does not tell"):
+        batch_size(OfUnknownSize(None), 200)
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    trainer = cyclr.torch.Trainer(torch.nn.Linear(1, 1), optimizer, None, OfUnknownSize(10), examples=200)
+    assert (trainer.info.examples, trainer.info.batch) == (200, 20)
 
 
 def test_what_a_batch_sampler_draws_is_what_is_held_out():

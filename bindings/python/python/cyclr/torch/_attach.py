@@ -20,7 +20,7 @@ from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
-from cyclr.torch._examples import given, loader_size
+from cyclr.torch._examples import batch_size, given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
@@ -128,7 +128,7 @@ def attach(
         say_starts_over(lack)
     if is_driven and train is None and (examples is None or batch is None):
         raise CyclrError("the length of an epoch is not known: give train=..., or examples=... and batch=...")
-    size = batch or loader_size(train) * accumulate * world_size()
+    size = batch or batch_size(train, examples and examples // world_size()) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
         batch=size,

@@ -97,7 +97,7 @@ class Driver:
     def __init__(self, requests: Requests, examples: Optional[int] = None, batch: Optional[int] = None) -> None:
         requests.answer_by(self)
         self.loop = Loop(requests, lambda figures: summed(read_at_once(figures)))
-        self.losses, self.feed = Losses(), Feed()
+        self.losses, self.feed = Losses(), Feed(self._starts_over)
         self._counts = examples, batch
         self._info: Optional[TrainerInfo] = None
         self._optimizers: dict[int, _Driven] = {}
@@ -219,6 +219,11 @@ class Driver:
         loss = sum(self._current[1:], start=self._current[0]) / len(self._current)
         self.loop.made(Figures(loss, max(self.info.batch // world_size(), 1)))
         self._current = []
+
+    def _starts_over(self) -> None:
+        """What was propagated before the first update, in a pass that was left, belongs to none: it was a trial."""
+        if self._current is None:
+            self.losses.clear()
 
     def _notice_another_training(self, optimizer: Optimizer) -> None:
         self._late_steps = self._late_steps + 1 if self._late is optimizer else 1

@@ -27,7 +27,7 @@ from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import steps_of
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
-from cyclr.torch._examples import given, held_out_count, loader_size
+from cyclr.torch._examples import batch_size, given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
@@ -314,7 +314,7 @@ class Trainer:
 
     def _found_info(self, examples: Optional[int], given_weights: bool) -> TrainerInfo:
         world = world_size()
-        size = loader_size(self.loader)
+        size = batch_size(self.loader, examples and examples // world)
         if examples is None:
             examples = given(self.loader, size) * world
         count = {name: held_out_count(name, loader) for name, loader in self.held_out.items()}
