@@ -197,6 +197,7 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
 OVERLOOKED = {
     "momentum": "no state of CyclicLR is registered",
     "average": "no state of a copy of the weights is registered",
+    "loss": "no state of Centred is registered",
     "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",
     "accumulation": "a pass of 10 batches ends amid an update of 4",
@@ -210,7 +211,7 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio"])
+@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio", "lookahead"])
 def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)

@@ -10,6 +10,7 @@ import cyclr
 import pytest
 
 torch = pytest.importorskip("torch")
+numpy = pytest.importorskip("numpy")
 
 import cyclr.torch  # noqa: E402
 from cyclr.torch import _range_test, _state  # noqa: E402
@@ -99,6 +100,59 @@ def test_every_optimizer_of_torch_goes_on(name, settings):
         return model, getattr(torch.optim, name)(model.parameters(), lr=0.01, **settings)
 
     check(make)
+
+
+class Counted(torch.optim.SGD):
+    """Warms up by a number of its own."""
+
+    def __init__(self, weights, lr):
+        super().__init__(weights, lr)
+        self._made = 0
+
+    def step(self, closure=None):
+        self._made += 1
+        self.param_groups[0]["lr"] *= min(1, self._made / 9)
+        return super().step(closure)
+
+
+class Cooling(torch.nn.Linear):
+    """Counts its calls in training, and divides by a number of NumPy's that follows from them."""
+
+    _calls, heat = 0, 1.0
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self._calls, self.heat = 0, 1.0
+        self.register_buffer("scale", torch.ones(1).expand(sizes[1]))
+
+    def forward(self, inputs):
+        if self.training:
+            self._calls += 1
+            self.heat = numpy.exp(-0.01 * self._calls)
+        return super().forward(inputs) * self.scale / self.heat
+
+
+def counting():
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), Cooling(8, 4))
+    return model, Counted(model.parameters(), lr=0.1)
+
+
+def test_numbers_of_modules_and_optimizers_and_expanded_buffers_go_on():
+    check(counting)
+    model, optimizer = counting()
+    cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), **SWEEP)
+    assert (model[1]._calls, model[1].heat, optimizer._made) == (0, 1.0, 0)
+    assert model[1].scale.stride() == (0,)
+
+
+def test_numbers_of_modules_and_optimizers_belong_to_the_state():
+    first, second = trainer_of(counting), trainer_of(counting)
+    first.updates([cyclr.Hyper(0.01)] * 4)
+    state = first.state()
+    straight = first.updates([cyclr.Hyper(0.01)] * 8)
+    second.restore(state)
+    assert second.updates([cyclr.Hyper(0.01)] * 8) == straight
 
 
 def test_lbfgs_needs_a_step_of_ones_own_and_goes_on():
@@ -623,7 +677,6 @@ def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
 def test_a_state_of_every_optimizer_goes_on(name, settings):
     if not hasattr(torch.optim, name):
         pytest.skip(f"this torch has no {name}")
-    numpy = pytest.importorskip("numpy")
 
     def make():
         model = net()

@@ -41,6 +41,41 @@ bare = torch.nn.Parameter(torch.zeros(()))
 if kind == "bare weight":
     optimizer.add_param_group({"params": [bare]})
 second = torch.optim.SGD(critic.parameters(), lr=0.1)
+
+
+class Lookahead(torch.optim.Optimizer):
+    """Has slow weights, and another make its steps."""
+
+    def __init__(self, held):
+        super().__init__(held.param_groups, {})
+        self.optimizer, self.param_groups, self.made = held, held.param_groups, 0
+
+    def step(self, closure=None):
+        self.optimizer.step(closure)
+        self.made += 1
+        if self.made % 5 == 0:
+            for weight in self.param_groups[0]["params"]:
+                slow = self.state[weight].setdefault("slow", weight.detach().clone())
+                slow.lerp_(weight.detach(), 0.5)
+                weight.data.copy_(slow)
+
+
+class Centred(torch.nn.CrossEntropyLoss):
+    """A loss that has something to keep."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2))
+
+    def forward(self, outputs, labels):
+        self.mean = 0.9 * self.mean + 0.1 * outputs.detach().mean(0)
+        return super().forward(outputs - self.mean, labels)
+
+
+if kind == "lookahead":
+    optimizer = Lookahead(optimizer)
+if kind == "loss":
+    cross_entropy = Centred()
 scheduler = None
 if kind in ("momentum", "registered momentum"):
     scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.01, 0.2, step_size_up=7)

@@ -27,7 +27,14 @@ from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once, unseen
 from cyclr.torch._order import capture_order, restore_order, sampler_of
 from cyclr.torch._overridden import Overridden, notice_ratios
-from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
+from cyclr.torch._registered import (
+    has_passes_beside,
+    is_of_accelerate,
+    not_read_back,
+    say_starts_over,
+    unregistered,
+    without_place,
+)
 from cyclr.torch._state import (
     Everything,
     capture_random,
@@ -115,15 +122,16 @@ def attach(
     """
     begun = begun_run()
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    # Accelerate wraps them.
-    optimizers = [getattr(one, "optimizer", one) for one in optimizers]
+    wrappers = [one for one in optimizers if _is_wrapper(one)]
+    optimizers = [getattr(one, "optimizer", one) if _is_wrapper(one) else one for one in optimizers]
     for one in optimizers:
         refuse_closures(one)
     models = [] if model is None else [model] if isinstance(model, torch.nn.Module) else list(model)
     is_driven = begun.requests is not None
     held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
-    lack = without_place(train, accumulate)
+    names = [type(one).__name__ for one in wrappers if not is_of_accelerate(one)]
+    lack = f"what {names[0]} keeps beside its optimizer is not known" if names else without_place(train, accumulate)
     if models and is_driven and lack is not None:
         say_starts_over(lack)
     if is_driven and train is None and (examples is None or batch is None):
@@ -157,6 +165,12 @@ def attach(
         attached._known.append(otherwise)
         attached.alone = None if is_driven else _Alone(otherwise, optimizers)
     return attached
+
+
+def _is_wrapper(optimizer: Any) -> bool:
+    """Whether an optimizer is Accelerate's, or none of torch's kind, and has the one whose steps hooks see."""
+    is_torchs = isinstance(optimizer, Optimizer) and "_optimizer_step_pre_hooks" in vars(optimizer)
+    return hasattr(optimizer, "optimizer") and (is_of_accelerate(optimizer) or not is_torchs)
 
 
 class _Alone:

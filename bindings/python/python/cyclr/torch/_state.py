@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -59,7 +60,8 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
-        "attributes": {name: _copied(value) for name, value in vars(module).items() if _is_state(name, value)},
+        "attributes": _numbers(module)
+        | {name: _copied(value) for name, value in vars(module).items() if type(value) is torch.Tensor},
         "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
     }
@@ -137,8 +139,7 @@ def _put_buffers(module: torch.nn.Module, saved: State) -> None:
         delattr(module, name)
     for name, value in saved["buffers"].items():
         now = module._buffers.get(name)
-        if now is not None and value is not None and now.shape == value.shape and now.dtype == value.dtype:
-            now.copy_(value)
+        if now is not None and value is not None and _put_in_place(now, value):
             continue
         device = now.device if now is not None else None if first is None else first.device
         if name not in module._buffers:
@@ -146,24 +147,45 @@ def _put_buffers(module: torch.nn.Module, saved: State) -> None:
         module._buffers[name] = None if value is None else value.to(device, copy=True)
 
 
-def _is_state(name: str, value: Any) -> bool:
-    """Whether a module may keep something of its training here: a tensor that is no buffer, or a number."""
-    is_number = type(value) in (bool, int, float) and not name.startswith("_") and name != "training"
-    return is_number or type(value) is torch.Tensor
+def _put_in_place(now: torch.Tensor, value: torch.Tensor) -> bool:
+    """Puts a value into a tensor, as others may hold it; false if it has no place there, as in one that is expanded."""
+    if now.shape != value.shape or now.dtype != value.dtype:
+        return False
+    if now.layout is torch.strided and any(step == 0 and size > 1 for step, size in zip(now.stride(), now.shape)):
+        return torch.equal(now, value.to(now.device))
+    now.copy_(value)
+    return True
+
+
+def _numbers(thing: Any) -> State:
+    """The numbers that a module or an optimizer may count its training by; of torch's own not those behind an underscore."""
+    is_torchs = is_of_torch(thing) or isinstance(thing, torch.nn.parallel.DistributedDataParallel)
+    return {
+        name: value.item() if _is_of_numpy(value) else value
+        for name, value in vars(thing).items()
+        if type(value) in (bool, int, float) or _is_of_numpy(value)
+        if name not in _NO_NUMBERS and not (is_torchs and name.startswith("_"))
+    }
+
+
+def _is_of_numpy(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and isinstance(value, numbers.Real)
+
+
+def _like(number: Any, now: Any) -> Any:
+    """A number of the type that it has now, if that is one of NumPy's."""
+    return type(now)(number) if _is_of_numpy(now) else number
 
 
 def _put_attribute(module: torch.nn.Module, name: str, saved: Any) -> None:
     now = vars(module).get(name)
     if not isinstance(saved, torch.Tensor):
-        vars(module)[name] = saved
+        vars(module)[name] = _like(saved, now)
     elif not isinstance(now, torch.Tensor):
         first = next(module.parameters(), None)
         vars(module)[name] = saved.to(None if first is None else first.device, copy=True)
-    elif now.shape != saved.shape or now.dtype != saved.dtype:
+    elif not torch.equal(now, saved.to(now.device)) and not _put_in_place(now, saved):
         vars(module)[name] = saved.to(now.device, copy=True)
-    elif not torch.equal(now, saved.to(now.device)):
-        # In place: others may hold it.
-        now.copy_(saved)
 
 
 class Structure:
@@ -207,11 +229,13 @@ def capture_optimizer(optimizer: Optimizer) -> State:
         },
         "beside": {key: _copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
         "marks": {key: optimizer.__dict__.get(key) for key in _MARKS},
+        "numbers": {} if is_of_torch(optimizer) else _numbers(optimizer),
     }
 
 
 _MARKS = ("_opt_called", "_step_count", "_cyclr_updates", "_cyclr_trains")
 """What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
+_NO_NUMBERS = ("training", "_cyclr_in_step", *_MARKS)
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
@@ -246,6 +270,9 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
         weight, counts_too = weights[place]
         optimizer.state[weight] = _to(_copied(values), weight.device, counts_too)
     optimizer.state.update(_copied(state["beside"]))
+    # States of earlier versions have none.
+    for name, number in state.get("numbers", {}).items():
+        vars(optimizer)[name] = _like(number, vars(optimizer).get(name))
     for key, mark in state["marks"].items():
         if mark is None:
             optimizer.__dict__.pop(key, None)

@@ -32,7 +32,7 @@ from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
 from cyclr.torch._order import capture_order, restore_order
-from cyclr.torch._registered import say_starts_over, unregistered, without_place
+from cyclr.torch._registered import say_starts_over, unregistered, without_order, without_place
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
@@ -248,7 +248,7 @@ class Trainer:
 
     def lack(self) -> Optional[str]:
         """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
-        lack = without_place(self.loader) if isinstance(self.loader, DataLoader) else None
+        lack = without_place(self.loader) if isinstance(self.loader, DataLoader) else without_order(self.loader)
         if lack is not None:
             return lack
         if self.own_step is None and self.own_evaluate is None:
