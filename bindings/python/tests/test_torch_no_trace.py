@@ -659,6 +659,20 @@ def test_what_is_trained_beside_the_model_belongs_to_the_state():
         beside(Tempered(), torch.nn.Parameter(torch.ones(2))).restore(state)
 
 
+def test_an_evaluation_of_ones_own_leaves_no_gradients():
+    def propagated(split):
+        with torch.enable_grad():
+            loss = trainer.model(data().tensors[0]).square().mean()
+            loss.backward()
+        return {"loss": loss.item()}
+
+    trainer = trainer_of(adam, validation=shuffled(), evaluate=propagated)
+    trainer.updates([cyclr.Hyper(0.01)])
+    before = [weight.grad.clone() for weight in trainer.model.parameters()]
+    trainer.evaluate("validation")
+    assert all(torch.equal(weight.grad, one) for weight, one in zip(trainer.model.parameters(), before))
+
+
 def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
     class Payload:
         def __reduce__(self):

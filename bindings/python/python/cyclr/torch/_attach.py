@@ -37,13 +37,13 @@ from cyclr.torch._registered import (
 )
 from cyclr.torch._state import (
     Everything,
+    all_weights,
     capture_random,
     evaluating,
     keeping_gradients,
     live,
     others_evaluating,
     restore_random,
-    weights_of,
 )
 from cyclr.torch._steps import Steps
 from cyclr.torch._together import gathered, mine, summed
@@ -284,8 +284,7 @@ class Attached(_attach.Attached):
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
         model = self._everything.model if self._models else self._others
-        weights = {weight: None for one in self._optimizers for weight in weights_of(one)}
-        weights.update(dict.fromkeys(model.parameters()))
+        weights = all_weights(model, self._optimizers)
         self._is_evaluating = True
         self._measured.clear()
         try:

@@ -280,6 +280,12 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
             optimizer.__dict__[key] = mark
 
 
+def all_weights(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> list[torch.Tensor]:
+    """The parameters of a model, and what else optimizers train, each once."""
+    weights = [*model.parameters(), *(weight for optimizer in optimizers for weight in weights_of(optimizer))]
+    return list({id(weight): weight for weight in weights}.values())
+
+
 def weights_of(optimizer: Optimizer) -> Iterator[torch.Tensor]:
     """The weights that an optimizer trains."""
     for group in optimizer.param_groups:
@@ -418,8 +424,7 @@ class Everything:
     def _beside(self) -> list[torch.Tensor]:
         """The weights that the optimizers train and the model does not hold, each once."""
         known = {id(weight) for weight in self.model.parameters()}
-        trained = {id(weight): weight for optimizer in self.optimizers for weight in weights_of(optimizer)}
-        return [weight for key, weight in trained.items() if key not in known]
+        return [weight for weight in all_weights(self.model, self.optimizers) if id(weight) not in known]
 
     @torch.no_grad()
     def _restore_beside(self, state: list[State]) -> None:

@@ -36,9 +36,11 @@ from cyclr.torch._registered import say_starts_over, unregistered, without_order
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
+    all_weights,
     capture_random,
     evaluating,
     is_of_torch,
+    keeping_gradients,
     restore_random,
     with_modes,
 )
@@ -159,7 +161,8 @@ class Trainer:
         try:
             with evaluating(self.model, self.optimizers):
                 if self.own_evaluate is not None:
-                    figures = self.own_evaluate(split)
+                    with keeping_gradients(all_weights(self.model, self.optimizers)):
+                        figures = self.own_evaluate(split)
                     return Evaluation(metrics_of(figures, 1))
                 return self._measured(loader)
         finally:
