@@ -93,6 +93,8 @@ def test_what_an_evaluation_may_return():
         ({"loss": 1.0}, ("accuracy", "higher"), "the objective is `accuracy`"),
         ({"accuracy": 93.0}, ("accuracy", "higher"), "return a fraction of 1"),
         ({"correct": 14}, ("accuracy", "higher"), "14 correct of 10 examples: let it measure the split"),
+        ({"correct": 0.8}, None, "returned 0.8 for `correct`, which counts examples"),
+        ({"correct": 3, "count": 9.5}, None, "returned 9.5 for `count`"),
         ({"speed": 1.0}, None, "may be better if it is higher or if it is lower"),
         ([cyclr.Metric("a", 1.0, 1, "lower")], ("a", "higher"), "give both the same direction"),
     ],

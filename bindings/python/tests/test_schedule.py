@@ -40,6 +40,8 @@ def epoch(case):
         (cyclr.multistep(lr=1, gamma=0.5, at=[10, 20]), "multistep(lr=1, gamma=0.5, at=[10, 20])"),
         (cyclr.exponential(lr=1, gamma=0.9), "exponential(lr=1, gamma=0.9)"),
         (cyclr.inv(lr=1, gamma=0.1, power=2), "inv(lr=1, gamma=0.1, power=2)"),
+        (cyclr.inverse_sqrt(lr=1, warmup="5%"), "inverse_sqrt(lr=1, warmup=5%)"),
+        (cyclr.inverse_sqrt(lr=1, timescale=70), "inverse_sqrt(lr=1, timescale=70)"),
         (cyclr.sigmoid(lr=1, gamma=-0.1, at=50), "sigmoid(lr=1, gamma=-0.1, at=50)"),
         (cyclr.poly(lr=1, power=2), "poly(lr=1, power=2)"),
         (cyclr.linear(lr=0.1, warmup="5%"), "linear(lr=0.1, warmup=5%)"),
@@ -74,6 +76,14 @@ def test_constructors_are_the_grammar(made, text):
     assert made == cyclr.Spec(text)
     assert cyclr.Spec(str(made)) == made and hash(cyclr.Spec(str(made))) == hash(made)
     assert eval(repr(made), {"Spec": cyclr.Spec}) == made
+
+
+def test_every_policy_of_the_grammar_has_a_function():
+    with pytest.raises(cyclr.SpecError) as unknown:
+        cyclr.Spec("none(lr=1)")
+    names = str(unknown.value).splitlines()[0].split("there are ")[1].split(", ")
+    assert len(names) > 10 and [name for name in names if not hasattr(cyclr, name)] == []
+    assert set(names) <= set(cyclr.__all__)
 
 
 def test_arrays_keep_their_shape_and_their_values():

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 import cyclr  # noqa: E402
 from cyclr.torch._checksum import checksum_of  # noqa: E402
-from cyclr.torch._examples import given, held_out_count, loader_size  # noqa: E402
+from cyclr.torch._examples import batch_size, given, held_out_count, loader_size  # noqa: E402
 from cyclr.torch._held_out import splits  # noqa: E402
 from cyclr.torch._losses import Losses  # noqa: E402
 from cyclr.torch._registered import without_place  # noqa: E402
@@ -197,6 +197,7 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
 OVERLOOKED = {
     "momentum": "no state of CyclicLR is registered",
     "average": "no state of a copy of the weights is registered",
+    "loss": "no state of Centred is registered",
     "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",
     "accumulation": "a pass of 10 batches ends amid an update of 4",
@@ -210,8 +211,8 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average"])
-def test_what_is_registered_goes_on_with_the_run(start, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio", "lookahead"])
+def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)
     straight.updates(14)
@@ -219,6 +220,15 @@ def test_what_is_registered_goes_on_with_the_run(start, tmp_path, kind):
     assert other.initialize(seed=2)["snapshots"]
     other.result("restore", path=str(tmp_path / "state"))
     assert other.updates(20) == straight.updates(20)
+
+
+def test_optimizers_keep_the_ratio_that_their_rates_have_before_the_first_update(start, tmp_path):
+    """Not the one that they had when the loop was attached. If the script changes it later, that is said."""
+    driver = start("overlooked.py", "ratio")
+    driver.initialize()
+    driver.updates(5)
+    told = "the script gives another optimizer (SGD) 1 times the rate of the first: it keeps 0.1 times"
+    assert (tmp_path / "log").read_text().count(told) == 1
 
 
 @pytest.mark.parametrize("kind", ["beside", "critic"])
@@ -244,6 +254,39 @@ def test_an_evaluation_leaves_no_trace_in_models_that_were_not_given(start):
         driver.updates(3)
     measured.result("evaluate", split="validation")
     assert measured.updates(12) == quiet.updates(12)
+
+
+def test_an_evaluation_that_propagates_leaves_no_trace(start):
+    """Neither in the gradients nor in the loss of the next update."""
+    measured, quiet = start("overlooked.py", "attack"), start("overlooked.py", "attack")
+    for driver in (measured, quiet):
+        driver.initialize(seed=1)
+        driver.updates(3)
+    measured.result("evaluate", split="validation")
+    assert measured.updates(12) == quiet.updates(12)
+
+
+def test_a_module_that_is_not_registered_is_measured_in_evaluation_mode(start):
+    """And trains on in its own."""
+    driver = start("overlooked.py", "measured copy")
+    driver.initialize()
+    driver.updates(3)
+    assert driver.result("evaluate", split="validation")["metrics"]
+    driver.updates(3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("one split", "evaluate('test') goes through the validation data alone"),
+        ("whole count", "returned the count of all 100 held-out examples, which were halved"),
+    ],
+)
+def test_figures_of_other_examples_than_those_of_the_split_are_refused(start, kind, reason):
+    driver = start("overlooked.py", kind)
+    driver.initialize()
+    driver.updates(3)
+    assert reason in driver.ask("evaluate", split="test")["error"]["message"]
 
 
 def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
@@ -319,6 +362,22 @@ def test_what_cannot_be_attached_is_refused():
         cyclr.torch.attach(torch.optim.SGD([weight], lr=0.1), train=TensorDataset(torch.ones(3)))
 
 
+def test_alone_a_scheduler_of_updates_moves_with_the_optimizers_steps():
+    """A loop may count each of its micro-batches."""
+    cyclr._begun._begun.clear()
+    cyclr.torch.begin()
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10)
+    lr = cyclr.torch.attach(optimizer, accumulate=2, otherwise=scheduler)
+    for batch in range(6):
+        weight.sum().backward()
+        if batch % 2 == 1:
+            optimizer.step()
+        lr.step()
+    assert scheduler.last_epoch == 3
+
+
 def test_held_out_data_are_halved_or_kept_apart():
     data = TensorDataset(torch.arange(11), torch.arange(11))
     loader = DataLoader(data, batch_size=4)
@@ -373,6 +432,28 @@ def test_the_examples_of_a_batch_are_known_from_a_batch_sampler():
     data = TensorDataset(torch.arange(200))
     sampled = DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 20, drop_last=False))
     assert (loader_size(sampled), given(sampled, 20)) == (20, 200)
+
+
+class OfUnknownSize:
+    """Gives batches, and does not tell of how many examples."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+def test_the_examples_of_a_batch_follow_from_those_of_a_pass():
+    """A loader that does not tell its batch's would make an update of each example."""
+    assert batch_size(OfUnknownSize(10), 200) == 20 and batch_size(OfUnknownSize(10), None) == 1
+    assert batch_size(DataLoader(range(200), batch_size=8), 200) == 8
+    with pytest.raises(cyclr.CyclrError, match="there are 200 examples, and OfUnknownSize does not tell"):
+        batch_size(OfUnknownSize(None), 200)
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    trainer = cyclr.torch.Trainer(torch.nn.Linear(1, 1), optimizer, None, OfUnknownSize(10), examples=200)
+    assert (trainer.info.examples, trainer.info.batch) == (200, 20)
 
 
 def test_what_a_batch_sampler_draws_is_what_is_held_out():

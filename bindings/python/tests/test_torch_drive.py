@@ -79,6 +79,18 @@ def test_what_it_trains_on_is_told_from_what_it_measures_between(start, tmp_path
     assert losses_of(driver.updates(20)) == losses_alone(tmp_path, "--kind", "validating")[:20]
 
 
+def test_an_epoch_is_a_pass_over_the_loader_that_the_loop_goes_through(start):
+    """It may take batches of another one beside."""
+    info = start("--kind", "beside").initialize()
+    assert (info["examples"], info["batch"]) == (330, 30)
+
+
+def test_a_trial_before_the_loop_is_no_part_of_the_first_update(start, tmp_path):
+    driver = start("--kind", "trial")
+    assert driver.initialize()["batch"] == 30
+    assert losses_of(driver.updates(3)) == losses_alone(tmp_path, "--kind", "trial")[1:4]
+
+
 def test_ratios_of_groups_that_the_script_changes_are_named(capsys):
     """As where it unfreezes a group, or warms up from 0 by hand."""
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(3)]
@@ -92,6 +104,16 @@ def test_ratios_of_groups_that_the_script_changes_are_named(capsys):
     told = capsys.readouterr().err
     assert told.count("the script sets the rate too") == 1
     assert told.count("the script gives group 1 of 3 0.1 times the rate of group 0: it keeps 0 times") == 1
+
+
+@pytest.mark.parametrize(("rates", "scales"), [((0.1, 0.1), (1.0, 0.2)), ((0.1, 0.02), (0.0, 0.0))])
+def test_ratios_are_those_before_the_first_update(rates, scales):
+    """A scheduler may have made them; while it warms up from 0, they are those that it begins with."""
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
+    optimizer = torch.optim.SGD(groups)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, [lambda _, scale=scale: scale for scale in scales])
+    _Driven(optimizer, None, False).set(cyclr.Hyper(0.4))
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.4, 0.08])
 
 
 @pytest.mark.parametrize("kind", ["amp", "fused"])

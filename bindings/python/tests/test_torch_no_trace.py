@@ -10,6 +10,7 @@ import cyclr
 import pytest
 
 torch = pytest.importorskip("torch")
+numpy = pytest.importorskip("numpy")
 
 import cyclr.torch  # noqa: E402
 from cyclr.torch import _range_test, _state  # noqa: E402
@@ -99,6 +100,59 @@ def test_every_optimizer_of_torch_goes_on(name, settings):
         return model, getattr(torch.optim, name)(model.parameters(), lr=0.01, **settings)
 
     check(make)
+
+
+class Counted(torch.optim.SGD):
+    """Warms up by a number of its own."""
+
+    def __init__(self, weights, lr):
+        super().__init__(weights, lr)
+        self._made = 0
+
+    def step(self, closure=None):
+        self._made += 1
+        self.param_groups[0]["lr"] *= min(1, self._made / 9)
+        return super().step(closure)
+
+
+class Cooling(torch.nn.Linear):
+    """Counts its calls in training, and divides by a number of NumPy's that follows from them."""
+
+    _calls, heat = 0, 1.0
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self._calls, self.heat = 0, 1.0
+        self.register_buffer("scale", torch.ones(1).expand(sizes[1]))
+
+    def forward(self, inputs):
+        if self.training:
+            self._calls += 1
+            self.heat = numpy.exp(-0.01 * self._calls)
+        return super().forward(inputs) * self.scale / self.heat
+
+
+def counting():
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), Cooling(8, 4))
+    return model, Counted(model.parameters(), lr=0.1)
+
+
+def test_numbers_of_modules_and_optimizers_and_expanded_buffers_go_on():
+    check(counting)
+    model, optimizer = counting()
+    cyclr.torch.range_test(model, optimizer, cross_entropy, shuffled(), **SWEEP)
+    assert (model[1]._calls, model[1].heat, optimizer._made) == (0, 1.0, 0)
+    assert model[1].scale.stride() == (0,)
+
+
+def test_numbers_of_modules_and_optimizers_belong_to_the_state():
+    first, second = trainer_of(counting), trainer_of(counting)
+    first.updates([cyclr.Hyper(0.01)] * 4)
+    state = first.state()
+    straight = first.updates([cyclr.Hyper(0.01)] * 8)
+    second.restore(state)
+    assert second.updates([cyclr.Hyper(0.01)] * 8) == straight
 
 
 def test_lbfgs_needs_a_step_of_ones_own_and_goes_on():
@@ -565,6 +619,60 @@ def trainer_of(make, **settings):
     return cyclr.torch.Trainer(*make(), cross_entropy, shuffled(), **settings)
 
 
+class Tempered(torch.nn.Module):
+    """A loss that is trained itself, and counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.heat = torch.nn.Parameter(torch.zeros(()))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, outputs, labels):
+        self.calls += 1
+        return cross_entropy(outputs * self.heat.exp(), labels)
+
+
+def beside(loss, scale):
+    """A trainer whose optimizer has more weights than the model."""
+    model = net()
+    optimizer = torch.optim.SGD([*model.parameters(), *loss.parameters(), scale], lr=0.1, momentum=0.9)
+    return cyclr.torch.Trainer(model, optimizer, loss, shuffled())
+
+
+def test_what_is_trained_beside_the_model_is_left_without_a_trace():
+    loss, scale = Tempered(), torch.nn.Parameter(torch.ones(()))
+    trainer = beside(loss, scale)
+    scale.grad = torch.tensor(0.5)
+    cyclr.torch.range_test(trainer.model, trainer.optimizers, loss, trainer.loader, **SWEEP)
+    assert (loss.heat.item(), loss.heat.grad, loss.calls.item(), scale.item()) == (0, None, 0, 1)
+    assert scale.grad.item() == 0.5
+
+
+def test_what_is_trained_beside_the_model_belongs_to_the_state():
+    first, second = (beside(Tempered(), torch.nn.Parameter(torch.ones(()))) for _ in range(2))
+    first.updates([cyclr.Hyper(0.1)] * 8)
+    state = first.state()
+    straight = first.updates([cyclr.Hyper(0.1)] * 8)
+    second.restore(state)
+    assert second.updates([cyclr.Hyper(0.1)] * 8) == straight
+    with pytest.raises(ValueError, match="1 of its weights are the optimizers' and not the model's, and here 1 are"):
+        beside(Tempered(), torch.nn.Parameter(torch.ones(2))).restore(state)
+
+
+def test_an_evaluation_of_ones_own_leaves_no_gradients():
+    def propagated(split):
+        with torch.enable_grad():
+            loss = trainer.model(data().tensors[0]).square().mean()
+            loss.backward()
+        return {"loss": loss.item()}
+
+    trainer = trainer_of(adam, validation=shuffled(), evaluate=propagated)
+    trainer.updates([cyclr.Hyper(0.01)])
+    before = [weight.grad.clone() for weight in trainer.model.parameters()]
+    trainer.evaluate("validation")
+    assert all(torch.equal(weight.grad, one) for weight, one in zip(trainer.model.parameters(), before))
+
+
 def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
     class Payload:
         def __reduce__(self):
@@ -583,7 +691,6 @@ def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
 def test_a_state_of_every_optimizer_goes_on(name, settings):
     if not hasattr(torch.optim, name):
         pytest.skip(f"this torch has no {name}")
-    numpy = pytest.importorskip("numpy")
 
     def make():
         model = net()

@@ -67,7 +67,13 @@ def test_alone_it_trains_by_itself():
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"), [("nothing", None), ("average", "AveragedModel"), ("workers", "persistent workers")]
+    ("argument", "said"),
+    [
+        ("nothing", None),
+        ("average", "AveragedModel"),
+        ("workers", "persistent workers"),
+        ("loader", "the random numbers of the loader's `numbers` cannot be saved"),
+    ],
 )
 def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path, argument, said):
     driver = Forked(pathlib.Path(__file__).parent / "own_loop" / "lacking.py", argument, log=tmp_path / "log")

@@ -59,10 +59,10 @@ def _metrics(result: Any, objective: Optional[Objective], count: int) -> list[Me
 
 
 def _of_mapping(result: Mapping[str, Any], objective: Optional[Objective], count: int) -> list[Metric]:
-    count = int(result.get("count", count))
-    if "correct" in result and not 0 <= int(result["correct"]) <= count:
+    count = _whole(result, "count") if "count" in result else count
+    if "correct" in result and not 0 <= _whole(result, "correct") <= count:
         raise CyclrError(
-            f"evaluate returned {int(result['correct'])} correct of {count} examples: let it measure the split that it is "
+            f"evaluate returned {_whole(result, 'correct')} correct of {count} examples: let it measure the split that it is "
             "given, or return the `count` of those that it measured"
         )
     metrics = []
@@ -79,6 +79,16 @@ def _of_mapping(result: Mapping[str, Any], objective: Optional[Objective], count
                 f"return a list with cyclr.Metric({name!r}, value, count, direction)"
             )
     return metrics
+
+
+def _whole(result: Mapping[str, Any], name: str) -> int:
+    value = float(result[name])
+    if value % 1 != 0:
+        raise CyclrError(
+            f"evaluate returned {value:g} for `{name}`, which counts examples: return a whole number; a fraction goes by "
+            "another name, which objective=('accuracy', 'higher') declares"
+        )
+    return int(value)
 
 
 def _metric(objective: Objective, value: float, count: int) -> Metric:

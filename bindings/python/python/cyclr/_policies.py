@@ -40,6 +40,11 @@ def inv(*, lr: float, gamma: float, power: float) -> Spec:
     return _spec("inv", lr=lr, gamma=gamma, power=power)
 
 
+def inverse_sqrt(*, lr: float, timescale: Optional[Length] = None, warmup: Optional[Length] = None) -> Spec:
+    """``lr * sqrt(T / (T + i))``, as Hugging Face: ``T`` is the timescale [default: the warm-up, or 10,000 updates]."""
+    return _spec("inverse_sqrt", lr=lr, timescale=timescale, warmup=warmup)
+
+
 def sigmoid(*, lr: float, gamma: float, at: Length) -> Spec:
     """``lr / (1 + exp(-gamma*(i - at)))``, as Caffe."""
     return _spec("sigmoid", lr=lr, gamma=gamma, at=at)

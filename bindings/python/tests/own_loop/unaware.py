@@ -75,12 +75,18 @@ def closure():
 def train(optimizers):
     global x, y
     for _ in range(args.epochs):
+        if args.kind == "trial" and not losses:
+            x, y = next(iter(loader))
+            closure()
         batches = iter(loader)
+        beside = iter(DataLoader(TensorDataset(inputs[:60]), batch_size=2)) if args.kind == "beside" else None
         if args.kind == "validating":
             list(DataLoader(TensorDataset(inputs), batch_size=110))
         for place, (x, y) in enumerate(batches):  # noqa: B007
             for optimizer in optimizers:
                 optimizer.zero_grad()
+            if beside is not None:
+                next(beside)
             closure()
             if with_scaler and place == 0:
                 body.weight.grad.fill_(torch.inf)

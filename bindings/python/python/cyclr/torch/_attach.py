@@ -20,19 +20,29 @@ from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
-from cyclr.torch._examples import given, loader_size
+from cyclr.torch._examples import batch_size, given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._losses import Losses, read_at_once, unseen
 from cyclr.torch._order import capture_order, restore_order, sampler_of
-from cyclr.torch._overridden import Overridden
-from cyclr.torch._registered import has_passes_beside, not_read_back, say_starts_over, unregistered, without_place
+from cyclr.torch._overridden import Overridden, notice_ratios
+from cyclr.torch._registered import (
+    has_passes_beside,
+    is_of_accelerate,
+    not_read_back,
+    say_starts_over,
+    unregistered,
+    without_place,
+)
 from cyclr.torch._state import (
     Everything,
+    all_weights,
     capture_random,
     evaluating,
+    keeping_gradients,
     live,
+    others_evaluating,
     restore_random,
 )
 from cyclr.torch._steps import Steps
@@ -112,20 +122,21 @@ def attach(
     """
     begun = begun_run()
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    # Accelerate wraps them.
-    optimizers = [getattr(one, "optimizer", one) for one in optimizers]
+    wrappers = [one for one in optimizers if _is_wrapper(one)]
+    optimizers = [getattr(one, "optimizer", one) if _is_wrapper(one) else one for one in optimizers]
     for one in optimizers:
         refuse_closures(one)
     models = [] if model is None else [model] if isinstance(model, torch.nn.Module) else list(model)
     is_driven = begun.requests is not None
     held_out, counts = splits(train, validation, test, begun.run.data_seed, say=is_driven and rank() == 0)
     groups = Groups(optimizers)
-    lack = without_place(train, accumulate)
+    names = [type(one).__name__ for one in wrappers if not is_of_accelerate(one)]
+    lack = f"what {names[0]} keeps beside its optimizer is not known" if names else without_place(train, accumulate)
     if models and is_driven and lack is not None:
         say_starts_over(lack)
     if is_driven and train is None and (examples is None or batch is None):
         raise CyclrError("the length of an epoch is not known: give train=..., or examples=... and batch=...")
-    size = batch or loader_size(train) * accumulate * world_size()
+    size = batch or batch_size(train, examples and examples // world_size()) * accumulate * world_size()
     info = TrainerInfo(
         examples=examples or (given(train, loader_size(train)) * world_size() if train is not None else size),
         batch=size,
@@ -147,19 +158,39 @@ def attach(
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
+            attached.halved = counts["validation"] + counts["test"]
+    if is_driven:
+        attached.watch_held_out()
     if otherwise is not None:
         attached._known.append(otherwise)
-        attached.alone = None if is_driven else _Alone(otherwise)
+        attached.alone = None if is_driven else _Alone(otherwise, optimizers)
     return attached
+
+
+def _is_wrapper(optimizer: Any) -> bool:
+    """Whether an optimizer is Accelerate's, or none of torch's kind, and has the one whose steps hooks see."""
+    is_torchs = isinstance(optimizer, Optimizer) and "_optimizer_step_pre_hooks" in vars(optimizer)
+    return hasattr(optimizer, "optimizer") and (is_of_accelerate(optimizer) or not is_torchs)
 
 
 class _Alone:
     """A scheduler that a script follows if no cyclr drives it."""
 
-    def __init__(self, scheduler: Any) -> None:
-        each_update = isinstance(scheduler, (CountsUpdates, OneCycleLR, CyclicLR))
-        self.after_update: Callable[[], None] = scheduler.step if each_update else lambda: None
-        self.after_epoch: Callable[[], None] = (lambda: None) if each_update else scheduler.step
+    def __init__(self, scheduler: Any, optimizers: Sequence[Optimizer]) -> None:
+        self._scheduler, self._steps = scheduler, Steps(None)
+        self._counts_updates = isinstance(scheduler, (CountsUpdates, OneCycleLR, CyclicLR))
+        for one in with_held(optimizers):
+            one.register_step_post_hook(self._steps.note)
+
+    def after_update(self) -> None:
+        # Where the loop counts each micro-batch, not all of them end an update.
+        if self._counts_updates and self._steps:
+            self._steps.end(0)
+            self._scheduler.step()
+
+    def after_epoch(self) -> None:
+        if not self._counts_updates:
+            self._scheduler.step()
 
 
 class Attached(_attach.Attached):
@@ -168,7 +199,10 @@ class Attached(_attach.Attached):
     Attributes:
         held_out: The data of ``"validation"`` and ``"test"``, halved if there was one split for
             both.
+        halved: The examples of the one split that was halved; 0 if there is none.
     """
+
+    halved = 0
 
     def __init__(
         self,
@@ -185,11 +219,14 @@ class Attached(_attach.Attached):
     ) -> None:
         # Right before the optimizer's step is early enough, and later than any scheduler.
         super().__init__(begun, info, lambda hyper: None, evaluate)
-        self._groups = groups
+        self._groups, self._has_ratios = groups, False
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler = scaler
         self._is_told = self._is_evaluating = False
+        # The splits whose loaders show that they are gone through, and those that an evaluation went through.
+        self._watched: set[str] = set()
+        self._measured: set[str] = set()
         self._steps = Steps(accumulate)
         # What the script follows alone or has registered: schedulers are among it.
         self._known: list[Any] = []
@@ -246,13 +283,41 @@ class Attached(_attach.Attached):
     def evaluate(self, split: Split) -> Evaluation:
         """Measures a split in evaluation mode, and leaves no trace in the training."""
         order = capture_order(self.held_out[split])
+        model = self._everything.model if self._models else self._others
+        weights = all_weights(model, self._optimizers)
         self._is_evaluating = True
+        self._measured.clear()
         try:
-            with evaluating(self._everything.model if self._models else self._others, self._optimizers):
-                return super().evaluate(split)
+            with evaluating(model, self._optimizers), others_evaluating(model), keeping_gradients(weights), unseen():
+                evaluation = super().evaluate(split)
         finally:
             self._is_evaluating = False
             restore_order(self.held_out[split], order)
+        self._check_measured(split, evaluation)
+        return evaluation
+
+    def watch_held_out(self) -> None:
+        """Sees which held-out loaders an evaluation goes through."""
+        for name, loader in self.held_out.items():
+            if loader is not None and not isinstance(loader, (int, list, tuple)) and feed(loader, self._split_iterated):
+                self._watched.add(name)
+
+    def _split_iterated(self, loader: Any) -> None:
+        if self._is_evaluating:
+            self._measured.update(name for name, one in self.held_out.items() if one is loader)
+
+    def _check_measured(self, split: Split, evaluation: Evaluation) -> None:
+        """Refuses figures of other examples than those of the split."""
+        if len(self._watched) == 2 and len(self._measured) == 1 and split not in self._measured:
+            raise CyclrError(
+                f"evaluate({split!r}) goes through the {self._measured.pop()} data alone: let it measure the split that it is "
+                "given"
+            )
+        if self.halved > 0 and any(metric.count == self.halved for metric in evaluation.metrics):
+            raise CyclrError(
+                f"evaluate({split!r}) returned the count of all {self.halved} held-out examples, which were halved: return that "
+                "of the examples that it measured, or none"
+            )
 
     def whole_iterated(self, loader: Any) -> None:
         """Refuses an evaluation of a loader that was halved: what decides would be what is reported."""
@@ -267,8 +332,14 @@ class Attached(_attach.Attached):
         if not self._is_in_batches:
             self.loop.hear_or_exit()
         hyper = self.loop.hyper
+        if not self._has_ratios:
+            # Until now the script may have set them.
+            self._groups.learn()
+            self._has_ratios = True
         for one in self._overridden:
             one.notice(hyper)
+        if not self._steps:
+            notice_ratios(self._overridden)
         self._groups.set(hyper)
         for one in self._overridden:
             one.leave()
@@ -348,8 +419,14 @@ class Attached(_attach.Attached):
         if self._place.given > 0 and self._has_passes_beside is None:
             self._has_passes_beside = has_passes_beside(self._train)
         # Such scripts begin these anew if they go on amid a pass.
+        ratios = list(self._groups.factors.items()) if self._has_ratios else None
         begins_anew = self._steps.are_uneven or self._has_passes_beside
-        return {**super()._own_state(), "everything": self._everything.capture(), "begins_anew": begins_anew}
+        return {
+            **super()._own_state(),
+            "everything": self._everything.capture(),
+            "begins_anew": begins_anew,
+            "ratios": ratios,
+        }
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
         # States of earlier versions do not tell.
@@ -358,10 +435,19 @@ class Attached(_attach.Attached):
                 "the script goes through another DataLoader beside train=..., or not all its optimizers make a step in each "
                 "update: it cannot go on amid a pass over the training data; start this run anew"
             )
+        self._set_ratios(saved)
         self._everything.restore(saved["everything"])
         for one in self._overridden:
             one.forget()
         super()._set_own_state(saved)
+
+    def _set_ratios(self, saved: dict[str, Any]) -> None:
+        """Takes the factors of a state. One from before the first update has none yet, and earlier versions do not tell."""
+        if saved.get("ratios") is not None:
+            self._groups.factors = {tuple(place): factor for place, factor in saved["ratios"]}
+        elif "ratios" not in saved and not self._has_ratios:
+            self._groups.learn()
+        self._has_ratios = saved.get("ratios", []) is not None
 
     def _random(self) -> Any:
         return capture_random()

@@ -21,9 +21,9 @@ from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import world_size
 from cyclr.torch._feed import Feed
-from cyclr.torch._groups import Groups, first_above_zero, refuse_closures
+from cyclr.torch._groups import Groups, first_above_zero, rates_now, refuse_closures
 from cyclr.torch._losses import Losses, read_at_once
-from cyclr.torch._overridden import Overridden
+from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._seeds import move_seeds, seed_all
 from cyclr.torch._together import open_here, share_over, summed
 
@@ -97,7 +97,7 @@ class Driver:
     def __init__(self, requests: Requests, examples: Optional[int] = None, batch: Optional[int] = None) -> None:
         requests.answer_by(self)
         self.loop = Loop(requests, lambda figures: summed(read_at_once(figures)))
-        self.losses, self.feed = Losses(), Feed()
+        self.losses, self.feed = Losses(), Feed(self._starts_over)
         self._counts = examples, batch
         self._info: Optional[TrainerInfo] = None
         self._optimizers: dict[int, _Driven] = {}
@@ -172,9 +172,17 @@ class Driver:
         if optimizer is self._first:
             self._late, self._late_steps = None, 0
             self._begin_update()
+            self._notice_ratios()
         elif self._optimizers[id(optimizer)].is_late:
             self._notice_another_training(optimizer)
         self._optimizers[id(optimizer)].set(self.loop.hyper)
+
+    def _notice_ratios(self) -> None:
+        """Compares the rates of all optimizers at one moment."""
+        watched = [one.overridden for one in self._optimizers.values()]
+        for one in watched:
+            one.notice(self.loop.hyper)
+        notice_ratios(watched)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer is not self._stepping:
@@ -211,6 +219,11 @@ class Driver:
         loss = sum(self._current[1:], start=self._current[0]) / len(self._current)
         self.loop.made(Figures(loss, max(self.info.batch // world_size(), 1)))
         self._current = []
+
+    def _starts_over(self) -> None:
+        """What was propagated before the first update, in a pass that was left, belongs to none: it was a trial."""
+        if self._current is None:
+            self.losses.clear()
 
     def _notice_another_training(self, optimizer: Optimizer) -> None:
         self._late_steps = self._late_steps + 1 if self._late is optimizer else 1
@@ -277,18 +290,23 @@ class _Driven:
     def __init__(self, optimizer: Optimizer, lead: Optional[_Driven], is_late: bool) -> None:
         self.groups, self.is_late = Groups([optimizer]), is_late
         first = optimizer.param_groups[0]
-        self.rate = float(first.get("initial_lr", first["lr"]))
+        self.start = float(first.get("initial_lr", first["lr"]))
+        self.rate = rates_now(optimizer.param_groups)[0]
+        # What comes late may be compared by what schedulers began with alone.
+        rates = (0.0, 0.0) if lead is None else (self.start, lead.start) if is_late else (self.rate, lead.rate)
+        if not is_late:
+            self.groups.learn()
         self.decay = first_above_zero(float(group.get("weight_decay", 0.0)) for group in optimizer.param_groups)
-        self.factor = 1.0 if lead is None or self.rate == lead.rate else _ratio(self.rate, lead.rate)
+        self.factor = 1.0 if rates[0] == rates[1] else _ratio(*rates)
         self.decay_factor = self.decay / lead.decay if lead is not None and lead.decay else 1.0
-        self._overridden = Overridden(optimizer, "cyclr drive")
+        self.overridden = Overridden(optimizer, "cyclr drive")
 
     def set(self, hyper: Hyper) -> None:
-        self._overridden.notice(hyper)
+        self.overridden.notice(hyper)
         decay = None if hyper.weight_decay is None else hyper.weight_decay * self.decay_factor
         momentum = hyper.momentum if self.groups.have_momentum else None
         self.groups.set(Hyper(hyper.lr * self.factor, momentum, decay))
-        self._overridden.leave()
+        self.overridden.leave()
 
 
 def _ratio(rate: float, lead: float) -> float:

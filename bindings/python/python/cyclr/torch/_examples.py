@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -29,16 +30,38 @@ SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
 
 def loader_size(loader: Any) -> int:
     """Examples of a batch; 1 if the loader does not tell."""
+    return _told_size(loader) or 1
+
+
+def batch_size(loader: Any, examples: Optional[int]) -> int:
+    """Examples of a batch, of a loader that gives so many in a pass, if that is known; 1 if nothing is.
+
+    Raises:
+        CyclrError: Its examples are known, and not how many batches they make.
+    """
+    size = _told_size(loader)
+    if size is not None or examples is None or loader is None:
+        return size or 1
+    try:
+        return max(math.ceil(examples / len(loader)), 1)
+    except (TypeError, ZeroDivisionError):
+        raise CyclrError(
+            f"there are {examples} examples, and {type(loader).__name__} does not tell the size of its batches: give it an "
+            "attribute `batch_size`, or a length"
+        ) from None
+
+
+def _told_size(loader: Any) -> Optional[int]:
     if loader is None:
-        return 1
+        return None
     if isinstance(loader, Sequence) and loader:
-        return examples_in(loader[0]) or 1
+        return examples_in(loader[0]) or None
     if isinstance(loader, Dataset) and not hasattr(loader, "__iter__"):
         raise CyclrError(
             f"train=... is a {type(loader).__name__}, which has no batches: give the DataLoader that the loop goes through"
         )
     batch_sampler = getattr(loader, "batch_sampler", None)
-    return getattr(loader, "batch_size", None) or getattr(batch_sampler, "batch_size", None) or 1
+    return getattr(loader, "batch_size", None) or getattr(batch_sampler, "batch_size", None)
 
 
 def given(loader: Any, size: int) -> int:

@@ -25,16 +25,26 @@ class Groups:
 
     Attributes:
         optimizers: Those whose groups are set.
+        factors: The factor of each group's rate, by its place.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
         self.optimizers = optimizers
         placed = dict(self._placed())
-        self._factors = dict(zip(placed, factors(list(placed.values()))))
+        self.factors = dict(zip(placed, factors(list(placed.values()))))
         decays = {place: float(group.get("weight_decay", 0.0)) for place, group in placed.items()}
         # Often the first group is the one without any.
         self._first_decay = first_above_zero(decays.values())
         self._decay_factors = {place: self._decay_factor(decay) for place, decay in decays.items()}
+
+    def learn(self) -> None:
+        """Takes the factors of the rates as they are now, right before the first update.
+
+        Raises:
+            CyclrError: They differ, and the first is 0.
+        """
+        placed = dict(self._placed())
+        self.factors = dict(zip(placed, ratios(rates_now(list(placed.values())))))
 
     @property
     def have_momentum(self) -> bool:
@@ -51,10 +61,10 @@ class Groups:
         placed = dict(self._placed())
         # All before the first is set, to whose rate they are compared.
         for place, group in placed.items():
-            if place not in self._factors:
+            if place not in self.factors:
                 self._meet(place, group)
         for place, group in placed.items():
-            rate = hyper.lr * self._factors[place]
+            rate = hyper.lr * self.factors[place]
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate)
             else:
@@ -76,7 +86,7 @@ class Groups:
 
     def _meet(self, place: Place, group: dict[str, Any]) -> None:
         optimizer = self.optimizers[place[0]]
-        self._factors[place] = late_factor(optimizer, group, self.optimizers[0].param_groups[0])
+        self.factors[place] = late_factor(optimizer, group, self.optimizers[0].param_groups[0])
         self._decay_factors[place] = self._decay_factor(float(group.get("weight_decay", 0.0)))
 
     def _decay_factor(self, decay: float) -> float:
@@ -89,12 +99,26 @@ def first_above_zero(decays: Iterable[float]) -> float:
 
 
 def factors(groups: Sequence[dict[str, Any]]) -> list[float]:
-    """The groups' rates relative to the first one's.
+    """The groups' rates, as they were before any scheduler changed them, relative to the first one's.
 
     Raises:
         CyclrError: They differ, and the first is 0.
     """
-    rates = [_first_rate(group) for group in groups]
+    return ratios([_first_rate(group) for group in groups])
+
+
+def rates_now(groups: Sequence[dict[str, Any]]) -> list[float]:
+    """The groups' rates; those before any scheduler changed them if one is 0, as at the start of a warm-up."""
+    rates = [float(group["lr"]) for group in groups]
+    return rates if all(rate > 0 for rate in rates) else [_first_rate(group) for group in groups]
+
+
+def ratios(rates: Sequence[float]) -> list[float]:
+    """Rates relative to the first.
+
+    Raises:
+        CyclrError: They differ, and the first is 0.
+    """
     if all(rate == rates[0] for rate in rates):
         return [1.0] * len(rates)
     if rates[0] == 0:

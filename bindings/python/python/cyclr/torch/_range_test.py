@@ -47,8 +47,8 @@ def range_test(
     A short exponential sweep finds where the loss is least while the rate rises; short trainings
     around that rate, each with a peak of its own, show which peak is worth most. All start from the
     model's weights as they are. Afterwards, also after an exception, everything is as before: weights,
-    buffers (those that the first forward pass registers go again), gradients, optimizer, scaler, the
-    generators of Python, NumPy, torch and its devices, and those of the loader and its samplers; further
+    buffers (those that the first forward pass registers go again), gradients, a loss that is a module,
+    optimizer and all that it trains, scaler, the generators of Python, NumPy, torch and its devices, and those of the loader and its samplers; further
     interrupts wait meanwhile. (What a data set or a step of your own keeps for itself is not seen.) It
     needs the memory of a second copy of model and optimizer.
 
@@ -139,7 +139,7 @@ class _Start:
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._gradients = torch.is_grad_enabled()
-        self._structure = Structure(trainer.model)
+        self._structure = Structure(trainer.everything.model)
         self._state = trainer.everything.capture()
         # A loader with workers that persist has one iterator, which the caller may be in the middle of.
         self._iterator = getattr(trainer.loader, "_iterator", None)

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from cyclr.torch._distributed import rank
-from cyclr.torch._order import sampler_of
+from cyclr.torch._order import generators_of, sampler_of
 from cyclr.torch._state import live, weights_of
 
 
@@ -134,16 +134,27 @@ def unregistered(
     found = [holder for holder in holders if id(holder) not in inner]
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
-        # Accelerate's wraps one.
-        is_optimizer = isinstance(thing, Optimizer) and not any(
-            one is thing or one is getattr(thing, "optimizer", None) for one in optimizers
-        )
+        plain = thing.optimizer if is_of_accelerate(thing) and hasattr(thing, "optimizer") else thing
+        is_optimizer = isinstance(thing, Optimizer) and not any(one is plain for one in optimizers)
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}
     if _are_copied(things, models, optimizers, saved):
         names.add("a copy of the weights")
     return sorted(names)
+
+
+def is_of_accelerate(thing: Any) -> bool:
+    """Whether an object is of a class of Accelerate's, whose optimizers wrap one and keep nothing."""
+    return type(thing).__module__.split(".")[0] == "accelerate"
+
+
+def without_order(loader: Any) -> Optional[str]:
+    """What of a loader of the script's own keeps its order from being gone back to; ``None`` if nothing is seen."""
+    name = _own_generator(loader)
+    if name is None or any(getattr(loader, name) is known for known in generators_of(loader)):
+        return None
+    return f"the random numbers of the loader's `{name}` cannot be saved"
 
 
 def has_passes_beside(train: Any) -> bool:
@@ -200,10 +211,11 @@ def _all_tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _tensors(module: torch.nn.Module) -> set[int]:
-    """The tensors of a module itself; a loss has none that change."""
+    """The tensors of a module itself that may change; torch's weights of classes in a loss do not."""
+    own = {id(tensor) for tensor in _own_tensors(module)}
     if isinstance(module, torch.nn.modules.loss._Loss):
-        return set()
-    return {id(tensor) for tensor in _own_tensors(module)}
+        own -= {id(module._buffers.get(name)) for name in ("weight", "pos_weight")}
+    return own
 
 
 def _own_tensors(module: torch.nn.Module) -> list[torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -52,24 +53,29 @@ def capture_model(model: torch.nn.Module) -> State:
 def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) -> State:
     parameters = {}
     for name, weight in module._parameters.items():
-        if isinstance(weight, UninitializedParameter):
-            raise cyclr.CyclrError(
-                f"the parameter {path}.{name} has no shape yet: call the model on a batch first, as lazy modules need it"
-            )
         if weight is not None and id(weight) not in seen:
             # Of weights that are tied only the first place is captured.
-            seen[id(weight)] = parameters[name] = {
-                "value": weight.detach().clone(),
-                "gradient": None if weight.grad is None else weight.grad.clone(),
-                "is_trained": weight.requires_grad,
-            }
+            seen[id(weight)] = parameters[name] = _capture_weight(f"{path}.{name}", weight)
     return {
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
-        "attributes": {name: _copied(value) for name, value in vars(module).items() if _is_state(name, value)},
+        "attributes": _numbers(module)
+        | {name: _copied(value) for name, value in vars(module).items() if type(value) is torch.Tensor},
         "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
+    }
+
+
+def _capture_weight(name: str, weight: torch.Tensor) -> State:
+    if isinstance(weight, UninitializedParameter):
+        raise cyclr.CyclrError(
+            f"the parameter {name} has no shape yet: call the model on a batch first, as lazy modules need it"
+        )
+    return {
+        "value": weight.detach().clone(),
+        "gradient": None if weight.grad is None else weight.grad.clone(),
+        "is_trained": weight.requires_grad,
     }
 
 
@@ -133,8 +139,7 @@ def _put_buffers(module: torch.nn.Module, saved: State) -> None:
         delattr(module, name)
     for name, value in saved["buffers"].items():
         now = module._buffers.get(name)
-        if now is not None and value is not None and now.shape == value.shape and now.dtype == value.dtype:
-            now.copy_(value)
+        if now is not None and value is not None and _put_in_place(now, value):
             continue
         device = now.device if now is not None else None if first is None else first.device
         if name not in module._buffers:
@@ -142,24 +147,45 @@ def _put_buffers(module: torch.nn.Module, saved: State) -> None:
         module._buffers[name] = None if value is None else value.to(device, copy=True)
 
 
-def _is_state(name: str, value: Any) -> bool:
-    """Whether a module may keep something of its training here: a tensor that is no buffer, or a number."""
-    is_number = type(value) in (bool, int, float) and not name.startswith("_") and name != "training"
-    return is_number or type(value) is torch.Tensor
+def _put_in_place(now: torch.Tensor, value: torch.Tensor) -> bool:
+    """Puts a value into a tensor, as others may hold it; false if it has no place there, as in one that is expanded."""
+    if now.shape != value.shape or now.dtype != value.dtype:
+        return False
+    if now.layout is torch.strided and any(step == 0 and size > 1 for step, size in zip(now.stride(), now.shape)):
+        return torch.equal(now, value.to(now.device))
+    now.copy_(value)
+    return True
+
+
+def _numbers(thing: Any) -> State:
+    """The numbers that a module or an optimizer may count its training by; of torch's own not those behind an underscore."""
+    is_torchs = is_of_torch(thing) or isinstance(thing, torch.nn.parallel.DistributedDataParallel)
+    return {
+        name: value.item() if _is_of_numpy(value) else value
+        for name, value in vars(thing).items()
+        if type(value) in (bool, int, float) or _is_of_numpy(value)
+        if name not in _NO_NUMBERS and not (is_torchs and name.startswith("_"))
+    }
+
+
+def _is_of_numpy(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and isinstance(value, numbers.Real)
+
+
+def _like(number: Any, now: Any) -> Any:
+    """A number of the type that it has now, if that is one of NumPy's."""
+    return type(now)(number) if _is_of_numpy(now) else number
 
 
 def _put_attribute(module: torch.nn.Module, name: str, saved: Any) -> None:
     now = vars(module).get(name)
     if not isinstance(saved, torch.Tensor):
-        vars(module)[name] = saved
+        vars(module)[name] = _like(saved, now)
     elif not isinstance(now, torch.Tensor):
         first = next(module.parameters(), None)
         vars(module)[name] = saved.to(None if first is None else first.device, copy=True)
-    elif now.shape != saved.shape or now.dtype != saved.dtype:
+    elif not torch.equal(now, saved.to(now.device)) and not _put_in_place(now, saved):
         vars(module)[name] = saved.to(now.device, copy=True)
-    elif not torch.equal(now, saved.to(now.device)):
-        # In place: others may hold it.
-        now.copy_(saved)
 
 
 class Structure:
@@ -203,11 +229,13 @@ def capture_optimizer(optimizer: Optimizer) -> State:
         },
         "beside": {key: _copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
         "marks": {key: optimizer.__dict__.get(key) for key in _MARKS},
+        "numbers": {} if is_of_torch(optimizer) else _numbers(optimizer),
     }
 
 
 _MARKS = ("_opt_called", "_step_count", "_cyclr_updates", "_cyclr_trains")
 """What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
+_NO_NUMBERS = ("training", "_cyclr_in_step", *_MARKS)
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
@@ -242,11 +270,20 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
         weight, counts_too = weights[place]
         optimizer.state[weight] = _to(_copied(values), weight.device, counts_too)
     optimizer.state.update(_copied(state["beside"]))
+    # States of earlier versions have none.
+    for name, number in state.get("numbers", {}).items():
+        vars(optimizer)[name] = _like(number, vars(optimizer).get(name))
     for key, mark in state["marks"].items():
         if mark is None:
             optimizer.__dict__.pop(key, None)
         else:
             optimizer.__dict__[key] = mark
+
+
+def all_weights(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> list[torch.Tensor]:
+    """The parameters of a model, and what else optimizers train, each once."""
+    weights = [*model.parameters(), *(weight for optimizer in optimizers for weight in weights_of(optimizer))]
+    return list({id(weight): weight for weight in weights}.values())
 
 
 def weights_of(optimizer: Optimizer) -> Iterator[torch.Tensor]:
@@ -299,6 +336,38 @@ def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Itera
             module.training = training
 
 
+@contextmanager
+def others_evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """All modules of this process that the model does not hold, such as an average of it, in the mode of evaluation."""
+    known = {id(module) for module in model.modules()}
+    modules = [one for one in live((torch.nn.Module,)) if id(one) not in known and getattr(one, "training", False)]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module in modules:
+            module.training = True
+
+
+@contextmanager
+def keeping_gradients(weights: Iterable[torch.Tensor]) -> Iterator[None]:
+    """The gradients of weights afterwards as before, whatever is propagated meanwhile."""
+    kept = [(weight, weight.grad, None if weight.grad is None else weight.grad.clone()) for weight in weights]
+    try:
+        yield
+    finally:
+        for weight, gradient, saved in kept:
+            weight.grad = gradient
+            if gradient is not None and saved is not None:
+                gradient.copy_(saved)
+
+
+def is_of_torch(thing: Any) -> bool:
+    """Whether an object is of a class of torch itself."""
+    return type(thing).__module__.split(".")[0] == "torch"
+
+
 def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
     """The optimizers that train at other weights than they are to be measured at, and so have ``train()`` and ``eval()``."""
     for optimizer in optimizers:
@@ -312,7 +381,7 @@ def live(kinds: tuple[type, ...]) -> Iterator[Any]:
 
 
 class Everything:
-    """All of a training in one: model, optimizers, scaler and generators."""
+    """All of a training in one: model, optimizers and what else they train, scaler and generators."""
 
     def __init__(
         self, model: torch.nn.Module, optimizers: Sequence[Optimizer], scaler: Optional[Any], loaders: Iterable[Any]
@@ -325,6 +394,7 @@ class Everything:
         return {
             "model": capture_model(self.model),
             "optimizers": [capture_optimizer(optimizer) for optimizer in self.optimizers],
+            "beside": [_capture_weight("of the optimizer", weight) for weight in self._beside()],
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "orders": [capture_order(loader) for loader in self.loaders],
             "random": capture_random(),
@@ -343,11 +413,29 @@ class Everything:
             )
         parts = [partial(restore_model, self.model, state["model"])]
         parts += [partial(restore_optimizer, *pair) for pair in zip(self.optimizers, state["optimizers"])]
+        # States of earlier versions have none.
+        parts.append(partial(self._restore_beside, state.get("beside", [])))
         if self.scaler is not None:
             parts.append(partial(self._restore_scaler, state["scaler"]))
         parts += [partial(restore_order, *pair) for pair in zip(self.loaders, state["orders"])]
         parts.append(partial(restore_random, state["random"]))
         each(parts)
+
+    def _beside(self) -> list[torch.Tensor]:
+        """The weights that the optimizers train and the model does not hold, each once."""
+        known = {id(weight) for weight in self.model.parameters()}
+        return [weight for weight in all_weights(self.model, self.optimizers) if id(weight) not in known]
+
+    @torch.no_grad()
+    def _restore_beside(self, state: list[State]) -> None:
+        weights = self._beside()
+        if [weight.shape for weight in weights] != [saved["value"].shape for saved in state]:
+            raise ValueError(
+                f"the state is of another training: {len(state)} of its weights are the optimizers' and not the model's, and "
+                f"here {len(weights)} are, or they have other shapes"
+            )
+        for weight, saved in zip(weights, state):
+            _put_parameter(weight, saved)
 
     def _restore_scaler(self, state: State) -> None:
         assert self.scaler is not None

@@ -27,17 +27,20 @@ from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import steps_of
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
-from cyclr.torch._examples import given, held_out_count, loader_size
+from cyclr.torch._examples import batch_size, given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
 from cyclr.torch._held_out import check_apart
 from cyclr.torch._order import capture_order, restore_order
-from cyclr.torch._registered import say_starts_over, unregistered, without_place
+from cyclr.torch._registered import say_starts_over, unregistered, without_order, without_place
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._state import (
     Everything,
+    all_weights,
     capture_random,
     evaluating,
+    is_of_torch,
+    keeping_gradients,
     restore_random,
     with_modes,
 )
@@ -55,7 +58,8 @@ class Trainer:
             factors of their groups: their rates relative to that of the very first. One with
             ``train()`` and ``eval()``, as schedule-free ones have, is switched for evaluation.
         loss_fn: ``loss_fn(outputs, targets)``, a mean over the batch; of outputs with ``logits``
-            it is given those. Not used where ``step`` is given. With ``None`` the loss is the one
+            it is given those. If it is a module, its state belongs to the training. Not used where
+            ``step`` is given. With ``None`` the loss is the one
             that the model's output holds (``outputs.loss``), as with models of Hugging Face.
         loader: Gives the training batches, pass after pass: a `DataLoader` or anything like it
             that can be iterated again and again. A batch is a pair ``(inputs, targets)``, or a
@@ -120,7 +124,10 @@ class Trainer:
         self.forward = Forward(model, loss_fn, autocast or contextlib.nullcontext(), self.device)
         self.groups = Groups(self.optimizers)
         self.batches = Batches(loader)
-        self.everything = Everything(model, self.optimizers, scaler, [loader])
+        # A loss may train, too; torch's own have nothing that changes.
+        has_state = isinstance(loss_fn, torch.nn.Module) and not is_of_torch(loss_fn)
+        trained = torch.nn.ModuleList([model, loss_fn]) if has_state else model  # type: ignore[list-item]
+        self.everything = Everything(trained, self.optimizers, scaler, [loader])
         self._average = Average(model)
         self._ensemble = Ensemble(model)
         self._info = replace(self._found_info(examples, given_weights), data_checksum=data_checksum)
@@ -154,7 +161,8 @@ class Trainer:
         try:
             with evaluating(self.model, self.optimizers):
                 if self.own_evaluate is not None:
-                    figures = self.own_evaluate(split)
+                    with keeping_gradients(all_weights(self.model, self.optimizers)):
+                        figures = self.own_evaluate(split)
                     return Evaluation(metrics_of(figures, 1))
                 return self._measured(loader)
         finally:
@@ -243,12 +251,12 @@ class Trainer:
 
     def lack(self) -> Optional[str]:
         """What a state would lack, in a process that makes this one run; ``None`` if nothing."""
-        lack = without_place(self.loader) if isinstance(self.loader, DataLoader) else None
+        lack = without_place(self.loader) if isinstance(self.loader, DataLoader) else without_order(self.loader)
         if lack is not None:
             return lack
         if self.own_step is None and self.own_evaluate is None:
             return None
-        names = unregistered([self.model], self.optimizers, self.scaler)
+        names = unregistered([self.everything.model], self.optimizers, self.scaler)
         if not names:
             return None
         return f"the state of {', '.join(names)} is not known here (cyclr.torch.attach takes any by lr.register)"
@@ -309,7 +317,7 @@ class Trainer:
 
     def _found_info(self, examples: Optional[int], given_weights: bool) -> TrainerInfo:
         world = world_size()
-        size = loader_size(self.loader)
+        size = batch_size(self.loader, examples and examples // world)
         if examples is None:
             examples = given(self.loader, size) * world
         count = {name: held_out_count(name, loader) for name, loader in self.held_out.items()}
