@@ -61,19 +61,22 @@ pub(crate) fn columns() -> usize {
     usize::from(size.map_or(DEFAULT_COLUMNS, |(columns, _)| columns.0))
 }
 
-/// Text with words of somebody else, such as a child process, as a terminal may show it: without
-/// escape sequences, each line as it stood last if it was written over (as progress bars are), and
-/// other control characters in their escaped form.
+/// Text with names and words of somebody else, as a terminal may show it: without escape
+/// sequences, and control characters in their escaped form.
 pub(crate) fn printable(text: &str) -> String {
-    let last = |line: &str| -> String {
-        let mut versions = line
-            .split('\r')
-            .filter(|version| !version.trim().is_empty());
-        let plain = anstream::adapter::strip_str(versions.next_back().unwrap_or("")).to_string();
+    let plain = |line: &str| -> String {
+        let plain = anstream::adapter::strip_str(line).to_string();
         plain.chars().map(visible).collect()
     };
-    let lines: Vec<String> = text.split('\n').map(last).collect();
+    let lines: Vec<String> = text.split('\n').map(plain).collect();
     lines.join("\n")
+}
+
+/// A line of a program as it stood last, if it was written over (as progress bars are).
+pub(crate) fn last_version(line: &str) -> &str {
+    let mut versions = line.rsplit('\r');
+    let shown = versions.find(|version| !version.trim().is_empty());
+    shown.unwrap_or("")
 }
 
 fn visible(c: char) -> String {
@@ -89,19 +92,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_child_prints_does_not_move_the_cursor() {
+    fn names_and_words_do_not_move_the_cursor() {
         for (said, shown) in [
             ("two\nlines", "two\nlines"),
             ("\nstopping", "\nstopping"),
             ("\u{1b}[31mred\u{1b}[0m", "red"),
-            ("\r 10%|#  |\r 99%|###|", " 99%|###|"),
-            ("100%|###|\r", "100%|###|"),
-            ("windows\r\nlines\r\n", "windows\nlines\n"),
+            ("no\rwhere is no folder", "no\\rwhere is no folder"),
             ("\u{1b}]0;title\u{7}after", "after"),
             ("\u{9b}31m", "\\u{9b}31m"),
             ("a\tb", "a\tb"),
         ] {
             assert_eq!(printable(said), shown, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_progress_bar_the_last_version_is_shown() {
+        for (said, shown) in [
+            ("\r 10%|#  |\r 99%|###|", " 99%|###|"),
+            ("100%|###|\r", "100%|###|"),
+            ("windows\r", "windows"),
+            ("plain", "plain"),
+            ("\r\r", ""),
+        ] {
+            assert_eq!(last_version(said), shown, "{said:?}");
         }
     }
 }

@@ -343,6 +343,15 @@ fn runs_of_another_version_and_damaged_ones() {
     refused(&["resume", text(&out)], 1, &["run.json", "line"]);
 }
 
+#[test]
+fn names_with_a_carriage_return_are_shown_whole() {
+    refused(
+        &["data", "no\rwhere"],
+        1,
+        &["error: no\\rwhere is not a folder"],
+    );
+}
+
 /// A file system of few bytes, where the system lets us make one.
 struct Small(PathBuf);
 
@@ -416,6 +425,24 @@ fn disks_that_are_full_or_only_to_be_read() {
             text(&folder.path().join("plot.svg")),
         ],
         1,
-        &["plot.svg cannot be written"],
+        &["cannot write", "plot.svg: Read-only file system"],
     );
+}
+
+#[test]
+fn a_picture_outlives_a_full_disk() {
+    let folder = TempDir::new().unwrap();
+    let Some(small) = Small::mount(folder.path(), "size=64k") else {
+        eprintln!("skipped: only root can make a file system");
+        return;
+    };
+    let picture = folder.path().join("plot.svg");
+    let args = ["schedule", "fixed(lr=1)", "--updates", "5"];
+    let args = [&args[..], &["--out", text(&picture)]].concat();
+    assert_eq!(cyclr(&args).0, 0);
+    let good = fs::read(&picture).unwrap();
+    let rest = fs::write(small.0.join("rest"), vec![0; 64 << 10]);
+    assert!(rest.is_err(), "the disk is full");
+    refused(&args, 1, &["plot.svg: No space left", "make room"]);
+    assert_eq!(fs::read(&picture).unwrap(), good);
 }

@@ -495,18 +495,28 @@ fn a_unit_lies_within_the_comparison() {
     let place = Place::new();
     place.launcher("exit 0");
     place.cyclr(&format!("{SMALL} --out x --on launcher.sh"));
-    for unit in ["../x", "/tmp", "."] {
+    for unit in ["../x", "/tmp", ".", "final/nothing"] {
         let (code, err) = place.cyclr(&format!("work x {unit}"));
         assert_eq!(code, Some(2), "{err}");
         assert!(err.contains("is not a unit"), "{err}");
     }
-    let (code, err) = place.cyclr("work x final/nothing");
-    assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("not the folder of a run"), "{err}");
     assert!(!place.path("x/final").exists());
     let (code, err) = place.cyclr("work nowhere begin");
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("work.json"), "{err}");
+    assert!(
+        err.contains("nowhere is not the folder of a run or comparison"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_comparison_without_a_launcher_has_no_units() {
+    let place = Place::new();
+    place.done(&format!("{SMALL} --out alone"));
+    let (code, err) = place.cyclr("work alone begin");
+    assert_eq!(code, Some(1), "{err}");
+    let said = "alone holds a comparison that no launcher makes";
+    assert!(err.contains(said) && err.contains("--on"), "{err}");
 }
 
 /// A cluster sends SIGTERM to every process of a job: the child is dead before it can be asked for

@@ -58,6 +58,18 @@ fn averages_are_refused_with_the_option_that_undoes_them() {
 }
 
 #[test]
+fn advice_on_recorded_curves_names_no_option() {
+    let high = [0, 1, 2].map(|n| format!("starts-too-high-{n}.csv"));
+    let high = high.each_ref().map(String::as_str);
+    for files in [&high[..], &["best-at-first.csv"], &["constant.csv"]] {
+        let (code, answer, err) = find(files, &[]);
+        assert_eq!(code, 3, "{err}");
+        let advice = answer["try"].as_str().unwrap();
+        assert!(!advice.is_empty() && !advice.contains("--"), "{advice}");
+    }
+}
+
+#[test]
 fn copies_are_said_to_be_one_repeat() {
     let (code, answer, err) = find(&["raw-0.csv"; 3], &[]);
     assert_eq!(code, 0, "{err}");

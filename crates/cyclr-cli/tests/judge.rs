@@ -317,3 +317,15 @@ fn folders_of_other_results_are_not_written_over() {
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("cyclr judge TABLE"), "{err}");
 }
+
+#[test]
+fn a_report_into_a_file_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("r.csv");
+    fs::write(&file, ONE).unwrap();
+    let file = file.display().to_string();
+    let (code, _, err) = judge(ONE, &["--out", &file]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("r.csv is a file: give a folder"), "{err}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), ONE);
+}

@@ -69,6 +69,19 @@ fn rows_read_back_to_the_same_rates() {
 }
 
 #[test]
+fn a_rate_of_minus_0_is_0() {
+    let rows = stdout(&[
+        "schedule",
+        "fixed(lr=-0)",
+        "--updates",
+        "2",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(rows, "update,lr,momentum\n0,0,\n1,0,\n");
+}
+
+#[test]
 fn json_is_one_document() {
     let out = stdout(&[
         "schedule",
@@ -209,7 +222,7 @@ fn files_are_drawn() {
     );
     let (code, _, err) = cyclr(&["schedule", "fixed(lr=1)", "--out", "/nowhere/plot.svg"]);
     assert!(
-        code == 1 && err.contains("/nowhere/plot.svg cannot be written"),
+        code == 1 && err.contains("cannot write /nowhere/plot.svg"),
         "{err}"
     );
 }

@@ -150,6 +150,18 @@ fn pipes_in_the_folder_of_a_comparison() {
     );
 }
 
+/// The picture is given by a bare name, of which the folder is the working directory.
+#[test]
+fn a_picture_replaces_a_pipe() {
+    let place = TempDir::new().unwrap();
+    let place = place.path();
+    make_pipe(&place.join("plot.svg"));
+    let words = "schedule fixed(lr=1) --updates 5 --out plot.svg";
+    let drawn = command(place, words).output().unwrap();
+    assert!(drawn.status.success(), "{drawn:?}");
+    assert!(place.join("plot.svg").is_file());
+}
+
 #[test]
 fn pipes_and_devices_that_are_named() {
     let place = TempDir::new().unwrap();

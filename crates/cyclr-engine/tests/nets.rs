@@ -171,6 +171,7 @@ fn images_that_are_too_small_are_refused_with_the_layer() {
         matches!(&error, NetError::Geometry { layer, .. } if layer == "a max pool"),
         "{error}"
     );
+    assert!(error.to_string().ends_with("on each side"), "{error}");
     let error = lenet.parameters((usize::MAX, 2, 1)).unwrap_err();
     assert!(
         matches!(&error, NetError::Geometry { layer, .. } if layer == "the input"),

@@ -117,16 +117,14 @@ pub enum Error {
     },
     /// The run in a folder of a comparison is not the one that its plan has there.
     #[error(
-        "{} is that of {was}, and the comparison has the run of {is} there: remove the run's folder, and it is made again",
+        "{} is of a run with {what}: remove the run's folder, and it is made again",
         path.display()
     )]
     OtherRun {
         /// The record of the run.
         path: PathBuf,
-        /// What it was asked to do.
-        was: String,
-        /// What the comparison asks for.
-        is: String,
+        /// What differs, with the values there and in the comparison.
+        what: String,
     },
     /// The horizon of a run cannot be changed like this.
     #[error("the run cannot go on to {updates} updates: {reason}")]
@@ -149,7 +147,7 @@ pub enum Error {
         updates_done: Option<u64>,
     },
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}; what was saved before is kept{}", path.display(), what_to_do(source))]
+    #[error("cannot {action} {}: {source}; what was saved before is kept{}", path.display(), what_to_do(action, source))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -188,6 +186,15 @@ pub enum Error {
         path: PathBuf,
         /// The file that a run's folder has.
         missing: &'static str,
+    },
+    /// No launcher makes the units of this comparison.
+    #[error(
+        "{} holds a comparison that no launcher makes: it has no work.json; resume it with --on, or without a launcher",
+        path.display()
+    )]
+    NoUnits {
+        /// The folder.
+        path: PathBuf,
     },
     /// A record that is damaged or of another kind.
     #[error("{} is not a valid record: {reason}{}", path.display(), way_out(path))]
@@ -317,12 +324,18 @@ pub enum Error {
 }
 
 /// The way out of the usual troubles with files.
-fn what_to_do(source: &io::Error) -> &'static str {
+fn what_to_do(action: &str, source: &io::Error) -> &'static str {
     match source.kind() {
+        io::ErrorKind::PermissionDenied if action == "read" => ": make it readable",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ": a file is in the place of a folder; remove it, or choose another folder"
+        }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             ": make it writable, or choose a folder that can be written to"
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room and resume",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ": make room, then resume or try again"
+        }
         _ => "",
     }
 }
@@ -381,6 +394,29 @@ impl Error {
             action,
             path,
             source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_on_a_file_fits_what_was_tried() {
+        let said = |action, kind: io::ErrorKind| {
+            Error::io(action, Path::new("runs/x"))(kind.into()).to_string()
+        };
+        let unreadable = said("read", io::ErrorKind::PermissionDenied);
+        assert!(unreadable.ends_with(": make it readable"), "{unreadable}");
+        let unwritable = said("write", io::ErrorKind::PermissionDenied);
+        assert!(unwritable.contains(": make it writable"), "{unwritable}");
+        for kind in [io::ErrorKind::NotADirectory, io::ErrorKind::AlreadyExists] {
+            let in_the_way = said("create", kind);
+            assert!(
+                in_the_way.contains("a file is in the place of a folder"),
+                "{in_the_way}"
+            );
         }
     }
 }

@@ -600,6 +600,11 @@ fn runs_of_another_plan_are_not_compared() {
         matches!(&error, Error::OtherRun { path, .. } if *path == run.join("run.json")),
         "{error}"
     );
+    let said = error.to_string();
+    assert!(
+        said.contains(" instead of ") && !said.contains('{'),
+        "{said}"
+    );
     fs::remove_dir_all(&run).unwrap();
     let again = run_in(folder.path(), &plan, 2).unwrap();
     assert_eq!(timeless(&again), timeless(&record));
@@ -741,7 +746,7 @@ fn a_folder_is_one_comparison_and_one_process() {
     let another = run_in(folder.path(), &given(240, 2), 2).unwrap_err();
     assert!(matches!(another, Error::OtherPlan { .. }), "{another}");
     let said = another.to_string();
-    assert!(said.contains("updates 120, and this has 240"), "{said}");
+    assert!(said.contains("updates 120 instead of 240"), "{said}");
     let lock = Lock::take(folder.path()).unwrap();
     let locked = run_in(folder.path(), &given(120, 2), 2);
     assert!(matches!(locked, Err(Error::Locked { .. })), "{locked:?}");

@@ -1002,6 +1002,39 @@ fn a_comment_among_the_rows_is_no_row() {
 }
 
 #[test]
+fn comments_above_the_header_are_no_header() {
+    for comments in [
+        "# results of May\n",
+        "# by hand, in May\n\n## twice, all of them\n",
+        "#results\n",
+        "sep=,\n# results, of May\n",
+    ] {
+        let text = format!("{comments}arm,seed,value\na,1,1\nb,1,3\n");
+        let found = judged(&text, &asked("a")).unwrap_or_else(|e| panic!("{text}\n{e}"));
+        assert_eq!(found.tasks[0].arms.len(), 2, "{text}");
+    }
+    let short = "# of May\n\narm,seed,value\na,1\n";
+    refused(short, &asked("a"), "line 4 has 2 columns, and the header 3");
+    for header in ["# arm,seed,value\n", "#arm,seed,value\n# of May\n"] {
+        let text = format!("{header}a,1,1\nb,1,3\n");
+        let found = judged(&text, &asked("a")).unwrap_or_else(|e| panic!("{text}\n{e}"));
+        assert_eq!(found.tasks[0].arms.len(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_is_cut_short_within_quotes_is_refused() {
+    let whole = "arm,seed,value\na,1,\"0.5\"\nb,2,\"0.9437\"\n";
+    for end in ["37\"\n", "\"\n"] {
+        let text = whole.strip_suffix(end).unwrap();
+        refused(text, &asked("a"), "line 3 has no end");
+    }
+    let quotes = "arm,seed,value\n\"a\"\"s\",1,1\n5\" b,1,3\n\"b, c\",1,2\n";
+    let found = judged(quotes, &asked("a\"s")).unwrap();
+    assert_eq!(found.tasks[0].arms.len(), 3);
+}
+
+#[test]
 fn a_figure_or_a_file_that_is_not_there_is_named() {
     let own = asked("a");
     let named = Question {

@@ -191,6 +191,7 @@ fn a_race_is_declared_and_not_changed_afterwards() {
     for other in [twins(12), fixed] {
         let refused = run_in(folder.path(), &other).unwrap_err();
         assert!(matches!(refused, Error::OtherPlan { .. }), "{refused}");
+        assert!(!refused.to_string().contains(['{', '[']), "{refused}");
     }
     let mut few = twins(12);
     few.seeds.truncate(8);

@@ -317,7 +317,14 @@ fn ambiguous_or_damaged_curves_are_refused_with_the_file_and_what_to_do() {
         ),
         ("lr,loss\n0.1,2\n,1\n", "line 3: it has no rate"),
         ("lr,loss\n0.2,2\n0.1,1\n", "line 3: "),
-        ("lr,loss,correct,count\n0.1,2,5,4\n", "line 2: count is 4"),
+        (
+            "lr,loss,correct,count\n0.1,2,5,4\n",
+            "line 2: correct is 5, and should be at most count, which is 4",
+        ),
+        (
+            "lr,loss,correct,count\n0.1,2,0,0\n",
+            "line 2: count is 0, and should be at least 1",
+        ),
         ("lr,loss,correct\n0.1,2,5\n", "line 2: count is missing"),
         ("lr,loss,correct,count\n0.1,2,1.5,4\n", "correct is 1.5"),
         (

@@ -386,6 +386,42 @@ fn noise_that_diverges_gets_no_answer_but_a_stable_rate() {
     assert_eq!(reading.stability[0].unwrap().diverged, Some(points[98].lr));
 }
 
+/// A sweep that another program makes has not cyclr's options.
+#[test]
+fn advice_on_recorded_sweeps_names_no_option() {
+    for reason in [
+        NoAnswer::TooFewPoints {
+            points: 1,
+            needed: 16,
+        },
+        NoAnswer::NothingLearnt {
+            clearness: 1.0,
+            needed: 4.0,
+        },
+        NoAnswer::Constant { value: 2.3 },
+        NoAnswer::BestAtFirst { first_lr: 0.1 },
+        NoAnswer::StartsTooHigh {
+            first_lr: 0.1,
+            learning_at: 0.2,
+        },
+        NoAnswer::EndsBeforeSlowing {
+            last_lr: 0.2,
+            still_rising_at: 0.1,
+        },
+        NoAnswer::RepeatsDisagree {
+            lowest: 0.1,
+            highest: 1.0,
+        },
+        NoAnswer::DivergesAtOnce {
+            diverged: 0.2,
+            base_lr: 0.1,
+        },
+    ] {
+        let advice = reason.advice_on_recorded();
+        assert!(!advice.contains("--"), "{reason}: {advice}");
+    }
+}
+
 #[test]
 fn every_reason_is_given_where_it_holds() {
     let rising = |lr: f64| SHAPE.at(lr);

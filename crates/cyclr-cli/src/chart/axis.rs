@@ -28,12 +28,14 @@ impl Scaled {
             };
         }
         let (low, high) = clamped(extent.unwrap_or((if log { 0.1 } else { 0.0 }, 1.0)), log);
-        let (low, high) = if low < high {
+        let (low, high) = if differ(low, high) {
             (low, high)
         } else if log {
             (low / 2.0, high * 2.0)
         } else {
-            (low - 0.5, high + 0.5)
+            let size = low.abs().max(high.abs());
+            let room = if size > 1e-150 { 0.5 * size } else { 0.5 };
+            (low - room, high + room)
         };
         let room = if log {
             (high / low).powf(0.03)
@@ -58,7 +60,7 @@ impl Scaled {
     pub(super) fn tight(extent: Option<(f64, f64)>, log: bool) -> Self {
         let roomy = Self::new(extent, log, &[]);
         match extent.map(|extent| clamped(extent, log)) {
-            Some((low, high)) if low < high => Self { low, high, ..roomy },
+            Some((low, high)) if differ(low, high) => Self { low, high, ..roomy },
             _ => roomy,
         }
     }
@@ -135,6 +137,11 @@ impl Scaled {
     }
 }
 
+/// Whether two numbers differ by more than the rounding of a computation.
+fn differ(low: f64, high: f64) -> bool {
+    high - low > 1e-12 * low.abs().max(high.abs())
+}
+
 /// The ends of an axis within what can be drawn: numbers beyond have no round numbers between
 /// them.
 fn clamped((low, high): (f64, f64), log: bool) -> (f64, f64) {
@@ -200,6 +207,25 @@ mod tests {
                 "{low} {high}: {ticks:?}"
             );
             assert!(ticks.len() <= 10, "{low} {high}: {ticks:?}");
+        }
+    }
+
+    #[test]
+    fn an_axis_of_one_value_stays_on_its_side_of_0() {
+        for (low, high) in [(0.1, 0.1), (2.3, 2.3 + 4e-15)] {
+            for axis in [
+                Scaled::new(Some((low, high)), false, &[]),
+                Scaled::tight(Some((low, high)), false),
+            ] {
+                assert!(0.0 < axis.low && axis.low < 0.6 * low, "{}", axis.low);
+                assert!(
+                    1.4 * low < axis.high && axis.high < 2.0 * low,
+                    "{}",
+                    axis.high
+                );
+                let (a, b) = (axis.fraction(low), axis.fraction(high));
+                assert!((a - b).abs() < 1e-9, "rounding is drawn: {a} {b}");
+            }
         }
     }
 

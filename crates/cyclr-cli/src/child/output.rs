@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use crate::say::last_version;
+
 /// The bytes that are kept until they are asked for; a child that prints more loses the oldest.
 const MOST: usize = 256 * 1024;
 
@@ -90,7 +92,8 @@ impl Output {
     pub(super) fn last_lines(&self) -> Option<String> {
         let printed = self.0.lock();
         let text = String::from_utf8_lossy(&printed.tail);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        let lines = text.lines().map(last_version);
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(LINES)..];
         (!last.is_empty()).then(|| format!("  {}", last.join("\n  ")))
     }
@@ -171,6 +174,18 @@ mod tests {
         printed.add(b"more");
         assert_eq!(taken(&mut printed), b"more");
         assert!(taken(&mut printed).is_empty());
+    }
+
+    #[test]
+    fn the_last_lines_show_progress_bars_as_they_stood_last() {
+        let mut printed = Printed::default();
+        printed.add(b"begun\r\n 10%|#  |\r 99%|###|\nno data\n");
+        let output = Output(Arc::new(Shared {
+            printed: Mutex::new(printed),
+            ..Shared::default()
+        }));
+        let lines = output.last_lines().unwrap();
+        assert_eq!(lines, "  begun\n   99%|###|\n  no data");
     }
 
     #[test]

@@ -28,9 +28,20 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     write(&Report::new(&records)?, out)
 }
 
-/// Refuses a folder whose own report would be replaced: that of a run, or of a comparison which is
-/// not all that is reported.
+/// Refuses what is no folder, and a folder whose own report would be replaced: that of a run, or of a
+/// comparison which is not all that is reported.
 pub(super) fn refuse_other_results(out: &Path, reported: &[PathBuf]) -> anyhow::Result<()> {
+    if out.symlink_metadata().is_ok() && !out.is_dir() {
+        let kind = if out.exists() {
+            "a file"
+        } else {
+            "a link to nothing"
+        };
+        return Err(Usage::error(format!(
+            "{} is {kind}: give a folder as --out",
+            out.display()
+        )));
+    }
     let same = |folder: &PathBuf| {
         let paths = out
             .canonicalize()

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
 use cyclr::{Hyper, Schedule, Spec};
+use cyclr_train::store::write_atomically;
 use serde::Serialize;
 
 use crate::args::{ScheduleArgs, read_policy, schedule};
@@ -147,7 +147,7 @@ fn draw(curves: &[Curve], path: &Path) -> anyhow::Result<()> {
             )));
         }
     };
-    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+    write_atomically(path, &bytes)?;
     note!("wrote {}", path.display());
     Ok(())
 }

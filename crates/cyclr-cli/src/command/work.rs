@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, anyhow};
 use cyclr_engine::cpu::Level;
 use cyclr_train::compare::{Begin, Work, read_work, work_begin};
-use cyclr_train::store::{Failure, check_lock, read_outcome};
+use cyclr_train::store::{Failure, RunRecord, check_lock, read_outcome};
 use cyclr_train::{Error, Interrupt, Machine, Watch, resume};
 
 use super::cluster::environment;
@@ -57,14 +57,17 @@ fn tell(unit: &Path, error: anyhow::Error) -> anyhow::Error {
 fn unit(args: &WorkArgs) -> anyhow::Result<PathBuf> {
     let unit = Path::new(&args.unit);
     let inside = |part: Component| matches!(part, Component::Normal(_));
-    if args.unit.is_empty() || !unit.components().all(inside) {
+    let is_inside = !args.unit.is_empty() && unit.components().all(inside);
+    let folder = args.folder.join(unit);
+    let is_unit = || args.unit == Begin::UNIT || folder.join(RunRecord::FILE).exists();
+    if !is_inside || !is_unit() {
         return Err(Usage::error(format!(
             "`{}` is not a unit: give the folder of a run relative to {}, or `begin`",
             args.unit,
             args.folder.display()
         )));
     }
-    Ok(args.folder.join(unit))
+    Ok(folder)
 }
 
 fn make(args: &WorkArgs, unit: &Path, work: Work, interrupt: &Interrupt) -> anyhow::Result<()> {

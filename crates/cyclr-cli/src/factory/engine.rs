@@ -63,10 +63,7 @@ impl TrainerArgs {
             EngineError::SingleExample { .. } | EngineError::Data(_) => Usage::error(error),
             EngineError::Weights(error) => {
                 let path = self.weights.as_deref().unwrap_or(Path::new("no file"));
-                anyhow!(
-                    "{} cannot be used: {error}; the weights must be those of the same net",
-                    path.display()
-                )
+                anyhow!("{} cannot be used: {error}", path.display())
             }
             EngineError::Net(error) => Usage::error(format!(
                 "{error}; give another --net, or images of another --size"

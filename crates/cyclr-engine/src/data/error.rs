@@ -167,15 +167,30 @@ pub enum DataError {
         labels: u64,
     },
     /// Images differ in size.
-    #[error("{path} is {found} where {first} is {expected}; give a size to resize them all to")]
+    #[error("{path} is {found} where {first} is {expected}; resize them all with --size")]
     ShapeMismatch {
-        /// The image or file.
+        /// The image.
         path: String,
         /// Its size.
         found: Shape,
-        /// The first image or file.
+        /// The first image.
         first: String,
         /// Its size.
+        expected: Shape,
+    },
+    /// The files of one set hold images of two sizes.
+    #[error(
+        "the images of {path} are {found} and those of {first} {expected}; they are not of one \
+         set: get both again"
+    )]
+    UnlikeFiles {
+        /// The file.
+        path: String,
+        /// The size of its images.
+        found: Shape,
+        /// The first file.
+        first: String,
+        /// The size of its images.
         expected: Shape,
     },
     /// The file of class names does not fit.
@@ -294,7 +309,7 @@ pub enum DataError {
     },
     /// Options for folders of images were given for another format.
     #[error(
-        "size and color are options of image folders, but {path} holds {format}; leave them out"
+        "--size and --gray are options of image folders, but {path} holds {format}; leave them out"
     )]
     NotImages {
         /// The folder.

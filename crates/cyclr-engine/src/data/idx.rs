@@ -56,7 +56,7 @@ pub(super) fn read(folder: &Path, paths: &[PathBuf]) -> Result<Contents, DataErr
     let train = read_files(&files.train)?;
     let test = read_files(&files.test)?;
     if train.shape != test.shape {
-        return Err(DataError::ShapeMismatch {
+        return Err(DataError::UnlikeFiles {
             path: show(&files.test.0),
             found: test.shape,
             first: show(&files.train.0),

@@ -56,10 +56,7 @@ pub enum GeometryError {
         what: &'static str,
     },
     /// The window does not fit the padded image.
-    #[error(
-        "a window of {window} does not fit an image of {image} padded by {pad} on each side; use \
-         a smaller window or more padding"
-    )]
+    #[error("a window of {window} does not fit an image of {image} padded by {pad} on each side")]
     Window {
         /// The window's size along one side.
         window: usize,

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use cyclr::trainer::TrainerFactory;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::begin::Begin;
 use super::bounds;
+use super::difference::difference;
 use super::plan::Plan;
 use super::record::{Range, Record};
 use super::v1;
@@ -84,13 +85,17 @@ pub fn read_plan(folder: &Path) -> Result<Manifest, Error> {
 /// Reads what the units of a comparison need.
 ///
 /// # Errors
-/// [`Error::NotARun`] if no launcher makes its units; [`Error::Io`], [`Error::BadRecord`] or
-/// [`Error::Version`].
+/// [`Error::NoUnits`] if no launcher makes its units; [`Error::NotARun`] if it is no comparison's;
+/// [`Error::Io`], [`Error::BadRecord`] or [`Error::Version`].
 pub fn read_work(folder: &Path) -> Result<Work, Error> {
     let work = if_there(read_record(&folder.join(Folder::WORK)))?;
-    work.ok_or_else(|| Error::NotARun {
-        path: folder.to_owned(),
-        missing: Folder::WORK,
+    work.ok_or_else(|| {
+        let (path, missing) = (folder.to_owned(), Folder::WORK);
+        if is_comparison(folder) {
+            Error::NoUnits { path }
+        } else {
+            Error::NotARun { path, missing }
+        }
     })
 }
 
@@ -334,7 +339,7 @@ impl Folder {
         same_seeds.added_seeds.clone_from(&before.added_seeds);
         if same_seeds != *before {
             let other = difference(before, &same_seeds).map_err(bad(&self.path))?;
-            return Err(self.other(&other));
+            return Err(self.other(other.as_deref().unwrap_or("another plan")));
         }
         if !now.seeds.starts_with(&before.seeds) {
             return Err(self.other(&format!("the seeds {:?}", before.seeds)));
@@ -356,27 +361,6 @@ impl Folder {
             what: String::from(what),
         }
     }
-}
-
-/// The first thing in which two plans differ, as each has it.
-fn difference(before: &Plan, now: &Plan) -> Result<String, serde_json::Error> {
-    const MOST: usize = 160;
-    let (before, now) = (serde_json::to_value(before)?, serde_json::to_value(now)?);
-    // Plans are objects.
-    let of_both = [&before, &now].into_iter().filter_map(Value::as_object);
-    let mut keys = of_both.flat_map(Map::keys);
-    let Some(key) = keys.find(|key| before.get(key) != now.get(key)) else {
-        return Ok(String::from("another plan"));
-    };
-    let shown = |plan: &Value| -> String {
-        let value = plan.get(key).unwrap_or(&Value::Null);
-        value.to_string().chars().take(MOST).collect()
-    };
-    Ok(format!(
-        "{key} {}, and this has {}",
-        shown(&before),
-        shown(&now)
-    ))
 }
 
 /// What began a comparison, and what went on with it if that is something else: `avx2, then

@@ -31,6 +31,7 @@ mod arm;
 mod begin;
 mod bounds;
 mod branches;
+mod difference;
 mod execute;
 mod export;
 mod folder;

@@ -147,6 +147,8 @@ impl AnswerRecord {
         let bounds = match answer {
             Ok(bounds) => bounds,
             Err(reason) => {
+                // Without a run the curves were recorded elsewhere.
+                let advice = run.map_or(reason.advice_on_recorded(), |_| reason.advice());
                 return Ok(Self::None {
                     version: VERSION,
                     read_from,
@@ -154,7 +156,7 @@ impl AnswerRecord {
                     updates: 0,
                     weight_decay: None,
                     reason: reason.to_string(),
-                    r#try: reason.advice().to_string(),
+                    r#try: advice.to_string(),
                     largest_stable,
                 });
             }

@@ -62,7 +62,8 @@ fn checksum(text: &str) -> String {
 /// Makes a rename last through a power cut.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
-        Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
+        // The parent of a bare name is the working directory.
+        Some(parent) if cfg!(unix) => File::open(Path::new(".").join(parent))?.sync_all(),
         _ => Ok(()),
     }
 }

@@ -11,18 +11,25 @@ pub(super) fn from_csv(text: &str) -> Result<Table, String> {
         .split_once('\n')
         .unwrap_or((text_from_header, ""));
     let delimiter = delimiter(header);
+    let table = text_from_header.trim_start_matches(['#', ' ']);
+    let lines_before = text[..start].matches('\n').count() as u64;
+    if let Some(line) = open_quote(table, char::from(delimiter)) {
+        return Err(format!(
+            "the cell in quotes that begins in line {} has no end: the file was cut short, or a quote is missing",
+            lines_before + line
+        ));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .delimiter(delimiter)
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(text_from_header.trim_start_matches(['#', ' ']).as_bytes());
-    let blank_lines = text[..start].matches('\n').count() as u64;
+        .from_reader(table.as_bytes());
     let mut names: Option<Vec<String>> = None;
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
-        let line = blank_lines + record.position().map_or(0, csv::Position::line);
+        let line = lines_before + record.position().map_or(0, csv::Position::line);
         // Columns that stand below each other have several spaces between them.
         let is_cell = |cell: &&str| delimiter != b' ' || !cell.is_empty();
         let cells: Vec<String> = record.iter().filter(is_cell).map(str::to_owned).collect();
@@ -40,7 +47,7 @@ pub(super) fn from_csv(text: &str) -> Result<Table, String> {
             Some(_) if comment => {}
             Some(names) if names.len() != cells.len() => {
                 return Err(format!(
-                    "line {line} has {} columns, and the first line {}: give every line the same",
+                    "line {line} has {} columns, and the header {}: give every line the same",
                     cells.len(),
                     names.len()
                 ));
@@ -73,14 +80,35 @@ fn check_names(names: &[String], header: &str) -> Result<(), String> {
     ))
 }
 
-/// Behind blank lines, and the line `sep=;` that is there for Excel.
+/// Behind blank lines, the line `sep=;` that is there for Excel, and comments.
 fn header_start(text: &str) -> usize {
     let after_blank = text.trim_start_matches(['\n', '\r']);
     let after_separator = match after_blank.split_once('\n') {
         Some((first, rest)) if is_separator(first) => rest,
         _ => after_blank,
     };
-    text.len() - after_separator.len()
+    text.len() - after_separator.len() + comments(after_separator)
+}
+
+/// The bytes of the comments above a header. A line with a # is the header itself if a row follows,
+/// as numpy writes it.
+fn comments(text: &str) -> usize {
+    let is_comment = |line: &&str| line.trim().is_empty() || line.starts_with('#');
+    let mut lines = text.split_inclusive('\n');
+    match lines.find(|line| !is_comment(line)) {
+        Some(line) if !has_number(line) => {
+            let above = text.split_inclusive('\n').take_while(is_comment);
+            above.map(str::len).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// Whether a line is a row rather than a header.
+fn has_number(line: &str) -> bool {
+    let cells = line.split(char::from(delimiter(line)));
+    let bare = |cell: &str| cell.trim().trim_matches('"').replace(',', ".");
+    cells.map(bare).any(|cell| cell.parse::<f64>().is_ok())
 }
 
 fn is_separator(line: &str) -> bool {
@@ -103,6 +131,35 @@ fn delimiter(header: &str) -> u8 {
         .find(|&d| bare.trim().contains(char::from(d)));
     let spaces = bare.trim_start_matches(['#', ' ']).trim().contains(' ');
     found.unwrap_or(if spaces { b' ' } else { b',' })
+}
+
+/// Where the reader is in a cell.
+enum Place {
+    Start,
+    Bare,
+    Quoted,
+    /// Behind a quote in a quoted cell, which ends it unless another quote follows.
+    AfterQuote,
+}
+
+/// The line in which a cell in quotes begins that does not end; the reader takes the rest of the
+/// text for its content.
+fn open_quote(text: &str, delimiter: char) -> Option<u64> {
+    let (mut place, mut line, mut began) = (Place::Start, 1, 1);
+    for c in text.chars() {
+        place = match (place, c) {
+            (Place::Start, '"') => {
+                began = line;
+                Place::Quoted
+            }
+            (Place::Quoted, '"') => Place::AfterQuote,
+            (Place::Quoted, _) | (Place::AfterQuote, '"') => Place::Quoted,
+            (_, c) if c == delimiter || c == '\n' || c == '\r' => Place::Start,
+            _ => Place::Bare,
+        };
+        line += u64::from(c == '\n');
+    }
+    matches!(place, Place::Quoted).then_some(began)
 }
 
 /// A decimal point, if cells are written as 2,25 and none as 2.25. Where all are as 2,250 it may

@@ -6,7 +6,7 @@ use crate::readable;
 #[non_exhaustive]
 pub enum NoAnswer {
     /// Too few updates with finite figures.
-    #[error("the sweep has {points} usable points of at least {needed}")]
+    #[error("the usable points of the sweep are too few: {points} of at least {needed}")]
     TooFewPoints {
         /// The points with finite figures.
         points: usize,
@@ -148,6 +148,33 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// What to try where the curves were recorded by another program, which has not cyclr's options.
+    pub const fn advice_on_recorded(&self) -> &'static str {
+        match self {
+            Self::TooFewPoints { .. } => {
+                "record a sweep of more updates, or end it at a lower rate"
+            }
+            Self::NothingLearnt { .. } => {
+                "record a sweep to higher rates, over more updates or with larger batches, and check that the data and labels \
+                 fit"
+            }
+            Self::BestAtFirst { .. } => {
+                "start from fresh weights and from a much lower rate, and check the order of the points"
+            }
+            Self::StartsTooHigh { .. } => {
+                "record a sweep from a tenth of that rate or lower, or an exponential one over more updates"
+            }
+            Self::EndsBeforeSlowing { .. } => "record a sweep to a rate ten times as high",
+            Self::RepeatsDisagree { .. } => {
+                "record sweeps over more updates or with larger batches, or more repeats"
+            }
+            Self::DivergesAtOnce { .. } => {
+                "warm the net up first, clip gradients, or normalise the data"
+            }
+            _ => self.advice(),
+        }
+    }
+
     /// What to try.
     pub const fn advice(&self) -> &'static str {
         match self {

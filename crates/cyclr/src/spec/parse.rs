@@ -253,11 +253,12 @@ impl<'t> Parser<'t> {
     fn number(&mut self) -> Result<f64, Fault> {
         let start = self.skip_space();
         let length = number_length(self.rest());
-        let value = self.text[start..start + length]
+        let value: f64 = self.text[start..start + length]
             .parse()
             .map_err(|_| self.expected("a value"))?;
         self.at = start + length;
-        Ok(value)
+        // -0 becomes 0.
+        Ok(value + 0.0)
     }
 
     /// A word's place.

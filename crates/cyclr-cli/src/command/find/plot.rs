@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use cyclr::range::{Bounds, smoothed};
 use cyclr_train::find::{Curve, CurvePoint, Found};
+use cyclr_train::store::write_atomically;
 
 use crate::chart::{self, Axis, Chart, Form, Point, Series, Shade};
 
@@ -68,9 +68,7 @@ pub(super) fn save(chart: &Chart, folder: &Path, weight_decay: Option<f64>) -> a
         ("svg", chart::svg(charts, SIZE)?.into_bytes()),
         ("png", chart::png(charts, SIZE)?),
     ] {
-        let path = folder.join(format!("{prefix}range-test.{ending}"));
-        std::fs::write(&path, bytes)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
+        write_atomically(&folder.join(format!("{prefix}range-test.{ending}")), &bytes)?;
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
             )?;
             write!(out, "{}", advised(&bounds, run)?)?;
         }
-        Err(reason) => write!(out, "{}", refusal(reason))?,
+        Err(reason) => write!(out, "{}", refusal(reason, reason.advice()))?,
     }
     write!(out, "{}", asides(reading))?;
     Ok(())
@@ -71,7 +71,11 @@ pub(in crate::command) fn sweeps(
                 write!(out, "{}", advised(&bounds, run)?)?;
             }
         }
-        Err(reason) => write!(out, "{}", refusal(reason))?,
+        Err(reason) => {
+            // Without a run the curves were recorded elsewhere.
+            let advice = run.map_or(reason.advice_on_recorded(), |_| reason.advice());
+            write!(out, "{}", refusal(reason, advice))?;
+        }
     }
     write!(out, "{}", asides(reading))?;
     Ok(())
@@ -127,11 +131,8 @@ fn advised(bounds: &Bounds, run: &Horizon) -> anyhow::Result<String> {
     ))
 }
 
-fn refusal(reason: NoAnswer) -> String {
-    format!(
-        "no reliable answer: {reason}\ntry this: {}\n",
-        reason.advice()
-    )
+fn refusal(reason: NoAnswer, advice: &str) -> String {
+    format!("no reliable answer: {reason}\ntry this: {advice}\n")
 }
 
 /// What other rules say of the sweeps, for those who know them.

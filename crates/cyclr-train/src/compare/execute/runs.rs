@@ -10,6 +10,7 @@ use cyclr::trainer::{Metrics, Objective};
 use super::training::training;
 use super::{CompareEvent, Comparing, Observer, RunName, check_alike};
 use crate::compare::analyse;
+use crate::compare::difference::difference;
 use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
 use crate::run::{Branch, Plan};
@@ -305,14 +306,11 @@ fn check_task(folder: &Path, wanted: &Task) -> Result<(), Error> {
         save_every: found.save_every,
         ..wanted.clone()
     };
-    // As the record has them.
-    let text = |task: &Task| serde_json::to_string(task).map_err(bad(folder));
-    let (was, is) = (text(&found)?, text(&wanted)?);
-    if was == is {
-        return Ok(());
-    }
     let path = folder.join(RunRecord::FILE);
-    Err(Error::OtherRun { path, was, is })
+    match difference(&found, &wanted).map_err(bad(&path))? {
+        Some(what) => Err(Error::OtherRun { path, what }),
+        None => Ok(()),
+    }
 }
 
 /// The outcomes in the order of the jobs, if all of them are there.

@@ -34,8 +34,7 @@ impl Record {
             return Ok(());
         }
         Err(String::from(
-            "its figures do not follow from the values of its runs, so the file was damaged or edited: `cyclr resume` makes \
-             it again from the runs",
+            "its figures do not follow from the values of its runs, so the file was damaged or edited",
         ))
     }
 

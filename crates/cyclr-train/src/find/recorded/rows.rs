@@ -94,9 +94,12 @@ impl Rows {
         let correct = has_correct
             .then(|| whole("correct", self.correct[n]))
             .transpose()?;
-        if count == 0 || correct.is_some_and(|correct| correct > count) {
+        if count == 0 {
+            return Err(format!("{place}: count is 0, and should be at least 1"));
+        }
+        if let Some(correct) = correct.filter(|&correct| correct > count) {
             return Err(format!(
-                "{place}: count is {count}; it should be at least 1, and correct at most count"
+                "{place}: correct is {correct}, and should be at most count, which is {count}"
             ));
         }
         let share = correct.map(|correct| correct as f64 / count as f64);
