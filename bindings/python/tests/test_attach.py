@@ -15,9 +15,9 @@ QUADRATIC = pathlib.Path(__file__).parent / "own_loop" / "quadratic.py"
 def start(tmp_path):
     started = []
 
-    def one():
+    def one(*arguments):
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(QUADRATIC, log=log))
+            started.append(Driver(QUADRATIC, *arguments, log=log))
         return started[-1]
 
     yield one
@@ -56,8 +56,10 @@ def test_numpy_is_seeded_though_it_is_imported_later():
     assert float(done.stdout) == numpy.random.RandomState(5).random()
 
 
-def test_its_state_has_the_place_in_the_data_and_the_epoch(start, tmp_path):
-    straight = start()
+@pytest.mark.parametrize("arguments", [[], ["own"]])
+def test_its_state_has_the_place_in_the_data_and_the_epoch(start, tmp_path, arguments):
+    """Also if the order of an epoch is drawn from a generator that is saved."""
+    straight = start(*arguments)
     assert straight.initialize(seed=1)["snapshots"]
     straight.updates(10)
     straight.result("state", path=str(tmp_path / "amid"))
@@ -65,7 +67,7 @@ def test_its_state_has_the_place_in_the_data_and_the_epoch(start, tmp_path):
     straight.result("state", path=str(tmp_path / "between"))
     wanted = losses_of(straight.updates(30))
     for name, skipped in (("between", 0), ("amid", 2)):
-        other = start()
+        other = start(*arguments)
         other.initialize(seed=2)
         other.result("restore", path=str(tmp_path / name))
         assert losses_of(other.updates(30 + skipped))[skipped:] == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -133,6 +134,11 @@ class Attached:
         self._registered: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._epoch: Optional[int] = None
         self._epoch_began: Any = None
+        # What was registered, as it was at the head of the epoch, and the passes that ended in it.
+        self._registered_began: list[Any] = []
+        self._passes = 0
+        # What a state holds that the script has yet to register.
+        self._unclaimed: list[Any] = []
         # Whether a state that was restored is of another epoch, or of the place before one.
         self._goes_back = False
         self._place = Place()
@@ -158,6 +164,8 @@ class Attached:
     def register(self, *, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
         """Adds state of the script's own, such as an average of the weights, to what a stopped run goes on from."""
         self._registered.append((save, load))
+        if self._unclaimed:
+            load(self._unclaimed.pop(0))
 
     def epochs(self, count: int) -> Iterator[int]:
         """The epochs of the loop, from 0: ``count`` alone, and under cyclr as many as it takes."""
@@ -169,7 +177,7 @@ class Attached:
             return
         self._epoch = 0
         while True:
-            self._epoch_began = None
+            self._epoch_began, self._passes = None, 0
             self._hear()
             self._begin_epoch()
             yield self._epoch
@@ -233,6 +241,8 @@ class Attached:
         place = {
             "epoch": self._epoch,
             "epoch_began": self._epoch_began,
+            "registered": self._registered_began if self._epoch_began is not None else None,
+            "passes": self._passes,
             "given": self._place.given,
             "began": self._place.began,
             "left": self._exits.seen,
@@ -250,27 +260,43 @@ class Attached:
         saved = self._unpacked(state)
         place = saved["place"]
         # States of earlier versions do not tell.
+        if place.get("passes"):
+            raise CyclrError(
+                "the script goes through the training data several times in an epoch, or makes updates outside of a pass, and "
+                "the state is of a later pass than the first: it cannot go on from there; start this run anew"
+            )
         self._exits.restore(place.get("left"), place["given"])
         self._set_own_state(saved)
         self._restored = state
         self._place = Place()
-        self._goes_back = self._epoch is not None and (place["epoch"] != self._epoch or place["epoch_began"] is None)
+        is_here = place["epoch"] == self._epoch and place["epoch_began"] is not None and self._passes == 0
+        self._goes_back = self._epoch is not None and not is_here
         self._epoch = place["epoch"]
 
     def _begin_epoch(self) -> None:
-        """Notes the generators, from which the script may draw before the pass; or puts back what was noted."""
+        """Notes what the head of the epoch may draw from or change, or puts back what was noted."""
         if self._restored is not None:
-            saved = self._unpacked(self._restored)
-            began = saved["place"]["epoch_began"]
-            self._set_random(saved["random"] if began is None else began)
-            if began is None:
-                # The state is of this very place, between two epochs.
-                self._restored = None
+            self._return_to_epoch(self._unpacked(self._restored))
         self._goes_back = False
         self._epoch_began = self._random()
+        if self.info.snapshots:
+            self._registered_began = self._copied([save() for save, _ in self._registered])
+
+    def _return_to_epoch(self, saved: dict[str, Any]) -> None:
+        # What followed the pass in the script may have changed it.
+        self._set_own_state(saved)
+        place = saved["place"]
+        if place["epoch_began"] is None:
+            # The state is of this very place, between two epochs.
+            self._set_random(saved["random"])
+            self._restored = None
+            return
+        # States of earlier versions do not tell.
+        self._load(place.get("registered") or [])
+        self._set_random(place["epoch_began"])
 
     def _pass(self, loader: Iterable[T]) -> Iterator[T]:
-        iterator = self._begin_pass(loader)
+        iterator, epoch_began = self._begin_pass(loader), self._epoch_began
         self._is_in_batches = True
         try:
             for batch in iterator:
@@ -297,6 +323,8 @@ class Attached:
             self._is_in_batches = False
             if self._restored is None:
                 self._place = Place()
+                # A script may hold a pass that it left until the next epoch.
+                self._passes += self._epoch_began is epoch_began
 
     def _is_amid(self, place: dict[str, Any]) -> bool:
         return place["given"] > 0 or (self._is_endless and place["epoch"] > 0)
@@ -335,6 +363,8 @@ class Attached:
         for _ in range(self._place.given):
             next(iterator)
         if saved is not None and self._place.given > 0:
+            # The head of the epoch, and what gives the batches, may have changed it.
+            self._set_own_state(saved)
             self._set_random(saved["random"])
         return iterator
 
@@ -357,13 +387,7 @@ class Attached:
 
     def _count(self, loss: Any, correct: Any) -> None:
         assert self.loop is not None
-        if not self.loop.has_update:
-            raise CyclrError(
-                "lr.step() comes before any rate was set: iterate lr.batches(loader) or lr.epochs(n), and call lr.step() "
-                "once for each update"
-            )
-        if not self._is_in_batches and self.info.snapshots:
-            raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
+        self._check_update(self.loop)
         self.loop.made(Figures(loss, self._seen or self.info.batch, correct))
         self._batches = self._seen = self._idle_passes = 0
         if self._is_in_batches:
@@ -372,6 +396,20 @@ class Attached:
             return
         self._hear()
 
+    def _check_update(self, loop: Loop) -> None:
+        if not loop.has_update:
+            raise CyclrError(
+                "lr.step() comes before any rate was set: iterate lr.batches(loader) or lr.epochs(n), and call lr.step() "
+                "once for each update"
+            )
+        if self._unclaimed:
+            raise CyclrError(
+                f"{len(self._unclaimed)} calls of lr.register() are missing that were made when the state was saved: call "
+                "lr.register() before the epochs begin, or start this run anew"
+            )
+        if not self._is_in_batches and not self._is_endless and self.info.snapshots:
+            raise CyclrError("lr.epochs() goes with lr.batches(loader): iterate the training batches by it")
+
     def _read(self, figures: Any) -> list[list[Metric]]:
         return [one.metrics() for one in figures]
 
@@ -379,8 +417,21 @@ class Attached:
         return {"registered": [save() for save, _ in self._registered]}
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
-        for (_, load), state in zip(self._registered, saved["registered"]):
+        held, here = len(saved["registered"]), len(self._registered)
+        if held < here:
+            raise CyclrError(
+                f"the state holds what {held} calls of lr.register() saved, and here are {here}: call lr.register() before the "
+                "epochs begin, or start this run anew"
+            )
+        self._load(saved["registered"])
+
+    def _load(self, states: list[Any]) -> None:
+        for (_, load), state in zip(self._registered, states):
             load(state)
+        self._unclaimed = states[len(self._registered) :]
+
+    def _copied(self, value: Any) -> Any:
+        return copy.deepcopy(value)
 
     def _random(self) -> Any:
         return random_state()

@@ -72,7 +72,7 @@ def random_state() -> dict[str, Any]:
     if "numpy" in sys.modules:
         import numpy as np
 
-        state["numpy"] = _without_arrays(np.random.get_state(legacy=False))
+        state["numpy"] = without_arrays(np.random.get_state(legacy=False))
     return state
 
 
@@ -85,7 +85,8 @@ def set_random_state(state: Any) -> None:
         np.random.set_state(state["numpy"])
 
 
-def _without_arrays(value: Any) -> Any:
+def without_arrays(value: Any) -> Any:
+    """A state of a generator in numbers, text, lists and dicts."""
     if isinstance(value, dict):
-        return {key: _without_arrays(inner) for key, inner in value.items()}
+        return {key: without_arrays(inner) for key, inner in value.items()}
     return value.tolist() if hasattr(value, "tolist") else value

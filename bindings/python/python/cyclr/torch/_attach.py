@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, TypeVar, Union
 
 import torch
 from torch.optim import Optimizer
@@ -22,10 +22,11 @@ from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
 from cyclr.torch._examples import batch_size, given, loader_size
 from cyclr.torch._feed import feed
+from cyclr.torch._generators import Generators
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once, unseen
-from cyclr.torch._order import capture_order, restore_order, sampler_of
+from cyclr.torch._order import EndlessEpochs, capture_order, order_kept, restore_order
 from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._registered import (
     has_passes_beside,
@@ -37,6 +38,7 @@ from cyclr.torch._registered import (
 )
 from cyclr.torch._state import (
     Everything,
+    _copied,
     all_weights,
     capture_random,
     evaluating,
@@ -48,6 +50,7 @@ from cyclr.torch._state import (
 from cyclr.torch._steps import Steps
 from cyclr.torch._together import gathered, mine, summed
 
+T = TypeVar("T")
 Models = Union[torch.nn.Module, Sequence[torch.nn.Module]]
 
 
@@ -231,6 +234,10 @@ class Attached(_attach.Attached):
         # What the script follows alone or has registered: schedulers are among it.
         self._known: list[Any] = []
         self._has_passes_beside: Optional[bool] = None
+        # Whether the script goes through `batches` itself: other passes over the loader are its own then.
+        self._calls_batches = False
+        self._sampler_epochs = EndlessEpochs()
+        self._generators: Optional[Generators] = None
         # The models as one: what they share is kept once.
         loaders = [] if train is None else [train]
         self._everything = Everything(torch.nn.ModuleList(self._models), self._optimizers, scaler, loaders)
@@ -252,6 +259,7 @@ class Attached(_attach.Attached):
         """What is trained on, and whether a run can go on from a state."""
         if self._epoch is not None and self._info.snapshots and not self._is_told:
             self._is_told = True
+            self._generators = Generators()
             saved = super()._own_state()
             names = unregistered(self._models, self._everything.optimizers, self._scaler, saved, *self._known)
             told = f"no state of {', '.join(names)} is registered (lr.register, model=, scaler=)"
@@ -278,6 +286,11 @@ class Attached(_attach.Attached):
                 self._everything.model = torch.nn.ModuleList(self._models)
                 return
         super().register(save=save, load=load)
+
+    def batches(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches of one pass over a loader, as of the loop without torch."""
+        self._calls_batches = True
+        return super().batches(loader)
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> Evaluation:
@@ -366,6 +379,7 @@ class Attached(_attach.Attached):
             return None if bool(torch.isfinite(torch.as_tensor(loss))) else loss
         assert self.loop is not None
         loss = self.loop.skipped(loss)
+        self._steps.tried(self._batches)
         if loss is None:
             self._losses.clear()
             self._batches = self._seen = self._idle_passes = 0
@@ -375,11 +389,23 @@ class Attached(_attach.Attached):
         """What a loop gets that iterates the training loader itself; ``None`` for a pass of the loader's own.
 
         Under `epochs` it is `batches`. A loop without them goes through one pass that never ends,
-        so that it can be gone back into; what the script does between epochs does not run.
+        so that it can be gone back into; what the script does between epochs does not run. A pass
+        that begins amid another one, or in an evaluation, is the script's own.
         """
         if self._is_opening:
             return None
-        return self.batches(loader) if self._epoch is not None and not self._is_endless else self._endlessly(loader)
+        return self._given(loader, self._is_in_batches)
+
+    def _given(self, loader: Any, is_amid: bool) -> Iterator[Any]:
+        is_under_epochs = self._epoch is not None and not self._is_endless
+        if self._is_evaluating:
+            with order_kept(loader):
+                yield from self._open(loader)
+        # The iterator may have taken the place of the one before, which has ended by now.
+        elif (is_amid and self._is_in_batches) or (is_under_epochs and self._calls_batches):
+            yield from self._open(loader)
+        else:
+            yield from super().batches(loader) if is_under_epochs else self._endlessly(loader)
 
     def _endlessly(self, loader: Any) -> Iterator[Any]:
         if not self._is_endless and rank() == 0:
@@ -389,12 +415,12 @@ class Attached(_attach.Attached):
                 file=sys.stderr,
             )
         self._is_endless = True
-        for epoch in self.epochs(0):
-            if hasattr(sampler_of(loader), "set_epoch"):
-                sampler_of(loader).set_epoch(epoch)
-            yield from self.batches(loader)
-            if self._exits.is_left:
-                return
+        with self._sampler_epochs.of(loader) as tell:
+            for epoch in self.epochs(0):
+                tell(epoch)
+                yield from super().batches(loader)
+                if self._exits.is_left:
+                    return
 
     def _done(self) -> int:
         # A micro-batch makes no update by itself.
@@ -420,26 +446,42 @@ class Attached(_attach.Attached):
             self._has_passes_beside = has_passes_beside(self._train)
         # Such scripts begin these anew if they go on amid a pass.
         ratios = list(self._groups.factors.items()) if self._has_ratios else None
-        begins_anew = self._steps.are_uneven or self._has_passes_beside
+        begins_anew = self._steps.are_uneven or self._steps.are_late or self._has_passes_beside
         return {
             **super()._own_state(),
             "everything": self._everything.capture(),
             "begins_anew": begins_anew,
             "ratios": ratios,
+            "first_epoch": self._sampler_epochs.first,
+            "drawn": self._generators.drawn() if self._generators is not None else {},
         }
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
         # States of earlier versions do not tell.
         if saved.get("begins_anew") and self._is_amid(saved["place"]):
             raise CyclrError(
-                "the script goes through another DataLoader beside train=..., or not all its optimizers make a step in each "
-                "update: it cannot go on amid a pass over the training data; start this run anew"
+                "the script goes through another DataLoader beside train=..., draws batches ahead of its updates, or not all "
+                "its optimizers make a step in each update: it cannot go on amid a pass over the training data; start this run "
+                "anew"
             )
         self._set_ratios(saved)
+        self._sampler_epochs.go_on(saved.get("first_epoch", self._sampler_epochs.first))
         self._everything.restore(saved["everything"])
         for one in self._overridden:
             one.forget()
         super()._set_own_state(saved)
+        self._check_generators(saved.get("drawn", {}))
+
+    def _check_generators(self, drawn: dict[str, str]) -> None:
+        names = self._generators.lacking(drawn) if self._generators is not None else []
+        if names:
+            raise CyclrError(
+                f"the script drew from a {' and a '.join(names)} of its own, of which no state is registered (lr.register): it "
+                "cannot go on from this state; start this run anew"
+            )
+
+    def _copied(self, value: Any) -> Any:
+        return _copied(value)
 
     def _set_ratios(self, saved: dict[str, Any]) -> None:
         """Takes the factors of a state. One from before the first update has none yet, and earlier versions do not tell."""

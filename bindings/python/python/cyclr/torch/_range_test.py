@@ -13,7 +13,7 @@ import cyclr
 from cyclr._find import Found, Sweep
 from cyclr.torch._batches import Batches
 from cyclr.torch._distributed import find_together, rank, world_size
-from cyclr.torch._order import generators_of, sampler_of
+from cyclr.torch._order import counts_epochs, generators_of
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._signals import Deferred
 from cyclr.torch._state import Structure, each
@@ -179,7 +179,7 @@ class _Repeats:
         seed_all(seed)
         for number, generator in enumerate(generators_of(trainer.loader)):
             generator.manual_seed(seed + number)
-        sampler = sampler_of(trainer.loader)
-        if hasattr(sampler, "set_epoch"):
+        sampler = counts_epochs(trainer.loader)
+        if sampler is not None:
             sampler.set_epoch(run.seed)
         return trainer

@@ -158,10 +158,11 @@ def without_order(loader: Any) -> Optional[str]:
 
 
 def has_passes_beside(train: Any) -> bool:
-    """Whether a pass over another loader than ``train`` is under way."""
+    """Whether another pass than the one over ``train`` is under way."""
     ours = getattr(train, "_index_sampler", None)
-    passes = live((_BaseDataLoaderIter,))
-    return any(one._index_sampler is not ours and not one._persistent_workers for one in passes)
+    passes = [one for one in live((_BaseDataLoaderIter,)) if not one._persistent_workers]
+    of_train = [one for one in passes if one._index_sampler is ours]
+    return len(of_train) > 1 or len(passes) > len(of_train)
 
 
 _WITH_STATE = (torch.nn.Module, Optimizer, torch.amp.GradScaler, LRScheduler)

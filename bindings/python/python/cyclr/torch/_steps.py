@@ -17,6 +17,8 @@ class Steps:
         accumulate: The batches of an update; ``None`` if they are not counted.
         are_uneven: Whether not all optimizers make a step in each update. A script that goes on
             amid a pass counts its batches from there, and so makes such steps at other places.
+        are_late: Whether the script had drawn more batches before its first step than an update has,
+            as one that fetches the next batch during an update.
     """
 
     def __init__(self, accumulate: Optional[int]) -> None:
@@ -24,7 +26,8 @@ class Steps:
         self._made: set[int] = set()
         self._first: Optional[tuple[set[int], int]] = None
         self._is_checked = False
-        self.are_uneven = False
+        self.are_uneven = self.are_late = False
+        self._is_tried = False
 
     def __bool__(self) -> bool:
         return bool(self._made)
@@ -34,12 +37,19 @@ class Steps:
         if not has_skipped(optimizer):
             self._made.add(id(optimizer))
 
+    def tried(self, batches: int) -> None:
+        """A step was made, or skipped by AMP's scaler, after so many batches since the one before."""
+        if not self._is_tried:
+            self._is_tried = True
+            self.are_late = self.accumulate is not None and batches > self.accumulate
+
     def end(self, batches: int) -> None:
         """An update ends, which took so many batches.
 
         Raises:
             CyclrError: The first two updates took as many, and another number was declared.
         """
+        self.tried(batches)
         made, self._made = self._made, set()
         if self._first is None:
             self._first = made, batches
