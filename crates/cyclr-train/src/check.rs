@@ -1,7 +1,7 @@
 //! Whether a trainer does what an experiment relies on, seen in a few short runs.
 
 use cyclr::Hyper;
-use cyclr::trainer::{Metrics, Split, Trainer, TrainerFactory, TrainerInfo};
+use cyclr::trainer::{Metrics, Split, Trainer, TrainerError, TrainerFactory, TrainerInfo};
 use serde::Serialize;
 
 use crate::obeyed::says_something;
@@ -83,7 +83,7 @@ pub fn check(factory: &dyn TrainerFactory, interrupt: &Interrupt) -> Result<Vec<
         rate_zero(&other.evaluations),
         rate_obeyed(before, &slow, exact),
         no_trace(after, &halted.after, exact),
-        restored(&halted, other.restored.as_deref(), exact),
+        restored(&halted, other.restored.as_ref(), exact),
     ])
 }
 
@@ -118,7 +118,8 @@ impl Halted {
 struct OtherSeed {
     still: Vec<f64>,
     evaluations: [Vec<f64>; 2],
-    restored: Option<Vec<f64>>,
+    /// What followed the state, or why it was refused; `None` if there are no states.
+    restored: Option<Result<Vec<f64>, TrainerError>>,
 }
 
 impl OtherSeed {
@@ -127,14 +128,16 @@ impl OtherSeed {
         let first = evaluation(&mut *trainer)?;
         let still = losses(&mut *trainer, 0.0, HALF)?;
         let second = evaluation(&mut *trainer)?;
-        let restored = match state {
-            Some(state) => {
-                trainer.restore(state)?;
-                Some(losses(&mut *trainer, RATE, HALF)?)
-            }
+        let restored = match state.map(|state| trainer.restore(state)) {
             None => None,
+            Some(Ok(())) => Some(Ok(losses(&mut *trainer, RATE, HALF)?)),
+            Some(Err(refused @ TrainerError::BadState { .. })) => Some(Err(refused)),
+            Some(Err(other)) => return Err(other.into()),
         };
-        trainer.end()?;
+        // A run that refuses a state may be over.
+        if !matches!(restored, Some(Err(_))) {
+            trainer.end()?;
+        }
         Ok(Self {
             still,
             evaluations: [first, second],
@@ -315,10 +318,15 @@ fn no_trace(straight: &[f64], halted: &[f64], exact: bool) -> Check {
     )
 }
 
-fn restored(halted: &Halted, restored: Option<&[f64]>, exact: bool) -> Check {
+fn restored(
+    halted: &Halted,
+    restored: Option<&Result<Vec<f64>, TrainerError>>,
+    exact: bool,
+) -> Check {
     let name = "a restored state continues as the run did";
     match restored {
-        Some(restored) => made_like(
+        Some(Err(refused)) => made(name, Finding::NotOk, refused.to_string()),
+        Some(Ok(restored)) => made_like(
             name,
             &halted.after,
             restored,
@@ -368,7 +376,7 @@ fn shown(figures: &[f64]) -> String {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use cyclr::trainer::{Evaluation, TrainerError};
+    use cyclr::trainer::Evaluation;
 
     use super::*;
     use crate::noisy_quadratic::NoisyQuadratic;
@@ -424,6 +432,10 @@ mod tests {
         }
 
         fn restore(&mut self, state: &[u8]) -> Result<(), TrainerError> {
+            if self.fault == "refused state" {
+                let reason = String::from("start this run again");
+                return Err(TrainerError::BadState { reason });
+            }
             self.trainer.restore(state)?;
             if self.fault == "lost state" {
                 self.trainer.update(Hyper::lr(0.01))?;
@@ -441,6 +453,10 @@ mod tests {
             ("own rate", &["the rate is obeyed"]),
             ("trace", &["an evaluation leaves no trace"]),
             ("lost state", &["a restored state continues as the run did"]),
+            (
+                "refused state",
+                &["a restored state continues as the run did"],
+            ),
         ] {
             let factory = Faulty {
                 quadratic: NoisyQuadratic::default(),
@@ -485,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupt_is_heeded() {
+    fn an_interrupt_ends_the_check() {
         let interrupt = Interrupt::new();
         interrupt.request();
         let checked = check(&NoisyQuadratic::default(), &interrupt);
