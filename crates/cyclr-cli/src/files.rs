@@ -77,9 +77,10 @@ pub(crate) fn read_text(path: &Path, wanted: &str) -> anyhow::Result<String> {
     let text = read_regular_text(path)
         .map_err(|error| anyhow!("{} cannot be read: {error}; give {wanted}", path.display()))?;
     // Some editors begin a file with this mark.
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map_or(text.clone(), String::from))
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(String::from(rest)),
+        None => Ok(text),
+    }
 }
 
 /// Whether a program begins with `#!`.

@@ -339,15 +339,20 @@ fn rates(folder: &Path) -> Vec<f64> {
     read_events(folder).unwrap().filter_map(rate).collect()
 }
 
-/// Trains 200 of 400 updates of a spec, and continues with a change.
-fn changed(spec: &str, change: Change) -> (Result<Outcome, Error>, Vec<f64>) {
-    let folder = TempDir::new().unwrap();
-    let folder = folder.path().join("run");
+/// Trains 200 of 400 updates of a spec in a folder.
+fn stopped(spec: &str, folder: &Path) {
     let task = Task {
         spec: spec.parse().unwrap(),
         ..task(400)
     };
-    begin(&folder, &task, stop_after(199, false)).unwrap_err();
+    begin(folder, &task, stop_after(199, false)).unwrap_err();
+}
+
+/// Trains 200 of 400 updates of a spec, and continues with a change.
+fn changed(spec: &str, change: Change) -> (Result<Outcome, Error>, Vec<f64>) {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().join("run");
+    stopped(spec, &folder);
     let updates_done = rates(&folder).len();
     let outcome = go_on(&folder, Some(change), |_, _| {});
     if outcome.is_ok() {
@@ -425,7 +430,7 @@ fn a_new_horizon_keeps_the_shape_or_stretches_it() {
 }
 
 #[test]
-fn that_a_run_ends_at_a_trough_is_said_of_its_new_budget_if_it_does() {
+fn an_end_at_a_trough_is_said_of_the_new_budget() {
     for (spec, updates, expected) in [
         (
             "triangular(base=0.01, max=0.3, step=50)",
@@ -442,11 +447,7 @@ fn that_a_run_ends_at_a_trough_is_said_of_its_new_budget_if_it_does() {
     ] {
         let folder = TempDir::new().unwrap();
         let folder = folder.path().join("run");
-        let task = Task {
-            spec: spec.parse().unwrap(),
-            ..task(400)
-        };
-        begin(&folder, &task, stop_after(199, false)).unwrap_err();
+        stopped(spec, &folder);
         let mut said = None;
         let change = Change::KeepShape { updates };
         go_on(&folder, Some(change), |event, _| {

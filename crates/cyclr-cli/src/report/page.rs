@@ -97,12 +97,7 @@ pub(super) fn contents<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'
 fn comparison(record: &Record, title: &str, charts: &[Chart], (n, alone): (usize, bool)) -> String {
     let conclusion = &record.conclusion;
     let heading = if alone { "h1" } else { "h2" };
-    let up_to = if record.plan.has_shorter_arms() {
-        "up to "
-    } else {
-        ""
-    };
-    let updates = record.plan.longest();
+    let (up_to, updates) = (record.plan.up_to(), record.plan.longest());
     let mut html = format!(
         "<section id=\"comparison-{n}\">\n<p class=\"kicker\">{} &middot; {} &middot; {up_to}{} a run &middot; {}</p>\n\
          <{heading}>{}</{heading}>\n",

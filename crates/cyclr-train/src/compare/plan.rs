@@ -10,6 +10,7 @@ use super::tune::Tune;
 use super::{Arm, ArmPolicy};
 use crate::Error;
 use crate::find::RangeTest;
+use crate::verdict::MARGIN_POINTS;
 
 pub(super) use check::joined;
 
@@ -139,7 +140,7 @@ impl Plan {
                 updates: updates_of_range_test(updates),
                 seed: 2001,
             },
-            margin: 0.5,
+            margin: MARGIN_POINTS,
             evaluations: 12,
         }
     }
@@ -223,11 +224,16 @@ impl Plan {
         updates.max().unwrap_or(self.updates)
     }
 
-    /// Whether some arm's runs of the whole budget are shorter than [`Plan::longest`].
-    pub fn has_shorter_arms(&self) -> bool {
+    /// What stands before the updates of the longest run where a sentence speaks of all: `up to `,
+    /// if some arm's runs of the whole budget are shorter; else nothing.
+    pub fn up_to(&self) -> &'static str {
         let longest = self.longest();
         let mut arms = self.arms.iter();
-        arms.any(|arm| self.updates_of(arm, 1.0) < longest)
+        if arms.any(|arm| self.updates_of(arm, 1.0) < longest) {
+            "up to "
+        } else {
+            ""
+        }
     }
 
     /// The place of the arm of that label.

@@ -290,12 +290,7 @@ impl Text<'_> {
                 ));
             }
         }
-        let up_to = if plan.has_shorter_arms() {
-            "up to "
-        } else {
-            ""
-        };
-        let updates = plan.longest();
+        let (up_to, updates) = (plan.up_to(), plan.longest());
         limits.push(format!(
             "It is one net, one data set and {up_to}{updates} updates. Elsewhere the order may differ."
         ));

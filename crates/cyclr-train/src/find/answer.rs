@@ -147,8 +147,6 @@ impl AnswerRecord {
         let bounds = match answer {
             Ok(bounds) => bounds,
             Err(reason) => {
-                // Without a run the curves were recorded elsewhere.
-                let advice = run.map_or(reason.advice_on_recorded(), |_| reason.advice());
                 return Ok(Self::None {
                     version: VERSION,
                     read_from,
@@ -156,7 +154,7 @@ impl AnswerRecord {
                     updates: 0,
                     weight_decay: None,
                     reason: reason.to_string(),
-                    r#try: advice.to_string(),
+                    r#try: what_to_try(reason, run).to_string(),
                     largest_stable,
                 });
             }
@@ -194,6 +192,14 @@ pub fn describe(bounds: &Bounds) -> String {
         return max;
     }
     format!("base_lr: {base}; max_lr: {max}")
+}
+
+/// What to try after a test for a run; without one, the curves were recorded elsewhere.
+pub fn what_to_try(reason: NoAnswer, run: Option<&Horizon>) -> &'static str {
+    match run {
+        Some(_) => reason.advice(),
+        None => reason.advice_on_recorded(),
+    }
 }
 
 /// What an interval covers, in words.

@@ -42,7 +42,9 @@ mod runs;
 mod sweep;
 mod sweeps;
 
-pub use answer::{AnswerRecord, ReadFrom, describe as describe_intervals, describe_basis};
+pub use answer::{
+    AnswerRecord, ReadFrom, describe as describe_intervals, describe_basis, what_to_try,
+};
 pub use curve::{Curve, CurveError, CurvePoint, Diverged};
 pub(crate) use kept::Kept;
 pub use probe::train_probe;

@@ -3,6 +3,7 @@
 use cyclr::trainer::{Direction, Objective, Unit};
 
 use super::JudgeError;
+use crate::verdict::MARGIN_POINTS;
 
 /// What is said of the judged values.
 #[derive(Clone, Debug, Default)]
@@ -15,9 +16,6 @@ pub struct Figure {
     /// `None` for any other figure, and if that is not known.
     pub fraction: Option<bool>,
 }
-
-/// Differences of accuracies below this do not matter, in points.
-const POINTS: f64 = 0.5;
 
 /// Words in the names of figures of which less is better.
 const LOWER: [&str; 29] = [
@@ -152,10 +150,10 @@ pub(super) fn checked_margin(
         (Some(margin), _) => Err(JudgeError::Asked(format!(
             "the margin is {margin}: it must be above 0"
         ))),
-        (None, Unit::Points) => Ok(POINTS),
+        (None, Unit::Points) => Ok(MARGIN_POINTS),
         (None, Unit::Own) => Err(JudgeError::Asked(format!(
             "give with --margin a difference in `{}` that does not matter; for an accuracy give --unit fraction or \
-             --unit percent, and the margin is {POINTS} points",
+             --unit percent, and the margin is {MARGIN_POINTS} points",
             objective.name
         ))),
     }

@@ -14,6 +14,9 @@ pub use conclusion::{Conclusion, Row, Winner, WinnerReason};
 pub(crate) use layout::{FILE_COLUMNS, wrapped};
 pub(crate) use words::{NOTHING, first_of, listed, word};
 
+/// Differences of accuracies below this do not matter, in points, unless another margin is given.
+pub(crate) const MARGIN_POINTS: f64 = 0.5;
+
 /// Arms by their place, and how each stands beside one of them.
 #[derive(Clone, Debug)]
 pub struct Standings<'a> {

@@ -51,7 +51,7 @@ pub use probe::{Probe, ProbeResult};
 pub use reading::Pair;
 pub use rule::Rule;
 pub use search::{
-    MAX_OVER_BASE, MAX_OVER_FIXED, MAX_OVER_TRIANGULAR, ProbeReading, Trains, find_max_lr, fixed_lr,
+    MAX_OVER_BASE, MAX_OVER_FIXED, MAX_OVER_TRIANGULAR, ProbeReading, Trains, find_max_lr,
 };
 pub use smoothing::{Smoothing, SmoothingError, looks_undone_wrongly};
 pub use start::Start;

@@ -19,12 +19,6 @@ pub const MAX_OVER_FIXED: f64 = 4.0;
 /// they want a lower one than cycles that shrink.
 pub const MAX_OVER_TRIANGULAR: f64 = 1.4;
 
-/// The rate of a training that never lowers it, where cycles would have their peak at `max_lr`:
-/// `max_lr /` [`MAX_OVER_FIXED`].
-pub fn fixed_lr(max_lr: f64) -> f64 {
-    max_lr / MAX_OVER_FIXED
-}
-
 /// What the probes say together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeReading {
@@ -353,7 +347,7 @@ fn bounds(trough: &Trough, diverged: f64, open: (bool, bool)) -> Bounds {
         base_lr: max_lr.over(MAX_OVER_BASE),
         max_lr,
         held_by: (libm::exp(ln) > limit).then_some(diverged),
-        fixed_lr: Some(fixed_lr(value)),
+        fixed_lr: Some(value / MAX_OVER_FIXED),
     }
 }
 

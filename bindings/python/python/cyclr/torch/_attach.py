@@ -38,9 +38,9 @@ from cyclr.torch._registered import (
 )
 from cyclr.torch._state import (
     Everything,
-    _copied,
     all_weights,
     capture_random,
+    copied,
     evaluating,
     keeping_gradients,
     live,
@@ -481,7 +481,7 @@ class Attached(_attach.Attached):
             )
 
     def _copied(self, value: Any) -> Any:
-        return _copied(value)
+        return copied(value)
 
     def _set_ratios(self, saved: dict[str, Any]) -> None:
         """Takes the factors of a state. One from before the first update has none yet, and earlier versions do not tell."""

@@ -61,8 +61,8 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
         "attributes": _numbers(module)
-        | {name: _copied(value) for name, value in vars(module).items() if type(value) is torch.Tensor},
-        "extra": _copied(module.get_extra_state()) if _has_extra(module) else None,
+        | {name: copied(value) for name, value in vars(module).items() if type(value) is torch.Tensor},
+        "extra": copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
     }
 
@@ -109,7 +109,7 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
         for name, value in saved.get("attributes", {}).items():
             _put_attribute(module, name, value)
         if _has_extra(module) and "extra" in saved:
-            module.set_extra_state(_copied(saved["extra"]))
+            module.set_extra_state(copied(saved["extra"]))
         module.training = saved["training"]
 
 
@@ -222,12 +222,12 @@ def capture_optimizer(optimizer: Optimizer) -> State:
     return {
         "sizes": [len(group["params"]) for group in optimizer.param_groups],
         "groups": [
-            {key: _copied(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
+            {key: copied(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
         ],
         "state": {
-            places[id(weight)]: _copied(state) for weight, state in optimizer.state.items() if id(weight) in places
+            places[id(weight)]: copied(state) for weight, state in optimizer.state.items() if id(weight) in places
         },
-        "beside": {key: _copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
+        "beside": {key: copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
         "marks": {key: optimizer.__dict__.get(key) for key in _MARKS},
         "numbers": {} if is_of_torch(optimizer) else _numbers(optimizer),
     }
@@ -263,13 +263,13 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
             if isinstance(now, torch.Tensor) and isinstance(value, torch.Tensor):
                 now.copy_(value)
             else:
-                group[key] = _copied(value)
+                group[key] = copied(value)
     weights = [(weight, _counts_on_device(group)) for group in optimizer.param_groups for weight in group["params"]]
     optimizer.state.clear()
     for place, values in state["state"].items():
         weight, counts_too = weights[place]
-        optimizer.state[weight] = _to(_copied(values), weight.device, counts_too)
-    optimizer.state.update(_copied(state["beside"]))
+        optimizer.state[weight] = _to(copied(values), weight.device, counts_too)
+    optimizer.state.update(copied(state["beside"]))
     # States of earlier versions have none.
     for name, number in state.get("numbers", {}).items():
         vars(optimizer)[name] = _like(number, vars(optimizer).get(name))
@@ -292,13 +292,13 @@ def weights_of(optimizer: Optimizer) -> Iterator[torch.Tensor]:
         yield from group["params"]
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
+        return {key: copied(inner) for key, inner in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_copied(inner) for inner in value)
+        return type(value)(copied(inner) for inner in value)
     return copy.deepcopy(value)
 
 

@@ -8,7 +8,7 @@ use cyclr::range::{
     SweepReading,
 };
 use cyclr::units::Horizon;
-use cyclr_train::find::{Found, Swept, describe_basis};
+use cyclr_train::find::{Found, Swept, describe_basis, what_to_try};
 
 use super::plot;
 use crate::chart::{rate, terminal};
@@ -43,7 +43,7 @@ pub(super) fn found(found: &Found, run: &Horizon) -> anyhow::Result<()> {
             )?;
             write!(out, "{}", advised(&bounds, run)?)?;
         }
-        Err(reason) => write!(out, "{}", refusal(reason, reason.advice()))?,
+        Err(reason) => write!(out, "{}", refusal(reason, Some(run)))?,
     }
     write!(out, "{}", asides(reading))?;
     Ok(())
@@ -71,11 +71,7 @@ pub(in crate::command) fn sweeps(
                 write!(out, "{}", advised(&bounds, run)?)?;
             }
         }
-        Err(reason) => {
-            // Without a run the curves were recorded elsewhere.
-            let advice = run.map_or(reason.advice_on_recorded(), |_| reason.advice());
-            write!(out, "{}", refusal(reason, advice))?;
-        }
+        Err(reason) => write!(out, "{}", refusal(reason, run))?,
     }
     write!(out, "{}", asides(reading))?;
     Ok(())
@@ -131,8 +127,11 @@ fn advised(bounds: &Bounds, run: &Horizon) -> anyhow::Result<String> {
     ))
 }
 
-fn refusal(reason: NoAnswer, advice: &str) -> String {
-    format!("no reliable answer: {reason}\ntry this: {advice}\n")
+fn refusal(reason: NoAnswer, run: Option<&Horizon>) -> String {
+    format!(
+        "no reliable answer: {reason}\ntry this: {}\n",
+        what_to_try(reason, run)
+    )
 }
 
 /// What other rules say of the sweeps, for those who know them.
