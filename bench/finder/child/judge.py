@@ -1,9 +1,9 @@
 """Scores `cyclr find` on problems in Python, which cyclr trains through the child protocol.
 
-    python judge.py CYCLR BANK (truth | answers | sweeps) PROBLEM...
+    python judge.py CYCLR BANK (truth | shorter | answers | sweeps) PROBLEM...
 
-CYCLR is the binary. What is made goes to BANK/NAME-truth.csv, -answers.csv and -sweeps.csv; what is there is not made again. Sweeps are
-for the rules that stand beside the test.
+CYCLR is the binary. What is made goes to BANK/NAME-truth.csv, -shorter.csv, -answers.csv and -sweeps.csv; what is there is not
+made again. Sweeps are for the rules that stand beside the test.
 """
 
 import csv
@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 # Updates, peaks.
 PROBLEMS = {"teacher": (1500, range(-12, -2)), "counting": (2000, range(-13, 4))}
 COSTS, TESTS = (5, 10, 20), 12
+SHARES = (10, 25, 50)
 POLICIES = {
     "linear": "warmup(5%) then linear(lr={peak})",
     "triangular2": "triangular2(base={base}, max={peak}, step={step})",
@@ -42,9 +43,8 @@ def append(path, header, row):
         file.write(f"{header}\n" * new + ",".join(map(str, row)) + "\n")
 
 
-def train(cyclr, problem, policy, peak, seed):
+def train(cyclr, problem, updates, policy, peak, seed):
     """The accuracies on validation and test; 0 where it diverged."""
-    updates = PROBLEMS[problem][0]
     spec = POLICIES[policy].format(peak=peak, base=peak / 10, step=updates // 8)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
@@ -61,17 +61,28 @@ def train(cyclr, problem, policy, peak, seed):
 
 
 def truth(cyclr, bank, problem):
-    """Every peak with one seed, and three where that loses less than five points."""
-    path = bank / f"{problem}-truth.csv"
+    updates = PROBLEMS[problem][0]
     for policy in POLICIES:
-        for seed in range(SEEDS):
-            known = [r for r in rows(path) if r["policy"] == policy]
-            best = max((float(r["validation"]) for r in known), default=0)
-            for peak in PROBLEMS[problem][1]:
-                of = [r for r in known if int(r["log2_peak"]) == peak]
-                if len(of) > seed or any(float(r["validation"]) < best - NEAR for r in of):
-                    continue
-                append(path, "policy,log2_peak,seed,validation,test", (policy, peak, seed, *train(cyclr, problem, policy, 2.0**peak, seed)))
+        fill(bank / f"{problem}-truth.csv", problem, policy, lambda peak, seed, policy=policy: train(cyclr, problem, updates, policy, peak, seed))
+
+
+def shorter(cyclr, bank, problem):
+    """Grids of linear-to-zero trainings of a share of the budget."""
+    for share in SHARES:
+        updates = PROBLEMS[problem][0] * share // 100
+        fill(bank / f"{problem}-shorter.csv", problem, str(share), lambda peak, seed, updates=updates: train(cyclr, problem, updates, "linear", peak, seed))
+
+
+def fill(path, problem, label, train):
+    """Every peak with one seed, and three where that loses less than five points."""
+    for seed in range(SEEDS):
+        known = [r for r in rows(path) if r["policy"] == label]
+        best = max((float(r["validation"]) for r in known), default=0)
+        for peak in PROBLEMS[problem][1]:
+            of = [r for r in known if int(r["log2_peak"]) == peak]
+            if len(of) > seed or any(float(r["validation"]) < best - NEAR for r in of):
+                continue
+            append(path, "policy,log2_peak,seed,validation,test", (label, peak, seed, *train(2.0**peak, seed)))
 
 
 def answers(cyclr, bank, problem):
@@ -127,4 +138,4 @@ def sweeps(_cyclr, bank, problem):
 if __name__ == "__main__":
     cyclr, bank, what, *problems = sys.argv[1:]
     for problem in problems:
-        {"truth": truth, "answers": answers, "sweeps": sweeps}[what](cyclr, Path(bank), problem)
+        {"truth": truth, "shorter": shorter, "answers": answers, "sweeps": sweeps}[what](cyclr, Path(bank), problem)

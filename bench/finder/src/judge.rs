@@ -12,7 +12,7 @@ use cyclr::stats::Interval;
 
 use crate::bank::{self, Bank};
 use crate::problems::{Child, Problem, Use};
-use crate::truth::{POLICIES, Truth};
+use crate::truth::{POLICIES, SHARES, Truth};
 
 /// The costs, as shares of the budget; a readable test may cost more.
 pub const COSTS: [f64; 3] = [0.05, 0.1, 0.2];
@@ -43,6 +43,8 @@ pub struct Judged {
     pub name: &'static str,
     pub use_: Use,
     pub truths: [Option<Truth>; POLICIES.len()],
+    /// Grids of shorter trainings, for each of [`SHARES`].
+    pub shorter: [Option<Truth>; SHARES.len()],
     /// For each of [`COSTS`].
     pub tests: Vec<Vec<Test>>,
 }
@@ -188,10 +190,12 @@ impl Judged {
     fn new(name: &'static str, use_: Use, tests: Vec<Vec<Test>>, folder: &Path) -> Result<Self> {
         let [linear, triangular2, triangular, fixed] =
             POLICIES.map(|policy| Truth::read(name, folder, policy));
+        let [tenth, quarter, half] = SHARES.map(|share| Truth::read_shorter(name, folder, share));
         Ok(Self {
             name,
             use_,
             truths: [linear?, triangular2?, triangular?, fixed?],
+            shorter: [tenth?, quarter?, half?],
             tests,
         })
     }

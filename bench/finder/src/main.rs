@@ -27,6 +27,12 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        ["shorter", bank, cifar, names @ ..] => {
+            for problem in named(names)? {
+                truth::make_shorter(problem, Path::new(bank), cifar)?;
+            }
+            Ok(())
+        }
         ["judge", bank, cifar, names @ ..] => show(bank, cifar, names, false),
         ["table", bank, cifar, names @ ..] => {
             table::print(&judge_all(bank, cifar, names, true)?);
@@ -53,7 +59,7 @@ fn main() -> Result<()> {
             probes::answer(&mut Bank::open(problem, Path::new(bank), cifar)?)
         }
         _ => bail!(
-            "give truth, judge, beside, table, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
+            "give truth, shorter, judge, beside, table, answers, cycles or probes, then the bank's folder, that of CIFAR-10, and problems (all, if none)"
         ),
     }
 }

@@ -3,7 +3,7 @@
 use crate::judge::{COSTS, Judged, OTHERS, Test};
 use crate::problems::Use;
 use crate::report::{cost_ratios, coverage, mean, most, quantile, regrets_of, seed_ratios};
-use crate::truth::{FIXED, POLICIES, TRIANGULAR};
+use crate::truth::{FIXED, POLICIES, SHARES, TRIANGULAR, Truth};
 
 /// The cost at which the test stands beside other rules: 10 %.
 const BESIDE: usize = 1;
@@ -21,6 +21,7 @@ pub fn print(all: &[Judged]) {
     costs(&groups);
     beside(&groups);
     steadiness(&groups);
+    shorter(all, &groups);
     fractions(
         &groups,
         TRIANGULAR,
@@ -143,6 +144,55 @@ fn beside(groups: &[Group]) {
         }
     }
     println!();
+}
+
+/// What the best peak of a whole grid of shorter trainings loses, with what the test loses at 10 %.
+fn shorter(all: &[Judged], groups: &[Group]) {
+    println!(
+        "| | {} |",
+        ["linear", "triangular2"]
+            .map(|policy| {
+                let of = |share| format!("{policy}, {share} %");
+                format!("{policy}, the test | {}", SHARES.map(of).join(" | "))
+            })
+            .join(" | ")
+    );
+    println!("|---|{}", "---|".repeat(2 * (1 + SHARES.len())));
+    let row = |name: &str, problems: &[&Judged]| {
+        let cells = [0, 1].into_iter().flat_map(|policy| {
+            let test = cell_of_means(problems, policy, |judged| rates(judged, BESIDE));
+            let of = move |share: usize| {
+                cell_of_means(problems, policy, |judged| {
+                    let grid = judged.shorter[share].as_ref();
+                    grid.map(Truth::best_peak).into_iter().collect()
+                })
+            };
+            std::iter::once(test).chain((0..SHARES.len()).map(of))
+        });
+        println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    };
+    for judged in all.iter().filter(|judged| judged.use_ != Use::Trap) {
+        row(judged.name, &[judged]);
+    }
+    for group in groups.iter().filter(|group| group.problems.len() > 1) {
+        row(group.name, &group.problems);
+    }
+    println!();
+}
+
+/// Median over problems and the worst problem's mean; of one problem its mean.
+fn cell_of_means(
+    problems: &[&Judged],
+    policy: usize,
+    picks: impl Fn(&Judged) -> Vec<f64>,
+) -> String {
+    let regrets = regrets_of(problems, policy, picks);
+    let means: Vec<f64> = regrets.iter().map(|r| mean(r.iter().copied())).collect();
+    match means[..] {
+        [] => String::new(),
+        [only] => format!("{only:.2}"),
+        _ => format!("{:.2}, {:.2}", quantile(&means, 0.5), most(&means)),
+    }
 }
 
 /// Intervals, costs and seeds.

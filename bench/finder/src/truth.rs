@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cyclr::Hyper;
@@ -19,6 +19,9 @@ pub const POLICIES: [&str; 4] = ["linear", "triangular2", "triangular", "fixed"]
 pub const TRIANGULAR: usize = 2;
 pub const FIXED: usize = 3;
 
+/// The lengths of shorter trainings, in hundredths of the budget.
+pub const SHARES: [u64; 3] = [10, 25, 50];
+
 /// Accuracies in points by the peak's log2, one for each seed.
 pub struct Truth {
     cells: BTreeMap<i64, Vec<f64>>,
@@ -27,11 +30,28 @@ pub struct Truth {
 impl Truth {
     /// The cells of a policy whose base is a tenth of the peak (linear-to-zero has none); `None` where there are none.
     pub fn read(problem: &str, folder: &Path, policy: &str) -> Result<Option<Self>> {
+        Self::of(&whole(problem, folder), policy)
+    }
+
+    /// The cells of linear-to-zero trainings of so many hundredths of the budget; `None` where there are none.
+    pub fn read_shorter(problem: &str, folder: &Path, share: u64) -> Result<Option<Self>> {
+        Self::of(&shorter(problem, folder), &share.to_string())
+    }
+
+    fn of(path: &Path, label: &str) -> Result<Option<Self>> {
         let mut cells = BTreeMap::<i64, Vec<f64>>::new();
-        for (_, peak, accuracy) in rows(problem, folder)?.iter().filter(|row| row.0 == policy) {
-            cells.entry(*peak).or_default().push(*accuracy);
+        for (_, peak, accuracy) in rows(path)?.into_iter().filter(|row| row.0 == label) {
+            cells.entry(peak).or_default().push(accuracy);
         }
         Ok((cells.len() > 3).then_some(Self { cells }))
+    }
+
+    /// The peak with the best mean.
+    pub fn best_peak(&self) -> f64 {
+        let mean = |seeds: &Vec<f64>| seeds.iter().sum::<f64>() / seeds.len() as f64;
+        let better = |a: &(&i64, &Vec<f64>), b: &(&i64, &Vec<f64>)| mean(a.1).total_cmp(&mean(b.1));
+        let best = self.cells.iter().max_by(better);
+        best.map_or(f64::NAN, |(peak, _)| (*peak as f64).exp2())
     }
 
     /// What the best peak is worth: of each seed's cells the one that the other seeds call the best.
@@ -78,52 +98,79 @@ impl Truth {
     }
 }
 
-/// Policy, log2 of the peak, and the mean accuracy on validation and test in points.
-fn rows(problem: &str, folder: &Path) -> Result<Vec<(String, i64, f64)>> {
-    let path = folder.join(format!("{problem}-truth.csv"));
+/// The label of a grid, log2 of the peak, and the mean accuracy on validation and test in points.
+fn rows(path: &Path) -> Result<Vec<(String, i64, f64)>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(path)?;
     let row = |line: &str| -> Result<(String, i64, f64)> {
         let cells: Vec<&str> = line.split(',').collect();
-        let [policy, peak, _seed, validation, test] = cells[..] else {
+        let [label, peak, _seed, validation, test] = cells[..] else {
             anyhow::bail!("not five cells: {line}");
         };
         let accuracy = 50.0 * (validation.parse::<f64>()? + test.parse::<f64>()?);
-        Ok((policy.to_owned(), peak.parse()?, accuracy))
+        Ok((label.to_owned(), peak.parse()?, accuracy))
     };
     text.lines().skip(1).map(row).collect()
 }
 
-/// Trains the cells that are missing: every peak with one seed, and three where that loses less than five points.
+fn whole(problem: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{problem}-truth.csv"))
+}
+
+fn shorter(problem: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{problem}-shorter.csv"))
+}
+
+/// Trains the cells that are missing, under every policy.
 pub fn make(problem: &Problem, folder: &Path, cifar: &str) -> Result<()> {
+    let (factory, path) = (problem.factory(cifar)?, whole(problem.name, folder));
+    for policy in POLICIES {
+        let known = rows(&path)?;
+        let train = |peak, seed| train(&factory, problem.budget, policy, peak, seed);
+        fill(&path, policy, peaks(problem, policy, &known), train)?;
+    }
+    Ok(())
+}
+
+/// Trains the cells that are missing of the grids of shorter trainings, under linear-to-zero.
+pub fn make_shorter(problem: &Problem, folder: &Path, cifar: &str) -> Result<()> {
+    let (factory, path) = (problem.factory(cifar)?, shorter(problem.name, folder));
+    for share in SHARES {
+        let updates = problem.budget * share / 100;
+        let peaks = i64::from(problem.peaks.0)..=i64::from(problem.peaks.1);
+        let train = |peak, seed| train(&factory, updates, "linear", peak, seed);
+        fill(&path, &share.to_string(), peaks, train)?;
+    }
+    Ok(())
+}
+
+/// Trains the cells of a grid that are missing: every peak with one seed, and three where that loses less than five points.
+fn fill(
+    path: &Path,
+    label: &str,
+    peaks: RangeInclusive<i64>,
+    train: impl Fn(i64, u64) -> Result<(f64, f64)>,
+) -> Result<()> {
     const SEEDS: u64 = 3;
     const NEAR: f64 = 5.0;
-    let path = folder.join(format!("{}-truth.csv", problem.name));
-    let factory = problem.factory(cifar)?;
-    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     if file.metadata()?.len() == 0 {
         writeln!(file, "policy,log2_peak,seed,validation,test")?;
     }
-    for policy in &POLICIES {
-        for seed in 0..SEEDS {
-            let known = rows(problem.name, folder)?;
-            let of = |peak: i64| known.iter().filter(move |r| r.0 == *policy && r.1 == peak);
-            let best = known
-                .iter()
-                .filter(|r| r.0 == *policy)
-                .map(|r| r.2)
-                .fold(f64::MIN, f64::max);
-            for peak in peaks(problem, policy, &known) {
-                let made = of(peak).count() as u64;
-                let is_near = of(peak).all(|r| r.2 > best - NEAR);
-                if made > seed || !is_near {
-                    continue;
-                }
-                let (validation, test) = train(&factory, problem.budget, policy, peak, seed)?;
-                writeln!(file, "{policy},{peak},{seed},{validation},{test}")?;
+    for seed in 0..SEEDS {
+        let known: Vec<_> = rows(path)?.into_iter().filter(|r| r.0 == label).collect();
+        let of = |peak: i64| known.iter().filter(move |row| row.1 == peak);
+        let best = known.iter().map(|row| row.2).fold(f64::MIN, f64::max);
+        for peak in peaks.clone() {
+            let made = of(peak).count() as u64;
+            let is_near = of(peak).all(|row| row.2 > best - NEAR);
+            if made > seed || !is_near {
+                continue;
             }
+            let (validation, test) = train(peak, seed)?;
+            writeln!(file, "{label},{peak},{seed},{validation},{test}")?;
         }
     }
     Ok(())
