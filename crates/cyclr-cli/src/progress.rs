@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::say::{note, printable};
 use cyclr::readable;
 use cyclr::trainer::Metrics;
-use cyclr_train::{Event, Interrupt, find::FindEvent};
+use cyclr_train::{Event, Interrupt, ValidationPoint, find::FindEvent};
 
 use crate::chart::rate;
 use indicatif::MultiProgress;
@@ -133,26 +133,26 @@ impl Progress {
                     self.show(self.whole.describe(*hyper, metrics));
                 }
             }
-            Event::Evaluated(evaluation) => {
-                let usable = evaluation.metrics.is_finite();
-                let trough = evaluation
-                    .trough
-                    .filter(|_| usable)
-                    .map_or_else(String::new, |k| {
-                        format!(", trough {k}: you could stop here")
-                    });
-                let average = evaluation.average.as_ref();
-                let average = average.map_or_else(String::new, |metrics| {
-                    format!("; averaged: {}", figures(metrics))
-                });
-                self.say(&format!(
-                    "after {} updates: validation {}{average}{trough}",
-                    evaluation.updates_done,
-                    figures(&evaluation.metrics)
-                ));
-            }
+            Event::Evaluated(evaluation) => self.evaluated(evaluation),
             _ => {}
         }
+    }
+
+    fn evaluated(&mut self, evaluation: &ValidationPoint) {
+        let is_usable = evaluation.metrics.is_finite();
+        let trough = evaluation.trough.filter(|_| is_usable);
+        let trough = trough.map_or_else(String::new, |k| {
+            format!(", trough {k}: you could stop here")
+        });
+        let average = evaluation.average.as_ref();
+        let average = average.map_or_else(String::new, |metrics| {
+            format!("; averaged: {}", figures(metrics))
+        });
+        self.say(&format!(
+            "after {} updates: validation {}{average}{trough}",
+            evaluation.updates_done,
+            figures(&evaluation.metrics)
+        ));
     }
 
     /// Shows what happens in a range test.

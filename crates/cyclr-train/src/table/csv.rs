@@ -33,29 +33,9 @@ pub(super) fn from_csv(text: &str) -> Result<Table, String> {
         // Columns that stand below each other have several spaces between them.
         let is_cell = |cell: &&str| delimiter != b' ' || !cell.is_empty();
         let cells: Vec<String> = record.iter().filter(is_cell).map(str::to_owned).collect();
-        let hash = cells.first().and_then(|first| first.strip_prefix('#'));
-        let comment = hash.is_some() || cells.iter().all(String::is_empty);
         match &names {
             None => names = Some(cells),
-            Some(names) if names.len() == cells.len() && hash.is_some_and(may_be_a_name) => {
-                return Err(format!(
-                    "line {line} begins with `{}`, and so may be a row or a comment: put a space behind the # of a \
-                     comment, or another character before that of a name",
-                    cells[0]
-                ));
-            }
-            Some(_) if comment => {}
-            Some(names) if names.len() != cells.len() => {
-                return Err(format!(
-                    "line {line} has {} columns, and the header {}: give every line the same",
-                    cells.len(),
-                    names.len()
-                ));
-            }
-            Some(_) => rows.push(Row {
-                place: format!("line {line}"),
-                cells,
-            }),
+            Some(names) => rows.extend(row(cells, names, line)?),
         }
     }
     let names = names.ok_or("it is empty: give a table with columns and rows")?;
@@ -66,6 +46,33 @@ pub(super) fn from_csv(text: &str) -> Result<Table, String> {
         comma(&rows)
     };
     Ok(Table { names, rows, comma })
+}
+
+/// A line below the header; `None` of a comment.
+fn row(cells: Vec<String>, names: &[String], line: u64) -> Result<Option<Row>, String> {
+    let hash = cells.first().and_then(|first| first.strip_prefix('#'));
+    let is_whole = cells.len() == names.len();
+    if is_whole && hash.is_some_and(may_be_a_name) {
+        return Err(format!(
+            "line {line} begins with `{}`, and so may be a row or a comment: put a space behind the # of a comment, or \
+             another character before that of a name",
+            cells[0]
+        ));
+    }
+    if hash.is_some() || cells.iter().all(String::is_empty) {
+        return Ok(None);
+    }
+    if !is_whole {
+        return Err(format!(
+            "line {line} has {} columns, and the header {}: give every line the same",
+            cells.len(),
+            names.len()
+        ));
+    }
+    Ok(Some(Row {
+        place: format!("line {line}"),
+        cells,
+    }))
 }
 
 /// Refuses a first line of numbers.
