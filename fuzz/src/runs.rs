@@ -37,7 +37,7 @@ impl Stopped {
     }
 }
 
-/// A short run, which is interrupted when so many events have happened.
+/// A short run, which is interrupted after a number of events.
 fn train(folder: &Path, events: Option<u64>) {
     let spec = "triangular(base=0.01, max=0.1, step=20)".parse();
     let task = Task::new(spec.expect("a spec"), 1, Budget::Updates(100));

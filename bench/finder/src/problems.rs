@@ -233,7 +233,7 @@ fn res4() -> Net {
     Net::new("res4", layers)
 }
 
-/// At most so many training and test images at half their size, in a frame of 16×16.
+/// The first training and test images, at most `most.0` and `most.1`, at half their size, in a frame of 16×16.
 fn halved(data: &Dataset, most: (usize, usize)) -> Result<Dataset> {
     const SIDE: usize = 16;
     let whole = data.split(0, 0)?;

@@ -33,7 +33,7 @@ impl Truth {
         Self::of(&whole(problem, folder), policy)
     }
 
-    /// The cells of linear-to-zero trainings of so many hundredths of the budget; `None` where there are none.
+    /// The cells of linear-to-zero trainings of `share` hundredths of the budget; `None` where there are none.
     pub fn read_shorter(problem: &str, folder: &Path, share: u64) -> Result<Option<Self>> {
         Self::of(&shorter(problem, folder), &share.to_string())
     }
@@ -199,7 +199,7 @@ fn train(
     whole_training(factory, updates, seed, hyper)
 }
 
-/// The accuracies on validation and test after so many updates; those of chance where it diverges.
+/// The accuracies on validation and test after `updates` updates; those of chance if it diverges.
 pub fn whole_training(
     factory: &impl TrainerFactory,
     updates: u64,

@@ -272,7 +272,7 @@ impl Schedule {
     /// measured.
     ///
     /// Args:
-    ///     limit: At most so many.
+    ///     limit: The most of them.
     #[pyo3(signature = (limit=1000))]
     fn troughs(&self, limit: usize) -> Vec<u64> {
         self.schedule.troughs().take(limit).collect()

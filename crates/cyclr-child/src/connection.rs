@@ -87,7 +87,7 @@ fn opened(pipes: &str) -> Option<(File, File)> {
             return None;
         }
     }
-    // Whoever cannot open them has none; the socket is tried next.
+    // A process that cannot open them has none; the socket is tried next.
     let requests = File::open(requests).ok()?;
     let answers = OpenOptions::new().write(true).open(answers).ok()?;
     Some((requests, answers))

@@ -46,7 +46,7 @@ pub(crate) fn start_clock() {
     BEGAN.get_or_init(Instant::now);
 }
 
-/// What a command takes from its start to its end if it takes so many seconds from now on: what
+/// What a command takes from its start to its end if it takes `seconds` from now on: what
 /// was spent to read data and to measure the pace is a part of it.
 pub(crate) fn in_all(seconds: f64) -> f64 {
     BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() + seconds
@@ -195,7 +195,7 @@ impl Progress {
         }
     }
 
-    /// Counts from the start again, to so many updates of several runs.
+    /// Counts from the start again, to the total updates of several runs.
     pub(crate) fn begin(&mut self, updates: u64) {
         self.whole.bar.reset();
         self.whole.started(0, updates, 1);

@@ -43,7 +43,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A folder of images by class: so many 8×8 ones of each.
+/// A folder of images by class, with a number of 8×8 ones of each.
 fn images(folder: &Path, classes: &[(&str, usize)]) {
     for (class, count) in classes {
         let class_folder = folder.join(class);
@@ -57,7 +57,7 @@ fn images(folder: &Path, classes: &[(&str, usize)]) {
     }
 }
 
-/// A CIFAR-10 folder of so many images a file, the last file so many bytes short.
+/// A CIFAR-10 folder with a number of images a file, the last file a number of bytes short.
 fn cifar(folder: &Path, images: usize, short: usize) {
     fs::create_dir_all(folder).unwrap();
     let names = (1..=5).map(|n| format!("data_batch_{n}.bin"));

@@ -69,7 +69,7 @@ fn timeless(path: &Path) -> Value {
     value
 }
 
-/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes
+/// Kills a comparison at several moments, evenly spread over what it logs, and holds what it comes
 /// to against one that was left alone.
 fn kill_and_resume(kills: u64) {
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! BATCH THREADS SECONDS [RUNS | cifar=FOLDER]`
 //!
 //! Data are random pixels in memory, or CIFAR-10 where a folder is given. With `RUNS` of 2 or
-//! more, so many runs of THREADS threads each go side by side.
+//! more, that many runs of THREADS threads each go side by side.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use std::{

@@ -43,7 +43,7 @@ impl Ensemble {
         self.members.len()
     }
 
-    /// Takes a model, and keeps the last so many.
+    /// Takes a model, and drops the oldest if there are too many.
     pub(crate) fn take(&mut self, model: &Model, last: usize) {
         self.members.push(Member {
             params: model.params.clone(),
@@ -59,7 +59,7 @@ impl Ensemble {
         [join(|w| &w.params).collect(), join(|w| &w.stats).collect()]
     }
 
-    /// The ensemble of so many models whose numbers these are.
+    /// The ensemble of `models` models whose numbers these are.
     pub(crate) fn of_lists(models: usize, [params, stats]: &[Vec<f32>; 2]) -> Self {
         let part = |list: &[f32], n: usize| {
             let size = list.len() / models;

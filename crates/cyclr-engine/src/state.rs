@@ -33,8 +33,8 @@ pub(crate) const AVERAGE: &str = "average_parameters";
 const ENSEMBLE: &str = "ensemble";
 pub(crate) const ENSEMBLE_LISTS: [&str; 2] = ["ensemble_parameters", "ensemble_norm_statistics"];
 
-/// What a state has besides the lists of every run: room for an average, and for the numbers of an
-/// ensemble, whose models each have so many.
+/// What a state has besides the lists of every run: room for an average, and the numbers of an
+/// ensemble, whose models each have `sizes` of them.
 pub(crate) struct Averages {
     pub(crate) average: Vec<f32>,
     pub(crate) sizes: [usize; 2],
@@ -134,7 +134,7 @@ pub(crate) fn read<'l>(
     Ok(place)
 }
 
-/// The numbers in a list of so many models: what the file says, if that is what they have.
+/// The numbers in a list of `models` models: what the file says, if that is what they have.
 fn size_of_models(file: &File, name: &str, models: u64, size: usize) -> Result<usize, String> {
     let (shape, _) = numbers(file, name)?;
     let expected = models.checked_mul(size as u64);

@@ -103,7 +103,7 @@ impl Pace {
         Ok((pace, trainer))
     }
 
-    /// A run of so many updates and evaluations, without its test.
+    /// A run with its updates and evaluations, without its test.
     pub fn seconds_of_run(&self, updates: u64, evaluations: u64) -> f64 {
         self.seconds_per_start
             + updates as f64 * self.seconds_per_update

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 const SEEDS: u64 = 2;
 
-/// Arms that are not tuned, at a quarter, a half and the whole of so many updates.
+/// Arms that are not tuned, at a quarter, a half and the whole of a number of updates.
 fn plan(updates: u64, branches: bool, arms: &[&str]) -> Plan {
     let arm = |policy: &&str| Arm {
         tuned: false,
@@ -45,7 +45,7 @@ const ARMS: [&str; 4] = [
     "triangular(base=0.02, max=0.2, step=12.5%)",
 ];
 
-/// Carries out a plan until so many updates were made, and counts them.
+/// Carries out a plan until a number of updates is made, and counts them.
 fn run_until(folder: &Path, plan: &Plan, jobs: usize, most: u64) -> (Result<Record, Error>, u64) {
     let (interrupt, mut made) = (Interrupt::new(), 0);
     let mut observer = |event: &CompareEvent| {

@@ -844,7 +844,7 @@ fn a_comparison_that_is_killed_twenty_times() {
     kill_and_resume(20);
 }
 
-/// Kills a comparison at so many moments, evenly spread over what it logs, and holds what it comes
+/// Kills a comparison at several moments, evenly spread over what it logs, and holds what it comes
 /// to against one that was left alone.
 fn kill_and_resume(kills: u64) {
     let alone = tempfile::tempdir().unwrap();

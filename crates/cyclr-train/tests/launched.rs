@@ -15,7 +15,7 @@ use cyclr_train::compare::{
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Error, Interrupt, Watch, resume};
 
-/// Two arms without tuning, on so many seeds.
+/// Two arms without tuning, on `seeds` seeds.
 fn plan(seeds: u64) -> Plan {
     let arm = |label: &str, policy: &str| Arm {
         label: label.into(),

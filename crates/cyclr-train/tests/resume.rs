@@ -745,7 +745,7 @@ fn train_elsewhere(folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Whether a run has begun, and saved itself after at least so many updates.
+/// Whether a run has begun, and saved itself after at least a number of updates.
 fn has_saved(folder: &Path, updates_done: u64) -> bool {
     let Ok(entries) = fs::read_dir(folder.join("checkpoints")) else {
         return false;

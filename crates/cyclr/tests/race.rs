@@ -344,7 +344,7 @@ fn a_race_takes_fewer_seeds_than_a_plan_that_decides_as_often() {
 }
 
 impl World {
-    /// The fixed number of seeds that decides in so many of the races, between whole numbers.
+    /// The fixed number of seeds that decides in the same share of races, between whole numbers.
     fn fixed(&self, stream: u8, decided: u64) -> f64 {
         let mut below = (1, 0);
         for seeds in 2.. {

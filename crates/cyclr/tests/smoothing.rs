@@ -187,7 +187,7 @@ fn raw_losses_are_not_taken_for_averages() {
         .map(|lr| 0.3 + 2.0 / (1.0 + (lr / 0.01_f64).powi(2)) + (lr / 0.7).powi(8))
         .collect();
     assert!(read(&[sweep(&exact)]).answer.is_ok());
-    // Whoever knows that losses are raw may say so.
+    // A user who knows that losses are raw can say so.
     let (_, _, averages) = &smoothed(&learning(200, 1))[1];
     let answer = read(&[sweep(averages).of_raw_losses()]).answer;
     assert!(!matches!(answer, Err(NoAnswer::Smoothed { .. })));

@@ -317,7 +317,7 @@ fn dashes(line: &[(f64, f64)], series: &Series, scale: u32) -> Vec<Vec<(f64, f64
     dashes
 }
 
-/// The letters of PNG files; an SVG leaves them to whoever shows it.
+/// The letters of PNG files; an SVG leaves them to the program that shows it.
 fn register_font() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

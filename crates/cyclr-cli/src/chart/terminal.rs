@@ -10,7 +10,7 @@ use super::{COLOURS_ON_DARK, Chart, Form, Series, short};
 
 /// Columns and rows if there is no terminal to ask.
 const DEFAULT_SIZE: (u16, u16) = (80, 24);
-/// The vertical axis is labelled at every so many rows.
+/// Rows from one label of the vertical axis to the next.
 const LABEL_ROWS: usize = 4;
 
 /// The chart as text, as wide as the terminal and half as high; empty if there is nothing to show.

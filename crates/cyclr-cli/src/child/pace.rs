@@ -7,7 +7,7 @@ use std::time::Duration;
 /// evaluation.
 const FIRST: Duration = Duration::from_secs(600);
 
-/// What any later request may take: so much, or so many times what the child's own pace so far
+/// What any later request may take: this long, or this multiple of what the child's own pace so far
 /// predicts.
 const LATER: Duration = Duration::from_secs(60);
 const TIMES_ITS_PACE: f64 = 20.0;
@@ -19,7 +19,7 @@ pub(super) const TO_END: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Paces(BTreeMap<&'static str, Pace>);
 
-/// Seconds for so many updates, or examples, or requests.
+/// Seconds for a number of updates, or examples, or requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     seconds: f64,
@@ -33,7 +33,7 @@ impl Paces {
         pace.units += units;
     }
 
-    /// What a request of so many units may take.
+    /// What a request of `units` may take.
     pub(super) fn limit(&self, method: &str, units: f64) -> Duration {
         match self.0.get(method) {
             None if method == "shutdown" => TO_END,

@@ -91,7 +91,7 @@ impl TrainerArgs {
         })
     }
 
-    /// The trainer factory, each of whose runs works with so many threads.
+    /// The trainer factory, each of whose runs works with `threads` threads.
     pub(crate) fn factory(
         &self,
         threads: usize,

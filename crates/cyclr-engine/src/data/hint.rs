@@ -13,7 +13,7 @@ use super::{
     open::meant,
 };
 
-/// So many folders within are looked into.
+/// The folders within that are looked into, at most.
 const MOST_FOLDERS: usize = 200;
 
 const ARCHIVES: [&str; 7] = ["zip", "tar", "tgz", "gz", "bz2", "xz", "7z"];

@@ -42,9 +42,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`DataError::OwnValidation`] if the data set has a validation part and another is asked
-    /// for; [`DataError::Validation`] if fewer examples are asked for than there are classes, or
-    /// so many that a class would have none left; [`DataError::ClassTooSmall`] if a class has a
-    /// single example.
+    /// for; [`DataError::Validation`] if fewer examples are asked for than there are classes, or if
+    /// a class would have none left; [`DataError::ClassTooSmall`] if a class has a single example.
     pub fn split(&self, validation: usize, data_seed: u64) -> Result<Splits, DataError> {
         let whole = Examples::whole(self, Part::Train);
         let test = Examples::whole(self, Part::Test);

@@ -49,7 +49,7 @@ impl Padded {
         })
     }
 
-    /// Memory for so many padded images, all zeros; for [`Padded::fill`].
+    /// Memory for a number of padded images, all zeros; for [`Padded::fill`].
     pub(super) fn scratch<'a>(&self, cpu: &'a Cpu, images: usize) -> Scratch<'a> {
         let mut memory = cpu.scratch(if self.is_bare() {
             0

@@ -9,7 +9,7 @@ pub(super) struct Block {
     pub(super) lanes: usize,
 }
 
-/// The blocks of so many outputs: pairs of vectors, and at the end a single one.
+/// The blocks of a number of outputs: pairs of vectors, and at the end a single one.
 pub(super) fn blocks(outs: usize) -> impl Iterator<Item = Block> {
     let total = outs.div_ceil(8);
     (0..total).step_by(2).map(move |next| {

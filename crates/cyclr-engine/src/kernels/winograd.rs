@@ -42,7 +42,7 @@ const FIVE: [&[f32]; 7] = [
 /// cache.
 const GROUP_BYTES: usize = 512 * 1024;
 
-/// A convolution of so many taps in each direction.
+/// A convolution by its taps in each direction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filter {
     pub(super) taps: usize,
@@ -71,7 +71,7 @@ impl Filter {
         self.points() * panels_len(self.in_c, self.out_c)
     }
 
-    /// How many tiles are taken together, of so many that there are.
+    /// How many of the tiles are taken together.
     fn group(&self, tiles: usize) -> usize {
         let bytes = 4 * self.points() * (rounded(self.in_c) + rounded(self.out_c));
         let most = (GROUP_BYTES / bytes).clamp(24, 128);

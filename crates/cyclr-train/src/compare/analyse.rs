@@ -103,7 +103,7 @@ fn samples(
     }))
 }
 
-/// What so many examples explain of the spread of an accuracy; nothing of any other objective.
+/// What the number of examples explains of the spread of an accuracy; nothing of any other objective.
 pub(crate) fn example_spread(
     sample: &Summary,
     objective: &Objective,

@@ -187,7 +187,7 @@ impl Plan {
         planned.iter().map(updates).fold(0, u64::saturating_add)
     }
 
-    /// All runs, with so many rounds of further trials and so many of the seeds.
+    /// All runs, with `rounds` rounds of further trials and `seeds` of the seeds.
     pub(super) fn planned(&self, rounds: u32, seeds: usize) -> Vec<Runs<'_>> {
         let mut planned = Vec::new();
         for arm in &self.arms {
@@ -264,7 +264,7 @@ impl Plan {
         }
     }
 
-    /// The validation split is evaluated whenever so many updates more have been made, in every
+    /// The updates from one evaluation of the validation split to the next, in every
     /// arm alike.
     pub(super) fn evaluate_every(&self, fraction: f64) -> NonZeroU64 {
         let updates = share(self.updates, fraction);
@@ -272,7 +272,7 @@ impl Plan {
     }
 }
 
-/// A fraction of so many updates; at least one.
+/// A fraction of `updates`; at least one.
 pub(super) fn share(updates: u64, fraction: f64) -> u64 {
     ((updates as f64 * fraction).round() as u64).max(1)
 }
@@ -294,7 +294,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Whether arms are evaluated after so many updates.
+    /// Whether arms are evaluated after `updates_done` updates.
     pub fn contains(&self, updates_done: u64) -> bool {
         let place = 1..=self.end;
         place.contains(&updates_done)

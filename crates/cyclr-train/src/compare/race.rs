@@ -31,7 +31,7 @@ pub enum RaceEndReason {
 }
 
 impl RaceEnd {
-    /// How the race ends with the verdicts of so many seeds; `None` if it goes on.
+    /// How the race ends with the verdicts after `seeds` seeds; `None` if it goes on.
     pub(super) fn of(race: &Race, arms: &[ArmOutcome], seeds: usize) -> Option<Self> {
         let against = arms.iter().map(|arm| arm.whole().against(Role::Declared));
         // The reference and arms that diverged have no difference.

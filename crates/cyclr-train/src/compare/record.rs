@@ -187,7 +187,7 @@ pub struct RunOutcome {
     pub folder: String,
     /// Updates that were done.
     pub updates_done: u64,
-    /// The first so many of them were made by the run of the whole budget, off which this one
+    /// This many of them, the first, were made by the run of the whole budget, off which this one
     /// branches, and belong to its cost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub updates_shared: u64,

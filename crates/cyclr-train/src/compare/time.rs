@@ -8,7 +8,7 @@ use crate::run::troughs_of;
 use crate::{Error, Pace};
 
 impl Plan {
-    /// What the plan takes with so many runs side by side (0 counts as 1), each at this pace: its
+    /// What the plan takes with `jobs` runs side by side (0 counts as 1), each at this pace: its
     /// range test, its runs, and a round of further trials if it may have one, as most searches
     /// need.
     ///

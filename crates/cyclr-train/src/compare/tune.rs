@@ -85,7 +85,7 @@ impl Tune {
         self.rungs.split_first().map_or(&[], |(_, further)| further)
     }
 
-    /// How many rates an arm tries at which share of the budget, with so many further rounds.
+    /// How many rates an arm tries at which share of the budget, with `rounds` further rounds.
     pub(super) fn rates(&self, rounds: u32) -> Vec<(f64, u64)> {
         if !self.searches() {
             return vec![(self.first_rung(), 1)];

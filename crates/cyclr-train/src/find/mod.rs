@@ -64,7 +64,7 @@ pub const FRACTION: f64 = 0.1;
 pub struct RangeTest {
     /// The seed of the sweep and of the first probes.
     pub seed: u64,
-    /// At most so many probes run at the same time; 0 counts as 1. The answer does not depend on
+    /// The most probes that run at the same time; 0 counts as 1. The answer does not depend on
     /// it.
     pub threads: usize,
     /// The updates of sweep and probes together, at least 100. [`RangeTest::longer`] are added if

@@ -9,7 +9,7 @@ use super::sweep::made;
 use crate::obeyed::says_something;
 use crate::{Error, Watch};
 
-/// A loss so many times the first one's will not come back.
+/// A loss that is this multiple of the first one's will not come back.
 const HOPELESS: f64 = 1000.0;
 
 /// Trains a probe with a run that was just started, up to its end or to where it diverges. `watch`

@@ -14,7 +14,7 @@ pub(super) fn check_obeyed(weight_decay: Option<f64>, info: &TrainerInfo) -> Res
     Ok(())
 }
 
-/// Refuses a seed that has not so many others after it.
+/// Refuses a seed that has too few others after it.
 pub(super) fn check_seed(seed: u64, runs: u64) -> Result<(), Error> {
     match seed.checked_add(runs) {
         Some(_) => Ok(()),

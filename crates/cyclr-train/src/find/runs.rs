@@ -49,7 +49,7 @@ impl<'f> Runs<'f> {
         }
     }
 
-    /// A run of that seed at its beginning, which is told that it is planned for so many updates.
+    /// A run of that seed at its beginning, which is told for how many updates it is planned.
     pub(super) fn begin(&self, seed: u64, updates: u64) -> Result<Run<'f>, TrainerError> {
         match self.take(seed, updates) {
             Some(mut run) if run.is_of(seed, updates) => {

@@ -21,7 +21,7 @@ pub struct SweepTest {
     /// How often the sweep is made, at least 1. From given weights only the order of the data
     /// varies.
     pub repeats: u32,
-    /// At most so many repeats run at the same time.
+    /// The most repeats that run at the same time.
     pub threads: usize,
     /// The sweep.
     pub ramp: Ramp,

@@ -211,7 +211,7 @@ fn limits(judged: &Judged) -> Vec<String> {
 
 impl Judgement {
     /// What is said of each task, under its name if there are several, and then of all of them, for a
-    /// reader who sees so many columns.
+    /// reader who sees `columns` columns.
     pub fn text(&self, columns: usize) -> String {
         let tasks = self.tasks.iter().map(|judged| {
             let said = judged.conclusion.text(columns);

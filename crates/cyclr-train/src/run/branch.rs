@@ -24,7 +24,7 @@ pub struct Branch {
 }
 
 impl Branch {
-    /// Opens the branch where the run in `folder` has done so many updates; `None` if the branch is
+    /// Opens the branch where the run in `folder` has done `updates_done` updates; `None` if the branch is
     /// elsewhere, and so is made by itself.
     fn open(
         &self,

@@ -120,7 +120,7 @@ fn file_of(average: Average, n: usize) -> String {
 /// longer than many a cycle.
 const TROUGH_SAVES: Duration = Duration::from_secs(1);
 
-/// Between two saves lies at least so many times what the last one took, so that saving takes at
+/// From one save to the next passes at least this multiple of what the last one took, so that saving takes at
 /// most a twentieth of the time, and many runs do not flood a disk that they share.
 const SAVING_PAUSE: u32 = 20;
 

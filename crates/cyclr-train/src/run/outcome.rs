@@ -46,7 +46,7 @@ pub enum StopReason {
     OutOfTime,
     /// The loss was not finite.
     Diverged {
-        /// At this update, counted from 0, or in an evaluation after so many updates.
+        /// At this update, counted from 0, or in an evaluation after this many updates.
         update: u64,
     },
 }
@@ -60,7 +60,7 @@ pub struct Outcome {
     pub stop_reason: StopReason,
     /// The updates done.
     pub updates_done: u64,
-    /// The first so many of them were made by the run of a longer budget, which is the same so far;
+    /// This many of them, the first, were made by the run of a longer budget, which is the same so far;
     /// they belong to its cost. What this run says of them is as if it had made them by itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub updates_shared: u64,

@@ -299,7 +299,7 @@ impl Plan {
     }
 }
 
-/// The updates that fit into `time` beside so many evaluations and the test.
+/// The updates that fit into `time` beside `evaluations` evaluations and the test.
 fn updates_in(
     pace: &Pace,
     info: &TrainerInfo,

@@ -17,7 +17,7 @@ const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints that are kept: the last, and one before it in case that is damaged.
 const KEPT: usize = 2;
 
-/// What the trainer printed, up to so many bytes for each run.
+/// What the trainer printed, up to [`MOST_OUTPUT`] bytes for each run.
 const OUTPUT: &str = "output.log";
 const MOST_OUTPUT: u64 = 16 << 20;
 const OUTPUT_ENDS: &str =
@@ -224,7 +224,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The checkpoint that is made after so many updates.
+    /// The checkpoint after `updates_done` updates.
     pub(crate) fn checkpoint(folder: &Path, updates_done: u64) -> PathBuf {
         folder.join(format!("{CHECKPOINTS}/{updates_done:012}.ckpt"))
     }

@@ -103,7 +103,7 @@ impl RunRecord {
         self.plan = plan.planned.clone();
     }
 
-    /// Whether the last change was made when so many updates were done.
+    /// Whether the last change was made when `updates_done` updates were done.
     pub(crate) fn was_changed_at(&self, updates_done: u64) -> bool {
         let last = self.changes.last();
         last.is_some_and(|change| change.updates_done == updates_done)

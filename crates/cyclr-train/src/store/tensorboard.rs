@@ -7,7 +7,7 @@ use cyclr::trainer::Metrics;
 use crate::store::files::Log;
 use crate::{Error, Event};
 
-/// Curves of at most so many updates are written; TensorBoard itself shows 1,000 points of a
+/// The most updates of a curve that are written; TensorBoard itself shows 1,000 points of a
 /// curve.
 const MOST_UPDATES: u64 = 2000;
 

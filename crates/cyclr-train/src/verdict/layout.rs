@@ -13,7 +13,7 @@ pub(crate) const FILE_COLUMNS: usize = 100;
 const GAP: &str = "  ";
 
 impl Conclusion {
-    /// The headline, the table and the notes for a reader who sees so many columns.
+    /// The headline, the table and the notes, in lines of at most `columns` columns.
     ///
     /// The policies are the last column if there is room for them, and else a list below the
     /// table. Labels that leave no room for the rest of their row stand on a line of their own.
@@ -112,7 +112,7 @@ fn column_width(all: &[Vec<String>], column: usize) -> usize {
     widths.max().unwrap_or(0)
 }
 
-/// A sentence in lines of at most so many columns, those after the first indented. A longer word
+/// A sentence in lines of at most `columns` columns, those after the first indented. A longer word
 /// is not cut.
 pub(crate) fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();

@@ -19,7 +19,7 @@ pub(crate) fn logged(folder: &Path) -> u64 {
     entries.flatten().map(|entry| length(entry.path())).sum()
 }
 
-/// Kills a process as soon as so many bytes are logged in a folder; whether it was still at work.
+/// Kills a process as soon as a number of bytes is logged in a folder; whether it was still at work.
 pub(crate) fn kill_at(mut process: Child, folder: &Path, bytes: u64) -> bool {
     while logged(folder) < bytes && process.try_wait().unwrap().is_none() {
         sleep(Duration::from_millis(2));

@@ -7,7 +7,7 @@ use crate::policy::{Curve, Definition, Resolver, positive};
 use crate::spec::{Args, Fault, Field, number};
 use crate::units::{Length, round_down, round_up};
 
-/// The rate drops by a factor after every so many updates.
+/// The rate drops by a factor at even distances in updates.
 ///
 /// `lr(i) = lr · gamma^floor(i / every)`
 ///

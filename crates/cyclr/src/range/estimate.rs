@@ -87,7 +87,7 @@ impl Estimate {
     }
 }
 
-/// The mean of ln rates (at least two), of so many repeats, with its 95 % t interval.
+/// The mean of the repeats' ln rates (at least two), with its 95 % t interval.
 pub(super) fn over_repeats(ln_rates: &[f64], made: usize) -> Estimate {
     let summary = summary(ln_rates);
     let ends = summary.interval.expect("there are at least two");

@@ -70,7 +70,7 @@ pub fn find_max_lr<E>(
     Ok(ProbeReading { answer, probes })
 }
 
-/// The first probes lie so many octaves apart.
+/// Octaves from one of the first probes to the next.
 const COARSE: i32 = 2;
 
 /// No probe is made at rates outside these octaves: below 1e-12 and above 1e6 nothing is trained,

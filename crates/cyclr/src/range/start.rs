@@ -59,7 +59,7 @@ impl Start {
     }
 }
 
-/// Nothing is learnt at rates so many times below the one of the least loss.
+/// Nothing is learnt at rates that lie below the one of the least loss by this factor.
 const IDLE: f64 = 100.0;
 
 /// The share of a sweep's points, and the least number of them, that are its opening.

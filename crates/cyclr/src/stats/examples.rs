@@ -21,7 +21,7 @@ pub struct ExampleSpread {
 }
 
 impl ExampleSpread {
-    /// Of accuracies, or error rates, that were all measured on so many examples; `whole` is what
+    /// Of accuracies, or error rates, that were all measured on `examples` examples; `whole` is what
     /// stands for all of them right: 1 of fractions, 100 of per cent.
     ///
     /// ```

@@ -9,7 +9,7 @@ pub struct McNemar {
     pub gained: u64,
     /// Examples that were right before and are wrong after.
     pub lost: u64,
-    /// The probability of at least so many gains among the changes if gains and losses were
+    /// The probability of at least this many gains among the changes if gains and losses were
     /// equally likely (one-sided).
     pub p: f64,
 }

@@ -49,7 +49,7 @@ impl Race {
 
     const LOOKS: u64 = 4;
 
-    /// The rule for so many seeds at most.
+    /// The rule for at most `seeds` seeds.
     ///
     /// # Errors
     /// [`StatsError::Range`] if they are not in [`Race::FEWEST`]`..=`[`Race::MOST`].

@@ -12,7 +12,7 @@ use super::{
 /// The chance to reach a verdict that the number of seeds is planned for.
 pub const POWER: f64 = 0.8;
 
-/// The search for a number of seeds stops here; a count that reaches it means "so many or more".
+/// The search for a number of seeds stops here; a count that reaches it means "at least this many".
 pub const SEED_CAP: u64 = 1_000;
 
 /// A range for the number of seeds, in all, that would decide.

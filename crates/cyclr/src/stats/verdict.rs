@@ -76,8 +76,8 @@ pub enum Obstacle {
     /// shows how it would vary at other seeds.
     /// Two arms that are the same by construction end here, with a difference of 0.
     NoSpread,
-    /// The differences vary too much for this number of seeds; about so many in all would decide, at
-    /// the same level: in a race, if one of so many is declared.
+    /// The differences vary too much for this number of seeds; about this many in all would decide, at
+    /// the same level: in a race, if a race with that many is declared.
     TooFewSeeds(SeedRange),
 }
 

@@ -19,7 +19,7 @@ use core::{fmt, num::NonZeroU32, str::FromStr};
 pub enum Average {
     /// The weights at every trough so far, all alike (SWA; Izmailov et al. 2018).
     Troughs,
-    /// The predictions of the models at the last so many troughs, or at all while there are fewer: a
+    /// The predictions of the models at this many last troughs, or at all while there are fewer: a
     /// snapshot ensemble (Huang et al. 2017).
     Ensemble(NonZeroU32),
 }

@@ -18,7 +18,7 @@ const LONGEST: usize = 1 << 20;
 /// What a log says, as far as it was read.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Curve {
-    /// Updates done, loss and rate of every so many updates.
+    /// Updates done, loss and rate, at even distances in updates.
     updates: Thinned<(u64, Option<f64>, f64)>,
     /// Updates done, and the objective of the model that is trained.
     figures: Thinned<(u64, f64)>,
@@ -70,7 +70,7 @@ impl Curve {
         }
         let info = read_run(folder)?.plan.info;
         for line in added[..whole].split(|&b| b == b'\n') {
-            // A line that is no event is an error to whoever goes on with the run, and shows nothing.
+            // A line that is no event is an error when the run goes on, and shows nothing.
             match serde_json::from_slice(line) {
                 Ok(Event::Updated {
                     update,
@@ -100,7 +100,7 @@ impl Curve {
     }
 }
 
-/// Every so many of the points of a curve.
+/// Points of a curve at even distances.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 struct Thinned<P> {

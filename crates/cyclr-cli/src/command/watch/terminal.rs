@@ -16,7 +16,7 @@ const BAR: usize = 16;
 /// The columns from which on bars are drawn.
 const WIDE: usize = 70;
 
-/// The picture in lines of at most `columns` characters, and at most so many of them.
+/// The picture in at most `most` lines of at most `columns` characters.
 pub(super) fn lines(overview: &Overview, columns: usize, most: Option<usize>) -> Vec<String> {
     let runs = in_order(overview);
     let head = [overview.title.clone(), counts(overview)];

@@ -82,7 +82,7 @@ impl<'a> Points<'a> {
         }
     }
 
-    /// Panics unless there is room for so many points of so many tiles with so many channels.
+    /// Panics unless there is room for all points of all tiles and channels.
     #[inline(always)]
     fn check(&self, points: usize, tiles: usize, channels: usize) {
         assert!(

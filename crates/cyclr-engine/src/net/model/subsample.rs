@@ -1,4 +1,4 @@
-//! The shortcut that takes every so many rows and columns, and adds channels of zeros.
+//! The shortcut that takes every n-th row and column, and adds channels of zeros.
 
 use super::Image;
 use crate::cpu::Cpu;

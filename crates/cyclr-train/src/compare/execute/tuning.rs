@@ -122,7 +122,7 @@ impl Comparing<'_> {
         Ok(())
     }
 
-    /// One of so many runs, as the record has it. Only one that diverged has no value.
+    /// One of a trial's runs, as the record has it. Only one that diverged has no value.
     fn trial_run(&self, name: RunName, outcome: &Outcome, runs: usize) -> Result<TrialRun, Error> {
         let validation = final_validation(outcome, &self.objective);
         let validation = validation.map_err(|reason| Error::RunsFailed {

@@ -103,7 +103,7 @@ impl Range {
     }
 }
 
-/// Refuses outcomes that are not those of the plan's arms and budgets, on so many of its seeds.
+/// Refuses outcomes that are not those of the plan's arms and budgets, on the first `seeds` of its seeds.
 pub(in crate::compare) fn check_outcomes(
     plan: &Plan,
     seeds: usize,
