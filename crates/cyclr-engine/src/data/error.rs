@@ -248,7 +248,7 @@ pub enum DataError {
     /// A class cannot be divided.
     #[error(
         "class {class} has {images} training image(s), at least {needed} are needed to hold some \
-         out; add images, or remove the class"
+         out; add images, remove the class, or {instead}"
     )]
     ClassTooSmall {
         /// The class.
@@ -257,6 +257,8 @@ pub enum DataError {
         images: usize,
         /// What it takes.
         needed: usize,
+        /// What else helps.
+        instead: &'static str,
     },
     /// An image cannot be read.
     #[error("cannot read the image {path}: {reason}; replace or remove it")]
