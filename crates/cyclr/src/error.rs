@@ -131,7 +131,7 @@ pub enum Error {
          or stages of them, with or without warm-ups"
     )]
     NotStepped {
-        /// The most steps that are taken on.
+        /// The most steps that are converted.
         most: usize,
     },
     /// There are too few updates for what was asked.
@@ -142,7 +142,7 @@ pub enum Error {
         /// The fewest that would do.
         fewest: u64,
     },
-    /// A rate grows past every number before the run ends.
+    /// A rate becomes infinite before the run ends.
     #[error(
         "the rate is {lr} at update {update}: the policy grows too fast for a run of this length"
     )]

@@ -38,7 +38,7 @@ pub enum DataError {
         /// The file.
         path: String,
     },
-    /// The operating system refused.
+    /// The operating system cannot read it.
     #[error("cannot read {path}: {source}; check that it is there, readable and whole")]
     Io {
         /// The file or folder.
@@ -288,9 +288,9 @@ pub enum DataError {
         /// The folder, with the invalid bytes replaced.
         path: String,
     },
-    /// A class name that a terminal obeys, or that looks like another.
+    /// A class name with a control character or an invisible one, which may look like another name.
     #[error(
-        "the class {name:?} of {path} has the character U+{:04X}, which is not seen or turns the text around; rename it",
+        "the class {name:?} of {path} has the character U+{:04X}, which is invisible or changes the direction of the text; rename it",
         u32::from(*unseen)
     )]
     UnseenName {
