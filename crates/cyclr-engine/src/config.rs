@@ -168,9 +168,8 @@ pub enum EngineError {
     },
     /// A batch norm would see one number a channel, which has no variance.
     #[error(
-        "batch norm at 1×1 pixels cannot train on a pass of a single example, which {examples} \
-         examples in batches of {batch} (micro-batches of {micro_batch}) lead to; use another \
-         batch"
+        "batch norm at 1×1 pixels needs at least two examples in a pass, and {examples} examples in \
+         batches of {batch} (micro-batches of {micro_batch}) leave a pass of one; use another batch"
     )]
     SingleExample {
         /// Training examples.

@@ -176,7 +176,7 @@ impl<'a> Word<'a> {
         let names: Vec<String> = self.read()?;
         match names.iter().find(|name| unseen(name).is_some()) {
             Some(name) => Err(self.wrong(format!(
-                "{name:?} has a character that is not seen, or turns the text around"
+                "{name:?} has a character that is invisible or changes the direction of the text"
             ))),
             None => Ok(names),
         }

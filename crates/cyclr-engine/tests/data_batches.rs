@@ -194,6 +194,26 @@ fn views_are_evenly_spread() {
     assert!(chi_square < 235.0, "{chi_square}");
 }
 
+/// What is held out unasked can be held out: with one of each class on both sides.
+#[test]
+fn the_usual_validation_is_possible_whatever_the_classes() {
+    for (counts, expected) in [
+        (&[2, 2, 2, 2][..], 4),
+        (&[4; 30], 30),
+        (&[3, 0, 4], 2),
+        (&[100, 100], 40),
+        (&[30_000, 30_000], 5000),
+        (&[2, 3], 2),
+    ] {
+        let each = counts.iter().enumerate();
+        let labels = each.flat_map(|(class, &n)| std::iter::repeat_n(class as u16, n));
+        let data = numbered(&labels.collect::<Vec<_>>(), counts.len());
+        assert_eq!(data.usual_validation(), expected, "{counts:?}");
+        let splits = data.split(data.usual_validation(), 0).unwrap();
+        assert_eq!(splits.validation.len(), expected);
+    }
+}
+
 #[test]
 fn impossible_batches_and_splits_are_refused() {
     for (examples, batch) in [(10, 0), (10, 11), (0, 1), (0, 0)] {

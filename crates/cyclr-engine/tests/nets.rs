@@ -10,7 +10,10 @@ use cyclr_engine::{
     EngineConfig, EngineError, EngineFactory, Optimizer,
     cpu::CpuError,
     data::{Augment, DataError, Dataset, Images, Normalization, Order, Shape, Splits},
-    net::{Init, Layer, Net, NetError, Shortcut, WeightsError, batch_norm, dense, param, zeros},
+    net::{
+        Init, Layer, Net, NetError, Shortcut, WeightsError, batch_norm, conv, dense, param, window,
+        zeros,
+    },
     rng::{Purpose, Rng},
 };
 
@@ -458,4 +461,60 @@ fn updates_that_make_no_sense_are_refused() {
     let before = parameters(&mut *run);
     run.update(Hyper::lr(0.0)).unwrap();
     assert_eq!(parameters(&mut *run), before);
+}
+
+/// The gradient of every parameter, by one update without momentum and decay, against central
+/// differences of the loss. A value that a batch norm reads and that is added to its result has two
+/// gradients from the same step.
+#[test]
+fn a_batch_norm_may_be_all_of_a_residual() {
+    let he = param(Init::He);
+    let layers = vec![
+        conv("conv", 3, window(3).pad(1), he, zeros()),
+        Layer::Residual {
+            body: vec![batch_norm("norm")],
+            shortcut: Shortcut::Identity,
+        },
+        dense("head", 3, he, zeros()),
+    ];
+    let splits = noise((4, 3, 2), 3, 8);
+    let start = |weights: Option<Vec<u8>>| {
+        let config = EngineConfig {
+            optimizer: Optimizer::Sgd {
+                momentum: 0.0,
+                nesterov: false,
+            },
+            weight_decay: 0.0,
+            order: Order::Stored,
+            weights,
+            ..config(Net::new("net", layers.clone()), &splits)
+        };
+        EngineFactory::new(config, splits.clone()).unwrap()
+    };
+    let (factory, parameters) = (start(None), 3 * 18 + 3 + 6 + 3 * 36 + 3);
+    let mut run = factory.run(5).unwrap();
+    let before = run.model().unwrap().unwrap();
+    run.update(Hyper::lr(1.0)).unwrap();
+    let after = run.model().unwrap().unwrap();
+    let first = 8 + u64::from_le_bytes(before[..8].try_into().unwrap()) as usize;
+    let number = |file: &[u8], n: usize| {
+        let place = first + 4 * n;
+        f32::from_le_bytes(file[place..place + 4].try_into().unwrap())
+    };
+    for n in 0..parameters {
+        let loss = |step: f32| {
+            let mut moved = before.clone();
+            let place = first + 4 * n;
+            moved[place..place + 4].copy_from_slice(&(number(&before, n) + step).to_le_bytes());
+            let factory = start(Some(moved));
+            let metrics = factory.run(5).unwrap().update(Hyper::lr(0.0)).unwrap();
+            metrics.loss().unwrap().value
+        };
+        let expected = (loss(2e-3) - loss(-2e-3)) / 4e-3;
+        let found = f64::from(number(&before, n) - number(&after, n));
+        assert!(
+            (found - expected).abs() < 1e-3,
+            "parameter {n}: {found} instead of {expected}"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 use alloc::string::String;
 
+use crate::spec::number;
 use crate::units::Length;
 
 /// Why a policy, a spec or a schedule is invalid. Every variant carries the values it is about.
@@ -7,7 +8,7 @@ use crate::units::Length;
 #[non_exhaustive]
 pub enum Error {
     /// A number lies outside its range, or is not finite.
-    #[error("{key} = {value} is out of range: it must be {allowed}")]
+    #[error("{key} = {} is out of range: it must be {allowed}", number(*value))]
     OutOfRange {
         /// The key in the spec grammar.
         key: &'static str,
@@ -23,7 +24,11 @@ pub enum Error {
         updates: u64,
     },
     /// A lower bound lies above its upper bound.
-    #[error("{low_key} = {low} is above {high_key} = {high}: give {low_key} <= {high_key}")]
+    #[error(
+        "{low_key} = {} is above {high_key} = {}: give {low_key} <= {high_key}",
+        number(*low),
+        number(*high)
+    )]
     Crossed {
         /// The key of the lower bound.
         low_key: &'static str,
@@ -51,7 +56,11 @@ pub enum Error {
         reason: String,
     },
     /// A length does not fit into the updates that there are.
-    #[error("{key} takes {taken} of {updates} updates: make it shorter or the run longer")]
+    #[error(
+        "{key} takes {} of {} updates: make it shorter or the run longer",
+        number(*taken),
+        number(*updates)
+    )]
     TooLong {
         /// The key in the spec grammar.
         key: &'static str,
@@ -62,8 +71,11 @@ pub enum Error {
     },
     /// A place lies outside the updates that its policy has.
     #[error(
-        "{key} = {length} is at update {at}, and the policy has the updates from {start} to {end}: \
-         give a place among them"
+        "{key} = {length} is at update {}, and the policy has the updates from {} to {}: \
+         give a place among them",
+        number(*at),
+        number(*start),
+        number(*end)
     )]
     Outside {
         /// The key in the spec grammar.
@@ -87,8 +99,9 @@ pub enum Error {
     },
     /// The stages end before the run does, or after it.
     #[error(
-        "the stages last {filled} updates and the run {updates}: make the lengths fill the run, \
-         or leave out the last stage's `for`"
+        "the stages last {} updates and the run {updates}: make the lengths fill the run, \
+         or leave out the last stage's `for`",
+        number(*filled)
     )]
     Unfilled {
         /// The updates that the stages last.
@@ -118,7 +131,7 @@ pub enum Error {
          or stages of them, with or without warm-ups"
     )]
     NotStepped {
-        /// The most steps that are taken on.
+        /// The most steps that are converted.
         most: usize,
     },
     /// There are too few updates for what was asked.
@@ -129,7 +142,7 @@ pub enum Error {
         /// The fewest that would do.
         fewest: u64,
     },
-    /// A rate grows past every number before the run ends.
+    /// A rate becomes infinite before the run ends.
     #[error(
         "the rate is {lr} at update {update}: the policy grows too fast for a run of this length"
     )]

@@ -1,8 +1,8 @@
 //! Names that people give: of arms, metrics and classes. They are printed, and told apart by their
 //! looks.
 
-/// The first character of a name that no name should have: one that a terminal obeys, that is not
-/// seen, or that turns the text around.
+/// The first character of a name that no name should have: a control character, an invisible one, or
+/// one that changes the direction of the text.
 ///
 /// Joiners, which some scripts need, and combining characters are no such characters.
 ///

@@ -258,7 +258,7 @@ fn updates_per_epoch(examples: u64, batch: u64) -> Result<u64, Error> {
 }
 
 fn whole(epochs: Epochs, per_epoch: u64) -> u64 {
-    (epochs.0 * per_epoch as f64 + 0.5) as u64
+    libm::round(epochs.0 * per_epoch as f64) as u64
 }
 
 #[cfg(test)]
@@ -269,6 +269,15 @@ mod tests {
     fn an_epoch_is_the_ceiling_of_examples_over_batch() {
         let run = Horizon::of_epochs(Epochs(3.0), 1_001, 100).unwrap();
         assert_eq!((run.updates(), run.updates_per_epoch()), (33, Some(11)));
+    }
+
+    #[test]
+    fn epochs_become_the_nearest_whole_number_of_updates() {
+        let most = MAX_UPDATES - 1;
+        let run = Horizon::of_epochs(Epochs(1.0), most, 1).unwrap();
+        assert_eq!((run.updates(), run.updates_per_epoch()), (most, Some(most)));
+        // Of this and one half the nearest double is 1.
+        assert!(Horizon::of_epochs(Epochs(0.5_f64.next_down()), 1, 1).is_err());
     }
 
     #[test]

@@ -229,3 +229,16 @@ fn the_smallest_rates_do_not_fall_below_0() {
     let text = "one_cycle(max=1.5e-323, div=1e300)";
     assert!(schedule(text, 100).curve().all(|hyper| hyper.lr >= 0.0));
 }
+
+/// Numbers stand in messages as the grammar writes them, with an exponent rather than with hundreds of zeros.
+#[test]
+fn errors_write_numbers_as_specs_do() {
+    let says = |text: &str| text.parse::<Spec>().unwrap_err().kind().to_string();
+    assert!(says("fixed(lr=-1e300)").starts_with("lr = -1e300 is out of range"));
+    assert!(says("fixed(lr=-1e-300)").starts_with("lr = -1e-300 is out of range"));
+    assert!(
+        says("triangular(base=2e200, max=1e200, step=5)")
+            .starts_with("base = 2e200 is above max = 1e200")
+    );
+    assert!(says("fixed(lr=-2)").starts_with("lr = -2 is out of range"));
+}

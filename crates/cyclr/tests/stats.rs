@@ -94,6 +94,26 @@ fn distributions_equal_mpmath() {
     }
 }
 
+/// Values of mpmath 1.3 with 40 digits, by the sum of the terms from k on.
+#[test]
+fn the_binomial_keeps_its_digits_for_many_trials() {
+    for (k, n, p, expected) in [
+        (500_500, 1_000_000, 0.5, 0.158_897_345_681_652_769),
+        (102_000, 1_000_000, 0.1, 1.507_172_568_203_606_04e-11),
+        (500_015_811, 1_000_000_000, 0.5, 0.158_668_848_489_512_915),
+        (100_009_486, 1_000_000_000, 0.1, 0.158_689_254_232_059_082),
+        (
+            500_094_868,
+            1_000_000_000,
+            0.5,
+            9.869_064_602_101_319_68e-10,
+        ),
+    ] {
+        let what = format!("P(X >= {k}), n {n}, p {p}");
+        check(&what, binomial_tail(k, n, p).unwrap(), expected, 1e-10);
+    }
+}
+
 #[test]
 fn distributions_at_their_ends() {
     assert_eq!(student_cdf(f64::NEG_INFINITY, 4.0), Ok(0.0));

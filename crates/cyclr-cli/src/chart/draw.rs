@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Scaled;
-use super::{COLOURS, Chart, DASHES, Form, Point, Series};
+use super::{COLOURS, Chart, DASHES, Form, Point, Series, legend, legend::Legend};
 
 pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
 pub(super) const SOFT: RGBColor = RGBColor(130, 138, 148);
@@ -28,8 +28,10 @@ pub(crate) type Size = (u32, u32);
 /// The charts, one below the other, as an SVG file, dark on white.
 pub(crate) fn svg(charts: &[Chart], size: Size) -> Result<String, DrawError> {
     let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, whole(charts, size, 1)).into_drawing_area();
-    draw(&area, charts, 1)?;
+    let legends = legends(charts, size, 1)?;
+    let whole = whole(&legends, size, 1);
+    let area = SVGBackend::with_string(&mut text, whole).into_drawing_area();
+    draw(&area, charts, &legends, 1)?;
     drop(area);
     // XML has no place for control characters, escaped or not.
     text.retain(|c| c == '\n' || !c.is_control());
@@ -38,10 +40,11 @@ pub(crate) fn svg(charts: &[Chart], size: Size) -> Result<String, DrawError> {
 
 /// The charts, one below the other, as a PNG file, of two pixels to a point.
 pub(crate) fn png(charts: &[Chart], size: Size) -> Result<Vec<u8>, DrawError> {
-    let (width, height) = whole(charts, size, 2);
+    let legends = legends(charts, size, 2)?;
+    let (width, height) = whole(&legends, size, 2);
     let mut pixels = vec![255; (width * height * 3) as usize];
     let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-    draw(&area, charts, 2)?;
+    draw(&area, charts, &legends, 2)?;
     drop(area);
     encoded(&pixels, width, height).map_err(|error| failed("png", &error))
 }
@@ -57,9 +60,19 @@ fn encoded(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, png::Encod
     Ok(file)
 }
 
-/// The size of a file, in pixels.
-fn whole(charts: &[Chart], (width, height): Size, scale: u32) -> Size {
-    (width * scale, height * scale * charts.len() as u32)
+fn legends(charts: &[Chart], (width, _): Size, scale: u32) -> Result<Vec<Legend<'_>>, DrawError> {
+    register_font();
+    let legends = charts
+        .iter()
+        .map(|chart| chart.legend(width * scale, scale));
+    legends.collect()
+}
+
+/// The size of a file, in pixels. Each row of a legend after the first makes the charts higher.
+fn whole(legends: &[Legend<'_>], (width, height): Size, scale: u32) -> Size {
+    let rows = legends.iter().map(Legend::rows).max().unwrap_or(0);
+    let height = height + legend::ROW * rows.saturating_sub(1);
+    (width * scale, height * scale * legends.len() as u32)
 }
 
 fn failed(id: &str, error: &dyn std::error::Error) -> DrawError {
@@ -72,23 +85,35 @@ fn failed(id: &str, error: &dyn std::error::Error) -> DrawError {
 fn draw<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     charts: &[Chart],
+    legends: &[Legend<'_>],
     scale: u32,
 ) -> Result<(), DrawError> {
-    register_font();
     area.fill(&WHITE).map_err(|e| failed("page", &e))?;
-    for (chart, part) in charts.iter().zip(area.split_evenly((charts.len(), 1))) {
+    let parts = area.split_evenly((charts.len(), 1));
+    for ((chart, legend), part) in charts.iter().zip(legends).zip(parts) {
         chart
-            .draw(&part, scale)
+            .draw(&part, legend, scale)
             .map_err(|e| failed(&chart.id, &e))?;
     }
     area.present().map_err(|e| failed("page", &e))
 }
 
 impl Chart {
+    /// The legend; none of a chart that is drawn as rows.
+    fn legend(&self, width: u32, scale: u32) -> Result<Legend<'_>, DrawError> {
+        let named: &[Series] = if self.x.names.is_empty() {
+            &self.series
+        } else {
+            &[]
+        };
+        Legend::new(named, width, scale).map_err(|error| failed(&self.id, &error))
+    }
+
     /// Draws at `scale` pixels to a point.
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
+        legend: &Legend<'_>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         if !self.x.names.is_empty() {
@@ -98,14 +123,13 @@ impl Chart {
         let text = |points: u32| text(points, scale);
         let x = Scaled::new(self.x_extent(), self.x.log, &[]);
         let y = Scaled::new(self.y_extent(), self.y.log, &[]);
-        let legend = px(22) * u32::from(self.series.len() > 1);
         let mut builder = ChartBuilder::on(area);
         if !self.title.is_empty() {
             builder.caption(&self.title, text(20));
         }
         let mut chart = builder
             .margin(px(14))
-            .margin_bottom(px(8) + legend)
+            .margin_bottom(px(8) + px(legend::ROW) * legend.rows())
             .x_label_area_size(px(48))
             .y_label_area_size(px(70))
             .build_cartesian_2d(x, y)?;
@@ -125,10 +149,7 @@ impl Chart {
             draw_series(area, &mut chart, series, scale)?;
         }
         drop(chart);
-        if legend > 0 {
-            self.draw_legend(area, scale)?;
-        }
-        Ok(())
+        legend.draw(area, scale)
     }
 
     /// The shaded stretches of x, each with its name at the top.
@@ -176,40 +197,6 @@ impl Chart {
         }
         Ok(())
     }
-
-    /// The names of the series in a row at the foot.
-    fn draw_legend<B: DrawingBackend>(
-        &self,
-        area: &DrawingArea<B, Shift>,
-        scale: u32,
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let px = |points: u32| (points * scale).cast_signed();
-        let (width, height) = area.dim_in_pixel();
-        let style = text(14, scale);
-        let sizes: Vec<i32> = self
-            .series
-            .iter()
-            .map(|s| Ok(area.estimate_text_size(&s.label, &style)?.0.cast_signed() + px(46)))
-            .collect::<Result<_, DrawingAreaErrorKind<B::ErrorType>>>()?;
-        let mut at = (width.cast_signed() - sizes.iter().sum::<i32>()) / 2;
-        let y = height.cast_signed() - px(18);
-        for (series, size) in self.series.iter().zip(sizes) {
-            if series.form == Form::Points {
-                let dot = Circle::new((at + px(12), y), 4 * scale, colour(series).filled());
-                area.draw(&dot)?;
-            } else {
-                let line = [
-                    (f64::from(at), f64::from(y)),
-                    (f64::from(at + px(24)), f64::from(y)),
-                ];
-                draw_dashes(area, &line, series, scale)?;
-            }
-            let style = style.pos(Pos::new(HPos::Left, VPos::Center));
-            area.draw(&Text::new(series.label.as_str(), (at + px(30), y), style))?;
-            at += size;
-        }
-        Ok(())
-    }
 }
 
 /// A chart's axes on an area.
@@ -232,10 +219,12 @@ fn draw_series<B: DrawingBackend>(
         if series.form != Form::Points {
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
             chart.draw_series([Polygon::new(band, colour.mix(0.12))])?;
+            // The pixels are those of the whole file, and `area` counts from its own corner.
+            let (left, top) = area.get_base_pixel();
             let line: Vec<(f64, f64)> = points
                 .iter()
                 .filter_map(|p| Some(chart.backend_coord(&(p.x, p.y?))))
-                .map(|(x, y)| (f64::from(x), f64::from(y)))
+                .map(|(x, y)| (f64::from(x - left), f64::from(y - top)))
                 .collect();
             draw_dashes(area, &line, series, scale)?;
         }
@@ -253,7 +242,7 @@ fn draw_series<B: DrawingBackend>(
 }
 
 /// Draws a line of pixels in the dashes and colour of its series.
-fn draw_dashes<B: DrawingBackend>(
+pub(super) fn draw_dashes<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     line: &[(f64, f64)],
     series: &Series,
@@ -325,4 +314,74 @@ fn register_font() {
         // It fails only on a damaged font, and the tests draw with this one.
         let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, font);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = (720, 300);
+
+    fn chart(labels: &[&str]) -> Chart {
+        let line = |label: &&str| {
+            (
+                String::from(*label),
+                vec![(0.0, 0.1), (50.0, 0.4), (100.0, 0.2)],
+            )
+        };
+        Chart::lines("update", "rate", labels.iter().map(line))
+    }
+
+    /// What stands between `before` and `after`, everywhere in a text.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+        let parts = text.split(before).skip(1);
+        parts
+            .filter_map(|part| Some(part.split_once(after)?.0))
+            .collect()
+    }
+
+    #[test]
+    fn a_chart_below_another_is_drawn_as_the_one_above() {
+        let svg = svg(&[chart(&["a"]), chart(&["a"])], SIZE).expect("a drawing");
+        let lines = between(&svg, "stroke-width=\"2\" points=\"", "\"");
+        let pixels = |line: &str| -> Vec<(i32, i32)> {
+            let pair = |pair: &str| {
+                let (x, y) = pair.split_once(',').expect("a pair");
+                (x.parse().expect("a number"), y.parse().expect("a number"))
+            };
+            line.split_whitespace().map(pair).collect()
+        };
+        let [above, below] = lines.as_slice() else {
+            panic!("{} lines of two charts", lines.len());
+        };
+        let moved: Vec<(i32, i32)> = pixels(above).iter().map(|(x, y)| (*x, y + 300)).collect();
+        assert_eq!(pixels(below), moved);
+        assert!(
+            moved.iter().all(|(_, y)| (300..600).contains(y)),
+            "{moved:?}"
+        );
+    }
+
+    #[test]
+    fn names_that_do_not_fit_beside_each_other_stand_below_each_other() {
+        let names = ["a", "b", "c"].map(|letter| letter.repeat(60));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = svg(&[chart(&names)], SIZE).expect("a drawing");
+        let mut heights: Vec<&str> = Vec::new();
+        for name in &names {
+            let (before, _) = text.split_once(name).expect("the whole name");
+            let start = before.rfind("<text x=\"").expect("a text");
+            let place = between(&before[start..], "=\"", "\"");
+            assert!(
+                place[0].parse::<i32>().is_ok_and(|x| x >= 30),
+                "{name} at {place:?}"
+            );
+            heights.push(place[1]);
+        }
+        heights.dedup();
+        assert_eq!(heights.len(), 3);
+        let one_row = svg(&[chart(&["a", "b", "c"])], SIZE).expect("a drawing");
+        let height = |svg: &str| between(svg, "height=\"", "\"")[0].parse::<u32>().ok();
+        assert_eq!((height(&one_row), height(&text)), (Some(300), Some(344)));
+    }
 }

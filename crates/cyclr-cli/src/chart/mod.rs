@@ -3,6 +3,7 @@
 
 mod axis;
 mod draw;
+mod legend;
 mod rows;
 pub(crate) mod terminal;
 
@@ -272,6 +273,18 @@ pub(crate) fn quoted(text: &str) -> String {
 /// would be too many zeros.
 pub(crate) fn rate(lr: f64) -> String {
     cyclr::readable(lr, 3)
+}
+
+/// A name of at most `most` characters: the middle of a longer one is left out, since either end may
+/// tell it from others.
+fn shortened(name: &str, most: usize) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let Some(over) = chars.len().checked_sub(most).filter(|over| *over > 0) else {
+        return String::from(name);
+    };
+    let (first, rest) = chars.split_at(most / 2);
+    let last = rest[over..].iter();
+    first.iter().chain(&['.', '.', '.']).chain(last).collect()
 }
 
 /// A number beside an axis.

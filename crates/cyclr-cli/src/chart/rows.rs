@@ -6,7 +6,10 @@ use plotters::prelude::*;
 
 use super::axis::Scaled;
 use super::draw::{Context, INK, PALE, SOFT, colour, text};
-use super::{Chart, Series};
+use super::{Chart, Series, shortened};
+
+/// The most characters of a name beside its row.
+const MOST: usize = 60;
 
 impl Chart {
     /// Draws the rows at `scale` pixels to a point, the first at the top.
@@ -16,7 +19,7 @@ impl Chart {
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let px = |points: u32| points * scale;
-        let names = self.x.names.iter().rev().map(|name| shortened(name));
+        let names = self.x.names.iter().rev().map(|name| shortened(name, MOST));
         let names: Vec<String> = names.collect();
         let widths = names.iter().map(|name| {
             let size = area.estimate_text_size(name, &text(14, scale))?;
@@ -112,19 +115,6 @@ impl Chart {
     }
 }
 
-/// A name that leaves room for its row: of a long one the middle is left out, since either end may
-/// tell it from others.
-fn shortened(name: &str) -> String {
-    const MOST: usize = 60;
-    let chars: Vec<char> = name.chars().collect();
-    let Some(over) = chars.len().checked_sub(MOST).filter(|over| *over > 0) else {
-        return String::from(name);
-    };
-    let (first, rest) = chars.split_at(MOST / 2);
-    let last = rest[over..].iter();
-    first.iter().chain(&['.', '.', '.']).chain(last).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +123,7 @@ mod tests {
     fn a_long_name_keeps_both_ends() {
         let name = format!("{}{}", "a".repeat(50), "é".repeat(50));
         let expected = format!("{}...{}", "a".repeat(30), "é".repeat(30));
-        assert_eq!(shortened(&name), expected);
-        assert_eq!(shortened(&"é".repeat(60)), "é".repeat(60));
+        assert_eq!(shortened(&name, MOST), expected);
+        assert_eq!(shortened(&"é".repeat(60), MOST), "é".repeat(60));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 
 use cyclr::{
     advice::{self, Cycles, STEP_EPOCHS},
+    range::MAX_OVER_BASE,
     units::{Epochs, Horizon},
 };
 use serde_json::json;
@@ -49,9 +50,10 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
     print_cycles(&cycles, &run)?;
     if let (Some((low, high)), Some(max)) = (base, args.max) {
         out!(
-            "base_lr   {} to {}, a rule of thumb for max_lr {max}; cyclr find measures it",
+            "base_lr   {} to {} by the paper's rule of thumb for max_lr {max}; cyclr find takes max_lr / {MAX_OVER_BASE}, {}",
             rate(low),
-            rate(high)
+            rate(high),
+            rate(max / MAX_OVER_BASE)
         )?;
     }
     if let Some(equivalent) = equivalent {

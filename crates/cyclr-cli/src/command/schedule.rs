@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use cyclr::{Hyper, Schedule, Spec};
@@ -201,7 +202,9 @@ impl Curve {
         })
     }
 
-    /// Points enough for any plot: every update of a short run, 2,001 of a long one.
+    /// Points enough for any plot: every update of a short run. Of each of 2,000 stretches of a
+    /// long one, the least and the largest of many values, so that short cycles fill the space
+    /// between their bounds.
     fn points(&self, of: impl Fn(Hyper) -> Option<f64>) -> Vec<(f64, f64)> {
         const STRETCHES: u64 = 2000;
         let updates = self.schedule.updates();
@@ -210,9 +213,79 @@ impl Curve {
         if updates <= 2 * STRETCHES {
             return (0..=updates).filter_map(point).collect();
         }
-        (0..=STRETCHES)
-            .map(|k| (u128::from(k) * u128::from(updates) / u128::from(STRETCHES)) as u64)
-            .filter_map(point)
-            .collect()
+        let start = |k: u64| (u128::from(k) * u128::from(updates) / u128::from(STRETCHES)) as u64;
+        let stretches = (0..STRETCHES).map(|k| start(k)..start(k + 1));
+        let ends = stretches.flat_map(|stretch| {
+            let points: Vec<(f64, f64)> = chosen(stretch).filter_map(point).collect();
+            let least = points.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
+            let largest = points.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1));
+            let mut ends: Vec<(f64, f64)> = [least, largest].into_iter().flatten().collect();
+            ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+            ends
+        });
+        ends.chain(point(updates)).collect()
+    }
+}
+
+/// Updates of a stretch, its first among them: all of a short one; of a long one, those at multiples
+/// of the golden ratio, which fall in step with no cycle.
+fn chosen(stretch: Range<u64>) -> impl Iterator<Item = u64> {
+    const MOST: u64 = 64;
+    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    let length = stretch.end - stretch.start;
+    (0..length.min(MOST)).map(move |k| {
+        if length <= MOST {
+            return stretch.start + k;
+        }
+        // The multiple's fraction, in units of 2^-64.
+        let fraction = u128::from(k.wrapping_mul(GOLDEN));
+        stretch.start + ((fraction * u128::from(length)) >> 64) as u64
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cyclr::units::Horizon;
+
+    use super::*;
+
+    fn curve(spec: &str, updates: u64) -> Curve {
+        let spec: Spec = spec.parse().expect("a spec");
+        let run = Horizon::of_updates(updates).expect("a run");
+        let schedule = spec.schedule(&run).expect("a spec that fits");
+        Curve { spec, schedule }
+    }
+
+    /// The bounds are those that the spec names: a plot that samples at equal distances shows one
+    /// straight line where they fall in step with the cycles.
+    #[test]
+    fn a_plot_of_many_short_cycles_reaches_from_bound_to_bound() {
+        for (step, updates) in [(50, 200_000), (500, 2_000_000), (7, 4_001), (3, 1 << 53)] {
+            let spec = format!("triangular(base=0.1, max=1, step={step}, momentum=0.8..0.9)");
+            let curves = [curve(&spec, updates)];
+            let near = |found: f64, expected: f64| (found - expected).abs() < 0.05 * expected;
+            let (low, high) = rates(&curves).y_extent().expect("there are points");
+            assert!(near(low, 0.1) && near(high, 1.0), "{spec}: {low} to {high}");
+            let (low, high) = momenta(&curves).y_extent().expect("there are points");
+            assert!(near(low, 0.8) && near(high, 0.9), "{spec}: {low} to {high}");
+            // In every part of the run.
+            let points = &rates(&curves).series[0].points;
+            let tenth = |n: usize| &points[n * points.len() / 10..(n + 1) * points.len() / 10];
+            for n in 0..10 {
+                let largest = tenth(n).iter().filter_map(|p| p.y).fold(0.0, f64::max);
+                assert!(near(largest, 1.0), "{spec}: tenth {n} up to {largest}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_points_of_a_long_run_rise_and_end_with_it() {
+        let curve = curve("linear(lr=1)", 1_000_003);
+        let points = curve.points(|hyper| Some(hyper.lr));
+        assert!(points.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        assert_eq!(
+            (points[0], points[points.len() - 1]),
+            ((0.0, 1.0), (1_000_003.0, 0.0))
+        );
     }
 }

@@ -31,7 +31,8 @@ pub(crate) struct TrainerArgs {
     /// mlp; cifar10_quick for colour]
     #[arg(long, conflicts_with = "command")]
     pub(crate) net: Option<String>,
-    /// Training images held out for validation [default: a fifth, at most 5000]
+    /// Training images held out for validation [default: a fifth, at most 5000, but at least one of
+    /// each class]
     #[arg(long, value_name = "N", conflicts_with = "command")]
     pub(crate) validation: Option<usize>,
     /// The seed that chooses the held-out images; the same for all runs

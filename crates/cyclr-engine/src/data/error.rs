@@ -38,7 +38,7 @@ pub enum DataError {
         /// The file.
         path: String,
     },
-    /// The operating system refused.
+    /// The operating system cannot read it.
     #[error("cannot read {path}: {source}; check that it is there, readable and whole")]
     Io {
         /// The file or folder.
@@ -248,7 +248,7 @@ pub enum DataError {
     /// A class cannot be divided.
     #[error(
         "class {class} has {images} training image(s), at least {needed} are needed to hold some \
-         out; add images, or remove the class"
+         out; add images, remove the class, or {instead}"
     )]
     ClassTooSmall {
         /// The class.
@@ -257,6 +257,8 @@ pub enum DataError {
         images: usize,
         /// What it takes.
         needed: usize,
+        /// What else helps.
+        instead: &'static str,
     },
     /// An image cannot be read.
     #[error("cannot read the image {path}: {reason}; replace or remove it")]
@@ -286,9 +288,9 @@ pub enum DataError {
         /// The folder, with the invalid bytes replaced.
         path: String,
     },
-    /// A class name that a terminal obeys, or that looks like another.
+    /// A class name with a control character or an invisible one, which may look like another name.
     #[error(
-        "the class {name:?} of {path} has the character U+{:04X}, which is not seen or turns the text around; rename it",
+        "the class {name:?} of {path} has the character U+{:04X}, which is invisible or changes the direction of the text; rename it",
         u32::from(*unseen)
     )]
     UnseenName {

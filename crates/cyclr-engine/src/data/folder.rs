@@ -267,6 +267,7 @@ fn hold_out(
             class: name.clone(),
             images: 1,
             needed: 2,
+            instead: "give a test folder beside a train folder",
         });
     }
     let held = (pool.len() / TEST_SHARE).clamp(counts.len(), pool.len() - counts.len());

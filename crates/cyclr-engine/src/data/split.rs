@@ -25,12 +25,15 @@ impl Splits {
 
 impl Dataset {
     /// How many training examples are held out to decide by, if nobody says: a fifth, at most
-    /// 5,000; none if the data set came with a validation part.
+    /// 5,000, but at least one of each class; none if the data set came with a validation part.
     pub fn usual_validation(&self) -> usize {
-        match self.validation_len() {
-            0 => (self.train_len() / 5).min(5000),
-            _ => 0,
+        if self.validation_len() > 0 {
+            return 0;
         }
+        let counts = Examples::whole(self, Part::Train).class_counts();
+        let classes = counts.iter().filter(|&&count| count > 0).count();
+        let fifth = (self.train_len() / 5).min(5000);
+        fifth.max(classes).min(self.train_len() - classes)
     }
 
     /// Cuts `validation` examples out of the training part, the same for every run that uses the
@@ -82,6 +85,7 @@ impl Dataset {
                 class: self.classes()[class].clone(),
                 images: 1,
                 needed: 2,
+                instead: "hold out none (--validation 0)",
             });
         }
         let total: usize = counts.iter().sum();

@@ -20,7 +20,7 @@ impl fmt::Display for Unlike {
         f.write_str(match self {
             Self::Ramp => "the rate of one rises exponentially, that of the other linearly",
             Self::Figure => "one has an accuracy or another figure, the other losses alone",
-            Self::Direction => "more of one's figure is better, less of the other's",
+            Self::Direction => "higher figures are better in one, lower ones in the other",
         })
     }
 }

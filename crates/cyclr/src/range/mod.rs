@@ -92,9 +92,10 @@ pub struct Bounds {
     pub base_lr: Estimate,
     /// Where it slows, turns ragged or falls, safely below if a repeat diverged.
     pub max_lr: Estimate,
-    /// The lowest rate at which a repeat diverged, where `max_lr` is held below it by
-    /// [`Rule::below_divergence`] rather than read from the curves. Its interval then ends at its
-    /// value, or is nothing but its value.
+    /// The lowest rate at which a repeat or a probe diverged, where `max_lr` is held below it (by
+    /// [`Rule::below_divergence`], or half of it if probes diverged) rather than read from the
+    /// curves. From sweeps, the interval of `max_lr` then ends at its value, or is nothing but its
+    /// value.
     pub held_by: Option<f64>,
     /// The rate of a training that never lowers it: from probes `max_lr /` [`MAX_OVER_FIXED`];
     /// `None` from sweeps, which were not held against such trainings.

@@ -1,5 +1,6 @@
 use alloc::vec::Vec;
 
+use crate::spec::number;
 use crate::trainer::Direction;
 
 /// What one update of a range test, or one held-out measurement during it, showed.
@@ -178,7 +179,7 @@ pub enum SweepError {
     #[error("the sweep has no points; record at least one update")]
     Empty,
     /// A rate that is negative or not finite.
-    #[error("point {index} has the rate {lr}; rates are finite and at least 0")]
+    #[error("point {index} has the rate {}; rates are finite and at least 0", number(*lr))]
     BadRate {
         /// The point's index, from 0.
         index: usize,
@@ -187,7 +188,9 @@ pub enum SweepError {
     },
     /// A rate that does not exceed the one before.
     #[error(
-        "point {index} has the rate {lr} after {previous}; give the points of one sweep in strictly rising order"
+        "point {index} has the rate {} after {}; give the points of one sweep in strictly rising order",
+        number(*lr),
+        number(*previous)
     )]
     NotRising {
         /// The point's index, from 0.

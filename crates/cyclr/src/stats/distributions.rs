@@ -152,7 +152,7 @@ fn shrinking_sum(k: u64, n: u64, p: f64) -> f64 {
     sum
 }
 
-/// P(X = k) by Loader's form (2000), which does not cancel for large n.
+/// P(X = k) by Loader's form (2000), whose terms do not cancel each other for large n.
 fn binomial_term(k: u64, n: u64, p: f64) -> f64 {
     let (q, trials) = (1.0 - p, n as f64);
     if k == 0 {
@@ -162,9 +162,30 @@ fn binomial_term(k: u64, n: u64, p: f64) -> f64 {
         return pow(p, trials);
     }
     let (hits, misses) = (k as f64, (n - k) as f64);
-    let deviance = hits * log(hits / (trials * p)) + misses * log(misses / (trials * q));
+    let deviance = deviance(hits, trials * p) + deviance(misses, trials * q);
     let stirling = stirling_error(trials) - stirling_error(hits) - stirling_error(misses);
     sqrt(trials / (2.0 * PI * hits * misses)) * exp(stirling - deviance)
+}
+
+/// `x·ln(x/mean) - (x - mean)`, which close to the mean is much less than either term: there by the
+/// series of `ln(x/mean) = 2·atanh((x - mean)/(x + mean))`, as Loader has it.
+fn deviance(x: f64, mean: f64) -> f64 {
+    const MOST_TERMS: u32 = 1000;
+    let (apart, sum) = (x - mean, x + mean);
+    if fabs(apart) >= 0.1 * sum {
+        return x * log(x / mean) - apart;
+    }
+    let v = apart / sum;
+    let (mut term, mut total) = (2.0 * x * v, apart * v);
+    for k in 1..MOST_TERMS {
+        term *= v * v;
+        let more = total + term / f64::from(2 * k + 1);
+        if more == total {
+            break;
+        }
+        total = more;
+    }
+    total
 }
 
 fn check_df(df: f64) -> Result<f64, StatsError> {

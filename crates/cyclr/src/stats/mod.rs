@@ -56,6 +56,8 @@ pub use verdict::{
 };
 pub use welch::Welch;
 
+use crate::spec::number;
+
 /// The chance of a wrong claim that is accepted, family-wise.
 pub const ALPHA: f64 = 0.05;
 
@@ -75,7 +77,10 @@ pub enum StatsError {
         needed: usize,
     },
     /// A value is NaN, infinite or too large.
-    #[error("value {value} at index {index} is not a finite number of at most 1e100 in size")]
+    #[error(
+        "value {} at index {index} is not a finite number of at most 1e100 in size",
+        number(*value)
+    )]
     NotFinite {
         /// Its place in the sample, from 0.
         index: usize,
@@ -83,7 +88,7 @@ pub enum StatsError {
         value: f64,
     },
     /// A rate or a time is not a positive number.
-    #[error("value {value} at index {index} is not a number in 1e-100..=1e100")]
+    #[error("value {} at index {index} is not a number in 1e-100..=1e100", number(*value))]
     NotPositive {
         /// Its place in the sample, from 0.
         index: usize,
@@ -98,17 +103,20 @@ pub enum StatsError {
         /// The size of the second.
         reference: usize,
     },
-    /// A t-test of differences that are all the same: their spread is 0, and so it says nothing of
-    /// other seeds.
-    #[error("all {n} differences are {value}: a test needs differences that vary")]
+    /// A t-test of differences that are all the same, or of samples neither of which varies: their
+    /// spread is 0, and so it says nothing of other seeds.
+    #[error(
+        "a test needs values that vary, and the difference of these {n} is always {}",
+        number(*value)
+    )]
     NoSpread {
-        /// The number of differences.
+        /// The number of pairs; if the samples are not paired, that of the values of both.
         n: usize,
-        /// What each of them is.
+        /// What every difference is.
         value: f64,
     },
     /// An argument that is one number is outside its range.
-    #[error("{name} is {value}, and should be in {range}")]
+    #[error("{name} is {}, and should be in {range}", number(*value))]
     Range {
         /// What the argument is.
         name: &'static str,

@@ -103,7 +103,7 @@ impl Metric {
         let impossible = |reason| Err(TrainerError::Impossible { reason });
         if name.trim().is_empty() || unseen(name).is_some() {
             return impossible(format!(
-                "a metric is named {name:?}: names have letters, and no control characters or others that are not seen"
+                "a metric is named {name:?}: names are not empty, and have no control characters or invisible ones"
             ));
         }
         if count == 0 {

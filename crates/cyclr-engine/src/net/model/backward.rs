@@ -42,8 +42,9 @@ impl Model {
         };
         let x_gradient = dx.as_mut().map(|buffer| &mut buffer[..x_len]);
         step_backward.run(&step.op, &saved[index], x_gradient);
-        give_back(cpu, slots, step.dother, dother, other_len);
+        // If both are gradients of one value, the second is added to the first, in its place.
         give_back(cpu, slots, step.dx, dx, x_len);
+        give_back(cpu, slots, step.dother, dother, other_len);
         slots[slot] = output;
     }
 }
