@@ -1,5 +1,5 @@
 //! Exit codes: 0 done, 1 failed, 2 usage, 3 no reliable answer, 4 the required arm is not better,
-//! 130 interrupted and resumable.
+//! 5 a training diverged, 130 interrupted and resumable.
 
 use crate::say::note;
 use std::fmt;
@@ -48,6 +48,22 @@ impl fmt::Display for NotBetter {
 
 impl std::error::Error for NotBetter {}
 
+/// The run that was asked for ended without a model, as training diverged at this update.
+#[derive(Debug)]
+pub(crate) struct Diverged(pub(crate) u64);
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let update = self.0;
+        write!(
+            f,
+            "training diverged at update {update}, so there is no trained model: try a lower rate"
+        )
+    }
+}
+
+impl std::error::Error for Diverged {}
+
 /// The error and its causes, each said once: some errors quote their cause.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let causes = error.chain().skip(1).map(ToString::to_string);
@@ -92,6 +108,9 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
         return 4;
     }
     note!("error: {}", describe(error));
+    if error.is::<Diverged>() {
+        return 5;
+    }
     if error.is::<Usage>() {
         return 2;
     }

@@ -53,6 +53,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> u8 {
     let args = match parsed.and_then(|matches| args::Args::of(&matches)) {
         Ok(args) => args,
         Err(error) => {
+            if let Some(said) = args::not_a_number(&error) {
+                return exit::report(&exit::Usage::error(said));
+            }
             return match error.print() {
                 // The help, or the version.
                 Err(failed) if !error.use_stderr() => {

@@ -227,14 +227,22 @@ fn training_that_is_nan_from_its_first_updates() {
         "--out",
         text(&out),
     ];
+    let said =
+        "error: training diverged at update 1, so there is no trained model: try a lower rate\n";
     let (code, words, err) = cyclr(&args);
-    assert_eq!(code, 0, "{err}");
+    assert!(code == 5 && err.ends_with(said), "{code}: {err}");
     assert!(
-        words.contains("diverged at update") && words.contains("lower rate"),
+        words.contains("ended after 2 updates: training diverged\n"),
         "{words}"
     );
     let result = fs::read_to_string(out.join("result.json")).unwrap();
     assert!(result.contains("diverged"), "{result}");
+    assert!(!out.join("model.safetensors").exists());
+    // What is there already says the same.
+    let (code, text, err) = cyclr(&["resume", text(&out), "--json"]);
+    assert!(code == 5 && err.ends_with(said), "{code}: {err}");
+    let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(shown["stop_reason"]["why"], "diverged");
     let sweep = [
         "find", "--net", "mlp", "--epochs", "1", "--min-lr", "1e30", "--max-lr", "1e38",
     ];

@@ -508,3 +508,70 @@ fn bounds_of_another_version_are_refused() {
         }
     }
 }
+
+/// `find --over weight_decay=…` sets the decay itself, so arms that train with another one would not
+/// train at the bounds that were found.
+#[test]
+fn bounds_that_were_found_with_another_weight_decay_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("bounds.json");
+    let file_name = file.display();
+    let mut found = json(&["find", "--budget", "600", "--json"]);
+    found["weight_decay"] = 0.002.into();
+    fs::write(&file, found.to_string()).unwrap();
+    let line = format!("compare --plan --from {file_name}");
+    refused(
+        &line,
+        "with the weight decay 0.002, and the arms would train with 0.0005: give --weight-decay 0.002",
+    );
+    refused(&format!("{line} --weight-decay 0.001"), "with 0.001");
+    let line = format!("{line} --weight-decay 0.002");
+    assert_eq!(cyclr(&line.split(' ').collect::<Vec<_>>()).0, 0);
+}
+
+#[test]
+fn numbers_that_are_written_otherwise_are_shown_in_digits() {
+    for (line, words) in [
+        (
+            "train --updates 1e3",
+            "--updates <N>: `1e3` is not a whole number; write 1000\n",
+        ),
+        (
+            "train --updates 1_000",
+            "`1_000` is not a whole number; write 1000\n",
+        ),
+        (
+            "train --seed 1.5",
+            "--seed <SEED>: `1.5` is not a whole number\n",
+        ),
+        ("train --seed -3", "`-3` is not a whole number\n"),
+        (
+            "train --seed 99999999999999999999",
+            "`99999999999999999999` is too large\n",
+        ),
+        ("train --evaluate-every 2e2", "at least 1; write 200\n"),
+        (
+            "train --threads 2.0",
+            "`2.0` is not a whole number; write 2\n",
+        ),
+        (
+            "train --validation 1e3",
+            "--validation <N>: `1e3` is not a whole number; write 1000\n",
+        ),
+        (
+            "train --epochs ten",
+            "--epochs <E>: `ten` is not a number\n",
+        ),
+        (
+            "compare --seeds 1e1",
+            "--seeds <N>: `1e1` is not a whole number; write 10\n",
+        ),
+        (
+            "schedule linear(lr=1) --updates ten",
+            "`ten` is not a whole number\n",
+        ),
+        ("compare --seeds 0", "0 is not in 1..=1000"),
+    ] {
+        refused(line, words);
+    }
+}

@@ -175,6 +175,55 @@ fn a_record_whose_figures_do_not_follow_from_its_runs_is_refused() {
     read_comparison(place.path()).unwrap().unwrap();
 }
 
+/// A `null` says that a run diverged, or that there is nothing to say. In place of a number it is refused,
+/// and the message has its place.
+#[test]
+fn a_record_with_null_in_place_of_a_number_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = given(60, 4);
+    run_in(place.path(), &plan, 1).unwrap();
+    let file = place.path().join("result.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let budget = "arms[1].budgets[0]";
+    for figure in [
+        "runs[2].values",
+        "runs[2].evaluations[1].metrics[0].value",
+        "runs[0].training[3].loss",
+        "samples",
+        "samples.test.sd",
+        "samples.test.interval",
+        "against[0].difference",
+        "against[0].difference.t_test",
+        "against[0].difference.difference.interval",
+        "against[0].time_to_target",
+    ]
+    .map(|figure| format!("{budget}.{figure}"))
+    .into_iter()
+    .chain(
+        [
+            "trials[1].validation",
+            "trials[1].runs[0].validation",
+            "best",
+        ]
+        .map(|figure| format!("arms[1].tuning.{figure}")),
+    ) {
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        let pointer = format!("/{}", figure.replace(['.', '['], "/").replace(']', ""));
+        let value = record.pointer_mut(&pointer).unwrap();
+        assert!(!value.is_null(), "{figure}");
+        *value = Value::Null;
+        if figure.ends_with("best") {
+            record["arms"][1]["tuning"]["peak"] = Value::Null;
+        }
+        fs::write(&file, record.to_string()).unwrap();
+        let error = read_comparison(place.path()).unwrap_err().to_string();
+        // What is made of a list has the list's place.
+        let shown = figure.split(".metrics").next().unwrap();
+        let shown = shown.replace(".runs[0].validation", ".validation");
+        assert!(error.contains(&shown), "{figure}: {error}");
+    }
+}
+
 /// Whoever only looks at a comparison reads its plan, too.
 #[test]
 fn a_plan_that_means_nothing_is_refused_where_it_is_read() {

@@ -9,7 +9,7 @@ use cyclr::{
     stats::{
         Comparison, Interval, LogSummary, Median, Obstacle, Paired, Rules, StatsError, Summary,
         Time, Verdict, Welch, binomial_tail, chi_square_cdf, chi_square_quantile, compare, holm,
-        mcnemar, median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, sign_test,
+        mcnemar, mean, median_time, seeds_to_decide, seeds_to_detect, seeds_to_equate, sign_test,
         student_cdf, student_quantile, time_ratio,
     },
     trainer::Direction,
@@ -683,4 +683,16 @@ proptest! {
             check("high", a.high, 1.0 / b.low, 1e-14);
         }
     }
+}
+
+/// Sums of these depend on the order in which they are made.
+#[test]
+fn a_mean_does_not_depend_on_the_order() {
+    let values = [0.1, -0.3, 0.2, 1e16, -1e16, 0.7];
+    let backwards: Vec<f64> = values.iter().rev().copied().collect();
+    let sums = [&values[..], &backwards].map(|values| values.iter().sum::<f64>());
+    assert_ne!(sums[0].to_bits(), sums[1].to_bits());
+    let means = [&values[..], &backwards].map(mean);
+    assert_eq!(means[0].to_bits(), means[1].to_bits());
+    assert!(mean(&[]).is_nan());
 }

@@ -31,7 +31,7 @@ pub(crate) use report::ReportArgs;
 pub(crate) use resume::ResumeArgs;
 pub(crate) use schedule::ScheduleArgs;
 pub(crate) use train::{StopWhen, TrainArgs};
-pub(crate) use values::{read_policy, schedule, updates};
+pub(crate) use values::{not_a_number, read_policy, schedule, updates};
 pub(crate) use wrap::WrapArgs;
 
 /// Find a net's learning-rate bounds, train it in cycles, and show whether that wins.

@@ -1,10 +1,13 @@
 //! How single values are written.
 
+use std::error::Error;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
+use clap::error::{ContextKind, ContextValue};
 use cyclr::units::{Horizon, MAX_UPDATES};
 use cyclr::{Spec, SpecError};
 
@@ -18,7 +21,39 @@ pub(super) fn count() -> RangedU64ValueParser<usize> {
 /// A whole number of at least 1.
 pub(super) fn positive<T: FromStr>(text: &str) -> Result<T, String> {
     let number = text.parse();
-    number.map_err(|_| String::from("it must be a whole number of at least 1"))
+    number.map_err(|_| format!("it must be a whole number of at least 1{}", digits(text)))
+}
+
+/// What is wrong with the value of an option that takes a number, in place of what the standard library
+/// says of its digits; `None` of any other error.
+pub(crate) fn not_a_number(error: &clap::Error) -> Option<String> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let source = error.source()?;
+    let value = context(ContextKind::InvalidValue)?;
+    let said = match source.downcast_ref::<ParseIntError>() {
+        Some(wrong) if *wrong.kind() == IntErrorKind::PosOverflow => {
+            format!("`{value}` is too large")
+        }
+        Some(_) => format!("`{value}` is not a whole number{}", digits(value)),
+        None if source.is::<ParseFloatError>() => format!("`{value}` is not a number"),
+        None => return None,
+    };
+    let option = context(ContextKind::InvalidArg)?;
+    Some(format!("{option}: {said}"))
+}
+
+/// How a whole number is written that was written otherwise, as `1e3` or `1,000`; nothing of any other
+/// text.
+fn digits(text: &str) -> String {
+    let plain = text.replace(['_', ',', '\''], "");
+    // What is no number is told by the caller.
+    let number = plain.parse().ok();
+    let is_whole = |x: &f64| x.fract() == 0.0 && (0.0..=MAX_UPDATES as f64).contains(x);
+    let whole = number.filter(is_whole);
+    whole.map_or_else(String::new, |whole| format!("; write {whole}"))
 }
 
 /// A share of something, in per cent.

@@ -17,10 +17,10 @@ use range_test::{Before, found};
 use serde_json::json;
 
 use crate::args::{StopWhen, TrainArgs, read_policy};
-use crate::exit::Usage;
+use crate::exit::{Diverged, Usage};
 use crate::files::read_text;
 use crate::progress::{Progress, figures, in_all, interrupt, words};
-use crate::say::{note, out};
+use crate::say::{note, out, unless_unread};
 
 /// The budget in epochs if none is given: four cycles whose halves take three epochs.
 const DEFAULT_EPOCHS: f64 = 24.0;
@@ -179,16 +179,25 @@ fn seconds_of(plan: &Plan, pace: &Pace) -> f64 {
     pace.seconds_of_run(plan.end(), plan.evaluations()) + test
 }
 
-/// The outcome, in words or as JSON.
+/// The outcome, in words or as JSON; an error if it is that training diverged.
 pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Result<()> {
     if json {
         let record = Versioned {
             version: VERSION,
             record: outcome,
         };
-        out!("{}", serde_json::to_string(&record)?)?;
-        return Ok(());
+        unless_unread(out!("{}", serde_json::to_string(&record)?))?;
+    } else {
+        unless_unread(print(outcome, folder))?;
     }
+    match outcome.stop_reason {
+        StopReason::Diverged { update } => Err(anyhow::Error::new(Diverged(update))),
+        _ => Ok(()),
+    }
+}
+
+/// The outcome, in words.
+fn print(outcome: &Outcome, folder: &Path) -> anyhow::Result<()> {
     let why = match outcome.stop_reason {
         StopReason::Completed => String::from("all planned updates were made"),
         StopReason::Plateau => String::from("a whole cycle brought no gain"),
@@ -196,9 +205,7 @@ pub(crate) fn show(outcome: &Outcome, folder: &Path, json: bool) -> anyhow::Resu
         StopReason::OutOfTime => {
             String::from("the time that was left did not reach to the next trough")
         }
-        StopReason::Diverged { update } => {
-            format!("training diverged at update {update}: try a lower rate")
-        }
+        StopReason::Diverged { .. } => String::from("training diverged"),
     };
     out!("ended after {} updates: {why}", outcome.updates_done)?;
     let task = read_run(folder)?.plan.task;

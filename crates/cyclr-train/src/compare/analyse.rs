@@ -177,11 +177,12 @@ fn time_to_target(
     })
 }
 
-/// The first point of the grid at which the run is at the target, and is so at the next point too.
+/// The first point of the grid at which the run is at the target, but for rounding, and is so at the
+/// next point too.
 fn reached_at(run: &RunOutcome, grid: Grid, target: f64, objective: &Objective) -> Option<u64> {
     let there = |point: &ValidationPoint| {
         let value = objective.value(point.declared());
-        value.is_some_and(|value| !objective.direction.is_better(target, value))
+        value.is_some_and(|value| !verdict::is_better(target, value, objective.direction))
     };
     let points = run.evaluations.iter();
     let points = points.filter(|point| grid.contains(point.updates_done));

@@ -18,6 +18,7 @@ use crate::store::{
     Failure, Heartbeat, Lock, VERSION, bad, holds_only, if_there, parse_record, read_record,
     read_versioned, write_atomically, write_record,
 };
+use crate::verdict::FILE_COLUMNS;
 use crate::{Error, Watch};
 
 /// What a comparison's folder is for: the content of its `comparison.json`. With it and the
@@ -313,7 +314,7 @@ impl Folder {
             None if path.exists() => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
             None => {}
         }
-        let verdict = record.conclusion.to_string();
+        let verdict = record.conclusion.brief(FILE_COLUMNS);
         write_atomically(&self.path.join(Self::VERDICT), verdict.as_bytes())?;
         write_record(&self.path.join(Self::RESULT), record)
     }

@@ -1,9 +1,9 @@
-//! What a comparison says to people: a headline, a table, and at most three notes.
+//! What a comparison says to people: a headline, a table, and notes.
 
 #[cfg(test)]
 mod tests;
 
-use cyclr::stats::{Summary, Verdict};
+use cyclr::stats::{Verdict, mean};
 use cyclr::{Spec, readable};
 
 use super::analyse;
@@ -11,10 +11,7 @@ use super::record::{
     Against, BudgetOutcome, Conclusion, RaceEndReason, Record, Role, Row, TimeToTarget, Winner,
     WinnerReason,
 };
-use crate::verdict::{NOTHING, Standings, listed, word};
-
-/// More notes than this are not read.
-const NOTES: usize = 3;
+use crate::verdict::{NOTHING, Standings, is_better, listed, word};
 
 /// What the record says.
 pub(super) fn conclusion(record: &Record) -> Conclusion {
@@ -23,13 +20,11 @@ pub(super) fn conclusion(record: &Record) -> Conclusion {
         record,
         standings: record.standings(),
     };
-    let mut notes = text.notes();
-    notes.truncate(NOTES);
     Conclusion {
         headline: text.headline(winner),
         measured: text.standings.measured.into(),
         table: (0..record.arms.len()).map(|arm| text.row(arm)).collect(),
-        notes,
+        notes: text.notes(),
         spread: text.standings.spread(),
         limits: text.limits(),
         winner,
@@ -168,7 +163,7 @@ impl Text<'_> {
         let idle = |arm: &BudgetOutcome| {
             let first = self.first_evaluation(arm)?;
             let last = arm.validation()?;
-            Some(!self.record.objective.direction.is_better(last, first))
+            Some(!is_better(last, first, self.record.objective.direction))
         };
         let labels = self
             .standings
@@ -188,8 +183,7 @@ impl Text<'_> {
             self.record.objective.value(first.declared())
         });
         let first: Vec<f64> = first.collect::<Option<_>>()?;
-        // In the way of the last ones, so that equal values have equal means.
-        Some(Summary::of(&first).ok()?.mean)
+        Some(mean(&first))
     }
 
     fn one_seed(&self) -> Option<String> {

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::f64::consts::SQRT_2;
 
 use cyclr::range::Trough;
+use cyclr::stats::mean;
 use cyclr::trainer::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::Arm;
 use super::plan::joined;
-use super::record::{Trial, Tuning};
+use super::record::{Trial, TrialRun, Tuning};
 use crate::verdict;
 
 /// The one tuned number, the peak rate: the same search for every arm, on the same seeds.
@@ -135,9 +136,15 @@ const BEYOND: f64 = 2.0;
 const NEIGHBOURS: u64 = 3;
 
 /// The trials of the last rung that the arm has come to.
-fn longest(trials: &[Trial]) -> &[Trial] {
+pub(super) fn longest(trials: &[Trial]) -> &[Trial] {
     let length = trials.last().map_or(0.0, |trial| trial.fraction);
     &trials[trials.partition_point(|trial| trial.fraction < length)..]
+}
+
+/// The mean of a trial's runs over seeds; `None` if one of them diverged.
+pub(super) fn validation(runs: &[TrialRun]) -> Option<f64> {
+    let values: Option<Vec<f64>> = runs.iter().map(|run| run.validation).collect();
+    values.map(|values| mean(&values))
 }
 
 /// The place of the best trial: by validation, and of equals the smallest rate. `None` if all

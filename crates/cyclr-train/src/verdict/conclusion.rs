@@ -12,7 +12,7 @@ pub struct Conclusion {
     pub measured: String,
     /// A row an arm, in their order.
     pub table: Vec<Row>,
-    /// What else must be known; of a comparison at most three.
+    /// What else must be known, the most important first.
     pub notes: Vec<String>,
     /// What the spread is made of: what pairing by seed is worth, and what the number of test
     /// examples explains.

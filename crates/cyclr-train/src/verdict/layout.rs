@@ -1,13 +1,14 @@
 //! A conclusion laid out in columns of text.
 
-use std::fmt;
-
 use unicode_width::UnicodeWidthStr;
 
 use super::{Conclusion, Row};
 
 /// The width of `verdict.txt`.
 pub(crate) const FILE_COLUMNS: usize = 100;
+
+/// More notes than this are not read in a terminal.
+const NOTES: usize = 3;
 
 /// Between two columns of a table.
 const GAP: &str = "  ";
@@ -19,8 +20,26 @@ impl Conclusion {
     /// table. Labels that leave no room for the rest of their row stand on a line of their own.
     /// Only policies and labels may be longer than a line.
     pub fn text(&self, columns: usize) -> String {
+        self.with_notes(&self.notes, columns)
+    }
+
+    /// The same with the three most important notes, and how many more `result.json` has.
+    pub fn brief(&self, columns: usize) -> String {
+        let Some((first, rest)) = self.notes.split_at_checked(NOTES) else {
+            return self.text(columns);
+        };
+        let more = match rest.len() {
+            0 => None,
+            1 => Some(String::from("1 more is in result.json and in the report.")),
+            more => Some(format!("{more} more are in result.json and in the report.")),
+        };
+        let notes: Vec<String> = first.iter().cloned().chain(more).collect();
+        self.with_notes(&notes, columns)
+    }
+
+    fn with_notes(&self, notes: &[String], columns: usize) -> String {
         let headline = wrapped(&self.headline, "", columns);
-        let notes = self.notes.iter().map(|note| ("note", note));
+        let notes = notes.iter().map(|note| ("note", note));
         let spread = self.spread.iter().map(|line| ("spread", line));
         let below = notes.chain(spread).map(|(what, said)| {
             let indent = " ".repeat(what.len() + 2);
@@ -132,11 +151,4 @@ pub(crate) fn wrapped(sentence: &str, indent: &str, columns: usize) -> String {
         }
     }
     (text + &line + "\n").replace('\u{a0}', " ")
-}
-
-/// The text of `verdict.txt`.
-impl fmt::Display for Conclusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(FILE_COLUMNS))
-    }
 }

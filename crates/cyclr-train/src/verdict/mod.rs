@@ -7,7 +7,7 @@ mod notes;
 mod words;
 
 use cyclr::names;
-use cyclr::stats::{Comparison, ExampleSpread, Summary, Verdict};
+use cyclr::stats::{Comparison, ExampleSpread, ROUNDING, Summary, Verdict};
 use cyclr::trainer::{Direction, Objective};
 
 pub use conclusion::{Conclusion, Row, Winner, WinnerReason};
@@ -101,17 +101,64 @@ impl Standings<'_> {
     }
 }
 
-/// Of these, the one with the best figure; of equals the first.
+/// Whether a figure is better than another by more than rounding: 90.1 + 90.3 and 90.2 + 90.2 differ in
+/// their last bits.
+pub(crate) fn is_better(figure: f64, other: f64, direction: Direction) -> bool {
+    let larger = figure.abs().max(other.abs());
+    direction.is_better(figure, other) && (figure - other).abs() > ROUNDING * larger
+}
+
+/// Of these, the one with the best figure; of those that are as good but for rounding the first.
 pub(crate) fn best(
     ranked: impl Iterator<Item = (usize, f64)>,
     direction: Direction,
 ) -> Option<usize> {
-    let better = |best: (usize, f64), next: (usize, f64)| {
-        if direction.is_better(next.1, best.1) {
+    let ranked: Vec<(usize, f64)> = ranked.collect();
+    let figures = ranked.iter().map(|&(_, figure)| figure);
+    let best = figures.reduce(|best, next| {
+        if direction.is_better(next, best) {
             next
         } else {
             best
         }
-    };
-    ranked.reduce(better).map(|(place, _)| place)
+    })?;
+    let first = ranked
+        .iter()
+        .find(|(_, figure)| !is_better(best, *figure, direction));
+    first.map(|&(place, _)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use cyclr::stats::mean;
+
+    use super::*;
+
+    /// Accuracies as counts of 1,000, three seeds an arm. The arms have the same sum, so the first is
+    /// chosen, whichever way round they and their seeds are; one more correct example decides.
+    #[test]
+    fn of_means_that_differ_by_rounding_the_first_is_the_best() {
+        let points = |correct: u32| 100.0 * (f64::from(correct) / 1000.0);
+        let figure = |counts: &[u32]| {
+            let values: Vec<f64> = counts.iter().map(|&correct| points(correct)).collect();
+            mean(&values)
+        };
+        for a in 890..910 {
+            for b in 0..40 {
+                let (one, other) = ([a, a + b, a + 7], [a + 7 + b, a + 1, a - 1]);
+                for arms in [[one, other], [other, one]] {
+                    let figures = arms.map(|arm| figure(&arm));
+                    let of = |figures: [f64; 2], direction| {
+                        best(figures.into_iter().enumerate(), direction)
+                    };
+                    assert_eq!(of(figures, Direction::Higher), Some(0), "{arms:?}");
+                    assert_eq!(of(figures, Direction::Lower), Some(0), "{arms:?}");
+                    let [x, y, z] = arms[1];
+                    let more = [figures[0], figure(&[x, y, z + 1])];
+                    assert_eq!(of(more, Direction::Higher), Some(1), "{arms:?}");
+                    assert_eq!(of(more, Direction::Lower), Some(0), "{arms:?}");
+                }
+            }
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub use paired::Paired;
 pub use race::Race;
 pub use seeds::{POWER, SEED_CAP, SeedRange, seeds_to_decide, seeds_to_detect, seeds_to_equate};
 pub use sign_test::{SignTest, sign_test};
-pub use summary::{Interval, LogSummary, Summary};
+pub use summary::{Interval, LogSummary, Summary, mean};
 pub use t_test::{MARGINS, ROUNDING, TTest, Tost};
 pub use time_to_target::{Median, Time, TimeRatio, median_time, time_ratio};
 pub use verdict::{

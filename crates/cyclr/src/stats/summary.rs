@@ -217,8 +217,14 @@ pub(super) fn unit(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// The mean, with the rounding of the first pass taken out by a second.
-fn mean(values: &[f64]) -> f64 {
+/// The mean of values, of which there is at least one; NaN of none.
+///
+/// It has the same bits in whatever order the values are, and the rounding of a first pass is taken
+/// out by a second: means of different values that should be equal differ by less than
+/// [`ROUNDING`](super::ROUNDING) times the largest value.
+pub fn mean(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
     let n = values.len() as f64;
     let first = values.iter().sum::<f64>() / n;
     first + values.iter().map(|x| x - first).sum::<f64>() / n

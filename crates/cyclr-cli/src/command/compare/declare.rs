@@ -95,13 +95,42 @@ fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
     }
     match answer {
         AnswerRecord::Bounds {
-            base_lr, max_lr, ..
-        } => Ok(Some((base_lr, max_lr))),
+            base_lr,
+            max_lr,
+            weight_decay,
+            ..
+        } => {
+            check_decay(weight_decay, &args.factory, file)?;
+            Ok(Some((base_lr, max_lr)))
+        }
         AnswerRecord::None { reason, .. } => Err(Usage::error(format!(
             "{} has no bounds: {reason}",
             file.display()
         ))),
     }
+}
+
+/// Refuses bounds that were found with another weight decay than the arms will train with.
+fn check_decay(found: Option<f64>, trainer: &TrainerArgs, file: &Path) -> anyhow::Result<()> {
+    let Some(found) = found else {
+        return Ok(());
+    };
+    let file = file.display();
+    if !trainer.command.is_empty() {
+        return Err(Usage::error(format!(
+            "the bounds in {file} were found with the weight decay {found}, which `cyclr find --over` set; a COMMAND \
+             trains with its own. Set {found} in the command and find the bounds again without --over, or give them \
+             with --bounds"
+        )));
+    }
+    if trainer.weight_decay != found {
+        return Err(Usage::error(format!(
+            "the bounds in {file} were found with the weight decay {found}, and the arms would train with {}: give \
+             --weight-decay {found}",
+            trainer.weight_decay
+        )));
+    }
+    Ok(())
 }
 
 /// The usual margin is in points of accuracy. Any other objective needs one of its own.

@@ -129,5 +129,5 @@ fn describe_run(plan: &Plan, run: &RunName) -> String {
 
 /// The winner, the table and the notes.
 pub(super) fn print(record: &Record) -> io::Result<()> {
-    out!("\n{}", record.conclusion.text(columns()).trim_end())
+    out!("\n{}", record.conclusion.brief(columns()).trim_end())
 }

@@ -110,7 +110,7 @@ impl Comparing<'_> {
                     peak: peak(multiple),
                     fraction: tried.fraction,
                     extra: tried.extra,
-                    validation: mean(&runs),
+                    validation: tune::validation(&runs),
                     runs,
                 });
             }
@@ -170,10 +170,4 @@ impl Comparing<'_> {
             budgets: Vec::new(),
         })
     }
-}
-
-/// The mean over seeds; `None` if a run diverged.
-fn mean(runs: &[TrialRun]) -> Option<f64> {
-    let values: Option<Vec<f64>> = runs.iter().map(|run| run.validation).collect();
-    values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
 }

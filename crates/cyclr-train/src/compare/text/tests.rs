@@ -178,7 +178,7 @@ fn usual() -> Record {
 
 #[test]
 fn the_usual_comparison_leads_with_the_winner_and_fits_80_columns() {
-    let text = usual().conclusion.text(80);
+    let text = usual().conclusion.brief(80);
     same(
         &text,
         "
@@ -207,7 +207,7 @@ spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
 
 #[test]
 fn a_wide_terminal_has_the_policies_in_the_table() {
-    let text = usual().conclusion.text(140);
+    let text = usual().conclusion.brief(140);
     same(&text, "
 linear wins: +2.00 points over fixed (1.88 to 2.12, n = 5)
 
@@ -242,7 +242,7 @@ fn long_labels_and_specs_of_many_arms_stay_whole() {
     let arms: Vec<Values<'_>> = (0..6)
         .map(|n| (labels[n], specs[n], &values[n % 3][..]))
         .collect();
-    let text = record(Objective::ACCURACY, &arms).conclusion.text(80);
+    let text = record(Objective::ACCURACY, &arms).conclusion.brief(80);
     same(
         &text,
         "
@@ -306,7 +306,7 @@ fn of_a_loss_less_is_better_and_digits_follow_the_uncertainty() {
         ],
     );
     same(
-        &record.conclusion.text(100),
+        &record.conclusion.brief(100),
         "
 linear wins: -0.01028 in loss against fixed (-0.01098 to -0.00958, n = 5), less than the margin
 
@@ -337,7 +337,7 @@ fn an_arm_that_diverged_says_so_and_the_others_are_compared() {
         ],
     );
     same(
-        &record.conclusion.text(100),
+        &record.conclusion.brief(100),
         "
 linear wins: +4.00 points over fixed (3.75 to 4.25, n = 3)
 
@@ -369,7 +369,7 @@ fn without_the_reference_nothing_is_compared() {
         ],
     );
     same(
-        &record.conclusion.text(100),
+        &record.conclusion.brief(100),
         "
 no winner: the reference fixed diverged in 2 of 3 runs; linear validates best
 
@@ -395,7 +395,7 @@ fn one_seed_shows_nothing_and_published_figures_stand_beside() {
     record.plan.arms[0].published = Some(81.4);
     judge(&mut record);
     same(
-        &record.conclusion.text(100),
+        &record.conclusion.brief(100),
         "
 no winner: linear is not shown to differ from fixed, +1.00 points (n = 1); fixed and linear cost
 least
@@ -444,7 +444,7 @@ fn small_and_undecided_differences_are_explained() {
     });
     judge(&mut record);
     same(
-        &record.conclusion.text(100),
+        &record.conclusion.brief(100),
         "
 small wins: +0.20 points over fixed (0.19 to 0.21, n = 5), less than the margin
 
@@ -463,6 +463,42 @@ spread: 200 test examples by themselves: a standard deviation of 2.52 points, at
         91 % (small) and 90 % (unclear) of the variance.
 ",
     );
+}
+
+/// The record has all notes; a terminal and `verdict.txt` have the first three, and say so.
+#[test]
+fn notes_beyond_the_third_are_counted_where_they_are_not_shown() {
+    let mut record = unjudged(
+        Objective::ACCURACY,
+        &[
+            ("fixed", FIXED, &[Some(80.0)]),
+            ("linear", LINEAR, &[Some(10.0)]),
+        ],
+    );
+    let noted = |record: &mut Record| {
+        judge(record);
+        let text = record.conclusion.brief(200);
+        let shown = text.lines().filter(|line| line.starts_with("note: "));
+        let shown: Vec<String> = shown.map(|line| line[6..].to_owned()).collect();
+        (record.conclusion.notes.clone(), shown)
+    };
+    record.plan.added_seeds = vec![1];
+    record.plan.arms[0].published = Some(81.4);
+    let (all, shown) = noted(&mut record);
+    assert_eq!(
+        (all.len(), &shown),
+        (
+            4,
+            &[
+                &all[..3],
+                &["1 more is in result.json and in the report.".into()]
+            ]
+            .concat()
+        )
+    );
+    record.plan.arms[0].published = None;
+    let (all, shown) = noted(&mut record);
+    assert_eq!((all.len(), &shown), (3, &all));
 }
 
 #[test]
