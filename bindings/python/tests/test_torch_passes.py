@@ -2,11 +2,14 @@
 
 import ast
 import pathlib
+import random
 
 import pytest
 from forked import Forked, alone
 
 pytest.importorskip("torch")
+
+from cyclr.torch._generators import Generators  # noqa: E402
 
 SCRIPT = pathlib.Path(__file__).parent / "own_loop" / "passes.py"
 
@@ -93,6 +96,15 @@ def test_a_registered_generator_of_the_loop_goes_on(start, tmp_path):
 def test_a_generator_that_is_not_registered_keeps_a_run_from_going_on(start, tmp_path, kind):
     told = "the script drew from a Generator of its own, of which no state is registered (lr.register)"
     assert told in refused(start, tmp_path, kind, 23)
+
+
+def test_the_generators_of_sympy_decide_nothing():
+    """By them torch.compile simplifies the sizes of batches."""
+    of_sympy = pytest.importorskip("sympy.core.random")
+    generators = Generators()
+    for one in (value for value in vars(of_sympy).values() if isinstance(value, random.Random)):
+        one.random()
+    assert generators.drawn() == {}
 
 
 @pytest.mark.parametrize("kind", ["late", "later"])

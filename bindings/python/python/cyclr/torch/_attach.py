@@ -20,6 +20,7 @@ from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._evaluating import evaluating, keeping_gradients, others_evaluating
 from cyclr.torch._examples import batch_size, given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._generators import Generators
@@ -41,10 +42,7 @@ from cyclr.torch._state import (
     all_weights,
     capture_random,
     copied,
-    evaluating,
-    keeping_gradients,
     live,
-    others_evaluating,
     restore_random,
 )
 from cyclr.torch._steps import Steps
