@@ -247,6 +247,17 @@ def test_what_a_script_begins_anew_amid_a_pass_keeps_it_from_going_on_there(star
     assert other.updates(15) == straight.updates(15)
 
 
+def test_an_optimizer_that_is_yet_to_make_a_step_keeps_a_run_from_going_on_amid_a_pass(start, tmp_path):
+    """The first two updates are alike, and the script counts from 0 to the third."""
+    straight, other = start("overlooked.py", "late critic"), start("overlooked.py", "late critic")
+    straight.initialize(seed=1)
+    straight.updates(2)
+    straight.result("state", path=str(tmp_path / "state"))
+    other.initialize(seed=2)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "not all its optimizers make a step in each update" in refused["error"]["message"]
+
+
 def test_an_evaluation_leaves_no_trace_in_models_that_were_not_given(start):
     measured, quiet = start("overlooked.py", "no model"), start("overlooked.py", "no model")
     for driver in (measured, quiet):

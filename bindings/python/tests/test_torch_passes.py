@@ -9,7 +9,7 @@ from forked import Forked, alone
 
 pytest.importorskip("torch")
 
-from cyclr.torch._generators import Generators  # noqa: E402
+from cyclr.torch._generators import Generators
 
 SCRIPT = pathlib.Path(__file__).parent / "own_loop" / "passes.py"
 
@@ -132,8 +132,13 @@ def test_a_second_pass_of_an_epoch_is_not_gone_back_into(start, tmp_path):
     assert "the training data several times in an epoch" in refused(start, tmp_path, "peek, bare", 20)
 
 
-def test_batches_that_are_fetched_ahead_keep_a_run_from_going_on_amid_a_pass(start, tmp_path):
-    assert "draws batches ahead of its updates" in refused(start, tmp_path, "ahead", 23)
+@pytest.mark.parametrize(("kind", "count"), [("ahead", 23), ("ahead, size given", 1), ("ahead, size given", 23)])
+def test_batches_that_are_fetched_ahead_keep_a_run_from_going_on_amid_a_pass(start, tmp_path, kind, count):
+    assert "draws batches ahead of its updates" in refused(start, tmp_path, kind, count)
+
+
+def test_a_batch_size_that_is_given_does_not_keep_a_run_from_going_on(start, tmp_path):
+    assert goes_on_from(start, tmp_path, "size given", 1, 23)
 
 
 @pytest.mark.parametrize("kind", ["sampler", "batch sampler"])

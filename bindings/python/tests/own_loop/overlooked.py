@@ -139,7 +139,7 @@ for _epoch in lr.epochs(9):
         if kind == "accumulation" and (place + 1) % 4 > 0 and place + 1 < len(loader):
             continue
         optimizer.step()
-        if kind != "critic" or place % 3 == 0:
+        if "critic" not in kind or place % 3 == (2 if kind == "late critic" else 0):
             second.step()
         optimizer.zero_grad()
         second.zero_grad()

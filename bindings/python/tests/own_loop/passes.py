@@ -100,7 +100,14 @@ class Level:
         self.value = state["value"]
 
 
-lr = cyclr.torch.attach(optimizer, train=loader, model=[model, dropout], evaluate=evaluate, validation=held_out)
+lr = cyclr.torch.attach(
+    optimizer,
+    train=loader,
+    model=[model, dropout],
+    evaluate=evaluate,
+    validation=held_out,
+    batch=20 if "given" in kind else None,
+)
 if kind in ("head", "noise", "registered mixup"):
     bits = noise.bit_generator
     lr.register(save=lambda: bits.state, load=lambda state: setattr(bits, "state", state))
@@ -144,7 +151,7 @@ def bare():
     for epoch in range(4):
         if sampler is not None:
             sampler.set_epoch(epoch)
-        for place, (x, y) in enumerate(fetched_ahead(loader) if kind == "ahead" else loader):
+        for place, (x, y) in enumerate(fetched_ahead(loader) if "ahead" in kind else loader):
             if kind == "sampler" and place == 3:
                 break
             if "mixup" in kind:

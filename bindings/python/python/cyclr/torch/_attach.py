@@ -228,7 +228,7 @@ class Attached(_attach.Attached):
         # The splits whose loaders show that they are gone through, and those that an evaluation went through.
         self._watched: set[str] = set()
         self._measured: set[str] = set()
-        self._steps = Steps(accumulate)
+        self._steps = Steps(accumulate, self._optimizers)
         # What the script follows alone or has registered: schedulers are among it.
         self._known: list[Any] = []
         self._has_passes_beside: Optional[bool] = None

@@ -53,7 +53,8 @@ class Attributes:
         self._module = module
         self._objects = {name: value for name, value in vars(module).items() if _may_be_kept(name, value)}
         self._values = capture_attributes(module)
-        self._buffers = [(name, one, None if one is None else one.clone()) for name, one in module._buffers.items()]
+        self._buffers = dict(module._buffers)
+        self._contents = [(one, one.clone()) for one in self._buffers.values() if one is not None]
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -64,10 +65,10 @@ class Attributes:
                 del now[name]
         now.update({name: one for name, one in self._objects.items() if _may_be_kept(name, now.get(name))})
         put_attributes(self._module, {name: one for name, one in self._values.items() if name in now}, None)
-        for name, buffer, value in self._buffers:
-            self._module._buffers[name] = buffer
-            if buffer is not None and not _same(buffer, value):
-                buffer.copy_(value)
+        self._module._buffers.update(self._buffers)
+        for buffer, contents in self._contents:
+            if not _same(buffer, contents):
+                buffer.copy_(contents)
 
 
 def _is_kept_by_torch(name: str, value: Any) -> bool:
@@ -168,6 +169,7 @@ def put_in_place(now: torch.Tensor, value: torch.Tensor) -> bool:
 
 def _held(thing: Any) -> Iterator[torch.Tensor]:
     """The weights and buffers that an attribute of a module or an optimizer may be another name of."""
+    held: list[Any]
     if isinstance(thing, torch.nn.Module):
         held = [*thing._parameters.values(), *thing._buffers.values()]
     else:
