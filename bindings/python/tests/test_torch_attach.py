@@ -197,6 +197,7 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
 OVERLOOKED = {
     "momentum": "no state of CyclicLR is registered",
     "average": "no state of a copy of the weights is registered",
+    "vector": "no state of a copy of the weights is registered",
     "loss": "no state of Centred is registered",
     "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",

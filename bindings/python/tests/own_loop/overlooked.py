@@ -82,6 +82,7 @@ if kind in ("momentum", "registered momentum"):
 average = {}
 if kind in ("average", "registered average"):
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+vector = torch.nn.utils.parameters_to_vector(model.parameters()).detach() if kind == "vector" else None
 
 
 class Kept(torch.nn.Module):
