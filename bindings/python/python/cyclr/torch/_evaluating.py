@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch.optim import Optimizer
@@ -70,15 +70,25 @@ def others_evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def keeping_gradients(weights: Iterable[torch.Tensor]) -> Iterator[None]:
-    """The gradients of weights afterwards as before, whatever is propagated meanwhile."""
-    kept = [(weight, weight.grad, None if weight.grad is None else weight.grad.clone()) for weight in weights]
+    """The gradients of weights afterwards as before, whatever is propagated meanwhile, where there are none."""
+    kept = [(weight, weight.grad, _copied_part(weight.grad)) for weight in weights]
+    for weight, _, _ in kept:
+        weight.grad = None
     try:
         yield
     finally:
-        for weight, gradient, saved in kept:
+        for weight, gradient, part in kept:
             weight.grad = gradient
-            if gradient is not None and saved is not None:
-                gradient.copy_(saved)
+            if gradient is not None and part is not None:
+                gradient.copy_(part)
+
+
+def _copied_part(gradient: Optional[torch.Tensor]) -> Optional[torch.Tensor]:
+    """A copy of a gradient that is a part of a larger tensor, which may be written to by another way, as DDP does."""
+    if gradient is None or gradient.layout is not torch.strided:
+        return None
+    is_part = gradient.untyped_storage().nbytes() > gradient.numel() * gradient.element_size()
+    return gradient.clone() if is_part else None
 
 
 def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
