@@ -212,7 +212,10 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio", "lookahead"])
+REGISTERED = ["registered momentum", "registered average", "registered optimizer"]
+
+
+@pytest.mark.parametrize("kind", [*REGISTERED, "bare weight", "ratio", "lookahead"])
 def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)
@@ -305,6 +308,15 @@ def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
     driver = start("many.py", "--way", "sampler")
     assert not driver.initialize()["snapshots"]
     assert "the order of Sorted is not known: a run that is stopped starts over" in (tmp_path / "log").read_text()
+
+
+def test_a_checkpoint_of_the_script_s_own_is_refused(start, tmp_path):
+    """Another run may have saved it."""
+    driver = start("overlooked.py", "checkpoint")
+    with pytest.raises(ValueError):
+        driver.initialize()
+    assert driver.process.wait(timeout=60) == 1
+    assert "the script loads a state of training into its SGD" in (tmp_path / "log").read_text()
 
 
 def test_an_epoch_of_unknown_length_is_refused(start, tmp_path):

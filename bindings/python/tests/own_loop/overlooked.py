@@ -124,6 +124,11 @@ if kind == "registered average":
     lr.register(save=lambda: average, load=average.update)
 if kind == "registered momentum":
     lr.register(scheduler)
+if kind in ("checkpoint", "registered optimizer"):
+    third = torch.optim.SGD(critic.parameters(), lr=0.01, momentum=0.9)
+    if kind == "checkpoint":
+        third.load_state_dict({**third.state_dict(), "state": {0: {"momentum_buffer": torch.zeros(2, 8)}}})
+    lr.register(third)
 if kind == "ratio":
     second.param_groups[0]["lr"] = 0.01
 for _epoch in lr.epochs(9):
@@ -142,6 +147,8 @@ for _epoch in lr.epochs(9):
         optimizer.step()
         if "critic" not in kind or place % 3 == (2 if kind == "late critic" else 0):
             second.step()
+        if kind == "registered optimizer":
+            third.step()
         optimizer.zero_grad()
         second.zero_grad()
         lr.step()

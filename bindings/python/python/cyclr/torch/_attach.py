@@ -17,6 +17,7 @@ from cyclr._begun import Begun, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._checkpoints import restoring
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
@@ -283,7 +284,8 @@ class Attached(_attach.Attached):
                 self._models.append(own)
                 self._everything.model = torch.nn.ModuleList(self._models)
                 return
-        super().register(save=save, load=load)
+        with restoring():
+            super().register(save=save, load=load)
 
     def batches(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of one pass over a loader, as of the loop without torch."""
@@ -477,6 +479,10 @@ class Attached(_attach.Attached):
                 f"the script drew from a {' and a '.join(names)} of its own, of which no state is registered (lr.register): it "
                 "cannot go on from this state; start this run anew"
             )
+
+    def _load(self, states: list[Any]) -> None:
+        with restoring():
+            super()._load(states)
 
     def _copied(self, value: Any) -> Any:
         return copied(value)

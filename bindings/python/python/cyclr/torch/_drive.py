@@ -18,6 +18,7 @@ from cyclr._cyclr import CyclrError, Hyper
 from cyclr._loop import MANY_EPOCHS, Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._checkpoints import refuse_checkpoints
 from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import world_size
 from cyclr.torch._feed import Feed
@@ -114,6 +115,7 @@ class Driver:
         seed = self.loop.requests.run.seed
         seed_all(seed)
         move_seeds(seed)
+        refuse_checkpoints()
         self.losses.watch()
         self.feed.watch()
         register_optimizer_step_pre_hook(self._before_step)

@@ -121,7 +121,7 @@ def unregistered(
         optimizers: The same of the optimizers.
         scaler: The same of AMP's scaler.
         saved: What else is saved, by functions of the script's own.
-        known: Schedulers whose state is known.
+        known: Schedulers and optimizers whose state is known.
     """
     gc.collect()
     things = list(live((*_WITH_STATE, torch.Tensor)))
@@ -135,7 +135,7 @@ def unregistered(
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
         plain = thing.optimizer if is_of_accelerate(thing) and hasattr(thing, "optimizer") else thing
-        is_optimizer = isinstance(thing, Optimizer) and not any(one is plain for one in optimizers)
+        is_optimizer = isinstance(thing, Optimizer) and not any(one is plain for one in (*optimizers, *known))
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}
