@@ -281,6 +281,14 @@ def test_an_evaluation_that_propagates_leaves_no_trace(start):
     assert measured.updates(12) == quiet.updates(12)
 
 
+def test_more_losses_than_batches_are_named(start, tmp_path):
+    driver = start("overlooked.py", "two losses")
+    driver.initialize()
+    driver.updates(5)
+    told = "an update propagates 2 losses of one training batch, and their mean is reported: give the one that counts"
+    assert (tmp_path / "log").read_text().count(told) == 1
+
+
 def test_a_module_that_is_not_registered_is_measured_in_evaluation_mode(start):
     """And trains on in its own."""
     driver = start("overlooked.py", "measured copy")

@@ -181,6 +181,18 @@ def test_what_an_optimizer_has_before_its_first_step_is_no_checkpoint(start, tmp
     assert losses_of(driver.updates(20)) == losses_alone(tmp_path, "--kind", "prepared")[:20]
 
 
+@pytest.mark.parametrize(("kind", "factor", "times"), [("two losses", 2, 1), ("parts", 1, 0), ("plain", 1, 0)])
+def test_more_losses_than_batches_are_named(start, tmp_path, kind, factor, times):
+    """Unless the loop divides them by their number."""
+    driver = start("--kind", kind)
+    driver.initialize()
+    made = losses_of(driver.updates(5))
+    wanted = losses_alone(tmp_path, "--kind", kind)[:5]
+    assert made == pytest.approx([factor * loss for loss in wanted], rel=1e-6)
+    told = "an update propagates 2 losses of one training batch, and their mean is reported"
+    assert (tmp_path / "log").read_text().count(told) == times
+
+
 def test_a_script_that_trains_twice_says_so(start, tmp_path):
     driver = start("--kind", "twice")
     driver.initialize()

@@ -141,6 +141,8 @@ for _epoch in lr.epochs(9):
             loss = loss * torch.exp(-bare) + bare
         if kind == "beside":
             loss = loss + critic(batch[1][0]).square().mean()
+        if kind == "two losses":
+            (3 * loss).backward(retain_graph=True)
         loss.backward()
         if kind == "accumulation" and (place + 1) % 4 > 0 and place + 1 < len(loader):
             continue

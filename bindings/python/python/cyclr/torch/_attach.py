@@ -27,7 +27,7 @@ from cyclr.torch._feed import feed
 from cyclr.torch._generators import Generators
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._losses import Losses, read_at_once, unseen
+from cyclr.torch._losses import Losses, read_at_once, say_several, unseen
 from cyclr.torch._order import EndlessEpochs, capture_order, order_kept, restore_order
 from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._registered import (
@@ -225,7 +225,7 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler = scaler
-        self._is_told = self._is_evaluating = False
+        self._is_told = self._is_told_several = self._is_evaluating = False
         # The splits whose loaders show that they are gone through, and those that an evaluation went through.
         self._watched: set[str] = set()
         self._measured: set[str] = set()
@@ -360,6 +360,7 @@ class Attached(_attach.Attached):
     def _made(self, loss: Any, correct: Any) -> None:
         if loss is None:
             loss = self._losses.mean()
+            self._notice_several()
         elif isinstance(loss, torch.Tensor):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
         if loss is None:
@@ -371,6 +372,15 @@ class Attached(_attach.Attached):
         self._losses.clear()
         self._steps.end(self._batches)
         self._count(loss, correct)
+
+    def _notice_several(self) -> None:
+        assert self.loop is not None
+        # Before the first update, a script may try something out; and it may draw batches that are not seen.
+        are_several = 0 < self._batches < len(self._losses) and not self._losses.are_divided
+        if self._is_told_several or self.loop.updates_done == 0 or not are_several:
+            return
+        self._is_told_several = True
+        say_several("cyclr", len(self._losses), self._batches, "give the one that counts, as in lr.step(loss=loss)")
 
     def _without_step(self, loss: Any) -> Any:
         """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
