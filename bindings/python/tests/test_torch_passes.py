@@ -149,6 +149,12 @@ def test_the_epochs_of_a_sampler_are_those_that_the_script_sets(start, tmp_path,
     assert losses_of(driver.updates(len(wanted) - 1)) == wanted[:-1]
 
 
+def test_the_order_of_a_list_goes_on(start, tmp_path):
+    assert goes_on_from(start, tmp_path, "list", 4, 20, 23)
+    told = "the script put other batches into the list train=... than it had at first"
+    assert told in refused(start, tmp_path, "new list", 23)
+
+
 def test_the_epochs_of_a_sampler_go_on(start, tmp_path):
     """The script, which leaves its passes after 3 batches, counts its epochs from 0 again."""
     straight = start("sampler")

@@ -28,7 +28,7 @@ from cyclr.torch._generators import Generators
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
 from cyclr.torch._losses import Losses, read_at_once, say_several, unseen
-from cyclr.torch._order import EndlessEpochs, capture_order, order_kept, restore_order
+from cyclr.torch._order import Arrangement, EndlessEpochs, capture_order, order_kept, restore_order
 from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._registered import (
     has_passes_beside,
@@ -157,6 +157,9 @@ def attach(
     # A script that gives the batch counts by itself.
     attached._steps.accumulate = accumulate if batch is None else None
     _attached.append(attached)
+    if isinstance(train, list):
+        arrangement = Arrangement(train)
+        attached.register(save=arrangement.save, load=arrangement.load)
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
