@@ -251,6 +251,18 @@ def test_what_a_script_begins_anew_amid_a_pass_keeps_it_from_going_on_there(star
     assert other.updates(15) == straight.updates(15)
 
 
+@pytest.mark.parametrize("count", [10, 14])
+def test_an_iterator_of_another_loader_that_is_kept_keeps_a_run_from_going_on(start, tmp_path, count):
+    """Also from between two passes."""
+    straight, other = start("overlooked.py", "kept open"), start("overlooked.py", "kept open")
+    straight.initialize(seed=1)
+    straight.updates(count)
+    straight.result("state", path=str(tmp_path / "state"))
+    other.initialize(seed=2)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "start this run anew" in refused["error"]["message"]
+
+
 def test_an_optimizer_that_is_yet_to_make_a_step_keeps_a_run_from_going_on_amid_a_pass(start, tmp_path):
     """The first two updates are alike, and the script counts from 0 to the third."""
     straight, other = start("overlooked.py", "late critic"), start("overlooked.py", "late critic")

@@ -455,7 +455,10 @@ class Attached(_attach.Attached):
         return summed(read_at_once(figures))
 
     def _own_state(self) -> dict[str, Any]:
-        if self._place.given > 0 and self._has_passes_beside is None:
+        is_amid = self._is_amid({"given": self._place.given, "epoch": self._epoch or 0})
+        # Between passes none is under way as a rule; amid one, the first look tells.
+        lingers = not is_amid and has_passes_beside(self._train)
+        if is_amid and self._has_passes_beside is None:
             self._has_passes_beside = has_passes_beside(self._train)
         # Such scripts begin these anew if they go on amid a pass.
         ratios = list(self._groups.factors.items()) if self._has_ratios else None
@@ -464,6 +467,7 @@ class Attached(_attach.Attached):
             **super()._own_state(),
             "everything": self._everything.capture(),
             "begins_anew": begins_anew,
+            "passes_beside": lingers,
             "ratios": ratios,
             "first_epoch": self._sampler_epochs.first,
             "drawn": self._generators.drawn() if self._generators is not None else {},
@@ -476,6 +480,11 @@ class Attached(_attach.Attached):
                 "the script goes through another DataLoader beside train=..., draws batches ahead of its updates, or not all "
                 "its optimizers make a step in each update: it cannot go on amid a pass over the training data; start this run "
                 "anew"
+            )
+        if saved.get("passes_beside"):
+            raise CyclrError(
+                "the script keeps an iterator of another DataLoader beside train=..., whose place is not known: it cannot go on "
+                "from here; start this run anew"
             )
         self._set_ratios(saved)
         self._sampler_epochs.go_on(saved.get("first_epoch", self._sampler_epochs.first))
