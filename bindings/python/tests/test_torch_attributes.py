@@ -137,6 +137,35 @@ def test_a_range_test_leaves_no_trace_in_it(kind):
     assert tested.updates(RATES * 2) == quiet.updates(RATES * 2)
 
 
+class Observing(torch.nn.Module):
+    """Has a buffer that grows in place, as torch's observers have for quantization."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("least", torch.zeros(0))
+
+    def forward(self, inputs):
+        self.least.resize_(inputs.shape[1]).copy_(inputs.detach().amin(0))
+        return inputs
+
+
+@pytest.mark.parametrize("is_scripted", [True, False])
+def test_an_evaluation_leaves_no_trace_in_buffers_of_every_kind(is_scripted):
+    def trainer():
+        torch.manual_seed(1)
+        parts = [torch.nn.BatchNorm1d(8) if is_scripted else Observing(), torch.nn.Linear(8, 2)]
+        model = torch.nn.Sequential(*parts)
+        model = torch.jit.script(model) if is_scripted else model
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        return cyclr.torch.Trainer(model, optimizer, cross_entropy, loader(), validation=loader(3))
+
+    measured, quiet = trainer(), trainer()
+    assert measured.evaluate("validation") == measured.evaluate("validation")
+    before = {name: value.clone() for name, value in measured.model.state_dict().items()}
+    assert all(torch.equal(value, before[name]) for name, value in quiet.model.state_dict().items())
+    assert measured.updates(RATES) == quiet.updates(RATES)
+
+
 def test_what_is_measured_is_what_the_mode_of_evaluation_makes_of_a_model():
     """A model that merges weights is merged there."""
     seen = []

@@ -53,7 +53,7 @@ class Attributes:
         self._module = module
         self._objects = {name: value for name, value in vars(module).items() if _may_be_kept(name, value)}
         self._values = capture_attributes(module)
-        self._buffers = dict(module._buffers)
+        self._buffers = dict(module._buffers.items())
         self._contents = [(one, one.clone()) for one in self._buffers.values() if one is not None]
 
     @torch.no_grad()
@@ -65,8 +65,12 @@ class Attributes:
                 del now[name]
         now.update({name: one for name, one in self._objects.items() if _may_be_kept(name, now.get(name))})
         put_attributes(self._module, {name: one for name, one in self._values.items() if name in now}, None)
-        self._module._buffers.update(self._buffers)
+        for name, buffer in self._buffers.items():
+            # Modules that are compiled have no dict.
+            self._module._buffers[name] = buffer
         for buffer, contents in self._contents:
+            if buffer.shape != contents.shape:
+                buffer.resize_(contents.shape)
             if not _same(buffer, contents):
                 buffer.copy_(contents)
 
