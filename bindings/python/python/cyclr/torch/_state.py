@@ -113,7 +113,7 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
 
 def _check_parameters(path: str, module: torch.nn.Module, saved: State) -> None:
     for name, values in saved.items():
-        weight, shape = module._parameters.get(name), tuple(values["value"].shape)
+        weight, shape = dict(module._parameters.items()).get(name), tuple(values["value"].shape)
         found = "has none" if weight is None else f"has one of {tuple(weight.shape)}"
         if weight is None or weight.shape != shape:
             raise ValueError(
@@ -133,14 +133,16 @@ def _put_parameter(weight: Any, saved: State) -> None:
 
 def _put_buffers(module: torch.nn.Module, saved: State) -> None:
     first = next(module.parameters(), None)
-    for name in [name for name in module._buffers if name not in saved["buffers"]]:
+    # Scripted modules have no dict.
+    held = dict(module._buffers.items())
+    for name in [name for name in held if name not in saved["buffers"]]:
         delattr(module, name)
     for name, value in saved["buffers"].items():
-        now = module._buffers.get(name)
+        now = held.get(name)
         if now is not None and value is not None and put_in_place(now, value):
             continue
         device = now.device if now is not None else None if first is None else first.device
-        if name not in module._buffers:
+        if name not in held:
             module.register_buffer(name, None, persistent=name not in saved["passing"])
         module._buffers[name] = None if value is None else value.to(device, copy=True)
 
@@ -149,7 +151,9 @@ class Structure:
     """What a model's modules hold, as the very objects, so that what a forward pass adds or takes away can be undone."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self._held = [(module, [dict(held) for held in _dicts(module)]) for module in model.modules()]
+        # What scripted modules hold does not change.
+        changing = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+        self._held = [(module, [dict(held) for held in _dicts(module)]) for module in changing]
         self._passing = [(module, set(module._non_persistent_buffers_set)) for module in model.modules()]
         self._attributes = [Attributes(module) for module in model.modules()]
         self._storages = [(weight, weight.data) for weight in model.parameters()]
