@@ -197,6 +197,7 @@ def test_the_steps_of_an_optimizer_that_is_held_are_updates(start, tmp_path):
 OVERLOOKED = {
     "momentum": "no state of CyclicLR is registered",
     "average": "no state of a copy of the weights is registered",
+    "vector": "no state of a copy of the weights is registered",
     "loss": "no state of Centred is registered",
     "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",
@@ -211,7 +212,10 @@ def test_what_else_later_updates_depend_on_is_named_and_no_snapshots_are_offered
     assert f"{OVERLOOKED[kind]}" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("kind", ["registered momentum", "registered average", "bare weight", "ratio", "lookahead"])
+REGISTERED = ["registered momentum", "registered average", "registered optimizer"]
+
+
+@pytest.mark.parametrize("kind", [*REGISTERED, "bare weight", "ratio", "lookahead"])
 def test_what_is_registered_or_trained_goes_on_with_the_run(start, tmp_path, kind):
     straight, other = start("overlooked.py", kind), start("overlooked.py", kind)
     straight.initialize(seed=1)
@@ -247,6 +251,29 @@ def test_what_a_script_begins_anew_amid_a_pass_keeps_it_from_going_on_there(star
     assert other.updates(15) == straight.updates(15)
 
 
+@pytest.mark.parametrize("count", [10, 14])
+def test_an_iterator_of_another_loader_that_is_kept_keeps_a_run_from_going_on(start, tmp_path, count):
+    """Also from between two passes."""
+    straight, other = start("overlooked.py", "kept open"), start("overlooked.py", "kept open")
+    straight.initialize(seed=1)
+    straight.updates(count)
+    straight.result("state", path=str(tmp_path / "state"))
+    other.initialize(seed=2)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "start this run anew" in refused["error"]["message"]
+
+
+def test_an_optimizer_that_is_yet_to_make_a_step_keeps_a_run_from_going_on_amid_a_pass(start, tmp_path):
+    """The first two updates are alike, and the script counts from 0 to the third."""
+    straight, other = start("overlooked.py", "late critic"), start("overlooked.py", "late critic")
+    straight.initialize(seed=1)
+    straight.updates(2)
+    straight.result("state", path=str(tmp_path / "state"))
+    other.initialize(seed=2)
+    refused = other.ask("restore", path=str(tmp_path / "state"))
+    assert "not all its optimizers make a step in each update" in refused["error"]["message"]
+
+
 def test_an_evaluation_leaves_no_trace_in_models_that_were_not_given(start):
     measured, quiet = start("overlooked.py", "no model"), start("overlooked.py", "no model")
     for driver in (measured, quiet):
@@ -264,6 +291,14 @@ def test_an_evaluation_that_propagates_leaves_no_trace(start):
         driver.updates(3)
     measured.result("evaluate", split="validation")
     assert measured.updates(12) == quiet.updates(12)
+
+
+def test_more_losses_than_batches_are_named(start, tmp_path):
+    driver = start("overlooked.py", "two losses")
+    driver.initialize()
+    driver.updates(5)
+    told = "an update propagates 2 losses of one training batch, and their mean is reported: give the one that counts"
+    assert (tmp_path / "log").read_text().count(told) == 1
 
 
 def test_a_module_that_is_not_registered_is_measured_in_evaluation_mode(start):
@@ -293,6 +328,15 @@ def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
     driver = start("many.py", "--way", "sampler")
     assert not driver.initialize()["snapshots"]
     assert "the order of Sorted is not known: a run that is stopped starts over" in (tmp_path / "log").read_text()
+
+
+def test_a_checkpoint_of_the_script_s_own_is_refused(start, tmp_path):
+    """Another run may have saved it."""
+    driver = start("overlooked.py", "checkpoint")
+    with pytest.raises(ValueError):
+        driver.initialize()
+    assert driver.process.wait(timeout=60) == 1
+    assert "the script loads a state of training into its SGD" in (tmp_path / "log").read_text()
 
 
 def test_an_epoch_of_unknown_length_is_refused(start, tmp_path):

@@ -164,6 +164,7 @@ def test_its_epochs_are_replaced_in_every_form():
         ("list", "no DataLoader was seen"),
         ("stream", "does not say how many examples it gives: give them before the script"),
         ("own", "no torch.optim.Optimizer made a step (33 losses were propagated)"),
+        ("checkpoint", "the script loads a state of training into its Adam, so that it goes on from a checkpoint"),
     ],
 )
 def test_what_hooks_cannot_see_is_refused_by_name(start, tmp_path, kind, reason):
@@ -172,6 +173,24 @@ def test_what_hooks_cannot_see_is_refused_by_name(start, tmp_path, kind, reason)
         driver.initialize()
     assert driver.process.wait(timeout=60) == 1
     assert reason in (tmp_path / "log").read_text()
+
+
+def test_what_an_optimizer_has_before_its_first_step_is_no_checkpoint(start, tmp_path):
+    driver = start("--kind", "prepared")
+    driver.initialize()
+    assert losses_of(driver.updates(20)) == losses_alone(tmp_path, "--kind", "prepared")[:20]
+
+
+@pytest.mark.parametrize(("kind", "factor", "times"), [("two losses", 2, 1), ("parts", 1, 0), ("plain", 1, 0)])
+def test_more_losses_than_batches_are_named(start, tmp_path, kind, factor, times):
+    """Unless the loop divides them by their number."""
+    driver = start("--kind", kind)
+    driver.initialize()
+    made = losses_of(driver.updates(5))
+    wanted = losses_alone(tmp_path, "--kind", kind)[:5]
+    assert made == pytest.approx([factor * loss for loss in wanted], rel=1e-6)
+    told = "an update propagates 2 losses of one training batch, and their mean is reported"
+    assert (tmp_path / "log").read_text().count(told) == times
 
 
 def test_a_script_that_trains_twice_says_so(start, tmp_path):

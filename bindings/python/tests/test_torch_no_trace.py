@@ -673,6 +673,19 @@ def test_an_evaluation_of_ones_own_leaves_no_gradients():
     assert all(torch.equal(weight.grad, one) for weight, one in zip(trainer.model.parameters(), before))
 
 
+def test_an_evaluation_leaves_gradients_that_are_parts_of_a_buffer():
+    """As those of torch's DistributedDataParallel, which writes to the buffer itself."""
+    trainer = trainer_of(adam, validation=shuffled(), evaluate=lambda split: {"loss": float(buffer.fill_(7).sum())})
+    trainer.updates([cyclr.Hyper(0.01)])
+    weights = list(trainer.model.parameters())
+    buffer = torch.cat([weight.grad.flatten() for weight in weights])
+    before = buffer.clone()
+    for weight, part in zip(weights, buffer.split([weight.numel() for weight in weights])):
+        weight.grad = part.view_as(weight)
+    trainer.evaluate("validation")
+    assert torch.equal(buffer, before) and all(weight.grad._base is buffer for weight in weights)
+
+
 def test_a_state_is_read_without_running_what_is_in_it(tmp_path):
     class Payload:
         def __reduce__(self):

@@ -2,11 +2,14 @@
 
 import ast
 import pathlib
+import random
 
 import pytest
 from forked import Forked, alone
 
 pytest.importorskip("torch")
+
+from cyclr.torch._generators import Generators
 
 SCRIPT = pathlib.Path(__file__).parent / "own_loop" / "passes.py"
 
@@ -95,6 +98,15 @@ def test_a_generator_that_is_not_registered_keeps_a_run_from_going_on(start, tmp
     assert told in refused(start, tmp_path, kind, 23)
 
 
+def test_the_generators_of_sympy_decide_nothing():
+    """By them torch.compile simplifies the sizes of batches."""
+    of_sympy = pytest.importorskip("sympy.core.random")
+    generators = Generators()
+    for one in (value for value in vars(of_sympy).values() if isinstance(value, random.Random)):
+        one.random()
+    assert generators.drawn() == {}
+
+
 @pytest.mark.parametrize("kind", ["late", "later"])
 def test_what_is_registered_in_an_epoch_goes_on(start, tmp_path, kind):
     assert goes_on_from(start, tmp_path, kind, 4, 23)
@@ -120,8 +132,13 @@ def test_a_second_pass_of_an_epoch_is_not_gone_back_into(start, tmp_path):
     assert "the training data several times in an epoch" in refused(start, tmp_path, "peek, bare", 20)
 
 
-def test_batches_that_are_fetched_ahead_keep_a_run_from_going_on_amid_a_pass(start, tmp_path):
-    assert "draws batches ahead of its updates" in refused(start, tmp_path, "ahead", 23)
+@pytest.mark.parametrize(("kind", "count"), [("ahead", 23), ("ahead, size given", 1), ("ahead, size given", 23)])
+def test_batches_that_are_fetched_ahead_keep_a_run_from_going_on_amid_a_pass(start, tmp_path, kind, count):
+    assert "draws batches ahead of its updates" in refused(start, tmp_path, kind, count)
+
+
+def test_a_batch_size_that_is_given_does_not_keep_a_run_from_going_on(start, tmp_path):
+    assert goes_on_from(start, tmp_path, "size given", 1, 23)
 
 
 @pytest.mark.parametrize("kind", ["sampler", "batch sampler"])
@@ -130,6 +147,12 @@ def test_the_epochs_of_a_sampler_are_those_that_the_script_sets(start, tmp_path,
     driver = start(kind)
     driver.initialize(seed=3)
     assert losses_of(driver.updates(len(wanted) - 1)) == wanted[:-1]
+
+
+def test_the_order_of_a_list_goes_on(start, tmp_path):
+    assert goes_on_from(start, tmp_path, "list", 4, 20, 23)
+    told = "the script put other batches into the list train=... than it had at first"
+    assert told in refused(start, tmp_path, "new list", 23)
 
 
 def test_the_epochs_of_a_sampler_go_on(start, tmp_path):

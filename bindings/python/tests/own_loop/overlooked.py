@@ -82,6 +82,7 @@ if kind in ("momentum", "registered momentum"):
 average = {}
 if kind in ("average", "registered average"):
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+vector = torch.nn.utils.parameters_to_vector(model.parameters()).detach() if kind == "vector" else None
 
 
 class Kept(torch.nn.Module):
@@ -110,6 +111,7 @@ def evaluate(split):
     return {"correct": sum(int((model(x).argmax(1) == y).sum()) for x, y in lr.held_out[split])}
 
 
+kept_open = iter(beside) if kind == "kept open" else None
 lr = cyclr.torch.attach(
     [optimizer, second],
     train=None if kind == "no loader" else loader,
@@ -123,6 +125,11 @@ if kind == "registered average":
     lr.register(save=lambda: average, load=average.update)
 if kind == "registered momentum":
     lr.register(scheduler)
+if kind in ("checkpoint", "registered optimizer"):
+    third = torch.optim.SGD(critic.parameters(), lr=0.01, momentum=0.9)
+    if kind == "checkpoint":
+        third.load_state_dict({**third.state_dict(), "state": {0: {"momentum_buffer": torch.zeros(2, 8)}}})
+    lr.register(third)
 if kind == "ratio":
     second.param_groups[0]["lr"] = 0.01
 for _epoch in lr.epochs(9):
@@ -135,12 +142,21 @@ for _epoch in lr.epochs(9):
             loss = loss * torch.exp(-bare) + bare
         if kind == "beside":
             loss = loss + critic(batch[1][0]).square().mean()
+        if kept_open is not None:
+            try:
+                loss = loss + critic(next(kept_open)[0]).square().mean()
+            except StopIteration:
+                kept_open = iter(beside)
+        if kind == "two losses":
+            (3 * loss).backward(retain_graph=True)
         loss.backward()
         if kind == "accumulation" and (place + 1) % 4 > 0 and place + 1 < len(loader):
             continue
         optimizer.step()
-        if kind != "critic" or place % 3 == 0:
+        if "critic" not in kind or place % 3 == (2 if kind == "late critic" else 0):
             second.step()
+        if kind == "registered optimizer":
+            third.step()
         optimizer.zero_grad()
         second.zero_grad()
         lr.step()

@@ -3,6 +3,7 @@
 Alone it prints its losses.
 """
 
+import random
 import sys
 
 import cyclr.torch
@@ -72,6 +73,8 @@ else:
     # The order of an evaluation that goes through it is not to be that of the training.
     own = torch.Generator().manual_seed(1) if kind == "statistics" else None
     loader = DataLoader(data, batch_size=20, shuffle=True, generator=own)
+if "list" in kind:
+    loader = list(DataLoader(data, batch_size=20))
 held_out = DataLoader(Data(200, 100), batch_size=50)
 norm = torch.nn.BatchNorm1d(8) if kind == "statistics" else torch.nn.Identity()
 model = torch.nn.Sequential(torch.nn.Linear(6, 8), norm, torch.nn.ReLU(), torch.nn.Linear(8, 2))
@@ -100,7 +103,14 @@ class Level:
         self.value = state["value"]
 
 
-lr = cyclr.torch.attach(optimizer, train=loader, model=[model, dropout], evaluate=evaluate, validation=held_out)
+lr = cyclr.torch.attach(
+    optimizer,
+    train=loader,
+    model=[model, dropout],
+    evaluate=evaluate,
+    validation=held_out,
+    batch=20 if "given" in kind else None,
+)
 if kind in ("head", "noise", "registered mixup"):
     bits = noise.bit_generator
     lr.register(save=lambda: bits.state, load=lambda state: setattr(bits, "state", state))
@@ -144,7 +154,7 @@ def bare():
     for epoch in range(4):
         if sampler is not None:
             sampler.set_epoch(epoch)
-        for place, (x, y) in enumerate(fetched_ahead(loader) if kind == "ahead" else loader):
+        for place, (x, y) in enumerate(fetched_ahead(loader) if "ahead" in kind else loader):
             if kind == "sampler" and place == 3:
                 break
             if "mixup" in kind:
@@ -165,6 +175,10 @@ def by_epochs():
         if level is None and kind == "late":
             level = Level()
             lr.register(level)
+        if "list" in kind:
+            random.shuffle(loader)
+        if kind == "new list":
+            loader[0] = [2 * loader[0][0], loader[0][1]]
         for x, y in loader if kind == "peek, bare" else lr.batches(loader):
             if level is None:
                 level = Level()
@@ -176,7 +190,7 @@ def by_epochs():
             estimated()
 
 
-if kind in ("head", "late", "later", "peek", "peek, bare"):
+if kind in ("head", "late", "later", "peek", "peek, bare", "list", "new list"):
     by_epochs()
 elif kind == "next":
     for _ in range(40):

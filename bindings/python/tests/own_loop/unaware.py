@@ -63,11 +63,25 @@ scheduler = torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=1, gamma=ar
 if args.cycle_momentum:
     scheduler = torch.optim.lr_scheduler.CyclicLR(sgd, 0.1, 0.2, step_size_up=1)
 losses = []
+if args.kind == "checkpoint":
+    second = torch.optim.Adam(head.parameters(), lr=0.02)
+    kept = {"step": torch.tensor(3.0), "exp_avg": torch.zeros(2), "exp_avg_sq": torch.zeros(2)}
+    second.load_state_dict({**second.state_dict(), "state": {1: kept}})
+if args.kind == "prepared":
+    # As Accelerate does; this kind has a state from its beginning.
+    second = torch.optim.Adagrad(head.parameters(), lr=0.02)
+    second.load_state_dict(second.state_dict())
+    optimizers = [sgd, second]
 
 
 def closure():
     loss = torch.nn.functional.cross_entropy(head(body(x).tanh()), y)
     losses.append(loss.item())
+    if args.kind == "two losses":
+        (3 * loss).backward(retain_graph=True)
+    if args.kind == "parts":
+        (loss / 2).backward(retain_graph=True)
+        loss = loss / 2
     scaler.scale(loss).backward()
     return loss
 

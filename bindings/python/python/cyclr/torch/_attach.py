@@ -17,16 +17,18 @@ from cyclr._begun import Begun, begun_run
 from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._checkpoints import restoring
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import CountsUpdates, with_held
 from cyclr.torch._distributed import rank, world_size
+from cyclr.torch._evaluating import evaluating, keeping_gradients, others_evaluating
 from cyclr.torch._examples import batch_size, given, loader_size
 from cyclr.torch._feed import feed
 from cyclr.torch._generators import Generators
 from cyclr.torch._groups import Groups, refuse_closures
 from cyclr.torch._held_out import splits
-from cyclr.torch._losses import Losses, read_at_once, unseen
-from cyclr.torch._order import EndlessEpochs, capture_order, order_kept, restore_order
+from cyclr.torch._losses import Losses, read_at_once, say_several, unseen
+from cyclr.torch._order import Arrangement, EndlessEpochs, capture_order, order_kept, restore_order
 from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._registered import (
     has_passes_beside,
@@ -41,10 +43,7 @@ from cyclr.torch._state import (
     all_weights,
     capture_random,
     copied,
-    evaluating,
-    keeping_gradients,
     live,
-    others_evaluating,
     restore_random,
 )
 from cyclr.torch._steps import Steps
@@ -158,6 +157,9 @@ def attach(
     # A script that gives the batch counts by itself.
     attached._steps.accumulate = accumulate if batch is None else None
     _attached.append(attached)
+    if isinstance(train, list):
+        arrangement = Arrangement(train)
+        attached.register(save=arrangement.save, load=arrangement.load)
     for whole in (validation, test) if is_driven else ():
         if whole is not None and not any(whole is kept for kept in held_out.values()):
             feed(whole, attached.whole_iterated)
@@ -226,11 +228,11 @@ class Attached(_attach.Attached):
         self.held_out = held_out
         self._models, self._optimizers, self._train = list(models), list(optimizers), train
         self._scaler = scaler
-        self._is_told = self._is_evaluating = False
+        self._is_told = self._is_told_several = self._is_evaluating = False
         # The splits whose loaders show that they are gone through, and those that an evaluation went through.
         self._watched: set[str] = set()
         self._measured: set[str] = set()
-        self._steps = Steps(accumulate)
+        self._steps = Steps(accumulate, self._optimizers)
         # What the script follows alone or has registered: schedulers are among it.
         self._known: list[Any] = []
         self._has_passes_beside: Optional[bool] = None
@@ -285,7 +287,8 @@ class Attached(_attach.Attached):
                 self._models.append(own)
                 self._everything.model = torch.nn.ModuleList(self._models)
                 return
-        super().register(save=save, load=load)
+        with restoring():
+            super().register(save=save, load=load)
 
     def batches(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of one pass over a loader, as of the loop without torch."""
@@ -360,6 +363,7 @@ class Attached(_attach.Attached):
     def _made(self, loss: Any, correct: Any) -> None:
         if loss is None:
             loss = self._losses.mean()
+            self._notice_several()
         elif isinstance(loss, torch.Tensor):
             loss = loss.detach().clone() if loss.device.type != "cpu" else loss.item()
         if loss is None:
@@ -371,6 +375,15 @@ class Attached(_attach.Attached):
         self._losses.clear()
         self._steps.end(self._batches)
         self._count(loss, correct)
+
+    def _notice_several(self) -> None:
+        assert self.loop is not None
+        # Before the first update, a script may try something out; and it may draw batches that are not seen.
+        are_several = 0 < self._batches < len(self._losses) and not self._losses.are_divided
+        if self._is_told_several or self.loop.updates_done == 0 or not are_several:
+            return
+        self._is_told_several = True
+        say_several("cyclr", len(self._losses), self._batches, "give the one that counts, as in lr.step(loss=loss)")
 
     def _without_step(self, loss: Any) -> Any:
         """The loss to count though no optimizer made a step, as training has diverged; ``None`` as a rule."""
@@ -442,7 +455,10 @@ class Attached(_attach.Attached):
         return summed(read_at_once(figures))
 
     def _own_state(self) -> dict[str, Any]:
-        if self._place.given > 0 and self._has_passes_beside is None:
+        is_amid = self._is_amid({"given": self._place.given, "epoch": self._epoch or 0})
+        # Between passes none is under way as a rule; amid one, the first look tells.
+        lingers = not is_amid and has_passes_beside(self._train)
+        if is_amid and self._has_passes_beside is None:
             self._has_passes_beside = has_passes_beside(self._train)
         # Such scripts begin these anew if they go on amid a pass.
         ratios = list(self._groups.factors.items()) if self._has_ratios else None
@@ -451,6 +467,7 @@ class Attached(_attach.Attached):
             **super()._own_state(),
             "everything": self._everything.capture(),
             "begins_anew": begins_anew,
+            "passes_beside": lingers,
             "ratios": ratios,
             "first_epoch": self._sampler_epochs.first,
             "drawn": self._generators.drawn() if self._generators is not None else {},
@@ -463,6 +480,11 @@ class Attached(_attach.Attached):
                 "the script goes through another DataLoader beside train=..., draws batches ahead of its updates, or not all "
                 "its optimizers make a step in each update: it cannot go on amid a pass over the training data; start this run "
                 "anew"
+            )
+        if saved.get("passes_beside"):
+            raise CyclrError(
+                "the script keeps an iterator of another DataLoader beside train=..., whose place is not known: it cannot go on "
+                "from here; start this run anew"
             )
         self._set_ratios(saved)
         self._sampler_epochs.go_on(saved.get("first_epoch", self._sampler_epochs.first))
@@ -479,6 +501,10 @@ class Attached(_attach.Attached):
                 f"the script drew from a {' and a '.join(names)} of its own, of which no state is registered (lr.register): it "
                 "cannot go on from this state; start this run anew"
             )
+
+    def _load(self, states: list[Any]) -> None:
+        with restoring():
+            super()._load(states)
 
     def _copied(self, value: Any) -> Any:
         return copied(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclr._begun import Begun, begin_by, begun_before, begun_last
 from cyclr._requests import Requests
 from cyclr._trainer import Run
+from cyclr.torch._checkpoints import refuse_checkpoints
 from cyclr.torch._seeds import seed_all
 from cyclr.torch._together import open_here, share_over
 
@@ -21,6 +22,8 @@ def begin(seed: int = 0) -> Run:
     """
     begun = begin_by(lambda: Requests(open_here(), share_over()), seed)
     seed_all(begun.run.seed)
+    if begun.requests is not None:
+        refuse_checkpoints()
     return begun.run
 
 

@@ -18,11 +18,12 @@ from cyclr._cyclr import CyclrError, Hyper
 from cyclr._loop import MANY_EPOCHS, Figures, Loop, ended_early
 from cyclr._requests import Requests, is_driven
 from cyclr._trainer import Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._checkpoints import refuse_checkpoints
 from cyclr.torch._counting import has_skipped
 from cyclr.torch._distributed import world_size
 from cyclr.torch._feed import Feed
 from cyclr.torch._groups import Groups, first_above_zero, rates_now, refuse_closures
-from cyclr.torch._losses import Losses, read_at_once
+from cyclr.torch._losses import Losses, read_at_once, say_several
 from cyclr.torch._overridden import Overridden, notice_ratios
 from cyclr.torch._seeds import move_seeds, seed_all
 from cyclr.torch._together import open_here, share_over, summed
@@ -108,12 +109,15 @@ class Driver:
         self._late_steps = 0
         # The losses of the update that is being made; None between the start and the first.
         self._current: Optional[list[Any]] = None
+        # The losses that were seen when the batches were counted anew.
+        self._seen_before = 0
 
     def watch(self) -> None:
         """Sees to all optimizers of this process from now on, and seeds it."""
         seed = self.loop.requests.run.seed
         seed_all(seed)
         move_seeds(seed)
+        refuse_checkpoints()
         self.losses.watch()
         self.feed.watch()
         register_optimizer_step_pre_hook(self._before_step)
@@ -204,11 +208,25 @@ class Driver:
     def _begin_update(self) -> None:
         if self._current is None:
             self._info = self._found_info()
-            self.feed.clear()
+            self._count_anew()
         else:
+            if self.loop.updates_done == 0:
+                self._notice_several()
             self._finish_update()
         self.loop.hear_or_exit()
         self._current = []
+
+    def _count_anew(self) -> None:
+        self.feed.clear()
+        self._seen_before = self.losses.seen
+
+    def _notice_several(self) -> None:
+        """Compares the losses and the batches of the first update."""
+        losses, batches = self.losses.seen - self._seen_before, self.feed.given
+        if 0 < batches < losses and not self.losses.are_divided:
+            say_several(
+                "cyclr drive", losses, batches, "to give the one that counts, attach the loop (cyclr.torch.attach)"
+            )
 
     def _finish_update(self) -> None:
         if not self._current:
@@ -250,7 +268,7 @@ class Driver:
 
     def _skipped(self, optimizer: Optimizer) -> None:
         loss = self.losses.take()
-        self.feed.clear()
+        self._count_anew()
         counted = None if loss is None else self.loop.skipped(loss)
         if counted is not None:
             # No step may follow that would tell.

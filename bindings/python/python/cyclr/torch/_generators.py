@@ -38,9 +38,11 @@ def _own() -> Iterator[Any]:
         kinds += (np.random.Generator, np.random.RandomState)
     # Those draw the names of files and semaphores, and these keep no state.
     sequences: Any = getattr(tempfile, "_RandomNameSequence", ())
-    names = [getattr(one, "_rng", None) for one in live((sequences,))]
+    others = [getattr(one, "_rng", None) for one in live((sequences,))]
+    # Those of sympy, by which torch.compile simplifies sizes of tensors, decide no result.
+    others += getattr(sys.modules.get("sympy.core.random"), "__dict__", {}).values()
     for one in live(kinds):
-        if type(one) in kinds and not any(one is name for name in names):
+        if type(one) in kinds and not any(one is other for other in others):
             yield one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
@@ -11,6 +12,7 @@ import torch
 
 from cyclr._loop import Figures
 from cyclr._trainer import Metric
+from cyclr.torch._distributed import rank
 
 _seen: list[Losses] = []
 
@@ -32,6 +34,7 @@ class Losses:
     Attributes:
         seen: How many there were.
         has_scaled_step: Whether AMP's scaler has been asked for the step that the losses are for.
+        are_divided: Whether the loop divided the losses of the last update by their number.
     """
 
     def __init__(self, accumulate: int = 0) -> None:
@@ -39,7 +42,7 @@ class Losses:
         self._divisors: list[float] = []
         self._accumulated = accumulate
         self.seen = 0
-        self.has_scaled_step = False
+        self.has_scaled_step = self.are_divided = False
 
     def watch(self) -> Losses:
         """Sees every ``backward`` of this process from now on."""
@@ -79,8 +82,8 @@ class Losses:
             self._accumulated = count
         # Micro-batches that the loop divided by their number sum up to the mean.
         is_divided = divisor > 1 and divisor in (count, self._accumulated)
-        is_divided = is_divided and all(each == divisor for each in self._divisors)
-        return loss * (divisor / count if is_divided else 1 / count) if count > 1 or is_divided else loss
+        self.are_divided = is_divided and all(each == divisor for each in self._divisors)
+        return loss * (divisor / count if self.are_divided else 1 / count) if count > 1 or self.are_divided else loss
 
 
 def _unscaled(loss: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -122,6 +125,14 @@ def _divisor(loss: torch.Tensor) -> float:
     number = float(other)
     divisor = number if name == "DivBackward0" else 1 / number if number else 1.0
     return float(round(divisor)) if abs(divisor - round(divisor)) < 1e-6 else 1.0
+
+
+def say_several(who: str, losses: int, batches: int, advice: str) -> None:
+    """Says, once for all processes, that an update propagates more losses than it has batches."""
+    if rank() == 0:
+        of = "one training batch" if batches == 1 else f"{batches} training batches"
+        told = f"an update propagates {losses} losses of {of}, and their mean is reported: {advice}"
+        print(f"{who}: {told}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import Any, Callable
 
 import torch
 
+from cyclr._cyclr import CyclrError
+
 State = dict[str, Any]
 
 
@@ -67,6 +69,30 @@ def order_kept(loader: Any) -> Iterator[None]:
         restore_order(loader, order)
         if iterator is not None:
             loader._iterator = iterator
+
+
+class Arrangement:
+    """The order of the batches in a list, which a script may shuffle."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self._batches, self._first = batches, list(batches)
+
+    def save(self) -> list[int]:
+        """The places that the batches had at first."""
+        places = {id(batch): place for place, batch in enumerate(self._first)}
+        return [places.get(id(batch), -1) for batch in self._batches]
+
+    def load(self, places: list[int]) -> None:
+        """Puts the batches into an order.
+
+        Raises:
+            CyclrError: Some were not in the list at first.
+        """
+        if -1 in places:
+            raise CyclrError(
+                "the script put other batches into the list train=... than it had at first: it cannot go on; start this run anew"
+            )
+        self._batches[:] = [self._first[place] for place in places]
 
 
 class EndlessEpochs:

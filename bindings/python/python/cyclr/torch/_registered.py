@@ -121,7 +121,7 @@ def unregistered(
         optimizers: The same of the optimizers.
         scaler: The same of AMP's scaler.
         saved: What else is saved, by functions of the script's own.
-        known: Schedulers whose state is known.
+        known: Schedulers and optimizers whose state is known.
     """
     gc.collect()
     things = list(live((*_WITH_STATE, torch.Tensor)))
@@ -135,7 +135,7 @@ def unregistered(
     for thing in things:
         is_scaler = isinstance(thing, torch.amp.GradScaler) and thing.is_enabled() and thing is not scaler
         plain = thing.optimizer if is_of_accelerate(thing) and hasattr(thing, "optimizer") else thing
-        is_optimizer = isinstance(thing, Optimizer) and not any(one is plain for one in optimizers)
+        is_optimizer = isinstance(thing, Optimizer) and not any(one is plain for one in (*optimizers, *known))
         if is_scaler or is_optimizer or _moves_momentum(thing, optimizers, known):
             found.append(thing)
     names = {type(thing).__name__ for thing in found}
@@ -180,7 +180,7 @@ def _moves_momentum(thing: Any, optimizers: Sequence[Optimizer], known: Sequence
 def _are_copied(
     things: Sequence[Any], models: Sequence[torch.nn.Module], optimizers: Sequence[Optimizer], saved: Any
 ) -> bool:
-    """Whether there are tensors of the shapes of all weights of a model or an optimizer that nothing known holds."""
+    """Whether there are tensors that nothing known holds in the shapes of all weights of a model or an optimizer, or one as long as them."""
     parts = [list(model.parameters()) for model in models] + [list(weights_of(one)) for one in optimizers]
     weights = [weight for part in parts for weight in part]
     if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in weights):
@@ -191,7 +191,10 @@ def _are_copied(
     # A script's function may hand over copies of what it keeps.
     loose = Counter(one.shape for one in things if _is_loose(one) and one.data_ptr() not in storages)
     loose.subtract(one.shape for one in _all_tensors(saved))
-    wanted = [Counter(weight.shape for weight in part) for part in parts if any(weight.ndim > 1 for weight in part)]
+    parts = [part for part in parts if any(weight.ndim > 1 for weight in part)]
+    wanted = [Counter(weight.shape for weight in part) for part in parts]
+    # As torch.nn.utils.parameters_to_vector makes it.
+    wanted += [Counter([torch.Size([sum(weight.numel() for weight in part)])]) for part in parts]
     return any(all(loose[shape] >= count for shape, count in one.items()) for one in wanted)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
-import numbers
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, Callable, Optional
 
@@ -16,6 +14,7 @@ from torch.optim import Optimizer
 
 import cyclr
 from cyclr._begun import random_state, set_random_state
+from cyclr.torch._attributes import MARKS, Attributes, capture_attributes, is_of_torch, put_attributes, put_in_place
 from cyclr.torch._counting import with_held
 from cyclr.torch._order import State, capture_order, restore_order
 
@@ -60,8 +59,7 @@ def _capture_module(path: str, module: torch.nn.Module, seen: dict[int, Any]) ->
         "parameters": parameters,
         "buffers": {name: None if tensor is None else tensor.clone() for name, tensor in module._buffers.items()},
         "passing": sorted(module._non_persistent_buffers_set),
-        "attributes": _numbers(module)
-        | {name: copied(value) for name, value in vars(module).items() if type(value) is torch.Tensor},
+        "attributes": capture_attributes(module),
         "extra": copied(module.get_extra_state()) if _has_extra(module) else None,
         "training": module.training,
     }
@@ -105,9 +103,9 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
         for name, values in saved["parameters"].items():
             _put_parameter(module._parameters[name], values)
         _put_buffers(module, saved)
+        first = next(module.parameters(), None)
         # States of earlier versions have neither.
-        for name, value in saved.get("attributes", {}).items():
-            _put_attribute(module, name, value)
+        put_attributes(module, saved.get("attributes", {}), None if first is None else first.device)
         if _has_extra(module) and "extra" in saved:
             module.set_extra_state(copied(saved["extra"]))
         module.training = saved["training"]
@@ -115,7 +113,7 @@ def restore_model(model: torch.nn.Module, state: State) -> None:
 
 def _check_parameters(path: str, module: torch.nn.Module, saved: State) -> None:
     for name, values in saved.items():
-        weight, shape = module._parameters.get(name), tuple(values["value"].shape)
+        weight, shape = dict(module._parameters.items()).get(name), tuple(values["value"].shape)
         found = "has none" if weight is None else f"has one of {tuple(weight.shape)}"
         if weight is None or weight.shape != shape:
             raise ValueError(
@@ -135,65 +133,29 @@ def _put_parameter(weight: Any, saved: State) -> None:
 
 def _put_buffers(module: torch.nn.Module, saved: State) -> None:
     first = next(module.parameters(), None)
-    for name in [name for name in module._buffers if name not in saved["buffers"]]:
+    # Scripted modules have no dict.
+    held = dict(module._buffers.items())
+    for name in [name for name in held if name not in saved["buffers"]]:
         delattr(module, name)
     for name, value in saved["buffers"].items():
-        now = module._buffers.get(name)
-        if now is not None and value is not None and _put_in_place(now, value):
+        now = held.get(name)
+        if now is not None and value is not None and put_in_place(now, value):
             continue
         device = now.device if now is not None else None if first is None else first.device
-        if name not in module._buffers:
+        if name not in held:
             module.register_buffer(name, None, persistent=name not in saved["passing"])
         module._buffers[name] = None if value is None else value.to(device, copy=True)
-
-
-def _put_in_place(now: torch.Tensor, value: torch.Tensor) -> bool:
-    """Puts a value into a tensor, as others may hold it; false if it has no place there, as in one that is expanded."""
-    if now.shape != value.shape or now.dtype != value.dtype:
-        return False
-    if now.layout is torch.strided and any(step == 0 and size > 1 for step, size in zip(now.stride(), now.shape)):
-        return torch.equal(now, value.to(now.device))
-    now.copy_(value)
-    return True
-
-
-def _numbers(thing: Any) -> State:
-    """The numbers that a module or an optimizer may count its training by; of torch's own not those behind an underscore."""
-    is_torchs = is_of_torch(thing) or isinstance(thing, torch.nn.parallel.DistributedDataParallel)
-    return {
-        name: value.item() if _is_of_numpy(value) else value
-        for name, value in vars(thing).items()
-        if type(value) in (bool, int, float) or _is_of_numpy(value)
-        if name not in _NO_NUMBERS and not (is_torchs and name.startswith("_"))
-    }
-
-
-def _is_of_numpy(value: Any) -> bool:
-    return type(value).__module__ == "numpy" and isinstance(value, numbers.Real)
-
-
-def _like(number: Any, now: Any) -> Any:
-    """A number of the type that it has now, if that is one of NumPy's."""
-    return type(now)(number) if _is_of_numpy(now) else number
-
-
-def _put_attribute(module: torch.nn.Module, name: str, saved: Any) -> None:
-    now = vars(module).get(name)
-    if not isinstance(saved, torch.Tensor):
-        vars(module)[name] = _like(saved, now)
-    elif not isinstance(now, torch.Tensor):
-        first = next(module.parameters(), None)
-        vars(module)[name] = saved.to(None if first is None else first.device, copy=True)
-    elif not torch.equal(now, saved.to(now.device)) and not _put_in_place(now, saved):
-        vars(module)[name] = saved.to(now.device, copy=True)
 
 
 class Structure:
     """What a model's modules hold, as the very objects, so that what a forward pass adds or takes away can be undone."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self._held = [(module, [dict(held) for held in _dicts(module)]) for module in model.modules()]
+        # What scripted modules hold does not change.
+        changing = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+        self._held = [(module, [dict(held) for held in _dicts(module)]) for module in changing]
         self._passing = [(module, set(module._non_persistent_buffers_set)) for module in model.modules()]
+        self._attributes = [Attributes(module) for module in model.modules()]
         self._storages = [(weight, weight.data) for weight in model.parameters()]
 
     def restore(self) -> None:
@@ -204,6 +166,8 @@ class Structure:
                 now.update(before)
         for module, names in self._passing:
             module._non_persistent_buffers_set = set(names)
+        for attributes in self._attributes:
+            attributes.restore()
         for weight, data in self._storages:
             if (weight.shape, weight.dtype, weight.device) != (data.shape, data.dtype, data.device):
                 weight.data = data
@@ -228,14 +192,9 @@ def capture_optimizer(optimizer: Optimizer) -> State:
             places[id(weight)]: copied(state) for weight, state in optimizer.state.items() if id(weight) in places
         },
         "beside": {key: copied(value) for key, value in optimizer.state.items() if not isinstance(key, torch.Tensor)},
-        "marks": {key: optimizer.__dict__.get(key) for key in _MARKS},
-        "numbers": {} if is_of_torch(optimizer) else _numbers(optimizer),
+        "marks": {key: optimizer.__dict__.get(key) for key in MARKS},
+        "numbers": {} if is_of_torch(optimizer) else capture_attributes(optimizer),
     }
-
-
-_MARKS = ("_opt_called", "_step_count", "_cyclr_updates", "_cyclr_trains")
-"""What schedulers, torch's and ours, note on an optimizer about the updates that it made."""
-_NO_NUMBERS = ("training", "_cyclr_in_step", *_MARKS)
 
 
 def restore_optimizer(optimizer: Optimizer, state: State) -> None:
@@ -271,8 +230,9 @@ def restore_optimizer(optimizer: Optimizer, state: State) -> None:
         optimizer.state[weight] = _to(copied(values), weight.device, counts_too)
     optimizer.state.update(copied(state["beside"]))
     # States of earlier versions have none.
-    for name, number in state.get("numbers", {}).items():
-        vars(optimizer)[name] = _like(number, vars(optimizer).get(name))
+    first = next(weights_of(optimizer), None)
+    with torch.no_grad():
+        put_attributes(optimizer, state.get("numbers", {}), None if first is None else first.device)
     for key, mark in state["marks"].items():
         if mark is None:
             optimizer.__dict__.pop(key, None)
@@ -312,67 +272,6 @@ def _to(values: Any, device: torch.device, counts_too: bool) -> Any:
         stays = () if counts_too else ("step",)
         return {key: inner if key in stays else _to(inner, device, counts_too) for key, inner in values.items()}
     return values.to(device) if isinstance(values, torch.Tensor) else values
-
-
-@contextmanager
-def evaluating(model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> Iterator[None]:
-    """A model, and optimizers that have the methods, in the mode of evaluation; afterwards as before, to the bit."""
-    modes = [(module, module.training) for module in model.modules()]
-    switched = list(with_modes(optimizers))
-    # There and back, an optimizer's average of the weights is rounded.
-    weights = [(weight, weight.detach().clone()) for optimizer in switched for weight in weights_of(optimizer)]
-    try:
-        model.eval()
-        for optimizer in switched:
-            optimizer.eval()
-        yield
-    finally:
-        for optimizer in switched:
-            optimizer.train()
-        with torch.no_grad():
-            for weight, saved in weights:
-                weight.copy_(saved)
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def others_evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """All modules of this process that the model does not hold, such as an average of it, in the mode of evaluation."""
-    known = {id(module) for module in model.modules()}
-    modules = [one for one in live((torch.nn.Module,)) if id(one) not in known and getattr(one, "training", False)]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for module in modules:
-            module.training = True
-
-
-@contextmanager
-def keeping_gradients(weights: Iterable[torch.Tensor]) -> Iterator[None]:
-    """The gradients of weights afterwards as before, whatever is propagated meanwhile."""
-    kept = [(weight, weight.grad, None if weight.grad is None else weight.grad.clone()) for weight in weights]
-    try:
-        yield
-    finally:
-        for weight, gradient, saved in kept:
-            weight.grad = gradient
-            if gradient is not None and saved is not None:
-                gradient.copy_(saved)
-
-
-def is_of_torch(thing: Any) -> bool:
-    """Whether an object is of a class of torch itself."""
-    return type(thing).__module__.split(".")[0] == "torch"
-
-
-def with_modes(optimizers: Iterable[Optimizer]) -> Iterator[Any]:
-    """The optimizers that train at other weights than they are to be measured at, and so have ``train()`` and ``eval()``."""
-    for optimizer in optimizers:
-        if callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None)):
-            yield optimizer
 
 
 def live(kinds: tuple[type, ...]) -> Iterator[Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from torch.optim import Optimizer
 
 from cyclr._cyclr import CyclrError
-from cyclr.torch._counting import has_skipped
+from cyclr.torch._counting import has_skipped, with_held
 
 
 class Steps:
@@ -18,16 +19,18 @@ class Steps:
         are_uneven: Whether not all optimizers make a step in each update. A script that goes on
             amid a pass counts its batches from there, and so makes such steps at other places.
         are_late: Whether the script had drawn more batches before its first step than an update has,
-            as one that fetches the next batch during an update.
+            as one that fetches the next batch during an update. If the batches of an update are not
+            known, they are those of the second one; until then it may have.
     """
 
-    def __init__(self, accumulate: Optional[int]) -> None:
+    def __init__(self, accumulate: Optional[int], optimizers: Sequence[Optimizer] = ()) -> None:
         self.accumulate = accumulate
+        self._optimizers = [{id(one) for one in with_held([optimizer])} for optimizer in optimizers]
         self._made: set[int] = set()
         self._first: Optional[tuple[set[int], int]] = None
         self._is_checked = False
         self.are_uneven = self.are_late = False
-        self._is_tried = False
+        self._tried: Optional[int] = None
 
     def __bool__(self) -> bool:
         return bool(self._made)
@@ -39,9 +42,9 @@ class Steps:
 
     def tried(self, batches: int) -> None:
         """A step was made, or skipped by AMP's scaler, after so many batches since the one before."""
-        if not self._is_tried:
-            self._is_tried = True
-            self.are_late = self.accumulate is not None and batches > self.accumulate
+        if self._tried is None:
+            self._tried = batches
+            self.are_late = batches > (1 if self.accumulate is None else self.accumulate)
 
     def end(self, batches: int) -> None:
         """An update ends, which took so many batches.
@@ -53,10 +56,13 @@ class Steps:
         made, self._made = self._made, set()
         if self._first is None:
             self._first = made, batches
+            self.are_uneven = any(made.isdisjoint(one) for one in self._optimizers)
             return
         self.are_uneven = self.are_uneven or made != self._first[0]
         if not self._is_checked:
             self._is_checked = True
+            if self.accumulate is None:
+                self.are_late = self._tried is not None and batches < self._tried
             self._check(batches)
 
     def _check(self, batches: int) -> None:

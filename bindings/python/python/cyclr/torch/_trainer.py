@@ -21,12 +21,14 @@ from cyclr._find import Outcome
 from cyclr._loop import MOST_SKIPPED
 from cyclr._requests import is_driven
 from cyclr._trainer import Build, Evaluation, Metric, Split, TrainerInfo
+from cyclr.torch._attributes import is_of_torch
 from cyclr.torch._average import Average, norms_of, one_pass
 from cyclr.torch._batches import Batches, Forward
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._counting import steps_of
 from cyclr.torch._distributed import agreed, rank, world_size
 from cyclr.torch._ensemble import Ensemble, can_average
+from cyclr.torch._evaluating import evaluating, keeping_gradients, with_modes
 from cyclr.torch._examples import batch_size, given, held_out_count
 from cyclr.torch._figures import Figures, Sums, metrics_of
 from cyclr.torch._groups import Groups
@@ -38,11 +40,7 @@ from cyclr.torch._state import (
     Everything,
     all_weights,
     capture_random,
-    evaluating,
-    is_of_torch,
-    keeping_gradients,
     restore_random,
-    with_modes,
 )
 from cyclr.torch._together import serve_together
 
