@@ -28,7 +28,7 @@ TRIANGULAR = "triangular(base=0.003, max=0.03, step=50)"
 POLICY = ["--policy", TRIANGULAR]
 SHORT = ["--policy", "triangular(base=0.003, max=0.03, step=5)"]
 LEVELS = ["portable", "avx2"]
-# After so many kills a round is left to end, so that each round does.
+# After this many kills a round is left to end, so that every round ends.
 MOST_KILLS = 40
 # How long what is left of a killed process may take to go.
 GRACE = 10.0

@@ -83,7 +83,7 @@ RULES = {"best trial": best, "vertex of a parabola": vertex, "centre of the trou
 
 
 def tried(bank, seeds, most):
-    """Each arm's search, and its validation value at every rate that it tries, after at most so many rounds."""
+    """Each arm's search, and its validation value at every rate that it tries, after at most ``rounds`` rounds."""
     searches = {arm: schemes.Search(bank, arm) for arm in RATES}
     grids = schemes.rounds(searches, 1.0, seeds, most)
     trials = {arm: {rate: search.value(rate, 1.0, seeds) for rate in grids[arm]} for arm, search in searches.items()}
@@ -91,7 +91,7 @@ def tried(bank, seeds, most):
 
 
 def chosen(bank, seeds, most, rule):
-    """Each arm's peak rate in half octaves, after the common rates and at most so many rounds."""
+    """Each arm's peak rate in half octaves, after the common rates and at most ``rounds`` rounds."""
     searches, trials = tried(bank, seeds, most)
     rates = {}
     for arm, search in searches.items():

@@ -62,16 +62,16 @@ def test_its_state_has_the_place_in_the_data_and_the_epoch(start, tmp_path, argu
     straight = start(*arguments)
     assert straight.initialize(seed=1)["snapshots"]
     straight.updates(10)
-    straight.result("state", path=str(tmp_path / "amid"))
+    straight.result("state", path=str(tmp_path / "within"))
     straight.updates(2)
     straight.result("state", path=str(tmp_path / "between"))
     wanted = losses_of(straight.updates(30))
-    for name, skipped in (("between", 0), ("amid", 2)):
+    for name, skipped in (("between", 0), ("within", 2)):
         other = start(*arguments)
         other.initialize(seed=2)
         other.result("restore", path=str(tmp_path / name))
         assert losses_of(other.updates(30 + skipped))[skipped:] == wanted
-        # And once more, amid the epochs.
+        # And once more, in the middle of the epochs.
         other.result("restore", path=str(tmp_path / "between"))
         assert losses_of(other.updates(2)) == wanted[:2]
         other.result("restore", path=str(tmp_path / "between"))

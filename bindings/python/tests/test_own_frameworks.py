@@ -108,7 +108,7 @@ def test_training_data_are_no_held_out_data(start, tmp_path, name):
 
 
 def losses_alone(printed, each, count):
-    """What the first updates, of so many losses each, show in a script that prints its losses."""
+    """What the first updates, of several losses each, show in a script that prints its losses."""
     losses = printed_list(printed, "losses")
     return [sum(losses[place * each : (place + 1) * each]) / each for place in range(count)]
 

@@ -78,7 +78,7 @@ def test_the_losses_are_those_of_the_loop_alone_whoever_listens(start, tmp_path)
 
 
 def test_a_restored_run_goes_on_as_the_straight_one(start, tmp_path):
-    """From the end of an epoch of 16 updates, and from amid two; with an average of the weights that is registered."""
+    """From the end of an epoch of 16 updates, and from the middle of two; with an average of the weights that is registered."""
     straight = start("many.py", "--ema", "registered")
     straight.initialize(seed=1)
     made, done = [], (5, 16, 20)
@@ -118,7 +118,7 @@ def test_passes_that_are_left_early_are_left_there_by_a_restored_run_too(start, 
     with pytest.raises(ValueError):
         other.updates(36)
     assert other.process.wait(timeout=60) == 1
-    assert "was restored amid the first" in (tmp_path / "log").read_text()
+    assert "was restored in the middle of the first" in (tmp_path / "log").read_text()
 
 
 def test_a_pass_that_is_left_anywhere_cannot_be_gone_back_into(start, tmp_path):
@@ -201,7 +201,7 @@ OVERLOOKED = {
     "loss": "no state of Centred is registered",
     "copy": "no state of Kept is registered",
     "noise": "the random numbers of the data set's `noise` cannot be saved",
-    "accumulation": "a pass of 10 batches ends amid an update of 4",
+    "accumulation": "a pass of 10 batches ends in the middle of an update of 4",
 }
 
 
@@ -240,13 +240,13 @@ def test_what_a_script_begins_anew_amid_a_pass_keeps_it_from_going_on_there(star
     straight = start("overlooked.py", kind)
     straight.initialize(seed=1)
     straight.updates(14)
-    straight.result("state", path=str(tmp_path / "amid"))
+    straight.result("state", path=str(tmp_path / "within"))
     straight.updates(6)
     straight.result("state", path=str(tmp_path / "between"))
     other = start("overlooked.py", kind)
     other.initialize(seed=2)
-    refused = other.ask("restore", path=str(tmp_path / "amid"))
-    assert "it cannot go on amid a pass over the training data" in refused["error"]["message"]
+    refused = other.ask("restore", path=str(tmp_path / "within"))
+    assert "it cannot go on in the middle of a pass over the training data" in refused["error"]["message"]
     other.result("restore", path=str(tmp_path / "between"))
     assert other.updates(15) == straight.updates(15)
 
@@ -469,7 +469,7 @@ def test_what_cannot_be_gone_back_into_is_named():
     assert "IterableDataset is not known" in without_place(DataLoader(Endless()), accumulate=2)
     with pytest.raises(ValueError, match="accumulate = 0: it must be at least 1"):
         without_place(DataLoader(data), accumulate=0)
-    assert "a pass of 11 batches ends amid an update of 2" in without_place(DataLoader(data), accumulate=2)
+    assert "a pass of 11 batches ends in the middle of an update of 2" in without_place(DataLoader(data), accumulate=2)
 
 
 def test_the_examples_of_a_batch_are_known_from_a_batch_sampler():

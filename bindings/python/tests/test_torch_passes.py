@@ -38,7 +38,7 @@ def losses_of(made):
 
 
 def goes_on_from(start, tmp_path, kind, *counts):
-    """Whether a run of 35 updates is the same if it goes on from states after so many, in another process."""
+    """Whether a run of 35 updates is the same if it goes on from states of it, in another process."""
     straight, made = start(kind), []
     assert straight.initialize(seed=1)["snapshots"]
     for count in counts:
@@ -56,7 +56,7 @@ def goes_on_from(start, tmp_path, kind, *counts):
 
 
 def refused(start, tmp_path, kind, count):
-    """The reason for which a run does not go on from a state after so many updates."""
+    """The reason for which a run does not go on from one of its states."""
     straight, other = start(kind), start(kind)
     assert straight.initialize(seed=1)["snapshots"]
     straight.updates(count)
@@ -76,11 +76,11 @@ def test_a_run_goes_back_to_the_end_of_an_epoch_and_amid_one_in_its_own_process(
     made = losses_of(driver.updates(10))
     driver.result("state", path=str(tmp_path / "between"))
     made += losses_of(driver.updates(3))
-    driver.result("state", path=str(tmp_path / "amid"))
+    driver.result("state", path=str(tmp_path / "within"))
     made += losses_of(driver.updates(15))
     driver.result("restore", path=str(tmp_path / "between"))
     assert losses_of(driver.updates(18)) == made[10:]
-    driver.result("restore", path=str(tmp_path / "amid"))
+    driver.result("restore", path=str(tmp_path / "within"))
     assert losses_of(driver.updates(15)) == made[13:]
 
 

@@ -195,7 +195,7 @@ class Attached:
             if self._goes_back:
                 return
             yield from self._pass(loader)
-            # A state of this epoch that was restored amid the pass starts it anew, at its own place.
+            # A state of this epoch that was restored in mid-pass starts it anew, at its own place.
             if self._restored is None or self._goes_back:
                 return
 
@@ -326,7 +326,7 @@ class Attached:
                 # A script may hold a pass that it left until the next epoch.
                 self._passes += self._epoch_began is epoch_began
 
-    def _is_amid(self, place: dict[str, Any]) -> bool:
+    def _is_within_pass(self, place: dict[str, Any]) -> bool:
         return place["given"] > 0 or (self._is_endless and place["epoch"] > 0)
 
     def _here(self, is_used: bool) -> Exit:
@@ -352,7 +352,7 @@ class Attached:
         self._restored = None
         self._place = Place(loader)
         if saved is not None or not self._is_endless:
-            self._exits.begin(saved is not None and self._is_amid(saved["place"]), saved is not None)
+            self._exits.begin(saved is not None and self._is_within_pass(saved["place"]), saved is not None)
         if saved is not None and saved["place"]["began"] is not None:
             self._go_to_start(loader, saved["place"]["began"])
             self._place.given = saved["place"]["given"]

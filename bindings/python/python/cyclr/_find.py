@@ -131,7 +131,7 @@ def find(
         data_seed: Handed to ``build``.
         batch: Handed to ``build``.
         sweep: A sweep of your own, read as the paper does, instead of the test.
-        validation_points: Measures the validation split so many times in that sweep, rather than the training batches.
+        validation_points: Measures the validation split this number of times in that sweep, rather than the training batches.
 
     Raises:
         CyclrError: The test cannot be made, because it is too short, for instance.
@@ -205,7 +205,7 @@ def train(
         seed: That of the run.
         data_seed: Handed to ``build``.
         batch: Handed to ``build``.
-        evaluate_every: Evaluates on the validation split after so many updates, besides at troughs and at the end.
+        evaluate_every: Updates from one evaluation of the validation split to the next, besides at troughs and at the end.
         test: Whether the test split is read, once, at the end.
         average: ``"troughs"`` averages the weights at all troughs so far, ``"ensemble(3)"`` the predictions of the
             models at the last 3. The average is evaluated beside the model that is trained, and it alone is tested.

@@ -38,7 +38,7 @@ class Figures:
 MANY_EPOCHS = 1_000_000
 """More than any training has. It is finite: scripts make their schedulers by it."""
 MOST_SKIPPED = 100
-"""After so many steps in a row that AMP's scaler skipped, no scale helps: the gradients are not finite."""
+"""After this many steps in a row that AMP's scaler skipped, no scale helps: the gradients are not finite."""
 
 Read = Callable[[Sequence[Figures]], list[list[Metric]]]
 

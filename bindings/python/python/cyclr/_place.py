@@ -33,7 +33,7 @@ def _length(loader: Any) -> float:
 class Exits:
     """Where a script leaves its passes before their end, as by ``break``.
 
-    If it is restored amid a pass, it counts the batches from 0 again, and would leave that pass
+    If it is restored in mid-pass, it counts the batches from 0 again, and would leave that pass
     later than the straight run did. So the pass is ended for it where the passes before were left.
 
     Attributes:
@@ -46,7 +46,7 @@ class Exits:
         self.seen: Optional[Exit] = None
         self.failure: Optional[CyclrError] = None
         self.is_left = False
-        self._is_amid = self._was_amid = False
+        self._is_within_pass = self._was_within_pass = False
 
     def restore(self, seen: Optional[Exit], given: int) -> None:
         """Goes on from a state, before which passes were left as ``seen`` says.
@@ -56,27 +56,27 @@ class Exits:
         """
         if seen == VARIES and given > 0:
             raise CyclrError(
-                "the script leaves its passes over the training data at different places, so that it cannot go on amid one: "
+                "the script leaves its passes over the training data at different places, so that it cannot go on in the middle of one: "
                 "start this run anew"
             )
         self.seen = seen
 
-    def begin(self, is_amid: bool, is_restored: bool) -> None:
-        """A pass begins, from its start or from amid it."""
-        self._is_amid = is_amid
+    def begin(self, is_within_pass: bool, is_restored: bool) -> None:
+        """A pass begins, from its start or from within it."""
+        self._is_within_pass = is_within_pass
         if is_restored:
-            self._was_amid = is_amid
+            self._was_within_pass = is_within_pass
 
     def ends(self, here: Exit) -> bool:
         """Whether the pass is to be ended for the script here."""
-        self.is_left = self._is_amid and here == self.seen
+        self.is_left = self._is_within_pass and here == self.seen
         return self.is_left
 
     def leave(self, here: Exit) -> None:
         """The script has left a pass."""
-        if self._was_amid and self.seen is None:
+        if self._was_within_pass and self.seen is None:
             self.failure = CyclrError(
-                "the script leaves its passes over the training data before their end, and was restored amid the first, when "
+                "the script leaves its passes over the training data before their end, and was restored in the middle of the first, when "
                 "that was not known: it cannot go on exactly; start this run anew"
             )
         self.seen = here if self.seen in (None, here) else VARIES

@@ -147,7 +147,7 @@ class AveragingTrainer(Trainer, Protocol):
     def average(self, ensemble: Optional[int] = None) -> None:
         """Takes the model as it stands into the running average of the weights, which belongs to its state.
 
-        With ``ensemble``, which only a trainer is given that says ``ensembles``, it is kept as one of the last so many
+        With ``ensemble``, which only a trainer is given that says ``ensembles``, it is kept as one of the last ``ensemble``
         models, whose predictions are averaged.
         """
         ...

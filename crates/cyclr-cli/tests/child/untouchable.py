@@ -1,4 +1,4 @@
-"""A program that knows nothing of cyclr: it trains a noisy quadratic for so many steps and prints JSON lines and words.
+"""A program that knows nothing of cyclr: it trains a noisy quadratic for a given number of steps and prints JSON lines and words.
 
 Options take something away or do something wrong.
 """

@@ -403,19 +403,19 @@ class Attached(_attach.Attached):
 
         Under `epochs` it is `batches`. A loop without them goes through one pass that never ends,
         so that it can be gone back into; what the script does between epochs does not run. A pass
-        that begins amid another one, or in an evaluation, is the script's own.
+        that begins within another one, or in an evaluation, is the script's own.
         """
         if self._is_opening:
             return None
         return self._given(loader, self._is_in_batches)
 
-    def _given(self, loader: Any, is_amid: bool) -> Iterator[Any]:
+    def _given(self, loader: Any, is_within_pass: bool) -> Iterator[Any]:
         is_under_epochs = self._epoch is not None and not self._is_endless
         if self._is_evaluating:
             with order_kept(loader):
                 yield from self._open(loader)
         # The iterator may have taken the place of the one before, which has ended by now.
-        elif (is_amid and self._is_in_batches) or (is_under_epochs and self._calls_batches):
+        elif (is_within_pass and self._is_in_batches) or (is_under_epochs and self._calls_batches):
             yield from self._open(loader)
         else:
             yield from super().batches(loader) if is_under_epochs else self._endlessly(loader)
@@ -455,12 +455,12 @@ class Attached(_attach.Attached):
         return summed(read_at_once(figures))
 
     def _own_state(self) -> dict[str, Any]:
-        is_amid = self._is_amid({"given": self._place.given, "epoch": self._epoch or 0})
-        # Between passes none is under way as a rule; amid one, the first look tells.
-        lingers = not is_amid and has_passes_beside(self._train)
-        if is_amid and self._has_passes_beside is None:
+        is_within_pass = self._is_within_pass({"given": self._place.given, "epoch": self._epoch or 0})
+        # Between passes none is under way as a rule; within one, the first look tells.
+        lingers = not is_within_pass and has_passes_beside(self._train)
+        if is_within_pass and self._has_passes_beside is None:
             self._has_passes_beside = has_passes_beside(self._train)
-        # Such scripts begin these anew if they go on amid a pass.
+        # Such scripts begin these anew if they go on in mid-pass.
         ratios = list(self._groups.factors.items()) if self._has_ratios else None
         begins_anew = self._steps.are_uneven or self._steps.are_late or self._has_passes_beside
         return {
@@ -475,10 +475,10 @@ class Attached(_attach.Attached):
 
     def _set_own_state(self, saved: dict[str, Any]) -> None:
         # States of earlier versions do not tell.
-        if saved.get("begins_anew") and self._is_amid(saved["place"]):
+        if saved.get("begins_anew") and self._is_within_pass(saved["place"]):
             raise CyclrError(
                 "the script goes through another DataLoader beside train=..., draws batches ahead of its updates, or not all "
-                "its optimizers make a step in each update: it cannot go on amid a pass over the training data; start this run "
+                "its optimizers make a step in each update: it cannot go on in the middle of a pass over the training data; start this run "
                 "anew"
             )
         if saved.get("passes_beside"):

@@ -8,7 +8,7 @@ holds count as that one's. If the weights change and no update is counted, or if
 past the end of the run, where the last value is held, a warning says so once.
 
 Accelerate calls the ``step()`` of a prepared scheduler once for each process. Torch's schedulers
-run so many times as fast then; these do not, and lengths are optimizer updates whatever the number
+run that many times as fast then; these do not, and lengths are optimizer updates whatever the number
 of processes.
 """
 

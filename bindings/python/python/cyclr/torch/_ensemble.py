@@ -23,7 +23,7 @@ class Ensemble:
         return len(self._models)
 
     def take(self, last: int) -> None:
-        """Takes the model as it stands, and keeps the last so many."""
+        """Takes the model as it is, and drops the oldest if there are too many."""
         self._models.append({name: tensor.detach().clone() for name, tensor in self._tensors().items()})
         del self._models[:-last]
 

@@ -24,7 +24,7 @@ from cyclr._loop import examples_in
 from cyclr.torch._order import capture_order, restore_order, sampler_of
 from cyclr.torch._state import capture_random, restore_random
 
-# After so many seconds of counting it is said what is waited for; more examples no held-out split has.
+# After this many seconds of counting a message says what is waited for; more examples no held-out split has.
 SAY_AFTER, MOST_EXAMPLES = 5.0, 10**8
 
 
@@ -34,7 +34,7 @@ def loader_size(loader: Any) -> int:
 
 
 def batch_size(loader: Any, examples: Optional[int]) -> int:
-    """Examples of a batch, of a loader that gives so many in a pass, if that is known; 1 if nothing is.
+    """Examples of a batch, of a loader whose examples in a pass are given, if they are known; 1 if nothing is.
 
     Raises:
         CyclrError: Its examples are known, and not how many batches they make.

@@ -74,7 +74,7 @@ def range_test(
         reset: Draws new weights for each run: ``reset(model)``. Without it a model that learns nothing is
             not noticed.
         validation: A loader of held-out data.
-        validation_points: Measures on ``validation`` so many times in that sweep, rather than on the training batches.
+        validation_points: Measures on ``validation`` this number of times in that sweep, rather than on the training batches.
         step: An update of your own, as in `Trainer`.
         scaler: A `torch.amp.GradScaler`.
         autocast: A context for the forward pass.

@@ -28,8 +28,8 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
 
     Args:
         loader: The loader of the training batches.
-        accumulate: The batches of an update. If a pass ends amid an update, a script that goes on
-            amid the pass counts its batches from there, and so ends the pass otherwise.
+        accumulate: The batches of an update. If a pass ends in the middle of an update, a script that goes on
+            in mid-pass counts its batches from there, and so ends the pass at another place.
 
     Raises:
         ValueError: An update has no batch.
@@ -58,7 +58,9 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
 
 
 def _ends_amid(batches: int, accumulate: int) -> Optional[str]:
-    return f"a pass of {batches} batches ends amid an update of {accumulate}" if batches % accumulate else None
+    return (
+        f"a pass of {batches} batches ends in the middle of an update of {accumulate}" if batches % accumulate else None
+    )
 
 
 def _own_generator(data: Any) -> Optional[str]:

@@ -17,7 +17,7 @@ class Steps:
     Attributes:
         accumulate: The batches of an update; ``None`` if they are not counted.
         are_uneven: Whether not all optimizers make a step in each update. A script that goes on
-            amid a pass counts its batches from there, and so makes such steps at other places.
+            in mid-pass counts its batches from there, and so makes such steps at other places.
         are_late: Whether the script had drawn more batches before its first step than an update has,
             as one that fetches the next batch during an update. If the batches of an update are not
             known, they are those of the second one; until then it may have.
@@ -41,13 +41,13 @@ class Steps:
             self._made.add(id(optimizer))
 
     def tried(self, batches: int) -> None:
-        """A step was made, or skipped by AMP's scaler, after so many batches since the one before."""
+        """A step was made, or skipped by AMP's scaler, ``batches`` batches after the one before."""
         if self._tried is None:
             self._tried = batches
             self.are_late = batches > (1 if self.accumulate is None else self.accumulate)
 
     def end(self, batches: int) -> None:
-        """An update ends, which took so many batches.
+        """An update ends, which took ``batches`` batches.
 
         Raises:
             CyclrError: The first two updates took as many, and another number was declared.

@@ -168,7 +168,7 @@ class Trainer:
             restore_random(state)
 
     def average(self, ensemble: Optional[int] = None) -> None:
-        """Takes the weights as they stand into their running average, or keeps the model as one of the last so many.
+        """Takes the weights as they stand into their running average, or keeps the model as one of the last ones.
 
         Raises:
             CyclrError: The run averages in the other way already.
