@@ -49,7 +49,7 @@ def find_together(build: Build, **settings: Any) -> Found:
         found = cyclr.find(leader, **settings)
     except BaseException as error:
         # In the middle of an update the others wait for this process's part of it, and would not hear.
-        if not leader.is_within_pass:
+        if not leader.is_collective:
             _tell("failed", f"{type(error).__name__}: {error}")
         raise
     _tell("found", found)
@@ -77,7 +77,7 @@ class _Leader:
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self.is_within_pass = False
+        self.is_collective = False
 
     def __call__(self, run: Run) -> Trainer:
         with self.together("start", run):
@@ -86,10 +86,10 @@ class _Leader:
     @contextmanager
     def together(self, what: str, about: Any) -> Iterator[None]:
         """Something that all processes do at once; if it fails here, they wait in it for ever."""
-        self.is_within_pass = True
+        self.is_collective = True
         _tell(what, about)
         yield
-        self.is_within_pass = False
+        self.is_collective = False
 
 
 class _Led:

@@ -39,7 +39,7 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
     if loader is None:
         return "there is no train=... to go back into"
     if isinstance(loader, (list, tuple)):
-        return _ends_amid(len(loader), accumulate)
+        return _ends_within_update(len(loader), accumulate)
     if not isinstance(loader, DataLoader):
         return f"the order of {type(loader).__name__} is not known"
     if isinstance(loader.dataset, torch.utils.data.IterableDataset):
@@ -54,10 +54,10 @@ def without_place(loader: Any, accumulate: int = 1) -> Optional[str]:
     sampler = sampler_of(loader)
     if type(sampler) not in _KNOWN_SAMPLERS:
         return f"the order of {type(sampler).__name__} is not known"
-    return _ends_amid(len(loader), accumulate)
+    return _ends_within_update(len(loader), accumulate)
 
 
-def _ends_amid(batches: int, accumulate: int) -> Optional[str]:
+def _ends_within_update(batches: int, accumulate: int) -> Optional[str]:
     return (
         f"a pass of {batches} batches ends in the middle of an update of {accumulate}" if batches % accumulate else None
     )
