@@ -12,7 +12,8 @@ The only clock is the optimizer update, counted from 0: the rate at update ``i``
 """
 
 from cyclr._advice import Cycles, base_from_max, cycles, cyclical, suggest
-from cyclr._attach import Attached, attach, begin
+from cyclr._attach import attach, begin
+from cyclr._attached import Attached
 from cyclr._cyclr import CyclrError, Hyper, Schedule, Spec, SpecError, TrainerError, __version__
 from cyclr._find import Found, Outcome, Probe, Sweep, find, train
 from cyclr._policies import (

@@ -14,7 +14,7 @@ from cyclr._cyclr import CyclrError
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Objective, Split, TrainerInfo
-from cyclr.torch._attach import Attached
+from cyclr.torch._attached import Attached
 from cyclr.torch._begun import begun_or_begin
 from cyclr.torch._distributed import rank
 from cyclr.torch._groups import Groups, refuse_closures

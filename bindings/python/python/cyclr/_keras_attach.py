@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import keras
 
-from cyclr import _attach
+from cyclr import _attached
 from cyclr._begun import Begun, begin_by, begun_before, begun_last
 from cyclr._cyclr import CyclrError
 from cyclr._loop import MANY_EPOCHS
@@ -60,7 +60,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         self._test, self._objective, self._counts = test, objective_of(objective), (examples, batch)
         self._fit: dict[str, Any] = {}
         self._losses: list[Any] = []
-        self._attached: Optional[_attach.Attached] = None
+        self._attached: Optional[_attached.Attached] = None
         self._begun: Optional[Begun] = None
         self._follows = begun_before()
         if not self._follows and is_driven():
@@ -100,7 +100,7 @@ class Attach(keras.callbacks.Callback):  # type: ignore[misc]
         def measure(split: Split) -> dict[str, float]:
             return self._measured(held_out[split])
 
-        self._attached = _attach.Attached(self._begun, info, lambda hyper: self._set(hyper.lr), measure)
+        self._attached = _attached.Attached(self._begun, info, lambda hyper: self._set(hyper.lr), measure)
         self._attached._hear()
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:

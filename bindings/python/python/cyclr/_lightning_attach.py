@@ -15,7 +15,7 @@ from cyclr._loop import MANY_EPOCHS, examples_in
 from cyclr._measured import Declared, objective_of
 from cyclr._requests import is_driven
 from cyclr._trainer import Split, TrainerInfo
-from cyclr.torch._attach import Attached
+from cyclr.torch._attached import Attached
 from cyclr.torch._begun import begun_or_begin
 from cyclr.torch._checksum import checksum_of
 from cyclr.torch._distributed import rank, world_size

@@ -6,7 +6,8 @@
 - `Trainer` and `serve`: a training script under ``cyclr find|train|compare``.
 """
 
-from cyclr.torch._attach import Attached, attach, step
+from cyclr.torch._attach import attach, step
+from cyclr.torch._attached import Attached
 from cyclr.torch._begun import begin
 from cyclr.torch._range_test import range_test
 from cyclr.torch._schedule import Schedule
