@@ -296,10 +296,13 @@ fn holds_images(folder: &Path) -> Result<bool, DataError> {
     Ok(file::list(folder)?.iter().any(|path| is_image(path)))
 }
 
-/// Files that may be meant as images, and are not read: a set without them is another set.
+/// What may be meant as images, and is not read: a set without them is another set.
 fn left_out(ignored: &[PathBuf]) -> Option<String> {
     let leads_nowhere = |path: &Path| path.is_symlink() && !path.exists();
-    let is_one = |path: &&PathBuf| is_other_image(path) || leads_nowhere(path);
+    let is_one = |path: &&PathBuf| {
+        let is_file = is_image(path) || is_other_image(path);
+        is_file || leads_nowhere(path) || holds_images_within(path, DEEPEST)
+    };
     let left_out: Vec<&PathBuf> = ignored.iter().filter(is_one).collect();
     let first = show(left_out.first()?);
     let are = match left_out.len() - 1 {
@@ -307,8 +310,22 @@ fn left_out(ignored: &[PathBuf]) -> Option<String> {
         more => format!("and {more} more are"),
     };
     Some(format!(
-        "{first} {are} left out: only PNG and JPEG files are read, and links that lead to one"
+        "{first} {are} left out: only PNG and JPEG files are read, and links that lead to one, each directly in \
+         the folder of its class"
     ))
+}
+
+/// How many folders deep images are looked for among what is not read; links may go round in circles.
+const DEEPEST: u32 = 3;
+
+/// Whether a folder, or one in it, holds images. What cannot be looked at holds none, and is listed as
+/// not read.
+fn holds_images_within(folder: &Path, deep: u32) -> bool {
+    if deep == 0 || !is_folder(folder) {
+        return false;
+    }
+    let is_one = |path: &PathBuf| is_image(path) || holds_images_within(path, deep - 1);
+    file::list(folder).is_ok_and(|paths| paths.iter().any(is_one))
 }
 
 /// Whether it is a file with an image's name. What cannot be looked at is none, and is listed as

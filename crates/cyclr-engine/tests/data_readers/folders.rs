@@ -384,6 +384,21 @@ fn images_that_are_left_out_are_said() {
 }
 
 #[test]
+fn images_in_another_place_than_a_class_are_said() {
+    for elsewhere in ["train/a/more", "train/a/more/deep", "eval/b", "train", "."] {
+        let place = image_folder(&[("train/a", 5, 1), ("train/b", 5, 2)]);
+        let left_out = || notes(&place).iter().any(|note| note.contains("left out"));
+        fs::create_dir_all(place.path().join("docs/empty")).unwrap();
+        fs::write(place.path().join("docs/readme.txt"), "x").unwrap();
+        assert!(!left_out(), "without {elsewhere}");
+        let folder = place.path().join(elsewhere);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(place.path().join("train/a/000.png"), folder.join("x.png")).unwrap();
+        assert!(left_out(), "{elsewhere}");
+    }
+}
+
+#[test]
 fn macos_archive_folders_are_no_classes() {
     let place = image_folder(&[("a", 5, 1), ("b", 5, 2)]);
     fs::create_dir_all(place.path().join("__MACOSX/a")).unwrap();
