@@ -129,6 +129,37 @@ fn a_result_that_is_not_that_of_its_log_is_refused() {
 }
 
 #[test]
+fn a_log_with_another_update_or_without_a_figure_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let log = place.path().join("final/1/1-reference-seed2/events.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    let changes: [(fn(&mut Value), &str); 2] = [
+        (
+            |event| event["update"] = 7.into(),
+            "it has update 7 where update 1 belongs",
+        ),
+        (
+            |event| event["metrics"][0]["value"] = Value::Null,
+            "a figure of update 1 is not finite, and training did not diverge there",
+        ),
+    ];
+    for (change, words) in changes {
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
+        let mut event: Value = serde_json::from_str(&lines[1]).unwrap();
+        change(&mut event);
+        lines[1] = event.to_string();
+        fs::write(&log, lines.join("\n") + "\n").unwrap();
+        fs::remove_file(place.path().join("result.json")).unwrap();
+        let error = run_in(place.path(), &plan, 1).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        fs::write(&log, &text).unwrap();
+        run_in(place.path(), &plan, 1).unwrap();
+    }
+}
+
+#[test]
 fn a_trial_that_is_not_that_of_its_log_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let plan = given(120, 1);
