@@ -110,6 +110,9 @@ fn with_other(
     done.map(drop)
 }
 
+/// What is changed, and words of the refusal.
+type Edit<T> = (fn(&mut T), &'static str);
+
 #[test]
 fn a_result_that_is_not_that_of_its_log_is_refused() {
     let place = tempfile::tempdir().unwrap();
@@ -135,7 +138,7 @@ fn a_log_with_another_update_or_without_a_figure_is_refused() {
     run_in(place.path(), &plan, 1).unwrap();
     let log = place.path().join("final/1/1-reference-seed2/events.jsonl");
     let text = fs::read_to_string(&log).unwrap();
-    let changes: [(fn(&mut Value), &str); 2] = [
+    let changes: [Edit<Value>; 2] = [
         (
             |event| event["update"] = 7.into(),
             "it has update 7 where update 1 belongs",
@@ -267,7 +270,7 @@ fn a_plan_that_was_edited_beside_its_result_is_refused() {
     run_in(place.path(), &plan, 1).unwrap();
     let file = place.path().join("comparison.json");
     let text = fs::read_to_string(&file).unwrap();
-    let changes: [(fn(&mut Plan), &str); 3] = [
+    let changes: [Edit<Plan>; 3] = [
         (|plan| plan.margin = 9.0, "margin 9.0 instead of 0.5"),
         (|plan| plan.reference = 1, "reference 1 instead of 0"),
         (

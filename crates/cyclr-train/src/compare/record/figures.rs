@@ -109,12 +109,12 @@ fn check_run(run: &RunOutcome, objective: &Objective, place: &str) -> Result<(),
     let end = end.filter(|point| point.updates_done == run.updates_done);
     let Some(values) = &run.values else {
         // Divergence shows as a figure that is not finite, or as updates after the last evaluation.
-        return match end.is_some_and(is_finite) {
-            false => Ok(()),
-            true => Err(format!(
+        if end.is_some_and(is_finite) {
+            return Err(format!(
                 "{place}.values is null, as if it had diverged, and its last evaluation is finite"
-            )),
-        };
+            ));
+        }
+        return Ok(());
     };
     if let Some(n) = run.evaluations.iter().position(|point| !is_finite(point)) {
         return Err(format!(
@@ -140,11 +140,14 @@ fn metrics(point: &ValidationPoint) -> impl Iterator<Item = &Metric> {
 /// Refuses the training of a run that did not diverge if a bin lacks what others have: a trainer that
 /// does not measure a figure in training measures it in no bin.
 fn check_training(training: &[Bin], place: &str) -> Result<(), String> {
-    let figures: [(&str, fn(&Bin) -> Option<f64>); 2] =
-        [("loss", |bin| bin.loss), ("value", |bin| bin.value)];
-    for (name, of) in figures {
-        let missing = training.iter().position(|bin| of(bin).is_none());
-        if let Some(n) = missing.filter(|_| training.iter().any(|bin| of(bin).is_some())) {
+    let losses = training.iter().map(|bin| bin.loss);
+    let values = training.iter().map(|bin| bin.value);
+    for (name, figures) in [
+        ("loss", losses.collect::<Vec<_>>()),
+        ("value", values.collect()),
+    ] {
+        let missing = figures.iter().position(Option::is_none);
+        if let Some(n) = missing.filter(|_| figures.iter().any(Option::is_some)) {
             return Err(format!(
                 "{place}.training[{n}].{name} is null, and the run did not diverge"
             ));
