@@ -22,7 +22,7 @@ use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::store::Lock;
 use cyclr_train::{Average, Budget, Change, Error, Event, Interrupt, Task, Watch, resume, train};
 use killing::{kill_at, logged};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn given(updates: u64, seeds: u64) -> Plan {
     Plan {
@@ -110,6 +110,9 @@ fn with_other(
     done.map(drop)
 }
 
+/// What is changed, and words of the refusal.
+type Edit<T> = (fn(&mut T), &'static str);
+
 #[test]
 fn a_result_that_is_not_that_of_its_log_is_refused() {
     let place = tempfile::tempdir().unwrap();
@@ -124,6 +127,37 @@ fn a_result_that_is_not_that_of_its_log_is_refused() {
         let error = with_other(place.path(), &plan, result, change);
         let error = error.unwrap_err().to_string();
         assert!(error.contains("1-reference-seed2/events.jsonl"), "{error}");
+        run_in(place.path(), &plan, 1).unwrap();
+    }
+}
+
+#[test]
+fn a_log_with_another_update_or_without_a_figure_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 2);
+    run_in(place.path(), &plan, 1).unwrap();
+    let log = place.path().join("final/1/1-reference-seed2/events.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    let changes: [Edit<Value>; 2] = [
+        (
+            |event| event["update"] = 7.into(),
+            "it has update 7 where update 1 belongs",
+        ),
+        (
+            |event| event["metrics"][0]["value"] = Value::Null,
+            "a figure of update 1 is not finite, and training did not diverge there",
+        ),
+    ];
+    for (change, words) in changes {
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
+        let mut event: Value = serde_json::from_str(&lines[1]).unwrap();
+        change(&mut event);
+        lines[1] = event.to_string();
+        fs::write(&log, lines.join("\n") + "\n").unwrap();
+        fs::remove_file(place.path().join("result.json")).unwrap();
+        let error = run_in(place.path(), &plan, 1).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        fs::write(&log, &text).unwrap();
         run_in(place.path(), &plan, 1).unwrap();
     }
 }
@@ -173,6 +207,88 @@ fn a_record_whose_figures_do_not_follow_from_its_runs_is_refused() {
     difference.unwrap()["correlation"] = Value::Null;
     fs::write(&file, record.to_string()).unwrap();
     read_comparison(place.path()).unwrap().unwrap();
+}
+
+/// What a record says twice must be the same, and what is impossible is no figure.
+#[test]
+fn a_record_that_contradicts_itself_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    run_in(place.path(), &given(60, 3), 1).unwrap();
+    let file = place.path().join("result.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let run = "/arms/1/budgets/0/runs/0";
+    for (place_in_it, value, words) in [
+        (
+            "/conclusion/winner/arm",
+            json!(1),
+            "conclusion.winner.arm is 1, and 0 follows",
+        ),
+        (
+            "/conclusion/winner",
+            Value::Null,
+            "conclusion.winner is null",
+        ),
+        (
+            "/arms/1/spec",
+            json!("linear(lr=9)"),
+            "an arm's spec is not that of its runs",
+        ),
+        (
+            "/arms/1/tuning/peak",
+            json!(99.0),
+            "arms[1].tuning.peak is 99, which is beyond",
+        ),
+        (
+            &format!("{run}/seed"),
+            json!(99),
+            "not on the seeds of the plan",
+        ),
+        (
+            &format!("{run}/seconds"),
+            json!(-1.0),
+            "arms[1].budgets[0].runs[0].seconds is -1",
+        ),
+        (
+            &format!("{run}/evaluations/0/metrics/1/value"),
+            json!(17.0),
+            "runs[0].evaluations[0]",
+        ),
+    ] {
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        *record.pointer_mut(place_in_it).unwrap() = value;
+        fs::write(&file, record.to_string()).unwrap();
+        let error = read_comparison(place.path()).unwrap_err().to_string();
+        assert!(error.contains(words), "{place_in_it}: {error}");
+    }
+}
+
+/// A margin, a reference or seeds that are chosen when the results are known would make any verdict.
+#[test]
+fn a_plan_that_was_edited_beside_its_result_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = two("fixed(lr=0.1)", "linear(lr=0.1)", 3);
+    run_in(place.path(), &plan, 1).unwrap();
+    let file = place.path().join("comparison.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let changes: [Edit<Plan>; 3] = [
+        (|plan| plan.margin = 9.0, "margin 9.0 instead of 0.5"),
+        (|plan| plan.reference = 1, "reference 1 instead of 0"),
+        (
+            |plan| plan.seeds[0] = 77,
+            "the seeds [77, 2, 3] instead of [1, 2, 3]",
+        ),
+    ];
+    for (change, words) in changes {
+        let mut other = plan.clone();
+        change(&mut other);
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["plan"] = serde_json::to_value(&other).unwrap();
+        fs::write(&file, manifest.to_string()).unwrap();
+        let error = run_in(place.path(), &other, 1).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    fs::write(&file, &text).unwrap();
+    run_in(place.path(), &two("fixed(lr=0.1)", "linear(lr=0.1)", 4), 1).unwrap();
 }
 
 /// A `null` says that a run diverged, or that there is nothing to say. In place of a number it is refused,

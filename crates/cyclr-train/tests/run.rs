@@ -11,8 +11,8 @@ use cyclr::trainer::{
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{
-    Average, Budget, Error, Event, Interrupt, Outcome, Plan, StopReason, Task, ValidationPoint,
-    Watch, train,
+    Average, Budget, Error, Event, Interrupt, Outcome, Pace, Plan, StopReason, Task,
+    ValidationPoint, Watch, train,
 };
 
 fn task(spec: &str, updates: u64) -> Task {
@@ -269,6 +269,29 @@ fn a_budget_of_time_becomes_updates_once() {
     assert!(seconds_per_update > 0.0 && seconds_per_update * updates as f64 <= 0.3);
     let outcome = outcome.unwrap();
     assert!(outcome.updates_done <= updates && outcome.updates_done.is_multiple_of(100));
+}
+
+/// An evaluation takes as long as twenty updates, and is made after every second one.
+#[test]
+fn a_budget_of_time_has_room_for_the_evaluations_of_its_own_updates() {
+    let pace = Pace {
+        seconds_per_update: 0.001,
+        seconds_per_evaluation: 0.02,
+        ..Pace::default()
+    };
+    let info = NoisyQuadratic::default().info;
+    let mut task = task("triangular(base=0.01, max=0.3, step=1)", 0);
+    task.test = false;
+    for milliseconds in [22, 100, 1000, 10_000] {
+        task.budget = Budget::Time(Duration::from_millis(milliseconds));
+        let plan = Plan::at_pace(&info, &task, &pace).unwrap();
+        let fits = |updates: &u64| updates + updates / 2 * 20 <= milliseconds;
+        assert_eq!(plan.horizon(), (1..=milliseconds).rfind(fits).unwrap());
+    }
+    task.spec = "fixed(lr=0.1)".parse().unwrap();
+    task.evaluate_every = NonZeroU64::new(1);
+    let plan = Plan::at_pace(&info, &task, &pace).unwrap();
+    assert_eq!(plan.horizon(), 10_000 / 21);
 }
 
 /// A noisy quadratic that trains ten times slower than it is timed, at rate 0.

@@ -253,6 +253,7 @@ impl Folder {
         let file = path.join(Self::PLAN);
         if file.exists() {
             let before: Manifest = read_record(&file)?;
+            check_not_edited(path, &before.plan)?;
             kept.plan = folder.continued(&before.plan, &kept.plan)?;
             kept.about = went_on(&before.about, &kept.about);
             if kept.trainer != before.trainer {
@@ -361,6 +362,35 @@ impl Folder {
             path: self.path.clone(),
             what: String::from(what),
         }
+    }
+}
+
+/// Refuses a plan that is not the one of the result beside it, seeds that were added apart: it was
+/// changed when results were known.
+fn check_not_edited(folder: &Path, plan: &Plan) -> Result<(), Error> {
+    // A result that cannot be read is made again.
+    let Ok(Some(record)) = read_comparison(folder) else {
+        return Ok(());
+    };
+    let mut then = record.plan;
+    let path = folder.join(Folder::PLAN);
+    let edited = |what: &str| {
+        Err(bad(&path)(format!(
+            "its plan has {what}, as {} says: it was edited when results were known",
+            Folder::RESULT
+        )))
+    };
+    if !plan.seeds.starts_with(&then.seeds) || !plan.added_seeds.starts_with(&then.added_seeds) {
+        return edited(&format!(
+            "the seeds {:?} instead of {:?}",
+            plan.seeds, then.seeds
+        ));
+    }
+    then.seeds.clone_from(&plan.seeds);
+    then.added_seeds.clone_from(&plan.added_seeds);
+    match difference(plan, &then).map_err(bad(&path))? {
+        Some(what) => edited(&what),
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! never a number.
 
 mod check;
+mod figures;
 
 use std::collections::BTreeMap;
 

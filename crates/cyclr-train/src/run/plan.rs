@@ -155,9 +155,7 @@ impl Plan {
             "a budget of time",
             "give a budget in updates or epochs (--updates, --epochs)",
         )?;
-        let without = updates_in(pace, info, time, 0, task)?;
-        let evaluations = Self::of_updates(task, info, without)?.evaluations();
-        let updates = updates_in(pace, info, time, evaluations, task)?;
+        let updates = updates_in(pace, info, time, task)?;
         let mut plan = Self::of_updates(task, info, updates)?;
         plan.planned.seconds_per_update = Some(pace.seconds_per_update);
         Ok(plan)
@@ -299,23 +297,37 @@ impl Plan {
     }
 }
 
-/// The updates that fit into `time` beside `evaluations` evaluations and the test.
-fn updates_in(
-    pace: &Pace,
-    info: &TrainerInfo,
-    time: Duration,
-    evaluations: u64,
-    task: &Task,
-) -> Result<u64, Error> {
+/// The most updates that fit into `time` beside their evaluations and the test.
+fn updates_in(pace: &Pace, info: &TrainerInfo, time: Duration, task: &Task) -> Result<u64, Error> {
     let test = if task.test {
         pace.seconds_of_test(info)
     } else {
         0.0
     };
-    let left = time.as_secs_f64() - evaluations as f64 * pace.seconds_per_evaluation - test;
-    let updates = (left / pace.seconds_per_update).max(0.0) as u64;
-    if updates > 0 {
-        return Ok(updates);
+    let left = time.as_secs_f64() - test;
+    let fit = |updates| {
+        let evaluations = match Plan::of_updates(task, info, updates) {
+            Ok(plan) => plan.evaluations(),
+            // The run that is chosen in the end is refused if it is too short for a cycle.
+            Err(Error::BudgetTooShort { .. }) => 0,
+            Err(Error::TooManyTroughs { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let training = updates as f64 * pace.seconds_per_update;
+        Ok(training + evaluations as f64 * pace.seconds_per_evaluation <= left)
+    };
+    // More updates never have fewer evaluations.
+    let (mut fits, mut most) = (0, (left / pace.seconds_per_update).max(0.0) as u64);
+    while fits < most {
+        let middle = most - (most - fits) / 2;
+        if fit(middle)? {
+            fits = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    if fits > 0 {
+        return Ok(fits);
     }
     let seconds = |value: f64| format!("{} s", readable(value, 2));
     Err(Error::BudgetTooShort {

@@ -6,13 +6,14 @@ use cyclr::trainer::{Metrics, Objective};
 
 use crate::compare::record::Bin;
 use crate::store::{bad, read_events};
-use crate::{Error, Event, Outcome, ValidationPoint};
+use crate::{Error, Event, Outcome, StopReason, ValidationPoint};
 
 /// The bins of a training curve; more than a chart shows.
 const BINS: u64 = 100;
 
 /// The training batches of a run of `planned` updates, from its events, averaged in bins. Its result
-/// is refused if the log has other updates, evaluations or another test.
+/// is refused if the log has other updates, evaluations or another test, and a log that lacks a figure of
+/// an update.
 pub(super) fn training(
     folder: &Path,
     planned: u64,
@@ -26,7 +27,11 @@ pub(super) fn training(
     let (mut evaluations, mut test) = (Vec::new(), None);
     for event in read_events(folder)? {
         match event? {
-            Event::Updated { metrics, .. } => {
+            Event::Updated {
+                update, metrics, ..
+            } => {
+                let fault = fault_of(update, &metrics, updates_done, outcome.stop_reason);
+                fault.map_err(bad(&folder.join(Event::FILE)))?;
                 loss.add(metrics.loss().map(|metric| metric.value));
                 value.add(objective.find(&metrics).map(|metric| metric.value));
                 updates_done += 1;
@@ -60,6 +65,26 @@ pub(super) fn training(
         return Err(bad(&log)(reason));
     }
     Ok(bins)
+}
+
+/// Why an update cannot be the next of a run that ended so.
+fn fault_of(
+    update: u64,
+    metrics: &Metrics,
+    next: u64,
+    stop_reason: StopReason,
+) -> Result<(), String> {
+    if update != next {
+        return Err(format!(
+            "it has update {update} where update {next} belongs"
+        ));
+    }
+    if metrics.is_finite() || stop_reason == (StopReason::Diverged { update }) {
+        return Ok(());
+    }
+    Err(format!(
+        "a figure of update {update} is not finite, and training did not diverge there"
+    ))
 }
 
 /// The mean of finite values.

@@ -1,15 +1,7 @@
 //! Whether a record that was read fits its plan.
 
-use std::collections::BTreeSet;
-
-use cyclr::trainer::{Metrics, Objective};
-use serde_json::Value;
-
-use super::{ArmOutcome, Bin, Range, Record, RunOutcome};
-use crate::ValidationPoint;
-use crate::compare::analyse::compare_arms;
+use super::{ArmOutcome, Range, Record, RunOutcome};
 use crate::compare::plan::Plan;
-use crate::compare::tune;
 
 impl Record {
     /// Refuses a record whose lists do not fit its plan, or that refers to an arm that it does not have.
@@ -29,31 +21,6 @@ impl Record {
         Ok(())
     }
 
-    /// Refuses a record whose figures do not follow from the values of its runs, or whose runs lack a
-    /// figure that they must have.
-    pub(in crate::compare) fn check_figures(&self) -> Result<(), String> {
-        let found = self.fault();
-        found.map_err(|fault| format!("{fault}: the file was damaged or edited"))
-    }
-
-    fn fault(&self) -> Result<(), String> {
-        for (n, arm) in self.arms.iter().enumerate() {
-            let place = format!("arms[{n}]");
-            check_tuning(arm, &place)?;
-            for (budget, outcome) in arm.budgets.iter().enumerate() {
-                for (run, outcome) in outcome.runs.iter().enumerate() {
-                    let place = format!("{place}.budgets[{budget}].runs[{run}]");
-                    check_run(outcome, &self.objective, &place)?;
-                }
-            }
-        }
-        let mut arms = self.arms.clone();
-        compare_arms(&mut arms, &self.plan, &self.info, &self.objective)
-            .map_err(|e| e.to_string())?;
-        let value = |arms: &[ArmOutcome]| serde_json::to_value(arms).map_err(|e| e.to_string());
-        differs(&value(&self.arms)?, &value(&arms)?, "arms").map_or(Ok(()), Err)
-    }
-
     /// How many of the plan's seeds ran.
     fn seeds_run(&self) -> Result<usize, &'static str> {
         let looks = self.plan.looks();
@@ -63,114 +30,6 @@ impl Record {
             Some(end) if self.plan.race.is_some() && looks.contains(&end.seeds) => Ok(end.seeds),
             _ => Err("it is not a race with the plan's looks, or does not say how the race ended"),
         }
-    }
-}
-
-/// Relatively, so far apart are figures that another version computed, at most.
-const ROUNDING: f64 = 1e-9;
-
-/// What records of earlier versions lack.
-const ADDED: [&str; 2] = ["correlation", "examples"];
-
-/// The first place at which what was recorded is not what is computed now, and both.
-fn differs(recorded: &Value, computed: &Value, place: &str) -> Option<String> {
-    match (recorded, computed) {
-        (Value::Object(recorded), Value::Object(computed)) => {
-            let keys: BTreeSet<&String> = recorded.keys().chain(computed.keys()).collect();
-            keys.into_iter().find_map(|key| {
-                let [r, c] = [recorded, computed].map(|of| of.get(key).unwrap_or(&Value::Null));
-                let is_added = r.is_null() && ADDED.contains(&key.as_str());
-                let place = format!("{place}.{key}");
-                (!is_added).then(|| differs(r, c, &place)).flatten()
-            })
-        }
-        (Value::Array(recorded), Value::Array(computed)) if recorded.len() == computed.len() => {
-            let pairs = recorded.iter().zip(computed).enumerate();
-            let mut pairs = pairs.map(|(n, (r, c))| differs(r, c, &format!("{place}[{n}]")));
-            pairs.find_map(|difference| difference)
-        }
-        _ => {
-            let same = match (recorded.as_f64(), computed.as_f64()) {
-                (Some(r), Some(c)) => (r - c).abs() <= ROUNDING * r.abs().max(c.abs()),
-                _ => recorded == computed,
-            };
-            (!same).then(|| {
-                format!("{place} is {recorded}, and {computed} follows from the values of its runs")
-            })
-        }
-    }
-}
-
-/// Refuses a run without final values that did not diverge, and one with them that lacks a figure or
-/// did not end with them.
-fn check_run(run: &RunOutcome, objective: &Objective, place: &str) -> Result<(), String> {
-    let is_finite = |point: &ValidationPoint| {
-        let mut metrics = std::iter::once(&point.metrics).chain(&point.average);
-        metrics.all(Metrics::is_finite)
-    };
-    let end = run.evaluations.last();
-    let end = end.filter(|point| point.updates_done == run.updates_done);
-    let Some(values) = &run.values else {
-        // Divergence shows as a figure that is not finite, or as updates after the last evaluation.
-        return match end.is_some_and(is_finite) {
-            false => Ok(()),
-            true => Err(format!(
-                "{place}.values is null, as if it had diverged, and its last evaluation is finite"
-            )),
-        };
-    };
-    if let Some(n) = run.evaluations.iter().position(|point| !is_finite(point)) {
-        return Err(format!(
-            "{place}.evaluations[{n}] has a figure that is null, and the run did not diverge"
-        ));
-    }
-    let last = end.and_then(|point| objective.value(point.declared()));
-    if last != Some(values.validation) {
-        return Err(format!(
-            "{place}.values.validation is {}, which is not the {} of its last evaluation",
-            values.validation, objective.name
-        ));
-    }
-    // A trainer that does not measure a figure in training measures it in no bin.
-    let figures: [(&str, fn(&Bin) -> Option<f64>); 2] =
-        [("loss", |bin| bin.loss), ("value", |bin| bin.value)];
-    for (name, of) in figures {
-        let missing = run.training.iter().position(|bin| of(bin).is_none());
-        if let Some(n) = missing.filter(|_| run.training.iter().any(|bin| of(bin).is_some())) {
-            return Err(format!(
-                "{place}.training[{n}].{name} is null, and the run did not diverge"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses trials whose value is not the mean of their runs, and a best one that has none.
-fn check_tuning(arm: &ArmOutcome, place: &str) -> Result<(), String> {
-    let Some(tuning) = &arm.tuning else {
-        return Ok(());
-    };
-    for (n, trial) in tuning.trials.iter().enumerate() {
-        let found = trial.validation.map_or(Value::Null, Value::from);
-        let mean = tune::validation(&trial.runs).map_or(Value::Null, Value::from);
-        let place = format!("{place}.tuning.trials[{n}].validation");
-        if let Some(difference) = differs(&found, &mean, &place) {
-            return Err(difference);
-        }
-    }
-    let longest = tune::longest(&tuning.trials);
-    let trained = match tuning.best {
-        Some(best) => tuning.trials[best].validation.is_some(),
-        None => longest.iter().all(|trial| trial.validation.is_none()),
-    };
-    match trained {
-        true => Ok(()),
-        false => Err(format!(
-            "{place}.tuning.best is {}, and its trials say something else",
-            tuning
-                .best
-                .map_or_else(|| String::from("null"), |best| best.to_string())
-        )),
     }
 }
 
@@ -223,11 +82,18 @@ pub(in crate::compare) fn check_outcomes(
                 return Err("an arm's best trial is not one of its trials, or it has no peak rate");
             }
         }
+        if arm.spec != arm.whole().spec {
+            return Err("an arm's spec is not that of its runs of the whole budget");
+        }
         for (budget, &fraction) in arm.budgets.iter().zip(&plan.budgets) {
             // An arm that diverged at every rate that was tried has no spec and no runs.
             let runs = budget.spec.as_ref().map_or(0, |_| seeds);
             if budget.runs.len() != runs {
                 return Err("an arm does not have a run for each seed");
+            }
+            let mut seeded = budget.runs.iter().zip(&plan.seeds);
+            if !seeded.all(|(run, &seed)| run.seed == seed) {
+                return Err("an arm's runs are not on the seeds of the plan, in their order");
             }
             let too_many = |run: &RunOutcome| run.updates_shared > run.updates_done;
             if budget.runs.iter().any(too_many) {
