@@ -12,18 +12,12 @@ QUADRATIC = pathlib.Path(__file__).parent / "own_loop" / "quadratic.py"
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
+def start(tmp_path, ends_with_test):
     def one(*arguments):
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(QUADRATIC, *arguments, log=log))
-        return started[-1]
+            return ends_with_test(Driver(QUADRATIC, *arguments, log=log))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def losses_of(made):

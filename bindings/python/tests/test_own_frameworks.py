@@ -33,17 +33,11 @@ OF_ITS_OWN = [
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
+def start(tmp_path, ends_with_test):
     def one(name, *arguments, environment):
-        started.append(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log", environment=environment))
-        return started[-1]
+        return ends_with_test(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log", environment=environment))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def skip_without(*libraries):

@@ -36,21 +36,16 @@ def script(tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, ends_with_test):
     """Starts a script, given as text, as a child."""
-    started = []
 
     def one(text):
         path = tmp_path / "child.py"
         path.write_text(text)
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(path, log=log))
-        return started[-1]
+            return ends_with_test(Driver(path, log=log))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 @pytest.fixture

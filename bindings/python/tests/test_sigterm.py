@@ -26,19 +26,14 @@ for _ in range(20):
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
+def start(tmp_path, ends_with_test):
     def one(*arguments, script="stopped.py"):
         with (tmp_path / "log").open("w") as log:
-            started.append(Driver(SCRIPTS / script, tmp_path, *arguments, log=log))
-        started[-1].initialize()
-        return started[-1]
+            driver = ends_with_test(Driver(SCRIPTS / script, tmp_path, *arguments, log=log))
+        driver.initialize()
+        return driver
 
     yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
     # A worker that lives on is a failure that was seen already.
     for worker in tmp_path.glob("worker"):
         if lives(int(worker.read_text())):

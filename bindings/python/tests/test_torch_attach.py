@@ -31,18 +31,13 @@ OWN_LOOP = pathlib.Path(__file__).parent / "own_loop"
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, ends_with_test):
     """Starts a script of `own_loop` as a child."""
-    started = []
 
     def one(name, *arguments):
-        started.append(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log"))
-        return started[-1]
+        return ends_with_test(Forked(OWN_LOOP / name, *arguments, log=tmp_path / "log"))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def losses_alone(log, *arguments):

@@ -13,18 +13,13 @@ UNAWARE = pathlib.Path(__file__).parent / "own_loop" / "unaware.py"
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, ends_with_test):
     """Starts the script as a child, driven."""
-    started = []
 
     def one(*arguments, before=()):
-        started.append(Forked(*before, UNAWARE, *arguments, log=tmp_path / "log", drive=True))
-        return started[-1]
+        return ends_with_test(Forked(*before, UNAWARE, *arguments, log=tmp_path / "log", drive=True))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def losses_alone(tmp_path, *arguments):

@@ -15,17 +15,11 @@ SCRIPT = pathlib.Path(__file__).parent / "own_loop" / "passes.py"
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
+def start(tmp_path, ends_with_test):
     def one(*arguments):
-        started.append(Forked(SCRIPT, *arguments, log=tmp_path / "log"))
-        return started[-1]
+        return ends_with_test(Forked(SCRIPT, *arguments, log=tmp_path / "log"))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def losses_alone(log, kind):

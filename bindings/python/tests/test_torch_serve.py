@@ -15,18 +15,12 @@ SCRIPT = EXAMPLES / "torch_fashion.py"
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
+def start(tmp_path, ends_with_test):
     def one():
         with (tmp_path / "log").open("a") as log:
-            started.append(Driver(SCRIPT, log=log))
-        return started[-1]
+            return ends_with_test(Driver(SCRIPT, log=log))
 
-    yield one
-    for driver in started:
-        driver.process.kill()
-        driver.process.wait()
+    return one
 
 
 def test_a_script_is_a_child(start, tmp_path):
@@ -75,20 +69,18 @@ def test_alone_it_trains_by_itself():
         ("loader", "the random numbers of the loader's `numbers` cannot be saved"),
     ],
 )
-def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path, argument, said):
-    driver = Forked(pathlib.Path(__file__).parent / "own_loop" / "lacking.py", argument, log=tmp_path / "log")
-    try:
-        info = driver.initialize(seed=1)
-        assert info["snapshots"] == (said is None)
-        assert info["validation"] == 200, "examples, and not the four batches of a list"
-        if argument != "workers":
-            # A process of the forkserver has none.
-            assert len(driver.updates(12)) == 12
-            assert len(driver.result("evaluate", split="validation")["correct"]) == 200
-        assert driver.shutdown() == 0
-    finally:
-        driver.process.kill()
-        driver.process.wait()
+def test_what_a_state_would_lack_is_named_and_no_snapshots_are_offered(tmp_path, ends_with_test, argument, said):
+    driver = ends_with_test(
+        Forked(pathlib.Path(__file__).parent / "own_loop" / "lacking.py", argument, log=tmp_path / "log")
+    )
+    info = driver.initialize(seed=1)
+    assert info["snapshots"] == (said is None)
+    assert info["validation"] == 200, "examples, and not the four batches of a list"
+    if argument != "workers":
+        # A process of the forkserver has none.
+        assert len(driver.updates(12)) == 12
+        assert len(driver.result("evaluate", split="validation")["correct"]) == 200
+    assert driver.shutdown() == 0
     log = (tmp_path / "log").read_text()
     assert (said or "") in log and ("starts over" in log) == (said is not None)
 

@@ -45,7 +45,7 @@ def test_a_comparison_costs_six_lines_and_removes_none():
 
 
 @pytest.mark.parametrize(("name", "what", "script"), SCRIPTS, ids=[name for name, _, _ in SCRIPTS])
-def test_a_script_runs_alone_and_under_cyclr(tmp_path, name, what, script):
+def test_a_script_runs_alone_and_under_cyclr(tmp_path, ends_with_test, name, what, script):
     if what not in ("drive", "attach"):
         if "CYCLR_CI_INTEGRATIONS" not in os.environ:
             pytest.skip("CYCLR_CI_INTEGRATIONS is not set")
@@ -57,18 +57,14 @@ def test_a_script_runs_alone_and_under_cyclr(tmp_path, name, what, script):
     alone(path, log=tmp_path / "alone", environment=environment)
 
     before = ["--epochs-argument=--epochs"] if what == "drive" else []
-    driver = Forked(*before, path, log=tmp_path / "log", drive=what == "drive", environment=environment)
-    try:
-        info = driver.initialize(seed=1)
-        assert info["batch"] == 20 and info["examples"] in (200, 400)
-        made = driver.updates(70, lr=0.05)
-        assert len(made) == 70 and made[0][0]["name"] == "loss"
-        if what != "drive":
-            first = driver.result("evaluate", split="validation")
-            assert first == driver.result("evaluate", split="validation")
-            assert info["objective"]["name"] in [metric["name"] for metric in first["metrics"]]
-            driver.result("evaluate", split="test")
-        assert driver.shutdown() == 0
-    finally:
-        driver.process.kill()
-        driver.process.wait()
+    driver = ends_with_test(Forked(*before, path, log=tmp_path / "log", drive=what == "drive", environment=environment))
+    info = driver.initialize(seed=1)
+    assert info["batch"] == 20 and info["examples"] in (200, 400)
+    made = driver.updates(70, lr=0.05)
+    assert len(made) == 70 and made[0][0]["name"] == "loss"
+    if what != "drive":
+        first = driver.result("evaluate", split="validation")
+        assert first == driver.result("evaluate", split="validation")
+        assert info["objective"]["name"] in [metric["name"] for metric in first["metrics"]]
+        driver.result("evaluate", split="test")
+    assert driver.shutdown() == 0

@@ -7,10 +7,21 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::requests::Request;
+use crate::protocol::{Answer, Call, ErrorObject, Request, Version};
+
+/// What is asked of this process.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Asked {
+    Call(Call),
+    /// A method that is none of the protocol's, such as one of a later version.
+    Unknown {
+        method: String,
+    },
+}
 
 /// One message a line, in both directions.
 pub(crate) struct Connection {
@@ -49,7 +60,7 @@ impl Connection {
         }))
     }
 
-    pub(crate) fn hear(&mut self) -> Result<Request, Error> {
+    pub(crate) fn hear(&mut self) -> Result<Request<Asked>, Error> {
         let mut line = String::new();
         if self.requests.read_line(&mut line)? == 0 {
             return Err(Error::Gone(io::ErrorKind::UnexpectedEof.into()));
@@ -60,17 +71,24 @@ impl Connection {
         })
     }
 
-    pub(crate) fn tell(&mut self, id: u64, result: &Value) -> Result<(), Error> {
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
-    }
-
-    pub(crate) fn refuse(&mut self, id: u64, code: i64, reason: &str) -> Result<(), Error> {
-        let error = json!({ "code": code, "message": reason });
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
-    }
-
-    fn send(&mut self, answer: &Value) -> Result<(), Error> {
-        self.answers.write_all(format!("{answer}\n").as_bytes())?;
+    pub(crate) fn answer<T: Serialize>(
+        &mut self,
+        id: u64,
+        outcome: Result<T, ErrorObject>,
+    ) -> Result<(), Error> {
+        let (result, error) = match outcome {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        let answer = Answer {
+            jsonrpc: Version::Two,
+            id: Some(id),
+            result,
+            error,
+        };
+        let mut line = serde_json::to_vec(&answer).map_err(io::Error::from)?;
+        line.push(b'\n');
+        self.answers.write_all(&line)?;
         Ok(self.answers.flush()?)
     }
 }

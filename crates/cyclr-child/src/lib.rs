@@ -38,7 +38,7 @@
 #![cfg(unix)]
 
 mod connection;
-mod requests;
+pub mod protocol;
 
 use std::fs;
 use std::path::PathBuf;
@@ -48,8 +48,10 @@ use cyclr::{Hyper, Schedule};
 
 use serde_json::{Value, json};
 
-use connection::Connection;
-use requests::{Call, Request, evaluated, initialized, updated};
+use connection::{Asked, Connection};
+use protocol::{
+    Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
+};
 
 /// The environment variables by which the program finds cyclr. Processes that it starts should not
 /// inherit them: [`std::process::Command::env_remove`].
@@ -57,7 +59,6 @@ pub const VARIABLES: [&str; 3] = ["CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"];
 
 /// The code of an error that is none of the protocol's own.
 const FAILED: i64 = -32000;
-const NO_METHOD: i64 = -32601;
 
 /// What a model can do besides being trained.
 pub trait Trained {
@@ -118,15 +119,15 @@ pub fn begin(seed: u64) -> Result<Run, Error> {
             driven: None,
         });
     };
-    let Request { id, call } = connection.hear()?;
-    let Call::Initialize {
-        protocol: 1,
+    let Request { id, call, .. } = connection.hear()?;
+    let Asked::Call(Call::Initialize {
+        protocol: VERSION,
         seed,
         data_seed,
         batch,
         updates,
         folder,
-    } = call
+    }) = call
     else {
         return Err(Error::Unexpected {
             asked: format!("{call:?}"),
@@ -137,7 +138,7 @@ pub fn begin(seed: u64) -> Result<Run, Error> {
         data_seed,
         batch,
         updates,
-        folder,
+        folder: folder.map(PathBuf::from),
         driven: Some((connection, id)),
     })
 }
@@ -154,7 +155,8 @@ impl Run {
         })?;
         let connection = match self.driven {
             Some((mut connection, id)) => {
-                connection.tell(id, &initialized(&info))?;
+                let protocol = VERSION;
+                connection.answer(id, Ok(Initialized { protocol, info }))?;
                 Some(connection)
             }
             None => None,
@@ -218,26 +220,25 @@ impl Attached {
                 self.asked = Some((id, hypers));
                 return Ok(Some(hyper));
             }
-            connection.tell(id, &updated(&self.made))?;
-            self.made.clear();
+            let metrics = std::mem::take(&mut self.made);
+            connection.answer(id, Ok(Updated { metrics }))?;
         }
         loop {
-            let Request { id, call } = connection.hear()?;
-            let answer = match call {
-                Call::Updates { updates } if !updates.is_empty() => {
+            let Request { id, call, .. } = connection.hear()?;
+            match call {
+                Asked::Call(Call::Updates { updates }) if !updates.is_empty() => {
                     let first = updates[0];
                     self.asked = Some((id, updates));
                     return Ok(Some(first));
                 }
-                Call::Shutdown {} => {
-                    connection.tell(id, &json!({}))?;
+                Asked::Call(Call::Shutdown {}) => {
+                    connection.answer(id, Ok(Done {}))?;
                     return Ok(None);
                 }
-                call => answer(call, model),
-            };
-            match answer {
-                Ok(result) => connection.tell(id, &result)?,
-                Err((code, reason)) => connection.refuse(id, code, &reason)?,
+                Asked::Call(call) => connection.answer(id, answer(call, model))?,
+                Asked::Unknown { method } => {
+                    connection.answer::<Done>(id, Err(no_method(&method)))?;
+                }
             }
         }
     }
@@ -252,31 +253,42 @@ impl Attached {
     }
 }
 
-/// What a request for no update is answered with: a result, or an error's code and message.
-fn answer(call: Call, model: &mut impl Trained) -> Result<Value, (i64, String)> {
-    let failed = |reason: String| (FAILED, reason);
+/// What a request for no update is answered with.
+fn answer(call: Call, model: &mut impl Trained) -> Result<Value, ErrorObject> {
     match call {
         Call::Evaluate { split } => {
-            let measured = model.evaluate(split).map_err(failed)?;
-            Ok(evaluated(&measured))
+            let evaluation = model.evaluate(split).map_err(failed)?;
+            Ok(json!(Evaluated::from(evaluation)))
         }
         Call::State { path } => {
             let state = model.state().map_err(failed)?;
-            fs::write(&path, state)
-                .map_err(|error| failed(format!("{}: {error}", path.display())))?;
-            Ok(json!({}))
+            fs::write(&path, state).map_err(|error| failed(format!("{path}: {error}")))?;
+            Ok(json!(Done {}))
         }
         Call::Restore { path } => {
-            let state =
-                fs::read(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let state = fs::read(&path).map_err(|error| failed(format!("{path}: {error}")))?;
             model.restore(&state).map_err(failed)?;
-            Ok(json!({}))
+            Ok(json!(Done {}))
         }
-        Call::Updates { .. } => Ok(updated(&[])),
+        Call::Updates { .. } => Ok(json!(Updated { metrics: vec![] })),
         Call::Initialize { .. } | Call::Shutdown {} => {
             Err(failed("this process has its run already".into()))
         }
-        Call::Other { method } => Err((NO_METHOD, format!("there is no method `{method}`"))),
+        Call::Average { .. } | Call::EvaluateAverage { .. } => Err(no_method(call.method())),
+    }
+}
+
+const fn failed(message: String) -> ErrorObject {
+    ErrorObject {
+        code: FAILED,
+        message,
+    }
+}
+
+fn no_method(method: &str) -> ErrorObject {
+    ErrorObject {
+        code: NO_METHOD,
+        message: format!("there is no method `{method}`"),
     }
 }
 

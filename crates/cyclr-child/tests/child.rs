@@ -242,14 +242,18 @@ fn converse(mut sent: impl Write, told: impl Read, place: &Path, mut running: Ch
     assert_eq!(measured["correct"], "10");
     let refused = ask(8, "evaluate", json!({ "split": "test" }));
     assert_eq!(refused["error"]["message"], "the test data are away");
-    assert_eq!(ask(9, "average", json!({}))["error"]["code"], -32601);
+    for (id, method) in [(9, "average"), (10, "of_a_later_version")] {
+        let error = ask(id, method, json!({}))["error"].clone();
+        let message = format!("there is no method `{method}`");
+        assert_eq!(error, json!({ "code": -32601, "message": message }));
+    }
     // It diverges, and is asked for more.
-    let made = ask(10, "updates", updates(&[1e200, 1e200, 1e200, 1e200]));
+    let made = ask(11, "updates", updates(&[1e200, 1e200, 1e200, 1e200]));
     let made = made["result"]["metrics"].as_array().unwrap();
     assert!(
         made.len() < 4 && made.last().unwrap()[0]["value"].is_null(),
         "{made:?}"
     );
-    assert_eq!(ask(11, "shutdown", json!({}))["result"], json!({}));
+    assert_eq!(ask(12, "shutdown", json!({}))["result"], json!({}));
     assert!(running.wait().unwrap().success());
 }

@@ -6,12 +6,12 @@
 //!
 //! A program that knows nothing of the protocol is wrapped: started once for a whole run.
 
+mod answers;
 mod channel;
 mod figure;
 mod output;
 mod pace;
 mod process;
-mod protocol;
 mod run;
 mod state_file;
 #[cfg(test)]
@@ -23,12 +23,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cyclr::trainer::{Known, Trainer, TrainerError, TrainerFactory, TrainerInfo};
+use cyclr_child::protocol::LARGEST_SEED;
 
+pub(crate) use answers::read_answer;
 pub(crate) use figure::Pattern;
-pub(crate) use protocol::read_answer;
 pub(crate) use wrap::{Wrap, WrapFactory};
 
-use protocol::LARGEST_SEED;
 use run::{Child, ShownNotes};
 
 /// Runs of a command, one process each.

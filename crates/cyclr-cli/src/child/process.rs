@@ -88,7 +88,7 @@ impl Process {
             .stderr(their_output)
             .process_group(watchdog.group.as_raw_nonzero().get());
         // Those of a cyclr that started this one.
-        for name in ["CYCLR_FD", "CYCLR_PIPES", "CYCLR_SOCKET"] {
+        for name in cyclr_child::VARIABLES {
             started.env_remove(name);
         }
         let prepared = prepare(&mut started, &watchdog.folder)?;

@@ -11,16 +11,17 @@ use cyclr::Hyper;
 use cyclr::trainer::{
     Average, Evaluation, Known, Metrics, Split, Trainer, TrainerError, TrainerInfo,
 };
+use cyclr_child::protocol::{
+    Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
+    Version,
+};
 use serde::de::DeserializeOwned;
 
+use super::answers;
 use super::channel::{Broken, Channel, Waiting};
 use super::output::Output;
 use super::pace::{Paces, TO_END};
 use super::process::Process;
-use super::protocol::{
-    Answer, Call, Done, ErrorObject, Evaluated, Initialized, NO_METHOD, Request, Updated, VERSION,
-    Version, correct,
-};
 use super::state_file::{StateFile, no_file};
 use crate::say::note;
 
@@ -120,7 +121,7 @@ impl Child {
             folder: known.folder.map(String::from),
         };
         let answer: Initialized = self.get(call, 1.0)?;
-        let info = answer.info(batch).map_err(|e| self.wrong(&e))?;
+        let info = answers::info(answer, batch).map_err(|e| self.wrong(&e))?;
         self.info = Some(info);
         Ok(())
     }
@@ -254,7 +255,9 @@ impl Child {
         let answer: Evaluated = self.get(call, examples as f64)?;
         let metrics = answer.metrics.checked();
         let metrics = metrics.map_err(|e| self.wrong(&e.to_string()))?;
-        let correct = answer.correct.map(|digits| correct(&digits, examples));
+        let correct = answer
+            .correct
+            .map(|digits| answers::correct(&digits, examples));
         let correct = correct.transpose().map_err(|e| self.wrong(&e))?;
         Ok(Evaluation { metrics, correct })
     }

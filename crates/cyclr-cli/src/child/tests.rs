@@ -1,40 +1,9 @@
-//! The schema of the messages, and what an answer may not be.
-
-use std::path::Path;
+//! What an answer may not be.
 
 use cyclr::trainer::{Metric, TrainerInfo};
-use schemars::{JsonSchema, schema_for};
-use serde::Serialize;
 
+use super::answers::correct;
 use super::other_info;
-use super::protocol::{Answer, Done, Evaluated, Initialized, Request, Updated, correct};
-
-/// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers
-/// to the method of that name. Unknown fields are ignored on both sides.
-#[derive(JsonSchema, Serialize)]
-struct Protocol {
-    request: Request,
-    initialize: Answer<Initialized>,
-    updates: Answer<Updated>,
-    evaluate: Answer<Evaluated>,
-    average: Answer<Done>,
-    evaluate_average: Answer<Evaluated>,
-    state: Answer<Done>,
-    restore: Answer<Done>,
-    shutdown: Answer<Done>,
-}
-
-/// `UPDATE_SCHEMAS=1` writes it again.
-#[test]
-fn the_schema_is_that_of_the_messages() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/protocol.json");
-    let schema = serde_json::to_string_pretty(&schema_for!(Protocol)).unwrap() + "\n";
-    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-        std::fs::write(&path, &schema).unwrap();
-    }
-    let recorded = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(recorded, schema, "run this test with UPDATE_SCHEMAS=1");
-}
 
 fn metric(text: &str) -> Metric {
     serde_json::from_str(text).unwrap()

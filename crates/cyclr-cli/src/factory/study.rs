@@ -6,28 +6,11 @@ use crate::exit::Usage;
 /// What a study may say where a COMMAND is trained.
 const OF_COMMANDS: [&str; 5] = ["command", "child_timeout", "batch", "data_seed", "wrap"];
 
-/// What it may be combined with then.
-const WITH_COMMANDS: [&str; 9] = [
-    "a COMMAND",
-    "--child-timeout",
-    "--batch",
-    "--data-seed",
-    "--wrap",
-    "--metric",
-    "--test-metric",
-    "--direction",
-    "--examples",
-];
-
 impl TrainerArgs {
     /// Refuses options that a study declares itself.
     pub(crate) fn check_with_study(&self) -> anyhow::Result<()> {
-        let allowed: &[&str] = if self.command.is_empty() {
-            &["--data"]
-        } else {
-            &WITH_COMMANDS
-        };
-        let is_allowed = |option: &&String| allowed.contains(&option.as_str());
+        // Options that do not suit a COMMAND are refused beside it without a study, too.
+        let is_allowed = |option: &&String| !self.command.is_empty() || *option == "--data";
         match self.given.iter().find(|option| !is_allowed(option)) {
             None => Ok(()),
             Some(option) => Err(Usage::error(format!(

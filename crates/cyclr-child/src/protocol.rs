@@ -1,66 +1,77 @@
 //! The messages between cyclr and a child process: JSON-RPC 2.0, one message a line.
-//! `docs/protocol.md` is the specification for those who write the other side.
+//! `docs/protocol.md` is the specification for those who write the other side in another language.
+//!
+//! cyclr sends a [`Request`] and reads an [`Answer`]; the child does the reverse. Types of messages
+//! have no checks beyond their form: [`TrainerInfo::checked`] and [`Metrics::checked`] have these.
 
 use std::num::NonZeroU32;
 
 use cyclr::Hyper;
-use cyclr::trainer::{Metrics, Split, TrainerInfo};
+use cyclr::trainer::{Evaluation, Metrics, Split, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol.
-pub(super) const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 /// The error code for a method that the child lacks.
-pub(super) const NO_METHOD: i64 = -32601;
+pub const NO_METHOD: i64 = -32601;
 
 /// The largest seed: not every language has larger whole numbers.
-pub(super) const LARGEST_SEED: u64 = (1 << 53) - 1;
+pub const LARGEST_SEED: u64 = (1 << 53) - 1;
 
 /// What cyclr asks.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Request {
-    pub(super) jsonrpc: Version,
+pub struct Request<C = Call> {
+    /// The version of JSON-RPC.
+    pub jsonrpc: Version,
     /// Counts the requests of a process from 1.
-    pub(super) id: u64,
+    pub id: u64,
+    /// The method and its parameters.
     #[serde(flatten)]
-    pub(super) call: Call,
+    pub call: C,
 }
 
 /// What the child answers: a result, or an error.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct Answer<T> {
-    pub(super) jsonrpc: Version,
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Answer<T> {
+    /// The version of JSON-RPC.
+    pub jsonrpc: Version,
     /// That of the request.
-    pub(super) id: Option<u64>,
-    pub(super) result: Option<T>,
-    pub(super) error: Option<ErrorObject>,
+    pub id: Option<u64>,
+    /// The result of the method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<T>,
+    /// Why there is no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorObject>,
 }
 
 /// The version of JSON-RPC.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) enum Version {
+pub enum Version {
+    /// 2.0.
     #[serde(rename = "2.0")]
     Two,
 }
 
 /// Why the child could not do what was asked.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct ErrorObject {
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ErrorObject {
     /// -32601 for a method that the child lacks; any other for anything else.
-    pub(super) code: i64,
+    pub code: i64,
     /// What people should read.
-    pub(super) message: String,
+    pub message: String,
 }
 
 /// A method and its parameters.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "method", content = "params", rename_all = "lowercase")]
-pub(super) enum Call {
+pub enum Call {
     /// The first request: set everything up.
     Initialize {
         /// The version of the protocol: 1.
@@ -116,7 +127,7 @@ pub(super) enum Call {
 
 impl Call {
     /// The method's name.
-    pub(super) const fn method(&self) -> &'static str {
+    pub const fn method(&self) -> &'static str {
         match self {
             Self::Initialize { .. } => "initialize",
             Self::Updates { .. } => "updates",
@@ -131,110 +142,87 @@ impl Call {
 }
 
 /// The result of `initialize`: what is trained, and what the script can do.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct Initialized {
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Initialized {
     /// The version of the protocol that the script speaks: 1.
-    pub(super) protocol: u32,
+    pub protocol: u32,
+    /// What is trained.
     #[serde(flatten)]
-    pub(super) info: TrainerInfo,
-}
-
-impl Initialized {
-    /// The info, if it can be true.
-    pub(super) fn info(self, batch: Option<u64>) -> Result<TrainerInfo, String> {
-        let Self { protocol, info } = self;
-        if protocol != VERSION {
-            return Err(format!(
-                "it speaks version {protocol} of the protocol, and this program speaks version {VERSION}"
-            ));
-        }
-        if let Some(asked) = batch.filter(|&asked| asked != info.batch) {
-            return Err(format!(
-                "it trains on batches of {} where {asked} was asked for: leave --batch out",
-                info.batch
-            ));
-        }
-        if info.whole_runs.is_some() {
-            return Err(String::from(
-                "it says `whole_runs`, which is of programs that are wrapped (--wrap): leave it out",
-            ));
-        }
-        info.checked().map_err(|error| error.to_string())
-    }
+    pub info: TrainerInfo,
 }
 
 /// The result of `updates`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct Updated {
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Updated {
     /// The metrics of each update that was made, of its own training batch before the update. It
     /// is made of fewer elements than were asked for only if the last of them is not finite.
-    pub(super) metrics: Vec<Metrics>,
+    pub metrics: Vec<Metrics>,
 }
 
 /// The result of `evaluate` and of `evaluate_average`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct Evaluated {
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Evaluated {
     /// The figures over the whole split.
-    pub(super) metrics: Metrics,
+    pub metrics: Metrics,
     /// One character for each example of the split in its fixed order, `1` where it was classified
     /// correctly.
-    pub(super) correct: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correct: Option<String>,
+}
+
+impl From<Evaluation> for Evaluated {
+    fn from(Evaluation { metrics, correct }: Evaluation) -> Self {
+        let digits = |correct: Vec<bool>| {
+            let digit = |right| if right { '1' } else { '0' };
+            correct.into_iter().map(digit).collect()
+        };
+        Self {
+            metrics,
+            correct: correct.map(digits),
+        }
+    }
 }
 
 /// The result of `average`, `state`, `restore` and `shutdown`: an object, of which nothing is read.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
-pub(super) struct Done {}
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Done {}
 
-/// Which examples were classified correctly.
-pub(super) fn correct(digits: &str, examples: u64) -> Result<Vec<bool>, String> {
-    if digits.len() as u64 != examples {
-        return Err(format!(
-            "`correct` has {} characters for {examples} examples",
-            digits.len()
-        ));
-    }
-    digits
-        .bytes()
-        .map(|digit| match digit {
-            b'0' => Ok(false),
-            b'1' => Ok(true),
-            _ => Err(String::from("`correct` must be made of 0 and 1")),
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-/// Reads a line as the answer to each request, for the fuzz targets.
-pub(crate) fn read_answer(line: &[u8]) {
-    // Lines that are no answer are what is tried; readers must refuse them without a panic.
-    if let Ok(Answer {
-        result: Some(initialized),
-        ..
-    }) = serde_json::from_slice::<Answer<Initialized>>(line)
-    {
-        let _ = initialized.info(None);
+    use schemars::{JsonSchema, schema_for};
+
+    use super::*;
+
+    /// The messages of protocol version 1: `request` is what cyclr sends; the others are the answers
+    /// to the method of that name. Unknown fields are ignored on both sides.
+    #[derive(JsonSchema, Serialize)]
+    struct Protocol {
+        request: Request,
+        initialize: Answer<Initialized>,
+        updates: Answer<Updated>,
+        evaluate: Answer<Evaluated>,
+        average: Answer<Done>,
+        evaluate_average: Answer<Evaluated>,
+        state: Answer<Done>,
+        restore: Answer<Done>,
+        shutdown: Answer<Done>,
     }
-    if let Ok(Answer {
-        result: Some(Updated { metrics }),
-        ..
-    }) = serde_json::from_slice(line)
-    {
-        for metrics in metrics {
-            drop(metrics.checked());
+
+    /// `UPDATE_SCHEMAS=1` writes it again.
+    #[test]
+    fn the_schema_is_that_of_the_messages() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/protocol.json");
+        let schema = serde_json::to_string_pretty(&schema_for!(Protocol)).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, &schema).unwrap();
         }
+        let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(recorded, schema, "run this test with UPDATE_SCHEMAS=1");
     }
-    if let Ok(Answer {
-        result: Some(Evaluated {
-            metrics,
-            correct: digits,
-        }),
-        ..
-    }) = serde_json::from_slice(line)
-    {
-        let _ = (metrics.checked(), digits.map(|digits| correct(&digits, 7)));
-    }
-    drop(serde_json::from_slice::<Answer<Done>>(line));
 }
