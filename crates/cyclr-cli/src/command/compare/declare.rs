@@ -70,7 +70,7 @@ pub(super) fn of_flags(
 
 /// The bounds that are given: themselves, or in a file that `cyclr find --json` wrote.
 fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
-    let Some(file) = &args.from else {
+    let Some(file) = &args.bounds_file else {
         return Ok(args.bounds);
     };
     let text = read_text(file, "the file that `cyclr find --json` wrote")?;

@@ -154,7 +154,7 @@ impl Comparing<'_> {
             updates: jobs.iter().map(|job| job.name.updates).sum(),
             tuning,
         });
-        if let Some(launcher) = self.on {
+        if let Some(launcher) = self.launcher {
             self.launch(launcher, jobs, observer)?;
         }
         let mut order: Vec<usize> = (0..jobs.len()).collect();
