@@ -64,7 +64,7 @@ pub enum CompareEvent {
     /// The bounds are known.
     Bounded(Range),
     /// Runs begin: all of a kind, side by side. Finished ones among them are read, not made again.
-    Begin {
+    RunsBegin {
         /// How many.
         runs: usize,
         /// Their updates, all together.

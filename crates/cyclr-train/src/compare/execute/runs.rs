@@ -149,7 +149,7 @@ impl Comparing<'_> {
         tuning: bool,
         observer: Observer,
     ) -> Result<Vec<Outcome>, Error> {
-        observer(&CompareEvent::Begin {
+        observer(&CompareEvent::RunsBegin {
             runs: jobs.len(),
             updates: jobs.iter().map(|job| job.name.updates).sum(),
             tuning,
