@@ -114,14 +114,14 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
     let declared = of_study(args, file, &out).with_context(of_file)?;
-    let parts = declared.len();
+    let count = declared.len();
     for comparison in declared {
         let begun = options.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
         check_margin(&comparison, &begin.info).with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
         let done = execute(&comparison, &*factory, Some(begin), &options);
-        if done.is_err() && all.len() + 1 < parts {
+        if done.is_err() && all.len() + 1 < count {
             note!(
                 "the study's other comparisons go on with the same command and --out {}",
                 quoted(&out)
