@@ -73,9 +73,9 @@ pub(crate) fn study(data: &[u8]) {
     };
     let shorter = study.clone().scaled(0.04);
     for study in [Ok(study), shorter].into_iter().flatten() {
-        for part in &study.parts {
-            if part.plan.check(&info()).is_ok() {
-                let (_, _) = (part.plan.runs(), part.plan.updates_of_runs());
+        for comparison in &study.comparisons {
+            if comparison.plan.check(&info()).is_ok() {
+                let (_, _) = (comparison.plan.runs(), comparison.plan.updates_of_runs());
             }
         }
     }

@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "an integration test")]
 
 mod common;
+#[path = "../../cyclr-train/tests/timeless/mod.rs"]
+mod timeless;
 
 use std::fs;
 use std::path::Path;
 
 use common::cyclr;
 use serde_json::Value;
+use timeless::timeless;
 
 /// The arms cool down over the last fifth, or not at all, or move always.
 const STUDY: &str = r#"
@@ -55,32 +58,17 @@ fn compare(place: &Path, branches: bool, train: &str, command: &[&str]) -> (Valu
     (serde_json::from_slice(&result).unwrap(), err)
 }
 
-/// Takes out what is measured by the clock, and who made which updates.
-fn strip(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|key, _| {
-                !key.contains("seconds") && !["updates_shared", "branches"].contains(&&**key)
-            });
-            fields.values_mut().for_each(strip);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip),
-        _ => {}
-    }
-}
-
 fn same_but_cheaper(train: &str, command: &[&str], models: bool) {
     let [anew, branched] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let (mut expected, err) = compare(anew.path(), false, train, command);
+    let (expected, err) = compare(anew.path(), false, train, command);
     assert!(!err.contains("branches"), "{err}");
-    let (mut found, err) = compare(branched.path(), true, train, command);
+    let (found, err) = compare(branched.path(), true, train, command);
     assert!(err.contains("fixed 20, wsd 17, linear none"), "{err}");
     let shared =
         |arm: usize| found["arms"][arm]["budgets"][0]["runs"][0]["updates_shared"].as_u64();
     assert_eq!([0, 1, 2].map(shared), [Some(20), Some(17), None]);
-    strip(&mut expected);
-    strip(&mut found);
-    assert_eq!(found, expected);
+    let same = |record| timeless(record, &["updates_shared", "branches"]);
+    assert_eq!(same(found), same(expected));
     for run in ["0.5/1-fixed-seed1", "0.5/2-wsd-seed1", "1/2-wsd-seed1"] {
         let model = |place: &Path| {
             let folder = place.join("out/final").join(run);

@@ -5,6 +5,8 @@
 mod common;
 #[path = "../../cyclr-train/tests/killing/mod.rs"]
 mod killing;
+#[path = "../../cyclr-train/tests/timeless/mod.rs"]
+mod timeless;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -54,19 +56,8 @@ fn arguments(study: &Path, out: &Path) -> [String; 5] {
 
 /// A record without what is measured by the clock.
 fn timeless(path: &Path) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|key, _| !key.contains("seconds"));
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    strip(&mut value);
-    value
+    let record = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    timeless::timeless(record, &[])
 }
 
 /// Kills a comparison at several moments, evenly spread over what it logs, and holds what it comes

@@ -11,8 +11,7 @@ use std::time::Instant;
 use cyclr_engine::cpu::{Cpu, Level};
 use cyclr_engine::kernels::{
     AvgPool, BatchNorm, BatchNormBackward, BatchNormForward, BatchNormGradients, BatchStatistics,
-    Conv2d, Conv2dSpec, ConvBackward, ConvForward, Dense, DenseBackward, DenseForward, Divisor,
-    Lrn, MaxPool, PoolSpec,
+    Conv2d, Conv2dSpec, Dense, Divisor, LinearBackward, LinearForward, Lrn, MaxPool, PoolSpec,
 };
 
 const BATCH: usize = 100;
@@ -91,7 +90,7 @@ fn row(cpu: &Cpu, (name, size, in_c, out_c, kernel, stride, pad): Layer) {
     let forward = seconds(|| {
         conv.forward(
             cpu,
-            ConvForward {
+            LinearForward {
                 x: &x,
                 w: &w,
                 bias: Some(&b),
@@ -100,7 +99,7 @@ fn row(cpu: &Cpu, (name, size, in_c, out_c, kernel, stride, pad): Layer) {
             &mut y,
         );
     });
-    let back = ConvBackward {
+    let back = LinearBackward {
         x: &x,
         w: &w,
         dy: &dy,
@@ -235,7 +234,7 @@ fn dense(cpu: &Cpu) {
             || {
                 layer.forward(
                     cpu,
-                    DenseForward {
+                    LinearForward {
                         x: &x,
                         w: &w,
                         bias: Some(&b),
@@ -245,7 +244,7 @@ fn dense(cpu: &Cpu) {
                 );
             },
             || {
-                let back = DenseBackward {
+                let back = LinearBackward {
                     x: &x,
                     w: &w,
                     dy: &dy,

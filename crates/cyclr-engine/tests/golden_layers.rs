@@ -9,8 +9,8 @@ use cyclr_engine::{
     cpu::{Cpu, Level},
     kernels::{
         self, AvgPool, BatchNorm, BatchNormBackward, BatchNormForward, BatchNormGradients,
-        BatchStatistics, Conv2d, Conv2dSpec, ConvBackward, ConvForward, Dense, DenseBackward,
-        DenseForward, Divisor, Lrn, MaxPool, PoolSpec, SoftmaxCrossEntropy,
+        BatchStatistics, Conv2d, Conv2dSpec, Dense, Divisor, LinearBackward, LinearForward, Lrn,
+        MaxPool, PoolSpec, SoftmaxCrossEntropy,
     },
 };
 use serde_json::Value;
@@ -164,10 +164,10 @@ fn conv(cpu: &Cpu, case: &Case) {
     );
     let mut y = vec![0.0; case.dy.len()];
     let bias = Some(bias);
-    conv.forward(cpu, ConvForward { x, w, bias, relu }, &mut y);
+    conv.forward(cpu, LinearForward { x, w, bias, relu }, &mut y);
     let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
     let mut db = vec![0.0; weights[3]];
-    let input = ConvBackward {
+    let input = LinearBackward {
         x,
         w,
         dy: &case.dy,
@@ -188,10 +188,10 @@ fn dense(cpu: &Cpu, case: &Case) {
     );
     let mut y = vec![0.0; case.dy.len()];
     let bias = Some(bias);
-    dense.forward(cpu, DenseForward { x, w, bias, relu }, &mut y);
+    dense.forward(cpu, LinearForward { x, w, bias, relu }, &mut y);
     let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
     let mut db = vec![0.0; weights[1]];
-    let input = DenseBackward {
+    let input = LinearBackward {
         x,
         w,
         dy: &case.dy,

@@ -5,7 +5,7 @@
 //! [`TrainerFactory`](cyclr::trainer::TrainerFactory). It never prints: the work emits [`Event`]s,
 //! and the caller shows them.
 //!
-//! - [`Task`] says what to train, [`Plan`] what will be done, and [`train`], [`train_in`] and
+//! - [`Task`] says what to train, [`RunPlan`] what will be done, and [`train`], [`train_in`] and
 //!   [`resume`] do it.
 //! - [`find`]: the range test.
 //! - [`compare`](mod@compare): which of several policies wins.
@@ -51,7 +51,7 @@ pub use machine::Machine;
 pub use pace::Pace;
 pub use parallel::side_by_side;
 pub use run::{
-    Average, Branch, Budget, Change, Outcome, Plan, Planned, StopReason, Task, ValidationPoint,
+    Average, Branch, Budget, Change, Outcome, Planned, RunPlan, StopReason, Task, ValidationPoint,
     resume, train, train_in,
 };
 pub use table::TableError;

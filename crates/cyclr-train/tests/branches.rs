@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod killing;
+mod timeless;
 
 use std::fs;
 use std::path::Path;
@@ -18,6 +19,7 @@ use cyclr_train::{
 };
 use killing::{kill_at, logged};
 use serde_json::Value;
+use timeless::timeless;
 
 const SEEDS: u64 = 2;
 
@@ -80,21 +82,8 @@ fn run_in(folder: &Path, plan: &Plan, jobs: usize) -> (Record, u64) {
 
 /// What the record says, but for times and for who made which updates.
 fn said(record: &Record) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|key, _| {
-                    !key.contains("seconds") && !["updates_shared", "branches"].contains(&&**key)
-                });
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(record).unwrap();
-    strip(&mut value);
-    value
+    let record = serde_json::to_value(record).unwrap();
+    timeless(record, &["updates_shared", "branches"])
 }
 
 /// The log of every final run, but for times.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod killing;
+mod timeless;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -392,19 +393,7 @@ fn only(record: &Record) -> &Comparison {
 
 /// The record without what is measured by the clock.
 fn timeless(record: &Record) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|key, _| !key.contains("seconds"));
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(record).unwrap();
-    strip(&mut value);
-    value
+    timeless::timeless(serde_json::to_value(record).unwrap(), &[])
 }
 
 #[test]

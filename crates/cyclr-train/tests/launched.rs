@@ -100,7 +100,7 @@ fn a_thousand_units() {
     let done = || -> Result<_, Error> {
         let begin = launch_begin(&folder, &launcher, &work, &interrupt)?;
         let settings = Settings {
-            on: Some(launcher.clone()),
+            launcher: Some(launcher.clone()),
             begin: Some(begin),
             ..Settings::default()
         };

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod timeless;
+
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
@@ -14,6 +16,7 @@ use cyclr_train::compare::{
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{Error, Interrupt, Watch};
 use serde_json::Value;
+use timeless::timeless;
 
 /// How much wider an interval at a look at ten seeds is. scipy 1.17: `t.ppf(0.992, 9) / t.ppf(0.975, 9)`
 const RATIO: f64 = 1.307_796_160_981;
@@ -78,20 +81,9 @@ fn run(plan: &Plan) -> Record {
 
 /// `result.json` without what is measured by the clock, and `verdict.txt`.
 fn left(folder: &Path) -> (Value, String) {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|key, _| !key.contains("seconds"));
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
     let read = |name| fs::read_to_string(folder.join(name)).unwrap();
-    let mut record = serde_json::from_str(&read("result.json")).unwrap();
-    strip(&mut record);
-    (record, read("verdict.txt"))
+    let record = serde_json::from_str(&read("result.json")).unwrap();
+    (timeless(record, &[]), read("verdict.txt"))
 }
 
 fn end(record: &Record) -> (usize, RaceEndReason) {

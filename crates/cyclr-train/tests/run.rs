@@ -11,7 +11,7 @@ use cyclr::trainer::{
 };
 use cyclr_train::noisy_quadratic::NoisyQuadratic;
 use cyclr_train::{
-    Average, Budget, Error, Event, Interrupt, Outcome, Pace, Plan, StopReason, Task,
+    Average, Budget, Error, Event, Interrupt, Outcome, Pace, RunPlan, StopReason, Task,
     ValidationPoint, Watch, train,
 };
 
@@ -73,7 +73,7 @@ fn an_averaged_run_measures_the_mean_of_its_weights_at_troughs() {
     task.evaluate_every = NonZeroU64::new(150);
     task.average = Some(Average::Troughs);
     let factory = NoisyQuadratic::default();
-    let schedule = Plan::new(&factory, &task).unwrap().schedule().clone();
+    let schedule = RunPlan::new(&factory, &task).unwrap().schedule().clone();
     let mut net = factory.start(task.seed).unwrap();
     let n = factory.dimensions;
     let mut sums = vec![0.0; n];
@@ -159,7 +159,7 @@ fn impossible_averages_are_refused_before_the_run() {
 #[test]
 fn the_rate_of_each_update_is_the_schedules() {
     let task = task(CYCLES, 300);
-    let plan = Plan::new(&NoisyQuadratic::default(), &task).unwrap();
+    let plan = RunPlan::new(&NoisyQuadratic::default(), &task).unwrap();
     let (_, events) = watched(&NoisyQuadratic::default(), &task);
     let updates = events.iter().filter_map(|event| match event {
         Event::Updated { update, hyper, .. } => Some((*update, *hyper)),
@@ -284,13 +284,13 @@ fn a_budget_of_time_has_room_for_the_evaluations_of_its_own_updates() {
     task.test = false;
     for milliseconds in [22, 100, 1000, 10_000] {
         task.budget = Budget::Time(Duration::from_millis(milliseconds));
-        let plan = Plan::at_pace(&info, &task, &pace).unwrap();
+        let plan = RunPlan::at_pace(&info, &task, &pace).unwrap();
         let fits = |updates: &u64| updates + updates / 2 * 20 <= milliseconds;
         assert_eq!(plan.horizon(), (1..=milliseconds).rfind(fits).unwrap());
     }
     task.spec = "fixed(lr=0.1)".parse().unwrap();
     task.evaluate_every = NonZeroU64::new(1);
-    let plan = Plan::at_pace(&info, &task, &pace).unwrap();
+    let plan = RunPlan::at_pace(&info, &task, &pace).unwrap();
     assert_eq!(plan.horizon(), 10_000 / 21);
 }
 

@@ -12,13 +12,13 @@ pub(crate) struct AdviseArgs {
     #[arg(long, value_name = "E")]
     pub(crate) epochs: f64,
     /// A stepped schedule (step, multistep, fixed, or stages of them) to replace with cycles
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) from: Option<String>,
+    #[arg(long = "from", value_name = "SPEC")]
+    pub(crate) stepped: Option<String>,
     /// With --from: the maximum of each cycle over its base (5 in the paper)
-    #[arg(long, value_name = "R", default_value_t = 5.0, requires = "from")]
+    #[arg(long, value_name = "R", default_value_t = 5.0, requires = "stepped")]
     pub(crate) ratio: f64,
     /// A known max_lr, to advise a base_lr for
-    #[arg(long, value_name = "LR", conflicts_with = "from")]
+    #[arg(long, value_name = "LR", conflicts_with = "stepped")]
     pub(crate) max: Option<f64>,
     /// Print one JSON document
     #[arg(long)]

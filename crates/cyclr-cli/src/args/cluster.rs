@@ -8,11 +8,11 @@ use super::values::count;
 
 /// Who makes runs.
 #[derive(ClapArgs)]
-pub(crate) struct OnArgs {
+pub(crate) struct LauncherArgs {
     /// Make the runs on other machines: this program is called as LAUNCHER DIR UNIT..., calls
     /// `cyclr work DIR UNIT` for each UNIT, and returns when all have ended (docs/cluster.md)
-    #[arg(long, value_name = "LAUNCHER", conflicts_with = "jobs")]
-    pub(crate) on: Option<PathBuf>,
+    #[arg(long = "on", value_name = "LAUNCHER", conflicts_with = "jobs")]
+    pub(crate) launcher: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cyclr::stats::Race;
 
-use super::OnArgs;
+use super::LauncherArgs;
 use super::values::{bounds, count, fraction};
 use crate::factory::TrainerArgs;
 
@@ -58,11 +58,11 @@ pub(crate) struct CompareArgs {
         long,
         value_name = "LO..HI",
         value_parser = bounds,
-        conflicts_with_all = ["study", "from"])]
+        conflicts_with_all = ["study", "bounds_file"])]
     pub(crate) bounds: Option<(f64, f64)>,
     /// Use the bounds in this file, written by `cyclr find --json`, instead of a range test
-    #[arg(long, value_name = "FILE", conflicts_with = "study")]
-    pub(crate) from: Option<PathBuf>,
+    #[arg(long = "from", value_name = "FILE", conflicts_with = "study")]
+    pub(crate) bounds_file: Option<PathBuf>,
     /// A study file that declares the comparison
     #[arg(long, value_name = "FILE")]
     pub(crate) study: Option<PathBuf>,
@@ -76,7 +76,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) cluster: OnArgs,
+    pub(crate) cluster: LauncherArgs,
     /// Runs side by side, one thread each [default: one per core; 1 for a COMMAND]
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) jobs: Option<usize>,

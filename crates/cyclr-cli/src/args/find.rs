@@ -10,13 +10,14 @@ use crate::factory::TrainerArgs;
 pub(crate) struct FindArgs {
     /// Read curves that cyclr or other tools recorded, as CSV or JSON with columns lr and loss, or
     /// correct and count; several are repeats of one test, and - is stdin
-    #[arg(long, value_name = "CURVE", num_args = 1.., conflicts_with_all = [
-        "budget", "fraction", "sweep_only", "epochs", "repeats", "seed", "on", "over", "out", "jobs", "plan",
+    #[arg(long = "from", value_name = "CURVE", num_args = 1.., conflicts_with_all = [
+        "budget", "fraction", "sweep_only", "sweep_epochs", "repeats", "seed", "measured_on", "over", "out", "jobs",
+        "plan",
     ])]
-    pub(crate) from: Vec<PathBuf>,
+    pub(crate) curves: Vec<PathBuf>,
     /// Undo the moving average that a tool recorded instead of the losses: fastai, lightning,
     /// torch-lr-finder, or its factor, as in 0.98; 0 if the losses are raw
-    #[arg(long, value_name = "AVERAGE", requires = "from")]
+    #[arg(long, value_name = "AVERAGE", requires = "curves")]
     pub(crate) smoothed: Option<Smoothed>,
     /// The training that the bounds are for, as in 2000 (updates) or 30ep
     #[arg(long, value_name = "LENGTH", default_value = "30ep")]
@@ -34,20 +35,25 @@ pub(crate) struct FindArgs {
     pub(crate) sweep_only: bool,
     /// Like --sweep-only, with a linear sweep over E epochs, from --min-lr to --max-lr
     #[arg(
-        long,
+        long = "epochs",
         value_name = "E",
         requires = "max_lr",
         group = "sweeps",
         conflicts_with_all = ["sweep_only", "fraction"])]
-    pub(crate) epochs: Option<f64>,
+    pub(crate) sweep_epochs: Option<f64>,
     /// The rate at which that sweep starts
-    #[arg(long, value_name = "LR", default_value_t = 0.0, requires = "epochs")]
+    #[arg(
+        long,
+        value_name = "LR",
+        default_value_t = 0.0,
+        requires = "sweep_epochs"
+    )]
     pub(crate) min_lr: f64,
     /// The rate at which that sweep ends
-    #[arg(long, value_name = "LR", requires = "epochs")]
+    #[arg(long, value_name = "LR", requires = "sweep_epochs")]
     pub(crate) max_lr: Option<f64>,
     /// Make that sweep exponential
-    #[arg(long, requires = "epochs")]
+    #[arg(long, requires = "sweep_epochs")]
     pub(crate) exponential: bool,
     /// With --sweep-only or --epochs: the number of sweeps, each with its own weights and data order
     #[arg(
@@ -60,8 +66,14 @@ pub(crate) struct FindArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// What those sweeps measure: training batches, or the held-out images at chosen points
-    #[arg(long, value_enum, default_value_t, requires = "sweeps")]
-    pub(crate) on: On,
+    #[arg(
+        long = "on",
+        value_name = "ON",
+        value_enum,
+        default_value_t,
+        requires = "sweeps"
+    )]
+    pub(crate) measured_on: MeasuredOn,
     /// Make the test at each of these values, as in weight_decay=0,1e-5,1e-4,1e-3
     #[arg(long, value_name = "NAME=VALUES", conflicts_with = "weight_decay")]
     pub(crate) over: Option<String>,
@@ -83,7 +95,7 @@ pub(crate) struct FindArgs {
 
 /// What a range test measures.
 #[derive(Clone, Copy, Default, ValueEnum)]
-pub(crate) enum On {
+pub(crate) enum MeasuredOn {
     #[default]
     Train,
     Val,

@@ -21,10 +21,10 @@ use clap_complete::Shell;
 
 pub(crate) use advise::AdviseArgs;
 pub(crate) use check::CheckArgs;
-pub(crate) use cluster::{OnArgs, WatchArgs, WorkArgs};
+pub(crate) use cluster::{LauncherArgs, WatchArgs, WorkArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use data::DataArgs;
-pub(crate) use find::{FindArgs, On};
+pub(crate) use find::{FindArgs, MeasuredOn};
 pub(crate) use judge::JudgeArgs;
 pub(crate) use predict::PredictArgs;
 pub(crate) use report::ReportArgs;

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::OnArgs;
+use super::LauncherArgs;
 use super::values::count;
 
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "threads")]
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
-    pub(crate) cluster: OnArgs,
+    pub(crate) cluster: LauncherArgs,
     /// Resume from a state of another CPU level (CYCLR_CPU); the last bits then differ
     #[arg(long)]
     pub(crate) allow_inexact: bool,

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &AdviseArgs) -> anyhow::Result<()> {
         .map(|max| advice::base_from_max(max, cycles.cycles))
         .transpose()
         .map_err(Usage::error)?;
-    let equivalent = match &args.from {
+    let equivalent = match &args.stepped {
         Some(text) => Some(
             advice::cyclical(&read_policy(text)?, &run, args.ratio)
                 .map_err(Usage::error)?

@@ -20,13 +20,13 @@ use done::Done;
 
 use super::find_from;
 use super::train::make_out;
-use crate::args::{FindArgs, On, updates};
+use crate::args::{FindArgs, MeasuredOn, updates};
 use crate::exit::Usage;
 use crate::progress::{Progress, in_all, interrupt, words};
 use crate::say::{note, out, tell, unless_unread};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
-    if !args.from.is_empty() {
+    if !args.curves.is_empty() {
         args.factory.check_with_curves()?;
         return find_from::run(args);
     }
@@ -98,7 +98,7 @@ fn tests(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<Tes
         threads,
         ..RangeTest::for_budget(budget, args.fraction / 100.0, info)
     };
-    if !args.sweep_only && args.epochs.is_none() {
+    if !args.sweep_only && args.sweep_epochs.is_none() {
         let at = |weight_decay| RangeTest {
             weight_decay,
             ..test.clone()
@@ -106,13 +106,13 @@ fn tests(args: &FindArgs, info: &TrainerInfo, budget: u64) -> anyhow::Result<Tes
         return Ok(Tests::Probes(decays.into_iter().map(at).collect()));
     }
     let repeats = u64::from(args.repeats);
-    let ramp = match (args.epochs, args.max_lr) {
+    let ramp = match (args.sweep_epochs, args.max_lr) {
         (Some(epochs), Some(max_lr)) => own_ramp(args, info, epochs, max_lr)?,
         _ => scale_ramp(test.updates / repeats).map_err(Usage::error)?,
     };
-    let measure = match args.on {
-        On::Train => Measure::Training,
-        On::Val => Measure::Validation { points: VAL_POINTS },
+    let measure = match args.measured_on {
+        MeasuredOn::Train => Measure::Training,
+        MeasuredOn::Val => Measure::Validation { points: VAL_POINTS },
     };
     let at = |weight_decay| SweepTest {
         seed: args.seed,

@@ -10,7 +10,7 @@ use crate::exit::NoReliableAnswer;
 use crate::say::{note, out, unless_unread};
 
 pub(super) fn run(args: &FindArgs) -> anyhow::Result<()> {
-    let recorded = read_recorded(&args.from, args.smoothed)?;
+    let recorded = read_recorded(&args.curves, args.smoothed)?;
     say_what_was_done(&recorded);
     let sweeps: Vec<Sweep> = recorded.iter().map(|r| r.sweep.clone()).collect();
     let reading = read_bounds(&sweeps, &Rule::default());

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         )));
     }
     let record = read_run(folder)?;
-    if args.cluster.on.is_some() {
+    if args.cluster.launcher.is_some() {
         return Err(Usage::error(
             "--on is for comparisons, and this folder holds a single run",
         ));

@@ -12,7 +12,7 @@ use cyclr::trainer::TrainerFactory;
 use cyclr::units::Epochs;
 use cyclr_train::compare::{ArmPolicy, WinnerFile};
 use cyclr_train::store::{VERSION, Versioned, check_absent, read_run};
-use cyclr_train::{Average, Budget, Outcome, Pace, Plan, StopReason, Task, Watch, train_in};
+use cyclr_train::{Average, Budget, Outcome, Pace, RunPlan, StopReason, Task, Watch, train_in};
 use range_test::{Before, found};
 use serde_json::json;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         ..task(args, spec, budget)
     };
     if args.plan {
-        return announce(&Plan::new(&*factory, &task)?, &*factory, args.json);
+        return announce(&RunPlan::new(&*factory, &task)?, &*factory, args.json);
     }
     let folder = args.out.clone().map_or_else(|| next_folder("train"), Ok)?;
     note!(
@@ -134,7 +134,7 @@ fn task(args: &TrainArgs, spec: Spec, budget: Budget) -> Task {
 }
 
 /// What would be done, and how long it would take.
-fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
+fn announce(plan: &RunPlan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Result<()> {
     let (spec, updates, evaluations) = (&plan.task().spec, plan.end(), plan.evaluations());
     let epochs = updates as f64 / plan.info().updates_per_epoch() as f64;
     let seconds = predicted_seconds(plan, factory)?.map(in_all);
@@ -161,7 +161,7 @@ fn announce(plan: &Plan, factory: &dyn TrainerFactory, json: bool) -> anyhow::Re
 
 /// What a run would take; `None` for a program that makes whole runs, of which none is made to
 /// time it.
-fn predicted_seconds(plan: &Plan, factory: &dyn TrainerFactory) -> anyhow::Result<Option<f64>> {
+fn predicted_seconds(plan: &RunPlan, factory: &dyn TrainerFactory) -> anyhow::Result<Option<f64>> {
     if plan.info().whole_runs.is_some() {
         return Ok(None);
     }
@@ -170,7 +170,7 @@ fn predicted_seconds(plan: &Plan, factory: &dyn TrainerFactory) -> anyhow::Resul
 }
 
 /// What a run takes at a pace.
-fn seconds_of(plan: &Plan, pace: &Pace) -> f64 {
+fn seconds_of(plan: &RunPlan, pace: &Pace) -> f64 {
     let test = if plan.task().test {
         pace.seconds_of_test(plan.info())
     } else {

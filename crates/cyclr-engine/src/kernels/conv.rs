@@ -1,7 +1,9 @@
 //! Two-dimensional convolution.
 
 use super::winograd::Filter;
-use super::{GeometryError, checked_len, direct, images, nonzero, tiled};
+use super::{
+    GeometryError, LinearBackward, LinearForward, checked_len, direct, images, nonzero, tiled,
+};
 use crate::cpu::Cpu;
 
 /// The sizes of a convolution. Pairs are (vertical, horizontal).
@@ -31,33 +33,6 @@ pub struct Conv2d {
     spec: Conv2dSpec,
     out_h: usize,
     out_w: usize,
-}
-
-/// What the forward pass of a convolution reads.
-#[derive(Clone, Copy, Debug)]
-pub struct ConvForward<'a> {
-    /// The input images.
-    pub x: &'a [f32],
-    /// The weights, `[kernel row][kernel column][in_c][out_c]`.
-    pub w: &'a [f32],
-    /// One number for each output channel, if there is a bias.
-    pub bias: Option<&'a [f32]>,
-    /// Whether a ReLU follows; it then costs nothing.
-    pub relu: bool,
-}
-
-/// What the backward pass of a convolution reads.
-#[derive(Clone, Copy, Debug)]
-pub struct ConvBackward<'a> {
-    /// The input images.
-    pub x: &'a [f32],
-    /// The weights.
-    pub w: &'a [f32],
-    /// The gradient of the output.
-    pub dy: &'a [f32],
-    /// The output, if the forward pass had its ReLU; the gradient then passes only where the
-    /// output is positive.
-    pub relu_y: Option<&'a [f32]>,
 }
 
 impl Conv2d {
@@ -136,7 +111,7 @@ impl Conv2d {
     }
 
     /// Computes the output images.
-    pub fn forward(&self, cpu: &Cpu, input: ConvForward<'_>, y: &mut [f32]) {
+    pub fn forward(&self, cpu: &Cpu, input: LinearForward<'_>, y: &mut [f32]) {
         let batch = images(input.x.len(), self.in_len());
         assert_eq!(y.len(), batch * self.out_len(), "the length of the output");
         assert_eq!(
@@ -158,7 +133,7 @@ impl Conv2d {
     pub fn backward(
         &self,
         cpu: &Cpu,
-        input: ConvBackward<'_>,
+        input: LinearBackward<'_>,
         dx: Option<&mut [f32]>,
         dw: &mut [f32],
         db: Option<&mut [f32]>,

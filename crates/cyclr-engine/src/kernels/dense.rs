@@ -4,7 +4,7 @@ use super::outer::{Outer, outer};
 use super::panels::{add_unpacked, pack, pack_rows, panels_len};
 use super::relu_backward;
 use super::tiles::{Gather, Segment, gather};
-use super::{GeometryError, checked_len, images, nonzero};
+use super::{GeometryError, LinearBackward, LinearForward, checked_len, images, nonzero};
 use crate::cpu::Cpu;
 
 /// A fully connected layer: `y[o] = bias[o] + Σ x[i] · w[i][o]` for each example.
@@ -12,32 +12,6 @@ use crate::cpu::Cpu;
 pub struct Dense {
     inputs: usize,
     outputs: usize,
-}
-
-/// What the forward pass of a fully connected layer reads.
-#[derive(Clone, Copy, Debug)]
-pub struct DenseForward<'a> {
-    /// The inputs, example by example.
-    pub x: &'a [f32],
-    /// The weights, `[input][output]`.
-    pub w: &'a [f32],
-    /// One number for each output, if there is a bias.
-    pub bias: Option<&'a [f32]>,
-    /// Whether a ReLU follows.
-    pub relu: bool,
-}
-
-/// What the backward pass of a fully connected layer reads.
-#[derive(Clone, Copy, Debug)]
-pub struct DenseBackward<'a> {
-    /// The inputs.
-    pub x: &'a [f32],
-    /// The weights.
-    pub w: &'a [f32],
-    /// The gradient of the outputs.
-    pub dy: &'a [f32],
-    /// The outputs, if the forward pass had its ReLU.
-    pub relu_y: Option<&'a [f32]>,
 }
 
 impl Dense {
@@ -66,7 +40,7 @@ impl Dense {
     }
 
     /// Computes the outputs.
-    pub fn forward(&self, cpu: &Cpu, input: DenseForward<'_>, y: &mut [f32]) {
+    pub fn forward(&self, cpu: &Cpu, input: LinearForward<'_>, y: &mut [f32]) {
         let batch = images(input.x.len(), self.inputs);
         assert_eq!(y.len(), batch * self.outputs, "the length of the outputs");
         assert_eq!(
@@ -94,7 +68,7 @@ impl Dense {
     pub fn backward(
         &self,
         cpu: &Cpu,
-        input: DenseBackward<'_>,
+        input: LinearBackward<'_>,
         dx: Option<&mut [f32]>,
         dw: &mut [f32],
         db: Option<&mut [f32]>,

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use super::conv::{Conv2d, ConvBackward, ConvForward};
+use super::conv::Conv2d;
 use super::outer::{Outer, outer};
 use super::padded::{Padded, Staged, stage};
 use super::panels::{add_unpacked, pack, pack_rows, panels_len};
 use super::tiles::{Gather, Segment, gather};
-use super::{BACKWARD_TASKS, images_a_task};
+use super::{LinearBackward, LinearForward, images_a_task, in_backward_tasks};
 use crate::cpu::{Cpu, Scratch};
 
 /// Computes the outputs; the lengths are checked.
-pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &ConvForward<'_>, y: &mut [f32]) {
+pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &LinearForward<'_>, y: &mut [f32]) {
     let s = conv.spec();
     let mut panels = cpu.scratch(panels_len(conv.depth(), s.out_c));
     pack_rows(s.out_c, input.w, &mut panels);
@@ -50,7 +50,7 @@ pub(super) fn forward(cpu: &Cpu, conv: &Conv2d, input: &ConvForward<'_>, y: &mut
 pub(super) fn backward(
     cpu: &Cpu,
     conv: &Conv2d,
-    input: &ConvBackward<'_>,
+    input: &LinearBackward<'_>,
     dx: Option<&mut [f32]>,
     dw: &mut [f32],
     db: Option<&mut [f32]>,
@@ -60,16 +60,8 @@ pub(super) fn backward(
     let out_c = conv.spec().out_c;
     let weights_len = panels_len(conv.depth(), out_c);
     let sums_len = weights_len + db.as_ref().map_or(0, |db| db.len());
-    let many = batch.div_ceil(BACKWARD_TASKS);
-    let mut sums = cpu.scratch(sums_len * batch.div_ceil(many));
-    let dx: Vec<Option<&mut [f32]>> = match dx {
-        Some(dx) => dx.chunks_mut(many * conv.in_len()).map(Some).collect(),
-        None => (0..batch.div_ceil(many)).map(|_| None).collect(),
-    };
-    let tasks = dx.into_iter().zip(sums.chunks_mut(sums_len)).enumerate();
-    cpu.run(tasks.collect(), |(n, (dx, sums))| {
-        sums.fill(0.0);
-        back.images(cpu, input, n * many..batch.min((n + 1) * many), dx, sums);
+    let sums = in_backward_tasks(cpu, conv, batch, dx, sums_len, |images, dx, sums| {
+        back.images(cpu, input, images, dx, sums);
     });
     let rows = conv.depth().div_ceil(8);
     let tasks = dw.chunks_mut(rows * out_c).enumerate().collect();
@@ -135,7 +127,7 @@ struct Band {
 }
 
 impl<'a> Back<'a> {
-    fn new(cpu: &'a Cpu, conv: &'a Conv2d, input: &ConvBackward<'_>, needs_dx: bool) -> Self {
+    fn new(cpu: &'a Cpu, conv: &'a Conv2d, input: &LinearBackward<'_>, needs_dx: bool) -> Self {
         let s = conv.spec();
         let source = padded_input(conv);
         let mut offsets = Vec::with_capacity(conv.depth());
@@ -238,7 +230,7 @@ impl<'a> Back<'a> {
     fn images(
         &self,
         cpu: &Cpu,
-        input: &ConvBackward<'_>,
+        input: &LinearBackward<'_>,
         range: Range<usize>,
         mut dx: Option<&mut [f32]>,
         sums: &mut [f32],

@@ -18,6 +18,10 @@
     reason = "a generic body takes on the instructions of the function that it is inlined into"
 )]
 
+use std::ops::Range;
+
+use crate::cpu::{Cpu, Scratch};
+
 mod conv;
 mod dense;
 mod direct;
@@ -35,8 +39,8 @@ mod tiled;
 mod tiles;
 mod winograd;
 
-pub use conv::{Conv2d, Conv2dSpec, ConvBackward, ConvForward};
-pub use dense::{Dense, DenseBackward, DenseForward};
+pub use conv::{Conv2d, Conv2dSpec};
+pub use dense::Dense;
 pub use loss::{LossSum, SoftmaxCrossEntropy};
 pub use lrn::Lrn;
 pub use norm::{
@@ -44,6 +48,33 @@ pub use norm::{
 };
 pub use pointwise::{add, dropout, relu, relu_backward, sum_of_squares};
 pub use pool::{AvgPool, Divisor, MaxPool, PoolSpec};
+
+/// What the forward pass of a convolution or a fully connected layer reads.
+#[derive(Clone, Copy, Debug)]
+pub struct LinearForward<'a> {
+    /// The inputs, image by image or example by example.
+    pub x: &'a [f32],
+    /// The weights.
+    pub w: &'a [f32],
+    /// One number for each output channel, if there is a bias.
+    pub bias: Option<&'a [f32]>,
+    /// Whether a ReLU follows; in a convolution it then costs nothing.
+    pub relu: bool,
+}
+
+/// What the backward pass of a convolution or a fully connected layer reads.
+#[derive(Clone, Copy, Debug)]
+pub struct LinearBackward<'a> {
+    /// The inputs.
+    pub x: &'a [f32],
+    /// The weights.
+    pub w: &'a [f32],
+    /// The gradient of the outputs.
+    pub dy: &'a [f32],
+    /// The outputs, if the forward pass had its ReLU; the gradient then passes only where the
+    /// output is positive.
+    pub relu_y: Option<&'a [f32]>,
+}
 
 /// Why there is no layer of such a geometry.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -117,6 +148,30 @@ fn images_a_task(batch: usize) -> usize {
 /// sums of the weights' gradient, so this number, like every order of summation, must not depend
 /// on the number of threads.
 const BACKWARD_TASKS: usize = 10;
+
+/// The backward pass of a convolution over a batch of at least one image. `task` gets a range of images,
+/// their part of `dx`, and sums of its own that begin at 0. Returns the sums of all tasks, in their order.
+fn in_backward_tasks<'c>(
+    cpu: &'c Cpu,
+    conv: &Conv2d,
+    batch: usize,
+    dx: Option<&mut [f32]>,
+    sums_len: usize,
+    task: impl Fn(Range<usize>, Option<&mut [f32]>, &mut [f32]) + Sync + Send,
+) -> Scratch<'c> {
+    let many = batch.div_ceil(BACKWARD_TASKS);
+    let mut sums = cpu.scratch(sums_len * batch.div_ceil(many));
+    let dx: Vec<Option<&mut [f32]>> = match dx {
+        Some(dx) => dx.chunks_mut(many * conv.in_len()).map(Some).collect(),
+        None => (0..batch.div_ceil(many)).map(|_| None).collect(),
+    };
+    let tasks = dx.into_iter().zip(sums.chunks_mut(sums_len)).enumerate();
+    cpu.run(tasks.collect(), |(n, (dx, sums))| {
+        sums.fill(0.0);
+        task(n * many..batch.min((n + 1) * many), dx, sums);
+    });
+    sums
+}
 
 /// The product of sizes, none of them 0.
 pub(crate) fn checked_len(what: &'static str, sizes: &[usize]) -> Result<usize, GeometryError> {

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::conv::{Conv2d, ConvBackward, ConvForward};
+use super::conv::Conv2d;
 use super::direct::add_biases;
 use super::padded::{Padded, Staged, stage};
 use super::points::{End, Picture, Tile, tiles};
 use super::winograd::{Filter, Forward};
-use super::{BACKWARD_TASKS, images_a_task};
+use super::{LinearBackward, LinearForward, images_a_task, in_backward_tasks};
 use crate::cpu::{Cpu, Scratch};
 
 /// Tiles that are worth taking together; small images are taken several at a time.
@@ -18,7 +18,7 @@ pub(super) fn forward(
     cpu: &Cpu,
     conv: &Conv2d,
     filter: Filter,
-    input: &ConvForward<'_>,
+    input: &LinearForward<'_>,
     y: &mut [f32],
 ) {
     let mut panels = cpu.scratch(filter.panels_len());
@@ -67,7 +67,7 @@ pub(super) fn backward(
     cpu: &Cpu,
     conv: &Conv2d,
     filter: Filter,
-    input: &ConvBackward<'_>,
+    input: &LinearBackward<'_>,
     dx: Option<&mut [f32]>,
     dw: &mut [f32],
     db: Option<&mut [f32]>,
@@ -75,16 +75,8 @@ pub(super) fn backward(
     let batch = input.x.len() / conv.in_len();
     let back = Back::new(cpu, conv, filter, input, dx.is_some());
     let sums_len = filter.panels_len() + db.as_ref().map_or(0, |db| db.len());
-    let many = batch.div_ceil(BACKWARD_TASKS);
-    let mut sums = cpu.scratch(sums_len * batch.div_ceil(many));
-    let dx: Vec<Option<&mut [f32]>> = match dx {
-        Some(dx) => dx.chunks_mut(many * conv.in_len()).map(Some).collect(),
-        None => (0..batch.div_ceil(many)).map(|_| None).collect(),
-    };
-    let tasks = dx.into_iter().zip(sums.chunks_mut(sums_len)).enumerate();
-    cpu.run(tasks.collect(), |(n, (dx, sums))| {
-        sums.fill(0.0);
-        back.images(cpu, input, n * many..batch.min((n + 1) * many), dx, sums);
+    let sums = in_backward_tasks(cpu, conv, batch, dx, sums_len, |images, dx, sums| {
+        back.images(cpu, input, images, dx, sums);
     });
     filter.add_unpacked(cpu, &sums, sums_len, dw);
     if let Some(db) = db {
@@ -139,7 +131,7 @@ impl<'a> Back<'a> {
         cpu: &'a Cpu,
         conv: &'a Conv2d,
         filter: Filter,
-        input: &ConvBackward<'_>,
+        input: &LinearBackward<'_>,
         needs_dx: bool,
     ) -> Self {
         let s = conv.spec();
@@ -182,7 +174,7 @@ impl<'a> Back<'a> {
     fn images(
         &self,
         cpu: &Cpu,
-        input: &ConvBackward<'_>,
+        input: &LinearBackward<'_>,
         range: Range<usize>,
         mut dx: Option<&mut [f32]>,
         sums: &mut [f32],

@@ -1,4 +1,4 @@
-use cyclr_engine::kernels::{Conv2d, Conv2dSpec, ConvBackward, ConvForward, GeometryError};
+use cyclr_engine::kernels::{Conv2d, Conv2dSpec, GeometryError, LinearBackward, LinearForward};
 
 use crate::{Numbers, assert_close, at_all_levels};
 
@@ -69,7 +69,7 @@ fn check(spec: Conv2dSpec, batch: usize, relu: bool, tolerance: f64) {
             let mut y = vec![f32::NAN; dy.len()];
             conv.forward(
                 cpu,
-                ConvForward {
+                LinearForward {
                     x: &x,
                     w: &w,
                     bias: Some(&b),
@@ -80,7 +80,7 @@ fn check(spec: Conv2dSpec, batch: usize, relu: bool, tolerance: f64) {
             let mut dx = vec![f32::NAN; x.len()];
             let (mut dw, mut db) = (before[..w.len()].to_vec(), before[w.len()..].to_vec());
             let relu_y = relu.then_some(&y[..]);
-            let back = ConvBackward {
+            let back = LinearBackward {
                 x: &x,
                 w: &w,
                 dy: &dy,

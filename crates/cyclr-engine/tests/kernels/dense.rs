@@ -1,4 +1,4 @@
-use cyclr_engine::kernels::{Dense, DenseBackward, DenseForward};
+use cyclr_engine::kernels::{Dense, LinearBackward, LinearForward};
 
 use crate::{Numbers, assert_close, at_all_levels};
 
@@ -13,7 +13,7 @@ fn check(inputs: usize, outputs: usize, batch: usize, relu: bool) {
             let mut y = vec![f32::NAN; batch * outputs];
             layer.forward(
                 cpu,
-                DenseForward {
+                LinearForward {
                     x: &x,
                     w: &w,
                     bias: Some(&b),
@@ -24,7 +24,7 @@ fn check(inputs: usize, outputs: usize, batch: usize, relu: bool) {
             let mut dx = vec![f32::NAN; x.len()];
             let (mut dw, mut db) = (vec![start; w.len()], vec![start; outputs]);
             let relu_y = relu.then_some(&y[..]);
-            let back = DenseBackward {
+            let back = LinearBackward {
                 x: &x,
                 w: &w,
                 dy: &dy,

@@ -53,5 +53,5 @@ pub use folder::{
     Manifest, Work, check_free, is_comparison, read_comparison, read_plan, read_work, work_begin,
 };
 pub use plan::{BoundsSource, Grid, Plan};
-pub use study::{Part, Study};
+pub use study::{Study, StudyComparison};
 pub use tune::Tune;

@@ -13,12 +13,12 @@ pub struct Study {
     /// What it is about.
     pub title: String,
     /// The comparisons, in the file's order.
-    pub parts: Vec<Part>,
+    pub comparisons: Vec<StudyComparison>,
 }
 
 /// One comparison of a study.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct StudyComparison {
     /// Its name, which is also the name of its folder.
     pub name: String,
     /// What is compared.
@@ -72,18 +72,22 @@ impl Study {
     /// [`Error::BadStudy`] with the line where it is no study.
     pub fn read(text: &str) -> Result<Self, Error> {
         let file: File = toml::from_str(text).map_err(|e| bad(format!("{e}")))?;
-        let parts: Vec<Part> = file
+        let comparisons: Vec<StudyComparison> = file
             .comparison
             .into_iter()
-            .map(|written| written.part(&file.train))
+            .map(|written| written.comparison(&file.train))
             .collect::<Result<_, _>>()?;
-        let same = |a: &Part| parts.iter().filter(|b| b.name == a.name).count() > 1;
-        if let Some(part) = parts.iter().find(|part| same(part)) {
-            return Err(bad(format!("two comparisons are named `{}`", part.name)));
+        let same =
+            |a: &StudyComparison| comparisons.iter().filter(|b| b.name == a.name).count() > 1;
+        if let Some(comparison) = comparisons.iter().find(|comparison| same(comparison)) {
+            return Err(bad(format!(
+                "two comparisons are named `{}`",
+                comparison.name
+            )));
         }
         Ok(Self {
             title: file.title,
-            parts,
+            comparisons,
         })
     }
 
@@ -92,14 +96,19 @@ impl Study {
     /// # Errors
     /// [`Error::BadStudy`] if it does not have one of them.
     pub fn with_comparisons(mut self, names: &[String]) -> Result<Self, Error> {
-        let declared: Vec<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
+        let declared: Vec<&str> = self
+            .comparisons
+            .iter()
+            .map(|comparison| comparison.name.as_str())
+            .collect();
         if let Some(name) = names.iter().find(|name| !declared.contains(&name.as_str())) {
             return Err(bad(format!(
                 "there is no comparison `{name}`; there are {}",
                 declared.join(", ")
             )));
         }
-        self.parts.retain(|part| names.contains(&part.name));
+        self.comparisons
+            .retain(|comparison| names.contains(&comparison.name));
         Ok(self)
     }
 
@@ -109,7 +118,7 @@ impl Study {
     /// [`Error::BadStudy`] if a comparison does not have one of them, or they leave out its
     /// reference.
     pub fn with_arms(mut self, labels: &[String]) -> Result<Self, Error> {
-        for Part { name, plan, .. } in &mut self.parts {
+        for StudyComparison { name, plan, .. } in &mut self.comparisons {
             for label in labels {
                 plan.arm_of(label)
                     .map_err(|error| bad(format!("{name}: {error}")))?;
@@ -139,7 +148,7 @@ impl Study {
             )));
         }
         let shorter = |updates| share(updates, factor);
-        for Part { plan, .. } in &mut self.parts {
+        for StudyComparison { plan, .. } in &mut self.comparisons {
             plan.updates = shorter(plan.updates);
             if let BoundsSource::Found { updates, .. } = &mut plan.bounds {
                 *updates = updates_of_range_test(plan.updates);
@@ -157,7 +166,7 @@ impl Study {
 }
 
 impl Written {
-    fn part(self, train: &toml::Table) -> Result<Part, Error> {
+    fn comparison(self, train: &toml::Table) -> Result<StudyComparison, Error> {
         let usual = Plan::new(self.updates);
         let tuned = self.arm.iter().any(|arm| arm.tuned);
         let bounds = match (self.base_lr, self.max_lr) {
@@ -209,7 +218,7 @@ impl Written {
             evaluations: self.evaluations.unwrap_or(usual.evaluations),
         };
         plan.leave_out_what_no_arm_needs();
-        Ok(Part {
+        Ok(StudyComparison {
             plan,
             has_margin: self.margin.is_some(),
             name: self.name,
@@ -282,8 +291,8 @@ mod tests {
         for text in [DEMO, TABLE_1, TABLE_3, SUPER_CONVERGENCE] {
             for scale in [1.0, 0.1, 0.04] {
                 let study = Study::read(text).unwrap().scaled(scale).unwrap();
-                for part in &study.parts {
-                    part.plan.check(&info(45_000)).unwrap();
+                for comparison in &study.comparisons {
+                    comparison.plan.check(&info(45_000)).unwrap();
                 }
             }
         }
@@ -292,7 +301,7 @@ mod tests {
     #[test]
     fn a_smaller_scale_shortens_everything_alike() {
         let study = Study::read(TABLE_1).unwrap().scaled(0.04).unwrap();
-        let plan = &study.parts[0].plan;
+        let plan = &study.comparisons[0].plan;
         assert_eq!(
             (plan.updates, plan.bounds, &plan.tuning),
             (2_800, BoundsSource::Unneeded, &None)
@@ -314,7 +323,7 @@ mod tests {
     #[test]
     fn a_scaled_study_has_the_range_test_of_its_own_budget() {
         let declared = DEMO.replace("updates = 1280", "updates = 128");
-        let bounds = |study: Study| study.parts[0].plan.bounds;
+        let bounds = |study: Study| study.comparisons[0].plan.bounds;
         let scaled = Study::read(DEMO).unwrap().scaled(0.1).unwrap();
         assert_eq!(bounds(scaled), bounds(Study::read(&declared).unwrap()));
         assert!(bounds(Study::read(&declared).unwrap()).updates() < 3 * 128);
@@ -328,7 +337,12 @@ mod tests {
     fn some_comparisons_of_a_study_can_run_alone() {
         let study = || Study::read(TABLE_3).unwrap();
         let some = study().with_comparisons(&labels(&["rmsprop", "adam"]));
-        let names: Vec<String> = some.unwrap().parts.into_iter().map(|p| p.name).collect();
+        let names: Vec<String> = some
+            .unwrap()
+            .comparisons
+            .into_iter()
+            .map(|p| p.name)
+            .collect();
         assert_eq!(names, ["adam", "rmsprop"]);
         let refused = study().with_comparisons(&labels(&["adam", "lion"]));
         let refused = refused.unwrap_err().to_string();
@@ -342,7 +356,7 @@ mod tests {
     fn some_arms_of_a_study_can_run_alone() {
         let study = || Study::read(TABLE_1).unwrap();
         let some = study().with_arms(&labels(&["drops", "fixed"])).unwrap();
-        let plan = &some.parts[0].plan;
+        let plan = &some.comparisons[0].plan;
         let left: Vec<&str> = plan.arms.iter().map(|arm| arm.label.as_str()).collect();
         assert_eq!((left, plan.reference), (vec!["fixed", "drops"], 0));
         for (wrong, said) in [
@@ -359,10 +373,10 @@ mod tests {
         let whole = DEMO.replace("reference = \"fixed\"", "reference = \"b\"")
             + &["b", "c"].map(untuned).concat();
         let study = || Study::read(&whole).unwrap();
-        let plan = &study().parts[0].plan;
+        let plan = &study().comparisons[0].plan;
         assert!(plan.tuning.is_some() && plan.bounds.updates() > 0);
         let some = study().with_arms(&labels(&["b", "c"])).unwrap();
-        let plan = &some.parts[0].plan;
+        let plan = &some.comparisons[0].plan;
         let left = (plan.tuning.clone(), plan.bounds);
         assert_eq!(left, (None, BoundsSource::Unneeded));
     }
@@ -379,7 +393,7 @@ mod tests {
             + &["fixed", "triangular"]
                 .map(|name| untuned(&format!("untuned {name}")).replace("fixed(lr=0.1)", name))
                 .concat();
-        let mut plan = Study::read(&text).unwrap().parts.remove(0).plan;
+        let mut plan = Study::read(&text).unwrap().comparisons.remove(0).plan;
         let peaks = |plan: &Plan| {
             let arms = plan.arms.iter().rev().take(2);
             let spec = |arm: &Arm| arm.spec(Some((0.004, 0.1)), None, plan, &info(8_000));
@@ -402,12 +416,12 @@ mod tests {
             ("margin = 1e120", "1e100"),
         ] {
             let text = DEMO.replace("updates = 1280", &format!("updates = 1280\n{key}"));
-            let plan = Study::read(&text).unwrap().parts.remove(0).plan;
+            let plan = Study::read(&text).unwrap().comparisons.remove(0).plan;
             let refused = plan.check(&info(8_000)).unwrap_err().to_string();
             assert!(refused.contains(said), "{refused}");
         }
         let text = TABLE_1.replacen("published = 81.4", "published = nan", 1);
-        let plan = Study::read(&text).unwrap().parts.remove(0).plan;
+        let plan = Study::read(&text).unwrap().comparisons.remove(0).plan;
         let refused = plan.check(&info(45_000)).unwrap_err().to_string();
         assert!(
             refused.contains("the published figure of an arm is NaN"),
@@ -419,25 +433,25 @@ mod tests {
     fn a_comparison_s_own_settings_stand_over_the_common_ones() {
         let study = Study::read(TABLE_3).unwrap();
         let optimizers = study
-            .parts
+            .comparisons
             .iter()
-            .map(|part| part.train["optimizer"].as_str().unwrap());
+            .map(|comparison| comparison.train["optimizer"].as_str().unwrap());
         assert_eq!(
             optimizers.collect::<Vec<_>>(),
             ["nesterov", "adam", "rmsprop", "adagrad", "adadelta"]
         );
         assert!(
             study
-                .parts
+                .comparisons
                 .iter()
-                .all(|part| part.train["batch"].as_integer() == Some(100))
+                .all(|comparison| comparison.train["batch"].as_integer() == Some(100))
         );
-        assert_eq!(study.parts[1].plan.arms[2].published, Some(81.1));
+        assert_eq!(study.comparisons[1].plan.arms[2].published, Some(81.1));
     }
 
     #[test]
     fn the_demo_has_three_whole_cycles_of_two_epochs_or_more_and_five_seeds() {
-        let plan = &Study::read(DEMO).unwrap().parts[0].plan;
+        let plan = &Study::read(DEMO).unwrap().comparisons[0].plan;
         let info = info(8_000);
         let spec = plan.arms[1]
             .spec(Some((0.01, 0.1)), None, plan, &info)
@@ -455,12 +469,12 @@ mod tests {
             let text = DEMO.replace("updates = 1280", &format!("updates = 1280\n{keys}"));
             Study::read(&text)
         };
-        let plan = race("race = 12").unwrap().parts.remove(0).plan;
+        let plan = race("race = 12").unwrap().comparisons.remove(0).plan;
         assert_eq!(plan.seeds, (1..=12).collect::<Vec<_>>());
         assert_eq!(plan.race.unwrap().looks(), [3, 6, 9, 12]);
         let plan = race("race = 8\nseeds = [11, 12]")
             .unwrap()
-            .parts
+            .comparisons
             .remove(0)
             .plan;
         let refused = plan.check(&info(8_000)).unwrap_err().to_string();

@@ -8,7 +8,7 @@ use cyclr::trainer::{Metrics, Trainer, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use super::recorder::Recorder;
-use super::{Plan, Progress, StopReason};
+use super::{Progress, RunPlan, StopReason};
 use crate::store::{RunFolder, Stage, stage};
 use crate::{Error, Event};
 
@@ -41,7 +41,7 @@ impl Branch {
             Err(Error::Locked { .. }) => return Ok(None),
             opened => opened?,
         };
-        let plan = Plan::recorded(&record.plan, info)?;
+        let plan = RunPlan::recorded(&record.plan, info)?;
         let (progress, _) = folder.last_checkpoint(observer)?;
         let is_here = progress.updates_done == updates_done
             && progress.updates_shared == updates_done
@@ -66,7 +66,7 @@ impl Branch {
 pub(super) struct Branches(Vec<OpenBranch>);
 
 struct OpenBranch {
-    plan: Plan,
+    plan: RunPlan,
     progress: Progress,
     folder: RunFolder,
     shared: u64,

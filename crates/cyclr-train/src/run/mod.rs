@@ -18,6 +18,7 @@ mod progress;
 mod recorder;
 mod refuse;
 mod resume;
+mod task;
 
 use branch::Branches;
 use recorder::Recorder;
@@ -27,19 +28,20 @@ pub use cyclr::trainer::Average;
 pub(crate) use outcome::is_zero;
 pub use outcome::{Outcome, StopReason, ValidationPoint};
 pub(crate) use plan::troughs_of;
-pub use plan::{Budget, Plan, Planned, Task};
+pub use plan::{Planned, RunPlan};
 pub(crate) use progress::Progress;
 pub(crate) use refuse::{check_average, check_obeyed, refuse_for_whole_runs};
 pub(crate) use resume::check_same;
 pub use resume::{Change, resume};
+pub use task::{Budget, Task};
 
 /// Trains, and keeps nothing but the outcome.
 ///
 /// # Errors
-/// Those of [`Plan::new`]; [`Error::Trainer`] if the trainer fails; [`Error::Interrupted`].
+/// Those of [`RunPlan::new`]; [`Error::Trainer`] if the trainer fails; [`Error::Interrupted`].
 pub fn train(factory: &dyn TrainerFactory, task: &Task, watch: Watch) -> Result<Outcome, Error> {
     let net = factory.start(task.seed)?;
-    let plan = Plan::of(factory, net.info(), task)?;
+    let plan = RunPlan::of(factory, net.info(), task)?;
     Run::new(&plan, net, None, watch).go()
 }
 
@@ -73,13 +75,13 @@ fn begin_in<'f>(
     folder: &Path,
     factory: &'f dyn TrainerFactory,
     task: &Task,
-) -> Result<(Box<dyn Trainer + 'f>, Plan), Error> {
+) -> Result<(Box<dyn Trainer + 'f>, RunPlan), Error> {
     let updates = match task.budget {
         Budget::Updates(updates) => Some(updates),
         Budget::Epochs(_) | Budget::Time(_) => None,
     };
     let net = start_in(folder, factory, task.seed, updates)?;
-    let plan = Plan::of(factory, net.info(), task)?;
+    let plan = RunPlan::of(factory, net.info(), task)?;
     Ok((net, plan))
 }
 
@@ -126,7 +128,7 @@ const SAVING_PAUSE: u32 = 20;
 
 /// A run on its way.
 struct Run<'a, 'w> {
-    plan: &'a Plan,
+    plan: &'a RunPlan,
     net: Box<dyn Trainer + 'a>,
     progress: Progress,
     folder: Option<&'a mut RunFolder>,
@@ -143,7 +145,7 @@ struct Run<'a, 'w> {
 
 impl<'a, 'w> Run<'a, 'w> {
     fn new(
-        plan: &'a Plan,
+        plan: &'a RunPlan,
         net: Box<dyn Trainer + 'a>,
         folder: Option<&'a mut RunFolder>,
         watch: Watch<'w>,

@@ -4,13 +4,13 @@
 use cyclr::Hyper;
 use cyclr::trainer::{Metrics, TrainerError};
 
-use super::{Plan, Planned, Progress, StopReason};
+use super::{Planned, Progress, RunPlan, StopReason};
 use crate::store::RunFolder;
 use crate::{Error, Event, Machine};
 
 /// A run on its way, without its trainer.
 pub(super) struct Recorder<'r> {
-    pub(super) plan: &'r Plan,
+    pub(super) plan: &'r RunPlan,
     pub(super) progress: &'r mut Progress,
     pub(super) folder: Option<&'r mut RunFolder>,
     pub(super) observer: &'r mut dyn FnMut(&Event),

@@ -4,7 +4,7 @@ use cyclr::trainer::{TrainerError, TrainerFactory, TrainerInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::run::branch::Branches;
-use crate::run::{Budget, Outcome, Plan, Run, StopReason, Task, start_in};
+use crate::run::{Budget, Outcome, Run, RunPlan, StopReason, Task, start_in};
 use crate::store::{Failure, RunFolder, RunRecord, read_outcome, read_run};
 use crate::{Error, Watch};
 
@@ -65,7 +65,7 @@ fn go_on(
     let mut net = start_in(folder, factory, record.plan.task.seed, Some(updates))?;
     let info = net.info().clone();
     check_same(&record.plan.info, &info, &folder.join(RunRecord::FILE))?;
-    let mut plan = Plan::recorded(&record.plan, &info)?;
+    let mut plan = RunPlan::recorded(&record.plan, &info)?;
     let (mut progress, state) = files.last_checkpoint(watch.observer)?;
     if let Some(state) = state {
         net.restore(&state)
@@ -165,7 +165,7 @@ fn described(info: &TrainerInfo) -> String {
     )
 }
 
-impl Plan {
+impl RunPlan {
     fn changed(
         self,
         change: Change,

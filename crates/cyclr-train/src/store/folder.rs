@@ -9,7 +9,7 @@ use crate::store::files::{Log, bad, write_atomically, write_record};
 use crate::store::lock::Lock;
 use crate::store::run::{RunRecord, read_outcome, read_run};
 use crate::store::tensorboard::TensorBoard;
-use crate::{Error, Event, Outcome, Plan};
+use crate::{Error, Event, Outcome, RunPlan};
 
 /// The folder of the checkpoints within a run's.
 const CHECKPOINTS: &str = "checkpoints";
@@ -137,7 +137,7 @@ pub(crate) struct RunFolder {
 impl RunFolder {
     pub(crate) fn create(
         path: &Path,
-        plan: &Plan,
+        plan: &RunPlan,
         trainer: serde_json::Value,
     ) -> Result<Self, Error> {
         check_absent(path)?;
@@ -152,7 +152,7 @@ impl RunFolder {
     /// Writes down what a run is to be, for a process that will make it.
     pub(crate) fn declare(
         path: &Path,
-        plan: &Plan,
+        plan: &RunPlan,
         branches: Vec<Branch>,
         trainer: serde_json::Value,
     ) -> Result<(), Error> {
@@ -363,7 +363,7 @@ mod tests {
     fn a_log_that_is_full_says_so_and_grows_no_more() {
         let place = tempfile::tempdir().unwrap();
         let task = Task::new("fixed(lr=0.1)".parse().unwrap(), 1, Budget::Updates(9));
-        let plan = Plan::new(&NoisyQuadratic::default(), &task).unwrap();
+        let plan = RunPlan::new(&NoisyQuadratic::default(), &task).unwrap();
         let path = place.path().join("run");
         let log = || fs::read(path.join(OUTPUT)).unwrap();
         let part = vec![b'x'; 5_000_000];

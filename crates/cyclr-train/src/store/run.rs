@@ -3,7 +3,7 @@ use std::path::Path;
 use cyclr::units::MAX_UPDATES;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Branch, Budget, Change, Outcome, Plan, Planned};
+use crate::run::{Branch, Budget, Change, Outcome, Planned, RunPlan};
 use crate::store::files::{bad, if_there, read_record, write_record};
 use crate::{Error, Event};
 
@@ -81,7 +81,7 @@ impl RunRecord {
     /// The name of the file in the folder.
     pub const FILE: &str = "run.json";
 
-    pub(crate) fn new(plan: &Plan, trainer: serde_json::Value) -> Self {
+    pub(crate) fn new(plan: &RunPlan, trainer: serde_json::Value) -> Self {
         Self {
             cyclr: env!("CARGO_PKG_VERSION").into(),
             plan: plan.planned.clone(),
@@ -92,7 +92,7 @@ impl RunRecord {
     }
 
     /// Takes note of a change that leads to `plan`.
-    pub(crate) fn change(&mut self, change: Change, updates_done: u64, plan: &Plan) {
+    pub(crate) fn change(&mut self, change: Change, updates_done: u64, plan: &RunPlan) {
         let (horizon, end) = (self.plan.horizon, self.plan.end);
         self.changes.push(ChangeRecord {
             updates_done,

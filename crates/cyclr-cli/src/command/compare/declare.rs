@@ -7,7 +7,7 @@ use anyhow::Context;
 use cyclr::stats::Race;
 use cyclr::trainer::{TrainerInfo, Unit};
 use cyclr_train::Average;
-use cyclr_train::compare::{Arm, Begin, BoundsSource, Plan, Study, Tune};
+use cyclr_train::compare::{Arm, Begin, BoundsSource, Plan, Study, StudyComparison, Tune};
 use cyclr_train::find::AnswerRecord;
 use cyclr_train::store::VERSION;
 
@@ -70,7 +70,7 @@ pub(super) fn of_flags(
 
 /// The bounds that are given: themselves, or in a file that `cyclr find --json` wrote.
 fn bounds(args: &CompareArgs) -> anyhow::Result<Option<(f64, f64)>> {
-    let Some(file) = &args.from else {
+    let Some(file) = &args.bounds_file else {
         return Ok(args.bounds);
     };
     let text = read_text(file, "the file that `cyclr find --json` wrote")?;
@@ -194,7 +194,7 @@ pub(super) fn of_study(
     let text = read_text(file, "a study in TOML")?;
     let mut study = Study::read(&text).map_err(Usage::error)?;
     args.factory.check_with_study()?;
-    let several = study.parts.len() > 1;
+    let several = study.comparisons.len() > 1;
     if !args.comparisons.is_empty() {
         let some = study.with_comparisons(&args.comparisons);
         study = some.map_err(Usage::error)?;
@@ -205,37 +205,38 @@ pub(super) fn of_study(
     if let Some(factor) = args.scale {
         study = study.scaled(factor).map_err(Usage::error)?;
     }
-    let comparison = |part: cyclr_train::compare::Part| {
+    let placed = |comparison: StudyComparison| {
         let folder = if several {
-            out.join(&part.name)
+            out.join(&comparison.name)
         } else {
             out.to_owned()
         };
-        let mut plan = part.plan;
+        let mut plan = comparison.plan;
         if let Some(seeds) = args.seeds {
             let declared = plan.seeds.len();
             if plan.race.is_some() {
                 return Err(Usage::error(format!(
                     "--seeds {seeds}: {} is a race, which itself decides how many of its {declared} seeds it uses",
-                    part.name
+                    comparison.name
                 )));
             }
             if seeds as usize > declared {
                 return Err(Usage::error(format!(
                     "--seeds {seeds}: the study declares {declared} for {}; add seeds to the file",
-                    part.name
+                    comparison.name
                 )));
             }
             plan.seeds.truncate(seeds as usize);
         }
         // Of all comparisons, before the first of them takes its hours.
-        plan.check_declared().with_context(|| part.name.clone())?;
+        plan.check_declared()
+            .with_context(|| comparison.name.clone())?;
         Ok(Comparison {
-            factory: args.factory.of_study(&part.train)?.placed()?,
+            factory: args.factory.of_study(&comparison.train)?.placed()?,
             plan,
-            has_margin: part.has_margin,
+            has_margin: comparison.has_margin,
             folder,
         })
     };
-    study.parts.into_iter().map(comparison).collect()
+    study.comparisons.into_iter().map(placed).collect()
 }

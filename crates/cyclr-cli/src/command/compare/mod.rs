@@ -51,14 +51,14 @@ struct Options<'a> {
     /// Whether files may have been edited.
     allow_changed: bool,
     /// Who makes the runs, if not this process.
-    on: Option<&'a Path>,
+    launcher: Option<&'a Path>,
     interrupt: &'a Interrupt,
 }
 
 impl Options<'_> {
     /// The option that says who makes the runs, to be given again.
     fn option(&self) -> (&'static str, Option<String>) {
-        match self.on {
+        match self.launcher {
             Some(launcher) => ("--on", Some(quoted(launcher))),
             None => ("--jobs", self.jobs.map(|jobs| jobs.to_string())),
         }
@@ -74,7 +74,7 @@ impl Options<'_> {
         if !self.plan_only {
             check_free(folder)?;
         }
-        if let Some(launcher) = self.on {
+        if let Some(launcher) = self.launcher {
             let work = cluster::work(trainer, about()?, self.allow_inexact, self.allow_changed)?;
             let begin = launch_begin(folder, launcher, &work, self.interrupt);
             if matches!(begin, Err(Error::Interrupted { .. })) {
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         json: args.json,
         allow_inexact: false,
         allow_changed: false,
-        on: args.cluster.on.as_deref(),
+        launcher: args.cluster.launcher.as_deref(),
         interrupt: &interrupt()?,
     };
     let Some(file) = &args.study else {
@@ -114,14 +114,14 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let mut all = Vec::new();
     let of_file = || file.display().to_string();
     let declared = of_study(args, file, &out).with_context(of_file)?;
-    let parts = declared.len();
+    let count = declared.len();
     for comparison in declared {
         let begun = options.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.with_context(of_file)?;
         check_margin(&comparison, &begin.info).with_context(of_file)?;
         comparison.plan.check(&begin.info).with_context(of_file)?;
         let done = execute(&comparison, &*factory, Some(begin), &options);
-        if done.is_err() && all.len() + 1 < parts {
+        if done.is_err() && all.len() + 1 < count {
             note!(
                 "the study's other comparisons go on with the same command and --out {}",
                 quoted(&out)
@@ -205,11 +205,11 @@ pub(crate) fn resume(manifest: Manifest, args: &ResumeArgs) -> anyhow::Result<()
         json: args.json,
         allow_inexact: args.allow_inexact,
         allow_changed: args.allow_changed,
-        on: args.cluster.on.as_deref(),
+        launcher: args.cluster.launcher.as_deref(),
         interrupt: &interrupt()?,
     };
     let of_file = |error| of_record(error, "comparison", &file);
-    let (factory, begin) = if options.on.is_some() {
+    let (factory, begin) = if options.launcher.is_some() {
         let begun = options.begin(&comparison.factory, &comparison.folder);
         let (factory, begin) = begun.map_err(of_file)?;
         (factory, Some(begin))
@@ -242,7 +242,7 @@ fn execute(
     note!("in {}", folder.display());
     let settings = Settings {
         jobs,
-        on: options.on.map(Path::to_owned),
+        launcher: options.launcher.map(Path::to_owned),
         trainer: serde_json::to_value(&comparison.factory)?,
         about: about()?,
         begin,
@@ -286,7 +286,7 @@ fn announce(
         note!("{}", lost_if_stopped(plan, begin));
     }
     // What the machines of a launcher do is not known here, nor what a folder that was begun lacks.
-    if !options.plan_only && (options.on.is_some() || is_comparison(folder)) {
+    if !options.plan_only && (options.launcher.is_some() || is_comparison(folder)) {
         return Ok(None);
     }
     let jobs = comparison.factory.jobs(options.jobs);

@@ -71,7 +71,7 @@ pub(super) fn event(progress: &mut Progress, plan: &Plan, what: &CompareEvent) {
     match what {
         CompareEvent::Finding(event) => progress.find_event(event),
         CompareEvent::Bounded(range) => progress.say(&describe_bounds(range)),
-        CompareEvent::Begin {
+        CompareEvent::RunsBegin {
             runs,
             updates,
             tuning,

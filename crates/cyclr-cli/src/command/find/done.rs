@@ -7,7 +7,7 @@ use cyclr::units::Horizon;
 use cyclr_train::find::{AnswerRecord, Found, Swept};
 
 use super::{plot, show};
-use crate::args::{FindArgs, On};
+use crate::args::{FindArgs, MeasuredOn};
 use crate::exit::NoReliableAnswer;
 use crate::say::{note, out};
 
@@ -90,9 +90,9 @@ impl Done {
                 }
             }
             Self::Sweeps(all) => {
-                let examples = match args.on {
-                    On::Train => " of training batches",
-                    On::Val => " of held-out examples",
+                let examples = match args.measured_on {
+                    MeasuredOn::Train => " of training batches",
+                    MeasuredOn::Val => " of held-out examples",
                 };
                 for (decay, swept) in all {
                     heading(*decay)?;

@@ -5,7 +5,7 @@ use cyclr::trainer::{TrainerFactory, TrainerInfo};
 use cyclr::units::Horizon;
 use cyclr::{Spec, advice};
 use cyclr_train::find::{FRACTION, RangeTest, range_test};
-use cyclr_train::{Budget, Interrupt, Pace, Plan, Task, Watch};
+use cyclr_train::{Budget, Interrupt, Pace, RunPlan, Task, Watch};
 use serde_json::json;
 
 use super::{average, budget, make_out, seconds_of, task};
@@ -32,7 +32,7 @@ impl Before {
         };
         let declared = factory.info()?;
         let planned =
-            |pace: &Pace| Plan::at_pace(&declared, &task, pace).map(|plan| plan.horizon());
+            |pace: &Pace| RunPlan::at_pace(&declared, &task, pace).map(|plan| plan.horizon());
         if !matches!(task.budget, Budget::Time(_)) {
             // What needs no pace is refused before it is measured.
             planned(&Pace::default())?;
@@ -83,7 +83,7 @@ impl Before {
             average: average(args)?,
             ..task(args, spec, Budget::Updates(run.updates()))
         };
-        let after = seconds_of(&Plan::new(factory, &after)?, pace);
+        let after = seconds_of(&RunPlan::new(factory, &after)?, pace);
         let (updates, seconds) = (test.updates, in_all(test.seconds(info, pace) + after));
         if args.plan && args.json {
             out!(

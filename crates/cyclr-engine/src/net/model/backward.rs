@@ -6,8 +6,7 @@ use super::{Model, Saved, subsample::subsample_backward};
 use crate::{
     cpu::Cpu,
     kernels::{
-        self, BatchNorm, BatchNormBackward, BatchNormGradients, BatchStatistics, Conv2d,
-        ConvBackward, Dense, DenseBackward,
+        self, BatchNorm, BatchNormBackward, BatchNormGradients, BatchStatistics, LinearBackward,
     },
     net::plan::{Affine, Op, Scaled, Target},
 };
@@ -61,13 +60,19 @@ struct Backward<'a> {
     dother: Option<&'a mut [f32]>,
 }
 
-impl Backward<'_> {
+impl<'a> Backward<'a> {
     /// One arm for each kind of step.
     fn run(self, op: &Op, saved: &Saved, dx: Option<&mut [f32]>) {
         let cpu = self.cpu;
         match (op, saved, dx) {
-            (Op::Conv(conv, affine), _, dx) => self.conv(conv, affine, dx),
-            (Op::Dense(dense, affine), _, dx) => self.dense(dense, affine, dx),
+            (Op::Conv(conv, affine), _, dx) => {
+                let (input, dw, db) = self.linear(affine);
+                conv.backward(cpu, input, dx, dw, db);
+            }
+            (Op::Dense(dense, affine), _, dx) => {
+                let (input, dw, db) = self.linear(affine);
+                dense.backward(cpu, input, dx, dw, db);
+            }
             (Op::BatchNorm(norm, scaled), Saved::Statistics(batch), Some(dx)) => {
                 self.batch_norm(norm, scaled, batch, dx);
             }
@@ -101,26 +106,16 @@ impl Backward<'_> {
         }
     }
 
-    fn conv(self, conv: &Conv2d, affine: &Affine, dx: Option<&mut [f32]>) {
-        let input = ConvBackward {
+    /// The input, and the gradients of the weights and of the bias.
+    fn linear(self, affine: &Affine) -> (LinearBackward<'a>, &'a mut [f32], Option<&'a mut [f32]>) {
+        let input = LinearBackward {
             x: self.x,
             w: &self.params[affine.weight.clone()],
             dy: self.dy,
             relu_y: affine.relu.then_some(self.y),
         };
         let (dw, db) = weight_and_bias(self.grads, &affine.weight, affine.bias.as_ref());
-        conv.backward(self.cpu, input, dx, dw, db);
-    }
-
-    fn dense(self, dense: &Dense, affine: &Affine, dx: Option<&mut [f32]>) {
-        let input = DenseBackward {
-            x: self.x,
-            w: &self.params[affine.weight.clone()],
-            dy: self.dy,
-            relu_y: affine.relu.then_some(self.y),
-        };
-        let (dw, db) = weight_and_bias(self.grads, &affine.weight, affine.bias.as_ref());
-        dense.backward(self.cpu, input, dx, dw, db);
+        (input, dw, db)
     }
 
     fn batch_norm(

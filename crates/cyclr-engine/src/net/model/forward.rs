@@ -5,10 +5,7 @@ use std::{mem, ops::Range};
 use super::{Model, Pass, Saved, subsample::subsample};
 use crate::{
     cpu::Cpu,
-    kernels::{
-        self, BatchNorm, BatchNormForward, BatchStatistics, Conv2d, ConvForward, Dense,
-        DenseForward,
-    },
+    kernels::{self, BatchNorm, BatchNormForward, BatchStatistics, LinearForward},
     net::plan::{Affine, Op, Scaled},
     rng::Rng,
 };
@@ -61,8 +58,8 @@ impl<'a> Forward<'a> {
     ) {
         let Self { cpu, x, .. } = self;
         match (op, saved) {
-            (Op::Conv(conv, affine), _) => self.conv(conv, affine, y),
-            (Op::Dense(dense, affine), _) => self.dense(dense, affine, y),
+            (Op::Conv(conv, affine), _) => conv.forward(cpu, self.linear(affine), y),
+            (Op::Dense(dense, affine), _) => dense.forward(cpu, self.linear(affine), y),
             (Op::MaxPool(pool), Saved::Cells(cells)) => {
                 let cells = &mut cells[..y.len()];
                 pool.forward(cpu, x, y, cells);
@@ -95,24 +92,13 @@ impl<'a> Forward<'a> {
         }
     }
 
-    fn conv(&self, conv: &Conv2d, affine: &Affine, y: &mut [f32]) {
-        let input = ConvForward {
+    fn linear(&self, affine: &Affine) -> LinearForward<'_> {
+        LinearForward {
             x: self.x,
             w: self.param(&affine.weight),
             bias: affine.bias.as_ref().map(|bias| self.param(bias)),
             relu: affine.relu,
-        };
-        conv.forward(self.cpu, input, y);
-    }
-
-    fn dense(&self, dense: &Dense, affine: &Affine, y: &mut [f32]) {
-        let input = DenseForward {
-            x: self.x,
-            w: self.param(&affine.weight),
-            bias: affine.bias.as_ref().map(|bias| self.param(bias)),
-            relu: affine.relu,
-        };
-        dense.forward(self.cpu, input, y);
+        }
     }
 
     fn batch_norm(

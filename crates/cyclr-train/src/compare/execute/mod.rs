@@ -32,7 +32,7 @@ pub struct Settings {
     /// `LAUNCHER DIR UNIT…`, has each unit made (`cyclr work DIR UNIT`), on any machine that sees the folder, and
     /// returns when all have ended. [`launch_begin`] comes first. The trainer factory is then
     /// asked for nothing here.
-    pub on: Option<PathBuf>,
+    pub launcher: Option<PathBuf>,
     /// What the caller needs to make the trainer factory again; kept in the folder.
     pub trainer: serde_json::Value,
     /// Names and versions of the program, the engine and the machine, for the record.
@@ -45,7 +45,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             jobs: 1,
-            on: None,
+            launcher: None,
             trainer: serde_json::Value::Null,
             about: BTreeMap::new(),
             begin: None,
@@ -64,7 +64,7 @@ pub enum CompareEvent {
     /// The bounds are known.
     Bounded(Range),
     /// Runs begin: all of a kind, side by side. Finished ones among them are read, not made again.
-    Begin {
+    RunsBegin {
         /// How many.
         runs: usize,
         /// Their updates, all together.
@@ -160,7 +160,7 @@ pub fn compare(
         trainer: settings.trainer.clone(),
         about: settings.about.clone(),
     };
-    if let Some(launcher) = &settings.on {
+    if let Some(launcher) = &settings.launcher {
         call::check_program(launcher)?;
     }
     let (folder, manifest) = Folder::open(folder, manifest)?;
@@ -180,7 +180,7 @@ pub fn compare(
         folder,
         trainer: manifest.trainer,
         jobs: settings.jobs,
-        on: settings.on.as_deref(),
+        launcher: settings.launcher.as_deref(),
         interrupt,
         beginnings: Mutex::default(),
         places: Mutex::default(),
@@ -200,7 +200,7 @@ struct Comparing<'a> {
     folder: Folder,
     trainer: serde_json::Value,
     jobs: usize,
-    on: Option<&'a Path>,
+    launcher: Option<&'a Path>,
     interrupt: &'a Interrupt,
     /// The beginnings of the finished runs.
     beginnings: Mutex<Vec<Beginning>>,
@@ -267,7 +267,7 @@ impl Comparing<'_> {
             return Ok(None);
         };
         test.threads = self.jobs;
-        if let Some(launcher) = self.on {
+        if let Some(launcher) = self.launcher {
             let has_range = || Ok(self.folder.has_range());
             launch::launch_begin_until(&self.folder, launcher, self.interrupt, &has_range)?;
         }

@@ -13,7 +13,7 @@ use crate::compare::analyse;
 use crate::compare::difference::difference;
 use crate::compare::record::{ArmOutcome, BudgetOutcome, FinalValues, RaceEnd, RunOutcome};
 use crate::obeyed::Beginning;
-use crate::run::{Branch, Plan};
+use crate::run::{Branch, RunPlan};
 use crate::store::{RunFolder, RunRecord, Stage, bad, read_events, read_run, stage};
 use crate::{Budget, Error, Event, Outcome, Task, ValidationPoint, Watch, resume, side_by_side};
 
@@ -149,12 +149,12 @@ impl Comparing<'_> {
         tuning: bool,
         observer: Observer,
     ) -> Result<Vec<Outcome>, Error> {
-        observer(&CompareEvent::Begin {
+        observer(&CompareEvent::RunsBegin {
             runs: jobs.len(),
             updates: jobs.iter().map(|job| job.name.updates).sum(),
             tuning,
         });
-        if let Some(launcher) = self.on {
+        if let Some(launcher) = self.launcher {
             self.launch(launcher, jobs, observer)?;
         }
         let mut order: Vec<usize> = (0..jobs.len()).collect();
@@ -238,7 +238,7 @@ impl Comparing<'_> {
         if stage(&folder)? != Stage::Absent {
             return Ok(());
         }
-        let plan = Plan::of_updates(&job.task, &self.own_info, job.name.updates)?;
+        let plan = RunPlan::of_updates(&job.task, &self.own_info, job.name.updates)?;
         let branches = job.branches.clone();
         RunFolder::declare(&folder, &plan, branches, self.trainer.clone())
     }
