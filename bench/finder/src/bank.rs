@@ -67,7 +67,7 @@ impl<'a> Bank<'a> {
         })
     }
 
-    /// Trains a probe, and gives it with the digits that are kept: as whoever reads them later.
+    /// Trains a probe, and gives it with the digits that are kept, as it is read later.
     fn train(&mut self, asked: Probe, step: i64, seed: u64) -> Result<ProbeResult> {
         let interrupt = Interrupt::new();
         let mut watch = Watch {

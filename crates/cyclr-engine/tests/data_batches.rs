@@ -305,7 +305,7 @@ fn contradictions_in_memory_are_refused() {
         let error = Dataset::new(shape, names(), images(&[], &[0, 1]), none()).unwrap_err();
         assert!(matches!(error, DataError::Contents { .. }));
     }
-    // They are written to the model's file, and printed by whoever predicts with it.
+    // They are written to the model's file, and `cyclr predict` prints them.
     let names = vec!["a".to_owned(), "\u{1b}[2Jb".to_owned()];
     let error = Dataset::new(shape, names, images(&[1, 2], &[0, 1]), none()).unwrap_err();
     assert!(matches!(

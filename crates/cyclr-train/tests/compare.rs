@@ -180,7 +180,7 @@ fn a_trial_that_is_not_that_of_its_log_is_refused() {
     run_in(place.path(), &plan, 1).unwrap();
 }
 
-/// Whoever makes a report reads the record alone, perhaps where its runs are not.
+/// A report is made from the record alone, perhaps on a machine that has none of its runs.
 #[test]
 fn a_record_whose_figures_do_not_follow_from_its_runs_is_refused() {
     let place = tempfile::tempdir().unwrap();
@@ -341,7 +341,7 @@ fn a_record_with_null_in_place_of_a_number_is_refused() {
     }
 }
 
-/// Whoever only looks at a comparison reads its plan, too.
+/// `watch`, which only looks at a comparison, reads its plan, too.
 #[test]
 fn a_plan_that_means_nothing_is_refused_where_it_is_read() {
     let place = tempfile::tempdir().unwrap();

@@ -670,7 +670,7 @@ impl Trainer for SlowRun<'_> {
     }
 }
 
-/// Whoever takes the run next finds the failure there, and removes it.
+/// The next process that takes the run finds the failure there, and removes it.
 #[test]
 fn a_failure_is_written_down_before_the_run_is_let_go() {
     let place = TempDir::new().unwrap();

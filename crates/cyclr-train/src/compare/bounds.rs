@@ -15,7 +15,7 @@ const BINS: usize = 150;
 
 /// Makes the range test and keeps what the report shows of it; the curves themselves go into the
 /// folder `sweeps`, also where they give no answer. What was finished before an interrupt, of the
-/// sweep and the probes, is not made again; whoever stores the answer forgets it.
+/// sweep and the probes, is not made again; the caller, who stores the answer, forgets it.
 pub(super) fn find(
     factory: &dyn TrainerFactory,
     objective: &Objective,

@@ -25,8 +25,8 @@ pub struct StudyComparison {
     pub plan: Plan,
     /// Whether the file gives its margin. The usual one suits accuracies alone.
     pub has_margin: bool,
-    /// What is trained: the `[train]` table, with the comparison's own over it. Only whoever makes
-    /// the trainer factory reads it.
+    /// What is trained: the `[train]` table, with the comparison's own over it. Only the
+    /// code that makes the trainer factory reads it.
     pub train: toml::Table,
 }
 

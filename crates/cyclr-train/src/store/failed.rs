@@ -29,7 +29,7 @@ impl Failure {
     pub const FILE: &str = "failed.json";
 
     /// Takes note of a failure of the trainer; what else may go wrong is not the run's fault. The
-    /// caller holds the run's lock: whoever takes it next removes the file.
+    /// caller holds the run's lock: the next process that takes it removes the file.
     pub(crate) fn note<T>(folder: &Path, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Trainer(failure)) = &done {
             write_record(&folder.join(Self::FILE), &Self::of(failure.to_string()))?;

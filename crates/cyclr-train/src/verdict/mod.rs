@@ -59,7 +59,7 @@ pub struct Standing<'a> {
 pub(crate) fn unseen(label: &str) -> Option<String> {
     let found = names::unseen(label)?;
     Some(format!(
-        "`{}` has the character U+{:04X}, which is not seen or turns the text around; remove it",
+        "`{}` has the character U+{:04X}, which is invisible or changes the direction of the text; remove it",
         label.replace(
             |c: char| names::unseen(c.encode_utf8(&mut [0; 4])).is_some(),
             ""

@@ -16,7 +16,7 @@ impl Comparing<'_> {
         tell_of_branches(&mut jobs);
         let planned = jobs.into_iter().enumerate();
         let (branches, others): (Vec<_>, Vec<_>) = planned.partition(|(_, job)| job.shared > 0);
-        // Whoever makes the whole run finds them declared.
+        // The process that makes the whole run finds them declared.
         branches.iter().try_for_each(|(_, job)| self.declare(job))?;
         let mut made = Vec::new();
         for part in [others, branches] {
