@@ -14,7 +14,7 @@ use crate::protocol::{Answer, Call, ErrorObject, Request, Version};
 
 /// What is asked of this process.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it has no method")]
 pub(crate) enum Asked {
     Call(Call),
     /// A method that is none of the protocol's, such as one of a later version.
