@@ -52,7 +52,16 @@ pub(crate) fn in_all(seconds: f64) -> f64 {
     BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() + seconds
 }
 
-/// A predicted time in words: `1.5 s`, `12 s`, `3 min` or `2.5 h`.
+/// A predicted time in words, as [`words`]; below a second the start of a process counts too much for digits.
+pub(crate) fn predicted(seconds: f64) -> String {
+    if seconds < 0.95 {
+        String::from("less than 1 s")
+    } else {
+        words(seconds)
+    }
+}
+
+/// A time in words: `1.5 s`, `12 s`, `3 min` or `2.5 h`.
 pub(crate) fn words(seconds: f64) -> String {
     if seconds < 9.95 {
         format!("{seconds:.1} s")
@@ -354,6 +363,9 @@ mod tests {
 
     #[test]
     fn a_predicted_time_has_two_digits() {
+        assert_eq!(words(0.24), "0.2 s");
+        assert_eq!(predicted(0.24), "less than 1 s");
+        assert_eq!(predicted(0.96), "1.0 s");
         assert_eq!(words(1.52), "1.5 s");
         assert_eq!(words(12.3), "12 s");
         assert_eq!(words(170.0), "3 min");

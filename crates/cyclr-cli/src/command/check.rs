@@ -8,7 +8,7 @@ use cyclr_train::find::{FRACTION, RangeTest};
 use serde::Serialize;
 
 use crate::args::{CheckArgs, updates};
-use crate::progress::{interrupt, words};
+use crate::progress::{interrupt, predicted};
 use crate::say::{out, unless_unread};
 
 /// The seed of the run that is timed.
@@ -115,7 +115,7 @@ fn print_costs(checked: &Checked, budget: u64) -> std::io::Result<()> {
         match cost {
             Cost::Predicted { updates, seconds } => out!(
                 "cyclr {command} for {budget} updates: {updates} updates, predicted time {}, one run at a time",
-                words(*seconds)
+                predicted(*seconds)
             ),
             Cost::Refused { reason } => {
                 out!("cyclr {command} for {budget} updates is not possible: {reason}")

@@ -22,7 +22,7 @@ use super::find_from;
 use super::train::make_out;
 use crate::args::{FindArgs, MeasuredOn, updates};
 use crate::exit::Usage;
-use crate::progress::{Progress, in_all, interrupt, words};
+use crate::progress::{Progress, in_all, interrupt, predicted};
 use crate::say::{note, out, tell, unless_unread};
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<()> {
@@ -270,7 +270,7 @@ fn announce(
     let text = format!(
         "range test for {budget} updates: {usual} updates ({:.1} %), predicted time {}{limit}",
         100.0 * usual as f64 / budget as f64,
-        words(seconds)
+        predicted(seconds)
     );
     tell(&text, args.plan && !args.json)?;
     if args.plan && args.json {

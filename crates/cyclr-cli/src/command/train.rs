@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::args::{StopWhen, TrainArgs, read_policy};
 use crate::exit::{Diverged, Usage};
 use crate::files::read_text;
-use crate::progress::{Progress, figures, in_all, interrupt, words};
+use crate::progress::{Progress, figures, in_all, interrupt, predicted, words};
 use crate::say::{note, out, unless_unread};
 
 /// The budget in epochs if none is given: four cycles whose halves take three epochs.
@@ -151,7 +151,7 @@ fn announce(plan: &RunPlan, factory: &dyn TrainerFactory, json: bool) -> anyhow:
         "{updates} updates ({epochs:.1} epochs) and {evaluations} evaluation{plural} on the validation split"
     )?;
     if let Some(seconds) = seconds {
-        out!("predicted time {}", words(seconds))?;
+        out!("predicted time {}", predicted(seconds))?;
     }
     if !plan.info().snapshots {
         out!("the run cannot be saved: if it is stopped, it starts over")?;

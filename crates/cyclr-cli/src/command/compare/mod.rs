@@ -24,7 +24,7 @@ use crate::command::report;
 use crate::command::train::{next_folder, quoted, resumable, threads};
 use crate::exit::Usage;
 use crate::factory::{TrainerArgs, of_record};
-use crate::progress::{Progress, in_all, interrupt, words};
+use crate::progress::{Progress, in_all, interrupt, predicted, words};
 use crate::report::Report;
 use crate::say::{note, out, tell, unless_unread};
 
@@ -371,8 +371,8 @@ impl Predicted {
     fn announce(&self, jobs: usize, is_result: bool) -> std::io::Result<()> {
         let text = format!(
             "predicted time {}, at most {} ({jobs} at a time; start {:.2} s, update {:.2} ms, evaluation {:.2} s)",
-            words(self.seconds),
-            words(self.longest),
+            predicted(self.seconds),
+            predicted(self.longest),
             self.pace.seconds_per_start,
             1e3 * self.pace.seconds_per_update,
             self.pace.seconds_per_evaluation

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{average, budget, make_out, seconds_of, task};
 use crate::args::TrainArgs;
 use crate::exit::{NoReliableAnswer, Usage};
-use crate::progress::{Progress, in_all, words};
+use crate::progress::{Progress, in_all, predicted};
 use crate::say::{note, out, tell};
 
 /// The range test before a run without rates, and what it is for.
@@ -96,7 +96,7 @@ impl Before {
             "range test of at most {} updates, then {} updates of training; predicted time {}",
             updates + test.longer(info),
             run.updates(),
-            words(seconds)
+            predicted(seconds)
         );
         Ok(tell(&text, args.plan)?)
     }
