@@ -35,6 +35,7 @@ mod difference;
 mod execute;
 mod export;
 mod folder;
+mod manifest;
 mod plan;
 mod race;
 pub mod record;
@@ -50,8 +51,9 @@ pub use begin::Begin;
 pub use execute::{CompareEvent, RunName, Settings, compare, launch_begin};
 pub use export::{Evidence, FoundBounds, WinnerFile};
 pub use folder::{
-    Manifest, Work, check_free, is_comparison, read_comparison, read_plan, read_work, work_begin,
+    Work, check_free, is_comparison, read_comparison, read_plan, read_work, work_begin,
 };
+pub use manifest::Manifest;
 pub use plan::{BoundsSource, Grid, Plan};
 pub use study::{Study, StudyComparison};
 pub use tune::Tune;

@@ -14,7 +14,8 @@ use cyclr::Spec;
 use cyclr::trainer::{Objective, TrainerFactory, TrainerInfo};
 
 use super::begin::Begin;
-use super::folder::{Folder, Manifest};
+use super::folder::Folder;
+use super::manifest::Manifest;
 use super::record::{ArmOutcome, Conclusion, RaceEnd, Range, Record};
 use super::{BoundsSource, Plan, bounds, export, text};
 use crate::find::FindEvent;
