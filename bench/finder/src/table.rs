@@ -186,8 +186,7 @@ fn cell_of_means(
     policy: usize,
     picks: impl Fn(&Judged) -> Vec<f64>,
 ) -> String {
-    let regrets = regrets_of(problems, policy, picks);
-    let means: Vec<f64> = regrets.iter().map(|r| mean(r.iter().copied())).collect();
+    let means = means(&regrets_of(problems, policy, picks));
     match means[..] {
         [] => String::new(),
         [only] => format!("{only:.2}"),
@@ -254,8 +253,13 @@ fn summary(regrets: &[Vec<f64>]) -> String {
     if regrets.is_empty() {
         return String::new();
     }
-    let means: Vec<f64> = regrets.iter().map(|r| mean(r.iter().copied())).collect();
+    let means = means(regrets);
     let single = regrets.iter().map(|r| most(r)).fold(f64::MIN, f64::max);
     let (median, worst) = (quantile(&means, 0.5), most(&means));
     format!("{median:.2}, {worst:.2}, {single:.2} ({})", means.len())
+}
+
+/// The mean of each problem.
+fn means(regrets: &[Vec<f64>]) -> Vec<f64> {
+    regrets.iter().map(|r| mean(r.iter().copied())).collect()
 }

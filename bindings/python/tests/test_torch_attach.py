@@ -325,21 +325,20 @@ def test_a_loader_that_cannot_be_gone_back_into_is_named(start, tmp_path):
     assert "the order of Sorted is not known: a run that is stopped starts over" in (tmp_path / "log").read_text()
 
 
-def test_a_checkpoint_of_the_script_s_own_is_refused(start, tmp_path):
-    """Another run may have saved it."""
-    driver = start("overlooked.py", "checkpoint")
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        # Another run may have saved it.
+        ("checkpoint", "the script loads a state of training into its SGD"),
+        ("no loader", "the length of an epoch is not known: give train=..., or examples="),
+    ],
+)
+def test_a_checkpoint_of_the_script_s_own_and_an_epoch_of_unknown_length_are_refused(start, tmp_path, way, said):
+    driver = start("overlooked.py", way)
     with pytest.raises(ValueError):
         driver.initialize()
     assert driver.process.wait(timeout=60) == 1
-    assert "the script loads a state of training into its SGD" in (tmp_path / "log").read_text()
-
-
-def test_an_epoch_of_unknown_length_is_refused(start, tmp_path):
-    driver = start("overlooked.py", "no loader")
-    with pytest.raises(ValueError):
-        driver.initialize()
-    assert driver.process.wait(timeout=60) == 1
-    assert "the length of an epoch is not known: give train=..., or examples=" in (tmp_path / "log").read_text()
+    assert said in (tmp_path / "log").read_text()
 
 
 def test_a_loop_that_counts_no_update_is_ended(start, tmp_path):

@@ -158,7 +158,7 @@ def _same(now: Any, saved: Any) -> bool:
         is_one = isinstance(now, (list, tuple, deque)) and len(now) == len(saved)
         return is_one and all(_same(one, inner) for one, inner in zip(now, saved))
     # As a bool is a number, and not a number is no other.
-    return type(now) is type(saved) and (now == saved or now != now) and (saved == saved) == (now == now)
+    return type(now) is type(saved) and (now == saved or (now != now and saved != saved))
 
 
 def put_in_place(now: torch.Tensor, value: torch.Tensor) -> bool:

@@ -98,9 +98,7 @@ fn check_run(run: &RunOutcome, objective: &Objective, place: &str) -> Result<(),
     for (n, point) in run.evaluations.iter().enumerate() {
         // Of a run that diverged the figures may not be finite.
         let mut finite = metrics(point).filter(|metric| metric.value.is_finite());
-        if let Some(Err(error)) =
-            finite.find_map(|metric| Some(metric.clone().checked()).filter(Result::is_err))
-        {
+        if let Some(error) = finite.find_map(|metric| metric.clone().checked().err()) {
             return Err(format!("{place}.evaluations[{n}]: {error}"));
         }
     }
